@@ -1,0 +1,63 @@
+"""A small event loop: one selector (epoll(7)), callbacks, timers.
+
+One thread serves all: no connection can hold another up, and no lock is needed anywhere in a node.
+"""
+
+import heapq
+import itertools
+import selectors
+import time
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Loop:
+    def __init__(self):
+        self._selector = selectors.DefaultSelector()
+        self._callbacks: dict = {}
+        self._timers: list = []
+        self._order = itertools.count()  # timers for the same moment run in the order in which they were set
+
+    def watch(self, source, interest: int, callback=None) -> None:
+        """Calls `callback(ready)` whenever `source` is ready; again for the same source changes what is watched.
+
+        `interest` and `ready` are READ, WRITE or both. An interest of 0 stops watching: do that before closing.
+        """
+        known = source in self._callbacks
+        if not interest:
+            if known:
+                self._selector.unregister(source)
+                del self._callbacks[source]
+            return
+        (self._selector.modify if known else self._selector.register)(source, interest)
+        self._callbacks[source] = callback
+
+    def later(self, seconds: float, callback) -> list:
+        """Calls `callback()` once, `seconds` from now. Give what it returns to `cancel` to call it off."""
+        timer = [time.monotonic() + seconds, next(self._order), callback]
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def cancel(self, timer: list | None) -> None:
+        if timer:
+            timer[2] = None
+
+    def run(self) -> None:
+        """Runs until a callback raises; a signal handler may (labnode.life does)."""
+        while True:
+            for key, ready in self._selector.select(self._run_timers()):
+                callback = self._callbacks.get(key.fileobj)
+                if callback:  # else an earlier callback of this round closed it
+                    callback(ready)
+
+    def _run_timers(self) -> float | None:
+        """Runs what is due; the seconds until the next timer, None where there is none."""
+        while self._timers:
+            due, _, callback = self._timers[0]
+            wait = due - time.monotonic()
+            if callback and wait > 0:
+                return wait
+            heapq.heappop(self._timers)
+            if callback:
+                callback()
+        return None

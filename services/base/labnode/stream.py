@@ -1,0 +1,153 @@
+"""One TCP connection as a node sees it: bytes in, bytes out, and an event for every step.
+
+TCP carries a stream of bytes, not messages (RFC 9293, section 3.1). Each `send` and `recv` event therefore holds
+`offset`, the position of its first byte in that direction's stream: the one thing about it that both ends agree on.
+"""
+
+import errno
+import socket
+from collections import deque
+
+from labnode import journal
+from labnode.loop import READ, WRITE, Loop
+
+CHUNK = 1 << 16  # bytes asked of one recv(2)
+HIGH_WATER = 1 << 18  # bytes waiting to be sent at which no more are read: TCP then slows the sender down
+
+
+class Stream:
+    """A connected socket on a loop.
+
+    `on_data(data)` gets what arrives; `on_eof()` is called once when the peer has closed its direction (it may still
+    read); `on_close(error)` once at the end of all, with an errno's name or None. `preview` is how many bytes of a
+    payload the events repeat.
+    """
+
+    def __init__(self, loop: Loop, sock, *, on_data, on_eof, on_close=None, preview: int = journal.PREVIEW):
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop, self._sock, self._preview = loop, sock, preview
+        self._on_data, self._on_eof, self._on_close = on_data, on_eof, on_close
+        self.ends = journal.ends(sock)
+        self.received = 0  # bytes, so far
+        self.queued = 0  # bytes given to send(), so far: the offset of the next one
+        self.sent = 0  # bytes that the kernel has taken
+        self._queue: deque = deque()  # [data, offset, fields]
+        self._eof = self._finishing = self.closed = self._held = False
+        self._interest = 0
+        self._update()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes given to send() that the kernel has not taken yet."""
+        return self.queued - self.sent
+
+    def send(self, data: bytes, /, **fields) -> None:
+        """Queues bytes; their `send` event, with `fields`, comes when the kernel has taken the last of them.
+
+        `fields` replaces the preview of the payload; it must then hold `bytes` itself.
+        """
+        if self.closed or self._finishing:
+            raise BrokenPipeError(errno.EPIPE, "this side of the connection is closed")
+        self._queue.append([memoryview(data), self.queued, fields or self._shown(data)])
+        self.queued += len(data)
+        if len(self._queue) == 1:
+            self._flush()
+        if not self.closed:
+            self._update()
+
+    def finish(self) -> None:
+        """Closes our direction once all is sent (shutdown(2), SHUT_WR: a half-close); still reads."""
+        if not self._finishing and not self.closed:
+            self._finishing = True
+            if not self._queue:
+                self._shutdown()
+            if not self.closed:
+                self._update()
+
+    def hold(self, held: bool) -> None:
+        """Stops or resumes reading."""
+        self._held = held
+        if not self.closed:
+            self._update()
+
+    def close(self, error: str | None = None) -> None:
+        """Closes both directions now; what is queued is lost."""
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.watch(self._sock, 0)
+        self._sock.close()
+        lost = {"unsent": self.unsent} if self.unsent else {}
+        journal.event("close", self.ends, received=self.received, sent=self.sent, **lost)
+        if self._on_close:
+            self._on_close(error)
+
+    def _update(self) -> None:
+        if self._eof and self._finishing and not self._queue:
+            self.close()  # both directions are closed: nothing more can come or go
+            return
+        reads = not self._eof and not self._held and self.unsent < HIGH_WATER
+        interest = (READ if reads else 0) | (WRITE if self._queue else 0)
+        if interest != self._interest:
+            self._loop.watch(self._sock, interest, self._on_ready)
+            self._interest = interest
+
+    def _on_ready(self, ready: int) -> None:
+        if ready & WRITE:
+            self._flush()
+        if ready & READ and not self.closed:
+            self._receive()
+        if not self.closed:
+            self._update()
+
+    def _receive(self) -> None:
+        try:
+            data = self._sock.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            self._fail("recv", problem)
+            return
+        offset = self.received
+        self.received += len(data)
+        journal.event("recv", self.ends, offset=offset, **self._shown(data))
+        if data:
+            self._on_data(data)
+        else:
+            self._eof = True
+            self._on_eof()
+
+    def _flush(self) -> None:
+        while self._queue:
+            data, offset, fields = self._queue[0]
+            try:
+                taken = self._sock.send(data)
+            except BlockingIOError:
+                return
+            except OSError as problem:
+                self._fail("send", problem)
+                return
+            self.sent += taken
+            if taken < len(data):
+                self._queue[0][0] = data[taken:]
+                continue
+            self._queue.popleft()
+            journal.event("send", self.ends, offset=offset, **fields)
+        if self._finishing:
+            self._shutdown()
+
+    def _shown(self, data: bytes) -> dict:
+        return journal.payload(data, self._preview) if self._preview else {"bytes": len(data)}
+
+    def _shutdown(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as problem:
+            self._fail("shutdown", problem)
+            return
+        journal.event("shutdown", self.ends, how="SHUT_WR", sent=self.sent)
+
+    def _fail(self, call: str, problem: OSError) -> None:
+        journal.error(problem.errno, f"{call}: {problem.strerror}", self.ends, call=call)
+        self.close(errno.errorcode.get(problem.errno, str(problem.errno)))
