@@ -1,0 +1,2 @@
+"""labctl: a socket lab."""
+__version__ = "0.1.0"
