@@ -35,7 +35,8 @@ def event(name: str, ends: dict | None = None, /, **fields) -> None:
         line += "," + _encode(ends)[1:-1]
     if fields:
         line += "," + _encode(fields)[1:-1]
-    _write((line + "}\n").encode("utf-8", "surrogateescape"))
+    # A lone surrogate can't be UTF-8; its backslash escape is just what JSON writes for it.
+    _write((line + "}\n").encode("utf-8", "backslashreplace"))
 
 
 def _write(line: bytes) -> None:

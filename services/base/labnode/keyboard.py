@@ -12,6 +12,7 @@ from collections import namedtuple
 from labnode import journal
 
 RECORD_SEPARATOR = 0x1E
+ENVELOPE = b"\x1e{"
 LIMIT = 8 * 1024 * 1024  # bytes of one line, envelope and JSON escapes included
 
 Input = namedtuple("Input", "id text to options")
@@ -31,7 +32,12 @@ class Keyboard:
 
     def read(self) -> list:
         """What can be read now, as whole lines. Call it when the descriptor is readable."""
-        data = os.read(self._fd, 1 << 16)
+        try:
+            data = os.read(self._fd, 1 << 16)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""  # EIO: the terminal behind it has gone
         if not data:
             self.closed = True
             return []
@@ -45,38 +51,74 @@ class Keyboard:
         if self._skipping:
             del lines[0]  # the end of the line that was too long
             self._skipping = False
-        return [typed for line in lines if (typed := self._parse(line)) is not None]
+        typed = [self._parse(line) for line in self._apart(lines)]
+        self._check_limit()
+        return [one for one in typed if one is not None]
+
+    def _apart(self, lines: list):
+        """Takes an envelope out of a line that somebody is still typing: the rest of that line is yet to come."""
+        begun = b""
+        for line in lines:
+            line, begun = begun + line, b""
+            at = line.find(ENVELOPE, 1)
+            if at > 0 and line[0] != RECORD_SEPARATOR:
+                line, begun = line[at:], line[:at]
+            yield line
+        self._pending[:0] = begun
 
     def _check_limit(self) -> None:
         if len(self._pending) > LIMIT:
             if not self._skipping:
-                journal.error("EMSGSIZE", f"a typed line is over {LIMIT} bytes; it is refused whole", call="input")
+                self._refuse()
             self._skipping = True
             self._pending.clear()
 
+    @staticmethod
+    def _refuse() -> None:
+        journal.error("EMSGSIZE", f"a typed line is over {LIMIT} bytes; it is refused whole", call="input")
+
     def _parse(self, line: bytes):
+        if len(line) > LIMIT:
+            self._refuse()
+            return None
         try:
-            typed = self._open_envelope(line) if line[:1] == b"\x1e" else Input(None, line.decode(), None, {})
+            if line[:1] == b"\x1e":
+                fields = json.loads(line[1:].decode())
+            else:
+                fields = {"text": line.removesuffix(b"\r").decode()}  # Windows' consoles end a line with CR LF
         except UnicodeDecodeError:
             journal.error("EILSEQ", "a typed line is not UTF-8", call="input", **journal.payload(line))
             return None
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             journal.error("EBADMSG", f"an envelope on the keyboard is broken: {problem}", call="input")
             return None
-        known = {"id": typed.id} if typed.id else {}
+        known = {"id": fields["id"]} if isinstance(fields, dict) and _is_text(fields.get("id")) else {}
+        problem = self._problem(fields)
+        if problem:
+            journal.error("EBADMSG", f"an envelope on the keyboard is broken: {problem}", call="input", **known)
+            return None
+        typed = Input(fields.pop("id", None), fields.pop("text"), fields.pop("to", None), fields)
         to = {"to": typed.to} if typed.to else {}
         journal.event("input", **known, **to, **journal.payload(typed.text.encode()))
         return typed
 
     @staticmethod
-    def _open_envelope(line: bytes):
-        fields = json.loads(line[1:].decode())
-        if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-            raise ValueError("it holds no text")
+    def _problem(fields) -> str | None:
+        if not isinstance(fields, dict) or not _is_text(fields.get("text")):
+            return "it holds no text"
         if "\n" in fields["text"]:
-            raise ValueError("its text holds a newline, and a line is one input")
-        fields["text"].encode()  # a lone surrogate ("\ud800") is no text that could be sent
-        ident, text, to = fields.pop("id", None), fields.pop("text"), fields.pop("to", None)
-        if not isinstance(ident, str | None) or not isinstance(to, str | None):
-            raise ValueError("id and to are strings")
-        return Input(ident, text, to, fields)
+            return "its text holds a newline, and a line is one input"
+        if not all(_is_text(fields[key]) for key in ("id", "to") if fields.get(key) is not None):
+            return "id and to are strings"
+        return None
+
+
+def _is_text(value) -> bool:
+    """True for a string that UTF-8 can carry: a lone surrogate ("\\ud800") is no text that could be sent."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

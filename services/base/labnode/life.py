@@ -1,5 +1,6 @@
 """A node's life: PID 1 of its container, from start over `ready` to SIGTERM."""
 
+import os
 import signal
 
 from labnode import journal
@@ -10,29 +11,36 @@ READY_FILE = "/dev/shm/ready"  # for Compose's healthcheck; the only writable pl
 
 
 class Stop(BaseException):
-    """SIGTERM came: close what is open, in order, and leave."""
+    """SIGTERM or SIGINT came: close what is open, in order, and leave."""
 
 
 def run(main) -> None:
     """Runs `main(loop)`, a node's set-up, then its loop until SIGTERM; `main` returns what closes its sockets."""
 
-    def stop(_number, _frame):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Stop
+    # A handler that raised could do so between send(2) and its event, or in the middle of a line of the journal. The
+    # signal's number goes through a pipe instead, and the loop raises where nothing is half done.
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def stop(_ready):
+        raise Stop(signal.Signals(os.read(woken, 1)[0]).name)
 
     # PID 1 gets no default handlers (pid_namespaces(7)): without these, SIGTERM would do nothing at all.
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
     # Whatever `docker exec` leaves behind becomes PID 1's child; ignoring SIGCHLD reaps it (wait(2), NOTES).
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     loop, close = Loop(), None
+    loop.watch(woken, READ, stop)
     try:
         close = main(loop)
         loop.run()
-    except Stop:
+    except Stop as came:
+        loop.watch(woken, 0)
         if close:
             close()
-        journal.event("exit", signal="SIGTERM")
+        journal.event("exit", signal=str(came))
     except OSError as problem:
         journal.error(problem.errno or "EIO", f"the node can't do its job: {problem}")
         raise SystemExit(1) from None
@@ -44,9 +52,13 @@ def ready(**fields) -> None:
         journal.event("ready", **fields)
 
 
-def watch_keyboard(loop: Loop, on_input) -> None:
-    """Calls `on_input(typed)` for each line that is typed, while there is a keyboard."""
-    keyboard = Keyboard()
+def watch_keyboard(loop: Loop, on_input):
+    """Calls `on_input(typed)` for each line that is typed, while there is a keyboard.
+
+    Gives back `hold(held)`, which stops and resumes reading it: what is typed meanwhile waits in the pipe, and whoever
+    types faster than the node can work is slowed down.
+    """
+    keyboard, watched, held_now = Keyboard(), True, False
 
     def read(_ready):
         for typed in keyboard.read():
@@ -54,7 +66,14 @@ def watch_keyboard(loop: Loop, on_input) -> None:
         if keyboard.closed:
             loop.watch(keyboard, 0, None)  # the keyboard was pulled out; the node goes on
 
+    def hold(held: bool) -> None:
+        nonlocal held_now
+        if held != held_now and watched and not keyboard.closed:
+            held_now = held
+            loop.watch(keyboard, 0 if held else READ, read)
+
     try:
         loop.watch(keyboard, READ, read)
     except PermissionError:
-        pass  # /dev/null or a file: a container that was started without stdin_open has no keyboard
+        watched = False  # /dev/null or a file: a container that was started without stdin_open has no keyboard
+    return hold

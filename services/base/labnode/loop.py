@@ -9,6 +9,7 @@ import selectors
 import time
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+LONGEST_WAIT = 3600.0  # seconds; epoll_wait(2) counts milliseconds in an int
 
 
 class Loop:
@@ -42,9 +43,9 @@ class Loop:
         if timer:
             timer[2] = None
 
-    def run(self) -> None:
-        """Runs until a callback raises; a signal handler may (labnode.life does)."""
-        while True:
+    def run(self, until=None) -> None:
+        """Runs until a callback raises, or until `until()`, asked before each wait, is true."""
+        while not (until and until()):
             for key, ready in self._selector.select(self._run_timers()):
                 callback = self._callbacks.get(key.fileobj)
                 if callback:  # else an earlier callback of this round closed it
@@ -52,11 +53,12 @@ class Loop:
 
     def _run_timers(self) -> float | None:
         """Runs what is due; the seconds until the next timer, None where there is none."""
+        # One look at the clock: a timer that sets itself again at once must not keep the sockets waiting.
+        now = time.monotonic()
         while self._timers:
             due, _, callback = self._timers[0]
-            wait = due - time.monotonic()
-            if callback and wait > 0:
-                return wait
+            if callback and due > now:
+                return min(max(0.0, due - time.monotonic()), LONGEST_WAIT)
             heapq.heappop(self._timers)
             if callback:
                 callback()

@@ -5,14 +5,18 @@ TCP carries a stream of bytes, not messages (RFC 9293, section 3.1). Each `send`
 """
 
 import errno
+import fcntl
 import socket
+import sys
+import termios
 from collections import deque
 
 from labnode import journal
 from labnode.loop import READ, WRITE, Loop
 
 CHUNK = 1 << 16  # bytes asked of one recv(2)
-HIGH_WATER = 1 << 18  # bytes waiting to be sent at which no more are read: TCP then slows the sender down
+HIGH_WATER = 1 << 16  # bytes waiting to be sent at which no more are read: TCP then slows the sender down
+HIGH_COUNT = 64  # the same for send()s: a thousand of one byte each take far more memory than their bytes
 
 
 class Stream:
@@ -20,19 +24,39 @@ class Stream:
 
     `on_data(data)` gets what arrives; `on_eof()` is called once when the peer has closed its direction (it may still
     read); `on_close(error)` once at the end of all, with an errno's name or None. `preview` is how many bytes of a
-    payload the events repeat.
+    payload the events repeat. `backpressure` is for a server that answers what it reads; one that must read while it
+    waits to send (a client of such a server: else the two wait for each other) turns it off and bounds itself.
+    `on_sent()` is called when the kernel has taken bytes. With `drain`, what had arrived before sending failed is still
+    read, and only then the connection closed.
+    `ends` is what journal.ends() gave, if it was asked already: a connection that is reset no longer knows its peer.
     """
 
-    def __init__(self, loop: Loop, sock, *, on_data, on_eof, on_close=None, preview: int = journal.PREVIEW):
+    def __init__(
+        self,
+        loop: Loop,
+        sock,
+        *,
+        on_data,
+        on_eof,
+        on_close=None,
+        on_sent=None,
+        preview: int = journal.PREVIEW,
+        backpressure: bool = True,
+        drain: bool = False,
+        ends: dict | None = None,
+    ):
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop, self._sock, self._preview = loop, sock, preview
-        self._on_data, self._on_eof, self._on_close = on_data, on_eof, on_close
-        self.ends = journal.ends(sock)
+        self._on_data, self._on_eof, self._on_close, self._on_sent = on_data, on_eof, on_close, on_sent
+        self._backpressure, self._drain = backpressure, drain
+        self._broken: str | None = None  # why nothing can be sent any more, while what had arrived is still read
+        self.ends = ends or journal.ends(sock)
         self.received = 0  # bytes, so far
         self.queued = 0  # bytes given to send(), so far: the offset of the next one
         self.sent = 0  # bytes that the kernel has taken
         self._queue: deque = deque()  # [data, offset, fields]
+        self._last: dict = {}  # fields that the events of its end repeat
         self._eof = self._finishing = self.closed = self._held = False
         self._interest = 0
         self._update()
@@ -49,18 +73,25 @@ class Stream:
         """
         if self.closed or self._finishing:
             raise BrokenPipeError(errno.EPIPE, "this side of the connection is closed")
-        self._queue.append([memoryview(data), self.queued, fields or self._shown(data)])
+        offset = self.queued
         self.queued += len(data)
+        if self._broken:
+            return  # `unsent` counts it
+        self._queue.append([memoryview(data), offset, fields or self._shown(data)])
         if len(self._queue) == 1:
             self._flush()
         if not self.closed:
             self._update()
 
-    def finish(self) -> None:
-        """Closes our direction once all is sent (shutdown(2), SHUT_WR: a half-close); still reads."""
+    def finish(self, **fields) -> None:
+        """Closes our direction once all is sent (shutdown(2), SHUT_WR: a half-close); still reads.
+
+        The `shutdown` and `close` events then hold `fields`.
+        """
         if not self._finishing and not self.closed:
             self._finishing = True
-            if not self._queue:
+            self._last = fields
+            if not self._queue and not self._broken:
                 self._shutdown()
             if not self.closed:
                 self._update()
@@ -77,17 +108,24 @@ class Stream:
             return
         self.closed = True
         self._loop.watch(self._sock, 0)
-        self._sock.close()
         lost = {"unsent": self.unsent} if self.unsent else {}
-        journal.event("close", self.ends, received=self.received, sent=self.sent, **lost)
+        if error and (unacknowledged := self._unacknowledged()):
+            lost["unacknowledged"] = unacknowledged
+        self._sock.close()
+        journal.event("close", self.ends, received=self.received, sent=self.sent, **lost, **self._last)
         if self._on_close:
             self._on_close(error)
+
+    def _unacknowledged(self) -> int:
+        """Bytes that our kernel took, and whose arrival the peer's has not confirmed (SIOCOUTQ, tcp(7))."""
+        return int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
     def _update(self) -> None:
         if self._eof and self._finishing and not self._queue:
             self.close()  # both directions are closed: nothing more can come or go
             return
-        reads = not self._eof and not self._held and self.unsent < HIGH_WATER
+        full = self._backpressure and (self.unsent >= HIGH_WATER or len(self._queue) >= HIGH_COUNT)
+        reads = self._broken or not (self._eof or self._held or full)
         interest = (READ if reads else 0) | (WRITE if self._queue else 0)
         if interest != self._interest:
             self._loop.watch(self._sock, interest, self._on_ready)
@@ -107,24 +145,30 @@ class Stream:
         except BlockingIOError:
             return
         except OSError as problem:
-            self._fail("recv", problem)
+            if self._broken:
+                self.close(self._broken)
+            else:
+                self._fail("recv", problem)
             return
         offset = self.received
         self.received += len(data)
         journal.event("recv", self.ends, offset=offset, **self._shown(data))
         if data:
             self._on_data(data)
+        elif self._broken:
+            self.close(self._broken)
         else:
             self._eof = True
             self._on_eof()
 
     def _flush(self) -> None:
+        before = self.sent
         while self._queue:
             data, offset, fields = self._queue[0]
             try:
                 taken = self._sock.send(data)
             except BlockingIOError:
-                return
+                break
             except OSError as problem:
                 self._fail("send", problem)
                 return
@@ -134,8 +178,10 @@ class Stream:
                 continue
             self._queue.popleft()
             journal.event("send", self.ends, offset=offset, **fields)
-        if self._finishing:
+        if self._finishing and not self._queue:
             self._shutdown()
+        if self._on_sent and self.sent > before and not self.closed:
+            self._on_sent()
 
     def _shown(self, data: bytes) -> dict:
         return journal.payload(data, self._preview) if self._preview else {"bytes": len(data)}
@@ -146,8 +192,13 @@ class Stream:
         except OSError as problem:
             self._fail("shutdown", problem)
             return
-        journal.event("shutdown", self.ends, how="SHUT_WR", sent=self.sent)
+        journal.event("shutdown", self.ends, how="SHUT_WR", sent=self.sent, **self._last)
 
     def _fail(self, call: str, problem: OSError) -> None:
         journal.error(problem.errno, f"{call}: {problem.strerror}", self.ends, call=call)
-        self.close(errno.errorcode.get(problem.errno, str(problem.errno)))
+        name = errno.errorcode.get(problem.errno, str(problem.errno))
+        if call == "send" and self._drain and not self._eof:
+            self._broken = name
+            self._queue.clear()
+        else:
+            self.close(name)
