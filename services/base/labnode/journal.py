@@ -63,9 +63,9 @@ def payload(data: bytes, limit: int = PREVIEW) -> dict:
     fields: dict = {"bytes": len(data)}
     head = data[:limit]
     if len(head) < len(data):
-        # Don't make binary of a text only because the cut went through a character.
-        while head and (data[len(head)] & 0xC0) == 0x80:
-            head = head[:-1]
+        # Don't make binary of a text only because the cut went through a character, which has 4 bytes at most.
+        whole = next((end for end in range(limit, limit - 4, -1) if end > 0 and data[end] & 0xC0 != 0x80), limit)
+        head = head[:whole]
         fields["cut"] = len(data) - len(head)
     try:
         fields["text"] = head.decode()
