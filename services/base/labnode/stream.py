@@ -24,8 +24,9 @@ class Stream:
 
     `on_data(data)` gets what arrives; `on_eof()` is called once when the peer has closed its direction (it may still
     read); `on_close(error)` once at the end of all, with an errno's name or None. `preview` is how many bytes of a
-    payload the events repeat. `backpressure` is for a server that answers what it reads; one that must read while it
-    waits to send (a client of such a server: else the two wait for each other) turns it off and bounds itself.
+    payload the events repeat, and may be changed. `backpressure` is for a server that answers what it reads; one that
+    must read while it waits to send (a client of such a server: else the two wait for each other) turns it off and
+    bounds itself.
     `on_sent()` is called when the kernel has taken bytes. With `drain`, what had arrived before sending failed is still
     read, and only then the connection closed.
     `ends` is what journal.ends() gave, if it was asked already: a connection that is reset no longer knows its peer.
@@ -47,7 +48,7 @@ class Stream:
     ):
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop, self._sock, self._preview = loop, sock, preview
+        self._loop, self._sock, self.preview = loop, sock, preview
         self._on_data, self._on_eof, self._on_close, self._on_sent = on_data, on_eof, on_close, on_sent
         self._backpressure, self._drain = backpressure, drain
         self._broken: str | None = None  # why nothing can be sent any more, while what had arrived is still read
@@ -184,7 +185,7 @@ class Stream:
             self._on_sent()
 
     def _shown(self, data: bytes) -> dict:
-        return journal.payload(data, self._preview) if self._preview else {"bytes": len(data)}
+        return journal.payload(data, self.preview) if self.preview else {"bytes": len(data)}
 
     def _shutdown(self) -> None:
         try:
