@@ -58,7 +58,7 @@ class Stream:
         self.sent = 0  # bytes that the kernel has taken
         self._queue: deque = deque()  # [data, offset, fields]
         self._last: dict = {}  # fields that the events of its end repeat
-        self._eof = self._finishing = self.closed = self._held = False
+        self._eof = self._finishing = self.closed = self._held = self._shut = False
         self._interest = 0
         self._update()
 
@@ -66,6 +66,12 @@ class Stream:
     def unsent(self) -> int:
         """Bytes given to send() that the kernel has not taken yet."""
         return self.queued - self.sent
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes that our kernel took, and whose arrival the peer's has not confirmed (SIOCOUTQ, tcp(7))."""
+        waiting = int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return waiting - 1 if waiting and self._shut else waiting  # a FIN counts as a byte (RFC 9293, section 3.4)
 
     def send(self, data: bytes, /, **fields) -> None:
         """Queues bytes; their `send` event, with `fields`, comes when the kernel has taken the last of them.
@@ -110,16 +116,12 @@ class Stream:
         self.closed = True
         self._loop.watch(self._sock, 0)
         lost = {"unsent": self.unsent} if self.unsent else {}
-        if error and (unacknowledged := self._unacknowledged()):
+        if error and (unacknowledged := self.unacknowledged):
             lost["unacknowledged"] = unacknowledged
         self._sock.close()
         journal.event("close", self.ends, received=self.received, sent=self.sent, **lost, **self._last)
         if self._on_close:
             self._on_close(error)
-
-    def _unacknowledged(self) -> int:
-        """Bytes that our kernel took, and whose arrival the peer's has not confirmed (SIOCOUTQ, tcp(7))."""
-        return int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
     def _update(self) -> None:
         if self._eof and self._finishing and not self._queue:
@@ -193,12 +195,13 @@ class Stream:
         except OSError as problem:
             self._fail("shutdown", problem)
             return
+        self._shut = True
         journal.event("shutdown", self.ends, how="SHUT_WR", sent=self.sent, **self._last)
 
     def _fail(self, call: str, problem: OSError) -> None:
         journal.error(problem.errno, f"{call}: {problem.strerror}", self.ends, call=call)
         name = errno.errorcode.get(problem.errno, str(problem.errno))
-        if call == "send" and self._drain and not self._eof:
+        if call != "recv" and self._drain and not self._eof:
             self._broken = name
             self._queue.clear()
         else:
