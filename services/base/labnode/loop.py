@@ -8,6 +8,8 @@ import itertools
 import selectors
 import time
 
+from labnode import journal
+
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 LONGEST_WAIT = 3600.0  # seconds; epoll_wait(2) counts milliseconds in an int
 
@@ -52,11 +54,19 @@ class Loop:
 
     def run(self, until=None) -> None:
         """Runs until a callback raises, or until `until()`, asked before each wait, is true."""
-        while not (until and until()):
-            for key, ready in self._selector.select(self._run_timers()):
-                callback = self._callbacks.get(key.fileobj)
-                if callback:  # else an earlier callback of this round closed it
-                    callback(ready)
+        journal.hold()
+        try:
+            while not (until and until()):
+                wait = self._run_timers()
+                due = journal.flush_due()
+                if due is not None and (wait is None or due < wait):
+                    wait = due
+                for key, ready in self._selector.select(wait):
+                    callback = self._callbacks.get(key.fileobj)
+                    if callback:  # else an earlier callback of this round closed it
+                        callback(ready)
+        finally:
+            journal.release()
 
     def _run_timers(self) -> float | None:
         """Runs what is due; the seconds until the next timer, None where there is none."""
