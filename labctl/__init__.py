@@ -1,2 +1,3 @@
 """labctl: a socket lab."""
+
 __version__ = "0.1.0"

@@ -61,8 +61,8 @@ stamp=$({ cat $LOCK pyproject.toml; echo "$PWD"; "$python" -VV; } | cksum)
 if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$stamp" ]; then
     say "making .venv with $python"
     make_environment "$python"
-    .venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: -r $LOCK
-    .venv/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
+    .venv/bin/python -m pip -qq --disable-pip-version-check install --require-hashes --only-binary :all: -r $LOCK
+    .venv/bin/python -m pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --editable .
     echo "$stamp" >.venv/stamp
 fi
 # Compiled now, so that a command doesn't pay for it; takes no time where nothing has changed.

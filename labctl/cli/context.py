@@ -1,0 +1,35 @@
+"""The engine and the lab that a command is about, and the text that it was given."""
+
+from __future__ import annotations
+
+import sys
+
+from labctl.engine.docker import DockerEngine
+from labctl.errors import LabError
+from labctl.lab.model import Lab, find
+
+STDIN_LIMIT = 8 * 1024 * 1024  # bytes
+
+
+def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
+    engine = DockerEngine()
+    return engine, find(engine, name)
+
+
+def text_of(argument: str) -> str:
+    """The text of an argument; `-` reads it from standard input, whose last newline is not part of it."""
+    if argument == "-":
+        data = sys.stdin.buffer.read(STDIN_LIMIT + 1)
+        if len(data) > STDIN_LIMIT:
+            raise LabError("text-too-long", size=f"over {STDIN_LIMIT}", what="a typed line", limit=STDIN_LIMIT)
+        data = data.removesuffix(b"\n").removesuffix(b"\r")
+    else:
+        # What the shell gave us that was no UTF-8 came as lone surrogates (PEP 383).
+        data = argument.encode("utf-8", "surrogateescape")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise LabError("not-utf8", what="the text") from None
+    if "\n" in text:
+        raise LabError("newline-in-line")
+    return text

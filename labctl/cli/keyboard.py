@@ -1,0 +1,185 @@
+"""Commands that type at nodes: send, attach, chat, echo, udp; and exec, http."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.context import engine_and_lab, text_of
+from labctl.cli.options import Json, LabName, NodeName, Text, Timeout, complete_nodes
+
+chat = typer.Typer(help="Talk through the chat nodes.", no_args_is_help=True)
+echo = typer.Typer(help="Send lines from an echo client.", no_args_is_help=True)
+udp = typer.Typer(help="Send datagrams between UDP peers.", no_args_is_help=True)
+http = typer.Typer(help="Ask the HTTP servers of the lab.", no_args_is_help=True)
+
+
+def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
+    """Type one line at any node."""
+    from labctl.lab.send import send as uses
+    from labctl.render.text import quoted
+    from labctl.render.timeline import Timeline
+
+    text = text_of(line)
+    engine, found = engine_and_lab(lab)
+    sent = uses(engine, found, node, text, timeout=timeout)
+    if as_json:
+        output.document(sent.as_json())
+        return
+    taken = f"{node} took the line" if sent.confirmed else f"typed at {node}, which keeps no journal to confirm it"
+    output.talk(f"{taken} ({len(quoted(text)) - 2} characters)" if len(text) > 200 else f"{taken} {quoted(text)}")
+    timeline = Timeline([node], columns=output.columns(), colour=output.colour())
+    for event in sent.events:
+        output.data(timeline.line(event))
+
+
+def attach(node: NodeName, lab: LabName = None) -> None:
+    """Sit down at a node: type lines, see its journal. Ctrl-D or ^C leaves; the node goes on."""
+    from labctl.lab.attach import attach as uses
+    from labctl.render.timeline import Timeline
+
+    engine, found = engine_and_lab(lab)
+    timeline = Timeline([node], columns=output.columns(), colour=output.colour())
+    if sys.stdin.isatty():
+        output.talk(f"at {node}'s keyboard; Ctrl-D leaves")
+    uses(engine, found, node, sys.stdin.buffer, lambda event: output.data(timeline.line(event)))
+
+
+@chat.command("send")
+def chat_send(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
+    """Say something at a chat node, and see it arrive at its partner."""
+    from labctl.lab.chat import send as uses
+    from labctl.render import sending
+
+    said = text_of(text)
+    engine, found = engine_and_lab(lab)
+    delivery = uses(engine, found, node, said, timeout=timeout)
+    if as_json:
+        output.document(delivery.as_json())
+    else:
+        output.data(sending.delivery(delivery))
+
+
+@chat.command("log")
+def chat_log(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Show the conversation: who said what to whom."""
+    from labctl.lab.conversation import lines
+    from labctl.render.conversation import line as rendered
+
+    engine, found = engine_and_lab(lab)
+    for item in lines(engine, found, follow=follow):
+        if as_json:
+            output.json_line(item.as_json())
+        else:
+            output.data(rendered(item, columns=output.columns(), colour=output.colour()))
+
+
+@echo.command("send")
+def echo_send(
+    node: NodeName,
+    text: Text,
+    to: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Another server than the node's own.")] = None,
+    lab: LabName = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Send a line from an echo client, and see the line that comes back."""
+    from labctl.lab.echo import send as uses
+    from labctl.render import sending
+
+    said = text_of(text)
+    engine, found = engine_and_lab(lab)
+    delivery = uses(engine, found, node, said, to=to, timeout=timeout)
+    if delivery is None:
+        output.talk(f"{node} took the command")
+    elif as_json:
+        output.document(delivery.as_json())
+    else:
+        output.data(sending.delivery(delivery))
+
+
+@udp.command("send")
+def udp_send(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The sending node.", autocompletion=complete_nodes)],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The receiving node.", autocompletion=complete_nodes)],
+    text: Text = "",
+    count: Annotated[int | None, typer.Option(help="Send a numbered train of so many datagrams.")] = None,
+    size: Annotated[int, typer.Option(help="Bytes of each datagram of a train (0: as few as possible).")] = 0,
+    rate: Annotated[float, typer.Option(help="Datagrams a second of a train (0: no limit).")] = 100.0,
+    lab: LabName = None,
+    timeout: Timeout = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Send a datagram, or a numbered train of them, and see what arrives."""
+    from labctl.lab import udp as uses
+    from labctl.render import sending
+
+    said = text_of(text)
+    engine, found = engine_and_lab(lab)
+    if count is None:
+        if size or rate != 100.0:
+            raise typer.BadParameter("--size and --rate are for trains: give --count as well")
+        delivery = uses.send(engine, found, source, target, said, timeout=timeout)
+        if as_json:
+            output.document(delivery.as_json())
+        else:
+            output.data(sending.delivery(delivery))
+        return
+    train = uses.send_train(engine, found, source, target, said, count=count, size=size, rate=rate, timeout=timeout)
+    if as_json:
+        output.document(train.as_json())
+    else:
+        output.data(sending.train(train))
+
+
+@http.command("get")
+def http_get(
+    node: NodeName,
+    url: Annotated[str, typer.Argument(metavar="URL", help="A path, or a whole http:// URL.")] = "/",
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="NODE", help="Ask from this node.", autocompletion=complete_nodes)
+    ] = None,
+    lab: LabName = None,
+    timeout: Timeout = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Ask an HTTP server for a page, from this machine or from another node."""
+    from labctl.engine.compose import Compose
+    from labctl.lab.http import get
+    from labctl.render.text import address
+
+    engine, found = engine_and_lab(lab)
+    result = get(engine, Compose(engine.endpoint), found, node, url, source=source, timeout=timeout)
+    if as_json:
+        output.document(result.as_json())
+        return
+    seen = result.seen
+    ends = f"{address(tuple(seen['local']))} -> {address(tuple(seen['peer']))}"
+    took = f"{seen['bytes']} B in {seen['seconds'] * 1000:.1f} ms"
+    output.talk(f"GET {result.url}  {seen['status']} {seen['reason']}  {ends}  {took}")
+    sys.stdout.write(seen["body"])
+    sys.stdout.flush()
+    if seen["status"] >= 400:
+        raise typer.Exit(1)
+
+
+def execute(
+    node: NodeName,
+    command: Annotated[list[str], typer.Argument(metavar="CMD...", help="The command and its arguments, after --.")],
+    lab: LabName = None,
+) -> None:
+    """Run a command in a node; its exit status is labctl's."""
+    from labctl.engine.compose import Compose
+
+    engine, found = engine_and_lab(lab)
+    target = found.running(node, "no command can run in it")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    status = Compose(engine.endpoint).execute(target.container.id, command, interactive=True, terminal=terminal)
+    raise typer.Exit(status)

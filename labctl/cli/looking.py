@@ -1,0 +1,101 @@
+"""Commands that look and change nothing: ps, ls, logs, doctor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.options import Json, LabName, complete_nodes
+from labctl.engine.model import Engine
+from labctl.lab.model import Lab
+
+Nodes = Annotated[
+    list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these nodes.", autocompletion=complete_nodes)
+]
+
+
+def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
+    from labctl.lab.status import ps as statuses_of
+
+    statuses = statuses_of(engine, lab)
+    if as_json:
+        output.document({"lab": lab.name, "nodes": [status.as_json() for status in statuses]})
+        return
+    from labctl.render import tables
+
+    output.data(tables.nodes(statuses, columns=output.columns(), colour=output.colour()))
+
+
+def ps(lab: LabName = None, as_json: Json = False) -> None:
+    """Show the nodes of a lab: role, state, addresses, listening and published ports."""
+    from labctl.cli.context import engine_and_lab
+
+    engine, found = engine_and_lab(lab)
+    show_nodes(engine, found, as_json)
+
+
+def ls(as_json: Json = False) -> None:
+    """List the labs of this engine."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.model import find_all
+    from labctl.lab.status import Summary
+
+    summaries = [Summary(lab) for lab in find_all(DockerEngine())]
+    if as_json:
+        output.document({"labs": [summary.as_json() for summary in summaries]})
+        return
+    from labctl.render import tables
+
+    if summaries:
+        output.data(tables.labs(summaries, columns=output.columns(), colour=output.colour()))
+    else:
+        output.talk("no lab is there; `labctl up` starts one")
+
+
+def logs(
+    nodes: Nodes = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="30s, 5m, 2h ago, or a time in UTC.")] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last N events.")
+    ] = None,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Show what happened at all nodes, in order of time."""
+    from labctl.cli.context import engine_and_lab
+    from labctl.events.codec import encode
+    from labctl.lab import journal
+    from labctl.render.timeline import Timeline
+
+    start = journal.parse_since(since) if since else None
+    engine, found = engine_and_lab(lab)
+    names = nodes or []
+    events = (journal.follow if follow else journal.read)(engine, found, names, since=start, tail=tail)
+    shown = names or [node.name for node in found.nodes]
+    timeline = Timeline(shown, columns=output.columns(), colour=output.colour())
+    for event in events:
+        if as_json:
+            output.json_line(encode(event))
+        else:
+            output.data(timeline.line(event))
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look at what labctl needs of this machine, and say how to mend what is missing."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab import doctor as uses
+
+    with output.Progress("looking"):
+        findings = list(uses.examine(DockerEngine()))
+    fine = uses.verdict(findings)
+    if as_json:
+        output.document({"ok": fine, "findings": [finding.as_json() for finding in findings]})
+    else:
+        from labctl.render import tables
+
+        output.data(tables.findings(findings, columns=output.columns(), colour=output.colour()))
+    if not fine:
+        raise typer.Exit(1)

@@ -1,0 +1,66 @@
+"""Options that several commands share, and how they are completed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.output import Settings
+
+
+def _quietly(find: object) -> list[str]:
+    """Completion has nobody to tell an error to."""
+    from labctl.errors import LabError
+
+    try:
+        return list(find())  # type: ignore[operator]
+    except (LabError, OSError):
+        return []
+
+
+def complete_labs() -> list[str]:
+    def find() -> list[str]:
+        from labctl.engine.docker import DockerEngine
+        from labctl.lab.down import known
+
+        return known(DockerEngine())
+
+    return _quietly(find)
+
+
+def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
+    def find() -> list[str]:
+        from labctl.engine.docker import DockerEngine
+        from labctl.lab.model import find as find_lab
+
+        return [node.name for node in find_lab(DockerEngine(), ctx.params.get("lab")).nodes]
+
+    return [name for name in _quietly(find) if name.startswith(incomplete)]
+
+
+def complete_topologies(incomplete: str) -> list[str]:
+    from labctl.topology.builtin import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def _choose_json(value: bool) -> bool:
+    Settings.json = Settings.json or value
+    return value
+
+
+LabName = Annotated[
+    str | None,
+    typer.Option(
+        "--lab",
+        "-L",
+        metavar="NAME",
+        help="The lab (else LABCTL_LAB, else the only one).",
+        autocompletion=complete_labs,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", callback=_choose_json)]
+NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node of the lab.", autocompletion=complete_nodes)]
+Text = Annotated[str, typer.Argument(metavar="TEXT", help="One line of text; - reads it from standard input.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait.", min=0.01, max=86400)]

@@ -1,0 +1,83 @@
+"""What goes where: data to stdout, talk to stderr, colour and width as the terminal has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Settings:
+    """What the options before the command chose; one object for the process."""
+
+    colour: str = "auto"
+    json: bool = False
+
+
+def colour(stream: Any = None) -> bool:
+    """Whether to colour: --color, else NO_COLOR (no-color.org), else where there is a terminal."""
+    if Settings.colour != "auto":
+        return Settings.colour == "always"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and (stream or sys.stdout).isatty()
+
+
+def columns() -> int | None:
+    """The terminal's width; None where stdout is no terminal and nothing needs to be cut."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 80
+
+
+def data(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def talk(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def document(value: dict[str, Any]) -> None:
+    """One JSON document, for --json."""
+    data(json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, indent=2))
+
+
+def json_line(value: dict[str, Any]) -> None:
+    """One line of a stream of JSON objects."""
+    data(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+class Progress:
+    """What goes on, on stderr: one line that changes on a terminal, plain lines elsewhere, nothing when quiet."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._status: Any = None
+
+    def __enter__(self) -> Callable[[str], None]:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status(self._what)
+            self._status.__enter__()
+        return self._report
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._status:
+            self._status.__exit__(*exc)
+
+    def _report(self, text: str) -> None:
+        if self._status:
+            from rich.markup import escape
+
+            self._status.update(f"{self._what}: {escape(text)}")
+        elif not text.startswith(("Container", "Network", "Volume", "removed")) and not text.endswith("is ready"):
+            talk(text)

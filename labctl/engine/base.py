@@ -1,0 +1,141 @@
+"""The Debian image under all of labctl's own: the one that is there, one from a registry, or one made from packages."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from labctl.engine.endpoint import Endpoint
+from labctl.engine.model import Engine
+from labctl.errors import LabError
+
+OFFICIAL = "debian:trixie-slim"
+MADE = "labctl/debian:trixie"
+SUITE = "trixie"
+REGISTRY_LIMIT = 8  # seconds until a registry that doesn't answer counts as not there
+PULL_LIMIT = 600
+BOOTSTRAP_LIMIT = 900
+# What debian:trixie-slim leaves out as well.
+LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+def find(engine: Engine, environ: Mapping[str, str]) -> str | None:
+    """The base image that is there already, None where one has to be had first."""
+    chosen = environ.get("LABCTL_DEBIAN")
+    return chosen or next((name for name in (OFFICIAL, MADE) if engine.image(name)), None)
+
+
+def ensure(engine: Engine, endpoint: Endpoint, report: Callable[[str], None]) -> str:
+    """The name of a Debian base image that is there. Raises LabError `base-image`."""
+    found = find(engine, os.environ)
+    if found:
+        return found
+    client = sdk_client(endpoint)
+    why = _pull(client, report)
+    if why is None:
+        return OFFICIAL
+    report("no container registry answers: making the base image from Debian's packages, once (about a minute)")
+    _bootstrap(client, why)
+    return MADE
+
+
+def sdk_client(endpoint: Endpoint, limit: int = 60) -> Any:
+    """Docker's SDK on the same endpoint: slow to import, and right where a minute's work follows anyway."""
+    import docker
+
+    tls: Any = False
+    if endpoint.tls:
+        files = endpoint.tls
+        tls = docker.tls.TLSConfig(
+            client_cert=(str(files / "cert.pem"), str(files / "key.pem")) if (files / "cert.pem").exists() else None,
+            ca_cert=str(files / "ca.pem") if (files / "ca.pem").exists() else None,
+            verify=endpoint.verify,
+        )
+    return docker.APIClient(base_url=endpoint.url, tls=tls, timeout=limit, use_ssh_client=True)
+
+
+def registry_answers(endpoint: Endpoint) -> str | None:
+    """None where the registry of the official image answers the engine in time, else why not, in a few words."""
+    import docker.errors
+    import requests
+
+    try:
+        sdk_client(endpoint, REGISTRY_LIMIT).inspect_distribution(OFFICIAL)
+    except docker.errors.APIError as problem:
+        return str(problem.explanation or problem)
+    except (docker.errors.DockerException, requests.RequestException) as problem:
+        return f"no answer within {REGISTRY_LIMIT} s ({type(problem).__name__})"
+    return None
+
+
+def _pull(client: Any, report: Callable[[str], None]) -> str | None:
+    """Pulls the official image; None when that worked, else why not."""
+    import docker.errors
+    import requests
+
+    try:
+        client.timeout = REGISTRY_LIMIT
+        client.inspect_distribution(OFFICIAL)
+        report(f"pulling {OFFICIAL}")
+        client.timeout = PULL_LIMIT
+        client.pull(*OFFICIAL.split(":"))
+    except docker.errors.APIError as problem:
+        return str(problem.explanation or problem)
+    except (docker.errors.DockerException, requests.RequestException) as problem:
+        return f"no answer ({type(problem).__name__})"
+    return None
+
+
+def _bootstrap(client: Any, why: str) -> None:
+    """Makes the image with mmdebstrap, from the mirror that it takes by itself."""
+    import docker.errors
+
+    tool = shutil.which("mmdebstrap") or _install_mmdebstrap(why)
+    with tempfile.TemporaryDirectory(prefix="labctl-base-") as folder:
+        # To a file, not through a pipe: a bootstrap that fails half-way must not become an image.
+        archive = Path(folder) / "base.tar"
+        options = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+        command = [tool, "--quiet", "--variant=minbase", *options, SUITE, str(archive)]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=BOOTSTRAP_LIMIT, check=False)
+        except subprocess.TimeoutExpired:
+            raise LabError("base-image", why=f"mmdebstrap took over {BOOTSTRAP_LIMIT} s") from None
+        if result.returncode:
+            last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise LabError("base-image", why=f"the registry said: {why}; mmdebstrap said: {last}")
+        repository, tag = MADE.split(":")
+        client.timeout = PULL_LIMIT
+        try:
+            with archive.open("rb") as stream:
+                client.import_image_from_stream(stream, repository=repository, tag=tag)
+        except docker.errors.APIError as problem:
+            raise LabError("base-image", why=str(problem.explanation or problem)) from None
+
+
+def _install_mmdebstrap(why: str) -> str:
+    """Installs the tool where that is ours to do: as root on Debian or Ubuntu, unless LABCTL_NO_INSTALL=1."""
+    reason = f"the registry said: {why}; and mmdebstrap, which would make one, is not installed"
+    if os.environ.get("LABCTL_NO_INSTALL") == "1":
+        raise LabError("base-image", why=reason + " (LABCTL_NO_INSTALL=1 forbids installing it)")
+    if platform.system() != "Linux" or os.getuid() != 0 or not shutil.which("apt-get"):
+        raise LabError("base-image", why=reason)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    packages = ["mmdebstrap", "debian-archive-keyring"]
+    for command in (["update"], ["install", "--no-install-recommends", "-y", *packages]):
+        result = subprocess.run(
+            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *command],
+            capture_output=True,
+            text=True,
+            timeout=BOOTSTRAP_LIMIT,
+            env=environment,
+            check=False,
+        )
+        if result.returncode:
+            raise LabError("base-image", why=f"apt-get said: {(result.stderr.strip().splitlines() or ['nothing'])[-1]}")
+    return shutil.which("mmdebstrap") or "mmdebstrap"

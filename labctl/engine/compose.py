@@ -1,0 +1,166 @@
+"""Runs `docker compose` and `docker exec`: Compose is the topology language, so Compose itself reads the files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from labctl.engine.endpoint import Endpoint
+from labctl.errors import LabError
+
+MINIMUM = (2, 20)
+READ_LIMIT = 60.0  # seconds, for what only reads
+
+
+class Compose:
+    """Compose for one engine. `variables` are set for interpolation on top of the environment."""
+
+    def __init__(self, endpoint: Endpoint, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = dict(variables or {})
+        # What Docker's own client would not find by itself (a rootless socket, say) has to be told to it.
+        if endpoint.source in ("rootless Docker", "Docker Desktop"):
+            self._variables["DOCKER_HOST"] = endpoint.url
+
+    def version(self) -> tuple[int, int]:
+        """Raises LabError where there is no Compose, or one that is too old."""
+        result = self._run(["compose", "version", "--short"], READ_LIMIT)
+        found = re.match(r"v?(\d+)\.(\d+)", result.stdout.strip())
+        minimum = ".".join(map(str, MINIMUM))
+        if result.returncode or not found:
+            raise LabError("compose-missing", minimum=minimum, found="there is none")
+        version = (int(found[1]), int(found[2]))
+        if version < MINIMUM:
+            raise LabError("compose-missing", minimum=minimum, found=f"this is {found[0]}")
+        return version
+
+    def config(self, file: Path, *, name: str | None = None) -> str:
+        """The file as Compose understands it: merged, interpolated, normalised YAML."""
+        project = ["-p", name] if name else []
+        result = self._run(["compose", *project, "-f", str(file), "config"], READ_LIMIT)
+        if result.returncode:
+            if "unknown" in result.stderr and "compose" in result.stderr:
+                self.version()  # says so where Compose itself is missing
+            raise LabError("topology-invalid", file=file, why=_last_words(result.stderr))
+        return result.stdout
+
+    def build(self, file: Path, services: Sequence[str], report: Callable[[str], None], limit: float) -> None:
+        """Builds the images of some services."""
+        self._stream(["compose", "--progress", "plain", "-f", str(file), "build", *services], None, report, limit)
+
+    def up(self, name: str, folder: Path, config: str, report: Callable[[str], None], limit: float) -> None:
+        """Makes a project be as `config` says; unchanged containers are left alone. Builds and removes nothing."""
+        command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
+        self._stream([*command, "up", "--detach", "--no-build"], config, report, limit)
+
+    def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
+        """Runs a command in a container on this process's own streams; its exit status."""
+        flags = [*(["-i"] if interactive else []), *(["-t"] if terminal else [])]
+        return subprocess.call([_docker(), "exec", *flags, container, *command], env=self._environment())
+
+    def capture(self, container: str, command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
+        """Runs a command in a container and gives what it printed."""
+        return self._run(["exec", container, *command], limit)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self._variables}
+
+    def _run(self, arguments: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                [_docker(), *arguments],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                timeout=limit,
+                env=self._environment(),
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError("engine-timeout", seconds=limit, action="docker " + " ".join(arguments[:2])) from None
+
+    def _stream(self, arguments: Sequence[str], text: str | None, report: Callable[[str], None], limit: float) -> None:
+        """Runs Compose and reports its progress line by line; ends it, in order, when we are interrupted."""
+        deadline = time.monotonic() + limit
+        child = subprocess.Popen(
+            [_docker(), *arguments],
+            stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=self._environment(),
+            # Its own session: a ^C at the terminal is ours to handle, else both would roll back at once.
+            start_new_session=True,
+        )
+        try:
+            if child.stdin and text is not None:
+                child.stdin.write(text.encode())
+                child.stdin.close()
+            said = _read_progress(child, report, deadline)
+            status = child.wait(max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _end(child)
+            raise LabError("engine-timeout", seconds=limit, action="docker compose") from None
+        except BaseException:
+            _end(child)
+            raise
+        if status:
+            verb = next((word for word in arguments if word in ("build", "up")), "")
+            why = _last_words("\n".join(said))
+            if "no space left on device" in why:
+                raise LabError("disk-full", why=why)
+            raise LabError("compose-failed", verb=verb, why=why)
+
+
+def _docker() -> str:
+    found = shutil.which("docker")
+    if not found:
+        raise LabError("docker-missing")
+    return found
+
+
+def _read_progress(child: subprocess.Popen[bytes], report: Callable[[str], None], deadline: float) -> list[str]:
+    import selectors
+
+    assert child.stderr
+    said: list[str] = []
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stderr, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                raise subprocess.TimeoutExpired("docker compose", 0)
+            data = os.read(child.stderr.fileno(), 1 << 16)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in [*lines, rest] if not data else lines:
+                text = line.decode(errors="replace").strip()
+                if text:
+                    said.append(text)
+                    report(text)
+            if not data:
+                return said
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    for number, patience in ((signal.SIGINT, 10), (signal.SIGKILL, 10)):
+        if child.poll() is None:
+            child.send_signal(number)
+            try:
+                child.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _last_words(text: str) -> str:
+    """The lines of Compose's output that say why: the error without the progress before it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if "level=warning" not in line]
+    errors = [
+        line for line in lines if re.search(r"error|failed|invalid|denied|already|cannot|undefined|no such", line, re.I)
+    ]
+    return (errors or lines or ["it gave no reason"])[-1]

@@ -1,0 +1,174 @@
+"""The Docker engine, over its API."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from labctl.engine import endpoint as endpoints
+from labctl.engine import streams
+from labctl.engine.model import Container, Details, Happening, Image, Network, Port, Stream
+from labctl.engine.wire import Refused, Wire
+from labctl.errors import LabError
+
+GONE = 404
+UNCHANGED = 304
+CONFLICT = 409
+
+
+class DockerEngine:
+    """An Engine on the other end of a wire."""
+
+    def __init__(self, endpoint: endpoints.Endpoint | None = None) -> None:
+        self.endpoint = endpoint or endpoints.find()
+        self._wire = Wire(self.endpoint)
+
+    def _call(self, action: str, method: str, path: str, /, **options: Any) -> Any:
+        try:
+            return self._wire.call(method, path, **options)
+        except Refused as refusal:
+            raise _explain(action, refusal) from None
+
+    def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
+        filters = {"label": list(labels)} if labels else {}
+        found = self._call("list containers", "GET", "/containers/json", all=not running, filters=filters)
+        return sorted((_container(item) for item in found), key=lambda container: container.name)
+
+    def details(self, container: str) -> Details:
+        found = self._call("inspect a container", "GET", f"/containers/{container}/json")
+        state = found["State"]
+        return Details(
+            started=state["StartedAt"],
+            exit_code=state["ExitCode"],
+            stdin_open=found["Config"]["OpenStdin"],
+            error=state.get("Error", ""),
+            out_of_memory=state.get("OOMKilled", False),
+        )
+
+    def networks(self, labels: Sequence[str] = ()) -> list[Network]:
+        filters = {"label": list(labels)} if labels else {}
+        found = self._call("list networks", "GET", "/networks", filters=filters)
+        return [
+            Network(
+                id=item["Id"],
+                name=item["Name"],
+                labels=item.get("Labels") or {},
+                subnets=tuple(
+                    config["Subnet"] for config in (item.get("IPAM") or {}).get("Config") or [] if "Subnet" in config
+                ),
+            )
+            for item in found
+        ]
+
+    def volumes(self, labels: Sequence[str]) -> list[str]:
+        found = self._call("list volumes", "GET", "/volumes", filters={"label": list(labels)})
+        return [item["Name"] for item in found.get("Volumes") or []]
+
+    def image(self, name: str) -> Image | None:
+        try:
+            found = self._wire.call("GET", f"/images/{quote(name, safe='/:@')}/json")
+        except Refused as refusal:
+            if refusal.status == GONE:
+                return None
+            raise _explain(f"inspect the image {name}", refusal) from None
+        return Image(found["Id"], (found.get("Config") or {}).get("Labels") or {}, found.get("Size", 0))
+
+    def info(self) -> dict[str, Any]:
+        version = self._call("tell its version", "GET", "/version", limit=10)
+        return {**self._call("describe itself", "GET", "/info", limit=20), "Version": version}
+
+    def attach(self, container: str, *, keyboard: bool) -> Stream:
+        try:
+            response = self._wire.stream(
+                "POST",
+                f"/containers/{container}/attach",
+                upgrade=True,
+                stream=True,
+                stdin=keyboard,
+                stdout=True,
+                stderr=True,
+            )
+        except Refused as refusal:
+            raise _explain("attach to a container", refusal) from None
+        return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=False))
+
+    def logs(
+        self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
+    ) -> Stream:
+        try:
+            response = self._wire.stream(
+                "GET",
+                f"/containers/{container}/logs",
+                stdout=True,
+                stderr=True,
+                timestamps=True,
+                follow=follow,
+                since=_unix(since) if since else None,
+                tail=tail,
+            )
+        except Refused as refusal:
+            raise _explain("give a container's log", refusal) from None
+        return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=True))
+
+    def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+        return streams.wait(streams_, deadline)
+
+    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+        try:
+            # A container's own grace (10 s by default) comes before the kill; give the engine time for both.
+            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15)
+        except Refused as refusal:
+            if refusal.status != UNCHANGED:
+                raise _explain(f"{verb} the container", refusal) from None
+
+    def remove_container(self, container: str) -> None:
+        self._remove(f"/containers/{container}", force=True, v=True)
+
+    def remove_network(self, network: str) -> None:
+        self._remove(f"/networks/{network}")
+
+    def remove_volume(self, volume: str) -> None:
+        self._remove(f"/volumes/{volume}", force=True)
+
+    def _remove(self, path: str, **query: Any) -> None:
+        try:
+            self._wire.call("DELETE", path, limit=60, **query)
+        except Refused as refusal:
+            # Gone, or being removed by somebody else at this moment: what was asked for comes true either way.
+            if refusal.status != GONE and not (refusal.status == CONFLICT and "already in progress" in refusal.message):
+                raise _explain(f"remove {path[1:]}", refusal) from None
+
+
+def _unix(stamp: str) -> str:
+    """An RFC 3339 time as the seconds and nanoseconds that the API wants; a second earlier, since the engine's own
+    time of a line is what it goes by, and the caller's events have theirs."""
+    seconds = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")) - 1
+    return f"{max(0, seconds)}.{stamp[20:29] or '000000000'}"
+
+
+def _demultiplexer(headers: dict[str, str], *, stamped: bool) -> streams.Demultiplexer:
+    raw = headers.get("content-type") == "application/vnd.docker.raw-stream"
+    return streams.Demultiplexer(raw=raw, stamped=stamped)
+
+
+def _container(item: dict[str, Any]) -> Container:
+    attached = (item.get("NetworkSettings") or {}).get("Networks") or {}
+    addresses = {
+        name: tuple(address for address in (net.get("IPAddress"), net.get("GlobalIPv6Address")) if address)
+        for name, net in attached.items()
+    }
+    ports = tuple(
+        Port(port["Type"], port["PrivatePort"], port.get("IP"), port.get("PublicPort"))
+        for port in item.get("Ports") or []
+    )
+    name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
+    return Container(item["Id"], name, item["Image"], item["State"], item.get("Labels") or {}, addresses, ports)
+
+
+def _explain(action: str, refusal: Refused) -> LabError:
+    if "no space left on device" in refusal.message:
+        return LabError("disk-full", why=refusal.message)
+    return LabError("engine-refused", action=action, why=refusal.message)

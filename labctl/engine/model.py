@@ -1,0 +1,145 @@
+"""What labctl knows of an engine's containers, networks and images, as frozen data; and what an engine can do.
+
+`Engine` is the one boundary: the rooms above know nothing else of Docker. `labctl.engine.docker` talks to a real one,
+`labctl.engine.memory` is one that lives in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+LABEL_LAB = "dev.labctl.lab"
+LABEL_NODE = "dev.labctl.node"
+LABEL_ROLE = "dev.labctl.role"
+LABEL_TITLE = "dev.labctl.title"
+LABEL_TOPOLOGY = "dev.labctl.topology"
+LABEL_SOURCE = "dev.labctl.source"
+# Compose's own, which labctl only reads.
+COMPOSE_PROJECT = "com.docker.compose.project"
+COMPOSE_SERVICE = "com.docker.compose.service"
+COMPOSE_NUMBER = "com.docker.compose.container-number"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a container (`private`) and, where it is published, its place on the engine's host."""
+
+    proto: str
+    private: int
+    host: str | None = None
+    public: int | None = None
+
+
+@dataclass(frozen=True)
+class Container:
+    """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
+    the container's addresses on it, IPv4 first."""
+
+    id: str
+    name: str
+    image: str
+    state: str
+    labels: Mapping[str, str]
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+
+
+@dataclass(frozen=True)
+class Details:
+    """What only a look at one container tells. `started` is RFC 3339, `exit_code` of the last run."""
+
+    started: str
+    exit_code: int
+    stdin_open: bool
+    error: str = ""
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Image:
+    id: str
+    labels: Mapping[str, str]
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream."""
+
+    text: bytes
+    stderr: bool = False
+    stamp: str | None = None
+
+
+class Stream(Protocol):
+    """A container's output as it comes, and, where it was opened so, its keyboard."""
+
+    container: str
+
+    def write(self, data: bytes) -> None:
+        """Queues bytes for the keyboard; `Engine.wait` moves them."""
+
+    @property
+    def unwritten(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What `Engine.wait` saw: a line of a stream, or its end (`line` is None)."""
+
+    stream: Stream
+    line: Line | None
+
+
+class Engine(Protocol):
+    """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
+
+    def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
+        """Containers that carry all the labels (`name` or `name=value`), by name."""
+
+    def details(self, container: str) -> Details: ...
+
+    def networks(self, labels: Sequence[str] = ()) -> list[Network]: ...
+
+    def volumes(self, labels: Sequence[str]) -> list[str]: ...
+
+    def image(self, name: str) -> Image | None: ...
+
+    def info(self) -> dict[str, Any]:
+        """What the engine says of itself (Docker's /info and /version in one)."""
+
+    def attach(self, container: str, *, keyboard: bool) -> Stream:
+        """A container's output from now on."""
+
+    def logs(
+        self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
+    ) -> Stream:
+        """A container's output from its beginning, or from a time (RFC 3339) or a number of lines before the end."""
+
+    def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+        """What the streams bring, in order of arrival, until all have ended or the deadline (time.monotonic()).
+
+        Whatever is queued for keyboards is written meanwhile.
+        """
+
+    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+        """`start`, `stop`, `restart`, `kill`, `pause` or `unpause`."""
+
+    def remove_container(self, container: str) -> None:
+        """Also where it runs, with its anonymous volumes; no error where it is gone."""
+
+    def remove_network(self, network: str) -> None: ...
+
+    def remove_volume(self, volume: str) -> None: ...

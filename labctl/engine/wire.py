@@ -1,0 +1,266 @@
+"""HTTP/1.1 to the engine, by the standard library's sockets alone.
+
+Importing the SDK takes longer than a whole `labctl chat send` may. The engine's API asks little of HTTP (RFC 9112): a
+request, a status, a body by length or in chunks, and an upgrade to a raw stream; so that is what stands here, with a
+limit on every wait.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from labctl.engine.endpoint import Endpoint
+from labctl.errors import LabError
+
+LIMIT = 30.0  # seconds for a request, where the caller states no other
+CONNECT_LIMIT = 10.0
+HEADER_LIMIT = 64 * 1024  # bytes
+
+
+class Refused(Exception):
+    """The engine answered with an error: its HTTP status and its message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def encode_query(values: dict[str, Any]) -> str:
+    """A query string as the engine wants it: booleans as 0 and 1, filters as JSON, nothing for None."""
+    parts = []
+    for key, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, dict):
+            value = json.dumps(value, separators=(",", ":"))
+        elif isinstance(value, bool):
+            value = int(value)
+        parts.append(f"{key}={quote(str(value), safe='')}")
+    return "?" + "&".join(parts) if parts else ""
+
+
+class Body:
+    """A response's body as it arrives: bytes in, bytes out; by length, in chunks, or up to the end."""
+
+    def __init__(self, *, chunked: bool, length: int | None) -> None:
+        self._chunked = chunked
+        self._left = length  # bytes of the body, or of the chunk that is being read
+        self._buffer = b""
+        self.ended = length == 0 and not chunked
+
+    def feed(self, data: bytes) -> bytes:
+        if not self._chunked:
+            return self._feed_plain(data)
+        self._buffer += data
+        out = []
+        while not self.ended:
+            if self._left is None:
+                line, found, rest = self._buffer.partition(b"\r\n")
+                if not found:
+                    break
+                self._left = int(line.split(b";")[0], 16)
+                self._buffer = rest
+                if self._left == 0:
+                    self.ended = True
+                    break
+            if len(self._buffer) < self._left + 2 and not self._buffer[: self._left]:
+                break
+            piece = self._buffer[: self._left]
+            out.append(piece)
+            self._buffer = self._buffer[len(piece) :]
+            self._left -= len(piece)
+            if self._left or len(self._buffer) < 2:
+                break
+            self._buffer = self._buffer[2:]
+            self._left = None
+        return b"".join(out)
+
+    def _feed_plain(self, data: bytes) -> bytes:
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+            self.ended = self._left == 0
+        return data
+
+
+class Response:
+    """A response whose headers are read and whose body may still be on its way."""
+
+    def __init__(self, sock: socket.socket, status: int, headers: dict[str, str], rest: bytes) -> None:
+        self.sock = sock
+        self.status = status
+        self.headers = headers
+        length = headers.get("content-length")
+        chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        # After an upgrade, or with neither header, the body is whatever comes until the end.
+        self.body = Body(chunked=chunked, length=int(length) if length and not chunked else None)
+        if status in (204, 304):
+            self.body.ended = True
+        self.first = self.body.feed(rest)
+
+    def read(self, deadline: float) -> bytes:
+        """The whole body. Raises TimeoutError after the deadline (of time.monotonic())."""
+        parts = [self.first]
+        while not self.body.ended:
+            self.sock.settimeout(_left(deadline))
+            data = self.sock.recv(1 << 16)
+            if not data:
+                break
+            parts.append(self.body.feed(data))
+        return b"".join(parts)
+
+
+class Wire:
+    """Requests to one engine; each on a connection of its own, which a local socket makes cheap."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def call(self, method: str, path: str, /, *, body: Any = None, limit: float = LIMIT, **query: Any) -> Any:
+        """One request with its whole answer, decoded from JSON where it is JSON. Raises Refused, LabError."""
+        deadline = time.monotonic() + limit
+        try:
+            with self._open(method, path + encode_query(query), body, deadline) as sock:
+                response = self._read_head(sock, deadline)
+                content = response.read(deadline)
+        except TimeoutError:
+            raise LabError("engine-timeout", seconds=limit, action=f"{method} {path}") from None
+        except OSError as problem:
+            raise self.unreachable(problem) from None
+        if response.status >= 400:
+            raise Refused(response.status, _message(content))
+        if "json" in response.headers.get("content-type", ""):
+            return json.loads(content) if content else None
+        return content
+
+    def stream(
+        self, method: str, path: str, /, *, upgrade: bool = False, limit: float = LIMIT, **query: Any
+    ) -> Response:
+        """One request whose body the caller reads; with `upgrade` the socket is a raw stream both ways."""
+        deadline = time.monotonic() + limit
+        sock = None
+        try:
+            sock = self._open(method, path + encode_query(query), None, deadline, upgrade=upgrade)
+            response = self._read_head(sock, deadline)
+            if response.status >= 400:
+                with sock:
+                    raise Refused(response.status, _message(response.read(deadline)))
+        except TimeoutError:
+            if sock:
+                sock.close()
+            raise LabError("engine-timeout", seconds=limit, action=f"{method} {path}") from None
+        except OSError as problem:
+            if sock:
+                sock.close()
+            raise self.unreachable(problem) from None
+        return response
+
+    def unreachable(self, problem: OSError) -> LabError:
+        if isinstance(problem, PermissionError):
+            return LabError("engine-permission", endpoint=self.endpoint.url)
+        why = problem.strerror or str(problem) or type(problem).__name__
+        return LabError("engine-unreachable", endpoint=f"{self.endpoint.url} ({self.endpoint.source})", why=why)
+
+    def _open(self, method: str, target: str, body: Any, deadline: float, *, upgrade: bool = False) -> socket.socket:
+        sock = connect(self.endpoint, min(_left(deadline), CONNECT_LIMIT))
+        content = b"" if body is None else json.dumps(body).encode()
+        lines = [f"{method} {target} HTTP/1.1", "Host: docker", "User-Agent: labctl"]
+        lines += ["Connection: Upgrade", "Upgrade: tcp"] if upgrade else ["Connection: close"]
+        if body is not None:
+            lines.append("Content-Type: application/json")
+        if method in ("POST", "PUT"):
+            lines.append(f"Content-Length: {len(content)}")
+        try:
+            sock.settimeout(_left(deadline))
+            sock.sendall("\r\n".join([*lines, "", ""]).encode() + content)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _read_head(self, sock: socket.socket, deadline: float) -> Response:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            sock.settimeout(_left(deadline))
+            received = sock.recv(1 << 16)
+            if not received or len(data) > HEADER_LIMIT:
+                raise ConnectionError("it hung up in the middle of an answer")
+            data += received
+        head, _, rest = data.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode("latin-1").split("\r\n")
+        try:
+            status = int(status_line.split(" ", 2)[1])
+        except (IndexError, ValueError):
+            raise ConnectionError("what answers there does not speak HTTP") from None
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        return Response(sock, status, headers, rest)
+
+
+def connect(endpoint: Endpoint, limit: float) -> socket.socket:
+    """A connected socket to the engine. Raises OSError, LabError."""
+    url = urlsplit(endpoint.url)
+    if url.scheme == "unix":
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(limit)
+            sock.connect(url.path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+    if url.scheme in ("tcp", "http", "https"):
+        sock = socket.create_connection((url.hostname or "localhost", url.port or 2375), timeout=limit)
+        return _secure(sock, endpoint, url.hostname or "") if endpoint.tls or url.scheme == "https" else sock
+    if url.scheme == "ssh":
+        return _dial_over_ssh(url.hostname or "", url.username, url.port)
+    raise LabError("engine-endpoint", where=endpoint.source, why=f"{url.scheme}:// is not supported on this system")
+
+
+def _secure(sock: socket.socket, endpoint: Endpoint, host: str) -> socket.socket:
+    import ssl
+
+    context = ssl.create_default_context()
+    if endpoint.tls:
+        if (endpoint.tls / "ca.pem").exists():
+            context.load_verify_locations(endpoint.tls / "ca.pem")
+        if (endpoint.tls / "cert.pem").exists():
+            context.load_cert_chain(endpoint.tls / "cert.pem", endpoint.tls / "key.pem")
+    if not endpoint.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(sock, server_hostname=host)
+
+
+def _dial_over_ssh(host: str, user: str | None, port: int | None) -> socket.socket:
+    """What Docker's own client does: ssh runs `docker system dial-stdio` there, and its stdio is the connection."""
+    import subprocess
+
+    ours, theirs = socket.socketpair()
+    command = ["ssh", "-o", "ConnectTimeout=10", *(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
+    with theirs:
+        subprocess.Popen(
+            [*command, "--", host, "docker", "system", "dial-stdio"], stdin=theirs.fileno(), stdout=theirs.fileno()
+        )
+    return ours
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _message(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["message"]).strip()
+    except (ValueError, KeyError, TypeError):
+        return content.decode(errors="replace").strip() or "no reason given"

@@ -1,0 +1,223 @@
+"""Every error that labctl explains, in one table.
+
+The table feeds the messages, `--json` and docs/errors.md. A message says what was asked and why it can't be; a hint
+says what to do about it. Exit status: 1 for all of these, 2 for wrong usage, 3 for a bug, 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    message: str
+    hint: str
+    meaning: str
+
+
+ERRORS: dict[str, Kind] = {
+    "engine-unreachable": Kind(
+        "no Docker engine answers at {endpoint}: {why}",
+        "start it (`make lab-up` does), or choose another by DOCKER_HOST or `docker context use`",
+        "Nothing listens where labctl looks for the engine, or it hung up.",
+    ),
+    "engine-permission": Kind(
+        "this user has no right to use the Docker socket {endpoint}",
+        "join its group (`sudo usermod -aG docker $USER`, then log in again), or use rootless Docker",
+        "The engine is there, but its socket is closed to this user.",
+    ),
+    "engine-endpoint": Kind(
+        "{where} names no usable Docker endpoint: {why}",
+        "`docker context ls` shows the contexts; unset DOCKER_HOST and DOCKER_CONTEXT to use the local engine",
+        "DOCKER_HOST or the Docker context can't be understood.",
+    ),
+    "engine-timeout": Kind(
+        "the Docker engine did not answer within {seconds:g} s ({action})",
+        "`labctl doctor` looks at the engine; a paused or overloaded machine answers late",
+        "Every request to the engine has a limit, and this one reached it.",
+    ),
+    "engine-refused": Kind(
+        "the Docker engine would not {action}: {why}",
+        "",
+        "The engine answered with an error of its own, which is repeated.",
+    ),
+    "docker-missing": Kind(
+        "the command `docker` is not on the PATH",
+        "install it (Debian: docker-cli and docker-compose; `make lab-up` does so for root)",
+        "labctl runs `docker compose` and `docker exec`, and found no client.",
+    ),
+    "compose-missing": Kind(
+        "Compose {minimum} or newer is needed, and {found}",
+        "install docker-compose (Debian 13), docker-compose-v2 (Ubuntu) or docker-compose-plugin (Docker's packages)",
+        "`docker compose` isn't there or is too old.",
+    ),
+    "compose-failed": Kind(
+        "`docker compose {verb}` failed: {why}",
+        "",
+        "Compose answered with an error of its own, which is repeated.",
+    ),
+    "base-image": Kind(
+        "no Debian base image could be had: {why}",
+        "load one by hand (`docker pull debian:trixie-slim` or `docker load`), or install mmdebstrap",
+        "The images are built on debian:trixie-slim, or on one made from Debian's packages; neither worked.",
+    ),
+    "topology-missing": Kind(
+        "there is no topology {name}{near}",
+        "name a Compose file, or one of the built-in ones: {builtin}",
+        "The file doesn't exist, and no built-in topology has that name.",
+    ),
+    "topology-invalid": Kind(
+        "{file} is not a usable topology: {why}",
+        "",
+        "Compose refuses the file, or what stands under x-labctl is wrong.",
+    ),
+    "lab-not-ours": Kind(
+        "a Compose project named {name} is there already, and labctl did not make it",
+        "give the lab another name (`labctl up --lab NAME`), or end that project",
+        "labctl changes only what carries its own labels.",
+    ),
+    "no-lab": Kind("no lab is there", "`labctl up` starts one", "No container on the engine carries labctl's label."),
+    "unknown-lab": Kind("there is no lab {name}{near}", "`labctl ls` lists the labs", "No lab has that name."),
+    "ambiguous-lab": Kind(
+        "several labs are there: {names}",
+        "choose one by --lab NAME, or set LABCTL_LAB",
+        "Without --lab, labctl takes the only lab there is.",
+    ),
+    "bad-lab-name": Kind(
+        "{name!r} is not a lab's name",
+        "lower-case letters, digits, - and _, beginning with a letter or digit (a Compose project name)",
+        "Compose takes only such names for a project.",
+    ),
+    "unknown-node": Kind(
+        "there is no node {name} in the lab {lab}{near}",
+        "`labctl ps` lists the nodes",
+        "No node of the lab has that name.",
+    ),
+    "not-running": Kind(
+        "{node} is {state}, so {action}",
+        "{mend}",
+        "The node has no running process.",
+    ),
+    "wrong-role": Kind(
+        "{node} is {actual}, and `{command}` needs {wanted}",
+        "{fitting}",
+        "The node's role (the label on its image) is another one.",
+    ),
+    "no-keyboard": Kind(
+        "{node} has no keyboard: its container was started without stdin_open",
+        "`labctl exec {node} -- COMMAND` runs a command in it instead",
+        "Input can be typed only where the container's stdin is open.",
+    ),
+    "no-link": Kind(
+        "{a} has no link to {b}: they share no network ({networks})",
+        "`labctl ps` shows the networks of every node",
+        "Two nodes that share no network can't reach each other directly.",
+    ),
+    "newline-in-line": Kind(
+        "the text holds a newline, and here one line is one input",
+        "send it line by line",
+        "A newline ends a line, so it can't be part of one.",
+    ),
+    "not-utf8": Kind("{what} is not UTF-8", "", "Text that is typed at a node must be UTF-8."),
+    "text-too-long": Kind(
+        "the text has {size} bytes, and {what} takes at most {limit}",
+        "",
+        "The node would refuse it, so it was not sent.",
+    ),
+    "not-taken": Kind(
+        "{node} did not take the line within {seconds:g} s",
+        "`labctl logs {node}` shows what it does; `labctl ps` its state",
+        "The line was written to the node's keyboard, and its journal shows no `input` event.",
+    ),
+    "keyboard-busy": Kind(
+        "another labctl types at {node} and did not finish within {seconds:g} s",
+        "try again, or give a longer --timeout",
+        "Lines are typed one after the other, so that they never mix.",
+    ),
+    "node-refused": Kind(
+        "{node} refused the line: {reason} ({error})",
+        "",
+        "The node's journal answered the line with an `error` event.",
+    ),
+    "no-partner": Kind(
+        "{node} has no partner: {reason}, and {seconds:g} s have passed",
+        "the line waits at {node} and is sent when it can be; `labctl chat log` shows the conversation",
+        "A chat node keeps lines until somebody is there, and nobody came.",
+    ),
+    "not-confirmed": Kind(
+        "sent, not confirmed: {why}",
+        "{mend}",
+        "The line left the node, and no journal shows that it arrived.",
+    ),
+    "no-answer": Kind(
+        "sent, but {peer} did not answer within {seconds:g} s",
+        "`labctl logs {node}` shows what came back",
+        "The line left the node, and no whole line came back.",
+    ),
+    "node-stopped": Kind(
+        "{node} stopped while labctl waited for it",
+        "`labctl logs {node}` shows its last words",
+        "The node's journal ended.",
+    ),
+    "node-failed": Kind(
+        "{node} failed: {why}",
+        "what came up is still there for a look (`labctl logs {node}`); `labctl down` removes it",
+        "A node ended before it was ready.",
+    ),
+    "not-ready": Kind(
+        "not ready within {seconds:g} s: {nodes}",
+        "`labctl logs NODE` shows why; a longer --timeout waits longer; `labctl down` removes the lab",
+        "`labctl up` waits for each node's `ready` event.",
+    ),
+    "image-missing": Kind(
+        "the image {image} of {node} is not there and could not be had: {why}",
+        "build or pull it, or give the service a `build:` section",
+        "The engine has no such image.",
+    ),
+    "no-subnet": Kind(
+        "no free subnet was found for the network {network} ({tried} tried)",
+        "remove networks that nobody needs (`docker network prune`), or choose one with LABCTL_SUBNET",
+        "All subnets that labctl tried overlap with others on this machine.",
+    ),
+    "subnet-taken": Kind(
+        "the subnet {subnet} of the network {network} overlaps with {owner}",
+        "choose another in the file, or mark the network `x-labctl: {{movable: true}}`",
+        "The engine refuses networks that overlap.",
+    ),
+    "http-failed": Kind(
+        "GET {url} failed: {why}",
+        "{mend}",
+        "No HTTP response came back.",
+    ),
+    "not-published": Kind(
+        "{node} publishes no port to this machine",
+        "ask from another node: `labctl http get {node} {path} --from NODE`",
+        "Only published ports can be reached from outside the lab.",
+    ),
+    "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
+    "disk-full": Kind(
+        "there is no space left on the disk: {why}",
+        "`docker system df` shows what Docker keeps, `docker builder prune` frees its build cache",
+        "The engine or labctl could not write.",
+    ),
+}
+
+
+class LabError(Exception):
+    """An error that labctl explains: a code of ERRORS and the values for its message."""
+
+    def __init__(self, code: str, /, **values: object) -> None:
+        kind = ERRORS[code]
+        self.code = code
+        self.values = values
+        self.message = kind.message.format(**values)
+        self.hint = kind.hint.format(**values)
+        super().__init__(self.message)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean alice?`, or nothing where no known name is near."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else ""

@@ -1,0 +1,47 @@
+"""One event of a lab's journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened, when, where and between which addresses.
+
+    `ts` is UTC as RFC 3339 with nine digits of fraction and a Z, so that its order as text is its order in time.
+    `fields` holds all else that the event's line held.
+    """
+
+    ts: str
+    node: str
+    name: str
+    local: Address | None = None
+    peer: Address | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def get(self, key: str) -> Any:
+        return self.fields.get(key)
+
+    @property
+    def id(self) -> str | None:
+        """The id of the typed line that this follows from."""
+        found = self.fields.get("id")
+        return found if isinstance(found, str) else None
+
+    @property
+    def nanoseconds(self) -> int:
+        """Since the epoch."""
+        import calendar
+        import time
+
+        seconds = calendar.timegm(time.strptime(self.ts[:19], "%Y-%m-%dT%H:%M:%S"))
+        return seconds * 1_000_000_000 + int(self.ts[20:29])
+
+    def crosses_to(self, other: Event) -> bool:
+        """The two are the two ends of one connection or datagram: this one's local is the other's peer, and back."""
+        return self.local is not None and self.peer is not None and (self.local, self.peer) == (other.peer, other.local)

@@ -1,0 +1,37 @@
+"""Starts, stops, kills, pauses and restarts single nodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from labctl.engine.model import Engine
+from labctl.errors import LabError
+from labctl.lab.model import Lab, of_containers
+from labctl.lab.ready import wait_ready
+
+# From which of Docker's states a verb makes sense; what to do instead elsewhere.
+_FROM = {
+    "start": ("created", "exited", "dead", "running"),
+    "stop": ("running", "restarting", "paused", "exited", "created"),
+    "restart": ("running", "exited", "created", "restarting"),
+    "kill": ("running", "restarting", "paused"),
+    "pause": ("running",),
+    "unpause": ("paused",),
+}
+
+
+def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float, report: Callable[[str], None]) -> None:
+    """Does one verb to one node; after start and restart, waits until it is ready again. Raises LabError."""
+    node = lab.node(name)
+    state = node.container.state
+    if state not in _FROM[verb]:
+        mend = f"`labctl unpause {name}`" if state == "paused" else f"`labctl start {name}`"
+        if state == "running":
+            mend = f"it runs already; `labctl pause {name}` freezes it"
+        raise LabError("not-running", node=name, state=state, action=f"labctl can't {verb} it", mend=mend)
+    deadline = time.monotonic() + timeout
+    engine.change(verb, node.container.id, limit=timeout)
+    if verb in ("start", "restart"):
+        fresh = [item for item in engine.containers() if item.id == node.container.id]
+        wait_ready(engine, of_containers(lab.name, fresh), deadline, timeout, lambda text: None)

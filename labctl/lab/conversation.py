@@ -1,0 +1,71 @@
+"""The chat as its journal tells it: who said what to whom, and when conversations began and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.model import Engine
+from labctl.errors import LabError
+from labctl.events.model import Event
+from labctl.lab import journal
+from labctl.lab.model import Lab
+
+
+@dataclass(frozen=True)
+class Said:
+    """`kind` is `message` (with `text`), `open` or `ended` (with `reason`)."""
+
+    ts: str
+    kind: str
+    source: str
+    target: str
+    text: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        out = {"ts": self.ts, "kind": self.kind, "from": self.source, "to": self.target}
+        if self.kind == "message":
+            out["text"] = self.text
+        if self.reason:
+            out["reason"] = self.reason
+        return out
+
+
+def lines(engine: Engine, lab: Lab, *, follow: bool = False) -> Iterator[Said]:
+    """What was said, as it arrived. A conversation is told once, by the side that was called."""
+    nodes = [node.name for node in lab.nodes if node.role == "chat"]
+    if not nodes:
+        raise LabError(
+            "wrong-role", node=lab.name, actual="a lab", command="chat log", wanted="a chat node", fitting="it has none"
+        )
+    open_at: dict[tuple[Any, Any], str] = {}
+    for event in (journal.follow if follow else journal.read)(engine, lab, nodes):
+        found = _said(lab, event, open_at)
+        if found:
+            yield found
+
+
+def _said(lab: Lab, event: Event, open_at: dict[tuple[Any, Any], str]) -> Said | None:
+    if event.name == "message" and event.get("text") is not None:
+        return Said(event.ts, "message", _who(lab, event), event.node, text=str(event.get("text")))
+    if event.name != "session":
+        return None
+    state, ends = str(event.get("state")), (event.local, event.peer)
+    if state == "open":
+        if (event.peer, event.local) in open_at:
+            return None  # the other side has told it already
+        open_at[ends] = event.node
+        return Said(event.ts, "open", _who(lab, event), event.node)
+    if open_at.pop(ends, None) is None and (event.peer, event.local) in open_at:
+        return None  # told by the side that told its beginning
+    source = event.node if event.get("by") == "local" else _who(lab, event)
+    return Said(event.ts, "ended", source, event.node, reason=str(event.get("reason") or ""))
+
+
+def _who(lab: Lab, event: Event) -> str:
+    if event.peer is None:
+        return "?"
+    owner = lab.owner(event.peer[0])
+    return owner.name if owner else event.peer[0]

@@ -1,0 +1,49 @@
+"""What came of a line that was sent: the data that `send`, `chat send`, `echo send` and `udp send` print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.events.model import Address, Event
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One line or datagram from `sender` to `receiver`, seen at both ends.
+
+    `seconds` is between the two ends' events; `answer` is what came back, where something was waited for.
+    """
+
+    sender: str
+    receiver: str
+    text: str
+    local: Address
+    peer: Address
+    bytes: int
+    seconds: float
+    id: str
+    offset: int | None = None
+    answer: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "id": self.id,
+            "from": self.sender,
+            "to": self.receiver,
+            "text": self.text,
+            "local": list(self.local),
+            "peer": list(self.peer),
+            "bytes": self.bytes,
+        }
+        if self.offset is not None:
+            out["offset"] = self.offset
+        if self.answer is not None:
+            out["answer"] = self.answer
+        out["delivered_ms" if self.answer is None else "answered_ms"] = round(self.seconds * 1000, 3)
+        return out
+
+
+def seconds_between(first: Event, second: Event) -> float:
+    """Both events' clocks are the one clock of the engine's machine."""
+    return (second.nanoseconds - first.nanoseconds) / 1e9

@@ -1,0 +1,147 @@
+"""Looks at what labctl needs of this machine: the engine, Compose, the kernel, images, disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from labctl.engine import base
+from labctl.engine.compose import Compose
+from labctl.engine.docker import DockerEngine
+from labctl.errors import LabError
+
+ENGINE_MINIMUM = 24
+DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
+PROBE_IMAGE = "labctl/echo-server"
+
+Level = Literal["ok", "note", "bad"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`level`: ok, note (labctl works, something is left out), bad (something will not work); `mend`: what to do."""
+
+    check: str
+    level: Level
+    what: str
+    mend: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"check": self.check, "level": self.level, "what": self.what, "mend": self.mend}
+
+
+def examine(engine: DockerEngine) -> Iterator[Finding]:
+    """All findings, one after the other, the engine's first: without it there is nothing else to look at."""
+    endpoint = engine.endpoint
+    yield Finding("endpoint", "ok", f"{endpoint.url} ({endpoint.source})")
+    try:
+        info = engine.info()
+    except LabError as problem:
+        yield Finding("engine", "bad", problem.message, problem.hint)
+        yield _compose(Compose(endpoint))
+        return
+    yield _version(info)
+    yield _compose(Compose(endpoint))
+    yield _limits(info)
+    yield _disk(engine, info)
+    yield _base_image(engine)
+    yield from _kernel(engine, info)
+
+
+def _version(info: dict[str, Any]) -> Finding:
+    version = str(info["Version"]["Version"])
+    what = f"Docker {version} on {info.get('OperatingSystem')}, {info.get('NCPU')} CPUs, cgroup v{info.get('CgroupVersion')}"
+    major = version.split(".")[0]
+    if major.isdigit() and int(major) < ENGINE_MINIMUM:
+        return Finding("engine", "bad", f"{what}: too old", f"install Docker {ENGINE_MINIMUM} or newer")
+    return Finding("engine", "ok", what)
+
+
+def _compose(compose: Compose) -> Finding:
+    try:
+        major, minor = compose.version()
+    except LabError as problem:
+        return Finding("compose", "bad", problem.message, problem.hint)
+    return Finding("compose", "ok", f"Compose {major}.{minor}")
+
+
+def _limits(info: dict[str, Any]) -> Finding:
+    missing = [word for key, word in (("MemoryLimit", "memory"), ("PidsLimit", "processes")) if not info.get(key)]
+    if missing:
+        what = f"the kernel can't limit {' and '.join(missing)} of a container, so a node's limits are not in force"
+        return Finding(
+            "limits", "note", what, "enable the cgroup controllers (cgroup_enable=memory on the kernel's line)"
+        )
+    return Finding("limits", "ok", "memory and processes of a node can be limited")
+
+
+def _disk(engine: DockerEngine, info: dict[str, Any]) -> Finding:
+    root = str(info.get("DockerRootDir") or "")
+    if not engine.endpoint.is_local:
+        return Finding("disk", "note", "the engine is on another machine, so its disk can't be seen from here")
+    try:
+        free = shutil.disk_usage(root).free
+    except OSError:
+        return Finding("disk", "note", f"{root} can't be seen from here (a virtual machine's, or another user's)")
+    what = f"{free / 1024**3:.1f} GiB free at {root}"
+    if free < DISK_MINIMUM:
+        mend = "`docker system df` shows what Docker keeps; `docker builder prune` frees its build cache"
+        return Finding("disk", "bad", what, mend)
+    return Finding("disk", "ok", what)
+
+
+def _base_image(engine: DockerEngine) -> Finding:
+    import os
+
+    found = base.find(engine, os.environ)
+    if found:
+        return Finding("base image", "ok", f"{found} is there")
+    why = base.registry_answers(engine.endpoint)
+    if why is None:
+        return Finding("base image", "ok", f"{base.OFFICIAL} can be pulled")
+    if shutil.which("mmdebstrap"):
+        return Finding(
+            "base image", "ok", f"no registry ({why}); mmdebstrap is here and makes one from Debian's packages"
+        )
+    mend = "run `labctl up` as root on Debian or Ubuntu once, or install mmdebstrap, or load debian:trixie-slim"
+    return Finding("base image", "note", f"no registry ({why}), and no mmdebstrap", mend)
+
+
+def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
+    kernel = f"Linux {info.get('KernelVersion')}"
+    if not engine.image(PROBE_IMAGE):
+        yield Finding(
+            "kernel", "note", f"{kernel}; its abilities are looked at once the images are built", "`labctl up`"
+        )
+        return
+    abilities = _probe(engine)
+    yield Finding("kernel", "ok", kernel)
+    for name, found in abilities.items():
+        if found["works"]:
+            yield Finding(name, "ok", found["what"])
+        else:
+            yield Finding(name, found["level"], f"{found['what']}: {found['why']}", found["mend"])
+
+
+def _probe(engine: DockerEngine) -> dict[str, Any]:
+    """What the kernel can do, tried in a throw-away container with NET_ADMIN and a network of its own."""
+    client = base.sdk_client(engine.endpoint)
+    host = client.create_host_config(network_mode="none", cap_drop=["ALL"], cap_add=["NET_ADMIN"])
+    labels = {"dev.labctl.probe": "doctor"}
+    command = ["python3", "-m", "labnode.abilities"]
+    made = client.create_container(PROBE_IMAGE, command, user="0", host_config=host, labels=labels, healthcheck=None)
+    try:
+        client.start(made["Id"])
+        client.wait(made["Id"], timeout=30)
+        found: dict[str, Any] = json.loads(client.logs(made["Id"], stdout=True, stderr=False))
+        return found
+    finally:
+        client.remove_container(made["Id"], force=True)
+
+
+def verdict(findings: list[Finding]) -> bool:
+    """True where nothing is bad."""
+    return not any(finding.level == "bad" for finding in findings)

@@ -1,0 +1,51 @@
+"""Types at an echo client, and waits for the answer of whoever it talks to."""
+
+from __future__ import annotations
+
+from labctl.engine.model import Engine
+from labctl.errors import LabError
+from labctl.events.model import Event
+from labctl.lab.delivery import Delivery
+from labctl.lab.keyboard import Typed
+from labctl.lab.model import Lab, need_role
+
+COMMANDS = ("exit",)
+
+
+def send(
+    engine: Engine, lab: Lab, name: str, text: str, *, to: str | None = None, timeout: float = 5.0
+) -> Delivery | None:
+    """Sends `text` from an echo client and gives the line that came back; None for `exit`, which only closes.
+
+    Raises LabError: `node-refused` where no connection came about, `no-answer` where no whole line came back.
+    """
+    node = lab.node(name)
+    need_role(lab, node, "echo-client", "echo send")
+    node = lab.running(name, "nothing can be typed at it")
+    sent: Event | None = None
+    with Typed(engine, lab, node, text, to=to, timeout=timeout) as typed:
+        if text in COMMANDS or text.startswith("connect "):
+            return None
+        for event in typed.events():
+            if event.node != node.name or event.id != typed.id:
+                continue
+            if event.name == "send":
+                sent = event
+            elif event.name == "answer" and sent and sent.local and sent.peer:
+                owner = lab.owner(sent.peer[0])
+                return Delivery(
+                    sender=node.name,
+                    receiver=owner.name if owner else sent.peer[0],
+                    text=text,
+                    local=sent.local,
+                    peer=sent.peer,
+                    bytes=int(sent.get("bytes")),
+                    seconds=float(event.get("rtt_ms")) / 1000,
+                    id=typed.id,
+                    offset=int(sent.get("offset")),
+                    answer=str(event.get("text")) if event.get("text") is not None else f"base64:{event.get('data')}",
+                )
+    if not sent:
+        raise LabError("not-confirmed", why=f"{node.name} did not send it within {timeout:g} s", mend="it may still")
+    peer = f"{sent.peer[0]}:{sent.peer[1]}" if sent.peer else "the other end"
+    raise LabError("no-answer", node=node.name, peer=peer, seconds=timeout)

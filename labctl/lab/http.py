@@ -1,0 +1,95 @@
+"""Asks an HTTP server of the lab for a page: from this machine, over its published port, or from another node."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from labctl.engine.compose import Compose
+from labctl.engine.model import Engine, Port
+from labctl.errors import LabError
+from labctl.lab import http_exchange
+from labctl.lab.model import Lab, Node
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """`seen` is what labctl.lab.http_exchange saw of the exchange from the client's end."""
+
+    url: str
+    source: str
+    seen: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"url": self.url, "from": self.source, **self.seen}
+
+
+def get(
+    engine: Engine, compose: Compose, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0
+) -> Exchange:
+    """GET of `url` (a path, or a whole URL whose path and port count) at a node. Raises LabError."""
+    node = lab.running(name, "nothing answers there")
+    target, port = _parse(url)
+    if source:
+        asker = lab.running(source, "it can't ask")
+        wanted = port or _listening(node).private
+        return _from_node(compose, asker, node.name, wanted, target, timeout)
+    published = _published(node, port, target)
+    host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
+    seen = http_exchange.exchange(str(host), int(published.public or 0), target, timeout)
+    return _checked(f"http://{host}:{published.public}{target}", "this machine", seen)
+
+
+def _parse(url: str) -> tuple[str, int | None]:
+    """Path with query, and the port where the URL names one."""
+    parts = urlsplit(url if "://" in url else f"http://host{url if url.startswith('/') else '/' + url}")
+    if parts.scheme != "http":
+        raise LabError("bad-option", option="URL", why=f"only http:// is spoken here, not {parts.scheme}://")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not target.isascii() or any(character.isspace() or not character.isprintable() for character in target):
+        raise LabError("bad-option", option="URL", why=f"{url!r} holds characters that a URL can't; escape them with %")
+    try:
+        return target, parts.port
+    except ValueError:
+        raise LabError("bad-option", option="URL", why=f"{url!r} names a port that is none") from None
+
+
+def _listening(node: Node) -> Port:
+    tcp = [port for port in node.container.ports if port.proto == "tcp"]
+    if not tcp:
+        why = f"{node.name} states no TCP port; name one in the URL (http://{node.name}:8080/)"
+        raise LabError("bad-option", option="URL", why=why)
+    return tcp[0]
+
+
+def _published(node: Node, port: int | None, target: str) -> Port:
+    for found in node.container.ports:
+        if found.proto == "tcp" and found.public and port in (None, found.private, found.public):
+            return found
+    raise LabError("not-published", node=node.name, path=target)
+
+
+def _from_node(compose: Compose, asker: Node, host: str, port: int, target: str, timeout: float) -> Exchange:
+    program = Path(http_exchange.__file__).read_text()
+    url = f"http://{host}:{port}{target}"
+    command = ["python3", "-c", program, host, str(port), target, str(timeout)]
+    result = compose.capture(asker.container.id, command, timeout + 10)
+    try:
+        seen = json.loads(result.stdout)
+    except ValueError:
+        last = (result.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        mend = f"{asker.name} needs python3 to ask for a page; choose another node"
+        raise LabError("http-failed", url=url, why=last, mend=mend) from None
+    return _checked(url, asker.name, seen)
+
+
+def _checked(url: str, source: str, seen: dict[str, Any]) -> Exchange:
+    if "error" in seen:
+        mend = "`labctl ps` shows what listens where"
+        raise LabError(
+            "http-failed", url=url, why=f"{seen['reason']} ({seen['error']}), asked from {source}", mend=mend
+        )
+    return Exchange(url, source, seen)

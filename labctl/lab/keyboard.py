@@ -1,0 +1,155 @@
+"""Types a line at a node and follows what comes of it, in the node's own journal and in others'.
+
+The engine forwards what several clients type at one container in pieces of up to 32 KiB, so two long lines could mix.
+Therefore one labctl at a time types at a node (a lock of this machine's user), until the node's `input` event shows
+that it has the whole line; the id in the envelope tells whose line an event belongs to.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from labctl.engine.model import Engine, Stream
+from labctl.errors import LabError
+from labctl.events.codec import decode
+from labctl.events.model import Event
+from labctl.lab.model import Lab, Node
+
+RECORD_SEPARATOR = b"\x1e"
+RETRY = 0.002  # seconds between two tries at the lock
+
+
+def envelope(ident: str, text: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> bytes:
+    """A typed line as labctl sends it: a JSON text sequence (RFC 7464), see docs/node-contract.md."""
+    fields = {"id": ident, "text": text, **({"to": to} if to else {}), **(options or {})}
+    return RECORD_SEPARATOR + json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+class Typed:
+    """A line that is being typed at `node`, and the events of it and of the nodes `others` from then on.
+
+    A context manager. On entering, the journals are open and the line is typed: `LabError` says why it could not be.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        lab: Lab,
+        node: Node,
+        text: str,
+        *,
+        others: Iterable[Node] = (),
+        to: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        timeout: float,
+        keep_lock: bool = False,
+    ) -> None:
+        if "\n" in text:
+            raise LabError("newline-in-line")
+        self.id = os.urandom(6).hex()
+        self.timeout = timeout
+        self._engine, self._node, self._keep_lock = engine, node, keep_lock
+        self._others = [other for other in others if other != node]
+        self._line = envelope(self.id, text, to, options)
+        self._deadline = time.monotonic() + timeout
+        self._names = {member.container.id: member.name for member in lab.nodes}
+        self._stack = ExitStack()
+        self._streams: list[Stream] = []
+        self._early: list[Event] = []
+
+    def __enter__(self) -> Typed:
+        try:
+            # The journals first: what the line causes must not be missed.
+            for node in [self._node, *self._others]:
+                stream = self._engine.attach(node.container.id, keyboard=node is self._node)
+                self._stack.callback(stream.close)
+                self._streams.append(stream)
+            unlock = self._stack.enter_context(_lock(self._node, self._deadline, self.timeout)).release
+            self._type()
+            if not self._keep_lock:
+                unlock()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _type(self) -> None:
+        self._streams[0].write(self._line)
+        for event in self._read():
+            self._early.append(event)
+            if event.node == self._node.name and event.name == "input" and event.id == self.id:
+                return
+        raise LabError("not-taken", node=self._node.name, seconds=self.timeout)
+
+    def events(self, within: float | None = None) -> Iterator[Event]:
+        """What the journals bring from the moment of typing until the time is over, or `within` seconds from now.
+
+        Raises LabError `node-refused` where the node answers the line with an error, `node-stopped` at its end.
+        """
+        if within is not None:
+            self._deadline = time.monotonic() + within
+        while self._early:
+            yield self._checked(self._early.pop(0))
+        for event in self._read():
+            yield self._checked(event)
+
+    def _checked(self, event: Event) -> Event:
+        if event.name == "error" and event.id == self.id:
+            raise LabError("node-refused", node=event.node, reason=event.get("reason"), error=event.get("error"))
+        return event
+
+    def _read(self) -> Iterator[Event]:
+        for happening in self._engine.wait(self._streams, self._deadline):
+            name = self._names[happening.stream.container]
+            if happening.line:
+                yield decode(happening.line.text, node=name, stderr=happening.line.stderr)
+            elif name == self._node.name:
+                raise LabError("node-stopped", node=name)
+
+
+class _lock:
+    """An advisory lock (flock(2)) on one node's keyboard; given up by the kernel when its holder dies."""
+
+    def __init__(self, node: Node, deadline: float, timeout: float) -> None:
+        self._deadline, self._timeout, self._node = deadline, timeout, node
+        path = _lock_path(node.container.id)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> _lock:
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return self
+            except BlockingIOError:
+                if time.monotonic() > self._deadline:
+                    os.close(self._file)
+                    raise LabError("keyboard-busy", node=self._node.name, seconds=self._timeout) from None
+                time.sleep(RETRY)  # flock(2) has no limit of its own
+
+    def release(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def _lock_path(container: str) -> Path:
+    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return Path(folder) / f"labctl-{os.getuid()}" / f"{container[:24]}.keyboard"
+
+
+def forget_lock(container: str) -> None:
+    """Removes the lock's file of a container that is gone."""
+    _lock_path(container).unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""A lab and its nodes, as found on the engine: the labels are the state."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labctl.engine.model import (
+    COMPOSE_NUMBER,
+    COMPOSE_PROJECT,
+    COMPOSE_SERVICE,
+    LABEL_LAB,
+    LABEL_NODE,
+    LABEL_ROLE,
+    Container,
+    Engine,
+)
+from labctl.errors import LabError, nearest
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One container of a lab. `role` is None for somebody's own image."""
+
+    name: str
+    role: str | None
+    container: Container
+
+    @property
+    def is_running(self) -> bool:
+        return self.container.state == "running"
+
+    @property
+    def addresses(self) -> list[str]:
+        return [address for found in self.container.addresses.values() for address in found]
+
+    @property
+    def networks(self) -> set[str]:
+        return set(self.container.addresses)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """`ours` is False for a Compose project that labctl did not bring up."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    ours: bool = True
+
+    def node(self, name: str) -> Node:
+        """Raises LabError `unknown-node`."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        near = nearest(name, (node.name for node in self.nodes))
+        raise LabError("unknown-node", name=name, lab=self.name, near=near)
+
+    def running(self, name: str, action: str) -> Node:
+        """A node that must be running for `action`. Raises LabError `unknown-node`, `not-running`."""
+        node = self.node(name)
+        if not node.is_running:
+            verb = "unpause" if node.container.state == "paused" else "start"
+            state = node.container.state
+            raise LabError("not-running", node=name, state=state, action=action, mend=f"`labctl {verb} {name}`")
+        return node
+
+    def owner(self, address: str) -> Node | None:
+        """The node that has an address."""
+        return next((node for node in self.nodes if address in node.addresses), None)
+
+    def neighbours(self, node: Node) -> list[Node]:
+        """The running nodes that share a network with a node."""
+        return [other for other in self.nodes if other != node and other.is_running and other.networks & node.networks]
+
+
+def of_containers(name: str, containers: Iterable[Container]) -> Lab:
+    found = list(containers)
+    ours = all(LABEL_LAB in container.labels for container in found)
+    return Lab(name, tuple(sorted((_node(item, found) for item in found), key=lambda node: node.name)), ours)
+
+
+def _node(container: Container, all_of_lab: list[Container]) -> Node:
+    labels = container.labels
+    service = labels.get(LABEL_NODE) or labels.get(COMPOSE_SERVICE) or container.name
+    same = sum(1 for other in all_of_lab if other.labels.get(COMPOSE_SERVICE) == labels.get(COMPOSE_SERVICE))
+    # Compose's own way to tell the containers of one scaled service apart.
+    name = f"{service}-{labels.get(COMPOSE_NUMBER, '1')}" if same > 1 and COMPOSE_SERVICE in labels else service
+    return Node(name, labels.get(LABEL_ROLE), container)
+
+
+def find(engine: Engine, name: str | None = None) -> Lab:
+    """The lab that a command is about: the named one, else LABCTL_LAB's, else the only one there is.
+
+    A Compose project that labctl did not make is found only by its name. Raises LabError.
+    """
+    wanted = name or os.environ.get("LABCTL_LAB") or None
+    if wanted:
+        check_name(wanted)
+        containers = engine.containers([f"{COMPOSE_PROJECT}={wanted}"])
+        if not containers:
+            known = {lab.name for lab in find_all(engine)}
+            raise LabError("unknown-lab", name=wanted, near=nearest(wanted, known))
+        return of_containers(wanted, containers)
+    labs = find_all(engine)
+    if not labs:
+        raise LabError("no-lab")
+    if len(labs) > 1:
+        raise LabError("ambiguous-lab", names=", ".join(lab.name for lab in labs))
+    return labs[0]
+
+
+def find_all(engine: Engine) -> list[Lab]:
+    """All labs that labctl made, by name."""
+    groups: dict[str, list[Container]] = {}
+    for container in engine.containers([LABEL_LAB]):
+        groups.setdefault(container.labels[LABEL_LAB], []).append(container)
+    return [of_containers(name, groups[name]) for name in sorted(groups)]
+
+
+def check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise LabError("bad-lab-name", name=name)
+
+
+ROLE_WORDS = {
+    "http": "an HTTP server",
+    "echo": "an echo server",
+    "echo-client": "an echo client",
+    "udp": "a UDP peer",
+    "chat": "a chat node",
+    "router": "a router",
+}
+
+
+def need_role(lab: Lab, node: Node, role: str, command: str) -> None:
+    """Raises LabError `wrong-role` that names the nodes that would do."""
+    if node.role == role:
+        return
+    fitting = [other.name for other in lab.nodes if other.role == role]
+    word = ROLE_WORDS[role]
+    raise LabError(
+        "wrong-role",
+        node=node.name,
+        actual=ROLE_WORDS.get(node.role or "", "somebody's own image"),
+        command=command,
+        wanted=word,
+        fitting=f"{word} here: {', '.join(fitting)}" if fitting else f"this lab has none that is {word}",
+    )

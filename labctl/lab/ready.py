@@ -1,0 +1,87 @@
+"""Waits until every node of a lab has said that it is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from labctl.engine.model import Details, Engine, Stream
+from labctl.errors import LabError
+from labctl.events.codec import decode, normalise
+from labctl.lab.model import Lab, Node
+
+LAST_LINES = 5
+
+
+def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
+    """Returns when each node with a role has printed `ready` since its last start; any other only has to run.
+
+    Raises LabError `node-failed` (with the node's last lines), `not-ready`.
+    """
+    waiting: dict[str, Node] = {}
+    streams: list[Stream] = []
+    started: dict[str, str] = {}
+    try:
+        for node in lab.nodes:
+            details = engine.details(node.container.id)
+            if node.container.state == "paused":
+                continue  # it was ready once, and cannot say anything now
+            if node.container.state != "running":
+                _fail_unless_done(engine, node, details)
+                continue
+            if node.role:
+                started[node.container.id] = normalise(details.started) or ""
+                waiting[node.container.id] = node
+                streams.append(engine.logs(node.container.id, follow=True, since=started[node.container.id] or None))
+        for happening in engine.wait(streams, deadline) if streams else ():
+            container = happening.stream.container
+            if container not in waiting:
+                continue
+            node = waiting[container]
+            if happening.line is None:
+                _fail(engine, node, engine.details(container))
+            elif _is_ready(happening.line.text, node, started[container]):
+                del waiting[container]
+                report(f"{node.name} is ready")
+                if not waiting:
+                    return
+    finally:
+        for stream in streams:
+            stream.close()
+    if waiting:
+        names = ", ".join(sorted(node.name for node in waiting.values()))
+        raise LabError("not-ready", seconds=timeout, nodes=names)
+
+
+def _is_ready(line: bytes, node: Node, started: str) -> bool:
+    event = decode(line, node=node.name)
+    return event.name == "ready" and event.ts >= started
+
+
+def _fail_unless_done(engine: Engine, node: Node, details: Details) -> None:
+    # Somebody's own container may well be a job that has done its work.
+    if node.role or details.exit_code or details.error:
+        _fail(engine, node, details)
+
+
+def _fail(engine: Engine, node: Node, details: Details) -> None:
+    why = details.error or f"it ended with exit status {details.exit_code}"
+    if details.out_of_memory:
+        why += ", out of memory"
+    lines = last_lines(engine, node.container.id)
+    if lines:
+        why += "; its last lines:\n" + "\n".join(f"    {line}" for line in lines)
+    raise LabError("node-failed", node=node.name, why=why)
+
+
+def last_lines(engine: Engine, container: str, count: int = LAST_LINES) -> list[str]:
+    stream = engine.logs(container, tail=count)
+    try:
+        deadline = time.monotonic() + 10
+        return [
+            happening.line.text.decode(errors="replace")
+            for happening in engine.wait([stream], deadline)
+            if happening.line
+        ][-count:]
+    finally:
+        stream.close()

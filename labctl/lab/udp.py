@@ -1,0 +1,149 @@
+"""Sends datagrams from one UDP peer to another, and counts what arrives.
+
+A datagram has no position in a stream by which both ends could name it. One that is typed is matched by its addresses,
+its payload and its time, with the sender's keyboard locked until it was seen, so that no other labctl of this user
+sends the same meanwhile. The datagrams of a train carry numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.model import Engine
+from labctl.errors import LabError
+from labctl.events.model import Address, Event
+from labctl.lab.delivery import Delivery, seconds_between
+from labctl.lab.keyboard import Typed
+from labctl.lab.model import Lab, Node, need_role
+
+PORT = 5005
+LIMIT = 65507  # bytes: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
+COUNT_LIMIT = 1_000_000
+QUIET = 1.0  # seconds after which the receiver ends a train (docs/node-contract.md)
+
+
+@dataclass(frozen=True)
+class Train:
+    """What the receiver counted of a numbered train; `seconds` is how long the sender took."""
+
+    sender: str
+    receiver: str
+    local: Address
+    peer: Address
+    id: str
+    sent: int
+    received: int
+    lost: int
+    duplicated: int
+    reordered: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        counts = {key: getattr(self, key) for key in ("sent", "received", "lost", "duplicated", "reordered", "seconds")}
+        ends = {"id": self.id, "from": self.sender, "to": self.receiver, "local": self.local, "peer": self.peer}
+        return {**ends, **counts}
+
+
+def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeout: float = 2.0) -> Delivery:
+    """Sends one datagram and waits until the receiver's journal shows it. Raises LabError."""
+    node, receiver = _ends(lab, source, target)
+    if len(text.encode()) > LIMIT:
+        raise LabError("text-too-long", size=len(text.encode()), what="a UDP datagram", limit=LIMIT)
+    sent: Event | None = None
+    arrived: list[Event] = []
+    with Typed(
+        engine, lab, node, text, others=[receiver], to=f"{target}:{PORT}", timeout=timeout, keep_lock=True
+    ) as typed:
+        for event in typed.events():
+            if event.node == node.name and event.name == "send" and event.id == typed.id:
+                sent = event
+            elif event.node == receiver.name and event.name == "recv" and event.get("train") is None:
+                arrived.append(event)
+            found = next((other for other in arrived if sent and _is_same_datagram(sent, other)), None)
+            if sent and sent.local and sent.peer and found:
+                seconds = seconds_between(sent, found)
+                size = int(sent.get("bytes"))
+                return Delivery(source, receiver.name, text, sent.local, sent.peer, size, seconds, typed.id)
+    if sent:
+        why = f"{target}'s journal did not show it within {timeout:g} s, and UDP may lose datagrams"
+        raise LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {target}` shows both ends")
+    raise LabError("not-taken", node=source, seconds=timeout)
+
+
+def send_train(
+    engine: Engine, lab: Lab, source: str, target: str, text: str, *, count: int, size: int, rate: float, timeout: float
+) -> Train:
+    """Sends a numbered train and waits until the receiver has counted it. Raises LabError.
+
+    `size` is each datagram's payload in bytes, its header included (0: as short as possible); `rate` is a second (0: as
+    fast as the socket takes them); `timeout` comes on top of the time that the rate makes it take.
+    """
+    node, receiver = _ends(lab, source, target)
+    _check_train(count, size, rate)
+    options: Mapping[str, Any] = {"count": count, "size": size, "rate": rate}
+    limit = timeout + QUIET + (count / rate if rate else count / 2000)
+    sent: Event | None = None
+    received: Event | None = None
+    with Typed(
+        engine, lab, node, text, others=[receiver], to=f"{target}:{PORT}", options=options, timeout=limit
+    ) as typed:
+        for event in typed.events():
+            if event.name == "train" and event.node == node.name and event.id == typed.id:
+                sent = event
+            elif event.name == "train" and event.node == receiver.name and event.get("state") == "received":
+                received = event if sent is None or event.get("train") == sent.get("train") else received
+            if sent and received and received.get("train") == sent.get("train"):
+                return _train(source, receiver.name, typed.id, sent, received)
+    if sent is None:
+        raise LabError("not-taken", node=source, seconds=limit)
+    raise LabError(
+        "not-confirmed",
+        why=f"{source} sent {sent.get('count')} datagrams, and none of them reached {target} within {limit:g} s",
+        mend=f"`labctl logs {source} {target}` shows both ends",
+    )
+
+
+def _train(source: str, target: str, ident: str, sent: Event, received: Event) -> Train:
+    assert sent.local
+    assert sent.peer
+    return Train(
+        sender=source,
+        receiver=target,
+        local=sent.local,
+        peer=sent.peer,
+        id=ident,
+        sent=int(sent.get("count")),
+        received=int(received.get("received")),
+        lost=int(received.get("lost")),
+        duplicated=int(received.get("duplicated")),
+        reordered=int(received.get("reordered")),
+        seconds=float(sent.get("seconds")),
+    )
+
+
+def _ends(lab: Lab, source: str, target: str) -> tuple[Node, Node]:
+    sender, receiver = lab.node(source), lab.node(target)
+    need_role(lab, sender, "udp", "udp send")
+    need_role(lab, receiver, "udp", "udp send")
+    sender = lab.running(source, "it can't send")
+    receiver = lab.running(target, "nothing can arrive there")
+    if not sender.networks & receiver.networks:
+        networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks))}" for node in (sender, receiver))
+        raise LabError("no-link", a=source, b=target, networks=networks)
+    return sender, receiver
+
+
+def _check_train(count: int, size: int, rate: float) -> None:
+    if not 1 <= count <= COUNT_LIMIT:
+        raise LabError("bad-option", option="--count", why=f"a train has 1 to {COUNT_LIMIT} datagrams, not {count}")
+    if not 0 <= size <= LIMIT:
+        raise LabError("bad-option", option="--size", why=f"a datagram has at most {LIMIT} bytes, not {size}")
+    if not 0 <= rate <= 1_000_000:
+        raise LabError("bad-option", option="--rate", why=f"0 (no limit) to 1000000 a second, not {rate:g}")
+
+
+def _is_same_datagram(sent: Event, arrived: Event) -> bool:
+    keys = ("bytes", "text", "data", "cut")
+    return arrived.crosses_to(sent) and arrived.ts >= sent.ts[:19] and all(sent.get(k) == arrived.get(k) for k in keys)

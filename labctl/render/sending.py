@@ -1,0 +1,35 @@
+"""One line for what came of a line that was sent."""
+
+from __future__ import annotations
+
+from labctl.lab.delivery import Delivery
+from labctl.lab.udp import Train
+from labctl.render.text import address, fitted, quoted, width
+
+SHOWN = 60  # columns of a text; the whole of it is in --json and in the journal
+
+
+def delivery(found: Delivery) -> str:
+    """`alice -> bob  "hi"  10.77.0.5:12345 -> 10.77.0.6:41786  delivered in 0.8 ms`."""
+    ends = f"{address(found.local)} -> {address(found.peer)}"
+    if found.answer is None:
+        outcome = f"delivered in {_ms(found.seconds)}"
+    else:
+        outcome = f"answered {_short(found.answer)} in {_ms(found.seconds)}"
+    return f"{found.sender} -> {found.receiver}  {_short(found.text)}  {ends}  {outcome}"
+
+
+def train(found: Train) -> str:
+    ends = f"{address(found.local)} -> {address(found.peer)}"
+    counts = f"sent {found.sent}, received {found.received}, lost {found.lost}"
+    more = f"duplicated {found.duplicated}, reordered {found.reordered}"
+    return f"{found.sender} -> {found.receiver}  {ends}  {counts}, {more}  in {found.seconds:.3g} s"
+
+
+def _short(text: str) -> str:
+    shown = quoted(text)
+    return shown if width(shown) <= SHOWN else fitted(shown, SHOWN) + f'" ({len(text.encode())} B)'
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if abs(seconds) < 10 else f"{seconds:.1f} s"

@@ -1,0 +1,89 @@
+"""Tables of nodes, labs and findings (rich): as wide as the terminal, uncut elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from labctl.engine.model import Port
+from labctl.lab.doctor import Finding
+from labctl.lab.status import Status, Summary
+from labctl.render.text import colour_of
+
+_COLOURS = {36: "cyan", 33: "yellow", 32: "green", 35: "magenta", 34: "blue"}
+_COLOURS |= {96: "bright_cyan", 93: "bright_yellow", 92: "bright_green", 95: "bright_magenta", 94: "bright_blue"}
+_STATES = {"ready": "green", "running": "yellow", "paused": "yellow", "ok": "green", "note": "yellow", "bad": "red"}
+
+
+def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> str:
+    rows = []
+    for status in statuses:
+        container = status.node.container
+        many = len(container.addresses) > 1
+        networks = [
+            f"{_short(name, container.labels)} {address}" if many else address
+            for name, addresses in container.addresses.items()
+            for address in addresses
+        ]
+        rows.append(
+            (
+                Text(status.node.name, style=_COLOURS[colour_of(status.node.name)]),
+                status.node.role or "-",
+                Text(status.state, style=_STATES.get(status.state, "red")),
+                "\n".join(networks) or "-",
+                " ".join(f"{port}/{proto}" for proto, port in status.listening) or "-",
+                "\n".join(_published(port) for port in status.published) or "-",
+            )
+        )
+    return _table(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
+
+
+def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> str:
+    rows = []
+    for summary in summaries:
+        found = summary.as_json()
+        rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
+    return _table(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+
+
+def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> str:
+    rows = []
+    for item in found:
+        text = Text(item.what)
+        if item.mend and item.level != "ok":
+            text.append(f"\n-> {item.mend}", style="bold" if item.level == "bad" else "")
+        rows.append((item.check, Text(item.level, style=_STATES[item.level]), text))
+    return _table(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
+
+
+def _short(network: str, labels: object) -> str:
+    return network.split("_", 1)[-1]
+
+
+def _published(port: Port) -> str:
+    # Only what is bound to one address says which: 0.0.0.0 is every one of this machine's.
+    return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=columns or 10_000,
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        no_color=not colour,
+        legacy_windows=False,
+        highlight=False,
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))

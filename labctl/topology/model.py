@@ -1,0 +1,160 @@
+"""A topology: what Compose made of a file, and what stands under x-labctl, as frozen data."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labctl.errors import LabError
+
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A port that a node publishes on the engine's host. `movable`: another port will do where it is taken."""
+
+    target: int
+    published: int | None
+    host: str
+    proto: str
+    movable: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """A service of the file."""
+
+    name: str
+    image: str | None
+    builds: bool
+    ports: tuple[Published, ...]
+    waits_for_health_of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network of the file. `movable`: another subnet of the same size will do where these are taken."""
+
+    key: str
+    name: str
+    subnets: tuple[Subnet, ...]
+    movable: bool
+
+
+@dataclass(frozen=True)
+class Topology:
+    """`config` is Compose's normalised form of the file, `folder` what its relative paths are relative to."""
+
+    name: str
+    file: Path
+    title: str
+    members: tuple[Member, ...]
+    networks: tuple[Net, ...]
+    config: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+
+def parse(text: str, file: Path) -> Topology:
+    """A topology from Compose's normalised YAML. Raises LabError `topology-invalid`."""
+    config = yaml.load(text, Loader=_Loader)
+    if not isinstance(config, dict) or not config.get("services"):
+        raise LabError("topology-invalid", file=file, why="it has no services")
+    extension = _extension(config, file, "the top level", ("title", "description"))
+    return Topology(
+        name=str(config["name"]),
+        file=file,
+        title=str(extension.get("title") or config["name"]),
+        members=tuple(_member(name, service, file) for name, service in config["services"].items()),
+        networks=tuple(_net(key, network or {}, file) for key, network in (config.get("networks") or {}).items()),
+        config=config,
+    )
+
+
+def _extension(owner: Mapping[str, Any], file: Path, where: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    found = owner.get("x-labctl") or {}
+    if not isinstance(found, dict):
+        raise LabError("topology-invalid", file=file, why=f"x-labctl at {where} is no mapping")
+    for key in found:
+        if key not in keys:
+            raise LabError("topology-invalid", file=file, why=f"x-labctl at {where} knows {', '.join(keys)}, not {key}")
+    return found
+
+
+def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
+    movable = _extension(service, file, f"service {name}", ("movable_ports",)).get("movable_ports", False)
+    waits = service.get("depends_on") or {}
+    return Member(
+        name=name,
+        image=service.get("image"),
+        builds="build" in service,
+        ports=tuple(
+            Published(
+                target=int(port["target"]),
+                published=int(port["published"]) if str(port.get("published") or "").isdigit() else None,
+                host=port.get("host_ip", ""),
+                proto=port.get("protocol", "tcp"),
+                movable=bool(movable),
+            )
+            for port in service.get("ports") or []
+        ),
+        waits_for_health_of=tuple(
+            other for other, how in waits.items() if isinstance(how, dict) and how.get("condition") == "service_healthy"
+        ),
+    )
+
+
+def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
+    movable = _extension(network, file, f"network {key}", ("movable",)).get("movable", False)
+    configs = (network.get("ipam") or {}).get("config") or []
+    try:
+        subnets = tuple(ipaddress.ip_network(config["subnet"]) for config in configs if config.get("subnet"))
+    except ValueError as problem:
+        raise LabError("topology-invalid", file=file, why=f"network {key}: {problem}") from None
+    return Net(key, str(network.get("name", key)), subnets, bool(movable) and bool(subnets))
+
+
+def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict[str, Any]:
+    """The configuration with one network on another subnet of the same size: each address keeps its place in it."""
+    out = copy.deepcopy(dict(config))
+
+    def shift(address: str) -> str:
+        value = ipaddress.ip_address(address)
+        inside = value.version == old.version and value in old
+        return str(new[int(value) - int(old.network_address)]) if inside else address
+
+    for ipam in out["networks"][key]["ipam"]["config"]:
+        if ipaddress.ip_network(ipam["subnet"]) == old:
+            ipam["subnet"] = str(new)
+            for field in ("gateway", "ip_range"):
+                if field in ipam and "/" not in str(ipam[field]):
+                    ipam[field] = shift(ipam[field])
+    for service in out["services"].values():
+        attachment = (service.get("networks") or {}).get(key) or {}
+        for field in ("ipv4_address", "ipv6_address"):
+            if field in attachment:
+                attachment[field] = shift(attachment[field])
+    return out
+
+
+def labelled(config: Mapping[str, Any], labels: Mapping[str, str], node_label: str) -> dict[str, Any]:
+    """The configuration with labels on all that it makes: services (with their own name), networks and volumes."""
+    out = copy.deepcopy(dict(config))
+    for name, service in out["services"].items():
+        service["labels"] = {**(service.get("labels") or {}), **labels, node_label: name}
+    for kind in ("networks", "volumes"):
+        for key, item in (out.get(kind) or {}).items():
+            if not (item or {}).get("external"):
+                out[kind][key] = {**(item or {}), "labels": {**((item or {}).get("labels") or {}), **labels}}
+    return out
