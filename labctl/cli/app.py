@@ -13,7 +13,6 @@ from labctl.cli.output import Settings
 # Plain help: rich would take as long to import as all the rest together.
 app = typer.Typer(
     name="labctl",
-    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -53,7 +53,8 @@ def examine(engine: DockerEngine) -> Iterator[Finding]:
 
 def _version(info: dict[str, Any]) -> Finding:
     version = str(info["Version"]["Version"])
-    what = f"Docker {version} on {info.get('OperatingSystem')}, {info.get('NCPU')} CPUs, cgroup v{info.get('CgroupVersion')}"
+    machine = f"{info.get('OperatingSystem')}, {info.get('NCPU')} CPUs, cgroup v{info.get('CgroupVersion')}"
+    what = f"Docker {version} on {machine}"
     major = version.split(".")[0]
     if major.isdigit() and int(major) < ENGINE_MINIMUM:
         return Finding("engine", "bad", f"{what}: too old", f"install Docker {ENGINE_MINIMUM} or newer")
