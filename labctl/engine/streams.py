@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import selectors
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -71,16 +71,25 @@ class Demultiplexer:
 
 
 class DockerStream:
-    """A Stream of the Docker engine: one HTTP response, or one upgraded connection."""
+    """A Stream of the Docker engine: one HTTP response, or one upgraded connection.
+
+    `pending` holds lines that have arrived and were not given out yet: whoever stops listening in the middle of a batch
+    finds the rest when it listens again.
+    """
 
     def __init__(self, container: str, response: Response, demultiplexer: Demultiplexer) -> None:
         self.container = container
+        self.pending: deque[Line] = deque()
+        self.ended = False  # nothing more will arrive
+        self.told = False  # the end was given out
         self._response = response
         self._demultiplexer = demultiplexer
         self._outgoing = bytearray()
-        self._first: bytes | None = response.first
-        self.ended = False
         response.sock.setblocking(False)
+        if response.first:
+            self.pending += demultiplexer.feed(response.first)
+        if response.body.ended:
+            self._finish()
 
     def fileno(self) -> int:
         return self._response.sock.fileno()
@@ -93,66 +102,57 @@ class DockerStream:
         return len(self._outgoing)
 
     def flush(self) -> None:
-        """Writes what the connection takes now; a connection that is gone ends the stream."""
+        """Writes what the connection takes now."""
         while self._outgoing:
             try:
                 written = self._response.sock.send(memoryview(self._outgoing)[: 1 << 16])
-            except (BlockingIOError, InterruptedError):
-                return
             except OSError as problem:
-                if type(problem).__name__ in ("SSLWantWriteError", "SSLWantReadError"):
-                    return
-                self._outgoing.clear()
-                return  # the reading side sees the end, too, and says so
+                if not _would_block(problem):
+                    self._outgoing.clear()  # the reading side sees the end, too, and says so
+                return
             del self._outgoing[:written]
 
-    def take_first(self) -> list[Line]:
-        """What came together with the response's headers."""
-        first, self._first = self._first, None
-        lines = self._demultiplexer.feed(first) if first else []
-        return lines + (self._finish() if self._response.body.ended else [])
-
-    def read(self) -> list[Line]:
-        """What can be read now; sets `ended` at the end."""
-        lines: list[Line] = []
+    def read(self) -> None:
+        """Takes in what can be read now."""
         while not self.ended:
             try:
                 data = self._response.sock.recv(1 << 18)
-            except (BlockingIOError, InterruptedError):
-                break
             except OSError as problem:
-                if type(problem).__name__ == "SSLWantReadError":
-                    break
-                if problem.errno not in (errno.ECONNRESET, errno.EPIPE):
-                    raise
-                data = b""
-            lines += self._demultiplexer.feed(self._response.body.feed(data)) if data else []
+                if _would_block(problem):
+                    return
+                data = b""  # a reset ends a journal as well as a close does
+            if data:
+                self.pending += self._demultiplexer.feed(self._response.body.feed(data))
             if not data or self._response.body.ended:
-                lines += self._finish()
+                self._finish()
             elif len(data) < 1 << 18:
-                break
-        return lines
+                return
 
-    def _finish(self) -> list[Line]:
+    def _finish(self) -> None:
         self.ended = True
-        return self._demultiplexer.finish()
+        self.pending += self._demultiplexer.finish()
 
     def close(self) -> None:
-        self.ended = True
+        self.ended = self.told = True
+        self.pending.clear()
         self._response.sock.close()
+
+
+def _would_block(problem: OSError) -> bool:
+    # A TLS connection says so in words of its own.
+    return isinstance(problem, (BlockingIOError, InterruptedError)) or type(problem).__name__ in (
+        "SSLWantReadError",
+        "SSLWantWriteError",
+    )
 
 
 def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
     """See Engine.wait."""
-    live = [stream for stream in streams if isinstance(stream, DockerStream) and not stream.ended]
-    for stream in live:
-        for line in stream.take_first():
-            yield Happening(stream, line)
+    live = [stream for stream in streams if isinstance(stream, DockerStream) and not stream.told]
     with selectors.DefaultSelector() as selector:
         for stream in live:
-            if stream.ended:
-                yield Happening(stream, None)
-            else:
+            yield from _given_out(stream)
+            if not stream.ended:
                 selector.register(stream, _interest(stream))
         while selector.get_map():
             left = None if deadline is None else deadline - time.monotonic()
@@ -162,20 +162,26 @@ def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[Happenin
                 stream = cast(DockerStream, key.fileobj)
                 if ready & selectors.EVENT_WRITE:
                     stream.flush()
-                lines = stream.read() if ready & selectors.EVENT_READ else []
+                if ready & selectors.EVENT_READ:
+                    stream.read()
                 if stream.ended:
                     selector.unregister(stream)
-                for line in lines:
-                    yield Happening(stream, line)
-                if stream.ended:
-                    yield Happening(stream, None)
-            # The caller may have queued something for a keyboard while it had the floor.
+                yield from _given_out(stream)
+            # The caller may have closed a stream, or typed something, while it had the floor.
             for key in list(selector.get_map().values()):
                 stream = cast(DockerStream, key.fileobj)
-                if stream.ended:  # closed by the caller
+                if stream.ended:
                     selector.unregister(stream)
                 elif key.events != _interest(stream):
                     selector.modify(stream, _interest(stream))
+
+
+def _given_out(stream: DockerStream) -> Iterator[Happening]:
+    while stream.pending:
+        yield Happening(stream, stream.pending.popleft())
+    if stream.ended and not stream.told:
+        stream.told = True
+        yield Happening(stream, None)
 
 
 def _interest(stream: DockerStream) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from labctl.engine import base
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
+from labctl.engine.model import LABEL_LAB
 from labctl.errors import LabError
 
 ENGINE_MINIMUM = 24
@@ -118,7 +119,10 @@ def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
             "kernel", "note", f"{kernel}; its abilities are looked at once the images are built", "`labctl up`"
         )
         return
-    abilities = _probe(engine)
+    abilities, why = _probe(engine)
+    if why:
+        yield Finding("kernel", "note", f"{kernel}; its abilities could not be looked at: {why}", "`labctl up --build`")
+        return
     yield Finding("kernel", "ok", kernel)
     for name, found in abilities.items():
         if found["works"]:
@@ -127,20 +131,29 @@ def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(name, found["level"], f"{found['what']}: {found['why']}", found["mend"])
 
 
-def _probe(engine: DockerEngine) -> dict[str, Any]:
-    """What the kernel can do, tried in a throw-away container with NET_ADMIN and a network of its own."""
+def _probe(engine: DockerEngine) -> tuple[dict[str, Any], str]:
+    """What the kernel can do, tried in a throw-away container with NET_ADMIN and a network of its own; or why not."""
+    import docker.errors
+    import requests
+
     client = base.sdk_client(engine.endpoint)
     host = client.create_host_config(network_mode="none", cap_drop=["ALL"], cap_add=["NET_ADMIN"])
-    labels = {"dev.labctl.probe": "doctor"}
     command = ["python3", "-m", "labnode.abilities"]
-    made = client.create_container(PROBE_IMAGE, command, user="0", host_config=host, labels=labels, healthcheck=None)
+    labels = {LABEL_LAB: "labctl-doctor"}
+    made = None
     try:
+        made = client.create_container(PROBE_IMAGE, command, user="0", host_config=host, labels=labels)
         client.start(made["Id"])
         client.wait(made["Id"], timeout=30)
-        found: dict[str, Any] = json.loads(client.logs(made["Id"], stdout=True, stderr=False))
-        return found
+        printed = client.logs(made["Id"], stdout=True, stderr=True)
+        return json.loads(printed), ""
+    except ValueError:
+        return {}, printed.decode(errors="replace").strip()[-200:] or "the probe printed nothing"
+    except (docker.errors.DockerException, requests.RequestException) as problem:
+        return {}, str(problem)
     finally:
-        client.remove_container(made["Id"], force=True)
+        if made:
+            client.remove_container(made["Id"], force=True)
 
 
 def verdict(findings: list[Finding]) -> bool:

@@ -8,8 +8,20 @@ import socket
 from labnode.loop import READ, Loop
 
 
-def resolve(loop: Loop, host: str, port: int, on_found) -> None:
-    """Calls `on_found(addresses, problem)`: TCP addresses as getaddrinfo(3) gives them, or its error and none.
+def split(text: str) -> tuple[str, int]:
+    """The parts of `host:port` (IPv6: `[address]:port`, RFC 3986, section 3.2.2); ValueError where it is neither."""
+    host, _, port = text.rpartition(":")
+    bracketed = host[:1] == "[" and host[-1:] == "]"
+    if bracketed:
+        host = host[1:-1]
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not host or (":" in host) != bracketed or not digits or not 1 <= int(port) <= 65535 or not host.isprintable():
+        raise ValueError(f"{text[:80]!r} is not host:port (for IPv6: [address]:port)")
+    return host, int(port)
+
+
+def resolve(loop: Loop, host: str, port: int, on_found, kind: int = socket.SOCK_STREAM) -> None:
+    """Calls `on_found(addresses, problem)`: addresses as getaddrinfo(3) gives them, or its error and none.
 
     getaddrinfo(3) blocks for as long as a name server keeps silent, which may be many seconds. It waits in a thread of
     its own, so that the node can still be typed at, and be stopped.
@@ -20,9 +32,11 @@ def resolve(loop: Loop, host: str, port: int, on_found) -> None:
     def look_up():
         try:
             # As bytes: for a str, Python would load its tables of international names first.
-            result.append((socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM), None))
+            result.append((socket.getaddrinfo(host.encode(), port, type=kind), None))
         except OSError as problem:
             result.append(([], problem))
+        except ValueError:  # a NUL or a lone surrogate, which no name holds
+            result.append(([], socket.gaierror(socket.EAI_NONAME, "Name or service not known")))
         finally:
             os.close(writer)
 
