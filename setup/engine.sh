@@ -34,6 +34,7 @@ is_chosen_elsewhere() {
     [ "$context" != default ]
 }
 
+# shellcheck source=/dev/null
 distribution() { [ -r /etc/os-release ] && (. /etc/os-release && echo "${ID:-unknown}"); }
 
 may_install() {

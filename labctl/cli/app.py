@@ -45,7 +45,16 @@ def labctl(
     """A socket lab: real hosts with real addresses on this machine, at any of which you can type."""
 
 
-for command in (running.up, running.down, looking.ps, looking.ls, looking.logs, keyboard.send, keyboard.attach):
+for command in (
+    running.up,
+    running.down,
+    running.build,
+    looking.ps,
+    looking.ls,
+    looking.logs,
+    keyboard.send,
+    keyboard.attach,
+):
     app.command()(command)
 app.add_typer(keyboard.chat, name="chat")
 app.add_typer(keyboard.echo, name="echo")

@@ -38,6 +38,23 @@ def up(
     show_nodes(engine, found, as_json)
 
 
+def build(
+    topology: TopologyName = None,
+    again: Annotated[bool, typer.Option("--build", help="Build also what is up to date.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build a topology's images, and start nothing."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab import up as uses
+
+    with output.Progress("building") as report:
+        images = uses.build(DockerEngine(), uses.Request(topology, build=again), report)
+    if as_json:
+        output.document({"images": images})
+    else:
+        output.talk(f"the images are there: {', '.join(images)}")
+
+
 def down(
     lab: Annotated[
         str | None, typer.Argument(metavar="[LAB]", help="The lab's name.", autocompletion=complete_labs)

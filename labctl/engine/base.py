@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
+from labctl.engine import sdk
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.model import Engine
 from labctl.errors import LabError
@@ -18,7 +18,6 @@ from labctl.errors import LabError
 OFFICIAL = "debian:trixie-slim"
 MADE = "labctl/debian:trixie"
 SUITE = "trixie"
-REGISTRY_LIMIT = 8  # seconds until a registry that doesn't answer counts as not there
 PULL_LIMIT = 600
 BOOTSTRAP_LIMIT = 900
 # What debian:trixie-slim leaves out as well.
@@ -36,66 +35,25 @@ def ensure(engine: Engine, endpoint: Endpoint, report: Callable[[str], None]) ->
     found = find(engine, os.environ)
     if found:
         return found
-    client = sdk_client(endpoint)
-    why = _pull(client, report)
+    why = _pull(endpoint, report)
     if why is None:
         return OFFICIAL
     report("no container registry answers: making the base image from Debian's packages, once (about a minute)")
-    _bootstrap(client, why)
+    _bootstrap(endpoint, why)
     return MADE
 
 
-def sdk_client(endpoint: Endpoint, limit: int = 60) -> Any:
-    """Docker's SDK on the same endpoint: slow to import, and right where a minute's work follows anyway."""
-    import docker
-
-    tls: Any = False
-    if endpoint.tls:
-        files = endpoint.tls
-        tls = docker.tls.TLSConfig(
-            client_cert=(str(files / "cert.pem"), str(files / "key.pem")) if (files / "cert.pem").exists() else None,
-            ca_cert=str(files / "ca.pem") if (files / "ca.pem").exists() else None,
-            verify=endpoint.verify,
-        )
-    return docker.APIClient(base_url=endpoint.url, tls=tls, timeout=limit, use_ssh_client=True)
-
-
-def registry_answers(endpoint: Endpoint) -> str | None:
-    """None where the registry of the official image answers the engine in time, else why not, in a few words."""
-    import docker.errors
-    import requests
-
-    try:
-        sdk_client(endpoint, REGISTRY_LIMIT).inspect_distribution(OFFICIAL)
-    except docker.errors.APIError as problem:
-        return str(problem.explanation or problem)
-    except (docker.errors.DockerException, requests.RequestException) as problem:
-        return f"no answer within {REGISTRY_LIMIT} s ({type(problem).__name__})"
-    return None
-
-
-def _pull(client: Any, report: Callable[[str], None]) -> str | None:
+def _pull(endpoint: Endpoint, report: Callable[[str], None]) -> str | None:
     """Pulls the official image; None when that worked, else why not."""
-    import docker.errors
-    import requests
-
-    try:
-        client.timeout = REGISTRY_LIMIT
-        client.inspect_distribution(OFFICIAL)
+    why = sdk.registry_answers(endpoint, OFFICIAL)
+    if why is None:
         report(f"pulling {OFFICIAL}")
-        client.timeout = PULL_LIMIT
-        client.pull(*OFFICIAL.split(":"))
-    except docker.errors.APIError as problem:
-        return str(problem.explanation or problem)
-    except (docker.errors.DockerException, requests.RequestException) as problem:
-        return f"no answer ({type(problem).__name__})"
-    return None
+        why = sdk.pull(endpoint, OFFICIAL, PULL_LIMIT)
+    return why
 
 
-def _bootstrap(client: Any, why: str) -> None:
+def _bootstrap(endpoint: Endpoint, why: str) -> None:
     """Makes the image with mmdebstrap, from the mirror that it takes by itself."""
-    import docker.errors
-
     tool = shutil.which("mmdebstrap") or _install_mmdebstrap(why)
     with tempfile.TemporaryDirectory(prefix="labctl-base-") as folder:
         # To a file, not through a pipe: a bootstrap that fails half-way must not become an image.
@@ -109,13 +67,9 @@ def _bootstrap(client: Any, why: str) -> None:
         if result.returncode:
             last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise LabError("base-image", why=f"the registry said: {why}; mmdebstrap said: {last}")
-        repository, tag = MADE.split(":")
-        client.timeout = PULL_LIMIT
-        try:
-            with archive.open("rb") as stream:
-                client.import_image_from_stream(stream, repository=repository, tag=tag)
-        except docker.errors.APIError as problem:
-            raise LabError("base-image", why=str(problem.explanation or problem)) from None
+        problem = sdk.import_image(endpoint, archive, MADE, PULL_LIMIT)
+        if problem:
+            raise LabError("base-image", why=problem)
 
 
 def _install_mmdebstrap(why: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labctl.engine import base
+from labctl.engine import base, sdk
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_LAB
@@ -101,7 +101,7 @@ def _base_image(engine: DockerEngine) -> Finding:
     found = base.find(engine, os.environ)
     if found:
         return Finding("base image", "ok", f"{found} is there")
-    why = base.registry_answers(engine.endpoint)
+    why = sdk.registry_answers(engine.endpoint, base.OFFICIAL)
     if why is None:
         return Finding("base image", "ok", f"{base.OFFICIAL} can be pulled")
     if shutil.which("mmdebstrap"):
@@ -132,28 +132,14 @@ def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _probe(engine: DockerEngine) -> tuple[dict[str, Any], str]:
-    """What the kernel can do, tried in a throw-away container with NET_ADMIN and a network of its own; or why not."""
-    import docker.errors
-    import requests
-
-    client = base.sdk_client(engine.endpoint)
-    host = client.create_host_config(network_mode="none", cap_drop=["ALL"], cap_add=["NET_ADMIN"])
+    """What the kernel can do, tried in a throw-away container with NET_ADMIN and no network; or why that failed."""
     command = ["python3", "-m", "labnode.abilities"]
     labels = {LABEL_LAB: "labctl-doctor"}
-    made = None
+    printed, why = sdk.run_once(engine.endpoint, PROBE_IMAGE, command, labels=labels, abilities=["NET_ADMIN"], limit=30)
     try:
-        made = client.create_container(PROBE_IMAGE, command, user="0", host_config=host, labels=labels)
-        client.start(made["Id"])
-        client.wait(made["Id"], timeout=30)
-        printed = client.logs(made["Id"], stdout=True, stderr=True)
-        return json.loads(printed), ""
+        return ({}, why) if why else (json.loads(printed), "")
     except ValueError:
-        return {}, printed.decode(errors="replace").strip()[-200:] or "the probe printed nothing"
-    except (docker.errors.DockerException, requests.RequestException) as problem:
-        return {}, str(problem)
-    finally:
-        if made:
-            client.remove_container(made["Id"], force=True)
+        return {}, printed.strip()[-200:] or "the probe printed nothing"
 
 
 def verdict(findings: list[Finding]) -> bool:

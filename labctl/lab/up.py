@@ -79,6 +79,11 @@ class Up:
             raise
         return lab
 
+    def build(self) -> list[str]:
+        """Builds the images that are missing or stale; the names of all of them."""
+        topology = self._read()
+        return sorted({_image_name(topology, name) for name in self._images(topology)})
+
     def _read(self) -> Topology:
         if self._request.name:
             check_name(self._request.name)
@@ -179,6 +184,13 @@ def _image_name(topology: Topology, service: str) -> str:
 
 def _has_movable_port(topology: Topology) -> bool:
     return any(port.movable for member in topology.members for port in member.ports)
+
+
+def build(engine: Engine, request: Request, report: Callable[[str], None]) -> list[str]:
+    """See Up.build."""
+    if not isinstance(engine, DockerEngine):
+        raise LabError("compose-missing", minimum="2.20", found="this engine has none")
+    return Up(engine, request, report).build()
 
 
 def up(engine: Engine, request: Request, report: Callable[[str], None]) -> Lab:

@@ -1,0 +1,48 @@
+# Every target sets up what it needs: the virtual environment, the engine, the images.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+
+.PHONY: help lab-up lab-down test test-unit lint bench clean venv engine images
+
+help: ## show what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+lab-up: ## set up all that is needed and bring the default lab up
+	@setup/python.sh --link
+	@setup/engine.sh
+	@$(BIN)/labctl up
+	@setup/next.sh
+
+lab-down: venv ## remove the default lab
+	@$(BIN)/labctl down hello
+
+test: venv engine images ## set up all that is needed and run all tests
+	$(BIN)/python -m pytest
+
+test-unit: venv ## run the tests that need no engine
+	$(BIN)/python -m pytest tests/unit tests/errors
+
+lint: venv ## check style, types, imports and shell scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck setup/*.sh .ci/run
+
+bench: venv engine images ## measure, side by side with plain Compose, and write bench/results.json
+	$(BIN)/python -m bench
+
+clean: ## remove all labs, the virtual environment and what tests left behind
+	@if [ -x $(BIN)/labctl ] && docker version >/dev/null 2>&1; then $(BIN)/labctl down --all; fi
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@setup/python.sh
+
+engine:
+	@setup/engine.sh
+
+images:
+	@$(BIN)/labctl build
