@@ -53,11 +53,13 @@ class Loop:
                 self._cancelled = 0
 
     def run(self, until=None) -> None:
-        """Runs until a callback raises, or until `until()`, asked before each wait, is true."""
+        """Runs until a callback raises, or until `until()`, asked right before each wait, is true."""
         journal.hold()
         try:
-            while not (until and until()):
+            while True:
                 wait = self._run_timers()
+                if until and until():
+                    return
                 due = journal.flush_due()
                 if due is not None and (wait is None or due < wait):
                     wait = due
