@@ -20,7 +20,7 @@ from labnode.loop import READ
 from labnode.stream import Stream
 
 PORT = int(os.environ.get("PORT") or 12345)
-BACKLOG = 16  # callers that the kernel lets wait until accept(2) takes them
+BACKLOG = 128  # callers that the kernel lets wait until accept(2) takes them (listen(2)); what exceeds it, it drops
 REFUSED = 16  # refused callers, at most, who have not hung up yet
 
 
