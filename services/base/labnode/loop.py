@@ -38,7 +38,7 @@ class Loop:
 
     def later(self, seconds: float, callback) -> list:
         """Calls `callback()` once, `seconds` from now. Give what it returns to `cancel` to call it off."""
-        timer = [time.monotonic() + seconds, next(self._order), callback]
+        timer = [time.monotonic() + max(0.0, seconds), next(self._order), callback]
         heapq.heappush(self._timers, timer)
         return timer
 

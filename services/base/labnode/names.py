@@ -26,8 +26,13 @@ def resolve(loop: Loop, host: str, port: int, on_found, kind: int = socket.SOCK_
     getaddrinfo(3) blocks for as long as a name server keeps silent, which may be many seconds. It waits in a thread of
     its own, so that the node can still be typed at, and be stopped.
     """
-    reader, writer = os.pipe()
     result: list = []
+    try:
+        reader, writer = os.pipe()
+    except OSError as problem:
+        full = problem
+        loop.later(0, lambda: on_found([], full))
+        return
 
     def look_up():
         try:
@@ -46,7 +51,11 @@ def resolve(loop: Loop, host: str, port: int, on_found, kind: int = socket.SOCK_
         on_found(*result[0])
 
     loop.watch(reader, READ, found)
-    _thread.start_new_thread(look_up, ())
+    try:
+        _thread.start_new_thread(look_up, ())
+    except RuntimeError:  # no thread more is allowed
+        result.append(([], OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))))
+        os.close(writer)
 
 
 def error_name(problem: OSError) -> str:
