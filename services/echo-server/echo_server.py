@@ -1,0 +1,124 @@
+"""An echo server on TCP and UDP (RFC 862): whatever arrives is sent back, byte for byte.
+
+TCP: "once a connection is established any data received is sent back. This continues until the calling user terminates
+the connection." A caller that closes only its own direction (a half-close) still gets all the rest.
+UDP: "when a datagram is received, the data from it is sent back in an answering datagram."
+"""
+
+import errno
+import os
+import socket
+
+from labnode import datagram, journal, life
+from labnode.loop import READ
+from labnode.stream import Stream
+
+PORT = int(os.environ.get("PORT", "7"))
+BACKLOG = 128
+MOST_CONNECTIONS = 400  # a caller that doesn't read makes us hold up to 128 KiB: with as many of them, under 64 MiB
+LARGEST_DATAGRAM = 65535
+FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class EchoServer:
+    def __init__(self, loop):
+        self._loop = loop
+        self._listeners, self._datagram_sockets, self._streams = [], [], set()
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for kind, opened in ((socket.SOCK_STREAM, self._listeners), (socket.SOCK_DGRAM, self._datagram_sockets)):
+                sock = self._open(family, kind)
+                if sock:
+                    opened.append(sock)
+        for sock in self._datagram_sockets:
+            loop.watch(sock, READ, lambda _, sock=sock: self._echo_datagram(sock))
+        self._listen(True)
+        sockets = self._listeners + self._datagram_sockets
+        ends = [journal.ends(sock) for sock in sockets]
+        life.ready(listening=[[end["proto"], *end["local"]] for end in ends])
+
+    def _open(self, family, kind):
+        try:
+            sock = socket.socket(family, kind)
+            sock.setblocking(False)
+            if family == socket.AF_INET6:
+                # IPv4 has a socket of its own; without this, `::` would take its port too (ipv6(7)).
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind == socket.SOCK_STREAM:
+                # Restart at once, even while old connections of this port are in TIME-WAIT.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            else:
+                datagram.ask_local(sock)
+            sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", PORT))
+            journal.event("bind", journal.ends(sock))
+            if kind == socket.SOCK_STREAM:
+                sock.listen(BACKLOG)
+                journal.event("listen", journal.ends(sock), backlog=BACKLOG)
+            return sock
+        except OSError as problem:
+            if family == socket.AF_INET6 and problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                return None  # a kernel without IPv6
+            raise
+
+    def _listen(self, wanted):
+        for sock in self._listeners:
+            self._loop.watch(sock, READ if wanted else 0, lambda _, sock=sock: self._accept(sock))
+
+    def _accept(self, listener):
+        try:
+            sock, peer = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            # accept(2) also passes on what went wrong on the new connection. That one is gone; only where the host
+            # is short of something does it help to wait, with the rest of the callers in the backlog.
+            journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
+            if problem.errno in FULL:
+                self._listen(False)
+                self._loop.later(1, lambda: self._listen(True))
+            return
+        ends = journal.ends(sock, peer)
+        journal.event("accept", ends)
+        stream = Stream(
+            self._loop,
+            sock,
+            ends=ends,
+            on_data=lambda data: stream.send(data),
+            on_eof=lambda: stream.finish(),
+            on_close=lambda _: self._closed(stream),
+        )
+        self._streams.add(stream)
+        if len(self._streams) >= MOST_CONNECTIONS:
+            self._listen(False)
+
+    def _closed(self, stream):
+        self._streams.discard(stream)
+        if len(self._streams) == MOST_CONNECTIONS - 1:
+            self._listen(True)
+
+    def _echo_datagram(self, sock):
+        ends = None
+        try:
+            # recvfrom(2) and sendto(2), with a note of which of the host's addresses was asked.
+            data, notes, _, peer = sock.recvmsg(LARGEST_DATAGRAM, datagram.NOTE)
+            ends = datagram.ends(sock, peer, notes)
+            shown = journal.payload(data)
+            journal.event("recv", ends, **shown)
+            sock.sendmsg([data], datagram.answer(notes), 0, peer)
+            journal.event("send", ends, **shown)
+        except OSError as problem:
+            call = "sendto" if ends else "recvfrom"
+            journal.error(problem.errno, f"{call}: {problem.strerror}", ends or journal.ends(sock), call=call)
+
+    def close(self):
+        self._listen(False)
+        sockets, self._listeners = self._listeners + self._datagram_sockets, []
+        for sock in sockets:
+            ends = journal.ends(sock)
+            sock.close()
+            journal.event("close", ends)
+        for stream in list(self._streams):
+            stream.close()
+
+
+if __name__ == "__main__":
+    life.run(lambda loop: EchoServer(loop).close)

@@ -1,0 +1,99 @@
+"""Where trains of datagrams leave and arrive: sends each datagram at its time, and says how each train came out."""
+
+import time
+
+from train import Arriving
+
+from labnode import journal
+
+AT_ONCE = 64  # datagrams that are sent before the keyboard and the other sockets have their turn
+QUIET = 1.0  # seconds without a datagram after which a train has ended
+MOST_ARRIVING = 64  # trains at the same time, each with 125 kB at most
+MOST_ENDED = 1024  # trains that are remembered, to know what comes too late
+
+
+def depart(loop, train, sock, address, ends, known) -> None:
+    """Sends a train. Each datagram is due at its time after the first, so that a late one makes no other late."""
+    known = {**known, "train": train.ident}
+    begun = time.monotonic()
+
+    def go_on():
+        due = train.due(time.monotonic() - begun)
+        for seq in range(train.sent, min(due, train.sent + AT_ONCE)):
+            data = train.next()
+            try:
+                sock.sendto(data, address)
+            except BlockingIOError:
+                loop.later(0.001, go_on)  # the socket's send buffer is full
+                return
+            except OSError as problem:
+                reason = f"sendto: {problem.strerror}; the train ends after {seq} of {train.count}"
+                journal.error(problem.errno, reason, ends, call="sendto", seq=seq, **known)
+                return
+            journal.event("send", ends, **known, seq=seq, bytes=len(data))
+            train.sent, train.bytes = seq + 1, train.bytes + len(data)
+        seconds = time.monotonic() - begun
+        if train.sent < train.count:
+            loop.later(train.wait - seconds, go_on)
+        else:
+            took = {"count": train.count, "bytes": train.bytes, "seconds": round(seconds, 6)}
+            journal.event("train", ends, state="sent", **known, **took)
+
+    go_on()
+
+
+class Arrivals:
+    """The trains that arrive. `look()` receives what waits in the sockets."""
+
+    def __init__(self, loop, look):
+        self._loop, self._look = loop, look
+        self._arriving: dict = {}  # (ID, COUNT, both ends): Arriving
+        self._ended: dict = {}  # the same keys, oldest first
+        self._full = False
+
+    def add(self, ends: dict, size: int, ident: str, seq: int, count: int) -> None:
+        """A datagram of a train arrived.
+
+        One whose train has ended already is marked `late`; it was counted as lost then, and is counted no more.
+        """
+        key, now = (ident, count, *ends["local"], *ends["peer"]), time.monotonic()
+        late = {"late": True} if key in self._ended else {}
+        journal.event("recv", ends, train=ident, seq=seq, bytes=size, **late)
+        train = self._arriving.get(key)
+        if not train and not late:
+            train = self._begin(key, ends, Arriving(ident, count, now))
+        if train:
+            train.add(seq, now)
+            if train.complete:
+                self._end(key, ends, train)
+
+    def _begin(self, key, ends, train):
+        if len(self._arriving) >= MOST_ARRIVING:
+            if not self._full:  # said once, and not for each datagram
+                self._full = True
+                journal.error(
+                    "ENOBUFS", f"{MOST_ARRIVING} trains are arriving; no more are counted", ends, call="train"
+                )
+            return None
+        self._arriving[key] = train
+        self._loop.later(QUIET, lambda: self._check(key, ends, train))
+        return train
+
+    def _check(self, key, ends, train):
+        if time.monotonic() - train.last >= QUIET:
+            self._look()  # the node may have been too busy to see what came in time
+        wait = train.last + QUIET - time.monotonic()
+        if self._arriving.get(key) is not train:
+            return
+        if wait > 0:
+            self._loop.later(wait, lambda: self._check(key, ends, train))
+        else:
+            self._end(key, ends, train)
+
+    def _end(self, key, ends, train):
+        del self._arriving[key]
+        self._full = False
+        self._ended[key] = True
+        if len(self._ended) > MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
+        journal.event("train", ends, state="received", **train.result())
