@@ -44,11 +44,15 @@ def stamp() -> str:
     return f"{_second[1]}.{nanoseconds:09d}Z"
 
 
-def event(name: str, ends: dict | None = None, /, **fields) -> None:
-    """Writes one event. `ends` is what `ends()` gave for the socket that it is about."""
+def event(name: str, ends: dict | None = None, when: str | None = None, /, **fields) -> None:
+    """Writes one event. `ends` is what `ends()` gave for the socket that it is about.
+
+    `when` is what `stamp()` gave, for what must not seem later than its effect: the clock is read before a send(2), or
+    the peer's `recv` would now and then come before it.
+    """
     global _held_size
     about = "" if not ends else ends.json if type(ends) is Ends else _members(ends)
-    line = f'{{"ts":"{stamp()}","node":{_node},"event":"{name}"{about}{_members(fields)}}}\n'
+    line = f'{{"ts":"{when or stamp()}","node":{_node},"event":"{name}"{about}{_members(fields)}}}\n'
     if _held is None:
         _write(line)
         return

@@ -168,6 +168,7 @@ class Stream:
         before = self.sent
         while self._queue:
             data, offset, fields = self._queue[0]
+            when = journal.stamp()
             try:
                 taken = self._sock.send(data)
             except BlockingIOError:
@@ -180,7 +181,7 @@ class Stream:
                 self._queue[0][0] = data[taken:]
                 continue
             self._queue.popleft()
-            journal.event("send", self.ends, offset=offset, **fields)
+            journal.event("send", self.ends, when, offset=offset, **fields)
         if self._finishing and not self._queue:
             self._shutdown()
         if self._on_sent and self.sent > before and not self.closed:
@@ -190,13 +191,14 @@ class Stream:
         return journal.payload(data, self.preview) if self.preview else {"bytes": len(data)}
 
     def _shutdown(self) -> None:
+        when = journal.stamp()
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError as problem:
             self._fail("shutdown", problem)
             return
         self._shut = True
-        journal.event("shutdown", self.ends, how="SHUT_WR", sent=self.sent, **self._last)
+        journal.event("shutdown", self.ends, when, how="SHUT_WR", sent=self.sent, **self._last)
 
     def _fail(self, call: str, problem: OSError) -> None:
         journal.error(problem.errno, f"{call}: {problem.strerror}", self.ends, call=call)
