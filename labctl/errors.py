@@ -221,3 +221,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean alice?`, or nothing where no known name is near."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def as_markdown() -> str:
+    """docs/errors.md."""
+    parts = [
+        "# Errors\n\nEvery error that labctl explains, by its code (the `code` of the error document under `--json`). "
+        "Words in braces stand for what the error is about. Exit status 1.\n"
+    ]
+    for code, kind in sorted(ERRORS.items()):
+        hint = f"\n{kind.hint}\n" if kind.hint else ""
+        parts.append(
+            f"### {code}\n\n{kind.meaning}\n\n    {kind.message}\n{hint}".replace("{{", "{").replace("}}", "}")
+        )
+    return "\n".join(parts)

@@ -1,0 +1,229 @@
+"""An engine that lives in this process: containers are records, their programs Python callables.
+
+For trying what stands above the engine (names, matching, waiting, errors) where no Docker is, and at once: nothing here
+takes time. Where a real engine would wait for its containers, this one runs what was put off (`later`), and when
+nothing is left that could happen, the deadline counts as reached.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from labctl.engine.model import (
+    COMPOSE_PROJECT,
+    COMPOSE_SERVICE,
+    LABEL_LAB,
+    LABEL_NODE,
+    LABEL_ROLE,
+    Container,
+    Details,
+    Happening,
+    Image,
+    Line,
+    Network,
+    Port,
+    Stream,
+)
+from labctl.errors import LabError
+
+Program = Callable[["MemoryContainer", bytes], None]
+
+_AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "exited", "unpause": "running"}
+_AFTER["pause"] = "paused"
+
+
+@dataclass
+class MemoryContainer:
+    """A container: `program(container, line)` is called for each line typed at it, and answers by `print`."""
+
+    record: Container
+    program: Program | None = None
+    stdin_open: bool = True
+    output: list[Line] = field(default_factory=list)
+    listeners: list[MemoryStream] = field(default_factory=list)
+    started: str = "1970-01-01T00:00:00Z"
+    exit_code: int = 0
+
+    def print(self, text: str | bytes, *, stderr: bool = False) -> None:
+        """Writes one line to its standard output."""
+        line = Line(text.encode() if isinstance(text, str) else text, stderr, _stamp())
+        self.output.append(line)
+        for listener in self.listeners:
+            listener.pending.append(replace(line, stamp=None) if listener.attached else line)
+
+    def end(self, exit_code: int = 0) -> None:
+        """Its process ends."""
+        self.record = replace(self.record, state="exited")
+        self.exit_code = exit_code
+        for listener in self.listeners:
+            listener.ended = True
+
+
+@dataclass
+class MemoryStream:
+    """See Stream."""
+
+    container: str
+    attached: bool
+    pending: deque[Line] = field(default_factory=deque)
+    typed: bytearray = field(default_factory=bytearray)
+    ended: bool = False
+    told: bool = False
+
+    def write(self, data: bytes) -> None:
+        self.typed += data
+
+    @property
+    def unwritten(self) -> int:
+        return len(self.typed)
+
+    def close(self) -> None:
+        self.ended = self.told = True
+
+
+class MemoryEngine:
+    """See Engine."""
+
+    def __init__(self) -> None:
+        self._containers: dict[str, MemoryContainer] = {}
+        self._networks: dict[str, Network] = {}
+        self._volumes: dict[str, dict[str, str]] = {}
+        self.images: dict[str, Image] = {}
+        self._later: deque[Callable[[], None]] = deque()
+        self._numbers = itertools.count(1)
+
+    def add(
+        self,
+        lab: str,
+        node: str,
+        *,
+        role: str | None = None,
+        addresses: dict[str, tuple[str, ...]] | None = None,
+        ports: tuple[Port, ...] = (),
+        program: Program | None = None,
+        state: str = "running",
+        ours: bool = True,
+        stdin_open: bool = True,
+    ) -> MemoryContainer:
+        """Makes a container; `ours` gives it labctl's labels beside Compose's."""
+        ident = f"{next(self._numbers):064x}"
+        labels = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node}
+        if ours:
+            labels |= {LABEL_LAB: lab, LABEL_NODE: node}
+        if role:
+            labels[LABEL_ROLE] = role
+        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, labels, addresses or {}, ports)
+        made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
+        for name in record.addresses:
+            self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
+        return made
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Puts something off until whoever waits has nothing else to see."""
+        self._later.append(act)
+
+    def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
+        records = [container.record for container in self._containers.values()]
+        found = [record for record in records if _carries(record.labels, labels)]
+        return sorted((r for r in found if not running or r.state == "running"), key=lambda record: record.name)
+
+    def details(self, container: str) -> Details:
+        found = self._get(container)
+        return Details(found.started, found.exit_code, found.stdin_open)
+
+    def networks(self, labels: Sequence[str] = ()) -> list[Network]:
+        return [network for network in self._networks.values() if _carries(network.labels, labels)]
+
+    def volumes(self, labels: Sequence[str]) -> list[str]:
+        return [name for name, found in self._volumes.items() if _carries(found, labels)]
+
+    def image(self, name: str) -> Image | None:
+        return self.images.get(name)
+
+    def info(self) -> dict[str, Any]:
+        return {"Version": {"Version": "memory"}, "Containers": len(self._containers)}
+
+    def attach(self, container: str, *, keyboard: bool) -> Stream:
+        return self._listen(container, attached=True)
+
+    def logs(
+        self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
+    ) -> Stream:
+        lines = self._get(container).output
+        lines = lines[max(0, len(lines) - tail) :] if tail is not None else lines
+        if not follow:
+            return MemoryStream(container, False, deque(lines), ended=True)
+        stream = self._listen(container, attached=False)
+        stream.pending.extend(lines)
+        return stream
+
+    def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+        mine = [stream for stream in streams if isinstance(stream, MemoryStream)]
+        while True:
+            self._deliver(mine)
+            for stream in mine:
+                while stream.pending:
+                    yield Happening(stream, stream.pending.popleft())
+                if stream.ended and not stream.told:
+                    stream.told = True
+                    yield Happening(stream, None)
+            if any(stream.pending or stream.typed for stream in mine):
+                continue
+            if all(stream.told for stream in mine) or not self._later:
+                return
+            self._later.popleft()()
+
+    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+        found = self._get(container)
+        if _AFTER[verb] == "exited":
+            found.end(137 if verb == "kill" else 0)
+        else:
+            found.record = replace(found.record, state=_AFTER[verb])
+            if verb in ("start", "restart"):
+                found.started = _stamp()
+
+    def remove_container(self, container: str) -> None:
+        self._containers.pop(container, None)
+
+    def remove_network(self, network: str) -> None:
+        self._networks.pop(network, None)
+
+    def remove_volume(self, volume: str) -> None:
+        self._volumes.pop(volume, None)
+
+    def _get(self, container: str) -> MemoryContainer:
+        if container not in self._containers:
+            raise LabError("engine-refused", action="find a container", why=f"No such container: {container}")
+        return self._containers[container]
+
+    def _listen(self, container: str, *, attached: bool) -> MemoryStream:
+        found = self._get(container)
+        stream = MemoryStream(container, attached, ended=found.record.state not in ("running", "paused"))
+        found.listeners.append(stream)
+        return stream
+
+    def _deliver(self, streams: list[MemoryStream]) -> None:
+        for stream in streams:
+            container = self._containers.get(stream.container)
+            if not container or container.record.state != "running":
+                continue
+            *lines, rest = bytes(stream.typed).split(b"\n")
+            stream.typed = bytearray(rest)
+            for line in lines:
+                if container.program:
+                    container.program(container, line)
+
+
+def _carries(labels: Any, wanted: Sequence[str]) -> bool:
+    pairs = (item.partition("=") for item in wanted)
+    return all(name in labels and (not equals or labels[name] == value) for name, equals, value in pairs)
+
+
+def _stamp() -> str:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09d}Z"

@@ -1,0 +1,25 @@
+"""Labs on the in-memory engine."""
+
+from __future__ import annotations
+
+import pytest
+from memory_lab import Chat
+
+from labctl.engine.memory import MemoryEngine
+from labctl.lab.model import find
+
+
+@pytest.fixture
+def engine() -> MemoryEngine:
+    return MemoryEngine()
+
+
+@pytest.fixture
+def chat(engine) -> Chat:
+    return Chat(engine)
+
+
+@pytest.fixture
+def lab_of(engine):
+    """The lab as it stands on the engine now."""
+    return lambda name=None: find(engine, name)

@@ -1,0 +1,187 @@
+"""The engine's HTTP by a server of our own on a real socket: split anywhere, cut off, silent, wrong."""
+
+import hashlib
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from labctl.engine.docker import DockerEngine
+from labctl.engine.endpoint import Endpoint, find
+from labctl.engine.streams import Demultiplexer
+from labctl.engine.wire import Body, Refused, Wire, encode_query
+from labctl.errors import LabError
+
+
+@pytest.fixture
+def served(tmp_path):
+    """`served(answer)` serves one connection on a Unix socket: `answer(sock)` gets it after the request was read."""
+    listening = []
+
+    def serve(answer) -> Wire:
+        path = tmp_path / f"{len(listening)}.sock"
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(path))
+        server.listen()
+        listening.append(server)
+
+        def run():
+            sock, _ = server.accept()
+            with sock:
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    request += sock.recv(65536)
+                answer(sock)
+
+        threading.Thread(target=run, daemon=True).start()
+        return Wire(Endpoint(f"unix://{path}", "a test"))
+
+    yield serve
+    for server in listening:
+        server.close()
+
+
+def reply(text: bytes):
+    return lambda sock: sock.sendall(text)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}',
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\n\r\n',
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"a":1}',
+    ],
+)
+def test_a_body_by_length_in_chunks_or_to_the_end(served, answer):
+    def in_single_bytes(sock):
+        for byte in answer:
+            sock.sendall(bytes([byte]))
+
+    assert served(reply(answer)).call("GET", "/x") == {"a": 1}
+    assert served(in_single_bytes).call("GET", "/x") == {"a": 1}
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_chunks_split_anywhere(cut):
+    text = b"5\r\nhello\r\n1\r\n!\r\nA\r\n0123456789\r\n0\r\n\r\n"
+    body = Body(chunked=True, length=None)
+    assert body.feed(text[:cut]) + body.feed(text[cut:]) == b"hello!0123456789"
+    assert body.ended
+
+
+def test_an_error_keeps_the_engines_words(served):
+    answer = b'HTTP/1.1 409 Conflict\r\nContent-Length: 24\r\n\r\n{"message":"name in use"}'
+    with pytest.raises(Refused) as caught:
+        served(reply(answer)).call("POST", "/x", body={})
+    assert (caught.value.status, caught.value.message) == (409, '{"message":"name in use"')
+    answer = answer.replace(b"24", b"25")
+    with pytest.raises(Refused) as caught:
+        served(reply(answer)).call("POST", "/x", body={})
+    assert caught.value.message == "name in use"
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1\r\n\r\n"])
+def test_what_is_no_engine_is_unreachable(served, answer):
+    with pytest.raises(LabError) as caught:
+        served(reply(answer)).call("GET", "/x")
+    assert caught.value.code == "engine-unreachable"
+
+
+def test_silence_ends_at_the_limit(served):
+    done = threading.Event()
+    wire = served(lambda sock: done.wait(10))
+    with pytest.raises(LabError, match=r"did not answer within 0.1 s \(GET /x\)"):
+        wire.call("GET", "/x", limit=0.1)
+    done.set()
+
+
+def test_no_socket_and_no_permission(tmp_path):
+    with pytest.raises(LabError) as caught:
+        Wire(Endpoint(f"unix://{tmp_path}/none.sock", "a test")).call("GET", "/x")
+    assert caught.value.message.startswith(f"no Docker engine answers at unix://{tmp_path}/none.sock (a test): No such")
+    problem = Wire(Endpoint("unix:///x", "a test")).unreachable(PermissionError(13, "Permission denied"))
+    assert problem.code == "engine-permission"
+    with pytest.raises(LabError) as caught:
+        Wire(Endpoint("npipe:////./pipe/docker", "a test")).call("GET", "/x")
+    assert caught.value.code == "engine-endpoint"
+
+
+def test_queries():
+    found = encode_query({"all": True, "filters": {"label": ["a=b c"]}, "tail": None, "limit": 0})
+    assert found == "?all=1&filters=%7B%22label%22%3A%5B%22a%3Db%20c%22%5D%7D&limit=0"
+    assert encode_query({"x": None}) == ""
+
+
+def frame(channel: int, payload: bytes) -> bytes:
+    return bytes([channel, 0, 0, 0]) + len(payload).to_bytes(4, "big") + payload
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 1000])
+def test_frames_split_anywhere(size):
+    stamp = b"2026-01-31T12:00:00.000000001Z "
+    data = (
+        frame(1, stamp + b"one\n") + frame(2, stamp + b"error\n") + frame(1, stamp + b"lo") + frame(1, stamp + b"ng\n")
+    )
+    data += frame(1, stamp + b"rest")
+    reader = Demultiplexer(stamped=True)
+    lines = [line for at in range(0, len(data), size) for line in reader.feed(data[at : at + size])] + reader.finish()
+    assert [(line.text, line.stderr) for line in lines] == [
+        (b"one", False),
+        (b"error", True),
+        (b"long", False),
+        (b"rest", False),
+    ]
+    assert {line.stamp for line in lines} == {"2026-01-31T12:00:00.000000001Z"}
+
+
+def test_a_terminals_stream_has_no_frames():
+    reader = Demultiplexer(raw=True)
+    assert [line.text for line in reader.feed(b"a\nb") + reader.finish()] == [b"a", b"b"]
+
+
+def test_waiting_again_finds_what_was_left(served):
+    lines = frame(1, b"one\ntwo\nthree\n")
+    wire = served(
+        reply(b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\r\n" + lines)
+    )
+    engine = DockerEngine(wire.endpoint)
+    stream = engine.attach("c", keyboard=True)
+    first = next(iter(engine.wait([stream], None)))
+    assert first.line
+    rest = [happening.line and happening.line.text for happening in engine.wait([stream], None)]
+    assert (first.line.text, rest) == (b"one", [b"two", b"three", None])
+    assert list(engine.wait([stream], None)) == []
+    stream.close()
+
+
+def write(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def test_docker_host_holds_over_a_context(tmp_path):
+    found = find({"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CONFIG": str(tmp_path)})
+    assert (found.url, found.source, found.tls, found.is_local) == ("tcp://h:2376", "DOCKER_HOST", tmp_path, False)
+    with pytest.raises(LabError, match="DOCKER_HOST names no usable Docker endpoint"):
+        find({"DOCKER_HOST": "localhost:2375", "HOME": str(tmp_path)})
+
+
+def test_the_current_context_and_a_named_one(tmp_path):
+
+    folder = tmp_path / "contexts/meta" / hashlib.sha256(b"mine").hexdigest()
+    write(folder / "meta.json", {"Name": "mine", "Endpoints": {"docker": {"Host": "unix:///mine.sock"}}})
+    write(tmp_path / "config.json", {"currentContext": "mine"})
+    env = {"DOCKER_CONFIG": str(tmp_path)}
+    assert find(env).url == "unix:///mine.sock"
+    assert find(env).source == "the context mine"
+    assert find({**env, "DOCKER_CONTEXT": "default", "HOME": str(tmp_path)}).source == "the default"
+    with pytest.raises(LabError, match="the Docker context other names no usable Docker endpoint"):
+        find({**env, "DOCKER_CONTEXT": "other"})
+
+
+def test_a_broken_configuration_is_the_default(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    assert find({"DOCKER_CONFIG": str(tmp_path), "HOME": str(tmp_path)}).source == "the default"

@@ -1,0 +1,147 @@
+"""Finding labs and nodes, their journal, and taking them down, on the in-memory engine."""
+
+import json
+
+import pytest
+from memory_lab import event
+
+from labctl.engine.memory import MemoryEngine
+from labctl.errors import LabError
+from labctl.lab import journal
+from labctl.lab.change import change
+from labctl.lab.down import down, known
+from labctl.lab.model import find, find_all
+from labctl.lab.ready import wait_ready
+from labctl.lab.status import ps
+
+
+def test_the_only_lab_is_meant(engine, monkeypatch):
+    monkeypatch.delenv("LABCTL_LAB", raising=False)
+    with pytest.raises(LabError, match="no lab is there"):
+        find(engine)
+    engine.add("one", "a")
+    assert find(engine).name == "one"
+    engine.add("two", "a")
+    with pytest.raises(LabError, match="several labs are there: one, two"):
+        find(engine)
+    assert find(engine, "two").name == "two"
+    monkeypatch.setenv("LABCTL_LAB", "one")
+    assert find(engine).name == "one"
+    with pytest.raises(LabError, match="there is no lab tow; did you mean two"):
+        find(engine, "tow")
+
+
+@pytest.mark.parametrize("name", ["Upper", "with space", "-x", "a/b", "ä", "a;b"])
+def test_odd_lab_names_are_refused(engine, name):
+    with pytest.raises(LabError, match="is not a lab's name"):
+        find(engine, name)
+
+
+def test_a_foreign_project_is_found_by_its_name_only(engine):
+    engine.add("theirs", "db", ours=False)
+    assert find_all(engine) == []
+    found = find(engine, "theirs")
+    assert not found.ours
+    assert [node.name for node in found.nodes] == ["db"]
+
+
+def test_scaled_services_are_told_apart(engine):
+    engine.add("lab", "peer")
+    engine.add("lab", "peer")
+    engine.add("lab", "web")
+    # Compose numbers them; here both say 1, and the engine's order is kept.
+    assert [node.name for node in find(engine).nodes] == ["peer-1", "peer-1", "web"]
+
+
+def test_down_removes_what_carries_the_label_and_nothing_else(engine):
+    engine.add("mine", "a", addresses={"mine_net": ("10.0.0.2",)})
+    engine.add("theirs", "db", addresses={"theirs_net": ("10.1.0.2",)}, ours=False)
+    removed = down(engine, "mine", lambda text: None)
+    assert (removed.containers, removed.networks) == (1, 1)
+    assert [record.name for record in engine.containers()] == ["theirs-db-1"]
+    assert [network.name for network in engine.networks()] == ["theirs_net"]
+    assert down(engine, "mine", lambda text: None).is_empty
+    assert known(engine) == []
+
+
+def test_the_journal_is_one_timeline(engine, lab_of):
+    a, b = engine.add("lab", "a"), engine.add("lab", "b")
+    for number in range(6):
+        event((a, b)[number % 2], "input", bytes=number)
+    a.print("no JSON at all")
+    b.print(b"\xff\xfe", stderr=True)
+    events = journal.read(engine, lab_of())
+    assert [item.get("bytes") for item in events[:6]] == list(range(6))
+    assert [(item.node, item.name, item.get("text")) for item in events[6:]] == [
+        ("a", "log", "no JSON at all"),
+        ("b", "log", "\ufffd\ufffd"),
+    ]
+    assert [item.get("bytes") for item in journal.read(engine, lab_of(), ["b"], tail=2)] == [5, None]
+    assert len(journal.read(engine, lab_of(), tail=0)) == 0
+    since = events[3].ts
+    assert [item.get("bytes") for item in journal.read(engine, lab_of(), since=since)][:3] == [3, 4, 5]
+    with pytest.raises(LabError, match="there is no node c"):
+        journal.read(engine, lab_of(), ["c"])
+
+
+def test_following_goes_on_where_reading_ended(engine, lab_of):
+    a, b = engine.add("lab", "a"), engine.add("lab", "b")
+    event(a, "input", bytes=0)
+    engine.later(lambda: event(b, "input", bytes=1))
+    engine.later(lambda: event(a, "input", bytes=2))
+    engine.later(lambda: (a.end(), b.end()))
+    assert [item.get("bytes") for item in journal.follow(engine, lab_of())] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "5", "5 m", "2026-01-31", "-5s"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(LabError, match="neither a span"):
+        journal.parse_since(text)
+
+
+def test_times():
+    assert journal.parse_since("90s", now=1000.5) == "1970-01-01T00:15:10.500000000Z"
+    assert journal.parse_since("2026-01-31T12:00:00.5Z") == "2026-01-31T12:00:00.500000000Z"
+
+
+def test_ps_tells_ready_from_running(engine, lab_of):
+    web = engine.add("lab", "web", role="http", addresses={"lab_net": ("10.77.0.2",)})
+    event(web, "listen", proto="tcp", local=("0.0.0.0", 8080), backlog=5)
+    event(web, "bind", proto="udp", local=("0.0.0.0", 53))
+    engine.add("lab", "gone", role="chat", state="exited")
+    states = {status.node.name: status for status in ps(engine, lab_of())}
+    assert states["web"].state == "running"
+    assert states["web"].listening == (("tcp", 8080), ("udp", 53))
+    event(web, "ready")
+    assert [status.state for status in ps(engine, lab_of())] == ["exited", "ready"]
+    assert json.dumps(states["web"].as_json())
+
+
+def test_a_node_that_fails_is_named_with_its_last_lines(engine: MemoryEngine, lab_of):
+    web = engine.add("lab", "web", role="http")
+    web.print("Traceback: it was the port")
+    engine.later(lambda: web.end(1))
+    with pytest.raises(LabError) as caught:
+        wait_ready(engine, lab_of(), 0, 5, lambda text: None)
+    assert caught.value.message == (
+        "web failed: it ended with exit status 1; its last lines:\n    Traceback: it was the port"
+    )
+
+
+def test_nodes_that_never_get_ready_are_named(engine, lab_of):
+    engine.add("lab", "b", role="http")
+    engine.add("lab", "a", role="chat")
+    with pytest.raises(LabError, match="not ready within 5 s: a, b"):
+        wait_ready(engine, lab_of(), 0, 5, lambda text: None)
+
+
+def test_verbs_need_a_state_in_which_they_make_sense(engine, lab_of):
+    engine.add("lab", "a")
+    change(engine, lab_of(), "pause", "a", timeout=1, report=lambda text: None)
+    assert lab_of().node("a").container.state == "paused"
+    with pytest.raises(LabError, match="a is paused, so labctl can't start it"):
+        change(engine, lab_of(), "start", "a", timeout=1, report=lambda text: None)
+    change(engine, lab_of(), "unpause", "a", timeout=1, report=lambda text: None)
+    change(engine, lab_of(), "stop", "a", timeout=1, report=lambda text: None)
+    with pytest.raises(LabError, match="a is exited, so labctl can't kill it"):
+        change(engine, lab_of(), "kill", "a", timeout=1, report=lambda text: None)

@@ -1,0 +1,145 @@
+"""`send`, `echo send` and `udp send` on the in-memory engine."""
+
+import pytest
+from memory_lab import event, opened
+
+from labctl.errors import LabError
+from labctl.lab import echo, udp
+from labctl.lab.send import send
+
+CLIENT, ECHO = ("10.77.0.4", 50000), ("10.77.0.3", 7)
+UDP1, UDP2 = ("10.77.0.7", 5005), ("10.77.0.8", 5005)
+
+
+@pytest.fixture
+def client(engine):
+    def typed(node, line):
+        fields = opened(line)
+        ends = {"proto": "tcp", "local": CLIENT, "peer": ECHO}
+        event(node, "input", id=fields["id"], bytes=len(fields["text"]), text=fields["text"])
+        if fields["text"] == "exit":
+            return
+        if fields.get("to") == "nobody:1":
+            event(node, "error", id=fields["id"], error="ECONNREFUSED", reason="10.77.0.3: Connection refused")
+            return
+        event(node, "send", id=fields["id"], offset=0, bytes=len(fields["text"]) + 1, **ends)
+        if fields.get("to") != "silent:9":
+            event(node, "answer", id=fields["id"], text=fields["text"], bytes=1, rtt_ms=0.5, **ends)
+
+    engine.add("lab", "echo", role="echo", addresses={"net": (ECHO[0],)})
+    return engine.add("lab", "client", role="echo-client", addresses={"net": (CLIENT[0],)}, program=typed)
+
+
+def test_an_echo_is_answered(engine, client, lab_of):
+    found = echo.send(engine, lab_of(), "client", "ping")
+    assert (found.sender, found.receiver, found.answer, found.seconds) == ("client", "echo", "ping", 0.0005)
+
+
+def test_exit_only_closes(engine, client, lab_of):
+    assert echo.send(engine, lab_of(), "client", "exit") is None
+
+
+def test_refused_and_silent_servers_are_told_apart(engine, client, lab_of):
+    with pytest.raises(LabError, match=r"client refused the line: .*Connection refused \(ECONNREFUSED\)"):
+        echo.send(engine, lab_of(), "client", "x", to="nobody:1")
+    with pytest.raises(LabError, match="sent, but 10.77.0.3:7 did not answer"):
+        echo.send(engine, lab_of(), "client", "x", to="silent:9")
+
+
+class Datagrams:
+    """udp1 and udp2, and a wire between them that does what `lost` says."""
+
+    def __init__(self, engine):
+        self.lost = False
+        self.udp1 = engine.add("lab", "udp1", role="udp", addresses={"net": (UDP1[0],)}, program=self.typed)
+        self.udp2 = engine.add("lab", "udp2", role="udp", addresses={"net": (UDP2[0],)})
+
+    def typed(self, node, line):
+        typed = opened(line)
+        event(node, "input", id=typed["id"], bytes=0, text="")
+        count = typed.get("count")
+        if count:
+            event(
+                node, "train", state="sent", id=typed["id"], train="t1", count=count, local=UDP1, peer=UDP2, seconds=1
+            )
+            counts = {"received": count - 1, "lost": 1, "duplicated": 0, "reordered": 0}
+            if not self.lost:
+                event(self.udp2, "train", state="received", train="other", count=1, received=1, local=UDP2, peer=UDP1)
+                event(self.udp2, "train", state="received", train="t1", count=count, local=UDP2, peer=UDP1, **counts)
+            return
+        payload = {"proto": "udp", "bytes": len(typed["text"].encode()), "text": typed["text"]}
+        event(node, "send", id=typed["id"], local=UDP1, peer=UDP2, **payload)
+        event(self.udp2, "recv", local=UDP2, peer=UDP1, **{**payload, "text": "another"})
+        if not self.lost:
+            event(self.udp2, "recv", local=UDP2, peer=UDP1, **payload)
+
+
+@pytest.fixture
+def datagrams(engine):
+    return Datagrams(engine)
+
+
+def test_a_datagram_is_seen_at_both_ends(engine, datagrams, lab_of):
+    found = udp.send(engine, lab_of(), "udp1", "udp2", "hé")
+    assert (found.local, found.peer, found.bytes) == (UDP1, UDP2, 3)
+
+
+def test_a_lost_datagram_is_not_confirmed(engine, datagrams, lab_of):
+    datagrams.lost = True
+    with pytest.raises(LabError, match="sent, not confirmed: udp2's journal did not show it within 2 s"):
+        udp.send(engine, lab_of(), "udp1", "udp2", "hi")
+
+
+def test_a_train_is_counted_by_its_receiver(engine, datagrams, lab_of):
+    options = {"count": 10, "size": 0, "rate": 100, "timeout": 2}
+    found = udp.send_train(engine, lab_of(), "udp1", "udp2", "", **options)
+    assert (found.sent, found.received, found.lost) == (10, 9, 1)
+    datagrams.lost = True
+    with pytest.raises(LabError, match="udp1 sent 10 datagrams, and none of them reached udp2"):
+        udp.send_train(engine, lab_of(), "udp1", "udp2", "", **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"count": 0}, {"count": 1_000_001}, {"size": -1}, {"size": 65508}, {"rate": -1}, {"rate": float("nan")}]
+)
+def test_a_train_out_of_range_is_refused(engine, datagrams, lab_of, options):
+    with pytest.raises(LabError) as caught:
+        udp.send_train(
+            engine, lab_of(), "udp1", "udp2", "", **{"count": 1, "size": 0, "rate": 1, "timeout": 1, **options}
+        )
+    assert caught.value.code == "bad-option"
+    assert not datagrams.udp1.output
+
+
+def test_nodes_without_a_common_network_have_no_link(engine, datagrams, lab_of):
+    engine.add("lab", "far", role="udp", addresses={"edge": ("10.88.0.1",)})
+    with pytest.raises(LabError, match=r"udp1 has no link to far: they share no network \(udp1: net; far: edge\)"):
+        udp.send(engine, lab_of(), "udp1", "far", "hi")
+
+
+def test_any_node_can_be_typed_at(engine, client, lab_of):
+    sent = send(engine, lab_of(), "client", "hello")
+    assert sent.confirmed
+    assert [event.name for event in sent.events] == ["send"]
+
+
+def test_somebody_elses_image_is_typed_at_like_by_a_person(engine, lab_of):
+    typed = []
+    engine.add("lab", "cat", program=lambda node, line: typed.append(line))
+    assert not send(engine, lab_of(), "cat", "héllo").confirmed
+    assert typed == ["héllo".encode()]
+
+
+def test_a_node_without_a_keyboard_is_told(engine, lab_of):
+    engine.add("lab", "db", stdin_open=False)
+    with pytest.raises(LabError, match="db has no keyboard: its container was started without stdin_open"):
+        send(engine, lab_of(), "db", "x")
+
+
+@pytest.mark.parametrize(("state", "mend"), [("exited", "labctl start web"), ("paused", "labctl unpause web")])
+def test_a_node_that_does_not_run_is_told_with_what_to_do(engine, lab_of, state, mend):
+    engine.add("lab", "web", role="http", state=state)
+    with pytest.raises(LabError) as caught:
+        send(engine, lab_of(), "web", "x")
+    assert caught.value.message == f"web is {state}, so nothing can be typed at it"
+    assert mend in caught.value.hint
