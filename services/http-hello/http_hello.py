@@ -1,0 +1,99 @@
+"""http-hello: an HTTP/1.1 server on raw sockets.
+
+This file is the server's half of the sockets API, in the order of its calls: socket, setsockopt, bind, listen, accept.
+What is said on an accepted connection is in connection.py, what a browser gets to see in page.py.
+"""
+
+import errno
+import os
+import socket
+
+from connection import Connection
+
+from labnode import journal, life
+from labnode.loop import READ, Loop
+
+PORT = int(os.environ.get("PORT", 8080))
+BACKLOG = 1024  # connections that the kernel completes before they are accepted; net.core.somaxconn limits it further
+# One descriptor a connection, and a few for the rest; more than 4000 would not fit into 128 MiB at their worst.
+CONNECTIONS = max(1, min(4000, os.sysconf("SC_OPEN_MAX") - 32))
+GREETING = os.environ.get("GREETING") or "Hello World, Michael!"
+GREETING_LIMIT = 4096  # bytes
+# accept(2) hands on errors of a connection that was lost while it waited; the next one may well be there.
+LOST = {errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
+
+
+class Server:
+    def __init__(self, loop: Loop):
+        self.loop = loop
+        self.greeting = GREETING
+        self.connections: dict = {}  # used as an ordered set: who was heard of longest ago comes first
+        self.listeners = [sock for family in (socket.AF_INET, socket.AF_INET6) if (sock := self.listen(family))]
+        life.watch_keyboard(loop, self.on_input)
+        life.ready(listening=[["tcp", *sock.getsockname()[:2]] for sock in self.listeners])
+
+    def listen(self, family: int):
+        """A listening socket on PORT at all addresses of the family; None where the kernel doesn't have that family."""
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            # Else the port stays taken for a minute after a restart, by the old connections' TIME_WAIT (socket(7)).
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                # Else it would take the IPv4 callers as well, and show them as ::ffff:10.77.0.9 (ipv6(7)).
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(("", PORT))
+        except OSError as problem:
+            if family == socket.AF_INET6 and problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                return None
+            raise
+        ends = journal.ends(sock)
+        journal.event("bind", ends)
+        sock.listen(BACKLOG)
+        journal.event("listen", ends, backlog=BACKLOG)
+        sock.setblocking(False)
+        self.loop.watch(sock, READ, lambda _ready: self.accept(sock))
+        return sock
+
+    def accept(self, listener) -> None:
+        try:
+            sock, peer = listener.accept()
+        except OSError as problem:
+            if problem.errno not in LOST:
+                journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
+                self.rest(listener)
+            return
+        ends = journal.ends(sock, peer)
+        journal.event("accept", ends)
+        self.connections[Connection(self, sock, ends)] = None
+        if len(self.connections) > CONNECTIONS:
+            # Nobody can keep others out by holding many connections: the one silent for the longest makes room.
+            next(iter(self.connections)).close(reason=f"over {CONNECTIONS} connections")
+
+    def rest(self, listener) -> None:
+        """The kernel is out of memory or of files: asking again at once would fail again, as fast as it goes."""
+        self.loop.watch(listener, 0)
+        self.loop.later(0.1, lambda: self.loop.watch(listener, READ, lambda _ready: self.accept(listener)))
+
+    def heard_of(self, connection: Connection) -> None:
+        self.connections[connection] = self.connections.pop(connection, None)
+
+    def on_input(self, typed) -> None:
+        """A typed line is the greeting from now on; an empty one brings back the first."""
+        if len(typed.text.encode()) > GREETING_LIMIT:
+            known = {"id": typed.id} if typed.id else {}
+            journal.error("EMSGSIZE", f"a greeting has {GREETING_LIMIT} bytes at most", call="input", **known)
+        else:
+            self.greeting = typed.text or GREETING
+
+    def close(self) -> None:
+        for sock in self.listeners:
+            ends = journal.ends(sock)
+            self.loop.watch(sock, 0)
+            sock.close()
+            journal.event("close", ends)
+        for connection in list(self.connections):
+            connection.close(reason="the server leaves")
+
+
+if __name__ == "__main__":
+    life.run(lambda loop: Server(loop).close)
