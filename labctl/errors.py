@@ -178,7 +178,7 @@ ERRORS: dict[str, Kind] = {
     ),
     "no-subnet": Kind(
         "no free subnet was found for the network {network} ({tried} tried)",
-        "remove networks that nobody needs (`docker network prune`), or choose one with LABCTL_SUBNET",
+        "remove networks that nobody needs (`docker network prune`), or choose one in the file",
         "All subnets that labctl tried overlap with others on this machine.",
     ),
     "subnet-taken": Kind(
