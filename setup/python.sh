@@ -57,7 +57,8 @@ link_command() {
 
 python=$(find_python)
 # A moved checkout or another Python makes the environment useless: both are part of what the stamp holds.
-stamp=$({ cat $LOCK pyproject.toml; echo "$PWD"; "$python" -VV; } | cksum)
+# Of pyproject.toml only what packaging reads counts: a linter's rule is no reason to install all anew.
+stamp=$({ cat $LOCK; sed -n '1,/^\[tool/p' pyproject.toml; echo "$PWD"; "$python" -VV; } | cksum)
 if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$stamp" ]; then
     say "making .venv with $python"
     make_environment "$python"

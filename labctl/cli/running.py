@@ -110,7 +110,7 @@ def _change(verb: str, done: str, node: str, lab: str | None, timeout: float) ->
 
     engine, found = engine_and_lab(lab)
     started = time.monotonic()
-    change(engine, found, verb, node, timeout=timeout, report=output.talk)
+    change(engine, found, verb, node, timeout=timeout)
     output.talk(f"{node} is {done} ({time.monotonic() - started:.1f} s)")
 
 

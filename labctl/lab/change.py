@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
@@ -21,7 +20,7 @@ _FROM = {
 }
 
 
-def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float, report: Callable[[str], None]) -> None:
+def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) -> None:
     """Does one verb to one node; after start and restart, waits until it is ready again. Raises LabError."""
     node = lab.node(name)
     state = node.container.state

@@ -14,6 +14,7 @@ from labctl.events.model import Event
 from labctl.lab.model import Lab, Node
 
 READ_LIMIT = 60.0  # seconds for what is already written
+WHOLE = 4096  # pieces of a log: who has asked for more of them is given all
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -23,16 +24,33 @@ def read(
 ) -> list[Event]:
     """What was written until now, in order of time. `tail` is the number of the last events of the merged journal."""
     nodes = _chosen(lab, names)
-    journals: dict[str, list[Event]] = {node.container.id: [] for node in nodes}
+    journals = _read(engine, nodes, since=since, tail=tail)
+    merged = [event for event in merge(journals.values()) if since is None or event.ts >= since]
+    return merged[max(0, len(merged) - tail) :] if tail is not None else merged
+
+
+def _read(engine: Engine, nodes: Sequence[Node], *, since: str | None, tail: int | None) -> dict[str, list[Event]]:
+    """What each container's log holds, by its id."""
+    found: dict[str, list[Event]] = {node.container.id: [] for node in nodes}
     streams = [engine.logs(node.container.id, since=since, tail=tail) for node in nodes]
     try:
         for happening in engine.wait(streams, time.monotonic() + READ_LIMIT):
             if happening.line:
-                journals[happening.stream.container].append(_event(nodes, happening.stream, happening.line))
+                found[happening.stream.container].append(_event(nodes, happening.stream, happening.line))
     finally:
         _close(streams)
-    merged = [event for event in merge(journals.values()) if since is None or event.ts >= since]
-    return merged[max(0, len(merged) - tail) :] if tail is not None else merged
+    if tail:
+        # The engine counts pieces of 16 KiB, not lines: a tail may begin in the middle of a long one.
+        torn = [node for node in nodes if node.role and _begins_torn(found[node.container.id])]
+        if torn:
+            wider = tail * 8 if tail < WHOLE else None
+            found |= _read(engine, torn, since=since, tail=wider)
+    return found
+
+
+def _begins_torn(events: list[Event]) -> bool:
+    """A node that keeps the contract prints no line that is no event, so one at the beginning is a line's end."""
+    return bool(events) and events[0].name == "log" and not events[0].get("stderr")
 
 
 def follow(

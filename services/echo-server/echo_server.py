@@ -32,6 +32,8 @@ class EchoServer:
         for sock in self._datagram_sockets:
             loop.watch(sock, READ, lambda _, sock=sock: self._echo_datagram(sock))
         self._listen(True)
+        # It has nothing to say by itself: what is typed here stands in the journal as `input`, and that is all.
+        life.watch_keyboard(loop, lambda typed: None)
         sockets = self._listeners + self._datagram_sockets
         ends = [journal.ends(sock) for sock in sockets]
         life.ready(listening=[[end["proto"], *end["local"]] for end in ends])

@@ -137,11 +137,11 @@ def test_nodes_that_never_get_ready_are_named(engine, lab_of):
 
 def test_verbs_need_a_state_in_which_they_make_sense(engine, lab_of):
     engine.add("lab", "a")
-    change(engine, lab_of(), "pause", "a", timeout=1, report=lambda text: None)
+    change(engine, lab_of(), "pause", "a", timeout=1)
     assert lab_of().node("a").container.state == "paused"
     with pytest.raises(LabError, match="a is paused, so labctl can't start it"):
-        change(engine, lab_of(), "start", "a", timeout=1, report=lambda text: None)
-    change(engine, lab_of(), "unpause", "a", timeout=1, report=lambda text: None)
-    change(engine, lab_of(), "stop", "a", timeout=1, report=lambda text: None)
+        change(engine, lab_of(), "start", "a", timeout=1)
+    change(engine, lab_of(), "unpause", "a", timeout=1)
+    change(engine, lab_of(), "stop", "a", timeout=1)
     with pytest.raises(LabError, match="a is exited, so labctl can't kill it"):
-        change(engine, lab_of(), "kill", "a", timeout=1, report=lambda text: None)
+        change(engine, lab_of(), "kill", "a", timeout=1)
