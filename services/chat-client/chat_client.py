@@ -18,7 +18,7 @@ from labnode.loop import WRITE
 
 TARGET = os.environ.get("TARGET") or "alice:12345"
 PATIENCE = 5.0  # seconds in which a connection must be made
-FIRST_DELAY, LONGEST_DELAY = 0.1, 2.0  # seconds between two attempts; doubled each time
+DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)  # seconds behind each attempt; the last one stays
 
 
 class Caller:
@@ -85,7 +85,7 @@ class Caller:
             self.retry(error, f"the conversation ended: {reason}")
 
     def retry(self, error: str, reason: str) -> None:
-        delay = min(FIRST_DELAY * 2 ** (self.attempt - 1), LONGEST_DELAY)
+        delay = DELAYS[min(self.attempt, len(DELAYS)) - 1]
         journal.event("retry", name=TARGET, attempt=self.attempt, delay_s=delay, error=error, reason=reason)
         self.attempt += 1
         self.loop.later(delay, self.call)
