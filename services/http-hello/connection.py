@@ -58,9 +58,10 @@ class Connection:
 
     def _on_close(self, _error) -> None:
         self._leaving = True
+        self._parser = None
         self._loop.cancel(self._timer)
         self._loop.cancel(self._turn)
-        self._server.connections.pop(self, None)
+        self._server.forget(self)
 
     def _feed(self, data: bytes) -> None:
         if self._parser is None:
@@ -82,18 +83,19 @@ class Connection:
                 break
         else:
             self._turn = self._loop.later(0, self._advance)
-        if self._leaving:
-            self._loop.cancel(self._turn)
-            return
-        # While a response waits no request is taken: whoever doesn't read holds up nobody else, and fills no memory.
-        self._stalled = self._stream.unsent > 0
-        self._stream.hold(self._stalled or self._turn is not None)
-        if self._stalled:
-            self._limit(SEND_SECONDS, lambda: self.close(f"a response was not taken for {SEND_SECONDS:g} s"))
-        elif self._parser and not self._timed:
-            self._timed = True
-            late = f"a request was not complete after {REQUEST_SECONDS:g} s"
-            self._limit(REQUEST_SECONDS, lambda: self._refuse(408, late))
+        if not self._leaving:
+            # While a response waits no request is taken: whoever doesn't read holds up nobody else.
+            self._stalled = self._stream.unsent > 0
+            self._stream.hold(self._stalled or self._turn is not None)
+            if self._stalled:
+                self._limit(SEND_SECONDS, lambda: self.close(f"a response was not taken for {SEND_SECONDS:g} s"))
+            elif self._parser and not self._timed:
+                self._timed = True
+                late = f"a request was not complete after {REQUEST_SECONDS:g} s"
+                self._limit(REQUEST_SECONDS, lambda: self._refuse(408, late))
+        if not self._stream.closed:
+            unread = len(self._parser.trailing_data[0]) if self._parser else 0
+            self._server.holds(self, unread + self._stream.unsent)
 
     def _step(self) -> bool:
         """Takes the next event; False where there is none, for now or for good."""

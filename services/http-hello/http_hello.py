@@ -15,8 +15,8 @@ from labnode.loop import READ, Loop
 
 PORT = int(os.environ.get("PORT", 8080))
 BACKLOG = 1024  # connections that the kernel completes before they are accepted; net.core.somaxconn limits it further
-# One descriptor a connection, and a few for the rest; more than 4000 would not fit into 128 MiB at their worst.
-CONNECTIONS = max(1, min(4000, os.sysconf("SC_OPEN_MAX") - 32))
+CONNECTIONS = max(1, min(4000, os.sysconf("SC_OPEN_MAX") - 32))  # a descriptor for each, and a few for the rest
+HELD = 48 * 1024 * 1024  # bytes that wait in all connections: with 4000 of them it is 110 MiB of memory
 GREETING = os.environ.get("GREETING") or "Hello World, Michael!"
 GREETING_LIMIT = 4096  # bytes
 # accept(2) hands on errors of a connection that was lost while it waited; the next one may well be there.
@@ -27,7 +27,8 @@ class Server:
     def __init__(self, loop: Loop):
         self.loop = loop
         self.greeting = GREETING
-        self.connections: dict = {}  # used as an ordered set: who was heard of longest ago comes first
+        self.connections: dict = {}  # and the bytes that each holds; the one heard of longest ago comes first
+        self.held = 0  # bytes, by all of them
         self.listeners = [sock for family in (socket.AF_INET, socket.AF_INET6) if (sock := self.listen(family))]
         life.watch_keyboard(loop, self.on_input)
         life.ready(listening=[["tcp", *sock.getsockname()[:2]] for sock in self.listeners])
@@ -64,18 +65,29 @@ class Server:
             return
         ends = journal.ends(sock, peer)
         journal.event("accept", ends)
-        self.connections[Connection(self, sock, ends)] = None
+        self.connections[Connection(self, sock, ends)] = 0
         if len(self.connections) > CONNECTIONS:
             # Nobody can keep others out by holding many connections: the one silent for the longest makes room.
             next(iter(self.connections)).close(reason=f"over {CONNECTIONS} connections")
+
+    def heard_of(self, connection: Connection) -> None:
+        self.connections[connection] = self.connections.pop(connection)
+
+    def holds(self, connection: Connection, count: int) -> None:
+        """So many bytes wait in the connection now, unread or unsent."""
+        self.held += count - self.connections[connection]
+        self.connections[connection] = count
+        while self.held > HELD:
+            largest = max(self.connections, key=self.connections.__getitem__)
+            largest.close(reason=f"over {HELD} bytes wait in all connections")
+
+    def forget(self, connection: Connection) -> None:
+        self.held -= self.connections.pop(connection, 0)
 
     def rest(self, listener) -> None:
         """The kernel is out of memory or of files: asking again at once would fail again, as fast as it goes."""
         self.loop.watch(listener, 0)
         self.loop.later(0.1, lambda: self.loop.watch(listener, READ, lambda _ready: self.accept(listener)))
-
-    def heard_of(self, connection: Connection) -> None:
-        self.connections[connection] = self.connections.pop(connection, None)
 
     def on_input(self, typed) -> None:
         """A typed line is the greeting from now on; an empty one brings back the first."""

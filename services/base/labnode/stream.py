@@ -120,8 +120,12 @@ class Stream:
             lost["unacknowledged"] = unacknowledged
         self._sock.close()
         journal.event("close", self.ends, received=self.received, sent=self.sent, **lost, **self._last)
-        if self._on_close:
-            self._on_close(error)
+        on_close = self._on_close
+        # Without these circles its memory is free at once, and not when the garbage collector comes by.
+        self._on_data = self._on_eof = self._on_close = self._on_sent = None
+        self._queue.clear()
+        if on_close:
+            on_close(error)
 
     def _update(self) -> None:
         if self._eof and self._finishing and not self._queue:
