@@ -105,8 +105,9 @@ class EchoServer:
             ends = datagram.ends(sock, peer, notes)
             shown = journal.payload(data)
             journal.event("recv", ends, **shown)
+            when = journal.stamp()
             sock.sendmsg([data], datagram.answer(notes), 0, peer)
-            journal.event("send", ends, **shown)
+            journal.event("send", ends, when, **shown)
         except OSError as problem:
             call = "sendto" if ends else "recvfrom"
             journal.error(problem.errno, f"{call}: {problem.strerror}", ends or journal.ends(sock), call=call)

@@ -20,7 +20,7 @@ def depart(loop, train, sock, address, ends, known) -> None:
     def go_on():
         due = train.due(time.monotonic() - begun)
         for seq in range(train.sent, min(due, train.sent + AT_ONCE)):
-            data = train.next()
+            data, when = train.next(), journal.stamp()
             try:
                 sock.sendto(data, address)
             except BlockingIOError:
@@ -30,7 +30,7 @@ def depart(loop, train, sock, address, ends, known) -> None:
                 reason = f"sendto: {problem.strerror}; the train ends after {seq} of {train.count}"
                 journal.error(problem.errno, reason, ends, call="sendto", seq=seq, **known)
                 return
-            journal.event("send", ends, **known, seq=seq, bytes=len(data))
+            journal.event("send", ends, when, **known, seq=seq, bytes=len(data))
             train.sent, train.bytes = seq + 1, train.bytes + len(data)
         seconds = time.monotonic() - begun
         if train.sent < train.count:

@@ -92,8 +92,9 @@ class UdpPeer:
             try:
                 ends = datagram.source(sock, address)
                 if isinstance(content, bytes):
+                    when = journal.stamp()
                     sock.sendto(content, address)
-                    journal.event("send", ends, **known, **journal.payload(content))
+                    journal.event("send", ends, when, **known, **journal.payload(content))
                 else:
                     station.depart(self._loop, content, sock, address, ends, known)
                 return
