@@ -1,0 +1,131 @@
+"""The default lab, once for all tests here, under a name of its own; clients that others wrote; and a sweep at the end.
+
+A lab `hello` of the user may run beside it: the subnet and the port that it has are then moved, which is labctl's job.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+from outside import OUT, PROJECT, Lab, Result, begin_command, run, run_command
+
+LABEL = "dev.labctl.test"
+SESSION = secrets.token_hex(3)
+DEBIANS = ("debian:trixie-slim", "labctl/debian:trixie")  # the official image, and the one that labctl makes
+CLIENTS = Path(__file__).parents[1] / "clients"
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The Docker engine. Whatever these tests left on it is gone at the end."""
+    client = docker.from_env(timeout=60)
+    yield client
+    mine = {"label": f"{LABEL}={SESSION}"}
+    for container in client.containers.list(all=True, filters=mine):
+        container.remove(force=True, v=True)
+    for key in ("dev.labctl.lab", PROJECT):
+        for container in client.containers.list(all=True, filters={"label": key}):
+            if container.labels[key].startswith(f"e2e-{SESSION}"):
+                container.remove(force=True, v=True)
+    for network in client.networks.list():
+        if network.name.startswith(f"e2e-{SESSION}"):
+            network.remove()
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def debian(engine) -> str:
+    """The base image that is there."""
+    chosen = os.environ.get("LABCTL_DEBIAN")
+    return chosen or next(name for name in DEBIANS if engine.images.list(name))
+
+
+@pytest.fixture(scope="session")
+def lab(engine):
+    """The default lab, up and ready."""
+    found = Lab(engine, f"e2e-{SESSION}")
+    found.brought_up = run("up", "--lab", found.name, timeout=280)
+    try:
+        assert found.brought_up.returncode == 0, found.brought_up
+        yield found
+    finally:
+        gone = run("down", found.name, timeout=120)
+    assert gone.returncode == 0, gone
+    assert found.labelled() == []
+
+
+@pytest.fixture
+def fragile(lab):
+    """The default lab, for a test that breaks nodes; whole again afterwards."""
+    lab.heal()
+    yield lab
+    lab.heal()
+
+
+@pytest.fixture
+def spare(engine):
+    """`spare("x")` is a lab that isn't there yet, under a name of its own; whatever becomes of it is gone afterwards."""
+    given: list[Lab] = []
+
+    def give(word: str) -> Lab:
+        given.append(Lab(engine, f"e2e-{SESSION}-{word}"))
+        return given[-1]
+
+    yield give
+    for lab in given:
+        run("down", lab.name, timeout=120)
+
+
+class Outsider:
+    """A container of somebody else on the lab's network, in which commands can be run."""
+
+    def __init__(self, container, network: str):
+        self.container = container
+        container.reload()
+        self.address = container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
+
+    def command(self, *command: str) -> list[str]:
+        return [shutil.which("docker") or "docker", "exec", "-i", self.container.id, *command]
+
+    def run(self, *command: str, input: str | bytes | None = None, timeout: float = 60) -> Result:
+        return run_command(self.command(*command), input=input, timeout=timeout)
+
+    def begin(self, *command: str) -> subprocess.Popen:
+        return begin_command(self.command(*command))
+
+
+@pytest.fixture(scope="session")
+def outsider(engine, debian):
+    """`outsider(target, lab)`: a target of tests/clients/Dockerfile, built once, as a container on the lab's network."""
+
+    def start(target: str, lab: Lab) -> Outsider:
+        name = f"labctl/test-{target}"
+        command = [shutil.which("docker") or "docker", "build", "--quiet", "--target", target, "--tag", name]
+        command += ["--build-arg", f"DEBIAN={debian}", str(CLIENTS)]
+        built = run_command(command, timeout=800)
+        assert built.returncode == 0, f"{target} can't be built: {built}"
+        network = f"{lab.name}_lab"
+        # `init` reaps what `docker exec` leaves behind.
+        labels = {LABEL: SESSION}
+        container = engine.containers.run(name, detach=True, init=True, network=network, labels=labels)
+        return Outsider(container, network)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def clients(outsider, lab):
+    """curl, wget, ncat, socat, nmap and python3 on the lab's network."""
+    found = outsider("clients", lab)
+    yield found
+    found.container.remove(force=True)
+
+
+@pytest.fixture(scope="session")
+def out():
+    OUT.mkdir(exist_ok=True)
+    return OUT

@@ -1,0 +1,291 @@
+"""The lab from outside: `labctl` as a subprocess, a terminal to type into, and Docker's own word on the same things."""
+
+import fcntl
+import json
+import os
+import pty
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "tests" / "out"
+BIN = Path(sys.executable).parent
+LABCTL = str(BIN / "labctl")
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+PATIENCE = 20.0  # seconds for something to happen that takes milliseconds on an idle machine
+
+
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def environment(**variables: str | None) -> dict[str, str]:
+    """A user's environment: nothing in it chooses a lab or colours. None takes a variable out."""
+    chosen = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GREETING", "CHAT_MODE", "COMPOSE_PROJECT_NAME")
+    base = {k: v for k, v in os.environ.items() if k not in chosen and (k == "LABCTL_DEBIAN" or k[:6] != "LABCTL")}
+    base |= {"PATH": f"{BIN}:{base['PATH']}", "TERM": "xterm-256color"}
+    base |= variables
+    return {key: value for key, value in base.items() if value is not None}
+
+
+def run(*args: str | bytes, input: str | bytes | None = None, timeout: float = 60, cwd=None, **variables) -> Result:
+    """`labctl` with these arguments; its output must be UTF-8."""
+    return run_command([LABCTL, *args], input=input, timeout=timeout, cwd=cwd, **variables)
+
+
+def run_command(command: list, *, input: str | bytes | None = None, timeout: float = 60, cwd=None, **variables):
+    data = input.encode() if isinstance(input, str) else input
+    streams = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    done = subprocess.run(
+        command, capture_output=True, timeout=timeout, cwd=cwd, env=environment(**variables), check=False, **streams
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def begin(*args: str, cwd=None, **variables) -> subprocess.Popen:
+    """`labctl`, going on in a process group of its own; whoever begins it ends it with `finish`."""
+    return begin_command([LABCTL, *args], cwd=cwd, **variables)
+
+
+def begin_command(command: list[str], *, cwd=None, **variables) -> subprocess.Popen:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        cwd=cwd,
+        env=environment(**variables),
+    )
+
+
+def finish(child: subprocess.Popen, timeout: float = 60) -> Result:
+    try:
+        out, err = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        out, err = child.communicate(timeout=10)
+        raise AssertionError(f"{child.args} did not end within {timeout} s\n{out!r}\n{err!r}") from None
+    return Result(child.returncode, out.decode(), err.decode())
+
+
+def read_until(stream, wanted: bytes, within: float = PATIENCE) -> bytes:
+    """What a program writes to a pipe, until `wanted` is in it."""
+    data, deadline = b"", time.monotonic() + within
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while wanted not in data:
+            assert selector.select(max(0.0, deadline - time.monotonic())), f"no {wanted!r} within {within} s: {data!r}"
+            more = os.read(stream.fileno(), 1 << 16)
+            assert more, f"it ended without {wanted!r}: {data!r}"
+            data += more
+    return data
+
+
+class Terminal:
+    """A program at a terminal of its own: what it shows can be waited for, keys can be typed, ^C and ^D are keys."""
+
+    def __init__(self, command: list[str], columns: int = 100, **variables: str):
+        self.shown = ""
+        self._main, side = pty.openpty()
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self.process = subprocess.Popen(
+            command,
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            start_new_session=True,
+            # Its controlling terminal: without one, ^C is a character like any other.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=environment(**variables),
+        )
+        os.close(side)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        os.close(self._main)
+
+    def type(self, keys: str) -> None:
+        os.write(self._main, keys.encode())
+
+    def wait(self, text: str, within: float = PATIENCE) -> None:
+        """Until `text` is shown."""
+        assert self._read(lambda: text in self.shown, within), f"{text!r} was not shown within {within} s: {self.shown}"
+
+    def end(self, within: float = PATIENCE) -> int:
+        """Until the program ends; its exit status."""
+        self._read(lambda: False, within)
+        return self.process.wait(within)
+
+    def _read(self, enough, within: float) -> bool:
+        deadline = time.monotonic() + within
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._main, selectors.EVENT_READ)
+            while not enough():
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    return False
+                try:
+                    data = os.read(self._main, 1 << 16)
+                except OSError:
+                    data = b""  # EIO: nobody has the terminal open any more
+                if not data:
+                    return enough()
+                self.shown += data.decode(errors="replace")
+        return True
+
+
+class Journal:
+    """What some nodes write, as Docker's client reads it: from now on, or from the beginning. A context manager."""
+
+    def __init__(self, containers: dict, *, whole: bool):
+        self._containers, self._whole = containers, whole
+        self._events: dict[str, list[dict]] = {name: [] for name in containers}
+        self._changed = threading.Condition()
+        self._streams: list = []
+
+    def __enter__(self):
+        for name, container in self._containers.items():
+            stream = container.logs(stream=True, follow=True, tail="all" if self._whole else 0)
+            self._streams.append(stream)
+            threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        for stream in self._streams:
+            stream.close()
+
+    def _read(self, name: str, chunks) -> None:
+        rest = b""
+        for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            found = [event for line in lines if (event := parse(line))]
+            with self._changed:
+                self._events[name] += found
+                self._changed.notify_all()
+
+    def events(self, node: str, event: str, **fields) -> list[dict]:
+        """Those that have come so far."""
+        return [found for found in self._events[node] if matches(found, event, fields)]
+
+    def wait(self, node: str, event: str, *, count: int = 1, within: float = PATIENCE, **fields) -> dict:
+        """The `count`-th event of that name with these fields, as soon as it is there."""
+        with self._changed:
+            there = self._changed.wait_for(lambda: len(self.events(node, event, **fields)) >= count, within)
+        found = self.events(node, event, **fields)
+        assert there, f"{node}: {len(found)} of {count} {event} {fields} within {within} s:\n{self._tail(node)}"
+        return found[count - 1]
+
+    def _tail(self, node: str) -> str:
+        return "\n".join(json.dumps(event, ensure_ascii=False)[:300] for event in self._events[node][-20:])
+
+
+def parse(line: bytes) -> dict | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "event" in found else None
+
+
+def matches(event: dict, name: str, fields: dict) -> bool:
+    return event["event"] == name and all(event.get(key) == value for key, value in fields.items())
+
+
+class Lab:
+    """One lab by its name. `run` and `begin` are labctl's with LABCTL_LAB set to it."""
+
+    def __init__(self, engine, name: str):
+        self.engine, self.name = engine, name
+        self.brought_up: Result | None = None
+
+    def run(self, *args: str | bytes, **options) -> Result:
+        return run(*args, **{"LABCTL_LAB": self.name, **options})
+
+    def ok(self, *args: str | bytes, **options) -> Result:
+        """A run that must succeed."""
+        result = self.run(*args, **options)
+        assert result.returncode == 0, f"labctl {args}: {result}"
+        return result
+
+    def json(self, *args: str | bytes, **options) -> dict:
+        end = args.index("--") if "--" in args else len(args)
+        return json.loads(self.ok(*args[:end], "--json", *args[end:], **options).stdout)
+
+    def refused(self, *args: str | bytes, **options) -> str:
+        """A run that labctl must refuse with exit status 1 and one message; the message."""
+        result = self.run(*args, **options)
+        assert result.returncode == 1, f"labctl {args}: {result}"
+        assert result.stderr.startswith("labctl: "), result
+        assert "Traceback" not in result.stderr, result
+        return result.stderr.splitlines()[0].removeprefix("labctl: ")
+
+    def begin(self, *args: str, **variables) -> subprocess.Popen:
+        return begin(*args, **{"LABCTL_LAB": self.name, **variables})
+
+    def terminal(self, *args: str, **options) -> Terminal:
+        return Terminal([LABCTL, *args], **{"LABCTL_LAB": self.name, **options})
+
+    def containers(self) -> dict:
+        """All that Docker has of this project, by service."""
+        filters = {"label": f"{PROJECT}={self.name}"}
+        found = self.engine.containers.list(all=True, filters=filters)
+        return {item.labels[SERVICE]: item for item in found}
+
+    def container(self, node: str):
+        return self.containers()[node]
+
+    def address(self, node: str) -> str:
+        return self.container(node).attrs["NetworkSettings"]["Networks"][f"{self.name}_lab"]["IPAddress"]
+
+    def published(self, node: str, port: int) -> tuple[str, int]:
+        bound = self.container(node).attrs["NetworkSettings"]["Ports"][f"{port}/tcp"][0]
+        return bound["HostIp"], int(bound["HostPort"])
+
+    def journal(self, *nodes: str, whole: bool = False) -> Journal:
+        containers = self.containers()
+        return Journal({node: containers[node] for node in nodes}, whole=whole)
+
+    def events(self, node: str, event: str, **fields) -> list[dict]:
+        """What a node's journal holds until now."""
+        lines = self.container(node).logs(stdout=True, stderr=False).split(b"\n")
+        return [found for line in lines if (found := parse(line)) and matches(found, event, fields)]
+
+    def networks(self) -> list:
+        return self.engine.networks.list(filters={"label": f"{PROJECT}={self.name}"})
+
+    def labelled(self) -> list[str]:
+        """The names of all containers, networks and volumes that carry this lab's label."""
+        filters = {"label": f"dev.labctl.lab={self.name}"}
+        found = [item.name for item in self.engine.containers.list(all=True, filters=filters)]
+        found += [item.name for item in self.engine.networks.list(filters=filters)]
+        return found + [item.name for item in self.engine.volumes.list(filters=filters)]
+
+    def heal(self) -> None:
+        """Every node runs again and is ready, and the two of the chat talk."""
+        for node, container in self.containers().items():
+            if container.status == "paused":
+                container.unpause()
+            elif container.status != "running":
+                self.ok("start", node)
+        self.ok("chat", "send", "alice", "all is well again", "--timeout", "30")
+
+
+def end_group(child: subprocess.Popen, number: signal.Signals) -> None:
+    """A signal to a whole process group, as ^C at a terminal sends it."""
+    os.killpg(child.pid, number)
