@@ -14,6 +14,7 @@ from labnode import journal, life
 from labnode.loop import READ, Loop
 
 PORT = int(os.environ.get("PORT", 8080))
+TURN = 64  # connections accepted before those that are there have their turn
 BACKLOG = 1024  # connections that the kernel completes before they are accepted; net.core.somaxconn limits it further
 CONNECTIONS = max(1, min(4000, os.sysconf("SC_OPEN_MAX") - 32))  # a descriptor for each, and a few for the rest
 HELD = 48 * 1024 * 1024  # bytes that wait in all connections: with 4000 of them it is 110 MiB of memory
@@ -56,19 +57,20 @@ class Server:
         return sock
 
     def accept(self, listener) -> None:
-        try:
-            sock, peer = listener.accept()
-        except OSError as problem:
-            if problem.errno not in LOST:
-                journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
-                self.rest(listener)
-            return
-        ends = journal.ends(sock, peer)
-        journal.event("accept", ends)
-        self.connections[Connection(self, sock, ends)] = 0
-        if len(self.connections) > CONNECTIONS:
-            # Nobody can keep others out by holding many connections: the one silent for the longest makes room.
-            next(iter(self.connections)).close(reason=f"over {CONNECTIONS} connections")
+        for _ in range(TURN):
+            try:
+                sock, peer = listener.accept()
+            except OSError as problem:
+                if problem.errno not in LOST:
+                    journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
+                    self.pause(listener)
+                return
+            ends = journal.ends(sock, peer)
+            journal.event("accept", ends)
+            self.connections[Connection(self, sock, ends)] = 0
+            if len(self.connections) > CONNECTIONS:
+                # Nobody can keep others out by holding many connections: the one silent for the longest makes room.
+                next(iter(self.connections)).close(reason=f"over {CONNECTIONS} connections")
 
     def heard_of(self, connection: Connection) -> None:
         self.connections[connection] = self.connections.pop(connection)
@@ -84,7 +86,7 @@ class Server:
     def forget(self, connection: Connection) -> None:
         self.held -= self.connections.pop(connection, 0)
 
-    def rest(self, listener) -> None:
+    def pause(self, listener) -> None:
         """The kernel is out of memory or of files: asking again at once would fail again, as fast as it goes."""
         self.loop.watch(listener, 0)
         self.loop.later(0.1, lambda: self.loop.watch(listener, READ, lambda _ready: self.accept(listener)))

@@ -63,8 +63,11 @@ PAGE = """<!doctype html>
 
 def wants_html(accept: bytes) -> bool:
     """True where `Accept` names text/html and does not prefer text/plain to it (RFC 9110, section 12.5.1)."""
+    accept = accept.lower()
+    if b"text/html" not in accept:
+        return False
     weights: dict = {}
-    for choice in accept.lower().split(b","):
+    for choice in accept.split(b","):
         kind, *parameters = (part.strip() for part in choice.split(b";"))
         weights[kind] = min((_weight(parameter) for parameter in parameters), default=1.0)
     html = weights.get(b"text/html", 0.0)

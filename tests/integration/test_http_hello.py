@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import time
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 
 import docker
@@ -165,11 +166,15 @@ def address(web) -> str:
     return f"http://{host}:{port}"
 
 
-def seconds_of_curl(web) -> float:
-    """How long curl takes for the greeting, process and all."""
-    begun = time.monotonic()
-    assert curl(web) == f"{GREETING}\n"
-    return time.monotonic() - begun
+def seconds_of_curl(web, times: int = 5) -> float:
+    """How long curl takes for the greeting at the most, process and all."""
+
+    def once() -> float:
+        begun = time.monotonic()
+        assert curl(web) == f"{GREETING}\n"
+        return time.monotonic() - begun
+
+    return max(once() for _ in range(times))
 
 
 # ---------------------------------------------------------------- the greeting, for programs and for people
@@ -437,7 +442,7 @@ tell(answer=rest(sock), local=sock.getsockname()[:2])
     peer = tuple(seen["local"])
     web.wait("close", peer=peer)
     received = web.events("recv", peer=peer)
-    assert len(received) > 50
+    assert len(received) > 2
     assert [event["offset"] for event in received] == list(
         itertools.accumulate([event["bytes"] for event in received[:-1]], initial=0)
     )
@@ -715,7 +720,7 @@ def test_each_request_gets_its_own_time(hasty):
 
 
 def test_many_clients_at_once(web):
-    host, port = web.port(8080)
+    since, (host, port) = web.mark(), web.port(8080)
 
     async def client(n: int) -> list:
         reader, writer = await asyncio.open_connection(host, port)
@@ -735,13 +740,14 @@ def test_many_clients_at_once(web):
         return await asyncio.wait_for(asyncio.gather(*map(client, range(200))), 60)
 
     assert asyncio.run(everybody()) == [[404, 200] * 10] * 200
-    for n in range(200):
-        web.wait("request", target=f"/{n}/9")
-    targets = [event["target"] for event in web.events("request") if re.fullmatch("/[0-9]+/[0-9]+", event["target"])]
+    get(web, "/last")
+    web.wait("request", since, target="/last")  # all the others stand before it
+    targets = [event["target"] for event in web.events("request", since) if event["target"] not in ("/", "/last")]
     assert sorted(targets) == sorted(f"/{n}/{m}" for n in range(200) for m in range(10))
 
 
 def test_two_thousand_idle_connections(lab, web, network):
+    alone = seconds_of_curl(web)
     crowd = beside(
         lab,
         network,
@@ -754,14 +760,13 @@ sys.stdin.read()
 """,
     )
     crowd.wait("there", within=60)
-    there = web.memory()
-    assert max(seconds_of_curl(web) for _ in range(5)) < 1
-    assert there < 64 * MIB
+    assert seconds_of_curl(web) < 1 + alone
+    assert web.memory() < 32 * MIB
 
 
 def test_who_does_not_read_holds_up_only_himself(lab, network):
     web = start(lab, network=network, env={"SEND_TIMEOUT": "3"})
-    before = web.memory()
+    alone, before = seconds_of_curl(web), web.memory()
     crowd = beside(
         lab,
         network,
@@ -783,7 +788,7 @@ sys.stdin.read()
 """,
     )
     crowd.wait("full", within=60)
-    assert max(seconds_of_curl(web) for _ in range(3)) < 1
+    assert seconds_of_curl(web, 2) < 1 + alone
     assert web.memory() - before < 40 * MIB
     dropped = web.wait("close", count=20, within=60, reason="a response was not taken for 3 s")
     assert dropped["unsent"] > 0
@@ -791,6 +796,7 @@ sys.stdin.read()
 
 
 def test_who_asks_without_a_pause_lets_others_have_their_turn(lab, web, network):
+    alone = seconds_of_curl(web)
     crowd = beside(
         lab,
         network,
@@ -812,8 +818,34 @@ while True:
 """,
     )
     crowd.wait("at it")
-    assert max(seconds_of_curl(web) for _ in range(5)) < 1
+    assert seconds_of_curl(web) < 1 + alone
     crowd.docker.kill()
+
+
+def test_what_waits_in_all_connections_has_a_limit(lab, network):
+    web = start(lab, network=network, env={"SEND_TIMEOUT": "60"})
+    crowd = beside(
+        lab,
+        network,
+        """
+quotes = b"GET / HTTP/1.1\\r\\nHost: web\\r\\nAccept: text/html\\r\\nX: " + b'"' * 16000 + b"\\r\\n\\r\\n"
+socks = []
+for _ in range(600):
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("web", 8080))
+    sock.setblocking(False)
+    socks.append(sock)
+    sock.send(quotes * 40)
+sys.stdin.read()
+""",
+    )
+    closed = web.wait("close", count=20, within=60, reason="over 50331648 bytes wait in all connections")
+    assert closed["unsent"] > 0
+    assert curl(web) == f"{GREETING}\n"
+    assert web.memory() < 96 * MIB
+    crowd.docker.kill()
+    assert not web.stray
 
 
 def test_too_many_connections_make_room_for_new_ones(lab, network):
@@ -950,14 +982,22 @@ def test_an_open_connection_gets_the_new_greeting(web):
 # ---------------------------------------------------------------- the container
 
 
+def assert_stops_in_order(web) -> None:
+    code, taken = web.stop()
+    assert code == 0
+    assert taken < 5  # the engine's own work included; it kills after 10
+    left = web.events("exit", signal="SIGTERM")[0]["ts"]
+    begun = web.events("close", local=("0.0.0.0", 8080))[0]["ts"]
+    assert datetime.fromisoformat(left) - datetime.fromisoformat(begun) < timedelta(seconds=1)
+    assert not web.stray
+
+
 def test_sigterm_closes_all_in_order(lab):
     web = start(lab)
     idle, halfway = call(web), call(web)
     halfway.sendall(GET[:10])
     web.wait("recv")
-    code, taken = web.stop()
-    assert code == 0
-    assert taken < 1.5  # the engine's own work included
+    assert_stops_in_order(web)
     events = [event["event"] for event in web.journal]
     assert events[-1] == "exit"
     assert events[-7:-1] == ["close", "close", "shutdown", "close", "shutdown", "close"]
@@ -988,11 +1028,8 @@ for again in [1, 1, 1, 10**9, 10**9, 10**9]:
 """,
     )
     web.wait("response", count=2000, within=60)
-    code, taken = web.stop()
-    assert code == 0
-    assert taken < 1.5
+    assert_stops_in_order(web)
     assert web.journal[-1]["event"] == "exit"
-    assert web.journal[-1]["signal"] == "SIGTERM"
     accepted = [tuple(event["peer"]) for event in web.events("accept")]
     closed = [tuple(event["peer"]) for event in web.events("close") if "peer" in event]
     assert sorted(accepted) == sorted(closed)
