@@ -10,6 +10,7 @@ import signal
 import sys
 from typing import Any
 
+from labctl.cli.output import ReaderLeft
 from labctl.errors import LabError
 
 EXPLAINED, BUG = 1, 3
@@ -30,8 +31,8 @@ def main() -> int:
         return 128 + signal.SIGINT
     except Terminated:
         return 128 + signal.SIGTERM
-    except BrokenPipeError:
-        # Whoever read our output has enough of it (`labctl logs | head`). Python would complain once more at exit.
+    except ReaderLeft:
+        # Python would write once more at exit what it could not, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever else comes here is a bug

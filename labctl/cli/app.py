@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=True,
+    suggest_commands=False,  # click names the nearest command by itself
 )
 
 

@@ -11,10 +11,10 @@ from labctl.cli import output
 from labctl.cli.context import engine_and_lab, text_of
 from labctl.cli.options import Json, LabName, NodeName, Text, Timeout, complete_nodes
 
-chat = typer.Typer(help="Talk through the chat nodes.", no_args_is_help=True)
-echo = typer.Typer(help="Send lines from an echo client.", no_args_is_help=True)
-udp = typer.Typer(help="Send datagrams between UDP peers.", no_args_is_help=True)
-http = typer.Typer(help="Ask the HTTP servers of the lab.", no_args_is_help=True)
+chat = typer.Typer(help="Talk through the chat nodes.", no_args_is_help=True, suggest_commands=False)
+echo = typer.Typer(help="Send lines from an echo client.", no_args_is_help=True, suggest_commands=False)
+udp = typer.Typer(help="Send datagrams between UDP peers.", no_args_is_help=True, suggest_commands=False)
+http = typer.Typer(help="Ask the HTTP servers of the lab.", no_args_is_help=True, suggest_commands=False)
 
 
 def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
@@ -164,8 +164,7 @@ def http_get(
     ends = f"{address(tuple(seen['local']))} -> {address(tuple(seen['peer']))}"
     took = f"{seen['bytes']} B in {seen['seconds'] * 1000:.1f} ms"
     output.talk(f"GET {result.url}  {seen['status']} {seen['reason']}  {ends}  {took}")
-    sys.stdout.write(seen["body"])
-    sys.stdout.flush()
+    output.write(seen["body"])
     if seen["status"] >= 400:
         raise typer.Exit(1)
 

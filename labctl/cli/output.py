@@ -35,9 +35,20 @@ def columns() -> int | None:
         return 80
 
 
+class ReaderLeft(BaseException):
+    """Whoever read our output has enough of it (`labctl logs | head`). No Exception: click makes a failure of EPIPE."""
+
+
+def write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderLeft from None
+
+
 def data(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    write(text + "\n")
 
 
 def talk(text: str) -> None:

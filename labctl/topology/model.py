@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from labctl.errors import LabError
+from labctl.topology.extension import (
+    NETWORK_KEYS,
+    SERVICE_KEYS,
+    TOP_KEYS,
+    Condition,
+    Malformed,
+    Route,
+    parse_link,
+    parse_route,
+)
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+T = TypeVar("T")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -38,6 +49,9 @@ class Member:
     builds: bool
     ports: tuple[Published, ...]
     waits_for_health_of: tuple[str, ...]
+    networks: tuple[str, ...] = ()
+    addresses: tuple[tuple[str, str], ...] = ()  # (network's key, address)
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,8 @@ class Topology:
     name: str
     file: Path
     title: str
+    description: str
+    links: tuple[Condition, ...]
     members: tuple[Member, ...]
     networks: tuple[Net, ...]
     config: Mapping[str, Any]
@@ -71,11 +87,14 @@ def parse(text: str, file: Path) -> Topology:
     config = yaml.load(text, Loader=_Loader)
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why="it has no services")
-    extension = _extension(config, file, "the top level", ("title", "description"))
+    extension = _extension(config, file, "the top level", TOP_KEYS)
+    names = list(config["services"])
     return Topology(
         name=str(config["name"]),
         file=file,
         title=str(extension.get("title") or config["name"]),
+        description=str(extension.get("description") or ""),
+        links=tuple(_each(extension, "links", lambda text: parse_link(text, names), file, "the top level")),
         members=tuple(_member(name, service, file) for name, service in config["services"].items()),
         networks=tuple(_net(key, network or {}, file) for key, network in (config.get("networks") or {}).items()),
         config=config,
@@ -92,8 +111,19 @@ def _extension(owner: Mapping[str, Any], file: Path, where: str, keys: tuple[str
     return found
 
 
+def _each(extension: Mapping[str, Any], key: str, read: Callable[[object], T], file: Path, where: str) -> Iterator[T]:
+    found = extension.get(key) or []
+    for text in found if isinstance(found, list) else [found]:
+        try:
+            yield read(text)
+        except Malformed as problem:
+            raise LabError("topology-invalid", file=file, why=f"{where}: {problem}; {problem.hint}") from None
+
+
 def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
-    movable = _extension(service, file, f"service {name}", ("movable_ports",)).get("movable_ports", False)
+    extension = _extension(service, file, f"service {name}", SERVICE_KEYS)
+    movable = extension.get("movable_ports", False)
+    attached = service.get("networks") or {}
     waits = service.get("depends_on") or {}
     return Member(
         name=name,
@@ -112,11 +142,19 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
         waits_for_health_of=tuple(
             other for other, how in waits.items() if isinstance(how, dict) and how.get("condition") == "service_healthy"
         ),
+        networks=tuple(attached),
+        addresses=tuple(
+            (key, str(options[field]))
+            for key, options in attached.items()
+            for field in ("ipv4_address", "ipv6_address")
+            if options and field in options
+        ),
+        routes=tuple(_each(extension, "routes", parse_route, file, f"service {name}")),
     )
 
 
 def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
-    movable = _extension(network, file, f"network {key}", ("movable",)).get("movable", False)
+    movable = _extension(network, file, f"network {key}", NETWORK_KEYS).get("movable", False)
     configs = (network.get("ipam") or {}).get("config") or []
     try:
         subnets = tuple(ipaddress.ip_network(config["subnet"]) for config in configs if config.get("subnet"))
