@@ -17,7 +17,7 @@ PORT = int(os.environ.get("PORT", 8080))
 TURN = 64  # connections accepted before those that are there have their turn
 BACKLOG = 1024  # connections that the kernel completes before they are accepted; net.core.somaxconn limits it further
 CONNECTIONS = max(1, min(4000, os.sysconf("SC_OPEN_MAX") - 32))  # a descriptor for each, and a few for the rest
-HELD = 48 * 1024 * 1024  # bytes that wait in all connections: with 4000 of them it is 110 MiB of memory
+HELD = 48 * 1024 * 1024  # bytes that may wait in all connections; with 4000 of them it makes 75 MiB of memory
 GREETING = os.environ.get("GREETING") or "Hello World, Michael!"
 GREETING_LIMIT = 4096  # bytes
 # accept(2) hands on errors of a connection that was lost while it waited; the next one may well be there.

@@ -90,7 +90,7 @@ def html(greeting: str, ends: dict, number: int, request) -> str:
     line = f"{request.method} {request.target} HTTP/{request.version}"
     rows = (
         f"<tr><th scope=row>{escape(name.decode())}</th><td>{escape(value.decode('utf-8', 'replace'))}</td></tr>"
-        for name, value in request.lines
+        for name, value in request.lines()
     )
     return PAGE.format(
         style=STYLE,

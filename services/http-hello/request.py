@@ -8,24 +8,23 @@ HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[-\w.~%!$&'()*+,;=]*)(:\d*)?")  # RFC 3
 
 
 class Request:
-    """`method` and `target` are text, `version` is such as `1.1`, `headers` holds bytes, by names in lower case."""
+    """`method`, `target`, `path` are text, `version` is such as `1.1`; `headers` are bytes by names in lower case."""
 
     def __init__(self, parsed):
         self.method, self.target = parsed.method.decode("ascii"), parsed.target.decode("ascii")
         self.version = parsed.http_version.decode("ascii")
-        self.lines = parsed.headers.raw_items()  # as they came
+        self.path = _path(self.target)
         self.headers: dict = {}
+        self._as_sent = parsed.headers
+        self._size = len(self.method) + len(self.target)
         for name, value in parsed.headers:
             # Several lines of one name are one list (RFC 9110, section 5.3).
             self.headers[name] = self.headers[name] + b"," + value if name in self.headers else value
+            self._size += len(name) + len(value) + 4
 
-    def path(self) -> str:
-        """The path of a target in origin-form or, as it would go to a proxy, absolute-form (RFC 9112, section 3.2)."""
-        target = self.target
-        if target[:7].lower() == "http://":
-            _, slash, path = target[7:].partition("/")
-            target = slash + path or "/"
-        return target.partition("?")[0]
+    def lines(self) -> list:
+        """Names and values of the headers as they were sent."""
+        return self._as_sent.raw_items()
 
     def keeps(self) -> bool:
         """True where the connection stays open after the response (RFC 9112, section 9.3)."""
@@ -34,8 +33,7 @@ class Request:
 
     def problem(self) -> tuple | None:
         """Status and reason where it must be refused."""
-        size = len(self.method) + len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.lines)
-        if size > HEAD_LIMIT:
+        if self._size > HEAD_LIMIT:
             return 431, f"a head is over {HEAD_LIMIT} bytes"  # it came in one piece: h11 limits the incomplete ones
         if not self.version.startswith("1."):
             return 505, f"HTTP/{self.version} is not spoken here"
@@ -46,3 +44,11 @@ class Request:
         if int(self.headers.get(b"content-length", 0)) > BODY_LIMIT:
             return 413, f"a body is over {BODY_LIMIT} bytes"
         return None
+
+
+def _path(target: str) -> str:
+    """The path of a target in origin-form or, as it would go to a proxy, absolute-form (RFC 9112, section 3.2)."""
+    path = target.partition("?")[0]
+    if path[:7].lower() == "http://":
+        path = "/" + path[7:].partition("/")[2]
+    return path

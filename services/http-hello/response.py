@@ -25,12 +25,12 @@ def status_of(request) -> int:
     """200, 404 or 405."""
     if request.method not in ALLOWED:
         return 405
-    return 200 if request.path() in ("/", "/favicon.ico") else 404
+    return 200 if request.path in ("/", "/favicon.ico") else 404
 
 
 def found(request, greeting: str, ends: dict, number: int) -> tuple:
     """Media type, content and further header lines of a 200; `number` counts the requests of the connection."""
-    if request.path() == "/favicon.ico":
+    if request.path == "/favicon.ico":
         return "image/vnd.microsoft.icon", ICON, ["Cache-Control: max-age=86400"]
     lines = ["Vary: Accept", "Cache-Control: no-store"]
     if page.wants_html(request.headers.get(b"accept", b"")):

@@ -323,7 +323,7 @@ def test_an_unknown_path_is_404(web, target):
 
 
 @pytest.mark.parametrize(
-    "target", ["/?", "/?a=/b", "http://web", "HTTP://elsewhere.example:81/?x", "http://[::1]:8080/"]
+    "target", ["/?", "/?a=/b", "http://web", "HTTP://elsewhere.example:81/?x", "http://[::1]:8080/", "http://web?/no"]
 )
 def test_queries_and_absolute_targets_are_the_same_place(web, target):
     assert get(web, target)[::2] == (200, f"{GREETING}\n".encode())
