@@ -73,6 +73,11 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose refuses the file, or what stands under x-labctl is wrong.",
     ),
+    "conditions-not-supported": Kind(
+        "{file} asks for standing conditions on links ({links}), which this version can't put in force",
+        "remove `links` from x-labctl to bring the lab up without them",
+        "Conditions on links are read and shown, but nothing delays or drops packets yet.",
+    ),
     "lab-not-ours": Kind(
         "a Compose project named {name} is there already, and labctl did not make it",
         "give the lab another name (`labctl up --lab NAME`), or end that project",

@@ -90,6 +90,9 @@ class Up:
         file = builtin.locate(self._request.topology)
         topology = parse(self._compose.config(file, name=self._request.name), file)
         check_name(topology.name)
+        if topology.links:
+            links = ", ".join(f"{condition.link} {condition.text}" for condition in topology.links)
+            raise LabError("conditions-not-supported", file=file, links=links)
         return topology
 
     def _existing(self, name: str) -> list[Container]:
