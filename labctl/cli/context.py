@@ -8,7 +8,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.errors import LabError
 from labctl.lab.model import Lab, find
 
-STDIN_LIMIT = 8 * 1024 * 1024  # bytes
+STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
 def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:

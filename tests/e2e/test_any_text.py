@@ -147,9 +147,9 @@ def test_a_megabyte_there_and_back(lab):
     assert answer["text"] == text
 
 
-def test_over_eight_mebibytes_are_refused(lab):
-    message = lab.refused("send", "client", "-", input=b"x" * (8 * 1024 * 1024 + 1))
-    assert message == "the text has over 8388608 bytes, and a typed line takes at most 8388608"
+def test_over_two_mebibytes_are_refused(lab):
+    message = lab.refused("send", "client", "-", input=b"x" * (2 * 1024 * 1024 + 1))
+    assert message == "the text has over 2097152 bytes, and a typed line takes at most 2097152"
 
 
 def test_a_datagram_takes_65507_bytes_and_no_more(lab):

@@ -270,12 +270,23 @@ class TestKeyboard:
         assert [event.get("error") for event in events] == ([None, None] if accepted else ["EMSGSIZE", None])
         assert events[0].get("cut", 0) == (size - journal.PREVIEW if accepted else 0)
 
+    def test_escapes_do_not_count(self, keys, written):
+        board, writer = keys
+        got = []
+        for size in (keyboard.LIMIT, keyboard.LIMIT + 1):
+            data = memoryview(b'\x1e{"id":"7","text":"%b"}\n' % (b'\\"' * (size // 2) + b"a" * (size - size // 2)))
+            while data:
+                data = data[os.write(writer, data[: 1 << 16]) :]
+                got += board.read()
+        assert [len(typed.text) for typed in got] == [keyboard.LIMIT]
+        assert [(event["id"], event.get("error")) for event in written()] == [("7", None), ("7", "EMSGSIZE")]
+
     def test_a_line_far_over_the_limit_is_one_error_and_takes_no_memory(self, keys, written):
         board, writer = keys
-        for _ in range(3 * keyboard.LIMIT >> 16):
+        for _ in range(3 * keyboard.LONGEST >> 16):
             os.write(writer, b"a" * (1 << 16))
             assert board.read() == []
-            assert len(board._pending) <= keyboard.LIMIT
+            assert len(board._pending) <= keyboard.LONGEST
         os.write(writer, b"a\nnext\n")
         assert [typed.text for typed in board.read()] == ["next"]
         assert [event["event"] for event in written()] == ["error", "input"]

@@ -13,7 +13,8 @@ from labnode import journal
 
 RECORD_SEPARATOR = 0x1E
 ENVELOPE = b"\x1e{"
-LIMIT = 8 * 1024 * 1024  # bytes of one line, envelope and JSON escapes included
+LIMIT = 2 * 1024 * 1024  # bytes of a line's text; Python takes up to four times that for it, and a node has 64 MiB
+LONGEST = 2 * LIMIT  # bytes of one line, envelope and JSON escapes included
 
 Input = namedtuple("Input", "id text to options")
 Input.__doc__ = """One line that was typed: its id (None when a person typed it), its text without the newline, the
@@ -67,18 +68,18 @@ class Keyboard:
         self._pending[:0] = begun
 
     def _check_limit(self) -> None:
-        if len(self._pending) > LIMIT:
+        if len(self._pending) > LONGEST:
             if not self._skipping:
                 self._refuse()
             self._skipping = True
             self._pending.clear()
 
     @staticmethod
-    def _refuse() -> None:
-        journal.error("EMSGSIZE", f"a typed line is over {LIMIT} bytes; it is refused whole", call="input")
+    def _refuse(**known) -> None:
+        journal.error("EMSGSIZE", f"a typed line is over {LIMIT} bytes; it is refused whole", call="input", **known)
 
     def _parse(self, line: bytes):
-        if len(line) > LIMIT:
+        if len(line) > LONGEST:
             self._refuse()
             return None
         try:
@@ -98,8 +99,12 @@ class Keyboard:
             journal.error("EBADMSG", f"an envelope on the keyboard is broken: {problem}", call="input", **known)
             return None
         typed = Input(fields.pop("id", None), fields.pop("text"), fields.pop("to", None), fields)
+        data = typed.text.encode()
+        if len(data) > LIMIT:
+            self._refuse(**known)
+            return None
         to = {"to": typed.to} if typed.to else {}
-        journal.event("input", **known, **to, **journal.payload(typed.text.encode()))
+        journal.event("input", **known, **to, **journal.payload(data))
         return typed
 
     @staticmethod
