@@ -1,27 +1,42 @@
 """Where labctl starts, and the one place that turns failures into words and exit codes.
 
-0 done; 1 an error that labctl explains; 2 wrong usage; 3 a bug in labctl; 130 interrupted, 143 ended by SIGTERM.
+0 done; 1 an error that labctl explains; 2 wrong usage; 3 a bug in labctl; 128 and the signal's number when a signal
+ended it (130 for ^C).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from typing import Any
 
-from labctl.cli.output import ReaderLeft
+from labctl.cli.output import Unwritten, talk
 from labctl.errors import LabError
 
 EXPLAINED, BUG = 1, 3
 
 
 class Terminated(BaseException):
-    """SIGTERM came: take back what was begun, as for ^C."""
+    """SIGTERM or SIGHUP came: take back what was begun, as for ^C."""
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _terminate)
+    _open_closed_streams()
+    _watch_signals()
+    try:
+        return _explained()
+    except Unwritten as problem:
+        # Python would write once more at exit what it could not, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if problem.code == errno.EPIPE:  # whoever reads has enough of it: `labctl logs | head`
+            return 128 + signal.SIGPIPE
+        talk(f"labctl: {LabError('output-failed', why=os.strerror(problem.code)).message}")
+        return EXPLAINED
+
+
+def _explained() -> int:
     try:
         return _run()
     except LabError as problem:
@@ -29,12 +44,8 @@ def main() -> int:
         return EXPLAINED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except Terminated:
-        return 128 + signal.SIGTERM
-    except ReaderLeft:
-        # Python would write once more at exit what it could not, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except Terminated as told:
+        return 128 + int(told.args[0])
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever else comes here is a bug
         import typer
 
@@ -52,19 +63,46 @@ def _run() -> int:
     return result if isinstance(result, int) else 0
 
 
-def _terminate(_number: int, _frame: object) -> None:
+def _open_closed_streams() -> None:
+    """A stream that was closed before we came (`labctl ps >&-`) is /dev/null from now on, as the lowest free number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open for good
+
+
+def _watch_signals() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1) wants no SIGHUP
+            signal.signal(number, _terminate)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGINT, _interrupt_again)
+    raise KeyboardInterrupt
+
+
+def _interrupt_again(_number: int, _frame: object) -> None:
+    """Fingers press ^C twice; what the first one began to take back must not be left half-done for that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    talk("labctl: ending in order; once more ends it at once")
+
+
+def _terminate(number: int, _frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise Terminated(number)
 
 
 def _explain(problem: LabError) -> None:
     from labctl.cli import output
 
+    talk(f"labctl: {problem.message}")
+    if problem.hint:
+        talk(f"  {problem.hint}")
     if output.Settings.json:
         output.document({"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}})
-    sys.stderr.write(f"labctl: {problem.message}\n")
-    if problem.hint:
-        sys.stderr.write(f"  {problem.hint}\n")
 
 
 def _explain_usage(problem: Any) -> int:
@@ -83,8 +121,8 @@ def _report_bug(problem: Exception) -> int:
     about = f"labctl {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv}\n\n"
     with tempfile.NamedTemporaryFile("w", prefix="labctl-bug-", suffix=".txt", delete=False) as file:
         file.write(about + report)
-    sys.stderr.write(f"labctl: this is a bug in labctl: {type(problem).__name__}: {problem}\n")
-    sys.stderr.write(f"  the full report is in {file.name}\n")
+    talk(f"labctl: this is a bug in labctl: {type(problem).__name__}: {problem}")
+    talk(f"  the full report is in {file.name}")
     return BUG
 
 

@@ -202,6 +202,11 @@ ERRORS: dict[str, Kind] = {
         "Only published ports can be reached from outside the lab.",
     ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
+    "output-failed": Kind(
+        "the output can't be written: {why}",
+        "",
+        "Standard output leads to a full disk, or to a terminal that is gone.",
+    ),
     "disk-full": Kind(
         "there is no space left on the disk: {why}",
         "`docker system df` shows what Docker keeps, `docker builder prune` frees its build cache",

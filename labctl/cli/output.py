@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
@@ -35,16 +37,20 @@ def columns() -> int | None:
         return 80
 
 
-class ReaderLeft(BaseException):
-    """Whoever read our output has enough of it (`labctl logs | head`). No Exception: click makes a failure of EPIPE."""
+class Unwritten(BaseException):
+    """Our output can't be written, with the errno. No Exception: click would make a failure of its own of EPIPE."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def write(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise ReaderLeft from None
+    except OSError as problem:
+        raise Unwritten(problem.errno or errno.EIO) from None
 
 
 def data(text: str) -> None:
@@ -52,8 +58,10 @@ def data(text: str) -> None:
 
 
 def talk(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Where nobody can hear it any more, the work goes on: talk is not what was asked for."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def document(value: dict[str, Any]) -> None:
