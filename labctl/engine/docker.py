@@ -41,7 +41,7 @@ class DockerEngine:
         found = self._call("inspect a container", "GET", f"/containers/{container}/json")
         state = found["State"]
         return Details(
-            started=state["StartedAt"],
+            finished=state["FinishedAt"],
             exit_code=state["ExitCode"],
             stdin_open=found["Config"]["OpenStdin"],
             error=state.get("Error", ""),

@@ -46,7 +46,7 @@ class MemoryContainer:
     stdin_open: bool = True
     output: list[Line] = field(default_factory=list)
     listeners: list[MemoryStream] = field(default_factory=list)
-    started: str = "1970-01-01T00:00:00Z"
+    finished: str = "0001-01-01T00:00:00Z"
     exit_code: int = 0
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
@@ -60,6 +60,7 @@ class MemoryContainer:
         """Its process ends."""
         self.record = replace(self.record, state="exited")
         self.exit_code = exit_code
+        self.finished = _stamp()
         for listener in self.listeners:
             listener.ended = True
 
@@ -134,7 +135,7 @@ class MemoryEngine:
 
     def details(self, container: str) -> Details:
         found = self._get(container)
-        return Details(found.started, found.exit_code, found.stdin_open)
+        return Details(found.finished, found.exit_code, found.stdin_open)
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
@@ -183,9 +184,9 @@ class MemoryEngine:
         if _AFTER[verb] == "exited":
             found.end(137 if verb == "kill" else 0)
         else:
+            if verb == "restart":
+                found.finished = _stamp()
             found.record = replace(found.record, state=_AFTER[verb])
-            if verb in ("start", "restart"):
-                found.started = _stamp()
 
     def remove_container(self, container: str) -> None:
         self._containers.pop(container, None)

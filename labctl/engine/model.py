@@ -48,9 +48,14 @@ class Container:
 
 @dataclass(frozen=True)
 class Details:
-    """What only a look at one container tells. `started` is RFC 3339, `exit_code` of the last run."""
+    """What only a look at one container tells. `exit_code` is that of the last run.
 
-    started: str
+    `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
+    written since then is of this run. The time of its start would not do: the engine takes that when its program has
+    run for a while, which may be a tenth of a second.
+    """
+
+    finished: str
     exit_code: int
     stdin_open: bool
     error: str = ""

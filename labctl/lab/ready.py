@@ -14,13 +14,13 @@ LAST_LINES = 5
 
 
 def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
-    """Returns when each node with a role has printed `ready` since its last start; any other only has to run.
+    """Returns when each node with a role has printed `ready` in this run; any other only has to run.
 
     Raises LabError `node-failed` (with the node's last lines), `not-ready`.
     """
     waiting: dict[str, Node] = {}
     streams: list[Stream] = []
-    started: dict[str, str] = {}
+    before: dict[str, str] = {}  # when the run before this one ended
     try:
         for node in lab.nodes:
             details = engine.details(node.container.id)
@@ -30,9 +30,9 @@ def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report
                 _fail_unless_done(engine, node, details)
                 continue
             if node.role:
-                started[node.container.id] = normalise(details.started) or ""
+                before[node.container.id] = normalise(details.finished) or ""
                 waiting[node.container.id] = node
-                streams.append(engine.logs(node.container.id, follow=True, since=started[node.container.id] or None))
+                streams.append(engine.logs(node.container.id, follow=True, since=before[node.container.id] or None))
         for happening in engine.wait(streams, deadline) if streams else ():
             container = happening.stream.container
             if container not in waiting:
@@ -40,7 +40,7 @@ def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report
             node = waiting[container]
             if happening.line is None:
                 _fail(engine, node, engine.details(container))
-            elif _is_ready(happening.line.text, node, started[container]):
+            elif _is_ready(happening.line.text, node, before[container]):
                 del waiting[container]
                 report(f"{node.name} is ready")
                 if not waiting:
@@ -53,9 +53,9 @@ def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report
         raise LabError("not-ready", seconds=timeout, nodes=names)
 
 
-def _is_ready(line: bytes, node: Node, started: str) -> bool:
+def _is_ready(line: bytes, node: Node, before: str) -> bool:
     event = decode(line, node=node.name)
-    return event.name == "ready" and event.ts >= started
+    return event.name == "ready" and event.ts > before
 
 
 def _fail_unless_done(engine: Engine, node: Node, details: Details) -> None:

@@ -45,18 +45,21 @@ class Status:
 def ps(engine: Engine, lab: Lab) -> list[Status]:
     """Each node's state. Listening ports are what its own journal says; for somebody's image, what it declares."""
     streams: dict[str, Stream] = {}
+    before: dict[str, str] = {}  # when the run before this one ended
     said: dict[str, set[tuple[str, int]]] = {}
     ready: set[str] = set()
     for node in lab.nodes:
         if node.role and node.container.state in ("running", "paused"):
-            started = normalise(engine.details(node.container.id).started)
-            streams[node.container.id] = engine.logs(node.container.id, since=started)
+            before[node.container.id] = normalise(engine.details(node.container.id).finished) or ""
+            streams[node.container.id] = engine.logs(node.container.id, since=before[node.container.id] or None)
     try:
         waiting = set(streams)
         for happening in engine.wait(streams.values(), time.monotonic() + READ_LIMIT) if streams else ():
             container = happening.stream.container
             if happening.line is not None:
                 event = decode(happening.line.text, node="")
+                if event.ts <= before[container]:
+                    continue
                 proto = str(event.get("proto"))
                 if event.local and (event.name == "listen" or (event.name == "bind" and proto == "udp")):
                     said.setdefault(container, set()).add((proto, event.local[1]))
