@@ -78,6 +78,16 @@ ERRORS: dict[str, Kind] = {
         "remove `links` from x-labctl to bring the lab up without them",
         "Conditions on links are read and shown, but nothing delays or drops packets yet.",
     ),
+    "probe-failed": Kind(
+        "a probe could not do its work (`{command}` ended with {status}): {why}",
+        "`labctl doctor` looks at what the kernel can do",
+        "A helper container in a node's network ended with an error.",
+    ),
+    "no-route": Kind(
+        "the route {route} of {node} can't be set: {why}",
+        "",
+        "The neighbour that a route leads through must share a network with the node.",
+    ),
     "lab-not-ours": Kind(
         "a Compose project named {name} is there already, and labctl did not make it",
         "give the lab another name (`labctl up --lab NAME`), or end that project",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import streams
-from labctl.engine.model import Container, Details, Happening, Image, Network, Port, Stream
+from labctl.engine.model import PROBE_IMAGE, Container, Details, Happening, Image, Network, Port, Stream
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 
@@ -123,6 +123,35 @@ class DockerEngine:
         except Refused as refusal:
             if refusal.status != UNCHANGED:
                 raise _explain(f"{verb} the container", refusal) from None
+
+    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
+        host = {
+            "NetworkMode": network,
+            "CapDrop": ["ALL"],
+            "CapAdd": ["NET_ADMIN"],
+            "SecurityOpt": ["no-new-privileges:true"],
+            "ReadonlyRootfs": True,
+            "Memory": 64 * 1024**2,
+            "PidsLimit": 64,
+        }
+        body = {"Image": PROBE_IMAGE, "Cmd": list(command), "User": "0", "Labels": dict(labels), "HostConfig": host}
+        made = self._call("make a probe", "POST", "/containers/create", body=body)["Id"]
+        try:
+            self._call("start a probe", "POST", f"/containers/{made}/start")
+            status = self._call("wait for a probe", "POST", f"/containers/{made}/wait", limit=limit)["StatusCode"]
+            stream = self.logs(made)
+            deadline = time.monotonic() + limit
+            printed = "\n".join(
+                happening.line.text.decode(errors="replace")
+                for happening in self.wait([stream], deadline)
+                if happening.line
+            )
+            stream.close()
+        finally:
+            self.remove_container(made)
+        if status:
+            raise LabError("probe-failed", command=" ".join(command), status=status, why=printed.strip() or "no words")
+        return printed
 
     def remove_container(self, container: str) -> None:
         self._remove(f"/containers/{container}", force=True, v=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,6 +94,7 @@ class MemoryEngine:
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
+        self.probes: list[tuple[str, list[str]]] = []  # (container, command) of each that was run
         self.images: dict[str, Image] = {}
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
@@ -187,6 +188,11 @@ class MemoryEngine:
             if verb == "restart":
                 found.finished = _stamp()
             found.record = replace(found.record, state=_AFTER[verb])
+
+    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
+        self._get(network.removeprefix("container:"))
+        self.probes.append((network.removeprefix("container:"), list(command)))
+        return ""
 
     def remove_container(self, container: str) -> None:
         self._containers.pop(container, None)

@@ -16,6 +16,9 @@ LABEL_ROLE = "dev.labctl.role"
 LABEL_TITLE = "dev.labctl.title"
 LABEL_TOPOLOGY = "dev.labctl.topology"
 LABEL_SOURCE = "dev.labctl.source"
+LABEL_ROUTES = "dev.labctl.routes"
+LABEL_PROBE = "dev.labctl.probe"
+PROBE_IMAGE = "labctl/probe"
 # Compose's own, which labctl only reads.
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
@@ -141,6 +144,10 @@ class Engine(Protocol):
 
     def change(self, verb: str, container: str, *, limit: float = 30) -> None:
         """`start`, `stop`, `restart`, `kill`, `pause` or `unpause`."""
+
+    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
+        """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
+        one of its own (`none`); what it printed. The container is gone afterwards. Raises LabError."""
 
     def remove_container(self, container: str) -> None:
         """Also where it runs, with its anonymous volumes; no error where it is gone."""

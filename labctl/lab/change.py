@@ -6,8 +6,9 @@ import time
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
-from labctl.lab.model import Lab, of_containers
+from labctl.lab.model import Lab, find, of_containers
 from labctl.lab.ready import wait_ready
+from labctl.lab.routes import set_routes
 
 # From which of Docker's states a verb makes sense; what to do instead elsewhere.
 _FROM = {
@@ -33,4 +34,6 @@ def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) ->
     engine.change(verb, node.container.id, limit=timeout)
     if verb in ("start", "restart"):
         fresh = [item for item in engine.containers() if item.id == node.container.id]
+        now = find(engine, lab.name)
+        set_routes(engine, now, [now.node(name)])
         wait_ready(engine, of_containers(lab.name, fresh), deadline, timeout, lambda text: None)

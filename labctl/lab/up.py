@@ -17,6 +17,7 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
+    LABEL_ROUTES,
     LABEL_SOURCE,
     LABEL_TITLE,
     LABEL_TOPOLOGY,
@@ -29,6 +30,7 @@ from labctl.lab.down import remove_containers
 from labctl.lab.model import Lab, check_name, of_containers
 from labctl.lab.placement import place_networks, place_ports
 from labctl.lab.ready import wait_ready
+from labctl.lab.routes import set_routes
 from labctl.topology import builtin
 from labctl.topology.model import Topology, labelled, parse
 
@@ -71,6 +73,7 @@ class Up:
             raise
         lab = of_containers(topology.name, self._engine.containers([f"{LABEL_LAB}={topology.name}"]))
         try:
+            set_routes(self._engine, lab, lab.nodes)
             wait_ready(self._engine, lab, deadline, self._request.timeout, self._report)
         except LabError:
             raise
@@ -140,6 +143,11 @@ class Up:
         }
         config = labelled(topology.config, labels, LABEL_NODE)
         config["name"] = topology.name
+        for member in topology.members:
+            if member.routes:
+                # Kept with the node, so that its routes are known when it starts again, whoever starts it from where.
+                routes = json.dumps([str(route) for route in member.routes])
+                config["services"][member.name]["labels"][LABEL_ROUTES] = routes
         watched = {other for member in topology.members for other in member.waits_for_health_of}
         for member in topology.members:
             image = images.get(member.name)

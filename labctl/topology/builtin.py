@@ -36,6 +36,6 @@ def digest(folder: Path) -> str:
     """A digest of a build context: what an image was built from, told by its label."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc" and path.name != "README.md":
+        if path.is_file() and path.suffix not in (".pyc", ".yaml") and path.name != "README.md":
             found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]

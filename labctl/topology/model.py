@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,12 +164,28 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
     return Net(key, str(network.get("name", key)), subnets, bool(movable) and bool(subnets))
 
 
+def extra_hosts(found: Any) -> list[tuple[str, str]]:
+    """Names and addresses, in either of Compose's forms; `host-gateway` is no address and stays as it is."""
+    if isinstance(found, dict):
+        return [(name, address) for name, value in found.items() for address in _listed(value)]
+    return [
+        (name, address) for name, _, address in (re.sub(r"[:=]", "\0", item, count=1).partition("\0") for item in found)
+    ]
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
 def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict[str, Any]:
     """The configuration with one network on another subnet of the same size: each address keeps its place in it."""
     out = copy.deepcopy(dict(config))
 
     def shift(address: str) -> str:
-        value = ipaddress.ip_address(address)
+        try:
+            value = ipaddress.ip_address(address)
+        except ValueError:
+            return address
         inside = value.version == old.version and value in old
         return str(new[int(value) - int(old.network_address)]) if inside else address
 
@@ -183,6 +200,10 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
         for field in ("ipv4_address", "ipv6_address"):
             if field in attachment:
                 attachment[field] = shift(attachment[field])
+        if service.get("extra_hosts"):
+            service["extra_hosts"] = [
+                f"{name}={shift(address)}" for name, address in extra_hosts(service["extra_hosts"])
+            ]
     return out
 
 
