@@ -68,7 +68,7 @@ def fragile(lab):
 
 @pytest.fixture
 def spare(engine):
-    """`spare("x")` is a lab that isn't there yet, under a name of its own; whatever becomes of it is gone afterwards."""
+    """`spare("x")` is a lab that isn't there yet, under a name of its own; what becomes of it is gone afterwards."""
     given: list[Lab] = []
 
     def give(word: str) -> Lab:
@@ -100,7 +100,7 @@ class Outsider:
 
 @pytest.fixture(scope="session")
 def outsider(engine, debian):
-    """`outsider(target, lab)`: a target of tests/clients/Dockerfile, built once, as a container on the lab's network."""
+    """`outsider(target, lab)` builds a target of tests/clients/Dockerfile and starts it on the lab's network."""
 
     def start(target: str, lab: Lab) -> Outsider:
         name = f"labctl/test-{target}"
