@@ -15,7 +15,7 @@ from labnode.stream import Stream
 
 PORT = int(os.environ.get("PORT", "7"))
 BACKLOG = 128
-MOST_CONNECTIONS = 400  # a caller that doesn't read makes us hold up to 128 KiB: with as many of them, under 64 MiB
+MOST_CONNECTIONS = 300  # a caller that reads nothing makes us hold 128 KiB; this many of them fit into 64 MiB
 LARGEST_DATAGRAM = 65535
 FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
