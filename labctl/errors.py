@@ -68,6 +68,16 @@ ERRORS: dict[str, Kind] = {
         "name a Compose file, or one of the built-in ones: {builtin}",
         "The file doesn't exist, and no built-in topology has that name.",
     ),
+    "bad-size": Kind(
+        "there is no {name}:{count}: {why}",
+        "write `line:5`, `star:4` or `udp-mesh:50`",
+        "A built-in topology was asked for in a size that it doesn't come in.",
+    ),
+    "too-many-nodes": Kind(
+        "{name}:{count} would take some {memory:.0f} GiB of memory and {minutes:.0f} minutes; {name} goes to {limit}",
+        "take a smaller one, or several labs on several machines",
+        "So large a lab would take the machine down with it.",
+    ),
     "topology-invalid": Kind(
         "{file} is not a usable topology: {why}",
         "",

@@ -39,19 +39,28 @@ class Compose:
             raise LabError("compose-missing", minimum=minimum, found=f"this is {found[0]}")
         return version
 
-    def config(self, file: Path, *, name: str | None = None) -> str:
-        """The file as Compose understands it: merged, interpolated, normalised YAML."""
+    def config(self, file: Path, *, name: str | None = None, text: str | None = None) -> str:
+        """The file as Compose understands it: merged, interpolated, normalised YAML. `text` stands for its content."""
         project = ["-p", name] if name else []
-        result = self._run(["compose", *project, "-f", str(file), "config"], READ_LIMIT)
+        result = self._run(["compose", *project, *_source(file, text), "config"], READ_LIMIT, text)
         if result.returncode:
             if "unknown" in result.stderr and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
             raise LabError("topology-invalid", file=file, why=_last_words(result.stderr))
         return result.stdout
 
-    def build(self, file: Path, services: Sequence[str], report: Callable[[str], None], limit: float) -> None:
+    def build(
+        self,
+        file: Path,
+        services: Sequence[str],
+        report: Callable[[str], None],
+        limit: float,
+        *,
+        text: str | None = None,
+    ) -> None:
         """Builds the images of some services."""
-        self._stream(["compose", "--progress", "plain", "-f", str(file), "build", *services], None, report, limit)
+        command = ["compose", "--progress", "plain", *_source(file, text), "build", *services]
+        self._stream(command, text, report, limit)
 
     def up(self, name: str, folder: Path, config: str, report: Callable[[str], None], limit: float) -> None:
         """Makes a project be as `config` says; unchanged containers are left alone. Builds and removes nothing."""
@@ -70,14 +79,15 @@ class Compose:
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self._variables}
 
-    def _run(self, arguments: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: Sequence[str], limit: float, text: str | None = None) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
                 [_docker(), *arguments],
                 capture_output=True,
                 text=True,
                 errors="replace",
-                stdin=subprocess.DEVNULL,
+                # Nothing to read where there is nothing to say: our own standard input is never theirs.
+                input=text or "",
                 timeout=limit,
                 env=self._environment(),
             )
@@ -114,6 +124,10 @@ class Compose:
             if "no space left on device" in why:
                 raise LabError("disk-full", why=why)
             raise LabError("compose-failed", verb=verb, why=why)
+
+
+def _source(file: Path, text: str | None) -> list[str]:
+    return ["-f", str(file)] if text is None else ["--project-directory", str(file.parent), "-f", "-"]
 
 
 def _docker() -> str:

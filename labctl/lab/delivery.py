@@ -12,7 +12,8 @@ from labctl.events.model import Address, Event
 class Delivery:
     """One line or datagram from `sender` to `receiver`, seen at both ends.
 
-    `seconds` is between the two ends' events; `answer` is what came back, where something was waited for.
+    `seconds` is between the two ends' events; `answer` is what came back, where something was waited for; `seen_from`
+    is the sender's address as the receiver saw it, where a router changed it on the way.
     """
 
     sender: str
@@ -25,6 +26,7 @@ class Delivery:
     id: str
     offset: int | None = None
     answer: str | None = None
+    seen_from: Address | None = None
 
     def as_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {
@@ -38,6 +40,8 @@ class Delivery:
         }
         if self.offset is not None:
             out["offset"] = self.offset
+        if self.seen_from is not None:
+            out["seen_from"] = list(self.seen_from)
         if self.answer is not None:
             out["answer"] = self.answer
         out["delivered_ms" if self.answer is None else "answered_ms"] = round(self.seconds * 1000, 3)

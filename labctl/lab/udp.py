@@ -17,6 +17,7 @@ from labctl.events.model import Address, Event
 from labctl.lab.delivery import Delivery, seconds_between
 from labctl.lab.keyboard import Typed
 from labctl.lab.model import Lab, Node, need_role
+from labctl.lab.routes import routes_of
 
 PORT = 5005
 LIMIT = 65507  # bytes: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
@@ -53,19 +54,16 @@ def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeo
         raise LabError("text-too-long", size=len(text.encode()), what="a UDP datagram", limit=LIMIT)
     sent: Event | None = None
     arrived: list[Event] = []
-    with Typed(
-        engine, lab, node, text, others=[receiver], to=f"{target}:{PORT}", timeout=timeout, keep_lock=True
-    ) as typed:
+    to = _address(node, receiver)
+    with Typed(engine, lab, node, text, others=[receiver], to=to, timeout=timeout, keep_lock=True) as typed:
         for event in typed.events():
             if event.node == node.name and event.name == "send" and event.id == typed.id:
                 sent = event
             elif event.node == receiver.name and event.name == "recv" and event.get("train") is None:
                 arrived.append(event)
-            found = next((other for other in arrived if sent and _is_same_datagram(sent, other)), None)
-            if sent and sent.local and sent.peer and found:
-                seconds = seconds_between(sent, found)
-                size = int(sent.get("bytes"))
-                return Delivery(source, receiver.name, text, sent.local, sent.peer, size, seconds, typed.id)
+            found = next((other for other in arrived if sent and _is_same_datagram(lab, sent, other)), None)
+            if sent and found:
+                return _delivery(source, receiver.name, text, sent, found, typed.id)
     if sent:
         why = f"{target}'s journal did not show it within {timeout:g} s, and UDP may lose datagrams"
         raise LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {target}` shows both ends")
@@ -86,9 +84,8 @@ def send_train(
     limit = timeout + QUIET + (count / rate if rate else count / 2000)
     sent: Event | None = None
     received: Event | None = None
-    with Typed(
-        engine, lab, node, text, others=[receiver], to=f"{target}:{PORT}", options=options, timeout=limit
-    ) as typed:
+    to = _address(node, receiver)
+    with Typed(engine, lab, node, text, others=[receiver], to=to, options=options, timeout=limit) as typed:
         for event in typed.events():
             if event.name == "train" and event.node == node.name and event.id == typed.id:
                 sent = event
@@ -129,10 +126,17 @@ def _ends(lab: Lab, source: str, target: str) -> tuple[Node, Node]:
     need_role(lab, receiver, "udp", "udp send")
     sender = lab.running(source, "it can't send")
     receiver = lab.running(target, "nothing can arrive there")
-    if not sender.networks & receiver.networks:
+    if not sender.networks & receiver.networks and not routes_of(sender):
         networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks))}" for node in (sender, receiver))
         raise LabError("no-link", a=source, b=target, networks=networks)
     return sender, receiver
+
+
+def _address(sender: Node, receiver: Node) -> str:
+    """Where the receiver is reached: on a network that both are on, else, over routers, at its first address."""
+    shared = [name for name in receiver.container.addresses if name in sender.networks]
+    found = [address for name in shared for address in receiver.container.addresses[name]] or receiver.addresses
+    return f"[{found[0]}]:{PORT}" if ":" in found[0] else f"{found[0]}:{PORT}"
 
 
 def _check_train(count: int, size: int, rate: float) -> None:
@@ -144,6 +148,28 @@ def _check_train(count: int, size: int, rate: float) -> None:
         raise LabError("bad-option", option="--rate", why=f"0 (no limit) to 1000000 a second, not {rate:g}")
 
 
-def _is_same_datagram(sent: Event, arrived: Event) -> bool:
+def _delivery(source: str, target: str, text: str, sent: Event, found: Event, ident: str) -> Delivery:
+    assert sent.local
+    assert sent.peer
+    return Delivery(
+        sender=source,
+        receiver=target,
+        text=text,
+        local=sent.local,
+        peer=sent.peer,
+        bytes=int(sent.get("bytes")),
+        seconds=seconds_between(sent, found),
+        id=ident,
+        seen_from=found.peer if found.peer != sent.local else None,
+    )
+
+
+def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     keys = ("bytes", "text", "data", "cut")
-    return arrived.crosses_to(sent) and arrived.ts >= sent.ts[:19] and all(sent.get(k) == arrived.get(k) for k in keys)
+    if arrived.ts < sent.ts or any(sent.get(key) != arrived.get(key) for key in keys):
+        return False
+    if arrived.crosses_to(sent):
+        return True
+    # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
+    router = lab.owner(arrived.peer[0]) if arrived.peer else None
+    return arrived.local == sent.peer and router is not None and router.role == "router"

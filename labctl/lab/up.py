@@ -21,6 +21,7 @@ from labctl.engine.model import (
     LABEL_SOURCE,
     LABEL_TITLE,
     LABEL_TOPOLOGY,
+    PROBE_IMAGE,
     Container,
     Engine,
     Image,
@@ -57,6 +58,7 @@ class Up:
         self._engine, self._request, self._report = engine, request, report
         self._variables: dict[str, str] = {}
         self._compose = Compose(engine.endpoint)
+        self._source = builtin.Source(builtin.ROOT / "compose.yaml")
 
     def run(self) -> Lab:
         """Raises LabError. What this run began is taken back when it is interrupted or Compose fails; when a node
@@ -64,6 +66,7 @@ class Up:
         topology = self._read()
         before = self._existing(topology.name)
         images = self._images(topology)
+        self._probe_image(topology)
         config = self._prepare(topology, images)
         deadline = time.monotonic() + self._request.timeout
         try:
@@ -90,8 +93,11 @@ class Up:
     def _read(self) -> Topology:
         if self._request.name:
             check_name(self._request.name)
-        file = builtin.locate(self._request.topology)
-        topology = parse(self._compose.config(file, name=self._request.name), file)
+        self._source = builtin.find(self._request.topology)
+        self._variables |= dict(self._source.variables)
+        self._compose = Compose(self._engine.endpoint, self._variables)
+        file = self._source.file
+        topology = parse(self._compose.config(file, name=self._request.name, text=self._source.text), file)
         check_name(topology.name)
         if topology.links:
             links = ", ".join(f"{condition.link} {condition.text}" for condition in topology.links)
@@ -128,12 +134,29 @@ class Up:
     def _build(self, topology: Topology, services: list[str], digests: Mapping[str, str]) -> None:
         from labctl.engine import base
 
-        variables = {"LABCTL_SOURCE": next(iter(digests.values()), "")}
+        variables = {**self._variables, "LABCTL_SOURCE": next(iter(digests.values()), "")}
         if digests:
             variables["LABCTL_DEBIAN"] = base.ensure(self._engine, self._engine.endpoint, self._report)
         self._report(f"building {', '.join(services)}")
         compose = Compose(self._engine.endpoint, variables)
-        compose.build(topology.file, services, lambda line: None, self._request.build_timeout)
+        limit = self._request.build_timeout
+        compose.build(topology.file, services, lambda line: None, limit, text=self._source.text)
+
+    def _probe_image(self, topology: Topology) -> None:
+        """Builds the image of the helpers that set routes, where they are needed and it is missing or stale."""
+        if not any(member.routes for member in topology.members):
+            return
+        wanted = builtin.digest(builtin.ROOT / "services")
+        image = self._engine.image(PROBE_IMAGE)
+        if image is None or image.labels.get(LABEL_SOURCE) != wanted:
+            from labctl.engine import base
+
+            self._report("building the probe")
+            variables = {"LABCTL_SOURCE": wanted}
+            variables["LABCTL_DEBIAN"] = base.ensure(self._engine, self._engine.endpoint, self._report)
+            file = builtin.ROOT / "services" / "nodes.yaml"
+            limit = self._request.build_timeout
+            Compose(self._engine.endpoint, variables).build(file, ["probe"], lambda line: None, limit)
 
     def _prepare(self, topology: Topology, images: Mapping[str, Image]) -> dict[str, Any]:
         labels = {

@@ -12,6 +12,8 @@ SHOWN = 60  # columns of a text; the whole of it is in --json and in the journal
 def delivery(found: Delivery) -> str:
     """`alice -> bob  "hi"  10.77.0.5:12345 -> 10.77.0.6:41786  delivered in 0.8 ms`."""
     ends = f"{address(found.local)} -> {address(found.peer)}"
+    if found.seen_from:
+        ends += f" (seen from {address(found.seen_from)})"
     if found.answer is None:
         outcome = f"delivered in {_ms(found.seconds)}"
     else:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.errors import LabError, nearest
+from labctl.topology import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = "hello"
+SIZES = {"line": (2, 32), "star": (2, 32), "udp-mesh": (2, 1000)}  # fewest and most
+NODE_MEMORY = 18 * 1024**2  # bytes that a node takes, the engine's own process for it included
+NODE_SECONDS = 0.25  # on two cores
+_SIZED = re.compile(r"([\w-]+):(\d+)")
 
 
 def names() -> list[str]:
@@ -30,6 +37,41 @@ def locate(name: str | None) -> Path:
     if "/" not in name and built_in.is_file():
         return built_in
     raise LabError("topology-missing", name=name, near=nearest(name, names()), builtin=", ".join(names()))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a topology's text comes from: its file, or `text` that was made for a size, beside that file.
+
+    `variables` are for Compose's interpolation.
+    """
+
+    file: Path
+    text: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+def find(name: str | None) -> Source:
+    """A topology by path, by name, or by name and size (`line:5`).
+
+    Raises LabError `topology-missing`, `bad-size`, `too-many-nodes`.
+    """
+    sized = _SIZED.fullmatch(name or "")
+    if not sized or Path(name or "").exists():
+        return Source(locate(name))
+    base, count = sized[1], int(sized[2])
+    if base not in SIZES:
+        raise LabError("bad-size", name=base, count=count, why=f"only {', '.join(SIZES)} come in sizes")
+    low, high = SIZES[base]
+    if count < low:
+        raise LabError("bad-size", name=base, count=count, why=f"it takes at least {low}")
+    if count > high:
+        memory, minutes = count * NODE_MEMORY / 1024**3, count * NODE_SECONDS / 60
+        raise LabError("too-many-nodes", name=base, count=count, limit=high, memory=memory, minutes=minutes)
+    file = locate(base)
+    if base == "udp-mesh":
+        return Source(file, variables=(("N", str(count)),))
+    return Source(file, text={"line": generate.line, "star": generate.star}[base](count))
 
 
 def digest(folder: Path) -> str:

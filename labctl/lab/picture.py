@@ -1,0 +1,227 @@
+"""What a picture of a lab shows: networks, nodes, and how they hang together; from a file, or from what runs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_TITLE, Engine, Port
+from labctl.lab.model import Lab, Node
+from labctl.lab.routes import routes_of
+from labctl.topology.model import Member, Published, Topology
+
+ROUTER = "router"
+
+
+@dataclass(frozen=True)
+class DrawnNetwork:
+    """`name` is unique in the picture. No subnets: the engine chooses one, or the network has none (`host`)."""
+
+    name: str
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DrawnNode:
+    """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`."""
+
+    name: str
+    role: str | None = None
+    state: str | None = None
+    published: tuple[str, ...] = ()
+
+    @property
+    def is_router(self) -> bool:
+        return self.role == ROUTER
+
+    @property
+    def note(self) -> str | None:
+        """The state, where it is worth a word."""
+        return None if self.state in (None, "running") else self.state
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A node on a network. A file may leave the address to the engine, and a stopped node has none."""
+
+    node: str
+    network: str
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DrawnRoute:
+    """`route` is a text such as `default via router`."""
+
+    node: str
+    route: str
+
+
+@dataclass(frozen=True)
+class DrawnLink:
+    """A standing condition, from `a` to `b` or both ways."""
+
+    a: str
+    b: str
+    both: bool
+    condition: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.a}{'-' if self.both else ':'}{self.b}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Networks stand in an order in which those that share nodes are near each other, nodes in that of their names,
+    attachments by network and address."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    networks: tuple[DrawnNetwork, ...] = ()
+    nodes: tuple[DrawnNode, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    routes: tuple[DrawnRoute, ...] = ()
+    links: tuple[DrawnLink, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        return f"{self.name}: {self.title}" if self.title and self.title != self.name else self.name
+
+    def attachments_of(self, network: str) -> list[Attachment]:
+        return [item for item in self.attachments if item.network == network]
+
+    def networks_of(self) -> dict[str, list[Attachment]]:
+        """Each node's attachments, in the networks' order."""
+        found: dict[str, list[Attachment]] = {node.name: [] for node in self.nodes}
+        for item in self.attachments:
+            found[item.node].append(item)
+        return found
+
+
+def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> Picture:
+    """The picture of a file; `role_of` finds what its text alone doesn't say."""
+    nodes: list[DrawnNode] = []
+    attachments: list[Attachment] = []
+    routes: list[DrawnRoute] = []
+    for member in topology.members:
+        for name in _copies(member, topology.config["services"][member.name]):
+            nodes.append(DrawnNode(name, role_of(member), None, tuple(map(_wanted_port, member.ports))))
+            for key in member.networks:
+                found = tuple(address for network, address in member.addresses if network == key)
+                attachments.append(Attachment(name, key, found))
+            routes += [DrawnRoute(name, str(route)) for route in member.routes]
+    networks = [DrawnNetwork(net.key, tuple(map(str, net.subnets))) for net in topology.networks]
+    links = [DrawnLink(link.a, link.b, link.both, link.text.strip()) for link in topology.links]
+    made = Picture(topology.name, topology.title, topology.description, routes=tuple(routes), links=tuple(links))
+    return _arranged(made, networks, nodes, attachments)
+
+
+def of_lab(engine: Engine, lab: Lab) -> Picture:
+    """The picture of what runs, also of a Compose project that labctl did not make."""
+    every = engine.networks()
+    used = {name for node in lab.nodes for name in node.container.addresses}
+    found = [net for net in every if net.name in used or net.labels.get(COMPOSE_PROJECT) == lab.name]
+    names = _short_names(lab.name, used | {net.name for net in found})
+    subnets = {net.name: net.subnets for net in found}
+    labels = _unique(lab.nodes)
+    nodes, attachments, routes = [], [], []
+    for label, node in zip(labels, lab.nodes, strict=True):
+        ports = tuple(_published_port(port) for port in node.container.ports if port.public)
+        nodes.append(DrawnNode(label, node.role, node.container.state, tuple(dict.fromkeys(ports))))
+        for network, addresses in node.container.addresses.items():
+            attachments.append(Attachment(label, names[network], addresses))
+        routes += [DrawnRoute(label, str(route)) for route in routes_of(node)]
+    networks = [DrawnNetwork(short, subnets.get(full, ())) for full, short in names.items()]
+    title = lab.nodes[0].container.labels.get(LABEL_TITLE, "") if lab.nodes else ""
+    return _arranged(Picture(lab.name, title, routes=tuple(routes)), networks, nodes, attachments)
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """An order in which n2 comes before n10."""
+    return tuple((int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name))
+
+
+def _arranged(
+    picture: Picture, networks: list[DrawnNetwork], nodes: list[DrawnNode], attachments: list[Attachment]
+) -> Picture:
+    """The picture with all in the order that Picture promises."""
+    placed = _near_each_other(networks, attachments)
+    place = {net.name: number for number, net in enumerate(placed)}
+    return Picture(
+        picture.name,
+        picture.title,
+        picture.description,
+        networks=tuple(placed),
+        nodes=tuple(sorted(nodes, key=lambda node: natural(node.name))),
+        attachments=tuple(
+            sorted(attachments, key=lambda item: (place[item.network], *_by_address(item), natural(item.node)))
+        ),
+        routes=tuple(sorted(picture.routes, key=lambda route: natural(route.node))),
+        links=picture.links,
+    )
+
+
+def _by_address(item: Attachment) -> tuple[int, int]:
+    """IPv4 by number, then IPv6, then those without; a text that is no address is none."""
+    try:
+        first = ipaddress.ip_address(item.addresses[0])
+    except (IndexError, ValueError):
+        return 9, 0
+    return first.version, int(first)
+
+
+def _near_each_other(networks: Iterable[DrawnNetwork], attachments: Iterable[Attachment]) -> list[DrawnNetwork]:
+    """Beginning at one with few neighbours, always the network next that shares a node with the latest one placed."""
+    left = {net.name: net for net in sorted(networks, key=lambda net: natural(net.name))}
+    members: dict[str, set[str]] = {name: set() for name in left}
+    joins: dict[str, set[str]] = {}
+    for item in attachments:
+        members[item.network].add(item.node)
+        joins.setdefault(item.node, set()).add(item.network)
+    near = {name: {other for node in members[name] for other in joins[node]} - {name} for name in left}
+    placed: list[DrawnNetwork] = []
+    while left:
+        latest = next((net.name for net in reversed(placed) if near[net.name] & left.keys()), None)
+        choice = [name for name in left if name in near[latest]] if latest else list(left)
+        chosen = min(choice, key=lambda name: (len(near[name]), natural(name)))
+        placed.append(left.pop(chosen))
+    return placed
+
+
+def _copies(member: Member, service: Mapping[str, Any]) -> list[str]:
+    """The names that the containers of a service get, as labctl.lab.model gives them."""
+    count = service.get("scale", (service.get("deploy") or {}).get("replicas", 1))
+    return [member.name] if count == 1 else [f"{member.name}-{number}" for number in range(1, int(count) + 1)]
+
+
+def _wanted_port(port: Published) -> str:
+    where = f"{_host(port.host)}:{port.published}" if port.published else "any free port"
+    return f"{where} -> {port.target}/{port.proto}"
+
+
+def _published_port(port: Port) -> str:
+    return f"{_host(port.host)}:{port.public} -> {port.private}/{port.proto}"
+
+
+def _host(host: str | None) -> str:
+    return f"[{host}]" if host and ":" in host else host or "0.0.0.0"
+
+
+def _short_names(lab: str, names: set[str]) -> dict[str, str]:
+    """Networks' full names to those that the file gave them, where these are still told apart."""
+    short = {name: name.removeprefix(f"{lab}_") for name in sorted(names)}
+    count = Counter(short.values())
+    return {name: brief if count[brief] == 1 else name for name, brief in short.items()}
+
+
+def _unique(nodes: Iterable[Node]) -> list[str]:
+    """Nodes' names; their containers' where two have the same (`docker compose run` counts on its own)."""
+    found = list(nodes)
+    count = Counter(node.name for node in found)
+    return [node.name if count[node.name] == 1 else node.container.name for node in found]
