@@ -27,7 +27,7 @@ class Connection:
         self._parser = None  # one a request: an idle connection costs little
         self._request = None
         self._requests = self._body = 0
-        self._timed = self._stalled = self._eof = self._leaving = False
+        self._timed = self._stalled = self._leaving = False
         self._timer = self._turn = None
         callbacks = {"on_data": self._on_data, "on_eof": self._on_eof, "on_sent": self._on_sent}
         self._stream = Stream(self._loop, sock, **callbacks, on_close=self._on_close, ends=ends)
@@ -44,12 +44,11 @@ class Connection:
         self._advance()
 
     def _on_eof(self) -> None:
-        self._eof = True
-        if self._parser is None:
-            self._leave()
-        elif not self._leaving:
-            self._parser.receive_data(b"")
+        if self._parser:
+            self._parser.receive_data(b"")  # in the middle of a request, which h11 refuses
             self._advance()
+        else:
+            self._leave()
 
     def _on_sent(self) -> None:
         if self._stalled and not self._stream.unsent:
@@ -71,8 +70,6 @@ class Connection:
             self._parser = h11.Connection(h11.SERVER, HEAD_LIMIT)
             self._server.heard_of(self)
         self._parser.receive_data(data)
-        if self._eof:
-            self._parser.receive_data(b"")
 
     def _advance(self) -> None:
         """Takes what has arrived, event by event, until nothing is left, a response must wait or the turn is over."""
@@ -141,13 +138,9 @@ class Connection:
         rest, _ = self._parser.trailing_data
         self._parser = None
         self._answer(response.status_of(self._request))
-        if self._leaving:
-            return
-        self._wait_idle()
-        if rest:
+        if not self._leaving:
+            self._wait_idle()
             self._feed(rest)
-        if self._eof and not self._parser:
-            self._leave()
 
     def _refuse(self, status: int, reason: str) -> None:
         journal.error(ERRNOS.get(status, "EBADMSG"), reason[:200], self._stream.ends, call="recv")
