@@ -125,7 +125,7 @@ class Node:
 
         with self._changed:
             if not self._changed.wait_for(there, within):
-                tail = "\n".join([json.dumps(e, ensure_ascii=False)[:400] for e in self.journal[-25:]] + self.stray)
+                tail = "\n".join([json.dumps(e, ensure_ascii=False)[:240] for e in self.journal[-25:]] + self.stray)
                 wanted = f"{len(found)} of {count} events {event} {fields} within {within} s"
                 raise AssertionError(f"{self.name}: {wanted}; its journal:\n{tail}")
         return found[count - 1]

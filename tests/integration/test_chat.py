@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import itertools
 import json
 import socket
@@ -11,7 +12,7 @@ import pytest
 
 LIMIT = 65_536
 BUSY = b"Somebody else is talking to me. Please call again later.\n"
-PEER_GONE = 14  # seconds; keepalive takes 11, a busy machine a little more
+PEER_GONE = 13  # seconds, by which a vanished partner is given up; keepalive takes 11
 
 
 # ---------------------------------------------------------------- alice alone
@@ -22,12 +23,21 @@ def alice(module_lab):
     return module_lab.node("chat-server", "alice", publish=("12345/tcp",))
 
 
+calls = []  # those of the test that runs
+
+
+def clock(event: dict) -> float:
+    """When it happened, in seconds since the epoch."""
+    return datetime.datetime.fromisoformat(event["ts"][:26] + "+00:00").timestamp()
+
+
 class Caller:
     """A raw socket that calls alice over her published port, and where her journal was then."""
 
     def __init__(self, alice, *, expect="session"):
         self.alice, self.since = alice, alice.mark()
         self.sock = socket.create_connection(alice.port(12345), timeout=20)
+        calls.append(self.sock)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened = {"state": "open"} if expect == "session" else {}
         self.ends = {key: alice.wait(expect, self.since, **opened)[key] for key in ("local", "peer")}
@@ -57,6 +67,13 @@ class Caller:
     def hang_up(self) -> None:
         self.sock.close()
         self.wait("session", state="ended")
+
+
+@pytest.fixture(autouse=True)
+def no_call_outlives_its_test():
+    yield
+    while calls:
+        calls.pop().close()
 
 
 @pytest.fixture
@@ -291,6 +308,7 @@ def test_lines_wait_for_a_caller_within_limits(alice):
     assert alice.wait("error", since, id="q100")["error"] == "ENOBUFS"
     caller = Caller(alice)
     assert [caller.line() for _ in range(100)] == [b"line %d" % n for n in range(100)]
+    alice.wait("send", since, count=100)
     assert [e["id"] for e in alice.events("send", since)] == [f"q{n}" for n in range(100)]
     caller.hang_up()
 
@@ -356,13 +374,14 @@ def test_sigterm_ends_an_open_conversation_in_order(lab):
     alice = lab.node("chat-server", "alice", publish=("12345/tcp",))
     caller = Caller(alice)
     caller.sock.settimeout(10)
-    code, taken = alice.stop()
+    code, _ = alice.stop()
     assert code == 0
-    assert taken < 1.5  # the engine's own work included
     ended = alice.wait("session", state="ended")
     assert (ended["by"], ended["reason"]) == ("local", "closed")
     assert len(alice.events("close")) == 3
     assert alice.journal[-1]["event"] == "exit"
+    # Though this caller does not hang up.
+    assert clock(alice.wait("exit")) - clock(alice.wait("close")) < 1
     assert caller.rest() == b""
     caller.sock.close()
 
@@ -408,13 +427,14 @@ def pair(lab, *, ipv6=False, **env):
     return alice, bob
 
 
-def assert_matched(sender, receiver, count=None):
+def assert_matched(sender, receiver, count):
     """Each `send` of one is one `message` of the other: by the two ends, the offset, the bytes and the text."""
+    sender.wait("send", count=count)
+    receiver.wait("message", count=count)
     sent = [(e["local"], e["peer"], e["offset"], e["bytes"], e["text"]) for e in sender.events("send")]
     heard = [(e["peer"], e["local"], e["offset"], e["bytes"], e["text"]) for e in receiver.events("message")]
     assert sent == heard
-    if count is not None:
-        assert len(sent) == count
+    assert len(sent) == count
 
 
 def test_a_conversation_and_the_next_one(lab):
@@ -501,8 +521,8 @@ def test_bob_is_ready_before_alice_and_what_he_says_waits(lab):
     assert bob.wait("error", id="3")["error"] == "ENOTCONN"
     alice = lab.node("chat-server", "alice", network=network)
     assert [alice.wait("message", count=n)["text"] for n in (1, 2)] == ["first", "second"]
-    assert [e["id"] for e in bob.events("send")] == ["1", "2"]
     assert_matched(bob, alice, 2)
+    assert [e["id"] for e in bob.events("send")] == ["1", "2"]
 
 
 def test_the_delay_grows_to_two_seconds(lab):
@@ -547,10 +567,10 @@ def test_bob_is_killed_in_a_conversation(lab):
     alice = lab.node("chat-server", "alice", network=network)
     bob = lab.node("chat-client", "bob", network=network)
     alice.wait("session", state="open")
-    begun = time.monotonic()
     bob.docker.kill()
-    alice.wait("session", state="ended", within=3)
-    assert time.monotonic() - begun < 3
+    ended = alice.wait("session", state="ended")
+    # At once, and not by the silence that follows.
+    assert (ended["by"], ended["reason"]) == ("peer", "closed")
     lab.node("chat-client", "bob", network=network)
     alice.wait("session", state="open", count=2)
 
@@ -562,11 +582,11 @@ def test_bob_vanishes_with_his_network(lab, speaks):
     bob = lab.node("chat-client", "bob", network=network)
     alice.wait("session", state="open")
     network._unwrap_network.disconnect(bob.docker.id, force=True)
-    begun = time.monotonic()
+    gone = time.time()
     if speaks:
         alice.envelope("are you there?", id="q")
-    ended = alice.wait("session", state="ended", within=PEER_GONE)
-    assert 3 < time.monotonic() - begun < PEER_GONE
+    ended = alice.wait("session", state="ended", within=30)
+    assert clock(ended) - gone < PEER_GONE
     assert (ended["by"], ended["reason"]) == ("peer", "timeout")
     assert alice.wait("close").get("unacknowledged", 0) == (len("are you there?\n") if speaks else 0)
 
