@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labctl import __version__
-from labctl.cli import keyboard, looking, running
+from labctl.cli import keyboard, looking, planning, running
 from labctl.cli.output import Settings
 
 # Plain help: rich would take as long to import as all the rest together.
@@ -50,6 +50,7 @@ for command in (
     running.up,
     running.down,
     running.build,
+    planning.plan,
     looking.ps,
     looking.ls,
     looking.logs,

@@ -62,6 +62,15 @@ class Compose:
         command = ["compose", "--progress", "plain", *_source(file, text), "build", *services]
         self._stream(command, text, report, limit)
 
+    def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
+        """Compose's digest of each service: what it compares with a container's label to tell whether it changed."""
+        command = ["compose", "-p", name, "--project-directory", str(folder), "-f", "-", "config", "--hash", "*"]
+        result = self._run(command, READ_LIMIT, config)
+        if result.returncode:
+            raise LabError("compose-failed", verb="config", why=_last_words(result.stderr))
+        pairs = (line.split() for line in result.stdout.splitlines())
+        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
     def up(self, name: str, folder: Path, config: str, report: Callable[[str], None], limit: float) -> None:
         """Makes a project be as `config` says; unchanged containers are left alone. Builds and removes nothing."""
         command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]

@@ -22,6 +22,8 @@ PROBE_IMAGE = "labctl/probe"
 # Compose's own, which labctl only reads.
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
+COMPOSE_HASH = "com.docker.compose.config-hash"
+COMPOSE_IMAGE = "com.docker.compose.image"
 COMPOSE_NUMBER = "com.docker.compose.container-number"
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from labctl.engine.model import Port
 from labctl.lab.doctor import Finding
+from labctl.lab.plan import Plan
 from labctl.lab.status import Status, Summary
 from labctl.render.text import colour_of
 
@@ -25,7 +26,7 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
         container = status.node.container
         many = len(container.addresses) > 1
         networks = [
-            f"{_short(name, container.labels)} {address}" if many else address
+            f"{_short(name)} {address}" if many else address
             for name, addresses in container.addresses.items()
             for address in addresses
         ]
@@ -50,6 +51,34 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     return _table(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
+def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
+    """Networks, then nodes, each with what would happen to it."""
+    networks = [
+        (net.name, " ".join(net.subnets) or "the engine's choice", _change(net.change)) for net in found.networks
+    ]
+    nodes = []
+    for node in found.nodes:
+        many = len(node.addresses) > 1
+        addresses = [
+            f"{_short(name)} {address}" if many else address
+            for name, mine in node.addresses.items()
+            for address in mine or ("the engine's choice",)
+        ]
+        name = node.name if node.count == 1 else f"{node.name} x {node.count}"
+        change = _change(node.change)
+        if node.why and node.change not in ("keep", "create"):
+            change.append(f" ({node.why})")
+        rest = "\n".join([*node.routes, *node.ports]) or "-"
+        nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
+    upper = _table(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
+    lower = _table(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
+    return f"{upper}\n\n{lower}"
+
+
+def _change(change: str) -> Text:
+    return Text(change, style={"keep": "", "create": "green", "remove": "red"}.get(change, "yellow"))
+
+
 def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> str:
     rows = []
     for item in found:
@@ -60,7 +89,7 @@ def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> 
     return _table(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
 
 
-def _short(network: str, labels: object) -> str:
+def _short(network: str) -> str:
     return network.split("_", 1)[-1]
 
 

@@ -1,0 +1,23 @@
+"""The command that says what `up` would do: plan."""
+
+from __future__ import annotations
+
+from labctl.cli import output
+from labctl.cli.options import Json, LabName
+from labctl.cli.running import TopologyName
+
+
+def plan(topology: TopologyName = None, lab: LabName = None, as_json: Json = False) -> None:
+    """Show what `up` would make of a topology, or change of a running lab."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.plan import plan as uses
+
+    found = uses(DockerEngine(), topology, lab)
+    if as_json:
+        output.document(found.as_json())
+        return
+    from labctl.render import tables
+
+    output.data(tables.plan(found, columns=output.columns(), colour=output.colour()))
+    if not found.changes:
+        output.talk(f"{found.lab} is up as it is; nothing would change")

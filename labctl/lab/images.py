@@ -1,0 +1,68 @@
+"""Sees to it that a topology's images are there, and built from the sources that are there now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from labctl.engine.compose import Compose
+from labctl.engine.docker import DockerEngine
+from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
+from labctl.lab.blueprint import Blueprint
+from labctl.topology import builtin
+
+
+def present(engine: Engine, blueprint: Blueprint) -> dict[str, Image]:
+    """The images that are there, by service."""
+    names = {service: blueprint.image_of(service) for service in blueprint.topology.config["services"]}
+    found = {name: engine.image(name) for name in set(names.values())}
+    return {service: image for service, name in names.items() if (image := found[name])}
+
+
+def ensure(
+    engine: DockerEngine, blueprint: Blueprint, report: Callable[[str], None], *, again: bool, limit: float
+) -> dict[str, Image]:
+    """Builds what is missing or stale, with `again` all; the images by service. Raises LabError."""
+    found = present(engine, blueprint)
+    services: Mapping[str, Any] = blueprint.topology.config["services"]
+    stale: list[str] = []
+    digests: dict[str, str] = {}
+    for member in blueprint.topology.members:
+        if not member.builds:
+            continue
+        build = services[member.name]["build"]
+        wanted = None
+        if "SOURCE" in (build.get("args") or {}):
+            context = build["context"]
+            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context))
+        image = found.get(member.name)
+        if again or image is None or (wanted and image.labels.get(LABEL_SOURCE) != wanted):
+            stale.append(member.name)
+    if stale:
+        variables = {}
+        if digests:  # one of labctl's own, or somebody's that is built like them
+            variables = _variables(engine, next(iter(digests.values())), report)
+        report(f"building {', '.join(stale)}")
+        compose = blueprint.compose(**variables)
+        compose.build(blueprint.topology.file, stale, lambda line: None, limit, text=blueprint.source.text)
+        found = present(engine, blueprint)
+    if any(member.routes for member in blueprint.topology.members):
+        _ensure_probe(engine, report, limit)
+    return found
+
+
+def _ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
+    """The image of the helpers that set routes."""
+    wanted = builtin.digest(builtin.ROOT / "services")
+    image = engine.image(PROBE_IMAGE)
+    if image is None or image.labels.get(LABEL_SOURCE) != wanted:
+        report("building the probe")
+        compose = Compose(engine.endpoint, _variables(engine, wanted, report))
+        compose.build(builtin.ROOT / "services" / "nodes.yaml", ["probe"], lambda line: None, limit)
+
+
+def _variables(engine: DockerEngine, source: str, report: Callable[[str], None]) -> dict[str, str]:
+    from labctl.engine import base
+
+    return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base.ensure(engine, engine.endpoint, report)}

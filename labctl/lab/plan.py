@@ -1,0 +1,173 @@
+"""What `up` would make of a topology, and change of a running lab: looked at, not done."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from labctl.engine.docker import DockerEngine
+from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
+from labctl.lab import blueprint as blueprints
+from labctl.lab import images
+from labctl.lab.up import existing
+from labctl.topology.model import Member, Topology
+
+Change = Literal["create", "keep", "recreate", "start", "remove"]
+
+
+@dataclass(frozen=True)
+class PlannedNetwork:
+    """`gateway` of a subnet is the engine's own choice where the file names none: its first address."""
+
+    name: str
+    subnets: tuple[str, ...]
+    change: Change
+
+
+@dataclass(frozen=True)
+class PlannedNode:
+    """`addresses` by network; a network without one leaves the choice to the engine. `why` explains a change."""
+
+    name: str
+    role: str | None
+    image: str
+    addresses: Mapping[str, tuple[str, ...]]
+    routes: tuple[str, ...]
+    ports: tuple[str, ...]
+    count: int
+    change: Change
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    lab: str
+    title: str
+    networks: tuple[PlannedNetwork, ...]
+    nodes: tuple[PlannedNode, ...]
+
+    @property
+    def changes(self) -> bool:
+        changes = [net.change for net in self.networks] + [node.change for node in self.nodes]
+        return any(change != "keep" for change in changes)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "lab": self.lab,
+            "title": self.title,
+            "networks": [{"name": n.name, "subnets": list(n.subnets), "change": n.change} for n in self.networks],
+            "nodes": [
+                {
+                    "node": node.name,
+                    "role": node.role,
+                    "image": node.image,
+                    "addresses": {name: list(found) for name, found in node.addresses.items()},
+                    "routes": list(node.routes),
+                    "ports": list(node.ports),
+                    "count": node.count,
+                    "change": node.change,
+                    "why": node.why,
+                }
+                for node in self.nodes
+            ],
+        }
+
+
+def plan(engine: DockerEngine, name: str | None, lab: str | None = None) -> Plan:
+    """Reads the topology and the engine, and touches neither. Subnets are those that are free now. Raises LabError."""
+    blueprint = blueprints.read(engine.endpoint, name, lab)
+    topology = blueprint.topology
+    running = existing(engine, topology.name)
+    found = images.present(engine, blueprint)
+    config = blueprint.configuration(found)
+    local = engine.endpoint.is_local
+    placed = blueprints.place(topology, engine, config, running, local=local, attempt=0)
+    hashes = blueprint.compose().hashes(topology.name, topology.folder, json.dumps(placed)) if running else {}
+    nodes = []
+    for member in topology.members:
+        mine = [item for item in running if item.labels.get(LABEL_NODE) == member.name]
+        change, why = _change(member, mine, hashes, found.get(member.name), _count(placed, member.name))
+        nodes.append(_node(blueprint, placed, member, found.get(member.name), change, why))
+    known = {member.name for member in topology.members}
+    left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
+    nodes += [_removed(node, item) for node, item in sorted(left.items())]
+    return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
+
+
+def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
+    there = {network.name: network for network in engine.networks([f"{LABEL_LAB}={topology.name}"])}
+    out = []
+    for net in topology.networks:
+        configs = (placed["networks"][net.key].get("ipam") or {}).get("config") or []
+        subnets = tuple(str(item["subnet"]) for item in configs if item.get("subnet"))
+        if net.name in there:
+            subnets = there[net.name].subnets
+        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create"))
+    wanted = {net.name for net in topology.networks}
+    out += [PlannedNetwork(name, found.subnets, "remove") for name, found in there.items() if name not in wanted]
+    return out
+
+
+def _change(
+    member: Member, mine: list[Container], hashes: Mapping[str, str], image: Image | None, count: int
+) -> tuple[Change, str]:
+    """What Compose would do with a service's containers, by what it compares itself."""
+    if not mine:
+        return "create", "it is new"
+    if any(item.labels.get(COMPOSE_HASH) != hashes.get(member.name) for item in mine):
+        return "recreate", "its configuration changed"
+    if image and any(item.labels.get(COMPOSE_IMAGE, image.id) != image.id for item in mine):
+        return "recreate", "its image changed"
+    if len(mine) != count:
+        return "create" if len(mine) < count else "remove", f"{len(mine)} run, {count} are wanted"
+    if any(item.state in ("exited", "created", "dead") for item in mine):
+        return "start", "it does not run"
+    return "keep", ""
+
+
+def _count(placed: Mapping[str, Any], service: str) -> int:
+    found = placed["services"][service]
+    return int(found.get("scale") or (found.get("deploy") or {}).get("replicas") or 1)
+
+
+def _node(
+    blueprint: blueprints.Blueprint,
+    placed: Mapping[str, Any],
+    member: Member,
+    image: Image | None,
+    change: Change,
+    why: str,
+) -> PlannedNode:
+    service = placed["services"][member.name]
+    names = {net.key: net.name for net in blueprint.topology.networks}
+    addresses = {
+        names.get(key, key): tuple(
+            str(ipaddress.ip_address(options[field]))
+            for field in ("ipv4_address", "ipv6_address")
+            if options and options.get(field)
+        )
+        for key, options in (service.get("networks") or {}).items()
+    }
+    ports = tuple(
+        f"{port.get('host_ip') or '0.0.0.0'}:{port.get('published', '')}->{port['target']}/{port['protocol']}"
+        for port in service.get("ports") or []
+    )
+    return PlannedNode(
+        name=member.name,
+        role=image.labels.get(LABEL_ROLE) if image else None,
+        image=blueprint.image_of(member.name),
+        addresses=addresses,
+        routes=tuple(str(route) for route in member.routes),
+        ports=ports,
+        count=_count(placed, member.name),
+        change=change,
+        why=why if image or change != "create" else "it is new, and its image is still to be had",
+    )
+
+
+def _removed(node: str, item: Container) -> PlannedNode:
+    role = item.labels.get(LABEL_ROLE)
+    return PlannedNode(node, role, item.image, item.addresses, (), (), 1, "remove", "the topology has it no more")
