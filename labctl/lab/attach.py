@@ -12,7 +12,7 @@ from labctl.engine.model import Engine, Stream
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.model import Event
-from labctl.lab.keyboard import Typed
+from labctl.lab.keyboard import Typed, need_keyboard
 from labctl.lab.model import Lab, Node
 
 
@@ -24,8 +24,7 @@ def attach(
     Every line is typed like `labctl send` does, so that lines of several people never mix. Raises LabError.
     """
     node = lab.running(name, "nothing can be typed at it")
-    if not engine.details(node.container.id).stdin_open:
-        raise LabError("no-keyboard", node=name)
+    need_keyboard(engine, node)
     journal = engine.attach(node.container.id, keyboard=False)
     reader, writer = os.pipe()
     failure: list[LabError] = []

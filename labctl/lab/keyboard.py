@@ -33,6 +33,12 @@ def envelope(ident: str, text: str, to: str | None = None, options: Mapping[str,
     return RECORD_SEPARATOR + json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
+def need_keyboard(engine: Engine, node: Node) -> None:
+    """Raises LabError `no-keyboard` where a container was started without one."""
+    if not engine.details(node.container.id).stdin_open:
+        raise LabError("no-keyboard", node=node.name)
+
+
 class Typed:
     """A line that is being typed at `node`, and the events of it and of the nodes `others` from then on.
 
@@ -66,6 +72,7 @@ class Typed:
         self._early: list[Event] = []
 
     def __enter__(self) -> Typed:
+        need_keyboard(self._engine, self._node)
         try:
             # The journals first: what the line causes must not be missed.
             for node in [self._node, *self._others]:

@@ -9,7 +9,7 @@ from typing import Any
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.events.model import Event
-from labctl.lab.keyboard import Typed
+from labctl.lab.keyboard import Typed, need_keyboard
 from labctl.lab.model import Lab, Node
 
 SETTLE = 0.25  # seconds that labctl looks on for what the line causes at its own node
@@ -39,8 +39,6 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
     At somebody's own image the line is typed as a person would, and nothing can confirm it. Raises LabError.
     """
     node = lab.running(name, "nothing can be typed at it")
-    if not engine.details(node.container.id).stdin_open:
-        raise LabError("no-keyboard", node=name)
     if node.role is None:
         _type_plain(engine, node, text, timeout)
         return Sent(name, text, None, confirmed=False)
@@ -57,6 +55,7 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
 def _type_plain(engine: Engine, node: Node, text: str, timeout: float) -> None:
     if "\n" in text:
         raise LabError("newline-in-line")
+    need_keyboard(engine, node)
     stream = engine.attach(node.container.id, keyboard=True)
     try:
         stream.write(text.encode() + b"\n")
