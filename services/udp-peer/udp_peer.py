@@ -6,7 +6,7 @@
 
 Type a line for PEER, or `@HOST:PORT text` for somebody else. With `count` in labctl's envelope the line becomes a
 numbered train: train.py says what that is, station.py sends and counts it. Environment: PORT (5005), PEER
-(`udp2:5005`).
+(`udp2:5005`), GROUP (a multicast group to join).
 """
 
 import errno
@@ -22,6 +22,7 @@ from labnode.loop import READ
 
 PORT = int(os.environ.get("PORT") or 5005)
 PEER = os.environ.get("PEER")
+GROUP = os.environ.get("GROUP")  # a multicast group's address
 LARGEST = 65535  # bytes asked of recvmsg(2): more than any datagram holds, so that none is cut
 BUFFERED = 512  # datagrams taken in one turn: more than fit into a socket's receive buffer (socket(7), rmem_default)
 
@@ -47,8 +48,12 @@ class UdpPeer:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # the port is IPv4's too otherwise (ipv6(7))
         datagram.ask_local(sock)
+        datagram.ask_hops(sock)
         sock.bind((address, PORT))
         journal.event("bind", journal.ends(sock))
+        if GROUP and (":" in GROUP) == (family == socket.AF_INET6):
+            datagram.join(sock, GROUP)
+            journal.event("join", journal.ends(sock), group=GROUP)
         self._sockets[family] = sock
         self._loop.watch(sock, READ, lambda _: self._receive(sock))
 
@@ -116,7 +121,7 @@ class UdpPeer:
             if numbered:
                 self._arrivals.add(ends, len(data), *numbered)
             else:
-                journal.event("recv", ends, **journal.payload(data))
+                journal.event("recv", ends, **journal.payload(data), **datagram.hops(notes))
 
     def _receive_all(self):
         for sock in self._sockets.values():

@@ -8,8 +8,9 @@ have recvmsg(2) say that too, in a note beside the data (cmsg(3)).
 import socket
 import struct
 
+IP_RECVTTL = 12  # ip(7)
 IP_PKTINFO = 8  # ip(7); Python has a name for it since 3.12
-NOTE = 64  # bytes that recvmsg(2) needs for it
+NOTE = 128  # bytes that recvmsg(2) needs for it, and for the hops that are left
 
 
 def ask_local(sock) -> None:
@@ -18,6 +19,33 @@ def ask_local(sock) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+
+
+def ask_hops(sock) -> None:
+    """From now on, recvmsg(2) on this socket notes how many hops a datagram had left: its TTL, or its hop limit."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+
+
+def hops(notes: list) -> dict:
+    """The hops that a datagram had left when it arrived, as an event field; every router on its way took one."""
+    for level, kind, note in notes:
+        if (level, kind) in ((socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)):
+            return {"ttl": struct.unpack_from("i", note)[0]}
+    return {}
+
+
+def join(sock, group: str) -> None:
+    """Joins a multicast group (RFC 1112; RFC 3493, section 5.2), on the interface that the routing table names."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(
+            socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, group) + struct.pack("I", 0)
+        )
+    else:
+        membership = socket.inet_aton(group) + socket.inet_aton("0.0.0.0")
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
 
 def ends(sock, peer, notes: list) -> dict:
