@@ -6,7 +6,6 @@ says what to do about it. Exit status: 1 for all of these, 2 for wrong usage, 3 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -249,6 +248,8 @@ class LabError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean alice?`, or nothing where no known name is near."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from labctl.engine.docker import DockerEngine
 from labctl.errors import LabError
-from labctl.lab.model import Lab, find
+
+if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.model import Lab
 
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
 def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.model import find
+
     engine = DockerEngine()
     return engine, find(engine, name)
 

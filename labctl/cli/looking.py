@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName, complete_nodes
-from labctl.engine.model import Engine
-from labctl.lab.model import Lab
+
+if TYPE_CHECKING:
+    from labctl.engine.model import Engine
+    from labctl.lab.model import Lab
 
 Nodes = Annotated[
     list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these nodes.", autocompletion=complete_nodes)

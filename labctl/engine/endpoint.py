@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -66,6 +65,8 @@ def _current_context(config: Path) -> str | None:
 
 
 def _from_context(name: str, config: Path) -> Endpoint:
+    import hashlib
+
     # Docker keeps each context in a folder named for the SHA-256 of its name.
     digest = hashlib.sha256(name.encode()).hexdigest()
     try:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from labctl.lab.delivery import Delivery
-from labctl.lab.udp import Train
+from typing import TYPE_CHECKING
+
 from labctl.render.text import address, fitted, quoted, width
+
+if TYPE_CHECKING:
+    from labctl.lab.delivery import Delivery
+    from labctl.lab.udp import Train
 
 SHOWN = 60  # columns of a text; the whole of it is in --json and in the journal
 
