@@ -57,9 +57,9 @@ def _explained() -> int:
 
 
 def _run() -> int:
-    from labctl.cli.app import app
+    from labctl.cli.app import command_line
 
-    result = app(standalone_mode=False)
+    result = command_line()(standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 

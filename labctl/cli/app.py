@@ -2,23 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Annotated, Any, cast
 
+import click
 import typer
 
 from labctl import __version__
-from labctl.cli import keyboard, looking, planning, running
 from labctl.cli.output import Settings
 
-# Plain help: rich would take as long to import as all the rest together.
-app = typer.Typer(
-    name="labctl",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-    suggest_commands=False,  # click names the nearest command by itself
-)
+# Where each command, or group of commands, stands; in the order of the help.
+COMMANDS = {
+    "up": "running.up",
+    "down": "running.down",
+    "build": "running.build",
+    "plan": "planning.plan",
+    "ps": "looking.ps",
+    "ls": "looking.ls",
+    "logs": "looking.logs",
+    "send": "keyboard.send",
+    "attach": "keyboard.attach",
+    "exec": "keyboard.execute",
+    "start": "running.start",
+    "stop": "running.stop",
+    "restart": "running.restart",
+    "kill": "running.kill",
+    "pause": "running.pause",
+    "unpause": "running.unpause",
+    "doctor": "looking.doctor",
+    "chat": "keyboard.chat",
+    "echo": "keyboard.echo",
+    "udp": "keyboard.udp",
+    "http": "keyboard.http",
+}
+
+
+class Commands(MutableMapping[str, click.Command]):
+    """Click's commands by name, each made when it is asked for: making all of them takes longer than most of them do.
+
+    The rest of what a group of click wants of its commands is what a dict gives.
+    """
+
+    def __init__(self, places: dict[str, str]) -> None:
+        self._made: dict[str, click.Command | None] = dict.fromkeys(places)
+        self._places = places
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._made[name]
+        if command is None:
+            module, attribute = self._places[name].split(".")
+            command = _made(name, getattr(importlib.import_module(f"labctl.cli.{module}"), attribute))
+            self._made[name] = command
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+def _typer(**options: Any) -> typer.Typer:
+    return typer.Typer(
+        rich_markup_mode=None,  # plain help: rich would take as long to import as all the rest together
+        pretty_exceptions_enable=False,
+        suggest_commands=False,  # click names the nearest command by itself
+        **options,
+    )
+
+
+def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
+    parent = _typer(callback=lambda: None)  # else typer would make one command of a single one
+    if isinstance(found, typer.Typer):
+        parent.add_typer(found, name=name)
+    else:
+        parent.command(name)(found)
+    return cast(click.Group, typer.main.get_command(parent)).commands[name]
 
 
 def _show_version(value: bool) -> None:
@@ -34,8 +100,7 @@ def _choose_colour(value: str) -> str:
     return value
 
 
-@app.callback()
-def labctl(
+def _labctl(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -46,23 +111,11 @@ def labctl(
     """A socket lab: real hosts with real addresses on this machine, at any of which you can type."""
 
 
-for command in (
-    running.up,
-    running.down,
-    running.build,
-    planning.plan,
-    looking.ps,
-    looking.ls,
-    looking.logs,
-    keyboard.send,
-    keyboard.attach,
-):
-    app.command()(command)
-app.add_typer(keyboard.chat, name="chat")
-app.add_typer(keyboard.echo, name="echo")
-app.add_typer(keyboard.udp, name="udp")
-app.add_typer(keyboard.http, name="http")
-app.command("exec", context_settings={"ignore_unknown_options": False})(keyboard.execute)
-for command in (running.start, running.stop, running.restart, running.kill, running.pause, running.unpause):
-    app.command()(command)
-app.command()(looking.doctor)
+def command_line() -> click.Command:
+    """All of labctl as one command of click."""
+    made = cast(
+        click.Group,
+        typer.main.get_command(_typer(name="labctl", no_args_is_help=True, callback=_labctl)),
+    )
+    made.commands = Commands(COMMANDS)
+    return made
