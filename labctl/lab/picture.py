@@ -177,7 +177,8 @@ def _by_address(item: Attachment) -> tuple[int, int]:
 
 
 def _near_each_other(networks: Iterable[DrawnNetwork], attachments: Iterable[Attachment]) -> list[DrawnNetwork]:
-    """Beginning at one with few neighbours, always the network next that shares a node with the latest one placed."""
+    """Beginning at one with few neighbours, always the network next that shares a node with the latest one placed.
+    Empty ones come last."""
     left = {net.name: net for net in sorted(networks, key=lambda net: natural(net.name))}
     members: dict[str, set[str]] = {name: set() for name in left}
     joins: dict[str, set[str]] = {}
@@ -189,7 +190,7 @@ def _near_each_other(networks: Iterable[DrawnNetwork], attachments: Iterable[Att
     while left:
         latest = next((net.name for net in reversed(placed) if near[net.name] & left.keys()), None)
         choice = [name for name in left if name in near[latest]] if latest else list(left)
-        chosen = min(choice, key=lambda name: (len(near[name]), natural(name)))
+        chosen = min(choice, key=lambda name: (not members[name], len(near[name]), natural(name)))
         placed.append(left.pop(chosen))
     return placed
 

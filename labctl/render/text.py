@@ -13,8 +13,14 @@ RED, DIM, BOLD = 31, 2, 1
 
 def quoted(text: str) -> str:
     """The text in double quotes, with everything that a terminal would act on escaped as JSON does."""
-    out = json.dumps(text, ensure_ascii=False)
-    return "".join(character if _is_printable(character) else _escaped(character) for character in out)
+    return printable(json.dumps(text, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """The text as it is, but for what a terminal would act on: that is escaped as in `quoted`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character if _is_printable(character) else _escaped(character) for character in text)
 
 
 def _is_printable(character: str) -> bool:
@@ -58,6 +64,23 @@ def fitted(text: str, columns: int) -> str:
 
 def padded(text: str, columns: int) -> str:
     return text + " " * max(0, columns - width(text))
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """The text in lines of at most some columns, cut between words, and inside one only where it is longer itself."""
+    lines = [""]
+    for word in text.split():
+        gap = " " if lines[-1] else ""
+        if width(lines[-1] + gap + word) <= columns:
+            lines[-1] += gap + word
+            continue
+        if lines[-1]:
+            lines.append("")
+        for character in word:
+            if lines[-1] and width(lines[-1] + character) > columns:
+                lines.append("")
+            lines[-1] += character
+    return lines
 
 
 def colour_of(name: str) -> int:

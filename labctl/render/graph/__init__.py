@@ -1,0 +1,1 @@
+"""Pictures of a lab: one file for each format."""

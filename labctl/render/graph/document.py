@@ -1,0 +1,32 @@
+"""A picture as data, for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labctl.lab.picture import Picture
+
+
+def document(picture: Picture) -> dict[str, Any]:
+    """All of the picture; a node's `state` is null where the picture is that of a file."""
+    return {
+        "lab": picture.name,
+        "title": picture.title,
+        "description": picture.description,
+        "networks": [{"network": net.name, "subnets": list(net.subnets)} for net in picture.networks],
+        "nodes": [
+            {
+                "node": node.name,
+                "role": node.role,
+                "state": node.state,
+                "networks": {item.network: list(item.addresses) for item in attachments},
+                "published": list(node.published),
+                "routes": [route.route for route in picture.routes if route.node == node.name],
+            }
+            for node, attachments in zip(picture.nodes, picture.networks_of().values(), strict=True)
+        ],
+        "links": [
+            {"link": link.name, "from": link.a, "to": link.b, "both": link.both, "condition": link.condition}
+            for link in picture.links
+        ],
+    }
