@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import docker
+
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "tests" / "out"
 BIN = Path(sys.executable).parent
@@ -161,14 +163,17 @@ class Journal:
 
     def __enter__(self):
         for name, container in self._containers.items():
-            stream = container.logs(stream=True, follow=True, tail="all" if self._whole else 0)
-            self._streams.append(stream)
+            # A stream is ended by closing its socket, which the client's pool must not hand to another request.
+            client = docker.APIClient(version="auto", timeout=60, **docker.utils.kwargs_from_env())
+            stream = client.logs(container.id, stream=True, follow=True, tail="all" if self._whole else 0)
+            self._streams.append((client, stream))
             threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
         return self
 
     def __exit__(self, *_):
-        for stream in self._streams:
+        for client, stream in self._streams:
             stream.close()
+            client.close()
 
     def _read(self, name: str, chunks) -> None:
         rest = b""
