@@ -17,6 +17,7 @@ LABEL_TITLE = "dev.labctl.title"
 LABEL_TOPOLOGY = "dev.labctl.topology"
 LABEL_SOURCE = "dev.labctl.source"
 LABEL_ROUTES = "dev.labctl.routes"
+LABEL_FAMILIES = "dev.labctl.families"
 LABEL_PROBE = "dev.labctl.probe"
 PROBE_IMAGE = "labctl/probe"
 # Compose's own, which labctl only reads.

@@ -13,6 +13,7 @@ from typing import Any
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.model import (
+    LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
@@ -61,6 +62,8 @@ class Blueprint:
             if member.routes:
                 # Kept with the node, so that its routes are known when it starts again, whoever starts it from where.
                 service["labels"][LABEL_ROUTES] = json.dumps([str(route) for route in member.routes])
+            if member.name in topology.without_ipv4:
+                service["labels"][LABEL_FAMILIES] = "ipv6"
             image = images.get(member.name)
             # labctl waits for the `ready` event; polling costs a process in each node, again and again.
             if image and LABEL_ROLE in image.labels and member.name not in watched:

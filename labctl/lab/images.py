@@ -47,7 +47,7 @@ def ensure(
         compose = blueprint.compose(**variables)
         compose.build(blueprint.topology.file, stale, lambda line: None, limit, text=blueprint.source.text)
         found = present(engine, blueprint)
-    if any(member.routes for member in blueprint.topology.members):
+    if blueprint.topology.without_ipv4 or any(member.routes for member in blueprint.topology.members):
         _ensure_probe(engine, report, limit)
     return found
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labctl.engine.model import (
     COMPOSE_NUMBER,
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
+    LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
@@ -89,6 +90,10 @@ def _node(container: Container, all_of_lab: list[Container]) -> Node:
     same = sum(1 for other in all_of_lab if other.labels.get(COMPOSE_SERVICE) == labels.get(COMPOSE_SERVICE))
     # Compose's own way to tell the containers of one scaled service apart.
     name = f"{service}-{labels.get(COMPOSE_NUMBER, '1')}" if same > 1 and COMPOSE_SERVICE in labels else service
+    if labels.get(LABEL_FAMILIES) == "ipv6":
+        # What the engine gave it, a probe has taken away again.
+        kept = {net: tuple(item for item in found if ":" in item) for net, found in container.addresses.items()}
+        container = replace(container, addresses=kept)
     return Node(name, labels.get(LABEL_ROLE), container)
 
 

@@ -1,5 +1,7 @@
 """Sets the nodes' routes, from outside: a probe in the node's network namespace does it, the node needs no privilege.
 
+The same way a node loses its IPv4 addresses where its networks are to have none.
+
 A node's routes stand in a label of its container. They are gone when the container's network namespace is, so they are
 set again whenever labctl starts the node.
 """
@@ -11,7 +13,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from labctl.engine.model import LABEL_LAB, LABEL_PROBE, LABEL_ROUTES, Engine
+from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_PROBE, LABEL_ROUTES, Engine
 from labctl.errors import LabError
 from labctl.lab.model import Lab, Node
 from labctl.topology.extension import Route, parse_route
@@ -42,6 +44,8 @@ def routes_of(node: Node) -> list[Route]:
 def _script(lab: Lab, node: Node) -> str:
     """The ip(8) commands for a node's routes; every address in them is the engine's own word."""
     commands = []
+    if node.container.labels.get(LABEL_FAMILIES) == "ipv6":
+        commands.append("ip -4 address flush scope global")
     for route in routes_of(node):
         for gateway in _gateways(lab, node, route):
             family = "-6" if gateway.version == 6 else "-4"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 TOP_KEYS = ("title", "description", "links")
 SERVICE_KEYS = ("routes", "movable_ports")
-NETWORK_KEYS = ("movable",)
+NETWORK_KEYS = ("movable", "ipv4")
 
 _ROUTE = re.compile(r"(?P<to>\S+)\s+via\s+(?P<via>\S+)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}

@@ -57,12 +57,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Net:
-    """A network of the file. `movable`: another subnet of the same size will do where these are taken."""
+    """A network of the file.
+
+    `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses.
+    """
 
     key: str
     name: str
     subnets: tuple[Subnet, ...]
     movable: bool
+    ipv4: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,12 @@ class Topology:
     members: tuple[Member, ...]
     networks: tuple[Net, ...]
     config: Mapping[str, Any]
+
+    @property
+    def without_ipv4(self) -> list[str]:
+        """The members all of whose networks have IPv6 alone."""
+        bare = {net.key for net in self.networks if not net.ipv4}
+        return [member.name for member in self.members if member.networks and set(member.networks) <= bare]
 
     @property
     def folder(self) -> Path:
@@ -155,13 +165,16 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
 
 
 def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
-    movable = _extension(network, file, f"network {key}", NETWORK_KEYS).get("movable", False)
+    extension = _extension(network, file, f"network {key}", NETWORK_KEYS)
+    movable = extension.get("movable", False)
     configs = (network.get("ipam") or {}).get("config") or []
     try:
         subnets = tuple(ipaddress.ip_network(config["subnet"]) for config in configs if config.get("subnet"))
     except ValueError as problem:
         raise LabError("topology-invalid", file=file, why=f"network {key}: {problem}") from None
-    return Net(key, str(network.get("name", key)), subnets, bool(movable) and bool(subnets))
+    return Net(
+        key, str(network.get("name", key)), subnets, bool(movable) and bool(subnets), bool(extension.get("ipv4", True))
+    )
 
 
 def extra_hosts(found: Any) -> list[tuple[str, str]]:
