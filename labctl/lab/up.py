@@ -133,10 +133,12 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
 
 def _take_back(engine: Engine, name: str, before: list[Container], report: Report) -> None:
     """Removes what this run made: containers that were not there before, and, with the last, the networks."""
-    report("taking back what was begun")
     old = {container.id for container in before}
     label = [f"{LABEL_LAB}={name}"]
-    remove_containers(engine, [item for item in engine.containers(label) if item.id not in old], report)
+    new = [item for item in engine.containers(label) if item.id not in old]
+    if new or (not old and engine.networks(label)):
+        report("taking back what was begun")
+    remove_containers(engine, new, report)
     if not engine.containers(label):
         for network in engine.networks(label):
             engine.remove_network(network.id)
