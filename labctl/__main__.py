@@ -7,10 +7,11 @@ ended it (130 for ^C).
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from labctl.cli.output import Unwritten, talk
 from labctl.errors import LabError
@@ -22,7 +23,21 @@ class Terminated(BaseException):
     """SIGTERM or SIGHUP came: take back what was begun, as for ^C."""
 
 
-def main() -> int:
+def main() -> NoReturn:
+    """labctl as a process: never returns."""
+    # What the imports allocate is no garbage, and looking for some after every 700 objects takes 8 ms of a command.
+    gc.set_threshold(20_000)
+    status = _status()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            status = status or EXPLAINED
+    # All is written and closed. Python would go on to take apart what it has imported, object by object, for 25 ms.
+    os._exit(status)
+
+
+def _status() -> int:
     _open_closed_streams()
     _watch_signals()
     try:
@@ -127,4 +142,4 @@ def _report_bug(problem: Exception) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
