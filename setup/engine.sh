@@ -14,15 +14,21 @@ say() { printf 'labctl: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-answers() { have docker && timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+# macOS has no timeout(1); there the client's own limits have to do.
+limited() { if have timeout; then timeout 20 "$@"; else "$@"; fi; }
+
+answers() { have docker && limited docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
 # The major and minor number of Compose v2, or nothing.
-compose_version() { timeout 20 docker compose version --short 2>/dev/null | sed 's/^v//' | cut -d. -f1,2; }
+compose_version() { limited docker compose version --short 2>/dev/null | sed 's/^v//' | cut -d. -f1,2; }
 
 compose_is_new_enough() {
     version=$(compose_version)
     case $version in [0-9]*.[0-9]*) ;; *) return 1 ;; esac
-    [ "$(printf '%s\n%s\n' "$COMPOSE_MINIMUM" "$version" | sort -V | head -n 1)" = "$COMPOSE_MINIMUM" ]
+    major=${version%%.*}
+    minor=${version#*.}
+    [ "$major" -gt "${COMPOSE_MINIMUM%%.*}" ] && return 0
+    [ "$major" -eq "${COMPOSE_MINIMUM%%.*}" ] && [ "$minor" -ge "${COMPOSE_MINIMUM#*.}" ]
 }
 
 # The engine was chosen by the user and is not ours to replace: a remote one, or a context's.
@@ -135,8 +141,9 @@ fi
 
 if ! compose_is_new_enough; then
     found=$(compose_version)
-    may_install "Compose v2 is ${found:+too old ($found)}${found:-missing}" "Compose $COMPOSE_MINIMUM or newer"
-    say "Compose v2 is missing or too old: installing it from $(distribution)'s packages (LABCTL_NO_INSTALL=1 forbids this)"
+    if [ -n "$found" ]; then state="too old ($found)"; else state=missing; fi
+    may_install "Compose v2 is $state" "Compose $COMPOSE_MINIMUM or newer"
+    say "Compose v2 is $state: installing it from $(distribution)'s packages (LABCTL_NO_INSTALL=1 forbids this)"
     install_packages compose
     compose_is_new_enough || die "docker compose is still older than $COMPOSE_MINIMUM: remove the older plugin that hides it (docker info --format '{{json .ClientInfo.Plugins}}')"
 fi

@@ -1,0 +1,110 @@
+"""The set-up scripts where something is missing: one sentence each, and nothing is installed.
+
+A `docker` of our own stands in for the client; the commands by which the scripts look at the machine are the real ones.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ("sh", "cut", "sed", "id", "env", "head", "timeout", "cat", "grep", "printf", "sleep", "dirname", "cksum")
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """`machine(script, docker=..., **variables)` runs a set-up script where only a few commands are on the PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        (folder / tool).symlink_to(shutil.which(tool))
+
+    def run(script: str, docker: str | None = None, **variables: str) -> subprocess.CompletedProcess:
+        if docker is not None:
+            (folder / "docker").write_text(f"#!/bin/sh\n{docker}\n")
+            (folder / "docker").chmod(0o755)
+        environment = {"PATH": str(folder), "HOME": str(tmp_path), "LABCTL_NO_INSTALL": "1", **variables}
+        return subprocess.run(
+            [str(folder / "sh"), str(ROOT / "setup" / script)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def compose(version: str) -> str:
+    return f'case "$1" in version) echo 28.0.0 ;; compose) echo {version} ;; *) exit 1 ;; esac'
+
+
+@pytest.mark.parametrize("version", ["2.20.0", "v2.26.1-4", "2.40.3", "3.0.1", "5.0.0"])
+def test_an_engine_with_a_new_compose_is_enough(machine, version):
+    result = machine("engine.sh", compose(version))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("version", ["1.29.2", "2.19.1", "v2.3.4"])
+def test_an_old_compose_is_told(machine, version):
+    result = machine("engine.sh", compose(version))
+    assert result.returncode == 1
+    wanted = f"Compose v2 is too old ({'.'.join(version.lstrip('v').split('.')[:2])}), and LABCTL_NO_INSTALL=1 forbids"
+    assert wanted in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_compose_is_told(machine):
+    result = machine("engine.sh", 'case "$1" in version) echo 28.0.0 ;; *) exit 1 ;; esac')
+    assert result.returncode == 1
+    assert "Compose v2 is missing, and LABCTL_NO_INSTALL=1 forbids installing" in result.stderr
+
+
+def test_no_engine_and_no_leave_to_install_one(machine):
+    result = machine("engine.sh")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "labctl: no Docker engine answers, and LABCTL_NO_INSTALL=1 forbids installing: "
+        "install Docker 24 or newer with Compose 2.20 or newer yourself\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "where"),
+    [({"DOCKER_HOST": "tcp://127.0.0.1:1"}, "tcp://127.0.0.1:1"), ({"DOCKER_CONTEXT": "far"}, "the context far")],
+)
+def test_a_chosen_engine_that_is_silent_is_not_replaced(machine, variables, where):
+    result = machine("engine.sh", 'case "$1" in context) echo far ;; *) exit 1 ;; esac', **variables)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"labctl: the Docker engine at {where} does not answer: start it, or unset")
+
+
+def test_a_python_that_is_too_old_is_told(machine, tmp_path):
+    (tmp_path / "bin" / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    result = machine("python.sh")
+    assert result.returncode == 1
+    assert "Python 3.11 or newer is needed and was not found" in result.stderr
+
+
+def test_no_script_names_a_registrys_host():
+    for script in (ROOT / "setup").glob("*.sh"):
+        assert "://" not in script.read_text().replace("http://{host}:{port}/", ""), script
+
+
+def test_make_help_describes_every_target():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    for target in ("help", "lab-up", "lab-down", "test", "lint", "bench", "clean"):
+        assert f"  make {target} " in shown
+
+
+def test_ci_runs_the_readmes_test_command():
+    command = "make test"
+    assert f"\n    {command}\n" in (ROOT / "README.md").read_text()
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert lines[-2:] == [command, "make lint"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
