@@ -16,13 +16,19 @@ from labctl.errors import LabError
 
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
+_MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
 
 class Compose:
-    """Compose for one engine. `variables` are set for interpolation on top of the environment."""
+    """Compose for one engine. `variables` are set for interpolation on top of the environment.
+
+    `unfinished` holds the names of what the last `up` had asked the engine for when it failed or was interrupted: the
+    engine may still be at work on it.
+    """
 
     def __init__(self, endpoint: Endpoint, variables: Mapping[str, str] | None = None) -> None:
         self._variables = dict(variables or {})
+        self.unfinished: frozenset[str] = frozenset()
         # What Docker's own client would not find by itself (a rootless socket, say) has to be told to it.
         if endpoint.source in ("rootless Docker", "Docker Desktop"):
             self._variables["DOCKER_HOST"] = endpoint.url
@@ -115,18 +121,21 @@ class Compose:
             # Its own session: a ^C at the terminal is ours to handle, else both would roll back at once.
             start_new_session=True,
         )
+        said: list[str] = []
         try:
             if child.stdin and text is not None:
                 child.stdin.write(text.encode())
                 child.stdin.close()
-            said = _read_progress(child, report, deadline)
+            _read_progress(child, report, deadline, said)
             status = child.wait(max(1.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            _end(child)
+            _end(child, said)
             raise LabError("engine-timeout", seconds=limit, action="docker compose") from None
         except BaseException:
-            _end(child)
+            _end(child, said)
             raise
+        finally:
+            self.unfinished = _unfinished(said)
         if status:
             verb = next((word for word in arguments if word in ("build", "up")), "")
             why = _last_words("\n".join(said))
@@ -146,11 +155,13 @@ def _docker() -> str:
     return found
 
 
-def _read_progress(child: subprocess.Popen[bytes], report: Callable[[str], None], deadline: float) -> list[str]:
+def _read_progress(
+    child: subprocess.Popen[bytes], report: Callable[[str], None], deadline: float, said: list[str]
+) -> None:
+    """Adds each line to `said`, until the end."""
     import selectors
 
     assert child.stderr
-    said: list[str] = []
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stderr, selectors.EVENT_READ)
@@ -166,17 +177,31 @@ def _read_progress(child: subprocess.Popen[bytes], report: Callable[[str], None]
                     said.append(text)
                     report(text)
             if not data:
-                return said
+                return
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    for number, patience in ((signal.SIGINT, 10), (signal.SIGKILL, 10)):
-        if child.poll() is None:
-            child.send_signal(number)
-            try:
-                child.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
+def _end(child: subprocess.Popen[bytes], said: list[str]) -> None:
+    """Interrupts Compose, as ^C would, and adds its last lines to `said`."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # Compose itself is a child of Docker's client
+            child.wait(10)
+    assert child.stderr
+    os.set_blocking(child.stderr.fileno(), False)
+    said += (child.stderr.read() or b"").decode(errors="replace").split("\n")
+
+
+def _unfinished(said: Sequence[str]) -> frozenset[str]:
+    """The names of what the engine was asked to make, and was not seen to have made."""
+    begun: set[str] = set()
+    for line in said:
+        found = _MAKES.match(line)
+        if found:
+            (begun.add if found[2] == "Creating" else begun.discard)(found[1])
+    return frozenset(begun)
 
 
 def _last_words(text: str) -> str:

@@ -38,11 +38,13 @@ def down(engine: Engine, name: str, report: Callable[[str], None]) -> Removed:
     return Removed(name, len(containers), len(networks), len(volumes))
 
 
-def remove_containers(engine: Engine, containers: Iterable[Container], report: Callable[[str], None]) -> None:
+def remove_containers(
+    engine: Engine, containers: Iterable[Container], report: Callable[[str], None], *, stop: bool = True
+) -> None:
     """Stops each with its own grace, so that programs close their sockets in order, and removes it."""
 
     def remove(container: Container) -> None:
-        if container.state in ("running", "restarting"):
+        if stop and container.state in ("running", "restarting"):
             engine.change("stop", container.id)
         engine.remove_container(container.id)
         forget_lock(container.id)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, Container, Engine
 from labctl.errors import LabError
@@ -21,6 +22,7 @@ from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
 from labctl.topology.model import Topology
 
+STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
 _OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
@@ -53,13 +55,14 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     config = blueprint.configuration(found)
     deadline = time.monotonic() + request.timeout
+    compose = blueprint.compose()
     try:
-        _start(docker, blueprint, config, before, deadline, report)
+        _start(docker, compose, blueprint, config, before, deadline, report)
         _remove_what_left(docker, topology, report)
         lab = of_containers(topology.name, docker.containers([f"{LABEL_LAB}={topology.name}"]))
         set_routes(docker, lab, lab.nodes)
     except BaseException:
-        _take_back(docker, topology.name, before, report)
+        _take_back(docker, topology.name, before, report, compose.unfinished)
         raise
     try:
         wait_ready(docker, lab, deadline, request.timeout, report)
@@ -95,6 +98,7 @@ def _docker(engine: Engine) -> DockerEngine:
 
 def _start(
     engine: DockerEngine,
+    compose: Compose,
     blueprint: Blueprint,
     config: dict[str, Any],
     before: list[Container],
@@ -102,7 +106,6 @@ def _start(
     report: Report,
 ) -> None:
     topology, local = blueprint.topology, engine.endpoint.is_local
-    compose = blueprint.compose()
     for attempt in range(ATTEMPTS):
         placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt)
         try:
@@ -131,19 +134,40 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
             engine.remove_network(network.id)
 
 
-def _take_back(engine: Engine, name: str, before: list[Container], report: Report) -> None:
-    """Removes what this run made: containers that were not there before, and, with the last, the networks."""
+def _take_back(
+    engine: Engine, name: str, before: list[Container], report: Report, unfinished: Iterable[str] = ()
+) -> None:
+    """Removes what this run made: containers that were not there before, and, with the last, networks and volumes.
+
+    The engine goes on with what it was asked for when whoever asked is gone: what is `unfinished` may still appear, or
+    may never.
+    """
+    report("taking back what was begun")
     old = {container.id for container in before}
+    awaited = set(unfinished)
+    deadline = time.monotonic() + STILL_AT_WORK
+    while True:
+        awaited -= _remove_new(engine, name, old, report)
+        if not awaited or time.monotonic() > deadline:
+            return
+        time.sleep(0.1)
+
+
+def _remove_new(engine: Engine, name: str, old: set[str], report: Report) -> set[str]:
+    """The names of what was removed."""
     label = [f"{LABEL_LAB}={name}"]
-    new = [item for item in engine.containers(label) if item.id not in old]
-    if new or (not old and engine.networks(label)):
-        report("taking back what was begun")
-    remove_containers(engine, new, report)
+    new = [container for container in engine.containers(label) if container.id not in old]
+    # They have begun nothing yet that would have to end in order; one that is just starting doesn't hear SIGTERM.
+    remove_containers(engine, new, report, stop=False)
+    gone = {container.name for container in new}
     if not engine.containers(label):
         for network in engine.networks(label):
             engine.remove_network(network.id)
+            gone.add(network.name)
         for volume in engine.volumes(label):
             engine.remove_volume(volume)
+            gone.add(volume)
+    return gone
 
 
 def _has_movable_port(topology: Topology) -> bool:
