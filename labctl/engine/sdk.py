@@ -53,8 +53,11 @@ def registry_answers(endpoint: Endpoint, image: str) -> str | None:
 
 def pull(endpoint: Endpoint, image: str, limit: int) -> str | None:
     """Pulls an image; None when it is there now, else why not."""
+    from docker.utils import parse_repository_tag
+
+    repository, tag = parse_repository_tag(image)
     try:
-        client(endpoint, limit).pull(*image.split(":"))
+        client(endpoint, limit).pull(repository, tag or "latest")
     except failures() as problem:
         return reason(problem)
     return None

@@ -9,6 +9,7 @@ from typing import Any
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
+from labctl.errors import LabError
 from labctl.lab.blueprint import Blueprint
 from labctl.topology import builtin
 
@@ -47,9 +48,30 @@ def ensure(
         compose = blueprint.compose(**variables)
         compose.build(blueprint.topology.file, stale, lambda line: None, limit, text=blueprint.source.text)
         found = present(engine, blueprint)
+    _pull_missing(engine, blueprint, found, report, limit)
     if blueprint.topology.without_ipv4 or any(member.routes for member in blueprint.topology.members):
         _ensure_probe(engine, report, limit)
     return found
+
+
+def _pull_missing(
+    engine: DockerEngine, blueprint: Blueprint, found: dict[str, Image], report: Callable[[str], None], limit: float
+) -> None:
+    """Pulls what the file only names; asks the registry first, so that one that isn't there costs seconds."""
+    for member in blueprint.topology.members:
+        if member.builds or member.name in found:
+            continue
+        from labctl.engine import sdk
+
+        name = blueprint.image_of(member.name)
+        why = sdk.registry_answers(engine.endpoint, name)
+        if why is None:
+            report(f"pulling {name}")
+            why = sdk.pull(engine.endpoint, name, int(limit))
+        image = engine.image(name) if why is None else None
+        if image is None:
+            raise LabError("image-missing", image=name, node=member.name, why=why or "it did not arrive")
+        found[member.name] = image
 
 
 def _ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
