@@ -105,9 +105,10 @@ class Stream:
 
     def hold(self, held: bool) -> None:
         """Stops or resumes reading."""
-        self._held = held
-        if not self.closed:
-            self._update()
+        if held != self._held:
+            self._held = held
+            if not self.closed:
+                self._update()
 
     def close(self, error: str | None = None) -> None:
         """Closes both directions now; what is queued is lost."""
