@@ -22,6 +22,8 @@ ERRNOS = {408: "ETIMEDOUT", 413: "EMSGSIZE", 431: "EMSGSIZE"}  # as the journal 
 
 
 class Connection:
+    """One accepted connection: waits for a request, reads it, answers it, and again, until one side has had enough."""
+
     def __init__(self, server, sock, ends: dict):
         self._server, self._loop = server, server.loop
         self._parser = None  # one a request: an idle connection costs little
