@@ -16,6 +16,7 @@ from labctl.errors import LabError
 
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
+PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
 
@@ -185,7 +186,7 @@ def _end(child: subprocess.Popen[bytes], said: list[str]) -> None:
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
         try:
-            child.wait(10)
+            child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)  # Compose itself is a child of Docker's client
             child.wait(10)
