@@ -226,6 +226,11 @@ ERRORS: dict[str, Kind] = {
         "",
         "Standard output leads to a full disk, or to a terminal that is gone.",
     ),
+    "file-unwritable": Kind(
+        "{file} can't be written: {why}",
+        "name a file in a folder that is there, that you may write to and that has space left",
+        "labctl was asked to write a file, and the system would not have it.",
+    ),
     "disk-full": Kind(
         "there is no space left on the disk: {why}",
         "`docker system df` shows what Docker keeps, `docker builder prune` frees its build cache",

@@ -18,6 +18,7 @@ COMMANDS = {
     "down": "running.down",
     "build": "running.build",
     "plan": "planning.plan",
+    "graph": "topologies.graph",
     "ps": "looking.ps",
     "ls": "looking.ls",
     "logs": "looking.logs",

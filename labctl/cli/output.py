@@ -8,7 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from labctl.errors import LabError
 
 SCHEMA_VERSION = 1
 
@@ -66,7 +69,20 @@ def talk(text: str) -> None:
 
 def document(value: dict[str, Any]) -> None:
     """One JSON document, for --json."""
-    data(json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, indent=2))
+    data(document_text(value))
+
+
+def document_text(value: dict[str, Any]) -> str:
+    return json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, indent=2)
+
+
+def save(file: Path, text: str) -> None:
+    """Writes a file instead of stdout. Raises LabError `file-unwritable`."""
+    try:
+        file.write_text(text + "\n", encoding="utf-8")
+    except (OSError, ValueError) as problem:  # a ValueError: a name with a NUL in it
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise LabError("file-unwritable", file=file, why=why) from None
 
 
 def json_line(value: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_TITLE, Engine, Port
@@ -77,8 +77,8 @@ class DrawnLink:
 
 @dataclass(frozen=True)
 class Picture:
-    """Networks stand in an order in which those that share nodes are near each other, nodes in that of their names,
-    attachments by network and address."""
+    """Networks stand in an order in which those that share nodes are near each other, attachments by network and
+    address, nodes in that of their first attachment."""
 
     name: str
     title: str = ""
@@ -118,8 +118,8 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
             routes += [DrawnRoute(name, str(route)) for route in member.routes]
     networks = [DrawnNetwork(net.key, tuple(map(str, net.subnets))) for net in topology.networks]
     links = [DrawnLink(link.a, link.b, link.both, link.text.strip()) for link in topology.links]
-    made = Picture(topology.name, topology.title, topology.description, routes=tuple(routes), links=tuple(links))
-    return _arranged(made, networks, nodes, attachments)
+    bare = Picture(topology.name, topology.title, topology.description, links=tuple(links))
+    return arranged(bare, networks, nodes, attachments, routes)
 
 
 def of_lab(engine: Engine, lab: Lab) -> Picture:
@@ -139,7 +139,7 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
         routes += [DrawnRoute(label, str(route)) for route in routes_of(node)]
     networks = [DrawnNetwork(short, subnets.get(full, ())) for full, short in names.items()]
     title = lab.nodes[0].container.labels.get(LABEL_TITLE, "") if lab.nodes else ""
-    return _arranged(Picture(lab.name, title, routes=tuple(routes)), networks, nodes, attachments)
+    return arranged(Picture(lab.name, title), networks, nodes, attachments, routes)
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
@@ -147,23 +147,26 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name))
 
 
-def _arranged(
-    picture: Picture, networks: list[DrawnNetwork], nodes: list[DrawnNode], attachments: list[Attachment]
+def arranged(
+    picture: Picture,
+    networks: Iterable[DrawnNetwork],
+    nodes: Iterable[DrawnNode],
+    attachments: Sequence[Attachment],
+    routes: Iterable[DrawnRoute],
 ) -> Picture:
-    """The picture with all in the order that Picture promises."""
+    """The picture with all of these in it, in the order that Picture promises."""
     placed = _near_each_other(networks, attachments)
     place = {net.name: number for number, net in enumerate(placed)}
-    return Picture(
-        picture.name,
-        picture.title,
-        picture.description,
+    attached = sorted(attachments, key=lambda item: (place[item.network], *_by_address(item), natural(item.node)))
+    first = {item.node: number for number, item in reversed(list(enumerate(attached)))}
+    known = list(nodes)
+    rank = {node.name: (first.get(node.name, len(attached)), natural(node.name)) for node in known}
+    return replace(
+        picture,
         networks=tuple(placed),
-        nodes=tuple(sorted(nodes, key=lambda node: natural(node.name))),
-        attachments=tuple(
-            sorted(attachments, key=lambda item: (place[item.network], *_by_address(item), natural(item.node)))
-        ),
-        routes=tuple(sorted(picture.routes, key=lambda route: natural(route.node))),
-        links=picture.links,
+        nodes=tuple(sorted(known, key=lambda node: rank[node.name])),
+        attachments=tuple(attached),
+        routes=tuple(sorted(routes, key=lambda route: rank[route.node])),
     )
 
 

@@ -78,8 +78,7 @@ class _Arrangement:
         self._hosts: list[list[Card]] = [[] for _ in picture.networks]
         self._lanes: list[_Lane] = []
         self._alone: list[Card] = []
-        order = {item.node: place for place, item in reversed(list(enumerate(picture.attachments)))}
-        for node in sorted(picture.nodes, key=lambda node: order.get(node.name, 0)):
+        for node in picture.nodes:
             self._sort_in(node, everywhere[node.name], links.get(node.name, []))
         cards = [card for row in (*self._hosts, self._alone) for card in row]
         area = sum((card.width + GAP) * (card.height + STEM + ROW) for card in cards)
