@@ -16,11 +16,15 @@ from pathlib import Path
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its image isn't everywhere; we sweep up ourselves
 
 import docker
+import jsonschema
 import pytest
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 SERVICES = Path(__file__).parents[2] / "services"
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).parents[2] / "labctl" / "events" / "schema.json").read_text())
+)
 LABEL = "dev.labctl.test"
 SESSION = secrets.token_hex(4)
 # The base that was made where no registry is reachable, if it is there; LABCTL_DEBIAN names any other.
@@ -244,6 +248,19 @@ class Lab:
             node.container.stop()
         for network in self._networks:
             network.remove()
+        for node in self.nodes:
+            _hold_to_schema(node)
+
+
+def _hold_to_schema(node: Node) -> None:
+    """Every journal that any test here has seen is what labctl/events/schema.json says: the first 100 of each event."""
+    seen: dict[str, int] = {}
+    for event in node.journal:
+        name = event.get("event", "")
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] <= 100:
+            problem = next(SCHEMA.iter_errors(event), None)
+            assert problem is None, f"{node.name}: {problem.message}: {json.dumps(event)[:500]}"
 
 
 @pytest.fixture
