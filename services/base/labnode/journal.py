@@ -19,7 +19,7 @@ FLUSH_SIZE = 1 << 16  # characters
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring
 _node = _quote(NODE)
-_second = (0, "")
+_second = ("", "")
 _held: list | None = None  # lines that are not written yet; None: each is written at once
 _held_size = 0
 _flushed = 0.0
@@ -38,10 +38,11 @@ class Ends(dict):
 def stamp() -> str:
     """The time now, as `2026-01-31T12:00:00.123456789Z`."""
     global _second
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    now = str(time.time_ns())
+    seconds, nanoseconds = now[:-9], now[-9:]
     if _second[0] != seconds:
-        _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-    return f"{_second[1]}.{nanoseconds:09d}Z"
+        _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(seconds))))
+    return f"{_second[1]}{nanoseconds}Z"
 
 
 def event(name: str, ends: dict | None = None, when: str | None = None, /, **fields) -> None:
