@@ -14,10 +14,18 @@ LAST_LINES = 5
 
 
 def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
-    """Returns when each node with a role has printed `ready` in this run; any other only has to run.
+    """Returns when each node with a role has printed `ready` in this run; any other only has to run still by then.
 
     Raises LabError `node-failed` (with the node's last lines), `not-ready`.
     """
+    _wait_for_roles(engine, lab, deadline, timeout, report)
+    others = {node.container.id: node for node in lab.nodes if not node.role and node.is_running}
+    for container in engine.containers() if others else ():
+        if container.id in others and container.state == "exited":
+            _fail_unless_done(engine, others[container.id], engine.details(container.id))
+
+
+def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
     waiting: dict[str, Node] = {}
     streams: list[Stream] = []
     before: dict[str, str] = {}  # when the run before this one ended
