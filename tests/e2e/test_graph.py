@@ -1,0 +1,24 @@
+"""graph: what Compose makes of the files, drawn; and the picture in docs/."""
+
+import json
+
+import pytest
+from outside import ROOT, run
+
+
+def test_the_picture_in_the_docs_is_what_the_command_draws(tmp_path):
+    file = tmp_path / "hello.svg"
+    assert run("graph", "hello", "--format", "svg", "-o", str(file)).status == 0
+    assert file.read_bytes() == (ROOT / "docs" / "hello.svg").read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "topologies").glob("*.yaml")))
+def test_every_built_in_topology_is_drawn(name):
+    found = json.loads(run("graph", name, "--json").stdout)
+    assert found["schema_version"] == 1
+    assert found["nodes"]
+    assert all(node["role"] and node["networks"] for node in found["nodes"])
+    for form in ("text", "svg", "mermaid", "dot"):
+        result = run("graph", name, "--format", form)
+        assert result.status == 0
+        assert all(net["network"] in result.out for net in found["networks"])
