@@ -1,5 +1,7 @@
 """Echo server and echo client in real containers: each alone, and as a pair."""
 
+import errno
+import json
 import random
 import select
 import socket
@@ -257,19 +259,24 @@ def test_memory_at_rest(lab, target):
     assert lab.node(target, "node").memory() <= MEMORY
 
 
-def test_ipv6_is_not_asked_for_where_the_kernel_has_none(lab):
-    """The image started without IPv6: AF_INET6 sockets can't be made."""
-    script = (
-        "import errno, os, runpy, socket; made = socket.socket\n"
-        "class Socket(made):\n"
-        "    def __init__(self, family=-1, *rest, **more):\n"
-        "        if family == socket.AF_INET6: raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))\n"
-        "        super().__init__(family, *rest, **more)\n"
-        "socket.socket = Socket\n"
-        "runpy.run_path('/opt/node/echo_server.py', run_name='__main__')\n"
-    )
-    echo = lab.node("echo-server", "echo", command=["python3", "-c", script])
+def test_a_kernel_without_ipv6_is_no_error(lab):
+    """seccomp(2) answers as such a kernel does: EAFNOSUPPORT for every socket of AF_INET6."""
+    no_ipv6 = {"index": 0, "value": socket.AF_INET6, "op": "SCMP_CMP_EQ"}
+    rule = {"names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EAFNOSUPPORT, "args": [no_ipv6]}
+    profile = json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]})
+    options = {"network": lab.network(), "security_opt": ["no-new-privileges:true", f"seccomp={profile}"]}
+    echo = lab.node("echo-server", "echo", **options)
     assert echo.events("ready")[0]["listening"] == [["tcp", "0.0.0.0", 7], ["udp", "0.0.0.0", 7]]
+    peer = lab.node("udp-peer", "peer", env={"PEER": "echo:7"}, **options)
+    assert peer.events("ready")[0]["listening"] == [["udp", "0.0.0.0", 5005]]
+    peer.type("hello")
+    same(peer.wait("recv"), text="hello")
+    peer.envelope("hello", id="1", to="[::1]:7")
+    same(peer.wait("error"), error="EAFNOSUPPORT", id="1")
+    client = lab.node("echo-client", "client", **options)
+    same(answer(client, "hello", "1"), text="hello")
+    client.envelope("hello", id="2", to="[::1]:7")
+    same(client.wait("error"), error="EAFNOSUPPORT", call="connect", id="2")
 
 
 # ---------------------------------------------------------------- the client alone
@@ -498,6 +505,17 @@ def test_an_attempt_has_a_limit_and_the_keyboard_works_meanwhile(lab, server, ne
     same(client.wait("error", id="2"), error="ETIMEDOUT")
     taken = [datetime.fromisoformat(client.events(name, id="1")[0]["ts"][:26]) for name in ("input", "error")]
     assert 2.5 <= (taken[1] - taken[0]).total_seconds() < 4
+
+
+def test_a_silent_name_server_holds_nothing_up(lab, server, network):
+    """A UDP peer on port 53 hears all questions, and answers none."""
+    silent = lab.node("udp-peer", "silent", network=network, env={"PORT": "53"})
+    client = lab.node("echo-client", "client", network=network, dns=[silent.address()])
+    client.envelope("anybody?", id="1", to="www.example.org:7")
+    silent.wait("recv")
+    same(answer(client, "hello", "2", to=f"{server.address()}:7"), text="hello")
+    assert client.events("error", id="1") == []
+    leaves_in_order(client)
 
 
 def scripted(lab, network, name: str, serve: str):
