@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_TITLE, Engine, Port
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port
 from labctl.lab.model import Lab, Node
 from labctl.lab.routes import routes_of
 from labctl.topology.model import Member, Published, Topology
@@ -91,7 +91,13 @@ class Picture:
 
     @property
     def heading(self) -> str:
-        return f"{self.name}: {self.title}" if self.title and self.title != self.name else self.name
+        title = " ".join(self.title.split())
+        return f"{self.name}: {title}" if title and title != self.name else self.name
+
+    @property
+    def prose(self) -> str:
+        """The description in one line, whatever lines it had in its file."""
+        return " ".join(self.description.split())
 
     def attachments_of(self, network: str) -> list[Attachment]:
         return [item for item in self.attachments if item.network == network]
@@ -116,7 +122,10 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
                 found = tuple(address for network, address in member.addresses if network == key)
                 attachments.append(Attachment(name, key, found))
             routes += [DrawnRoute(name, str(route)) for route in member.routes]
-    networks = [DrawnNetwork(net.key, tuple(map(str, net.subnets))) for net in topology.networks]
+    networks = [
+        DrawnNetwork(net.key, tuple(str(subnet) for subnet in net.subnets if net.ipv4 or subnet.version == 6))
+        for net in topology.networks
+    ]
     links = [DrawnLink(link.a, link.b, link.both, link.text.strip()) for link in topology.links]
     bare = Picture(topology.name, topology.title, topology.description, links=tuple(links))
     return arranged(bare, networks, nodes, attachments, routes)
@@ -128,7 +137,7 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
     used = {name for node in lab.nodes for name in node.container.addresses}
     found = [net for net in every if net.name in used or net.labels.get(COMPOSE_PROJECT) == lab.name]
     names = _short_names(lab.name, used | {net.name for net in found})
-    subnets = {net.name: net.subnets for net in found}
+    subnets = {net.name: _subnets(net, lab) for net in found}
     labels = _unique(lab.nodes)
     nodes, attachments, routes = [], [], []
     for label, node in zip(labels, lab.nodes, strict=True):
@@ -140,6 +149,14 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
     networks = [DrawnNetwork(short, subnets.get(full, ())) for full, short in names.items()]
     title = lab.nodes[0].container.labels.get(LABEL_TITLE, "") if lab.nodes else ""
     return arranged(Picture(lab.name, title), networks, nodes, attachments, routes)
+
+
+def _subnets(network: Network, lab: Lab) -> tuple[str, ...]:
+    """A network's subnets; where all nodes on it have IPv6 alone, only those that they use."""
+    here = [node for node in lab.nodes if network.name in node.networks]
+    if here and all(node.container.labels.get(LABEL_FAMILIES) == "ipv6" for node in here):
+        return tuple(subnet for subnet in network.subnets if ":" in subnet)
+    return network.subnets
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:

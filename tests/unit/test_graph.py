@@ -13,7 +13,7 @@ from pictures import ROOT, hello, made
 from labctl.cli import output
 from labctl.cli.app import command_line
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_ROUTES, Image, Port
+from labctl.engine.model import LABEL_FAMILIES, LABEL_ROUTES, Image, Port
 from labctl.errors import LabError
 from labctl.lab import picture
 from labctl.lab.model import find
@@ -150,6 +150,16 @@ def test_one_name_twice_becomes_the_containers_names():
     found = picture.of_lab(engine, find(engine, "lab"))
     assert [node.name for node in found.nodes] == ["lab-web-1", "lab-web-run-1"]
     assert [net.name for net in found.networks] == ["net"]
+
+
+def test_where_ipv4_is_taken_away_its_subnet_is_not_shown():
+    source = TWO.replace("left: {name: two_left,", "left: {name: two_left, x-labctl: {ipv4: false},")
+    assert of_text(source).networks[0].subnets == ("fd01::/64",)
+    engine = MemoryEngine()
+    engine.add("lab", "a", addresses={"lab_net": ("10.0.0.2", "fd01::2")}).record.labels[LABEL_FAMILIES] = "ipv6"
+    engine.subnets("lab_net", "10.0.0.0/24", "fd01::/64")
+    found = picture.of_lab(engine, find(engine))
+    assert (found.networks[0].subnets, found.attachments[0].addresses) == (("fd01::/64",), ("fd01::2",))
 
 
 # Text

@@ -108,7 +108,7 @@ def pictures(draw):
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pictures())
 def test_nothing_overlaps(picture):
     assert check(picture) == svg.draw(picture)
@@ -134,9 +134,10 @@ LONG = "a-name-of-63-characters-which-is-the-most-that-a-host-name-has"[:63].lju
         made({"a": (), "b": (), "c": ()}, {LONG: {"a": (), "b": (), "c": ()}, LONG[:-1]: {"b": ("fd00::1",)}}),
         made({LONG: ("fd00:aaaa:bbbb:cccc::/64",), "empty": ()}, {"節点" * 15: {LONG: ("fd00::1",)}, "alone": {}}),
         made({}, {}),
+        made({"a": ()}, {"a": {}}, title=" \n", description=" \t "),
         hello(),
     ],
-    ids=["thirty", "line", "star", "three", "long", "nothing", "hello"],
+    ids=["thirty", "line", "star", "three", "long", "nothing", "blank", "hello"],
 )
 def test_hard_cases(picture):
     check(picture)

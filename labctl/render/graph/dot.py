@@ -19,7 +19,7 @@ def draw(picture: Picture) -> str:
     layout = "neato, overlap=false, sep=0.2, splines=true, len=2" if crowded else "dot, ranksep=0.6"
     lines = [
         f"graph {_quoted(picture.name)} {{",
-        f"  graph [label={_quoted(_title(picture))}, labelloc=t, fontname={_quoted('sans-serif')}, layout={layout}]",
+        f"  graph [label={_quoted(picture.heading)}, labelloc=t, fontname={_quoted('sans-serif')}, layout={layout}]",
         '  node [shape=box, style="rounded,filled", fillcolor="#f8fafc", fontname="sans-serif", fontsize=11]',
         '  edge [fontname="monospace", fontsize=9]',
     ]
@@ -38,10 +38,6 @@ def draw(picture: Picture) -> str:
             look = f'dir={ways}, style=dashed, color="#b45309", fontcolor="#b45309", constraint=false'
             lines.append(f"  {nodes[link.a]} -- {nodes[link.b]} [label={_quoted(link.condition)}, {look}]")
     return "\n".join([*lines, "}"])
-
-
-def _title(picture: Picture) -> str:
-    return " ".join(picture.heading.split())
 
 
 def _node(node: DrawnNode, routes: list[str]) -> str:

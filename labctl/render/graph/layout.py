@@ -139,8 +139,8 @@ class _Arrangement:
 
     def _head(self) -> float:
         y = self._prose(printable(self._picture.heading), HEADING, MARGIN - 14)
-        if self._picture.description:
-            y = self._prose(printable(" ".join(self._picture.description.split())), PROSE, y)
+        if self._picture.prose:
+            y = self._prose(printable(self._picture.prose), PROSE, y)
         return y + 20
 
     def _prose(self, text: str, style: Style, y: float, indent: float = 0.0) -> float:

@@ -16,8 +16,8 @@ def draw(picture: Picture) -> str:
     for route in picture.routes:
         routes.setdefault(route.node, []).append(route.route)
     lines = ["flowchart TB", f"  accTitle: {_escaped(picture.heading)}"]
-    if picture.description:
-        lines.append(f"  accDescr: {_escaped(' '.join(picture.description.split()))}")
+    if picture.prose:
+        lines.append(f"  accDescr: {_escaped(picture.prose)}")
     lines += [f'  {nets[net.name]}{{{{"{_network(net)}"}}}}:::network' for net in picture.networks]
     for node in picture.nodes:
         label = _node(node, routes.get(node.name, []))

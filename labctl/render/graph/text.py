@@ -50,8 +50,8 @@ def draw(picture: Picture, *, columns: int | None = None, colour: bool = False) 
     """The picture as text, no line of which is wider than `columns`."""
     room = max(NARROWEST, columns or USUAL)
     lines = [*wrapped(printable(picture.heading), room)]
-    if picture.description:
-        lines += wrapped(printable(" ".join(picture.description.split())), room)
+    if picture.prose:
+        lines += wrapped(printable(picture.prose), room)
     everywhere = picture.networks_of()
     nodes = {node.name: node for node in picture.nodes}
     for network in picture.networks:

@@ -8,7 +8,7 @@ from outside import ROOT, run
 
 def test_the_picture_in_the_docs_is_what_the_command_draws(tmp_path):
     file = tmp_path / "hello.svg"
-    assert run("graph", "hello", "--format", "svg", "-o", str(file)).status == 0
+    assert run("graph", "hello", "--format", "svg", "-o", str(file)).returncode == 0
     assert file.read_bytes() == (ROOT / "docs" / "hello.svg").read_bytes()
 
 
@@ -20,5 +20,5 @@ def test_every_built_in_topology_is_drawn(name):
     assert all(node["role"] and node["networks"] for node in found["nodes"])
     for form in ("text", "svg", "mermaid", "dot"):
         result = run("graph", name, "--format", form)
-        assert result.status == 0
-        assert all(net["network"] in result.out for net in found["networks"])
+        assert result.returncode == 0
+        assert all(net["network"] in result.stdout for net in found["networks"])
