@@ -1,0 +1,31 @@
+"""The pages under docs/ are about what is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.topology import builtin
+
+DOCS = Path(__file__).parents[2] / "docs"
+LABS = (DOCS / "labs.md").read_text()
+
+
+@pytest.mark.parametrize("name", builtin.names())
+def test_every_topology_has_its_section_and_its_picture(name):
+    assert f"\n## {name}\n" in LABS
+    assert f"labctl up {name if name != builtin.DEFAULT else ''}".strip() in LABS
+    picture = re.search(rf"!\[{name}\]\((\S+\.svg)\)", LABS)
+    assert picture, f"docs/labs.md shows no picture of {name}"
+    command = [str(Path(sys.executable).parent / "labctl"), "graph", name, "--format", "svg"]
+    drawn = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert (DOCS / picture[1]).read_text() == drawn, f"labctl graph {name} --format svg -o docs/{picture[1]}"
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]))
+def test_links_lead_somewhere(page):
+    path = DOCS / page if (DOCS / page).exists() else DOCS.parent / page
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+        assert (path.parent / target).exists(), f"{page}: {target}"
