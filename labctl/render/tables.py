@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from labctl.engine.model import Port
-from labctl.lab.doctor import Finding
-from labctl.lab.plan import Plan
-from labctl.lab.status import Status, Summary
 from labctl.render.text import colour_of
+
+if TYPE_CHECKING:  # `ps` need not import the doctor
+    from labctl.engine.model import Port
+    from labctl.lab.doctor import Finding
+    from labctl.lab.plan import Plan
+    from labctl.lab.status import Status, Summary
 
 _COLOURS = {36: "cyan", 33: "yellow", 32: "green", 35: "magenta", 34: "blue"}
 _COLOURS |= {96: "bright_cyan", 93: "bright_yellow", 92: "bright_green", 95: "bright_magenta", 94: "bright_blue"}
