@@ -19,6 +19,8 @@ COMMANDS = {
     "build": "running.build",
     "plan": "planning.plan",
     "graph": "topologies.graph",
+    "validate": "checking.validate",
+    "schema": "checking.schema",
     "ps": "looking.ps",
     "ls": "looking.ls",
     "logs": "looking.logs",

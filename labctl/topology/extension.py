@@ -19,7 +19,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+SCHEMA = Path(__file__).with_name("schema.json")  # the same in JSON Schema, for editors
 TOP_KEYS = ("title", "description", "links")
 SERVICE_KEYS = ("routes", "movable_ports")
 NETWORK_KEYS = ("movable", "ipv4")

@@ -1,0 +1,91 @@
+"""Checks a topology's file: labctl's own checks, and what Compose says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labctl.errors import LabError
+from labctl.topology.check.problems import Problem
+from labctl.topology.check.source import Unreadable, read
+from labctl.topology.check.whole import check
+
+# All profiles: what is in a file should be right, whether it is switched on now or not.
+VARIABLES = {"COMPOSE_PROFILES": "*"}
+
+Ask = Callable[[Path], str]
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. `unasked` says why Compose could not be asked; a file that can't be read is not shown to it."""
+
+    file: str
+    problems: tuple[Problem, ...]
+    asked: bool = False
+    unasked: str = ""
+
+    @property
+    def errors(self) -> int:
+        return sum(problem.level == "error" for problem in self.problems)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.problems) - self.errors
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "valid": not self.errors,
+            "compose": {"asked": self.asked, "why_not": self.unasked or None},
+            "problems": [
+                {
+                    "level": problem.level,
+                    "code": problem.code,
+                    "line": problem.place.line if problem.place else None,
+                    "column": problem.place.column if problem.place else None,
+                    "path": list(problem.path),
+                    "message": problem.message,
+                    "hint": problem.hint,
+                }
+                for problem in self.problems
+            ],
+        }
+
+
+def validate(name: str, ask: Ask) -> Report:
+    """`ask` gives Compose's reading of a file, as YAML; it raises LabError where Compose refuses or isn't there."""
+    file = Path(name)
+    try:
+        source = read(file)
+    except Unreadable as stop:
+        return _unreadable(name, file, stop.problem, ask)
+    config, complaint, unasked = _asked(file, ask)
+    problems = tuple(check(source, file.resolve().parent, config, complaint))
+    return Report(name, problems, asked=not unasked, unasked=unasked)
+
+
+def _asked(file: Path, ask: Ask) -> tuple[dict[str, Any] | None, str, str]:
+    """Compose's reading, or its complaint, or why it could not be asked."""
+    try:
+        config = yaml.load(ask(file.resolve()), Loader=_Loader)
+    except LabError as problem:
+        if problem.code == "topology-invalid":
+            return None, str(problem.values["why"]), ""
+        return None, "", f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
+    return (config, "", "") if isinstance(config, dict) else (None, "", "it gave no answer that can be read")
+
+
+def _unreadable(name: str, file: Path, problem: Problem, ask: Ask) -> Report:
+    """Only where the YAML itself is in question does Compose know better; its reader is another one."""
+    if problem.code != "yaml-syntax":
+        return Report(name, (problem,))
+    config, _, unasked = _asked(file, ask)
+    if config is None:
+        return Report(name, (problem,), asked=not unasked, unasked=unasked)
+    return Report(name, (Problem.of("yaml-dialect", problem.place, why=problem.message),), asked=True)

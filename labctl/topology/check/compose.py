@@ -1,0 +1,111 @@
+"""Where in the file Compose's own complaint belongs, and whether it says what is known already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+
+from labctl.topology.check.problems import Path, Place, Problem, Problems, owner
+from labctl.topology.check.source import Mapping, Sequence, Source, Value
+
+_LINE = re.compile(r"\bline (\d+)\b")
+_OWNER = re.compile(r'\b(service|network|volume|secret|config) "?([A-Za-z0-9._-]+)"?')
+_DOTTED = re.compile(r"\b(services|networks|volumes|secrets|configs|include|x-labctl)((?:[.\[][^\s:,'\"]*)?)")
+_SECTIONS = {key: f"{key}s" for key in ("service", "network", "volume", "secret", "config")}
+_CYCLE = re.compile(r"cycle detected: ([A-Za-z0-9._-]+)")
+# What Compose says without a place, and the codes of what labctl says with one.
+_KNOWN_AS = {
+    "invalid map key": {"bad-key"},
+    "map merge requires": {"bad-merge"},
+    "Non-string key": {"trap-type", "wrong-type"},
+    "empty compose file": {"missing-services", "file-empty"},
+}
+_NOISE = {"services", "networks", "volumes", "must", "not", "allowed", "invalid", "compose", "project", "service"}
+
+
+def add_complaint(source: Source, why: str, folder: FilePath, found: Problems) -> None:
+    """Adds what Compose said, unless one of the problems found says it already."""
+    said = _tidy(why, folder)
+    path, place = locate(source, said)
+    if any(_same(problem, said, path, place) for problem in found if problem.level == "error"):
+        return
+    shown = said.removeprefix(f"{owner(path)}: ") if path else said
+    found.add("compose", path, place, why=shown)
+
+
+def _tidy(why: str, folder: FilePath) -> str:
+    text = re.sub(r"^validating \S*?: ", "", why).removesuffix(": invalid compose project")
+    return text.replace(f"{folder}/", "").strip()
+
+
+def locate(source: Source, said: str) -> tuple[Path, Place]:
+    """The path and the place that a sentence of Compose's names; the top of the file where it names none."""
+    line = _LINE.search(said)
+    if line:
+        return (), Place(int(line[1]), 1)
+    best: Path = ()
+    for section, rest in _DOTTED.findall(said):
+        path = _follow(source, section, rest)
+        best = max(best, path, key=len)
+    if len(best) < 2:
+        cycle = _CYCLE.search(said)
+        for what, name in [*_OWNER.findall(said), *([("service", cycle[1])] if cycle else [])]:
+            if name in source.section(_SECTIONS[what]):
+                best = (_SECTIONS[what], name)
+                break
+    unknown = re.search(r"Additional property (\S+) is not allowed", said)
+    return best, source.place((*best, unknown[1]) if unknown else best, key=True)
+
+
+def _follow(source: Source, section: str, rest: str) -> Path:
+    """The longest path in the file that dotted words lead along. Names may hold dots themselves."""
+    entry = source.root.entries.get(section)
+    path: Path = (section,) if entry else ()
+    value: Value | None = entry.value if entry else None
+    rest = rest.lstrip(".")
+    while value is not None and rest:
+        step, value, rest = _step(value, rest)
+        if step is None:
+            break
+        path = (*path, step)
+    return path
+
+
+def _step(value: Value, rest: str) -> tuple[str | int | None, Value | None, str]:
+    bare = rest.lstrip("[.")
+    if isinstance(value, Mapping):
+        fits = [name for name in value.entries if re.match(re.escape(name) + r"(?![A-Za-z0-9_-])", bare)]
+        if fits:
+            name = max(fits, key=len)
+            return name, value.entries[name].value, bare[len(name) :].lstrip("].")
+    elif isinstance(value, Sequence):
+        found = re.match(r"(\d{1,6})", bare)
+        if found and int(found[1]) < len(value.items):
+            return int(found[1]), value.items[int(found[1])], bare[found.end() :].lstrip("].")
+    return None, None, ""
+
+
+def _same(problem: Problem, said: str, path: Path, place: Place) -> bool:
+    """Told already: at the same place, or about the same thing with the same words."""
+    if any(words in said and problem.code in codes for words, codes in _KNOWN_AS.items()):
+        return True
+    if problem.place and path and problem.place == place:
+        return True
+    if problem.place and not path and _LINE.search(said) and problem.place.line == place.line:
+        return True
+    inside = problem.path[: len(path)] == path or path[: len(problem.path)] == problem.path
+    words = set(_words(said)) - set(map(str, path)) - _NOISE
+    heard = set(_words(problem.message))
+    return inside and bool(words & heard) and (bool(path) or bool(words & heard & set(_values(said))))
+
+
+def _words(text: str) -> Iterable[str]:
+    return (word.strip("-.:") for word in re.findall(r"[\w./:-]+", text))
+
+
+def _values(text: str) -> Iterable[str]:
+    """Words that can hardly stand in two sentences by chance: numbers, addresses, names in quotes."""
+    return [word for word in _words(text) if any(character.isdigit() for character in word)] + re.findall(
+        r'"([^"]+)"', text
+    )

@@ -1,0 +1,152 @@
+"""Ports: their two forms, and that no port of this machine is published twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.topology.check.plan import Plan, Service, address_of, items, mapping, table, text
+from labctl.topology.check.problems import Path, Place, Problems
+from labctl.topology.check.source import Source, shorten
+
+_PROTOCOLS = ("tcp", "udp", "sctp")
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.A)
+_EVERYWHERE = ("", "0.0.0.0", "::")
+
+
+@dataclass(frozen=True)
+class Port:
+    """A published port: `low` to `high` of this machine, each for a port of the node, or any one of them for one."""
+
+    host: str
+    low: int
+    high: int
+    protocol: str
+    choice: bool = False
+
+    def clashes(self, other: Port) -> bool:
+        if self.choice or other.choice or self.protocol != other.protocol:
+            return False
+        together = self.host == other.host or self.host in _EVERYWHERE or other.host in _EVERYWHERE
+        return together and self.low <= other.high and other.low <= self.high
+
+
+class Wrong(ValueError):
+    """Why a text is no port."""
+
+
+def read_short(written: str) -> Port | None:
+    """[[ADDRESS:]HOST_PORT:]NODE_PORT[/PROTOCOL]; None where nothing fixed is published. Raises Wrong."""
+    body, slash, protocol = written.partition("/")
+    if slash and protocol.lower() not in _PROTOCOLS:
+        raise Wrong(f"the protocol is {', '.join(_PROTOCOLS[:-1])} or {_PROTOCOLS[-1]}, not {shorten(protocol)!r}")
+    rest, _, target = body.rpartition(":")
+    host, _, published = rest.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if host and address_of(host) is None:
+        raise Wrong(f"{shorten(host)} is no address of this machine")
+    inside = _range(target)
+    if not published:
+        return None
+    low, high = _range(published)
+    width = inside[1] - inside[0]
+    if high - low != width and width:
+        raise Wrong(f"{published} and {target} are not equally many")
+    return Port(host, low, high, protocol.lower() or "tcp", choice=high - low != width)
+
+
+def _range(written: str) -> tuple[int, int]:
+    if not written:
+        raise Wrong("a port is missing")
+    found = _RANGE.fullmatch(written)
+    if not found:
+        raise Wrong(f"{shorten(written)!r} is no number")
+    low, high = int(found[1]), int(found[2] or found[1])
+    if high > 65535:
+        raise Wrong(f"{high} is over 65535")
+    if low > high:
+        raise Wrong(f"{written} runs backwards")
+    return low, high
+
+
+def read_long(port: Mapping[str, Any]) -> Port | None:
+    """A mapping with target, published, host_ip, protocol. Raises Wrong."""
+    written = {key: port.get(key) for key in ("host_ip", "target", "published", "protocol")}
+    if any("$" in str(value) for value in written.values()):
+        return None
+    protocol = text(written["protocol"]).lower() or "tcp"
+    if protocol not in _PROTOCOLS:
+        raise Wrong(f"the protocol is {', '.join(_PROTOCOLS[:-1])} or {_PROTOCOLS[-1]}, not {shorten(protocol)!r}")
+    host = text(written["host_ip"])
+    if host and address_of(host) is None:
+        raise Wrong(f"{shorten(host)} is no address of this machine")
+    if written["target"] is None:
+        raise Wrong("`target`, the node's port, is missing")
+    _range(text(written["target"]))
+    if not text(written["published"]):
+        return None
+    low, high = _range(text(written["published"]))
+    return Port(host, low, high, protocol, choice=low != high)
+
+
+def check_ports(source: Source, raw: Mapping[str, Any], plan: Plan, config: Mapping[str, Any] | None) -> Problems:
+    """The ports that stand in the file, and those that only Compose knows: from variables or other files."""
+    found = Problems()
+    taken: list[tuple[Service, Port, Place]] = []
+    for name, service in plan.services.items():
+        written = list(_written(source, name, items(mapping(table(raw, "services").get(name)).get("ports")), found))
+        if config is not None:
+            known = [port for port, _ in written]
+            written += _beside(source, name, items(mapping(table(config, "services").get(name)).get("ports")), known)
+        for port, path in written:
+            place = source.place(path)
+            other = next((one for one in taken if one[0].beside(service) and one[1].clashes(port)), None)
+            if other:
+                shown = port.low if port.low == port.high else f"{port.low}-{port.high}"
+                who = "this service" if other[0].name == name else other[0].name
+                found.add("port-twice", path, place, port=shown, other=who, line=other[2].line)
+            if service.replicas > 1 and not port.choice:
+                found.add("port-scaled", path, place, port=port.low, replicas=service.replicas)
+            taken.append((service, port, place))
+    return found
+
+
+def _written(source: Source, name: str, ports: list[Any], found: Problems) -> Iterator[tuple[Port, Path]]:
+    for at, value in enumerate(ports):
+        path: Path = ("services", name, "ports", at)
+        try:
+            if isinstance(value, dict):
+                port = read_long(value)
+            else:
+                # As it is written: a number can look otherwise once it is read.
+                shown = getattr(source.find(path)[0], "text", "")
+                port = read_short(shown) if shown and "$" not in shown else None
+        except Wrong as problem:
+            what = value.get("published") or value.get("target") if isinstance(value, dict) else shown
+            found.add("bad-port", path, source.place(path), text=shorten(str(what)), why=problem)
+            continue
+        if port:
+            yield port, path
+
+
+def _beside(source: Source, name: str, ports: list[Any], known: list[Port]) -> Iterator[tuple[Port, Path]]:
+    """What Compose publishes and the file doesn't show: its place is the first port with a variable."""
+    path: Path = ("services", name, "ports")
+    value = source.find(path)[0]
+    at = next(
+        (at for at, item in enumerate(getattr(value, "items", [])) if "$" in str(getattr(item, "text", item))), None
+    )
+    for each in ports:
+        try:
+            port = read_long(mapping(each))
+        except Wrong:
+            continue
+        if port and not any(_covers(other, port) for other in known):
+            yield port, path if at is None else (*path, at)
+
+
+def _covers(other: Port, port: Port) -> bool:
+    same = (other.host, other.protocol) == (port.host, port.protocol)
+    return same and other.low <= port.low and port.high <= other.high

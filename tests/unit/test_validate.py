@@ -1,0 +1,346 @@
+"""The checks of a topology's file: against the built-in ones, without Compose, against any input at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from labctl.errors import LabError
+from labctl.lab.validate import Report, validate
+from labctl.topology import builtin, extension
+from labctl.topology.check import keys, problems
+from labctl.topology.check.compose import locate
+from labctl.topology.check.scalars import rewritten, sixties, type_of
+from labctl.topology.check.source import Place, Scalar, Unreadable, parse
+from labctl.topology.check.whole import check
+from labctl.topology.extension import CONDITIONS, Malformed, parse_link, parse_route
+
+ROOT = Path(__file__).parents[2]
+TOPOLOGIES = [ROOT / "compose.yaml", *sorted((ROOT / "topologies").glob("*.yaml"))]
+SCHEMA = json.loads(extension.SCHEMA.read_text())
+NOWHERE = Path("/nowhere")
+
+
+def codes(text: str, config: str | None = None, complaint: str = "") -> list[str]:
+    found = check(parse(text), NOWHERE, yaml.safe_load(config) if config else None, complaint)
+    return [problem.code for problem in found]
+
+
+def no_docker(file: Path) -> str:
+    raise LabError("docker-missing")
+
+
+def written(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "lab.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+# The built-in topologies, the schema and the parser agree.
+
+
+@pytest.mark.parametrize("file", TOPOLOGIES, ids=lambda file: file.stem)
+def test_built_in_topologies_are_valid(file):
+    report = validate(str(file), no_docker)
+    assert report.problems == ()
+    jsonschema.Draft202012Validator(SCHEMA).validate(yaml.safe_load(file.read_text()))
+
+
+def test_schema_is_one_and_knows_the_keys_of_the_parser():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    known = SCHEMA["$defs"]
+    for name, (shape, parsed) in zip(("top", "service", "network"), keys.EXTENSIONS, strict=True):
+        assert set(shape.keys) == set(parsed) == set(known[name]["properties"])
+        assert known[name]["additionalProperties"] is False
+
+
+LINKS = [
+    "alice:bob",
+    "alice-bob delay 40ms loss 1%",
+    " alice:bob rate 1mbit ",
+    "alice:bob delay 1.5s jitter 10us duplicate 0.5% reorder 1% corrupt 100%",
+    "alice",
+    "alice:bob delay",
+    "alice:bob delay 40",
+    "alice:bob los 1%",
+    "alice:bob loss 1",
+    "alice:bob rate 1mb",
+]
+ROUTES = ["default via bob", "10.1.0.0/24 via bob", "fd00::/64  via  bob", "via bob", "default bob", "x/24 via bob"]
+
+
+@pytest.mark.parametrize(("text", "key"), [*((text, "link") for text in LINKS), *((text, "route") for text in ROUTES)])
+def test_schema_takes_what_the_parser_takes(text, key):
+    schema = {"$schema": SCHEMA["$schema"], "$defs": SCHEMA["$defs"], "$ref": f"#/$defs/{key}"}
+    try:
+        parse_link(text, ["alice", "bob"]) if key == "link" else parse_route(text)
+        fine = True
+    except Malformed:
+        fine = False
+    assert jsonschema.Draft202012Validator(schema).is_valid(text) == fine
+
+
+def test_schema_names_every_condition():
+    pattern = SCHEMA["$defs"]["link"]["anyOf"][0]["pattern"]
+    assert all(word in pattern for word in CONDITIONS)
+
+
+@pytest.mark.parametrize("where", ["top", "service", "network"])
+def test_schema_refuses_an_unknown_key(where):
+    document = {
+        "top": {"x-labctl": {"titel": "x"}},
+        "service": {"services": {"a": {"x-labctl": {"route": "x"}}}},
+        "network": {"networks": {"a": {"x-labctl": {"moveable": True}}}},
+    }[where]
+    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
+
+
+def test_docs_of_the_codes_are_made_of_the_table():
+    assert (ROOT / "docs" / "validation.md").read_text() == problems.as_markdown()
+
+
+def test_examples_of_the_docs_are_valid():
+    text = (ROOT / "docs" / "topologies.md").read_text()
+    examples = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
+    assert len(examples) >= 3
+    for example in examples:
+        assert not check(parse(example), NOWHERE).errors, example
+        jsonschema.Draft202012Validator(SCHEMA).validate(yaml.safe_load(example))
+
+
+# Without Compose, with Compose's reading, with Compose's complaint.
+
+BASE = "services:\n  alice: {image: x, networks: {lab: {ipv4_address: ADDRESS}}}\nnetworks:\n  lab: {SUBNET}\n"
+
+
+def test_all_own_checks_without_docker(tmp_path):
+    text = BASE.replace("ADDRESS", "10.1.0.300").replace("SUBNET", "drivr: bridge")
+    report = validate(written(tmp_path, text), no_docker)
+    assert [problem.code for problem in report.problems] == ["bad-address", "unknown-key"]
+    assert not report.asked
+    assert report.unasked.startswith("the command `docker` is not on the PATH; install it")
+    assert report.as_json()["compose"] == {"asked": False, "why_not": report.unasked}
+
+
+def test_values_with_variables_are_not_judged_before_compose_read_them():
+    text = BASE.replace("ADDRESS", '"${NET:-10.1.0}.1"').replace("SUBNET", 'ipam: {config: [{subnet: "${NET}.0/24"}]}')
+    assert codes(text) == []
+    config = text.replace("${NET:-10.1.0}", "10.1.0").replace("${NET}", "10.1.0")
+    assert codes(text, config) == ["address-reserved"]
+    found = next(iter(check(parse(text), NOWHERE, yaml.safe_load(config))))
+    assert found.place == Place(2, 52)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include: [other.yaml]\nservices: {alice: {image: x, networks: [far], depends_on: [bob]}}",
+        "include: [other.yaml]\nservices: {alice: {image: x, x-labctl: {routes: [default via bob]}}}",
+        "services: {a: {extends: {file: o.yaml, service: s}, x-labctl: {routes: default via b}}, b: {image: x}}",
+        "services: {a: {image: x, ports: ['80:80'], profiles: [a]}, b: {image: x, ports: ['80:80'], profiles: [b]}}",
+        "services: {alice: {image: x, ports: ['1.2.3.4:80:80', '[::1]:80:80', '80:80/udp', '81-82:1-2', 90]}}",
+        "services: {alice: {image: x, volumes: ['./a:/a', '~/a:/a', '/a', 'C:\\a:/a', '${V}:/a']}}",
+        "services: {alice: {image: x, networks: , ports: , deploy: , healthcheck: {test: NONE}}}",
+        "services: {alice: {image: x, network_mode: host}, bob: {image: x, network_mode: 'service:alice'}}",
+        "services: {alice: {image: x}}\nnetworks: {default: {ipam: {config: [{subnet: 10.0.0.0/24}]}}}",
+        "services: {alice: {image: x}}\n---\nservices: {bob: {image: y2, depends_on: [alice]}}",
+        "x-on: &a {image: x}\nservices: {alice: {<<: [*a, {hostname: h}], hostname: g}}",
+        "services: {alice: {image: x, environment: {A: , B: 1, C: true, D: text, E: 1.5, F: 10.0.0.1}}}",
+        "services: {alice: {image: x, user: !!str 1000, command: ['1', x]}}",
+        "services: {alice: {image: x, networks: {far: {ipv4_address: 10.0.0.1}}}}\nnetworks: {far: {external: true}}",
+        "services: {alice: {image: x, scale: 3, ports: ['8000-8002:80', 80]}}",
+    ],
+)
+def test_nothing_is_found_where_nothing_is_wrong(text):
+    assert codes(text) == []
+
+
+def test_a_newer_key_that_compose_takes_is_fine():
+    text = "services: {alice: {image: x, brand_new: 1, x-labctl: {brand_new: 1}}}"
+    assert codes(text) == ["unknown-key", "unknown-key"]
+    assert codes(text, "services: {alice: {image: x}}") == ["unknown-key"]
+
+
+COMPLAINTS = [
+    ("services.alice.hostname must be a string", (3, 5)),
+    ("services.alice.x.y must be a string", (2, 3)),
+    ('service "bob" refers to undefined network nope: invalid compose project', (4, 3)),
+    ("error decoding 'services[alice].healthcheck.interval': time: invalid duration \"soon\"", (2, 3)),
+    ("yaml: line 3: found character that cannot start any token", (3, 1)),
+    ("dependency cycle detected: bob -> alice -> bob", (4, 3)),
+    ("services.a.b.image must be a string", (5, 9)),
+    ("something else altogether", (1, 1)),
+]
+
+
+@pytest.mark.parametrize(("said", "place"), COMPLAINTS, ids=[said[:30] for said, _ in COMPLAINTS])
+def test_place_of_a_complaint(said, place):
+    source = parse("services:\n  alice:\n    hostname: h\n  bob: {image: x}\n  a.b: {image: y}\n")
+    assert tuple(locate(source, said)[1]) == place
+
+
+def test_a_complaint_is_told_once_and_without_the_machines_paths():
+    text = "services: {alice: {image: x, networks: [lba]}}\nnetworks: {lab: {}}"
+    said = 'service "alice" refers to undefined network lba: invalid compose project'
+    assert codes(text, complaint=said) == ["unknown-name"]
+    other = "services: {alice: {image: x, env_file: a.env}}"
+    found = list(check(parse(other), NOWHERE, None, "env file /nowhere/a.env not found: stat /nowhere/a.env: no such"))
+    assert [problem.message for problem in found] == ["Compose says: env file a.env not found: stat a.env: no such"]
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "read"),
+    [
+        ("0644", "int", "420"),
+        ("089", "float", "89"),
+        ("3.10", "float", "3.1"),
+        ("1e3", "float", "1000"),
+        (".5", "float", "0.5"),
+        ("+5", "int", "5"),
+        ("0x10", "int", "16"),
+        ("0o17", "int", "15"),
+        ("1e400", "float", "inf"),
+        ("2001-1-2", "date", "2001-01-02 00:00:00 +0000 UTC"),
+        ("10.0.0.1", "str", "10.0.0.1"),
+        ("22:22", "str", "22:22"),
+        ("-", "str", "-"),
+        ("_", "str", "_"),
+    ],
+)
+def test_how_compose_reads_a_word(text, kind, read):
+    word = Scalar(text, True, Place(1, 1))
+    assert (type_of(word), rewritten(word)) == (kind, read)
+    assert type_of(Scalar(text, False, Place(1, 1))) == "str"
+
+
+def test_sixties():
+    assert sixties(Scalar("22:22", True, Place(1, 1))) == 1342 == yaml.safe_load("22:22")
+    assert sixties(Scalar("80:80", True, Place(1, 1))) is None
+
+
+# Any input at all, in bounded time.
+
+
+def within_reason(text: str) -> None:
+    try:
+        check(parse(text), NOWHERE)
+    except Unreadable as stop:
+        str(stop)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_bytes(tmp_path_factory, data):
+    file = tmp_path_factory.mktemp("any") / "lab.yaml"
+    file.write_bytes(data)
+    assert isinstance(validate(str(file), no_docker), Report)
+
+
+@given(st.text(alphabet="ab:-*&!|>'\"{}[],#?%@$ \n\t0123.~<é", max_size=80))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_text(text):
+    within_reason(text)
+
+
+KEYS = """
+services networks alice bob lab image build ports x-labctl routes links movable deploy replicas scale extends ipam
+config subnet gateway ipv4_address ipv6_address environment volumes depends_on healthcheck include profiles mode
+network_mode configs source target published enable_ipv6 external << x-a on 1
+"""
+TEXTS = """
+10.1.0.0/24 10.1.0.5 fd00::/64 fd00::1 0.0.0.0/0 ::/0 10.0.0.0/32 80:80 1-2:3 ${A} alice yes 0644 a:b:c:d service:x
+"""
+NAMES = st.sampled_from(KEYS.split())
+WORDS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.dates(),
+    st.text(max_size=8),
+    st.sampled_from([*TEXTS.split(), "default via bob", "alice:bob delay 1s", "alice-bob loss 1%"]),
+)
+VALUES = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4))
+SERVICES = st.dictionaries(NAMES, st.dictionaries(NAMES, VALUES, max_size=4) | VALUES, max_size=3)
+DOCUMENTS = st.fixed_dictionaries({"services": SERVICES | VALUES}, optional={"networks": SERVICES | VALUES})
+
+
+@given(DOCUMENTS, st.none() | DOCUMENTS, st.sampled_from([said for said, _ in COMPLAINTS]) | st.text(max_size=40))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_document(document, config, complaint):
+    text = yaml.safe_dump({**document, "x-labctl": {"links": ["alice:bob delay 1s"]}})
+    check(parse(text), NOWHERE, config, complaint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 1_000_000,
+        "{a: " * 200_000,
+        "- " * 100_000,
+        "a: &a [*a]",
+        "a: &a {b: *a}",
+        "services: &a {alice: {<<: *a}}",
+        "a: *b",
+        "a: 'x",
+        "? [a]\n: b",
+        "%YAML 9.9\n---\n",
+        "a: \x01",
+        "x: [" + "1," * 500_000 + "]",
+        "services: {" + ", ".join(f"n{i}: {{image: x, ports: ['{i}:80']}}" for i in range(1000)) + "}",
+        "services: {a: {image: x, scale: 99999999999999999999}}",
+        "services: {a: {image: x, ports: ['" + "9" * 5000 + ":80']}}",
+    ],
+    ids=range(15),
+)
+def test_bounded(text):
+    began = time.process_time()
+    within_reason(text)
+    assert time.process_time() - began < 5
+
+
+# The command.
+
+
+def labctl(*args: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "labctl", *args]
+    return subprocess.run(command, capture_output=True, text=True, env={"HOME": "/nowhere", **variables}, check=False)
+
+
+def test_command_without_docker(tmp_path):
+    file = written(tmp_path, "services: {alice: {imgae: x, image: y2}}\n")
+    got = labctl("validate", file, PATH="/nowhere")
+    assert got.returncode == 1
+    assert got.stdout.startswith(
+        f"{file}:1:20: service alice: unknown key 'imgae'; did you mean 'image'?\n  known here: "
+    )
+    assert "Compose was not asked: the command `docker` is not on the PATH" in got.stderr
+    assert got.stderr.endswith(f"{file}: 1 error\n")
+    document = json.loads(labctl("validate", file, "--json", PATH="/nowhere").stdout)
+    assert (document["schema_version"], document["valid"], document["compose"]["asked"]) == (1, False, False)
+    assert [(one["code"], one["line"], one["column"], one["path"]) for one in document["problems"]] == [
+        ("unknown-key", 1, 20, ["services", "alice"])
+    ]
+
+
+def test_command_on_what_is_right():
+    got = labctl("validate", "two-subnets", PATH="/nowhere")
+    assert (got.returncode, got.stdout) == (0, "")
+    assert got.stderr.endswith("topologies/two-subnets.yaml: no errors\n")
+
+
+def test_schema_is_printed():
+    assert labctl("schema").stdout == extension.SCHEMA.read_text()
+    assert builtin.ROOT == ROOT
