@@ -102,6 +102,26 @@ ERRORS: dict[str, Kind] = {
         "give the lab another name (`labctl up --lab NAME`), or end that project",
         "labctl changes only what carries its own labels.",
     ),
+    "lab-busy": Kind(
+        "another labctl is at work on {lab} and did not finish within {seconds:g} s",
+        "let it finish, or end it (^C where it runs)",
+        "One labctl at a time brings a lab up or down.",
+    ),
+    "lab-removed": Kind(
+        "{lab} was removed while labctl waited for its nodes",
+        "",
+        "Another `labctl down` came before all nodes were ready.",
+    ),
+    "network-in-use": Kind(
+        "the network {network} of {lab} can't be removed: others' containers are on it ({containers})",
+        "all else of the lab is removed; end those or take them off (`docker network disconnect`), then again",
+        "labctl removes only what carries its own labels, so it lets those containers be.",
+    ),
+    "lock-failed": Kind(
+        "{file} can't be locked: {why}",
+        "XDG_RUNTIME_DIR, or else TMPDIR, names the folder that it stands in",
+        "Locks between several labctl are files.",
+    ),
     "no-lab": Kind("no lab is there", "`labctl up` starts one", "No container on the engine carries labctl's label."),
     "unknown-lab": Kind("there is no lab {name}{near}", "`labctl ls` lists the labs", "No lab has that name."),
     "ambiguous-lab": Kind(

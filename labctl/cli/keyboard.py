@@ -180,5 +180,4 @@ def execute(
     engine, found = engine_and_lab(lab)
     target = found.running(node, "no command can run in it")
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    status = Compose(engine.endpoint).execute(target.container.id, command, interactive=True, terminal=terminal)
-    raise typer.Exit(status)
+    Compose(engine.endpoint).execute(target.container.id, command, interactive=True, terminal=terminal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,9 +11,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from labctl.engine.children import Group
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
+from labctl.phases import reached
 
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
@@ -78,15 +82,30 @@ class Compose:
         pairs = (line.split() for line in result.stdout.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
-    def up(self, name: str, folder: Path, config: str, report: Callable[[str], None], limit: float) -> None:
-        """Makes a project be as `config` says; unchanged containers are left alone. Builds and removes nothing."""
-        command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
-        self._stream([*command, "up", "--detach", "--no-build"], config, report, limit)
+    def up(
+        self,
+        name: str,
+        folder: Path,
+        config: str,
+        report: Callable[[str], None],
+        limit: float,
+        *,
+        hold: Sequence[int] = (),
+    ) -> None:
+        """Makes a project be as `config` says; unchanged containers are left alone. Builds and removes nothing.
 
-    def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> int:
-        """Runs a command in a container on this process's own streams; its exit status."""
+        Compose holds the file descriptors of `hold`, and their locks, for as long as it lives.
+        """
+        command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
+        self._stream([*command, "up", "--detach", "--no-build"], config, report, limit, hold)
+
+    def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> NoReturn:
+        """Becomes `docker exec`: its streams, signals and exit status are this process's own from now on."""
         flags = [*(["-i"] if interactive else []), *(["-t"] if terminal else [])]
-        return subprocess.call([_docker(), "exec", *flags, container, *command], env=self._environment())
+        docker = _docker()
+        # Python ignores it, and what is ignored stays so in another program.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.execve(docker, [docker, "exec", *flags, container, *command], self._environment())
 
     def capture(self, container: str, command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
         """Runs a command in a container and gives what it printed."""
@@ -96,49 +115,65 @@ class Compose:
         return {**os.environ, **self._variables}
 
     def _run(self, arguments: Sequence[str], limit: float, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
+        with Group() as group:
+            child = group.start(
                 [_docker(), *arguments],
-                capture_output=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                # Nothing to read where there is nothing to say: our own standard input is never theirs.
-                input=text or "",
-                timeout=limit,
                 env=self._environment(),
             )
-        except subprocess.TimeoutExpired:
-            raise LabError("engine-timeout", seconds=limit, action="docker " + " ".join(arguments[:2])) from None
+            if arguments[0] == "exec":
+                reached("exec:running")
+            try:
+                # Nothing to read where there is nothing to say: our own standard input is never theirs.
+                out, err = child.communicate(text or "", limit)
+            except subprocess.TimeoutExpired:
+                action = "docker " + " ".join(arguments[:2])
+                raise LabError("engine-timeout", seconds=limit, action=action) from None
+        return subprocess.CompletedProcess(arguments, child.returncode, out, err)
 
-    def _stream(self, arguments: Sequence[str], text: str | None, report: Callable[[str], None], limit: float) -> None:
+    def _stream(
+        self,
+        arguments: Sequence[str],
+        text: str | None,
+        report: Callable[[str], None],
+        limit: float,
+        hold: Sequence[int] = (),
+    ) -> None:
         """Runs Compose and reports its progress line by line; ends it, in order, when we are interrupted."""
         deadline = time.monotonic() + limit
-        child = subprocess.Popen(
-            [_docker(), *arguments],
-            stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=self._environment(),
-            # Its own session: a ^C at the terminal is ours to handle, else both would roll back at once.
-            start_new_session=True,
-        )
+        verb = next((word for word in arguments if word in ("build", "up")), "")
         said: list[str] = []
-        try:
-            if child.stdin and text is not None:
-                child.stdin.write(text.encode())
-                child.stdin.close()
-            _read_progress(child, report, deadline, said)
-            status = child.wait(max(1.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _end(child, said)
-            raise LabError("engine-timeout", seconds=limit, action="docker compose") from None
-        except BaseException:
-            _end(child, said)
-            raise
-        finally:
-            self.unfinished = _unfinished(said)
+        with Group() as group:
+            child = group.start(
+                [_docker(), *arguments],
+                hold=hold,
+                stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=self._environment(),
+            )
+            try:
+                if verb == "up":
+                    reached("up:compose-started")
+                if child.stdin and text is not None:
+                    with contextlib.suppress(BrokenPipeError):  # it has ended already, and says why on stderr
+                        child.stdin.write(text.encode())
+                        child.stdin.close()
+                _read_progress(child, report, deadline, said)
+                status = child.wait(max(1.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _end(child, group, said)
+                raise LabError("engine-timeout", seconds=limit, action="docker compose") from None
+            except BaseException:
+                _end(child, group, said)
+                raise
+            finally:
+                self.unfinished = _unfinished(said)
         if status:
-            verb = next((word for word in arguments if word in ("build", "up")), "")
             why = _last_words("\n".join(said))
             if "no space left on device" in why:
                 raise LabError("disk-full", why=why)
@@ -181,14 +216,14 @@ def _read_progress(
                 return
 
 
-def _end(child: subprocess.Popen[bytes], said: list[str]) -> None:
+def _end(child: subprocess.Popen[bytes], group: Group, said: list[str]) -> None:
     """Interrupts Compose, as ^C would, and adds its last lines to `said`."""
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
         try:
             child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)  # Compose itself is a child of Docker's client
+            group.kill()
             child.wait(10)
     assert child.stderr
     os.set_blocking(child.stderr.fileno(), False)

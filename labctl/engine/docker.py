@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import streams
-from labctl.engine.model import PROBE_IMAGE, Container, Details, Happening, Image, Network, Port, Stream
+from labctl.engine.model import PROBE_IMAGE, Container, Details, Happening, Image, Network, Port, Stream, Volume
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
+from labctl.phases import reached
 
 GONE = 404
 UNCHANGED = 304
@@ -63,9 +64,9 @@ class DockerEngine:
             for item in found
         ]
 
-    def volumes(self, labels: Sequence[str]) -> list[str]:
+    def volumes(self, labels: Sequence[str]) -> list[Volume]:
         found = self._call("list volumes", "GET", "/volumes", filters={"label": list(labels)})
-        return [item["Name"] for item in found.get("Volumes") or []]
+        return [Volume(item["Name"], item.get("Labels") or {}) for item in found.get("Volumes") or []]
 
     def image(self, name: str) -> Image | None:
         try:
@@ -138,6 +139,7 @@ class DockerEngine:
         made = self._call("make a probe", "POST", "/containers/create", body=body)["Id"]
         try:
             self._call("start a probe", "POST", f"/containers/{made}/start")
+            reached("probe:running")
             status = self._call("wait for a probe", "POST", f"/containers/{made}/wait", limit=limit)["StatusCode"]
             stream = self.logs(made)
             deadline = time.monotonic() + limit

@@ -28,6 +28,7 @@ from labctl.engine.model import (
     Network,
     Port,
     Stream,
+    Volume,
 )
 from labctl.errors import LabError
 
@@ -145,8 +146,8 @@ class MemoryEngine:
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
 
-    def volumes(self, labels: Sequence[str]) -> list[str]:
-        return [name for name, found in self._volumes.items() if _carries(found, labels)]
+    def volumes(self, labels: Sequence[str]) -> list[Volume]:
+        return [Volume(name, found) for name, found in self._volumes.items() if _carries(found, labels)]
 
     def image(self, name: str) -> Image | None:
         return self.images.get(name)

@@ -77,6 +77,12 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Volume:
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Image:
     id: str
     labels: Mapping[str, str]
@@ -124,7 +130,7 @@ class Engine(Protocol):
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]: ...
 
-    def volumes(self, labels: Sequence[str]) -> list[str]: ...
+    def volumes(self, labels: Sequence[str]) -> list[Volume]: ...
 
     def image(self, name: str) -> Image | None: ...
 

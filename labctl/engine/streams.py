@@ -96,6 +96,7 @@ class DockerStream:
 
     def write(self, data: bytes) -> None:
         self._outgoing += data
+        self.flush()
 
     @property
     def unwritten(self) -> int:

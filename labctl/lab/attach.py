@@ -65,6 +65,7 @@ def _show_until(engine: Engine, journal: Stream, done: int, node: Node, show: Ca
         # After the last line its consequences get a moment to arrive.
         for happening in engine.wait([journal], time.monotonic() + (0.3 if finished else 0.1)):
             if happening.line is None:
+                engine.containers(running=True)  # raises where it is the engine that went away
                 raise LabError("node-stopped", node=node.name)
             show(decode(happening.line.text, node=node.name, stderr=happening.line.stderr))
         if finished:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from labctl.engine.model import LABEL_LAB, Container, Engine
-from labctl.lab.keyboard import forget_lock
+from labctl.engine.model import LABEL_LAB, Container, Engine, Network, Volume
+from labctl.errors import LabError
+from labctl.lab.locks import LabLock, forget_keyboard
+from labctl.phases import reached
 
 WORKERS = 8
+LOCK_LIMIT = 60.0  # seconds that another labctl may take with the lab
+QUIET = 3.0  # seconds without anything new, after which the engine counts as done with what a dead labctl asked for
+PATIENCE = 10.0  # seconds without progress, after which what can't be removed is an error
+LOOK_AGAIN = 0.1
 T = TypeVar("T")
+
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -26,45 +36,153 @@ class Removed:
         return not (self.containers or self.networks or self.volumes)
 
 
-def down(engine: Engine, name: str, report: Callable[[str], None]) -> Removed:
-    """Stops and removes a lab's containers, then its networks and volumes; nothing else, and no error where none is."""
+class Found(NamedTuple):
+    """What carries a lab's label."""
+
+    containers: list[Container]
+    networks: list[Network]
+    volumes: list[Volume]
+
+    @property
+    def names(self) -> set[str]:
+        names = {item.name for item in self.containers} | {item.name for item in self.networks}
+        return names | {item.name for item in self.volumes}
+
+
+def look(engine: Engine, name: str) -> Found:
+    """All that is there of a lab."""
     label = [f"{LABEL_LAB}={name}"]
-    containers = engine.containers(label)
-    remove_containers(engine, containers, report)
-    networks = engine.networks(label)
-    _each(lambda network: engine.remove_network(network.id), networks)
-    volumes = engine.volumes(label)
-    _each(engine.remove_volume, volumes)
-    return Removed(name, len(containers), len(networks), len(volumes))
+    return Found(engine.containers(label), engine.networks(label), engine.volumes(label))
 
 
-def remove_containers(
-    engine: Engine, containers: Iterable[Container], report: Callable[[str], None], *, stop: bool = True
-) -> None:
+def wait_until_quiet(engine: Engine, name: str) -> None:
+    """Returns when the engine makes nothing more of a lab: it goes on with what a labctl asked for that was killed."""
+    last, since = look(engine, name).names, time.monotonic()
+    while time.monotonic() - since < QUIET:
+        time.sleep(LOOK_AGAIN)
+        if (now := look(engine, name).names) != last:
+            last, since = now, time.monotonic()
+
+
+def down(engine: Engine, name: str, report: Report) -> Removed:
+    """Stops and removes a lab's containers, then its networks and volumes; nothing else, and no error where none is.
+
+    Waits for another labctl that is at work on the lab, and for the Compose of one that was killed. Raises LabError
+    `lab-busy`, `network-in-use`.
+    """
+    lock = LabLock(name)
+    lock.acquire(LOCK_LIMIT, report)
+    try:
+        removed = _remove_all(engine, name, report, unfinished=lock.is_unfinished)
+        lock.forget()
+    finally:
+        lock.close()
+    return removed
+
+
+def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool) -> Removed:
+    """`unfinished`: the labctl that brought the lab up was killed while Compose was at work.
+
+    The engine goes on with what it was asked for when whoever asked is gone, so that something may yet appear. And what
+    is only just starting hears no SIGTERM, and has begun nothing that would have to end in order.
+    """
+    quiet = QUIET if unfinished else 0.0
+    containers: set[str] = set()
+    networks: set[str] = set()
+    volumes: set[str] = set()
+    left: set[str] = set()
+    progress = time.monotonic()
+    while True:
+        found = look(engine, name)
+        reached("down:listed")
+        now = time.monotonic()
+        if found.names != left:
+            progress, left = now, found.names
+        if not left and now - progress >= quiet:
+            return Removed(name, len(containers), len(networks), len(volumes))
+        containers |= {item.id for item in found.containers}
+        networks |= {item.id for item in found.networks}
+        volumes |= {item.name for item in found.volumes}
+        problem = _remove(engine, name, found, report, stop=not unfinished) if left else None
+        if problem and time.monotonic() - progress > PATIENCE:
+            raise problem
+        if problem or not left:
+            time.sleep(LOOK_AGAIN)
+
+
+def _remove(engine: Engine, name: str, found: Found, report: Report, *, stop: bool) -> LabError | None:
+    """Tries to remove all of it. Gives the first refusal of the engine, which may be over a moment later."""
+    problems: list[LabError] = []
+    with _kept(problems):
+        remove_containers(engine, found.containers, report, stop=stop)
+    reached("down:containers-removed")
+    for network in found.networks:
+        with _kept(problems):
+            engine.remove_network(network.id)
+            reached("down:network-removed")
+    with _kept(problems):
+        _each(lambda volume: engine.remove_volume(volume.name), found.volumes)
+    if problems:
+        _refuse_guests(engine, name)
+    return problems[0] if problems else None
+
+
+@contextlib.contextmanager
+def _kept(problems: list[LabError]) -> Iterator[None]:
+    try:
+        yield
+    except LabError as problem:
+        if problem.code != "engine-refused":
+            raise
+        problems.append(problem)
+
+
+def _refuse_guests(engine: Engine, name: str) -> None:
+    """Raises LabError `network-in-use` where containers that aren't of the lab run on its networks."""
+    mine = {network.name for network in engine.networks([f"{LABEL_LAB}={name}"])}
+    guests = [item for item in engine.containers(running=True) if item.labels.get(LABEL_LAB) != name]
+    for network in sorted(mine):
+        names = ", ".join(guest.name for guest in guests if network in guest.addresses)
+        if names:
+            raise LabError("network-in-use", network=network, lab=name, containers=names)
+
+
+def remove_containers(engine: Engine, containers: Iterable[Container], report: Report, *, stop: bool = True) -> None:
     """Stops each with its own grace, so that programs close their sockets in order, and removes it."""
 
     def remove(container: Container) -> None:
         if stop and container.state in ("running", "restarting"):
-            engine.change("stop", container.id)
+            # Somebody else may have removed it by now; and what doesn't stop is removed by force.
+            with contextlib.suppress(LabError):
+                engine.change("stop", container.id)
+            reached("down:container-stopped")
         engine.remove_container(container.id)
-        forget_lock(container.id)
+        reached("down:container-removed")
+        forget_keyboard(container.labels.get(LABEL_LAB, ""), container.id)
         report(f"removed {container.name}")
 
     _each(remove, list(containers))
 
 
 def known(engine: Engine) -> list[str]:
-    """The names of all labs of which anything is left: containers, networks."""
-    found = {item.labels[LABEL_LAB] for item in engine.containers([LABEL_LAB])}
-    return sorted(found | {item.labels[LABEL_LAB] for item in engine.networks([LABEL_LAB])})
+    """The names of all labs of which anything is left."""
+    label = [LABEL_LAB]
+    labels = [item.labels for item in engine.containers(label)] + [item.labels for item in engine.networks(label)]
+    labels += [item.labels for item in engine.volumes(label)]
+    return sorted({found[LABEL_LAB] for found in labels})
 
 
 def _each(act: Callable[[T], object], items: list[T]) -> None:
-    """Does one thing to many at once; all are tried before the first failure is raised."""
-    if len(items) == 1:
-        act(items[0])
-    elif items:
-        with ThreadPoolExecutor(min(WORKERS, len(items))) as pool:
-            futures = [pool.submit(act, item) for item in items]
-        for future in futures:
-            future.result()
+    """Does one thing to many at once; all are tried before the first failure is raised. ^C waits for none of them."""
+    if len(items) <= 1:
+        for item in items:
+            act(item)
+        return
+    pool = ThreadPoolExecutor(min(WORKERS, len(items)))
+    try:
+        futures = [pool.submit(act, item) for item in items]
+        problems = [problem for future in futures if (problem := future.exception())]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if problems:
+        raise problems[0]

@@ -12,6 +12,7 @@ from labctl.events.codec import decode, normalise
 from labctl.events.merge import Window, merge
 from labctl.events.model import Event
 from labctl.lab.model import Lab, Node
+from labctl.phases import reached
 
 READ_LIMIT = 60.0  # seconds for what is already written
 WHOLE = 4096  # pieces of a log: who has asked for more of them is given all
@@ -63,6 +64,7 @@ def follow(
     try:
         written = read(engine, lab, names, since=since, tail=tail)
         yield from written
+        reached("logs:following")
         last: dict[str, str] = {}
         for event in written:
             last[event.node] = event.ts
@@ -77,6 +79,7 @@ def _ordered(engine: Engine, nodes: Sequence[Node], live: list[Stream], last: di
         due = window.due
         for happening in engine.wait(live, due):
             if happening.line is None:
+                engine.containers(running=True)  # raises where it is the engine that went away
                 live = [stream for stream in live if stream is not happening.stream]
             else:
                 event = _event(nodes, happening.stream, happening.line)

@@ -7,24 +7,22 @@ that it has the whole line; the id in the envelope tells whose line an event bel
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from labctl.engine.model import Engine, Stream
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.model import Event
+from labctl.lab.locks import RETRY, KeyboardLock
 from labctl.lab.model import Lab, Node
+from labctl.phases import reached
 
 RECORD_SEPARATOR = b"\x1e"
-RETRY = 0.002  # seconds between two tries at the lock
 
 
 def envelope(ident: str, text: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> bytes:
@@ -67,6 +65,7 @@ class Typed:
         self._line = envelope(self.id, text, to, options)
         self._deadline = time.monotonic() + timeout
         self._names = {member.container.id: member.name for member in lab.nodes}
+        self._lock = KeyboardLock(lab.name, node.container.id)
         self._stack = ExitStack()
         self._streams: list[Stream] = []
         self._early: list[Event] = []
@@ -79,10 +78,15 @@ class Typed:
                 stream = self._engine.attach(node.container.id, keyboard=node is self._node)
                 self._stack.callback(stream.close)
                 self._streams.append(stream)
-            unlock = self._stack.enter_context(_lock(self._node, self._deadline, self.timeout)).release
+            reached("keyboard:attached")
+            self._stack.callback(self._lock.close)
+            busy = LabError("keyboard-busy", node=self._node.name, seconds=self.timeout)
+            self._lock.take(self._deadline - time.monotonic(), busy, retry=RETRY)
+            reached("keyboard:locked")
             self._type()
+            reached("keyboard:input-seen")
             if not self._keep_lock:
-                unlock()
+                self._lock.close()
         except BaseException:
             self._stack.close()
             raise
@@ -93,6 +97,7 @@ class Typed:
 
     def _type(self) -> None:
         self._streams[0].write(self._line)
+        reached("keyboard:typed")
         for event in self._read():
             self._early.append(event)
             if event.node == self._node.name and event.name == "input" and event.id == self.id:
@@ -122,41 +127,5 @@ class Typed:
             if happening.line:
                 yield decode(happening.line.text, node=name, stderr=happening.line.stderr)
             elif name == self._node.name:
+                self._engine.containers(running=True)  # raises where it is the engine that went away
                 raise LabError("node-stopped", node=name)
-
-
-class _lock:
-    """An advisory lock (flock(2)) on one node's keyboard; given up by the kernel when its holder dies."""
-
-    def __init__(self, node: Node, deadline: float, timeout: float) -> None:
-        self._deadline, self._timeout, self._node = deadline, timeout, node
-        path = _lock_path(node.container.id)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def __enter__(self) -> _lock:
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return self
-            except BlockingIOError:
-                if time.monotonic() > self._deadline:
-                    os.close(self._file)
-                    raise LabError("keyboard-busy", node=self._node.name, seconds=self._timeout) from None
-                time.sleep(RETRY)  # flock(2) has no limit of its own
-
-    def release(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
-
-
-def _lock_path(container: str) -> Path:
-    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Path(folder) / f"labctl-{os.getuid()}" / f"{container[:24]}.keyboard"
-
-
-def forget_lock(container: str) -> None:
-    """Removes the lock's file of a container that is gone."""
-    _lock_path(container).unlink(missing_ok=True)

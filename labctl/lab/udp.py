@@ -18,6 +18,7 @@ from labctl.lab.delivery import Delivery, seconds_between
 from labctl.lab.keyboard import Typed
 from labctl.lab.model import Lab, Node, need_role
 from labctl.lab.routes import routes_of
+from labctl.phases import reached
 
 PORT = 5005
 LIMIT = 65507  # bytes: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
@@ -86,6 +87,7 @@ def send_train(
     received: Event | None = None
     to = _address(node, receiver)
     with Typed(engine, lab, node, text, others=[receiver], to=to, options=options, timeout=limit) as typed:
+        reached("udp:train-under-way")
         for event in typed.events():
             if event.name == "train" and event.node == node.name and event.id == typed.id:
                 sent = event

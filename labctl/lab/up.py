@@ -16,16 +16,24 @@ from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
 from labctl.lab import images
 from labctl.lab.blueprint import Blueprint
-from labctl.lab.down import remove_containers
+from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, look, remove_containers, wait_until_quiet
+from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
+from labctl.phases import reached
 from labctl.topology.model import Topology
 
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
 _OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
+_PROGRESS = re.compile(r"(Network|Container) .* (Created|Started)$")
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
+_PHASES = {
+    ("Network", "Created"): "up:network-created",
+    ("Container", "Created"): "up:container-created",
+    ("Container", "Started"): "up:container-started",
+}
 
 Report = Callable[[str], None]
 
@@ -47,29 +55,65 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     Raises LabError. What this run began is taken back when it is interrupted or Compose fails; when a node fails, all
     stays for a look.
     """
+    reached("up:begun")
     docker = _docker(engine)
     blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
     topology = blueprint.topology
     blueprints.refuse_conditions(topology)
-    before = existing(docker, topology.name)
+    existing(docker, topology.name)  # before anything is built for nothing
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
-    config = blueprint.configuration(found)
-    deadline = time.monotonic() + request.timeout
-    compose = blueprint.compose()
+    reached("up:images-present")
+    lock = LabLock(topology.name)
+    lock.acquire(request.timeout, report)
     try:
-        _start(docker, compose, blueprint, config, before, deadline, report)
-        _remove_what_left(docker, topology, report)
-        lab = of_containers(topology.name, docker.containers([f"{LABEL_LAB}={topology.name}"]))
-        set_routes(docker, lab, lab.nodes)
-    except BaseException:
-        _take_back(docker, topology.name, before, report, compose.unfinished)
-        raise
+        reached("up:lab-locked")
+        if lock.is_unfinished:
+            report("waiting for the engine to be done with what a killed labctl asked for")
+            wait_until_quiet(docker, topology.name)
+        deadline = time.monotonic() + request.timeout
+        before = existing(docker, topology.name)
+        lab = _make(docker, blueprint, blueprint.configuration(found), before, lock, deadline, report)
+    finally:
+        lock.close()
+    # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
+        reached("up:ready-awaited")
         wait_ready(docker, lab, deadline, request.timeout, report)
-    except LabError:
+        reached("up:done")
+    except LabError as problem:
+        if problem.code in ("node-failed", "engine-refused") and not look(docker, topology.name).containers:
+            raise LabError("lab-removed", lab=topology.name) from None
         raise
-    except BaseException:
-        _take_back(docker, topology.name, before, report)
+    except BaseException as problem:
+        lock.acquire(LOCK_LIMIT, report)
+        _rescue(problem, docker, topology.name, before, lock, report)
+        raise
+    return lab
+
+
+def _make(
+    docker: DockerEngine,
+    blueprint: Blueprint,
+    config: dict[str, Any],
+    before: list[Container],
+    lock: LabLock,
+    deadline: float,
+    report: Report,
+) -> Lab:
+    """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
+    name = blueprint.topology.name
+    compose = blueprint.compose()
+    lock.begin()
+    try:
+        _start(docker, compose, blueprint, config, before, lock, deadline, report)
+        lock.finish()
+        reached("up:compose-ended")
+        _remove_what_left(docker, blueprint.topology, report)
+        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}"]))
+        set_routes(docker, lab, lab.nodes)
+        reached("up:routes-set")
+    except BaseException as problem:
+        _rescue(problem, docker, name, before, lock, report, compose.unfinished)
         raise
     return lab
 
@@ -102,15 +146,18 @@ def _start(
     blueprint: Blueprint,
     config: dict[str, Any],
     before: list[Container],
+    lock: LabLock,
     deadline: float,
     report: Report,
 ) -> None:
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
         placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt)
+        reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
-            compose.up(topology.name, topology.folder, json.dumps(placed), report, limit)
+            held = [lock.fileno()]
+            compose.up(topology.name, topology.folder, json.dumps(placed), _watched(report), limit, hold=held)
             return
         except LabError as problem:
             why = str(problem.values.get("why", ""))
@@ -134,6 +181,43 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
             engine.remove_network(network.id)
 
 
+def _watched(report: Report) -> Report:
+    """Reports Compose's progress, and knows the phases in it."""
+
+    def watch(line: str) -> None:
+        report(line)
+        what, _, rest = line.partition(" ")
+        phase = _PHASES.get((what, rest.rpartition(" ")[2]))
+        if phase:
+            reached(phase)
+
+    return watch
+
+
+def _rescue(
+    problem: BaseException,
+    engine: Engine,
+    name: str,
+    before: list[Container],
+    lock: LabLock,
+    report: Report,
+    unfinished: Iterable[str] = (),
+) -> None:
+    """Takes back what this run made, and the lock's file where nothing is left of the lab.
+
+    Where the engine fails us in that: `problem` itself, if it was an error, has the same cause and says less of it.
+    """
+    try:
+        _take_back(engine, name, before, report, unfinished)
+        lock.finish()
+        if not look(engine, name).names:
+            lock.forget()
+    except LabError as second:
+        if isinstance(problem, LabError):
+            raise second from None
+        report(f"{second.message}; `labctl down {name}` removes what was begun")
+
+
 def _take_back(
     engine: Engine, name: str, before: list[Container], report: Report, unfinished: Iterable[str] = ()
 ) -> None:
@@ -150,7 +234,7 @@ def _take_back(
         awaited -= _remove_new(engine, name, old, report)
         if not awaited or time.monotonic() > deadline:
             return
-        time.sleep(0.1)
+        time.sleep(LOOK_AGAIN)
 
 
 def _remove_new(engine: Engine, name: str, old: set[str], report: Report) -> set[str]:
@@ -165,8 +249,8 @@ def _remove_new(engine: Engine, name: str, old: set[str], report: Report) -> set
             engine.remove_network(network.id)
             gone.add(network.name)
         for volume in engine.volumes(label):
-            engine.remove_volume(volume)
-            gone.add(volume)
+            engine.remove_volume(volume.name)
+            gone.add(volume.name)
     return gone
 
 

@@ -1,0 +1,61 @@
+"""Processes that labctl starts, and that never outlive it, however it ends.
+
+They run in a process group of their own. A shell in it waits at a pipe whose other end only labctl holds: where labctl
+says goodbye, it leaves; where the pipe ends without a word, labctl is dead, and the group dies in the same moment. That
+catches what no handler in labctl can, SIGKILL, and catches children of children (`docker` runs Compose as a plugin);
+and unlike prctl(2)'s PR_SET_PDEATHSIG it has no moment at which the parent may already be gone, and works on every
+Unix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+# The shell itself only goes by the pipe: a signal for the whole group is none for the one that watches over it.
+_WATCH = "trap '' INT TERM HUP; read -r word || kill -KILL 0"
+PATIENCE = 10.0  # seconds until what was killed is gone
+
+
+class Group:
+    """A process group that lives inside a `with`; whatever of it is left at the end is killed."""
+
+    def __init__(self) -> None:
+        reader, self._writer = os.pipe()
+        try:
+            self._watcher = subprocess.Popen(
+                ["/bin/sh", "-c", _WATCH],
+                stdin=reader,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                # Not the terminal's foreground: a ^C there is labctl's to handle, else both would roll back at once.
+                process_group=0,
+            )
+        except BaseException:
+            os.close(self._writer)
+            raise
+        finally:
+            os.close(reader)
+
+    def start(self, command: Sequence[str], *, hold: Sequence[int] = (), **options: Any) -> subprocess.Popen[Any]:
+        """A child in the group. It holds the file descriptors of `hold`, and with them their locks, while it lives."""
+        return subprocess.Popen(command, process_group=self._watcher.pid, pass_fds=hold, **options)
+
+    def kill(self) -> None:
+        """Kills all of the group at once."""
+        os.killpg(self._watcher.pid, signal.SIGKILL)
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            self.kill()
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._writer, b"bye\n")
+        os.close(self._writer)
+        self._watcher.wait(PATIENCE)

@@ -1,0 +1,141 @@
+"""Locks between several labctl of one user on one machine (flock(2)): the kernel gives them up when their holder dies.
+
+A node's keyboard: one labctl at a time types there. A lab: one labctl at a time brings it up or down; Compose, which
+does the work, holds the lock as well, so that even after a SIGKILL nobody else begins before the last of it is gone.
+All files of a lab stand in one folder, and go with the lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from labctl.errors import LabError
+
+RETRY = 0.002  # seconds between two tries at a keyboard: flock(2) has no limit of its own
+PATIENT_RETRY = 0.05  # at a lab, whose holder needs seconds
+NAME_LIMIT = 200  # bytes of a lab's name that fit into a folder's
+_SUFFIX = ".keyboard"
+
+
+class Lock:
+    """An exclusive lock on a file, until `close` or the end of a `with`; taken within some seconds, or never."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+
+    def try_once(self) -> bool:
+        """Takes the lock where it is free. Raises LabError `lock-failed`."""
+        try:
+            if self._file < 0:
+                self._path.parent.parent.mkdir(mode=0o700, exist_ok=True)
+                self._path.parent.mkdir(mode=0o700, exist_ok=True)
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except FileNotFoundError:
+            return False  # the folder went between the two steps: with the lab, as it should
+        except OSError as problem:
+            self.close()
+            raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
+        if self._is_current():
+            return True
+        self.close()  # its holder removed the file while we waited: a lock on it is one on nothing
+        return False
+
+    def take(self, seconds: float, busy: LabError, *, retry: float) -> None:
+        """Raises `busy` where the lock isn't free within some seconds."""
+        deadline = time.monotonic() + seconds
+        while not self.try_once():
+            if time.monotonic() > deadline:
+                self.close()
+                raise busy
+            time.sleep(retry)
+
+    def _is_current(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def fileno(self) -> int:
+        return self._file
+
+    def remove(self) -> None:
+        """Removes the file, which the lock must be held for."""
+        self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Gives the lock up, unless a child holds it as well."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+
+class KeyboardLock(Lock):
+    """The right to type at a node."""
+
+    def __init__(self, lab: str, container: str) -> None:
+        super().__init__(_folder(lab) / f"{container[:24]}{_SUFFIX}")
+
+
+class LabLock(Lock):
+    """The right to bring a lab up or down.
+
+    The file holds a word while Compose is at work. Where somebody finds that word, Compose was killed, and the engine
+    may still be busy with what it was asked for last.
+    """
+
+    def __init__(self, lab: str) -> None:
+        super().__init__(_folder(lab) / "lab")
+        self._lab = lab
+
+    def acquire(self, seconds: float, report: Callable[[str], None]) -> None:
+        """Raises LabError `lab-busy`."""
+        if self.try_once():
+            return
+        report(f"another labctl is at work on {self._lab}; waiting for it")
+        self.take(seconds, LabError("lab-busy", lab=self._lab, seconds=seconds), retry=PATIENT_RETRY)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Compose was at work here, and was not seen to end."""
+        return os.fstat(self._file).st_size > 0
+
+    def begin(self) -> None:
+        """Compose is about to work."""
+        os.pwrite(self._file, b"composing\n", 0)
+
+    def finish(self) -> None:
+        """Compose has ended, and the engine is not busy any more with what it was asked for."""
+        os.ftruncate(self._file, 0)
+
+    def forget(self) -> None:
+        """Removes all lock files of the lab that nobody holds, and this one; the lab itself is gone."""
+        for file in self._path.parent.glob(f"*{_SUFFIX}"):
+            other = Lock(file)
+            if other.try_once():
+                other.remove()
+                other.close()
+        self.remove()
+        with contextlib.suppress(OSError):  # somebody types at a node of the same name on another engine
+            self._path.parent.rmdir()
+
+
+def forget_keyboard(lab: str, container: str) -> None:
+    """Removes the file of the keyboard's lock of a container that is gone."""
+    KeyboardLock(lab, container).remove()
+
+
+def _folder(lab: str) -> Path:
+    top = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    name = lab if len(lab) <= NAME_LIMIT else hashlib.sha256(lab.encode()).hexdigest()
+    return Path(top) / f"labctl-{os.getuid()}" / name
