@@ -107,12 +107,14 @@ class Progress:
 
     def __exit__(self, *exc: Any) -> None:
         if self._status:
-            self._status.__exit__(*exc)
+            with contextlib.suppress(OSError):  # the terminal's window was closed
+                self._status.__exit__(*exc)
 
     def _report(self, text: str) -> None:
         if self._status:
             from rich.markup import escape
 
-            self._status.update(f"{self._what}: {escape(text)}")
+            with contextlib.suppress(OSError):
+                self._status.update(f"{self._what}: {escape(text)}")
         elif not text.startswith(("Container", "Network", "Volume", "removed")) and not text.endswith("is ready"):
             talk(text)
