@@ -40,7 +40,7 @@ def main() -> int:
         for name, (what, _) in MEASUREMENTS.items():
             print(f"{name:8} {what}")
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by ^C
     try:
         with _alone():
             return _measure(options.names or list(MEASUREMENTS), options.runs, options.out)

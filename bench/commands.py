@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE = 20.0  # seconds that a program gets to clean up after ^C
+PATIENCE = 20.0  # seconds that a program gets to take back what it began
 
 
 class Failed(Exception):
@@ -65,7 +65,7 @@ def run(command: Sequence[str], limit: float, variables: Mapping[str, str] | Non
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, number)
             child.communicate(timeout=PATIENCE)

@@ -13,15 +13,15 @@ NO_SLOWER = Target(1.0)
 
 def default(setting: Setting) -> Iterator[Result]:
     with project("hello", default_lab(), links={"services": ROOT / "services"}) as lab:
-        yield from _cycles(setting, lab, "", "the default lab")
+        yield from _cycles(setting, lab, "", "the default lab", setting.runs * 2)  # short, so more of them
 
 
 def fifty(setting: Setting) -> Iterator[Result]:
     with project("fifty", many(50)) as lab:
-        yield from _cycles(setting, lab, "-50", "50 nodes")
+        yield from _cycles(setting, lab, "-50", "50 nodes", setting.runs)
 
 
-def _cycles(setting: Setting, lab: Project, suffix: str, what: str) -> Iterator[Result]:
+def _cycles(setting: Setting, lab: Project, suffix: str, what: str, runs: int) -> Iterator[Result]:
     downs: tuple[list[float], list[float]] = ([], [])
 
     def with_labctl() -> float:
@@ -34,7 +34,7 @@ def _cycles(setting: Setting, lab: Project, suffix: str, what: str) -> Iterator[
         downs[1].append(lab.compose("down").seconds)
         return up
 
-    ours, theirs = setting.alternate(f"up{suffix}, s", with_labctl, with_compose)
+    ours, theirs = setting.alternate(f"up{suffix}, s", with_labctl, with_compose, runs=runs)
     note = "Compose waits by the images' healthcheck, labctl by each node's `ready` event"
     against = "docker compose up -d --wait"
     yield Result(f"up{suffix}", f"labctl up, {what}", "s", ours, theirs, against, NO_SLOWER, (note,))
