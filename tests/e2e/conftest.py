@@ -102,13 +102,13 @@ class Outsider:
 def outsider(engine, debian):
     """`outsider(target, lab)` builds a target of tests/clients/Dockerfile and starts it on the lab's network."""
 
-    def start(target: str, lab: Lab) -> Outsider:
+    def start(target: str, lab: Lab, network: str | None = None) -> Outsider:
         name = f"labctl/test-{target}"
         command = [shutil.which("docker") or "docker", "build", "--quiet", "--target", target, "--tag", name]
         command += ["--build-arg", f"DEBIAN={debian}", str(CLIENTS)]
         built = run_command(command, timeout=800)
         assert built.returncode == 0, f"{target} can't be built: {built}"
-        network = f"{lab.name}_lab"
+        network = network or f"{lab.name}_lab"
         # `init` reaps what `docker exec` leaves behind.
         labels = {LABEL: SESSION}
         container = engine.containers.run(name, detach=True, init=True, network=network, labels=labels)

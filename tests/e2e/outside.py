@@ -79,7 +79,7 @@ def finish(child: subprocess.Popen, timeout: float = 60) -> Result:
         child.kill()
         out, err = child.communicate(timeout=10)
         raise AssertionError(f"{child.args} did not end within {timeout} s\n{out!r}\n{err!r}") from None
-    return Result(child.returncode, out.decode(), err.decode())
+    return Result(child.returncode, (out or b"").decode(), (err or b"").decode())
 
 
 def read_until(stream, wanted: bytes, within: float = PATIENCE) -> bytes:
@@ -121,10 +121,16 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
-        os.close(self._main)
+        self.hang_up()
 
     def type(self, keys: str) -> None:
         os.write(self._main, keys.encode())
+
+    def hang_up(self) -> None:
+        """The terminal is gone, as when its window is closed."""
+        if self._main >= 0:
+            os.close(self._main)
+            self._main = -1
 
     def wait(self, text: str, within: float = PATIENCE) -> None:
         """Until `text` is shown."""

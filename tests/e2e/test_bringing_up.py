@@ -141,9 +141,9 @@ def test_somebodys_own_node_that_fails(spare, tmp_path, debian):
 def test_node_that_never_gets_ready(spare, tmp_path):
     lab = spare("slow")
     slow = ROLE | {"command": ["sleep", "1000"]}
-    said = lab.run("up", topology(tmp_path, slow=slow, quick=ROLE), "--lab", lab.name, "--timeout", "3")
+    said = lab.run("up", topology(tmp_path, slow=slow, quick=ROLE), "--lab", lab.name, "--timeout", "6")
     assert said.returncode == 1
-    assert "labctl: not ready within 3 s: slow\n" in said.stderr
+    assert "labctl: not ready within 6 s: slow\n" in said.stderr
 
 
 def test_command_that_is_not_there_is_taken_back(spare, tmp_path):
