@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ from labctl.topology.check.whole import check
 VARIABLES = {"COMPOSE_PROFILES": "*"}
 
 Ask = Callable[[Path], str]
+_TEXTS = 2000  # with variables: more than anybody wrote by hand
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -66,7 +70,8 @@ def validate(name: str, ask: Ask) -> Report:
     except Unreadable as stop:
         return _unreadable(name, file, stop.problem, ask)
     config, complaint, unasked = _asked(file, ask)
-    problems = tuple(check(source, file.resolve().parent, config, complaint))
+    known = _interpolated(source.variables(), file, ask) if complaint else {}
+    problems = tuple(check(source, file.resolve().parent, config, complaint, known))
     return Report(name, problems, asked=not unasked, unasked=unasked)
 
 
@@ -79,6 +84,29 @@ def _asked(file: Path, ask: Ask) -> tuple[dict[str, Any] | None, str, str]:
             return None, str(problem.values["why"]), ""
         return None, "", f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
     return (config, "", "") if isinstance(config, dict) else (None, "", "it gave no answer that can be read")
+
+
+def _interpolated(texts: list[str], file: Path, ask: Ask) -> dict[str, str]:
+    """What Compose makes of texts with variables, when it refuses the file that they stand in for another reason.
+
+    It reads them in a file of their own, beside a copy of the `.env` file that holds for the first one.
+    """
+    if not 0 < len(texts) < _TEXTS:
+        return {}
+    values = {f"V{number}": text for number, text in enumerate(texts)}
+    with tempfile.TemporaryDirectory(prefix="labctl-values-") as folder:
+        stand_in = Path(folder) / "compose.yaml"
+        stand_in.write_text(json.dumps({"services": {"values": {"image": "none", "environment": values}}}))
+        env = file.resolve().parent / ".env"
+        if env.is_file():
+            shutil.copy(env, folder)
+        config, _, _ = _asked(stand_in, ask)
+    try:
+        found = (config or {})["services"]["values"]["environment"]
+        # Compose doubles what is a dollar sign and no variable.
+        return {text: str(found[name]).replace("$$", "$") for name, text in values.items()}
+    except (KeyError, TypeError):
+        return {}  # a variable that has to be set and isn't: Compose has said so
 
 
 def _unreadable(name: str, file: Path, problem: Problem, ask: Ask) -> Report:

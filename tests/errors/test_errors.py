@@ -56,7 +56,7 @@ def compose():
         }
         # A reader of YAML that can read more than ours does not exist here.
         answers["yaml-dialect"] = pool.submit(lambda: "services: {}")
-        yield lambda file: answers[file.stem].result()
+        yield lambda file: answers[file.stem].result() if file.parent == HERE else ask(file)
 
 
 def compare(name: str, report: Report) -> None:

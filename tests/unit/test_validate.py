@@ -140,6 +140,28 @@ def test_values_with_variables_are_not_judged_before_compose_read_them():
     assert found.place == Place(2, 52)
 
 
+def test_values_with_variables_are_judged_although_compose_refuses_the_file(tmp_path):
+    """Compose reads the values in a file of their own."""
+    text = BASE.replace("ADDRESS", '"${NET}.1"').replace(
+        "SUBNET", "drivr: x, ipam: {config: [{subnet: '${NET}.0/24'}]}"
+    )
+    text = text.replace("image: x", "image: x, ports: ['${PORT}:80'], container_name: $$x")
+    (tmp_path / ".env").write_text("NET=10.1.0\n")
+    asked = []
+
+    def ask(file: Path) -> str:
+        asked.append(sorted(path.name for path in file.parent.iterdir()))
+        if file.name == "lab.yaml":
+            raise LabError("topology-invalid", file=file, why="networks.lab Additional property drivr is not allowed")
+        values = {"${NET}": "10.1.0", "${PORT}": "x"}
+        return file.read_text().replace("${NET}", values["${NET}"]).replace("${PORT}", values["${PORT}"])
+
+    report = validate(written(tmp_path, text), ask)
+    assert [problem.code for problem in report.problems] == ["bad-port", "address-reserved", "unknown-key"]
+    assert asked == [[".env", "lab.yaml"], [".env", "compose.yaml"]]
+    (tmp_path / ".env").unlink()
+
+
 @pytest.mark.parametrize(
     "text",
     [

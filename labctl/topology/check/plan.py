@@ -77,9 +77,11 @@ class Plan:
     complete: bool = False
 
 
-def data_of(value: Value) -> Any:
-    """The plain data that Compose would read, before variables are put in."""
+def data_of(value: Value, known: Mapping[str, str]) -> Any:
+    """The plain data that Compose would read. `known` has the texts with variables whose values Compose told."""
     if isinstance(value, Scalar):
+        if value.text in known:
+            return known[value.text]
         kind = type_of(value)
         if kind == "null":
             return None
@@ -87,8 +89,8 @@ def data_of(value: Value) -> Any:
             return value.text.lower() == "true"
         return number(value.text) if kind == "int" else value.text
     if isinstance(value, Sequence):
-        return [data_of(item) for item in value.items]
-    return {name: data_of(entry.value) for name, entry in value.entries.items()}
+        return [data_of(item, known) for item in value.items]
+    return {name: data_of(entry.value, known) for name, entry in value.entries.items()}
 
 
 def plan_of(raw: Mapping[str, Any], config: Mapping[str, Any] | None) -> Plan:

@@ -91,15 +91,17 @@ def read_long(port: Mapping[str, Any]) -> Port | None:
     return Port(host, low, high, protocol, choice=low != high)
 
 
-def check_ports(source: Source, raw: Mapping[str, Any], plan: Plan, config: Mapping[str, Any] | None) -> Problems:
+def check_ports(
+    source: Source, raw: Mapping[str, Any], plan: Plan, config: Mapping[str, Any] | None, known: Mapping[str, str]
+) -> Problems:
     """The ports that stand in the file, and those that only Compose knows: from variables or other files."""
     found = Problems()
     taken: list[tuple[Service, Port, Place]] = []
     for name, service in plan.services.items():
-        written = list(_written(source, name, items(mapping(table(raw, "services").get(name)).get("ports")), found))
+        written = list(_written(source, name, items(_of(raw, name).get("ports")), known, found))
         if config is not None:
-            known = [port for port, _ in written]
-            written += _beside(source, name, items(mapping(table(config, "services").get(name)).get("ports")), known)
+            told = [port for port, _ in written]
+            written += _beside(source, name, items(_of(config, name).get("ports")), told)
         for port, path in written:
             place = source.place(path)
             other = next((one for one in taken if one[0].beside(service) and one[1].clashes(port)), None)
@@ -113,7 +115,13 @@ def check_ports(source: Source, raw: Mapping[str, Any], plan: Plan, config: Mapp
     return found
 
 
-def _written(source: Source, name: str, ports: list[Any], found: Problems) -> Iterator[tuple[Port, Path]]:
+def _of(data: Mapping[str, Any], service: str) -> Mapping[str, Any]:
+    return mapping(table(data, "services").get(service))
+
+
+def _written(
+    source: Source, name: str, ports: list[Any], known: Mapping[str, str], found: Problems
+) -> Iterator[tuple[Port, Path]]:
     for at, value in enumerate(ports):
         path: Path = ("services", name, "ports", at)
         try:
@@ -122,6 +130,7 @@ def _written(source: Source, name: str, ports: list[Any], found: Problems) -> It
             else:
                 # As it is written: a number can look otherwise once it is read.
                 shown = getattr(source.find(path)[0], "text", "")
+                shown = known.get(shown, shown)
                 port = read_short(shown) if shown and "$" not in shown else None
         except Wrong as problem:
             what = value.get("published") or value.get("target") if isinstance(value, dict) else shown
@@ -131,7 +140,7 @@ def _written(source: Source, name: str, ports: list[Any], found: Problems) -> It
             yield port, path
 
 
-def _beside(source: Source, name: str, ports: list[Any], known: list[Port]) -> Iterator[tuple[Port, Path]]:
+def _beside(source: Source, name: str, ports: list[Any], told: list[Port]) -> Iterator[tuple[Port, Path]]:
     """What Compose publishes and the file doesn't show: its place is the first port with a variable."""
     path: Path = ("services", name, "ports")
     value = source.find(path)[0]
@@ -143,7 +152,7 @@ def _beside(source: Source, name: str, ports: list[Any], known: list[Port]) -> I
             port = read_long(mapping(each))
         except Wrong:
             continue
-        if port and not any(_covers(other, port) for other in known):
+        if port and not any(_covers(other, port) for other in told):
             yield port, path if at is None else (*path, at)
 
 

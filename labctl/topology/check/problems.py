@@ -363,7 +363,7 @@ With `--json` there is one document: `problems`, each with `level`, `code` (the 
 
 - Line and column are those of the file as it is written, also where a value comes out of an anchor or `<<`.
 - A value with a variable (`${NET:-10.1.0}.2`) is judged by what Compose makes of it, with the environment and the
-  `.env` file that are there now; while Compose refuses the file or can't be asked, such values are not judged.
+  `.env` file that are there now; where Compose can't be asked, such values are not judged.
 - In the end Compose itself reads the file, with all profiles on. What it alone knows is told as well. It stops at its
   first error, and what labctl found by itself already is not said twice.
 - Without Docker's client all of labctl's own checks are made, and a line on stderr says that Compose wasn't asked.

@@ -95,6 +95,21 @@ class Source:
             return name.place
         return value.place
 
+    def variables(self) -> list[str]:
+        """The texts of all values that Compose puts variables into."""
+        found: set[str] = set()
+        seen: set[int] = set()
+        waiting: list[Value] = [self.root]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Scalar):
+                if "$" in value.text:
+                    found.add(value.text)
+            elif id(value) not in seen:
+                seen.add(id(value))
+                waiting += value.items if isinstance(value, Sequence) else [e.value for e in value.entries.values()]
+        return sorted(found)
+
     def section(self, name: str) -> dict[str, Entry]:
         """The entries of `services`, `networks` ...; none where it isn't there or is no mapping."""
         entry = self.root.entries.get(name)

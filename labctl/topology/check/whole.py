@@ -18,12 +18,19 @@ from labctl.topology.check.source import Source
 from labctl.topology.check.subnets import check_subnets
 
 
-def check(source: Source, folder: Path, config: Mapping[str, Any] | None = None, complaint: str = "") -> Problems:
+def check(
+    source: Source,
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    complaint: str = "",
+    known: Mapping[str, str] | None = None,
+) -> Problems:
     """What is wrong with a file that could be read.
 
     `config` is Compose's reading of it where Compose could read it, `complaint` is what Compose said where it could
-    not. Neither: Compose wasn't asked.
+    not. Neither: Compose wasn't asked. `known` has texts with variables, and what Compose made of them.
     """
+    known = known or {}
     found = Problems()
     found.extend(source.problems)
     shapes = check_shapes(source)
@@ -31,11 +38,11 @@ def check(source: Source, folder: Path, config: Mapping[str, Any] | None = None,
     newer = config is not None
     found.extend(one for one in shapes if not (newer and one.code == "unknown-key" and "x-labctl" not in one.path))
     found.extend(check_names(source))
-    raw = data_of(source.root)
+    raw = data_of(source.root, known)
     plan = plan_of(raw, config)
     found.extend(check_subnets(source, plan))
     found.extend(check_addresses(source, plan))
-    found.extend(check_ports(source, raw, plan, config))
+    found.extend(check_ports(source, raw, plan, config, known))
     found.extend(check_extension(source, plan))
     if complaint:
         add_complaint(source, complaint, folder, found)
