@@ -200,13 +200,18 @@ COMPLAINTS = [
     ("yaml: line 3: found character that cannot start any token", (3, 1)),
     ("dependency cycle detected: bob -> alice -> bob", (4, 3)),
     ("services.a.b.image must be a string", (5, 9)),
+    ("env file my.env not found: stat my.env: no such file or directory", (6, 31)),
+    ("validating x: services Additional property a b is not allowed", (7, 3)),
     ("something else altogether", (1, 1)),
 ]
 
 
 @pytest.mark.parametrize(("said", "place"), COMPLAINTS, ids=[said[:30] for said, _ in COMPLAINTS])
 def test_place_of_a_complaint(said, place):
-    source = parse("services:\n  alice:\n    hostname: h\n  bob: {image: x}\n  a.b: {image: y}\n")
+    source = parse(
+        "services:\n  alice:\n    hostname: h\n  bob: {image: x}\n  a.b: {image: y}\n"
+        "  carol: {image: x, env_file: ./my.env}\n  a b: {image: x}\n"
+    )
     assert tuple(locate(source, said)[1]) == place
 
 

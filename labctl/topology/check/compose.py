@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path as FilePath
 
-from labctl.topology.check.problems import Path, Place, Problem, Problems, owner
-from labctl.topology.check.source import Mapping, Sequence, Source, Value
+from labctl.topology.check.problems import Path, Place, Problem, Problems
+from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value
 
 _LINE = re.compile(r"\bline (\d+)\b")
 _OWNER = re.compile(r'\b(service|network|volume|secret|config) "?([A-Za-z0-9._-]+)"?')
@@ -30,8 +30,8 @@ def add_complaint(source: Source, why: str, folder: FilePath, found: Problems) -
     path, place = locate(source, said)
     if any(_same(problem, said, path, place) for problem in found if problem.level == "error"):
         return
-    shown = said.removeprefix(f"{owner(path)}: ") if path else said
-    found.add("compose", path, place, why=shown)
+    dotted = ".".join(map(str, path)) + " "  # the message begins with the same in words
+    found.add("compose", path, place, why=said.replace(dotted, "") if path else said)
 
 
 def _tidy(why: str, folder: FilePath) -> str:
@@ -54,8 +54,18 @@ def locate(source: Source, said: str) -> tuple[Path, Place]:
             if name in source.section(_SECTIONS[what]):
                 best = (_SECTIONS[what], name)
                 break
-    unknown = re.search(r"Additional property (\S+) is not allowed", said)
+    if not best:
+        holder = _holder(source, said)
+        if holder:
+            return (), holder.place
+    unknown = re.search(r"Additional property (.+) is not allowed", said)
     return best, source.place((*best, unknown[1]) if unknown else best, key=True)
+
+
+def _holder(source: Source, said: str) -> Scalar | None:
+    """The value that is a word of the sentence: the name of a file, mostly."""
+    words = {word for word in said.split() if len(word) > 3}
+    return next((value for value in source.scalars() if value.text.removeprefix("./") in words), None)
 
 
 def _follow(source: Source, section: str, rest: str) -> Path:

@@ -95,20 +95,21 @@ class Source:
             return name.place
         return value.place
 
-    def variables(self) -> list[str]:
-        """The texts of all values that Compose puts variables into."""
-        found: set[str] = set()
+    def scalars(self) -> Iterator[Scalar]:
+        """All single values, in no order; what aliases repeat comes once."""
         seen: set[int] = set()
         waiting: list[Value] = [self.root]
         while waiting:
             value = waiting.pop()
             if isinstance(value, Scalar):
-                if "$" in value.text:
-                    found.add(value.text)
+                yield value
             elif id(value) not in seen:
                 seen.add(id(value))
                 waiting += value.items if isinstance(value, Sequence) else [e.value for e in value.entries.values()]
-        return sorted(found)
+
+    def variables(self) -> list[str]:
+        """The texts of all values that Compose puts variables into."""
+        return sorted({value.text for value in self.scalars() if "$" in value.text})
 
     def section(self, name: str) -> dict[str, Entry]:
         """The entries of `services`, `networks` ...; none where it isn't there or is no mapping."""
