@@ -25,16 +25,22 @@ class Connection:
     """A connection to one target. Lines may be sent at once: they wait until it is made."""
 
     def __init__(self, loop, name, opener, on_end):
-        self._loop, self._name, self._opener, self._on_end = loop, name, opener, on_end
+        self._loop, self.name, self._opener, self._on_end = loop, name, opener, on_end
         self._lines = Lines()
         self._addresses, self._attempt = [], 0
         self._sock = self._limit = self._stream = self._exit = None
-        names.resolve(loop, *names.split(name), self._resolved)
+        self._target, self._called = names.split(name), False
+
+    def call(self):
+        """Calls the target, once."""
+        if not self._called:
+            self._called = True
+            names.resolve(self._loop, *self._target, self._resolved)
 
     def _resolved(self, addresses, problem):
         self._addresses = addresses
         if problem:
-            self._end(names.error_name(problem), f"{self._name}: {problem.strerror}", call="getaddrinfo")
+            self._end(names.error_name(problem), f"{self.name}: {problem.strerror}", call="getaddrinfo")
         else:
             self._connect()
 
@@ -67,7 +73,7 @@ class Connection:
             sock.close()
             self._failed(code, ends)
             return
-        journal.event("connect", ends, name=self._name, attempt=self._attempt, **self._opener)
+        journal.event("connect", ends, name=self.name, attempt=self._attempt, **self._opener)
         # Without backpressure: this side must go on reading while it sends, or with a line that is longer than all the
         # buffers between the two, each would wait for the other. `Lines` bounds what waits here.
         self._stream = Stream(
@@ -86,7 +92,7 @@ class Connection:
             self.exit(self._exit)
 
     def _failed(self, code, ends):
-        known = {"name": self._name, "attempt": self._attempt}
+        known = {"name": self.name, "attempt": self._attempt}
         error, reason = errno.errorcode.get(code, str(code)), f"connect: {os.strerror(code)}"
         if self._attempt < len(self._addresses):
             # Not an `error`: that would be the end of the line that is waiting for this connection.
@@ -98,7 +104,7 @@ class Connection:
     def send(self, line, data):
         full = self._lines.full(len(data), self._stream.unsent if self._stream else 0)
         if full:
-            journal.error("ENOBUFS", f"{self._name}: {full}", call="send", **line)
+            journal.error("ENOBUFS", f"{self.name}: {full}", call="send", **line)
         elif not self._stream:
             self._lines.wait(line, data)
         elif self._stream.closed:
@@ -151,7 +157,7 @@ class EchoClient:
     def __init__(self, loop):
         self._loop, self._target = loop, TARGET
         self._current = {}  # target: its connection
-        self._open = set()  # those that were told to exit, too
+        self._open = []  # those that were told to exit too, oldest first
         life.watch_keyboard(loop, self._typed)
         life.ready(target=TARGET, listening=[])
 
@@ -172,8 +178,15 @@ class EchoClient:
     def _connection(self, name, line):
         if name not in self._current:
             self._current[name] = Connection(self._loop, name, line, self._ended)
-            self._open.add(self._current[name])
+            self._open.append(self._current[name])
+            self._call_next(name)
         return self._current[name]
+
+    def _call_next(self, name):
+        """One connection to a target at a time: the next waits until the one that was told to exit is closed."""
+        oldest = next((connection for connection in self._open if connection.name == name), None)
+        if oldest:
+            oldest.call()
 
     def _exit(self, line, name):
         chosen = [self._current.pop(each) for each in list(self._current) if name in (None, each)]
@@ -183,9 +196,11 @@ class EchoClient:
             journal.error("ENOTCONN", "there is no connection to close", call="shutdown", **line)
 
     def _ended(self, connection):
-        self._open.discard(connection)
-        for name in [name for name, current in self._current.items() if current is connection]:
-            del self._current[name]
+        if connection in self._open:
+            self._open.remove(connection)
+            if self._current.get(connection.name) is connection:
+                del self._current[connection.name]
+            self._call_next(connection.name)
 
     def close(self):
         for connection in list(self._open):

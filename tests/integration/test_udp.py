@@ -281,8 +281,12 @@ def pair(module_lab, network):
 
 @pytest.fixture
 def udp(pair):
-    """The two, and `since` which places in their journals is now."""
+    """The two, and `since` which places in their journals is now: what earlier tests sent is in them."""
     one, two = pair
+    for peer in pair:
+        ident = f"{random.getrandbits(60):x}"
+        peer.envelope(ident, id=ident, to="127.0.0.1:5005")
+        peer.wait("recv", text=ident)
     one.since, two.since = one.mark(), two.mark()
     yield one, two
     assert not one.stray
