@@ -214,6 +214,11 @@ def parse(line: bytes) -> dict | None:
     return found if isinstance(found, dict) and "event" in found else None
 
 
+def json_lines(text: str) -> list[dict]:
+    """A stream of JSON objects; not str.splitlines(), for which U+2028 within a text ends a line, too."""
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
 def matches(event: dict, name: str, fields: dict) -> bool:
     return event["event"] == name and all(event.get(key) == value for key, value in fields.items())
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from outside import LABCTL, ROOT, end_group, environment, finish, parse, read_until
+from outside import LABCTL, ROOT, end_group, environment, finish, json_lines, parse, read_until
 
 ROLES = {"alice": "chat", "bob": "chat", "client": "echo-client", "echo": "echo"}
 ROLES |= {"udp1": "udp", "udp2": "udp", "web": "http"}
@@ -78,7 +78,7 @@ def test_ls_lists_the_lab(lab):
 
 
 def journal_of(lab, *names: str) -> list[dict]:
-    found = [json.loads(line) for line in lab.ok("logs", *names, "--json").stdout.splitlines()]
+    found = json_lines(lab.ok("logs", *names, "--json").stdout)
     assert all({"ts", "node", "event"} <= event.keys() for event in found)
     return found
 
@@ -102,11 +102,9 @@ def test_logs_of_some_nodes(lab):
 
 def test_logs_tail_is_the_end_of_the_merged_journal(lab):
     lab.ok("chat", "send", "bob", "the last words")
-    whole = lab.ok("logs", "--json").stdout.splitlines()
+    whole = json_lines(lab.ok("logs", "--json").stdout)
     for number in (0, 1, 7, len(whole) + 5):
-        assert lab.ok("logs", "--json", "--tail", str(number)).stdout.splitlines() == (
-            whole[-number:] if number else []
-        )
+        assert journal_of(lab, "--tail", str(number)) == (whole[-number:] if number else [])
 
 
 def test_logs_since(lab):
@@ -114,7 +112,7 @@ def test_logs_since(lab):
     lab.ok("chat", "send", "bob", "after")
     told = journal_of(lab)
     begin = next(event["ts"] for event in reversed(told) if event["event"] == "input" and event["text"] == "after")
-    since = [json.loads(line) for line in lab.ok("logs", "--json", "--since", begin).stdout.splitlines()]
+    since = json_lines(lab.ok("logs", "--json", "--since", begin).stdout)
     assert since == [event for event in told if event["ts"] >= begin]
     assert journal_of(lab, "--since", "2h") == told
     assert journal_of(lab, "--since", "0s") == []
@@ -129,9 +127,9 @@ def test_logs_follow_until_told_to_end(lab, number, status):
     seen = read_until(child.stdout, b'"event":"ready"')
     for count in range(10):
         lab.ok("chat", "send", ("alice", "bob")[count % 2], f"followed {number} {count}")
-    lab.ok("send", "bob", "the end")
-    seen += read_until(child.stdout, b'"event":"message","local":["' + lab.address("alice").encode())
-    while b'"text":"the end"}' not in seen:
+    lab.ok("chat", "send", "bob", f"the end {number}")
+    message = f'"text":"the end {number}"}}\n'.encode()
+    while message not in seen:
         seen += read_until(child.stdout, b"\n")
     end_group(child, number)
     ended = finish(child, 10)

@@ -1,8 +1,7 @@
 """start, stop, restart, kill, pause and unpause of single nodes; what ps says of them, and what can't be done then."""
 
-import json
-
 import pytest
+from outside import json_lines
 
 NODE = "udp2"
 
@@ -76,7 +75,7 @@ def test_node_that_does_not_run(fragile, command):
 
 def test_journal_of_a_stopped_node_can_still_be_read(fragile):
     fragile.ok("stop", NODE)
-    told = [json.loads(line) for line in fragile.ok("logs", "--json", NODE).stdout.splitlines()]
+    told = json_lines(fragile.ok("logs", "--json", NODE).stdout)
     assert told[-1]["event"] == "exit"
     listening = next(item for item in fragile.json("ps")["nodes"] if item["node"] == NODE)["listening"]
     assert listening == []

@@ -3,7 +3,7 @@
 import json
 import re
 
-from outside import PATIENCE, begin_command, finish, read_until
+from outside import PATIENCE, begin_command, finish, json_lines, read_until
 
 MS = r"-?\d+\.\d ms"
 
@@ -53,7 +53,7 @@ def test_chat_log_tells_who_said_what(lab):
     shown = lab.ok("chat", "log").stdout.splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\d  alice: one for the log", shown[-2])
     assert re.fullmatch(r"\d\d:\d\d:\d\d  bob: and one back", shown[-1])
-    told = [json.loads(line) for line in lab.ok("chat", "log", "--json").stdout.splitlines()]
+    told = json_lines(lab.ok("chat", "log", "--json").stdout)
     assert [item["kind"] for item in told if item["kind"] == "open"], "it begins with a conversation"
     assert {key: told[-1][key] for key in ("from", "to", "text")} == {
         "from": "bob",
