@@ -14,15 +14,18 @@ h2 { margin: 0 0 .75rem; font-size: .8rem; letter-spacing: .08em; text-transform
 p { margin: 0; color: var(--soft) }
 section { margin-top: 1.5rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .75rem }
-code, td { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wrap: anywhere }
+code, td { font-family: ui-monospace, monospace; font-size: .9rem; line-height: 1.5rem; overflow-wrap: anywhere }
 .ends { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem 1rem; margin: 0 }
 .ends div { flex: 1 1 12rem; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .5rem }
 .ends b { color: var(--mark) }
+@media (max-width: 34rem) { .ends { flex-direction: column; align-items: stretch; gap: .25rem } .ends div { flex: none }
+  .ends b { align-self: center; transform: rotate(90deg) } }
 dt { color: var(--soft); font-size: .85rem }
 dd { margin: 0 }
 table { width: 100%; margin-top: .75rem; border-collapse: collapse; table-layout: fixed }
 th, td { padding: .4rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top }
-th { width: 34%; padding-right: 1rem; font-weight: 500; color: var(--soft); overflow-wrap: anywhere }
+th { width: 34%; padding-right: 1rem; font-size: .9rem; line-height: 1.5rem; font-weight: 500; color: var(--soft);
+  overflow-wrap: anywhere }
 """
 # What is typed at the keyboard or sent in a header stays text, even if the escaping below failed: no script runs, and
 # nothing is loaded from anywhere else.
