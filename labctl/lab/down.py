@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from labctl.engine.model import LABEL_LAB, Container, Engine, Network, Volume
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import LabError
 from labctl.lab.locks import LabLock, forget_keyboard
 from labctl.phases import reached
@@ -73,7 +73,7 @@ def down(engine: Engine, name: str, report: Report) -> Removed:
     """Stops and removes a lab's containers, then its networks and volumes; nothing else, and no error where none is.
 
     Waits for another labctl that is at work on the lab, and for the Compose of one that was killed. Raises LabError
-    `lab-busy`, `network-in-use`.
+    `lab-busy`, `network-in-use`, `lab-not-ours`.
     """
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report)
@@ -82,6 +82,8 @@ def down(engine: Engine, name: str, report: Report) -> Removed:
         lock.forget()
     finally:
         lock.close()
+    if removed.is_empty and engine.containers([f"{COMPOSE_PROJECT}={name}"]):
+        raise LabError("lab-not-ours", name=name)  # "nothing is left" would be no true word
     return removed
 
 

@@ -189,9 +189,9 @@ def test_project_that_is_not_ours_is_left_alone(spare, tmp_path):
     try:
         assert run_command([*compose, "up", "-d"], timeout=60).returncode == 0
         before = identities(lab)
-        said = lab.refused("up", "--lab", lab.name)
-        assert said == f"a Compose project named {lab.name} is there already, and labctl did not make it"
-        lab.run("down")
+        for command in (["up", "--lab", lab.name], ["down", lab.name]):
+            said = lab.refused(*command)
+            assert said == f"a Compose project named {lab.name} is there already, and labctl did not make it"
         assert identities(lab) == before
         assert lab.json("ps")["nodes"][0]["node"] == "a"
         assert '"ready"' in lab.ok("logs", "--json").stdout

@@ -183,7 +183,7 @@ def test_plain_compose_brings_the_default_lab_up(plain):
     said = lab.json("chat", "send", "bob", "through labctl")
     assert (said["from"], said["to"], said["local"][0]) == ("bob", "alice", f"{net}.6")
     assert {node["state"] for node in lab.json("ps")["nodes"]} == {"ready"}
-    lab.run("down")
+    lab.refused("down")
     assert sorted(lab.containers()) == sorted(NODES)
 
 
