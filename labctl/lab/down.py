@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -205,11 +206,28 @@ def _each(act: Callable[[T], object], items: list[T]) -> None:
         for item in items:
             act(item)
         return
-    pool = ThreadPoolExecutor(min(WORKERS, len(items)))
+    waiting = deque(items)
+    problems: list[Exception] = []
+
+    def work() -> None:
+        while True:
+            try:
+                item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                act(item)
+            except Exception as problem:  # noqa: BLE001 - raised below, by the thread that waits
+                problems.append(problem)
+
+    # concurrent.futures would do, but importing it takes as long as removing a container.
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(WORKERS, len(items)))]
     try:
-        futures = [pool.submit(act, item) for item in items]
-        problems = [problem for future in futures if (problem := future.exception())]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        waiting.clear()
     if problems:
         raise problems[0]

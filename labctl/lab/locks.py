@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +134,13 @@ def forget_keyboard(lab: str, container: str) -> None:
 
 
 def _folder(lab: str) -> Path:
-    top = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    name = lab if len(lab) <= NAME_LIMIT else hashlib.sha256(lab.encode()).hexdigest()
-    return Path(top) / f"labctl-{os.getuid()}" / name
+    top = os.environ.get("XDG_RUNTIME_DIR")
+    if not top:
+        import tempfile
+
+        top = tempfile.gettempdir()
+    if len(lab) > NAME_LIMIT:
+        import hashlib
+
+        lab = hashlib.sha256(lab.encode()).hexdigest()
+    return Path(top) / f"labctl-{os.getuid()}" / lab

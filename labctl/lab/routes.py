@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_PROBE, LABEL_ROUTES, Engine
 from labctl.errors import LabError
@@ -26,6 +25,7 @@ def set_routes(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> None:
     work = [(node, script) for node in nodes if node.is_running and (script := _script(lab, node))]
     if not work:
         return
+    from concurrent.futures import ThreadPoolExecutor  # most labs have no routes, and it brings `logging` with it
 
     def run(item: tuple[Node, str]) -> None:
         node, script = item
