@@ -78,8 +78,8 @@ def test_kill_in_a_conversation(fragile):
     with fragile.journal("alice") as journal:
         fragile.container("bob").kill()
         journal.wait("alice", "session", state="ended")
-        said = fragile.refused("chat", "send", "alice", "are you there?", "--timeout", "0.5")
-        assert said == "alice has no partner: nobody is there to talk to, and 0.5 s have passed"
+        said = fragile.refused("chat", "send", "alice", "are you there?", "--timeout", "2")
+        assert said == "alice has no partner: nobody is there to talk to, and 2 s have passed"
         fragile.ok("start", "bob")
         journal.wait("alice", "session", state="open")
         sent = journal.wait("alice", "send", text="are you there?")
@@ -122,10 +122,10 @@ def test_partner_is_stopped(fragile):
     with fragile.journal("alice") as journal:
         fragile.ok("stop", "bob")
         journal.wait("alice", "session", state="ended")
-    got = fragile.run("chat", "send", "alice", "hello?", "--timeout", "0.5")
+    got = fragile.run("chat", "send", "alice", "hello?", "--timeout", "2")
     assert got.returncode == 1
     assert got.stderr.splitlines() == [
-        "labctl: alice has no partner: nobody is there to talk to, and 0.5 s have passed",
+        "labctl: alice has no partner: nobody is there to talk to, and 2 s have passed",
         "  the line waits at alice and is sent when it can be; `labctl chat log` shows the conversation",
     ]
 
@@ -134,7 +134,7 @@ def test_partner_is_paused(fragile):
     """His kernel took the line, but he did not: that is not delivered. He gets it when he goes on."""
     with fragile.journal("bob") as journal:
         fragile.ok("pause", "bob")
-        got = fragile.run("chat", "send", "alice", "wake up", "--timeout", "0.5")
+        got = fragile.run("chat", "send", "alice", "wake up", "--timeout", "2")
         assert (got.returncode, got.stdout) == (1, "")
         assert got.stderr.startswith("labctl: sent, not confirmed: ")
         assert journal.events("bob", "message") == []

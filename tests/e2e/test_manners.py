@@ -134,7 +134,7 @@ def test_streams_that_are_closed(lab, command):
     assert (got.returncode, "Traceback" in got.stderr) == (0, False), got
 
 
-LOOKING = [["ps"], ["ls"], ["logs"], ["chat", "log"]]
+LOOKING = [["ps"], ["ls"], ["logs", "--tail", "20"], ["chat", "log"]]
 
 
 @pytest.mark.parametrize("args", LOOKING, ids=" ".join)
