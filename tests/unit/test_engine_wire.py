@@ -51,7 +51,8 @@ def reply(text: bytes):
     "answer",
     [
         b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}',
-        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\n\r\n',
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b'3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\n\r\n',
         b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"a":1}',
     ],
 )
