@@ -31,6 +31,7 @@ GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 def start(lab, **options):
+    """A server of its own; not on the network of the one that is shared, where its name would mean either."""
     return lab.node("http-hello", "web", publish=("8080/tcp",), **{**AS_IN_COMPOSE, **options})
 
 
@@ -765,7 +766,8 @@ sys.stdin.read()
     assert web.memory() < 32 * MIB
 
 
-def test_who_does_not_read_holds_up_only_himself(lab, network):
+def test_who_does_not_read_holds_up_only_himself(lab):
+    network = lab.network()
     web = start(lab, network=network, env={"SEND_TIMEOUT": "3"})
     alone, before = seconds_of_curl(web), web.memory()
     crowd = beside(
@@ -823,7 +825,8 @@ while True:
     crowd.docker.kill()
 
 
-def test_what_waits_in_all_connections_has_a_limit(lab, network):
+def test_what_waits_in_all_connections_has_a_limit(lab):
+    network = lab.network()
     web = start(lab, network=network, env={"SEND_TIMEOUT": "60"})
     crowd = beside(
         lab,
@@ -849,8 +852,8 @@ sys.stdin.read()
     assert not web.stray
 
 
-def test_too_many_connections_make_room_for_new_ones(lab, network):
-    web = start(lab, network=network, ulimits=[docker.types.Ulimit(name="nofile", soft=48, hard=48)])
+def test_too_many_connections_make_room_for_new_ones(lab):
+    web = start(lab, ulimits=[docker.types.Ulimit(name="nofile", soft=48, hard=48)])
     first, others = call(web), [call(web) for _ in range(14)]
     with contextlib.ExitStack() as opened:
         for sock in first, *others:
@@ -1007,7 +1010,8 @@ def test_sigterm_closes_all_in_order(lab):
     assert not web.stray
 
 
-def test_sigterm_under_load(lab, network):
+def test_sigterm_under_load(lab):
+    network = lab.network()
     web = start(lab, network=network)
     beside(
         lab,
