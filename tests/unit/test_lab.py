@@ -135,6 +135,18 @@ def test_nodes_that_never_get_ready_are_named(engine, lab_of):
         wait_ready(engine, lab_of(), 0, 5, lambda text: None)
 
 
+def test_ready_counts_for_the_run_that_said_so(engine, lab_of):
+    web = engine.add("lab", "web", role="http")
+    event(web, "ready")
+    engine.change("restart", web.record.id)
+    assert [status.state for status in ps(engine, lab_of())] == ["running"]
+    with pytest.raises(LabError, match="not ready within 5 s: web"):
+        wait_ready(engine, lab_of(), 0, 5, lambda text: None)
+    event(web, "ready")
+    assert [status.state for status in ps(engine, lab_of())] == ["ready"]
+    wait_ready(engine, lab_of(), 0, 5, lambda text: None)
+
+
 def test_verbs_need_a_state_in_which_they_make_sense(engine, lab_of):
     engine.add("lab", "a")
     change(engine, lab_of(), "pause", "a", timeout=1)
