@@ -226,9 +226,11 @@ def _take_back(
     The engine goes on with what it was asked for when whoever asked is gone: what is `unfinished` may still appear, or
     may never.
     """
-    report("taking back what was begun")
     old = {container.id for container in before}
     awaited = set(unfinished)
+    if not awaited and not before and not look(engine, name).names:
+        return  # nothing was begun
+    report("taking back what was begun")
     deadline = time.monotonic() + STILL_AT_WORK
     while True:
         awaited -= _remove_new(engine, name, old, report)
