@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from typing import Annotated
 
 import typer
@@ -33,6 +35,9 @@ def up(
 
     engine = DockerEngine()
     request = uses.Request(topology, lab, build, timeout)
+    if not as_json:
+        # What the table needs, while Compose reads the file: it takes as long as starting a node.
+        threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
     with output.Progress("bringing the lab up") as report:
         found = uses.up(engine, request, report)
     show_nodes(engine, found, as_json)
@@ -72,7 +77,7 @@ def down(
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
     engine = DockerEngine()
-    name = lab or named or _default_lab()
+    name = None if everything else lab or named or _default_lab()
     if name:
         check_name(name)
         names = [name]
@@ -81,8 +86,8 @@ def down(
         if len(names) > 1 and not everything:
             raise LabError("ambiguous-lab", names=", ".join(names))
     with output.Progress("removing") as report:
-        removed = [uses.down(engine, name, report) for name in names]
-    if as_json:
+        removed, problems = uses.down_all(engine, names, report)
+    if as_json and not problems:
         fields = ("lab", "containers", "networks", "volumes")
         output.document({"removed": [{field: getattr(item, field) for field in fields} for item in removed]})
         return
@@ -92,6 +97,10 @@ def down(
         else:
             counts = f"{item.containers} containers, {item.networks} networks, {item.volumes} volumes"
             output.talk(f"{item.lab} is down: removed {counts}")
+    for problem in problems[:-1]:
+        output.talk(f"labctl: {problem.message}")
+    if problems:
+        raise problems[-1]
     if not removed:
         output.talk("no lab is there; nothing to remove")
 

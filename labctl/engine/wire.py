@@ -8,6 +8,8 @@ limit on every wait.
 from __future__ import annotations
 
 import json
+import math
+import os
 import socket
 import time
 from typing import Any
@@ -17,6 +19,7 @@ from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
 
 LIMIT = 30.0  # seconds for a request, where the caller states no other
+LIMIT_VARIABLE = "LABCTL_ENGINE_LIMIT"  # seconds for any request, at most
 CONNECT_LIMIT = 10.0
 HEADER_LIMIT = 64 * 1024  # bytes
 
@@ -120,9 +123,11 @@ class Wire:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self._at_most = _at_most()
 
     def call(self, method: str, path: str, /, *, body: Any = None, limit: float = LIMIT, **query: Any) -> Any:
         """One request with its whole answer, decoded from JSON where it is JSON. Raises Refused, LabError."""
+        limit = min(limit, self._at_most)
         deadline = time.monotonic() + limit
         try:
             with self._open(method, path + encode_query(query), body, deadline) as sock:
@@ -142,6 +147,7 @@ class Wire:
         self, method: str, path: str, /, *, upgrade: bool = False, limit: float = LIMIT, **query: Any
     ) -> Response:
         """One request whose body the caller reads; with `upgrade` the socket is a raw stream both ways."""
+        limit = min(limit, self._at_most)
         deadline = time.monotonic() + limit
         sock = None
         try:
@@ -250,6 +256,20 @@ def _dial_over_ssh(host: str, user: str | None, port: int | None) -> socket.sock
             [*command, "--", host, "docker", "system", "dial-stdio"], stdin=theirs.fileno(), stdout=theirs.fileno()
         )
     return ours
+
+
+def _at_most() -> float:
+    """What the environment says of every request. Raises LabError `bad-option`."""
+    text = os.environ.get(LIMIT_VARIABLE)
+    if not text:
+        return math.inf
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = 0
+    if not limit > 0:
+        raise LabError("bad-option", option=LIMIT_VARIABLE, why=f"{text!r} is no number of seconds above 0")
+    return limit
 
 
 def _left(deadline: float) -> float:

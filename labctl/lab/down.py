@@ -88,6 +88,20 @@ def down(engine: Engine, name: str, report: Report) -> Removed:
     return removed
 
 
+def down_all(engine: Engine, names: Iterable[str], report: Report) -> tuple[list[Removed], list[LabError]]:
+    """Takes several labs down; one that can't be removed whole keeps no other from it."""
+    removed: list[Removed] = []
+    problems: list[LabError] = []
+    for name in names:
+        try:
+            removed.append(down(engine, name, report))
+        except LabError as problem:
+            if problem.code == "engine-unreachable":
+                raise
+            problems.append(problem)
+    return removed, problems
+
+
 def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool) -> Removed:
     """`unfinished`: the labctl that brought the lab up was killed while Compose was at work.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from labctl.errors import LabError
 
 RETRY = 0.002  # seconds between two tries at a keyboard: flock(2) has no limit of its own
 PATIENT_RETRY = 0.05  # at a lab, whose holder needs seconds
-NAME_LIMIT = 200  # bytes of a lab's name that fit into a folder's
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{,199}")
 _SUFFIX = ".keyboard"
 
 
@@ -139,7 +140,7 @@ def _folder(lab: str) -> Path:
         import tempfile
 
         top = tempfile.gettempdir()
-    if len(lab) > NAME_LIMIT:
+    if not _FOLDER.fullmatch(lab):  # it may come from a label that somebody else wrote
         import hashlib
 
         lab = hashlib.sha256(lab.encode()).hexdigest()

@@ -1,0 +1,130 @@
+"""Locks between several labctl: who has one, who waits, and what becomes of their files."""
+
+import os
+
+import pytest
+
+from labctl.engine.memory import MemoryEngine
+from labctl.engine.wire import Wire
+from labctl.errors import LabError
+from labctl.lab import down as downs
+from labctl.lab.locks import KeyboardLock, LabLock
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path / f"labctl-{os.getuid()}"
+
+
+def said(lines: list[str]):
+    return lines.append
+
+
+def test_one_has_it_and_the_other_is_told(folder):
+    first, second, told = LabLock("a"), LabLock("a"), []
+    first.acquire(0, said(told))
+    with pytest.raises(LabError) as caught:
+        second.acquire(0, said(told))
+    assert caught.value.code == "lab-busy"
+    assert told == ["another labctl is at work on a; waiting for it"]
+    LabLock("b").acquire(0, said([]))
+    first.close()
+    second.acquire(0, said([]))
+
+
+def test_a_child_that_holds_it_keeps_it():
+    first, second = LabLock("a"), LabLock("a")
+    first.acquire(0, said([]))
+    inherited = os.dup(first.fileno())
+    first.close()
+    assert not second.try_once()
+    os.close(inherited)
+    assert second.try_once()
+
+
+def test_a_lock_on_a_file_that_is_gone_is_none(folder):
+    """Who waited for a lock whose file went with the lab takes a new one, on the file that is there now."""
+    first, second, third = LabLock("a"), LabLock("a"), LabLock("a")
+    first.acquire(0, said([]))
+    assert not second.try_once()
+    first.forget()
+    assert not folder.joinpath("a").exists()
+    first.close()
+    assert not second.try_once(), "it held the old file"
+    assert second.try_once()
+    assert not third.try_once()
+
+
+def test_the_word_that_compose_works_outlives_its_writer():
+    first, second = LabLock("a"), LabLock("a")
+    first.acquire(0, said([]))
+    assert not first.is_unfinished
+    first.begin()
+    first.close()
+    second.acquire(0, said([]))
+    assert second.is_unfinished
+    second.finish()
+    assert not second.is_unfinished
+
+
+def test_keyboards_in_use_stay(folder):
+    lab, used, unused = LabLock("a"), KeyboardLock("a", "1" * 64), KeyboardLock("a", "2" * 64)
+    assert lab.try_once()
+    assert used.try_once()
+    assert unused.try_once()
+    unused.close()
+    lab.forget()
+    assert [file.name for file in folder.joinpath("a").iterdir()] == [f"{'1' * 24}.keyboard"]
+
+
+@pytest.mark.parametrize("name", ["../../x", "x" * 300, "/etc", ""])
+def test_a_name_that_somebody_else_wrote_stays_in_the_folder(folder, name):
+    lock = LabLock(name)
+    assert lock.try_once()
+    assert len(list(folder.glob("*/lab"))) == 1
+
+
+def test_a_folder_that_cant_be_written(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(file))
+    with pytest.raises(LabError) as caught:
+        LabLock("a").try_once()
+    assert caught.value.code == "lock-failed"
+
+
+class Stubborn(MemoryEngine):
+    """An engine that won't remove some networks."""
+
+    def __init__(self, *kept: str):
+        super().__init__()
+        self.kept = kept
+
+    def remove_network(self, network: str) -> None:
+        if network in self.kept:
+            raise LabError("engine-refused", action="remove a network", why="it has active endpoints")
+        super().remove_network(network)
+
+
+def test_a_guest_on_the_network_is_named_and_all_else_is_removed(folder):
+    engine = Stubborn("net")
+    engine.add("mine", "a", addresses={"net": ("10.0.0.2",), "other": ("10.1.0.2",)})
+    engine.add("theirs", "db", addresses={"net": ("10.0.0.3",)}, ours=False)
+    engine.add("second", "a", addresses={"second": ("10.2.0.2",)})
+    removed, problems = downs.down_all(engine, ["mine", "second"], lambda line: None)
+    assert [problem.code for problem in problems] == ["network-in-use"]
+    assert "theirs-db-1" in problems[0].message
+    assert [item.lab for item in removed] == ["second"], "one lab that can't go keeps no other"
+    assert [item.name for item in engine.containers()] == ["theirs-db-1"]
+    assert [item.name for item in engine.networks()] == ["net"]
+    engine.kept = ()
+    assert downs.down(engine, "mine", lambda line: None).networks == 1
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan"])
+def test_a_limit_that_is_none_is_explained(monkeypatch, text):
+    monkeypatch.setenv("LABCTL_ENGINE_LIMIT", text)
+    with pytest.raises(LabError) as caught:
+        Wire(None)
+    assert caught.value.code == "bad-option"
