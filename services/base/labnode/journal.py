@@ -32,7 +32,7 @@ class Ends(dict):
 
     def __init__(self, fields: dict):
         super().__init__(fields)
-        self.json = _members(fields)
+        self.json = members(fields)
 
 
 def stamp() -> str:
@@ -45,15 +45,15 @@ def stamp() -> str:
     return f"{_second[1]}{nanoseconds}Z"
 
 
-def event(name: str, ends: dict | None = None, when: str | None = None, /, **fields) -> None:
+def event(name: str, ends: dict | None = None, when: str | None = None, shown: str = "", /, **fields) -> None:
     """Writes one event. `ends` is what `ends()` gave for the socket that it is about.
 
     `when` is what `stamp()` gave, for what must not seem later than its effect: the clock is read before a send(2), or
-    the peer's `recv` would now and then come before it.
+    the peer's `recv` would now and then come before it. `shown` is what `members()` gave for more fields.
     """
     global _held_size
-    about = "" if not ends else ends.json if type(ends) is Ends else _members(ends)
-    line = f'{{"ts":"{when or stamp()}","node":{_node},"event":"{name}"{about}{_members(fields)}}}\n'
+    about = "" if not ends else ends.json if type(ends) is Ends else members(ends)
+    line = f'{{"ts":"{when or stamp()}","node":{_node},"event":"{name}"{about}{members(fields)}{shown}}}\n'
     if _held is None:
         _write(line)
         return
@@ -63,7 +63,8 @@ def event(name: str, ends: dict | None = None, when: str | None = None, /, **fie
         flush()
 
 
-def _members(fields: dict) -> str:
+def members(fields: dict) -> str:
+    """Event fields as JSON, for `event`'s `shown`: made once where several events hold the same."""
     text = ""
     for key, value in fields.items():
         # By hand for the two kinds that nearly all fields are: half the time of json's encoder.

@@ -56,7 +56,8 @@ class Stream:
         self.received = 0  # bytes, so far
         self.queued = 0  # bytes given to send(), so far: the offset of the next one
         self.sent = 0  # bytes that the kernel has taken
-        self._queue: deque = deque()  # [data, offset, fields]
+        self._queue: deque = deque()  # [data, offset, shown]
+        self._passing: tuple = (None, None)  # what on_data() is being given, and how its events show it
         self._last: dict = {}  # fields that the events of its end repeat
         self._eof = self._finishing = self.closed = self._held = self._shut = False
         self._interest = 0
@@ -84,9 +85,13 @@ class Stream:
         self.queued += len(data)
         if self._broken:
             return  # `unsent` counts it
-        self._queue.append([memoryview(data), offset, fields or self._shown(data)])
-        if len(self._queue) == 1:
-            self._flush()
+        piece, before = [data, offset, journal.members(fields) if fields else self._shown(data)], self.sent
+        if self._queue or not self._give(piece):
+            if self.closed or self._broken:
+                return
+            self._queue.append(piece)
+        if self._on_sent and self.sent > before:
+            self._on_sent()
         if not self.closed:
             self._update()
 
@@ -129,6 +134,8 @@ class Stream:
             on_close(error)
 
     def _update(self) -> None:
+        if self._interest == READ and not (self._queue or self._eof or self._held):
+            return  # as nearly always
         if self._eof and self._finishing and not self._queue:
             self.close()  # both directions are closed: nothing more can come or go
             return
@@ -158,11 +165,13 @@ class Stream:
             else:
                 self._fail("recv", problem)
             return
-        offset = self.received
+        offset, shown = self.received, self._shown(data)
         self.received += len(data)
-        journal.event("recv", self.ends, offset=offset, **self._shown(data))
+        journal.event("recv", self.ends, None, shown, offset=offset)
         if data:
+            self._passing = (data, shown)
             self._on_data(data)
+            self._passing = (None, None)
         elif self._broken:
             self.close(self._broken)
         else:
@@ -171,29 +180,38 @@ class Stream:
 
     def _flush(self) -> None:
         before = self.sent
-        while self._queue:
-            data, offset, fields = self._queue[0]
-            when = journal.stamp()
-            try:
-                taken = self._sock.send(data)
-            except BlockingIOError:
-                break
-            except OSError as problem:
-                self._fail("send", problem)
-                return
-            self.sent += taken
-            if taken < len(data):
-                self._queue[0][0] = data[taken:]
-                continue
+        while self._queue and self._give(self._queue[0]):
             self._queue.popleft()
-            journal.event("send", self.ends, when, offset=offset, **fields)
+        if self.closed or self._broken:
+            return
         if self._finishing and not self._queue:
             self._shutdown()
         if self._on_sent and self.sent > before and not self.closed:
             self._on_sent()
 
-    def _shown(self, data: bytes) -> dict:
-        return journal.payload(data, self.preview) if self.preview else {"bytes": len(data)}
+    def _give(self, piece: list) -> bool:
+        """Gives the kernel what it takes of a piece now; True when that was all of it."""
+        data, offset, shown = piece
+        while True:
+            when = journal.stamp()
+            try:
+                taken = self._sock.send(data)
+            except BlockingIOError:
+                return False
+            except OSError as problem:
+                self._fail("send", problem)
+                return False
+            self.sent += taken
+            if taken == len(data):
+                journal.event("send", self.ends, when, shown, offset=offset)
+                return True
+            data = piece[0] = memoryview(data)[taken:]
+
+    def _shown(self, data: bytes) -> str:
+        passing, shown = self._passing
+        if data is passing:
+            return shown
+        return journal.members(journal.payload(data, self.preview) if self.preview else {"bytes": len(data)})
 
     def _shutdown(self) -> None:
         when = journal.stamp()
