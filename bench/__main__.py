@@ -90,17 +90,25 @@ def _measure(names: list[str], runs: int, out: Path | None) -> int:
     started = time.monotonic()
     about = report.machine()
     run([labctl(), "build"], BUILD_LIMIT)
-    results = []
+    results: list[Result] = []
+    failed = []
     for name in names:
         _tell(f"{name}: {MEASUREMENTS[name][0]}")
         began = time.monotonic()
-        results += list(MEASUREMENTS[name][1](Setting(runs, lambda text: _tell(f"  {text}"))))
+        try:
+            results += MEASUREMENTS[name][1](Setting(runs, lambda text: _tell(f"  {text}")))
+        except (Failed, LabError) as problem:
+            _tell(f"bench: {problem}")
+            failed.append(name)
         _tell(f"  {time.monotonic() - began:.0f} s")
     seconds = time.monotonic() - started
     print(report.table(results))
     for note in dict.fromkeys(f"{result.name}: {note}" for result in results for note in result.notes):
         print(f"  {note}")
     print(f"medians of {runs} pairs or more; a ratio is the median of those of the pairs; {seconds / 60:.0f} minutes")
+    if failed:
+        _tell(f"bench: not measured: {', '.join(failed)}; no results are written")
+        return 1
     if out:
         report.write(out, results, about, runs, seconds)
         print(f"written to {out}")
