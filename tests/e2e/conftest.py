@@ -41,7 +41,7 @@ def engine():
 def debian(engine) -> str:
     """The base image that is there."""
     chosen = os.environ.get("LABCTL_DEBIAN")
-    return chosen or next(name for name in DEBIANS if engine.images.list(name))
+    return chosen or next((name for name in DEBIANS if engine.images.list(name)), DEBIANS[0])
 
 
 @pytest.fixture(scope="session")
