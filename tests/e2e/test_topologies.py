@@ -1,5 +1,6 @@
 """Every built-in topology, proven by the traffic that it is for."""
 
+import json
 from pathlib import Path
 
 import docker
@@ -196,8 +197,12 @@ def test_a_size_or_name_that_is_none_is_refused(spare, name, message):
 def test_a_network_that_is_taken_is_told_with_its_owner(started, spare, engine):
     first = started("line")
     lab = spare("line-again")
-    message = lab.refused("up", "line", "--lab", lab.name, timeout=120)
-    assert f"overlaps with the network {first.name}_net" in message
+    result = lab.run("up", "line", "--lab", lab.name, "--json", timeout=120)
+    assert result.returncode == 1, result
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == "subnet-taken"
+    assert f"overlaps with the network {first.name}_net" in error["message"]
+    assert "taking back" not in result.stderr
     assert lab.labelled() == []
 
 
