@@ -167,7 +167,7 @@ class Compose:
                 status = child.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _end(child, group, said)
-                raise LabError("engine-timeout", seconds=limit, action="docker compose") from None
+                raise LabError("engine-timeout", seconds=round(limit, 1), action="docker compose") from None
             except BaseException:
                 _end(child, group, said)
                 raise
