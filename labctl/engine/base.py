@@ -40,6 +40,8 @@ def ensure(engine: Engine, endpoint: Endpoint, report: Callable[[str], None]) ->
         return OFFICIAL
     report("no container registry answers: making the base image from Debian's packages, once (about a minute)")
     _bootstrap(endpoint, why)
+    if engine.image(MADE) is None:
+        raise LabError("base-image", why="the engine took the archive and has no image of it")
     return MADE
 
 

@@ -6,7 +6,7 @@ is imported here alone, and late. Each function gives its result, or says in a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,18 @@ def pull(endpoint: Endpoint, image: str, limit: int) -> str | None:
     return None
 
 
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            yield piece
+
+
 def import_image(endpoint: Endpoint, archive: Path, name: str, limit: int) -> str | None:
     """Makes an image of a file system's tar archive; None when it is there now, else why not."""
     repository, tag = name.split(":")
     try:
-        with archive.open("rb") as stream:
-            client(endpoint, limit).import_image_from_stream(stream, repository=repository, tag=tag)
+        # In pieces: the SDK announces a chunked body, and requests makes one of an iterator, but not of a file.
+        client(endpoint, limit).import_image_from_stream(_pieces(archive), repository=repository, tag=tag)
     except failures() as problem:
         return reason(problem)
     return None
