@@ -444,7 +444,7 @@ tell(answer=rest(sock), local=sock.getsockname()[:2])
     peer = tuple(seen["local"])
     web.wait("close", peer=peer)
     received = web.events("recv", peer=peer)
-    # How many of the segments one recv(2) finds together is the scheduler's affair; that none is lost or doubled is ours.
+    # How many segments one recv(2) finds together is the scheduler's affair; that none is lost or doubled is ours.
     assert [event["offset"] for event in received] == list(
         itertools.accumulate([event["bytes"] for event in received[:-1]], initial=0)
     )
