@@ -13,6 +13,8 @@ from labctl.errors import LabError
 from labctl.lab.blueprint import Blueprint
 from labctl.topology import builtin
 
+HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
+
 
 def present(engine: Engine, blueprint: Blueprint) -> dict[str, Image]:
     """The images that are there, by service."""
@@ -36,7 +38,7 @@ def ensure(
         wanted = None
         if "SOURCE" in (build.get("args") or {}):
             context = build["context"]
-            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context))
+            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context), without=HELPERS)
         image = found.get(member.name)
         if again or image is None or (wanted and image.labels.get(LABEL_SOURCE) != wanted):
             stale.append(member.name)
@@ -75,7 +77,7 @@ def _pull_missing(
 
 
 def _ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
-    """The image of the helpers that set routes."""
+    """The image of the helpers that set routes and faults."""
     wanted = builtin.digest(builtin.ROOT / "services")
     image = engine.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:

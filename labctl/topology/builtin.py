@@ -74,10 +74,13 @@ def find(name: str | None) -> Source:
     return Source(file, text={"line": generate.line, "star": generate.star}[base](count))
 
 
-def digest(folder: Path) -> str:
-    """A digest of a build context: what an image was built from, told by its label."""
+def digest(folder: Path, without: str = "") -> str:
+    """A digest of a build context: what an image was built from, told by its label. `without` names a folder of it
+    that the image is not built from."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if without and path.is_relative_to(folder / without):
+            continue
         if path.is_file() and path.suffix not in (".pyc", ".yaml") and path.name != "README.md":
             found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]
