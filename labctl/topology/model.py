@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import yaml
 
 from labctl.errors import LabError
+from labctl.faults.conditions import Malformed
 from labctl.topology.extension import (
     NETWORK_KEYS,
     SERVICE_KEYS,
     TOP_KEYS,
     Condition,
-    Malformed,
     Route,
     parse_link,
     parse_route,

@@ -12,6 +12,7 @@ Whatever it does to a packet is an event of the journal.
 import contextlib
 import os
 import re
+import signal
 import socket
 import time
 
@@ -255,6 +256,8 @@ class FaultProbe:
 
 
 def main(loop: Loop):
+    # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     probe = FaultProbe(loop)
     life.watch_keyboard(loop, probe.on_input)
     life.ready()

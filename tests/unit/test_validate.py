@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import LabError
+from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
 from labctl.topology import builtin, extension
 from labctl.topology.check import keys, problems
@@ -22,7 +23,7 @@ from labctl.topology.check.compose import locate
 from labctl.topology.check.scalars import rewritten, sixties, type_of
 from labctl.topology.check.source import Place, Scalar, Unreadable, parse
 from labctl.topology.check.whole import check
-from labctl.topology.extension import CONDITIONS, Malformed, parse_link, parse_route
+from labctl.topology.extension import parse_link, parse_route
 
 ROOT = Path(__file__).parents[2]
 TOPOLOGIES = [ROOT / "compose.yaml", *sorted((ROOT / "topologies").glob("*.yaml"))]

@@ -1,4 +1,4 @@
-"""Packets from the kernel, and verdicts back: nfnetlink_queue over netlink(7), as linux/netfilter/nfnetlink_queue.h has it.
+"""Packets from the kernel, and verdicts back: linux/netfilter/nfnetlink_queue.h, over netlink(7).
 
 Written here, and not taken from a binding, for what the bindings leave out: many verdicts in one system call, and the
 length of the queue.

@@ -27,7 +27,7 @@ _IPTABLES = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-
 _NFT = 10 << 8  # NFNL_SUBSYS_NFTABLES
 _BEGIN, _END, _NEWSETELEM = 0x10, 0x11, _NFT | 12
 _INET = 1  # NFPROTO_INET
-_NESTED = 0x8000
+_NESTED, _CREATE = 0x8000, 0x400
 
 
 class Routes:
@@ -117,8 +117,7 @@ def clear_leftovers() -> None:
     """Removes what a probe left that was killed."""
     _succeeds(["nft", "delete", "table", "inet", TABLE])
     for tool in ("iptables", "ip6tables"):
-        while _succeeds([tool, "-t", "mangle", "-D", *_IPTABLES.split()]):
-            pass
+        _succeeds([tool, "-t", "mangle", "-D", *_IPTABLES.split()])
 
 
 def _script(peers: list, routes: Routes) -> str:
