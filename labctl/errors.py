@@ -82,10 +82,45 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose refuses the file, or what stands under x-labctl is wrong.",
     ),
-    "conditions-not-supported": Kind(
-        "{file} asks for standing conditions on links ({links}), which this version can't put in force",
-        "remove `links` from x-labctl to bring the lab up without them",
-        "Conditions on links are read and shown, but nothing delays or drops packets yet.",
+    "bad-link-name": Kind(
+        "{why}",
+        "{mend}",
+        "What was given is no link: two nodes, or one.",
+    ),
+    "bad-condition": Kind(
+        "{why}",
+        "{mend}",
+        "A condition of a link, or the expression that picks packets, can't be understood.",
+    ),
+    "fault-twice": Kind(
+        "{link} has that rule already: {id}, {what}",
+        "`labctl fault clear {id}` takes it back",
+        "The same rule on the same link would do everything twice.",
+    ),
+    "no-such-fault": Kind(
+        "there is no rule {name}{near}",
+        "`labctl fault ls` shows all that there are",
+        "No rule has that id, and no rule is on that link.",
+    ),
+    "fault-refused": Kind(
+        "the probe at {node} can't do that: {why} ({error})",
+        "`labctl doctor` tells whether this kernel has NFQUEUE and nftables, which faults need",
+        "The program that would have to put the rule in force answered with an error.",
+    ),
+    "probe-silent": Kind(
+        "the probe at {nodes} did not answer in time",
+        "`labctl fault clear --all` starts it again; the links are whole while it stands still",
+        "The helper container runs, and said nothing.",
+    ),
+    "probe-paused": Kind(
+        "the probe at {node} is paused",
+        "`docker unpause {probe}` lets it go on; its rules are out of force until then",
+        "Somebody froze the helper container.",
+    ),
+    "on-start-elsewhere": Kind(
+        "--on-start {node} holds for what {node} sends, and this rule is about what {others} sends",
+        "name a link from {node} to another node, such as {node}:OTHER",
+        "A rule from a node's first packet on can only be one on what that node sends.",
     ),
     "probe-failed": Kind(
         "a probe could not do its work (`{command}` ended with {status}): {why}",

@@ -10,7 +10,18 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import streams
-from labctl.engine.model import PROBE_IMAGE, Container, Details, Happening, Image, Network, Port, Stream, Volume
+from labctl.engine.model import (
+    PROBE_IMAGE,
+    Container,
+    Details,
+    Happening,
+    Image,
+    Network,
+    Port,
+    ProbeOrder,
+    Stream,
+    Volume,
+)
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
@@ -47,6 +58,7 @@ class DockerEngine:
             stdin_open=found["Config"]["OpenStdin"],
             error=state.get("Error", ""),
             out_of_memory=state.get("OOMKilled", False),
+            started=state["StartedAt"],
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -126,15 +138,7 @@ class DockerEngine:
                 raise _explain(f"{verb} the container", refusal) from None
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
-        host = {
-            "NetworkMode": network,
-            "CapDrop": ["ALL"],
-            "CapAdd": ["NET_ADMIN"],
-            "SecurityOpt": ["no-new-privileges:true"],
-            "ReadonlyRootfs": True,
-            "Memory": 64 * 1024**2,
-            "PidsLimit": 64,
-        }
+        host = _probe_host(network, ["NET_ADMIN"], memory=64)
         body = {"Image": PROBE_IMAGE, "Cmd": list(command), "User": "0", "Labels": dict(labels), "HostConfig": host}
         made = self._call("make a probe", "POST", "/containers/create", body=body)["Id"]
         try:
@@ -155,6 +159,26 @@ class DockerEngine:
             raise LabError("probe-failed", command=" ".join(command), status=status, why=printed.strip() or "no words")
         return printed
 
+    def create_probe(self, probe: ProbeOrder) -> str:
+        volume = {"Type": "volume", "Source": probe.volume, "Target": "/run/labctl"}
+        host = _probe_host(f"container:{probe.target}", ["NET_ADMIN", "NET_RAW"], memory=256)
+        host |= {"Init": True, "Mounts": [{**volume, "VolumeOptions": {"Labels": dict(probe.labels)}}]}
+        body = {
+            "Image": PROBE_IMAGE,
+            "Cmd": list(probe.command),
+            "User": "0",
+            "Labels": dict(probe.labels),
+            "Env": [f"{name}={value}" for name, value in probe.environment.items()],
+            "OpenStdin": True,
+            "AttachStdin": False,
+            "StopTimeout": 3,
+            "HostConfig": host,
+        }
+        return str(self._call("make a probe", "POST", "/containers/create", body=body)["Id"])
+
+    def limit_processes(self, container: str, count: int) -> None:
+        self._call("limit a container", "POST", f"/containers/{container}/update", body={"PidsLimit": count})
+
     def remove_container(self, container: str) -> None:
         self._remove(f"/containers/{container}", force=True, v=True)
 
@@ -171,6 +195,19 @@ class DockerEngine:
             # Gone, or being removed by somebody else at this moment: what was asked for comes true either way.
             if refusal.status != GONE and not (refusal.status == CONFLICT and "already in progress" in refusal.message):
                 raise _explain(f"remove {path[1:]}", refusal) from None
+
+
+def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str, Any]:
+    """A probe's HostConfig; `memory` in MiB."""
+    return {
+        "NetworkMode": network,
+        "CapDrop": ["ALL"],
+        "CapAdd": capabilities,
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": True,
+        "Memory": memory * 1024**2,
+        "PidsLimit": 64,
+    }
 
 
 def _unix(stamp: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.model import (
+    LABEL_CONDITIONS,
     LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
@@ -24,9 +25,9 @@ from labctl.engine.model import (
     Engine,
     Image,
 )
-from labctl.errors import LabError
 from labctl.lab.model import check_name
 from labctl.lab.placement import place_networks, place_ports
+from labctl.lab.standing import HOLD
 from labctl.topology import builtin
 from labctl.topology.model import Topology, labelled, parse
 
@@ -64,10 +65,20 @@ class Blueprint:
                 service["labels"][LABEL_ROUTES] = json.dumps([str(route) for route in member.routes])
             if member.name in topology.without_ipv4:
                 service["labels"][LABEL_FAMILIES] = "ipv6"
+            sent = [
+                (b, link.text)
+                for link in topology.links
+                for a, b in link.link.ways
+                if a == member.name and link.conditions
+            ]
+            if sent:
+                service["labels"][LABEL_CONDITIONS] = json.dumps(sent)
             image = images.get(member.name)
             # labctl waits for the `ready` event; polling costs a process in each node, again and again.
             if image and LABEL_ROLE in image.labels and member.name not in watched:
                 service.setdefault("healthcheck", {"disable": True})
+                if sent:
+                    service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
         return config
 
 
@@ -80,13 +91,6 @@ def read(endpoint: Endpoint, name: str | None, lab: str | None = None) -> Bluepr
     topology = parse(compose.config(source.file, name=lab, text=source.text), source.file)
     check_name(topology.name)
     return Blueprint(topology, source, endpoint)
-
-
-def refuse_conditions(topology: Topology) -> None:
-    """Raises LabError where the file asks for what nothing puts in force."""
-    if topology.links:
-        links = ", ".join(f"{condition.link} {condition.text}" for condition in topology.links)
-        raise LabError("conditions-not-supported", file=topology.file, links=links)
 
 
 def place(

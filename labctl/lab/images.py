@@ -51,8 +51,9 @@ def ensure(
         compose.build(blueprint.topology.file, stale, lambda line: None, limit, text=blueprint.source.text)
         found = present(engine, blueprint)
     _pull_missing(engine, blueprint, found, report, limit)
-    if blueprint.topology.without_ipv4 or any(member.routes for member in blueprint.topology.members):
-        _ensure_probe(engine, report, limit)
+    topology = blueprint.topology
+    if topology.without_ipv4 or topology.links or any(member.routes for member in topology.members):
+        ensure_probe(engine, report, limit)
     return found
 
 
@@ -76,7 +77,7 @@ def _pull_missing(
         found[member.name] = image
 
 
-def _ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
+def ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
     """The image of the helpers that set routes and faults."""
     wanted = builtin.digest(builtin.ROOT / "services")
     image = engine.image(PROBE_IMAGE)

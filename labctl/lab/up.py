@@ -11,7 +11,7 @@ from typing import Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, Container, Engine
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
 from labctl.lab import images
@@ -21,6 +21,7 @@ from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
+from labctl.lab.standing import put_in_force
 from labctl.phases import reached
 from labctl.topology.model import Topology
 
@@ -59,7 +60,6 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     docker = _docker(engine)
     blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
     topology = blueprint.topology
-    blueprints.refuse_conditions(topology)
     existing(docker, topology.name)  # before anything is built for nothing
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     reached("up:images-present")
@@ -109,9 +109,10 @@ def _make(
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
-        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}"]))
+        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         set_routes(docker, lab, lab.nodes)
         reached("up:routes-set")
+        put_in_force(docker, lab, lab.nodes)
     except BaseException as problem:
         _rescue(problem, docker, name, before, lock, report, compose.unfinished)
         raise
@@ -172,7 +173,8 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
     """Removes nodes and networks of this lab that its topology has no more."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
-    gone = [item for item in engine.containers(label) if item.labels.get(LABEL_NODE) not in members]
+    found = engine.containers(label)
+    gone = [item for item in found if item.labels.get(LABEL_PROBED, item.labels.get(LABEL_NODE)) not in members]
     if gone:
         remove_containers(engine, gone, report)
     wanted = {net.name for net in topology.networks}

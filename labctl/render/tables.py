@@ -43,7 +43,7 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
-    return _table(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
+    return laid_out(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
 
 
 def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> str:
@@ -51,7 +51,7 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     for summary in summaries:
         found = summary.as_json()
         rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
-    return _table(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+    return laid_out(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
@@ -73,8 +73,8 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             change.append(f" ({node.why})")
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
-    upper = _table(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
-    lower = _table(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
+    upper = laid_out(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
+    lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 
 
@@ -89,7 +89,7 @@ def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> 
         if item.mend and item.level != "ok":
             text.append(f"\n-> {item.mend}", style="bold" if item.level == "bad" else "")
         rows.append((item.check, Text(item.level, style=_STATES[item.level]), text))
-    return _table(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
+    return laid_out(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
 
 
 def _short(network: str) -> str:
@@ -101,7 +101,7 @@ def _published(port: Port) -> str:
     return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
+def laid_out(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
         table.add_column(head, overflow="fold")

@@ -39,7 +39,7 @@ class FaultProbe:
         self._queue: Queue | None = None
         self._links = Links(self, self._again, self._report, self._ways)
         self._rules: dict[str, Rule] = {}
-        self._pending: dict[str, tuple[float, dict]] = {}
+        self._pending: dict[str, tuple] = {}  # group: (when it was prepared, the change, the order)
         self._tables = tables.Tables()
         self._routes: tables.Routes | None = None
         self._timer = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK)
@@ -76,13 +76,13 @@ class FaultProbe:
         if not _GROUP.fullmatch(group):
             raise ValueError(f"{group!r} is no group")
         self._prepare(change)
-        self._pending[group] = (time.monotonic(), change)
-        self._look_for(group)
+        self._pending[group] = (time.monotonic(), change, typed)
         journal.event("prepared", id=typed.id, group=group)
+        self._look_for(group)
 
     def _commit(self, typed) -> None:
         group = typed.options["group"]
-        begun, _ = self._pending[group]
+        begun = self._pending[group][0]
         if time.monotonic() - begun > COMMITTABLE:
             raise ValueError("this change was prepared too long ago")
         os.close(os.open(f"{COMMITS}/{group}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -92,10 +92,11 @@ class FaultProbe:
     def _look_for(self, group: str) -> None:
         if group not in self._pending:
             return
-        begun, change = self._pending[group]
+        begun, change, typed = self._pending[group]
         if os.path.exists(f"{COMMITS}/{group}"):
             del self._pending[group]
             self._apply(change)
+            self._list(typed)
         elif time.monotonic() - begun > PENDING:
             del self._pending[group]
             self._close_when_idle()
@@ -119,7 +120,7 @@ class FaultProbe:
             self._highest = max(self._highest, int(re.sub(r"\D", "", rule.id) or 0))
             if fields.get("for"):
                 self._loop.later(fields["for"], lambda rule=rule: self._expire(rule))
-            shown = {key: fields[key] for key in ("what", "seed") if key in fields}
+            shown = {key: fields[key] for key in ("what", "seed", "kind") if key in fields}
             journal.event("rule", rule=rule.id, state="set", link=rule.link, **shown)
         self._refresh()
 
