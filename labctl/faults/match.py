@@ -55,7 +55,7 @@ def is_counted(found: dict[str, Any]) -> bool:
 def _term(word: str, rest: list[str], found: dict[str, Any]) -> None:
     if word in FLAGS:
         found.setdefault("flags", []).append(word)
-    elif word == "data" and not (rest and rest[0].isdigit()):
+    elif word == "data" and not (rest and rest[0].isascii() and rest[0].isdigit()):
         found["data"] = True
     elif word in COUNTED:
         if word == "data":
