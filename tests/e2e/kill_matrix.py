@@ -30,9 +30,10 @@ RUNNING = {
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
 HEAD = """# The kill matrix
 
-labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl was stopped, sent
-a signal, and let go on; the cells say what was there then, and what one `labctl down LAB` did. A run of
-tests/e2e/test_kill_matrix.py wrote them, and `make test` runs it again.
+labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
+a signal, and went on; each cell says how it ended, and what was there of the lab right then. After that came one
+`labctl down LAB`, and in every cell nothing was left. A run of tests/e2e/test_kill_matrix.py wrote the tables; `make
+test` runs it again, and fails where this page says anything else than what it found.
 
 """
 FOOT = """
@@ -43,19 +44,24 @@ After that one `labctl down`, of every cell:
 - no container, network or volume carries the lab's label;
 - no process is left that labctl started: all of them inherit a mark in their environment, which none may carry;
 - the lab's lock files are gone;
-- the machine is as it was before the lab: links (`ip link`), network namespaces (`ip netns`, /run/docker/netns), routes
-  (IPv4 and IPv6, all tables), the rules of nftables, iptables and ip6tables.
+- the machine is as it was before: links (`ip link`), network namespaces (`ip netns`, /run/docker/netns), routes (IPv4
+  and IPv6, all tables), the rules of nftables, iptables and ip6tables.
 
-SIGINT and SIGTERM during `up` take back by themselves what was begun: the same holds before `down`, which finds nothing
-any more. The exit status is 130 and 143. A command that runs changes nothing of the lab: its containers are the same
-ones afterwards, and the same command works again at once. Those rows share one lab for each signal, which one `down`
-removes after the last of them.
+SIGINT and SIGTERM during `up` take back by themselves what was begun: all of that but the lock files holds before
+`down`, which finds nothing any more. A command that runs changes nothing of the lab: its containers are the same ones
+afterwards, started once, and the same command works again at once. Those rows share one lab for each signal, which one
+`down` removes after the last of them.
 
-Packet counters are left out, and the order of rules is not compared: the engine inserts some of its rules at the
-beginning and some at the end of a chain, so that rules of networks that stay change places when others come and go.
-Where other labs or containers come and go on the same engine during the test, lines that name their bridges, network
-namespaces or addresses are theirs. That can't hide what the lab under test leaves: at that time it owns no network and
-no container any more. Where nothing else runs, the two snapshots must be equal line by line.
+The lab has two nodes, one network of both address families, a published port, a volume, and a route that a probe sets.
+One snapshot of the machine is taken before the first cell, and all cells are compared with it. Packet counters are left
+out, and the order of rules is not compared: the engine inserts some of its rules at the beginning and some at the end
+of a chain, so that rules of networks that stay change places when others come and go. Where other labs or containers
+come and go on the same engine during the test, lines that name their bridges, network namespaces or addresses are
+theirs. That can't hide what the lab under test leaves: at that time it owns no network and no container any more.
+Where nothing else runs, the two snapshots must be equal line by line.
+
+That these checks can fail is tested as well: a link, a namespace, routes, rules, a labelled network, a volume, a
+container and a process are left behind on purpose, and each is found.
 
 ## How it works
 
@@ -72,12 +78,15 @@ or `down` begins when the last process of the first is gone, waits with a limit,
 It is free again while `up` only waits for nodes to be ready, so that a lab that never gets ready can be taken down.
 
 **What the engine still does.** It goes on with a request when whoever asked is gone, so a container may appear after
-its `up` was killed. While Compose works, the lock's file says so; the next `down` or `up` that finds the word there
-looks again until nothing new has come for three seconds.
+its `up` was killed. While Compose works, the lock's file says so, and holds the names of all that it is to make. The
+next `down` or `up` that finds them there looks again until all of them have appeared, or, as Compose may have died
+before it asked for them all, nothing new has come for three seconds.
 
-**What isn't covered.** The locks are those of one user on one machine. A command that `labctl exec` or
-`labctl http get --from` started inside a node goes on there when its `docker exec` is killed, as the engine has no way
-to end it; it ends with the node, or, of `http get`, at its time limit.
+**What isn't covered.** The locks are those of one user on one machine. An engine that is so busy that it takes more
+than three seconds from one container to the next may make one more after a `down` that followed a SIGKILL; a second
+`down` removes it. A command that `labctl exec` or `labctl http get --from` started inside a node goes on there when its
+`docker exec` is killed, as the engine has no way to end it; it ends with the node, or, of `http get`, at its time
+limit.
 """
 
 

@@ -235,7 +235,11 @@ def test_matrix_holds_every_phase():
 
 # What may be left behind on the machine: how it comes there, how it goes, and the line that tells.
 LEFT = {
-    "link": ("ip link add labctl-left type veth peer labctl-peer", "ip link del labctl-left", "link ifname=labctl-left"),
+    "link": (
+        "ip link add labctl-left type veth peer labctl-peer",
+        "ip link del labctl-left",
+        "link ifname=labctl-left",
+    ),
     "namespace": ("ip netns add labctl-left", "ip netns del labctl-left", "netns labctl-left"),
     "route": ("ip route add blackhole 198.51.100.7", "ip route del blackhole 198.51.100.7", "route -4 "),
     "route6": ("ip -6 route add blackhole 2001:db8::7", "ip -6 route del blackhole 2001:db8::7", "route -6 "),
