@@ -216,10 +216,14 @@ def _rescue(
 ) -> None:
     """Takes back what this run made, and the lock's file where nothing is left of the lab.
 
+    What is `unfinished` the engine may still be at work on; where it is nothing, nobody has to wait for that any more.
     Where the engine fails us in that: `problem` itself, if it was an error, has the same cause and says less of it.
     """
+    awaited = frozenset(unfinished)
+    if not awaited:
+        lock.finish()
     try:
-        _take_back(engine, name, before, report, unfinished)
+        _take_back(engine, name, before, report, awaited)
         lock.finish()
         if not look(engine, name).names:
             lock.forget()
