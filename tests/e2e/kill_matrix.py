@@ -25,7 +25,8 @@ RUNNING = {
     "keyboard:input-seen": CHAT,
     "logs:following": ("logs", "-f"),
     "udp:train-under-way": TRAIN,
-    "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice"),
+    # It would take longer by itself than the test waits for it to be gone.
+    "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice", "--timeout", "100"),
 }
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
 HEAD = """# The kill matrix

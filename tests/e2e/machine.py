@@ -23,6 +23,8 @@ LAB = "dev.labctl.lab"
 NAMESPACES = "/run/docker/netns/"
 ADDRESS = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})", re.I)
 SANDBOX = re.compile(r"[0-9a-f]{12}")
+# How the engine names bridges, links to containers, and what network namespaces are mounted on.
+OF_THE_ENGINE = re.compile(r"\b(?:br-[0-9a-f]{12}|veth[0-9a-f]{7})\b|/netns/[0-9a-f]{12}\b")
 BRIDGE = "com.docker.network.bridge.name"
 COUNTERS = re.compile(r"\[\d+:\d+\]|counter packets \d+ bytes \d+|# handle \d+|^#.*$", re.M)
 PATIENCE = 20.0  # seconds in which what another lab has in hand is done, or is otherwise than a look before
@@ -63,6 +65,18 @@ class Machine:
                 names.add(self._sandbox(container["Id"]))
         names |= {link["ifname"] for link in _ip("link") if link.get("master") in names}
         return Look(lines, frozenset(names), frozenset(subnets))
+
+    def settled(self) -> Look:
+        """The machine now, without what is nobody's only as the engine is in the middle of making or removing it."""
+        deadline, stays = time.monotonic() + PATIENCE, None
+        while True:
+            found = self.look("")
+            unknown = {line for line in found.lines if OF_THE_ENGINE.search(line) and not found.is_others(line)}
+            stays = unknown if stays is None else stays & unknown
+            if not stays or time.monotonic() > deadline:
+                return found._replace(lines=found.lines - (unknown - stays))
+            self._sandboxes.clear()
+            time.sleep(LOOK_AGAIN)
 
     def differences(self, before: Look, lab: str, patience: float = PATIENCE) -> list[str]:
         """What is otherwise than before, stays so, and is nobody else's."""

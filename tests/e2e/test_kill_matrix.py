@@ -75,12 +75,12 @@ class Ground:
     """The machine, and how it was before the first of these tests, or after the last that left something on it."""
 
     def __init__(self, machine: Machine):
-        self.machine, self.before = machine, machine.look("")
+        self.machine, self.before = machine, machine.settled()
 
     def check_unchanged(self, lab: str) -> None:
         differences = self.machine.differences(self.before, lab)
         if differences:
-            self.before = self.machine.look("")
+            self.before = self.machine.look("")  # else all that follow would fail for it
         assert not differences, "\n".join(differences)
 
 
@@ -259,7 +259,7 @@ def test_what_is_left_on_the_machine_is_seen(ground, shell, kind):
             subprocess.run(command.split(), check=True, timeout=30)
 
     come, go, line = LEFT[kind]
-    before = ground.machine.look("no-lab")
+    before = ground.machine.settled()
     do(come)
     try:
         found = ground.machine.differences(before, "no-lab", patience=0)
