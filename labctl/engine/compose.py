@@ -207,11 +207,11 @@ def _read_progress(
                 raise subprocess.TimeoutExpired("docker compose", 0)
             data = os.read(child.stderr.fileno(), 1 << 16)
             *lines, rest = (rest + data).split(b"\n")
-            for line in [*lines, rest] if not data else lines:
-                text = line.decode(errors="replace").strip()
-                if text:
-                    said.append(text)
-                    report(text)
+            whole = lines if data else [*lines, rest]
+            texts = [text for line in whole if (text := line.decode(errors="replace").strip())]
+            said += texts  # all of them before any is reported: a signal may come in the middle of that
+            for text in texts:
+                report(text)
             if not data:
                 return
 

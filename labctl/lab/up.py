@@ -69,7 +69,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
         reached("up:lab-locked")
         if lock.is_unfinished:
             report("waiting for the engine to be done with what a killed labctl asked for")
-            wait_until_quiet(docker, topology.name)
+            wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         before = existing(docker, topology.name)
         lab = _make(docker, blueprint, blueprint.configuration(found), before, lock, deadline, report)
@@ -103,7 +103,6 @@ def _make(
     """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
     name = blueprint.topology.name
     compose = blueprint.compose()
-    lock.begin()
     try:
         _start(docker, compose, blueprint, config, before, lock, deadline, report)
         lock.finish()
@@ -158,6 +157,8 @@ def _start(
         try:
             limit = max(1.0, deadline - time.monotonic())
             held = [lock.fileno()]
+            # Of a lab that is changed, what has its name already may be made anew.
+            lock.begin(() if before else _names(placed))
             compose.up(topology.name, topology.folder, json.dumps(placed), _watched(report), limit, hold=held)
             return
         except LabError as problem:
@@ -167,6 +168,16 @@ def _start(
             if not retry or attempt == ATTEMPTS - 1:
                 raise
             report("another lab took that place at the same moment; trying the next")
+
+
+def _names(config: dict[str, Any]) -> set[str]:
+    """The names of all that Compose may make of a configuration."""
+    names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
+    for service, item in config["services"].items():
+        count = int(item.get("scale") or (item.get("deploy") or {}).get("replicas") or 1)
+        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, count + 1)}
+        names |= {item["container_name"]} if "container_name" in item else numbered
+    return names
 
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
@@ -207,10 +218,14 @@ def _rescue(
 ) -> None:
     """Takes back what this run made, and the lock's file where nothing is left of the lab.
 
+    What is `unfinished` the engine may still be at work on; where it is nothing, nobody has to wait for that any more.
     Where the engine fails us in that: `problem` itself, if it was an error, has the same cause and says less of it.
     """
+    awaited = frozenset(unfinished)
+    if not awaited:
+        lock.finish()
     try:
-        _take_back(engine, name, before, report, unfinished)
+        _take_back(engine, name, before, report, awaited)
         lock.finish()
         if not look(engine, name).names:
             lock.forget()
