@@ -99,7 +99,7 @@ ERRORS: dict[str, Kind] = {
     ),
     "lab-not-ours": Kind(
         "a Compose project named {name} is there already, and labctl did not make it",
-        "give the lab another name (`labctl up --lab NAME`), or end that project",
+        "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
         "labctl changes only what carries its own labels.",
     ),
     "lab-busy": Kind(
@@ -224,6 +224,11 @@ ERRORS: dict[str, Kind] = {
         "no free subnet was found for the network {network} ({tried} tried)",
         "remove networks that nobody needs (`docker network prune`), or choose one in the file",
         "All subnets that labctl tried overlap with others on this machine.",
+    ),
+    "network-missing": Kind(
+        "there is no network {network}, which the file calls external",
+        "`docker network create {network}` makes one; without `external`, labctl makes it and removes it with the lab",
+        "What is external is somebody else's: labctl uses it and neither makes nor removes it.",
     ),
     "subnet-taken": Kind(
         "the subnet {subnet} of the network {network} overlaps with {owner}",

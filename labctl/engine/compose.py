@@ -67,10 +67,12 @@ class Compose:
         report: Callable[[str], None],
         limit: float,
         *,
+        name: str | None = None,
         text: str | None = None,
     ) -> None:
-        """Builds the images of some services."""
-        command = ["compose", "--progress", "plain", *_source(file, text), "build", *services]
+        """Builds the images of some services; those without a name get the project's, `name` or the file's own."""
+        project = ["-p", name] if name else []
+        command = ["compose", "--progress", "plain", *project, *_source(file, text), "build", *services]
         self._stream(command, text, report, limit)
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:

@@ -19,12 +19,14 @@ def place_networks(topology: Topology, engine: Engine, config: Mapping[str, Any]
     """The configuration with every movable network on a free subnet; on its old one where it exists already.
 
     The engine has the last word: it refuses a network that overlaps, and the caller tries again with the next
-    `attempt`. Raises LabError `no-subnet`, `subnet-taken`.
+    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `network-missing`.
     """
     out = dict(config)
     existing = engine.networks()
     for net in topology.networks:
         mine = next((network for network in existing if network.name == net.name), None)
+        if net.external and not mine:
+            raise LabError("network-missing", network=net.name)
         others = [network for network in existing if network.name != net.name]
         for wished in net.subnets:
             chosen = _existing(mine, wished) if mine else _choose(net, wished, others, attempt)

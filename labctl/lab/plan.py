@@ -98,16 +98,18 @@ def plan(engine: DockerEngine, name: str | None, lab: str | None = None) -> Plan
 
 
 def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
-    there = {network.name: network for network in engine.networks([f"{LABEL_LAB}={topology.name}"])}
-    out = []
+    every = engine.networks()
+    there = {network.name: network for network in every if network.labels.get(LABEL_LAB) == topology.name}
+    wanted = {net.name for net in topology.networks}
+    out = [PlannedNetwork(name, found.subnets, "remove") for name, found in there.items() if name not in wanted]
+    external = {net.name for net in topology.networks if net.external}
+    there |= {network.name: network for network in every if network.name in external}
     for net in topology.networks:
         configs = (placed["networks"][net.key].get("ipam") or {}).get("config") or []
         subnets = tuple(str(item["subnet"]) for item in configs if item.get("subnet"))
         if net.name in there:
             subnets = there[net.name].subnets
         out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create"))
-    wanted = {net.name for net in topology.networks}
-    out += [PlannedNetwork(name, found.subnets, "remove") for name, found in there.items() if name not in wanted]
     return out
 
 

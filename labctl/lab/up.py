@@ -185,7 +185,8 @@ def _watched(report: Report) -> Report:
     """Reports Compose's progress, and knows the phases in it."""
 
     def watch(line: str) -> None:
-        report(line)
+        if not line.startswith("Error"):  # what failed is told once, by the error
+            report(line)
         what, _, rest = line.partition(" ")
         phase = _PHASES.get((what, rest.rpartition(" ")[2]))
         if phase:

@@ -59,7 +59,8 @@ class Member:
 class Net:
     """A network of the file.
 
-    `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses.
+    `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses;
+    `external`: somebody else has made it.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Net:
     subnets: tuple[Subnet, ...]
     movable: bool
     ipv4: bool = True
+    external: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,12 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
     except ValueError as problem:
         raise LabError("topology-invalid", file=file, why=f"network {key}: {problem}") from None
     return Net(
-        key, str(network.get("name", key)), subnets, bool(movable) and bool(subnets), bool(extension.get("ipv4", True))
+        key=key,
+        name=str(network.get("name", key)),
+        subnets=subnets,
+        movable=bool(movable) and bool(subnets),
+        ipv4=bool(extension.get("ipv4", True)),
+        external=bool(network.get("external")),
     )
 
 
