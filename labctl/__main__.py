@@ -117,7 +117,10 @@ def _explain(problem: LabError) -> None:
     if problem.hint:
         talk(f"  {problem.hint}")
     if output.Settings.json:
-        output.document({"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}})
+        error: dict[str, Any] = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        if "problems" in problem.values:
+            error["problems"] = problem.values["problems"]  # each error of a file, as `validate` tells it
+        output.document({"error": error})
 
 
 def _explain_usage(problem: Any) -> int:

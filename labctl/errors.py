@@ -230,9 +230,14 @@ ERRORS: dict[str, Kind] = {
         "`docker network create {network}` makes one; without `external`, labctl makes it and removes it with the lab",
         "What is external is somebody else's: labctl uses it and neither makes nor removes it.",
     ),
+    "bad-subnet": Kind(
+        "--subnet {text}: {why}",
+        "write --subnet 10.9.0.0/24, or --subnet NETWORK=10.9.0.0/24, once for each network; `labctl plan` shows them",
+        "A subnet that was chosen can't be one of the topology's movable networks.",
+    ),
     "subnet-taken": Kind(
         "the subnet {subnet} of the network {network} overlaps with {owner}",
-        "choose another in the file, or mark the network `x-labctl: {{movable: true}}`",
+        "choose another, by --subnet or in the file; or mark the network `x-labctl: {{movable: true}}`, and it moves",
         "The engine refuses networks that overlap.",
     ),
     "http-failed": Kind(

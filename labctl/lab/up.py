@@ -19,8 +19,10 @@ from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, look, remove_containers, wait_until_quiet
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
+from labctl.lab.placement import place_networks
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
+from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
 from labctl.topology.model import Topology
 
@@ -40,13 +42,17 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What `labctl up` was asked for. `timeout` is in seconds and holds for starting, not for building."""
+    """What `labctl up` was asked for.
+
+    `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
+    """
 
     topology: str | None = None
     name: str | None = None
     build: bool = False
     timeout: float = 120.0
     build_timeout: float = 1800.0
+    subnets: tuple[str, ...] = ()
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -57,10 +63,12 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     """
     reached("up:begun")
     docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True)
     topology = blueprint.topology
     blueprints.refuse_conditions(topology)
-    existing(docker, topology.name)  # before anything is built for nothing
+    chosen = choose(topology, request.subnets)
+    existing(docker, topology.name)
+    place_networks(topology, docker, topology.config, 0, chosen)  # before anything is built for nothing
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
@@ -72,7 +80,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
             wait_until_quiet(docker, topology.name)
         deadline = time.monotonic() + request.timeout
         before = existing(docker, topology.name)
-        lab = _make(docker, blueprint, blueprint.configuration(found), before, lock, deadline, report)
+        lab = _make(docker, blueprint, blueprint.configuration(found), chosen, before, lock, deadline, report)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
@@ -95,6 +103,7 @@ def _make(
     docker: DockerEngine,
     blueprint: Blueprint,
     config: dict[str, Any],
+    chosen: Chosen,
     before: list[Container],
     lock: LabLock,
     deadline: float,
@@ -105,7 +114,7 @@ def _make(
     compose = blueprint.compose()
     lock.begin()
     try:
-        _start(docker, compose, blueprint, config, before, lock, deadline, report)
+        _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
@@ -145,6 +154,7 @@ def _start(
     compose: Compose,
     blueprint: Blueprint,
     config: dict[str, Any],
+    chosen: Chosen,
     before: list[Container],
     lock: LabLock,
     deadline: float,
@@ -152,7 +162,7 @@ def _start(
 ) -> None:
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
-        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt)
+        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt, chosen=chosen)
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())

@@ -198,7 +198,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict[str, Any]:
-    """The configuration with one network on another subnet of the same size: each address keeps its place in it."""
+    """The configuration with one network on another subnet, no smaller than needed: each address keeps its place."""
     out = copy.deepcopy(dict(config))
 
     def shift(address: str) -> str:
@@ -213,8 +213,11 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
         if ipaddress.ip_network(ipam["subnet"]) == old:
             ipam["subnet"] = str(new)
             for field in ("gateway", "ip_range"):
-                if field in ipam and "/" not in str(ipam[field]):
-                    ipam[field] = shift(ipam[field])
+                if field in ipam:
+                    address, slash, prefix = str(ipam[field]).partition("/")
+                    ipam[field] = shift(address) + slash + prefix
+            if ipam.get("aux_addresses"):
+                ipam["aux_addresses"] = {name: shift(str(item)) for name, item in ipam["aux_addresses"].items()}
     for service in out["services"].values():
         attachment = (service.get("networks") or {}).get(key) or {}
         for field in ("ipv4_address", "ipv6_address"):

@@ -1,4 +1,4 @@
-"""Compose projects that others wrote (tests/e2e/foreign): brought up by labctl, or by plain Compose and only looked at."""
+"""Compose projects that others wrote (tests/e2e/foreign): brought up by labctl, or by plain Compose and looked at."""
 
 import http.client
 import json
@@ -93,7 +93,8 @@ def test_scaled_web_service_before_redis(theirs, engine):
     assert lab.ok("exec", "web-2", "--", "printenv", "REDIS_HOST").stdout == "redis\n"
     drawn = lab.json("graph")
     assert {node["node"] for node in drawn["nodes"]} == set(states(lab))
-    assert drawn["nodes"] and all(node["networks"].keys() == {"default"} for node in drawn["nodes"])
+    assert drawn["nodes"]
+    assert all(node["networks"].keys() == {"default"} for node in drawn["nodes"])
     assert lab.ok("logs", "proxy").stdout.count('"GET / HTTP/1.1\\" 200') == 6
     # A second `up` leaves them alone, and with them what Redis keeps in memory.
     lab.ok("up", str(file), "--lab", lab.name, timeout=100)

@@ -288,6 +288,24 @@ class Problem:
     def level(self) -> Level:
         return KINDS[self.code].level
 
+    def shown(self, file: str) -> str:
+        """`lab.yaml:12:5: service alice: ...`, and the hint in a line under it."""
+        where = f"{file}:{self.place.line}:{self.place.column}" if self.place else file
+        level = "warning: " if self.level == "warning" else ""
+        hint = f"\n  {self.hint}" if self.hint else ""
+        return f"{where}: {level}{self.message}{hint}"
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "level": self.level,
+            "code": self.code,
+            "line": self.place.line if self.place else None,
+            "column": self.place.column if self.place else None,
+            "path": list(self.path),
+            "message": self.message,
+            "hint": self.hint,
+        }
+
 
 @dataclass
 class Problems:

@@ -9,10 +9,10 @@ PASSWORD = Path("/run/secrets/db-password").read_text().strip()
 
 
 def ask(question, *values):
-    with psycopg2.connect(host="db", user="postgres", password=PASSWORD, dbname="postgres") as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(question, values)
-            return cursor.fetchall() if cursor.description else []
+    connection = psycopg2.connect(host="db", user="postgres", password=PASSWORD, dbname="postgres")
+    with connection, connection.cursor() as cursor:
+        cursor.execute(question, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 class Handler(BaseHTTPRequestHandler):
