@@ -137,10 +137,13 @@ def _report_bug(problem: Exception) -> int:
 
     report = "".join(traceback.format_exception(problem))
     about = f"labctl {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv}\n\n"
-    with tempfile.NamedTemporaryFile("w", prefix="labctl-bug-", suffix=".txt", delete=False) as file:
-        file.write(about + report)
     talk(f"labctl: this is a bug in labctl: {type(problem).__name__}: {problem}")
-    talk(f"  the full report is in {file.name}")
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="labctl-bug-", suffix=".txt", delete=False) as file:
+            file.write(about + report)
+        talk(f"  the full report is in {file.name}")
+    except OSError:  # a full disk: the report goes where somebody may still see it
+        talk(about + report)
     return BUG
 
 

@@ -47,6 +47,11 @@ ERRORS: dict[str, Kind] = {
         "install it (Debian: docker-cli and docker-compose; `make lab-up` does so for root)",
         "labctl runs `docker compose` and `docker exec`, and found no client.",
     ),
+    "docker-config": Kind(
+        "the command `docker` can't read its configuration {file}: {why}",
+        "let HOME be this user's own folder (`sudo -H`, `su -`), or DOCKER_CONFIG one that it can read",
+        "Docker's client then finds no Compose. After `sudo` or `su`, HOME is often another user's folder.",
+    ),
     "compose-missing": Kind(
         "Compose {minimum} or newer is needed, and {found}",
         "install docker-compose (Debian 13), docker-compose-v2 (Ubuntu) or docker-compose-plugin (Docker's packages)",
@@ -224,6 +229,11 @@ ERRORS: dict[str, Kind] = {
         "no free subnet was found for the network {network} ({tried} tried)",
         "remove networks that nobody needs (`docker network prune`), or choose one in the file",
         "All subnets that labctl tried overlap with others on this machine.",
+    ),
+    "no-ipv6": Kind(
+        "this machine's kernel has no IPv6, and IPv6 is asked for by {networks}",
+        "boot without ipv6.disable=1, or take a topology without IPv6",
+        "The kernel was started without IPv6, so the engine can give no node an IPv6 address.",
     ),
     "network-missing": Kind(
         "there is no network {network}, which the file calls external",

@@ -49,6 +49,10 @@ class DockerEngine:
             stdin_open=found["Config"]["OpenStdin"],
             error=state.get("Error", ""),
             out_of_memory=state.get("OOMKilled", False),
+            environment=dict(text.partition("=")[::2] for text in found["Config"].get("Env") or []),
+            aliases={
+                name: tuple(net.get("Aliases") or ()) for name, net in found["NetworkSettings"]["Networks"].items()
+            },
             check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
         )
 

@@ -49,6 +49,8 @@ class MemoryContainer:
     listeners: list[MemoryStream] = field(default_factory=list)
     finished: str = "0001-01-01T00:00:00Z"
     exit_code: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -141,7 +143,13 @@ class MemoryEngine:
 
     def details(self, container: str) -> Details:
         found = self._get(container)
-        return Details(found.finished, found.exit_code, found.stdin_open)
+        return Details(
+            found.finished,
+            found.exit_code,
+            found.stdin_open,
+            environment=found.environment,
+            aliases=found.aliases,
+        )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]

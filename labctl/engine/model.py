@@ -57,7 +57,7 @@ class Container:
 @dataclass(frozen=True)
 class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
-    printed last.
+    printed last; `aliases` are its names on each network.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -70,6 +70,8 @@ class Details:
     error: str = ""
     out_of_memory: bool = False
     check: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from labctl.engine.model import (
 )
 from labctl.errors import LabError
 from labctl.lab.model import check_name
-from labctl.lab.placement import place_networks, place_ports
+from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.model import Topology, labelled, parse
@@ -144,5 +144,6 @@ def place(
     chosen: Chosen,
 ) -> dict[str, Any]:
     """The configuration with chosen or free subnets and free ports; what a running lab has already, it keeps."""
+    refuse_ipv6(topology, local=local)
     placed = place_networks(topology, engine, config, attempt, chosen)
     return place_ports(topology, placed, running, local=local)

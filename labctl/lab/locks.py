@@ -44,6 +44,8 @@ class Lock:
             return False  # the folder went between the two steps: with the lab, as it should
         except OSError as problem:
             self.close()
+            with contextlib.suppress(OSError):  # a folder that was just made for it
+                self._path.parent.rmdir()
             raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
         if self._is_current():
             return True
@@ -110,8 +112,11 @@ class LabLock(Lock):
         return os.fstat(self._file).st_size > 0
 
     def begin(self) -> None:
-        """Compose is about to work."""
-        os.pwrite(self._file, b"composing\n", 0)
+        """Compose is about to work. Raises LabError `lock-failed`."""
+        try:
+            os.pwrite(self._file, b"composing\n", 0)
+        except OSError as problem:  # a full disk
+            raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
 
     def finish(self) -> None:
         """Compose has ended, and the engine is not busy any more with what it was asked for."""
@@ -139,7 +144,10 @@ def _folder(lab: str) -> Path:
     if not top:
         import tempfile
 
-        top = tempfile.gettempdir()
+        try:
+            top = tempfile.gettempdir()
+        except OSError as problem:  # it tries to write to each that it knows
+            raise LabError("lock-failed", file="a file in TMPDIR", why=problem.strerror or problem) from None
     if not _FOLDER.fullmatch(lab):  # it may come from a label that somebody else wrote
         import hashlib
 

@@ -15,8 +15,17 @@ from labctl.lab.subnets import Chosen
 from labctl.topology.model import Net, Subnet, Topology, moved
 from labctl.topology.subnets import candidates
 
+KERNEL_4 = Path("/proc/sys/net/ipv4")  # only on Linux
+KERNEL_6 = Path("/proc/sys/net/ipv6")
 ROUTES = Path("/proc/net/route")
 ROUTES_6 = Path("/proc/net/ipv6_route")
+
+
+def refuse_ipv6(topology: Topology, *, local: bool) -> None:
+    """Raises LabError `no-ipv6` where a network has IPv6 and the kernel, if the engine runs on it, has not."""
+    asked = [net.key for net in topology.networks if any(subnet.version == 6 for subnet in net.subnets)]
+    if asked and local and KERNEL_4.is_dir() and not KERNEL_6.is_dir():
+        raise LabError("no-ipv6", networks=f"the network{'' if len(asked) == 1 else 's'} {', '.join(asked)}")
 
 
 def place_networks(

@@ -19,7 +19,7 @@ from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, look, remove_containers, wait_until_quiet
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
-from labctl.lab.placement import place_networks
+from labctl.lab.placement import place_networks, refuse_ipv6
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
 from labctl.lab.subnets import Chosen, choose
@@ -68,7 +68,9 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     blueprints.refuse_conditions(topology)
     chosen = choose(topology, request.subnets)
     existing(docker, topology.name)
-    place_networks(topology, docker, topology.config, 0, chosen)  # before anything is built for nothing
+    # Before anything is built for nothing
+    refuse_ipv6(topology, local=docker.endpoint.is_local)
+    place_networks(topology, docker, topology.config, 0, chosen)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
@@ -112,8 +114,8 @@ def _make(
     """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
     name = blueprint.topology.name
     compose = blueprint.compose()
-    lock.begin()
     try:
+        lock.begin()
         _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report)
         lock.finish()
         reached("up:compose-ended")
