@@ -174,7 +174,7 @@ def test_anothers_home(tmp_path):
 
 
 @needs_root
-@pytest.mark.parametrize("fill", ["nr_inodes=1", "nr_inodes=2", "size=16k"])
+@pytest.mark.parametrize("fill", ["nr_inodes=1", "nr_inodes=2", "nr_inodes=3", "size=16k"])
 def test_full_disk_under_the_locks(spare, fill):
     """A file system that is full is mounted in a namespace of its own, and goes with it."""
     lab = spare("full")

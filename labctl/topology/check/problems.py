@@ -384,6 +384,8 @@ With `--json` there is one document: `problems`, each with `level`, `code` (the 
   `.env` file that are there now; where Compose can't be asked, such values are not judged.
 - In the end Compose itself reads the file, with all profiles on. What it alone knows is told as well. It stops at its
   first error, and what labctl found by itself already is not said twice.
+- `labctl up` and `labctl plan` make the same checks before they touch anything, and tell all errors in the same way. Of
+  a file that Compose takes they don't mind the spelling (`trap-...`): what Compose made of it is what is run.
 - Without Docker's client all of labctl's own checks are made, and a line on stderr says that Compose wasn't asked.
 
 An unquoted word that YAML 1.1 and YAML 1.2 read in two ways is an error where Compose refuses it, or makes other text
