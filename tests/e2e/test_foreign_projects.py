@@ -82,7 +82,6 @@ def test_scaled_web_service_before_redis(theirs, engine):
         "web": (2, "create"),
     }
     assert lab.labelled() == []
-    before = volumes(engine)
     lab.ok("up", str(file), "--lab", lab.name, timeout=200)
     assert states(lab) == dict.fromkeys(["proxy", "redis", "web-1", "web-2"], "running")
     visits = [ask(lab, "proxy") for _ in range(6)]
@@ -99,10 +98,12 @@ def test_scaled_web_service_before_redis(theirs, engine):
     # A second `up` leaves them alone, and with them what Redis keeps in memory.
     lab.ok("up", str(file), "--lab", lab.name, timeout=100)
     assert ask(lab, "proxy").endswith("visit 7\n")
-    assert len(volumes(engine) - before) == 1, "the anonymous one"
+    (mount,) = lab.container("redis").attrs["Mounts"]
+    assert (mount["Type"], mount["Destination"]) == ("volume", "/data")
+    assert mount["Name"] in volumes(engine), "an anonymous one, which carries no label"
     lab.ok("down")
     assert lab.labelled() == []
-    assert volumes(engine) <= before
+    assert mount["Name"] not in volumes(engine)
 
 
 def test_proxy_backend_and_postgresql(theirs, engine):
