@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ from labctl.phases import reached
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
+_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 
 
 class DockerEngine:
@@ -59,6 +61,11 @@ class DockerEngine:
             error=state.get("Error", ""),
             out_of_memory=state.get("OOMKilled", False),
             started=state["StartedAt"],
+            environment=dict(text.partition("=")[::2] for text in found["Config"].get("Env") or []),
+            aliases={
+                name: tuple(net.get("Aliases") or ()) for name, net in found["NetworkSettings"]["Networks"].items()
+            },
+            check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -233,7 +240,18 @@ def _container(item: dict[str, Any]) -> Container:
         for port in item.get("Ports") or []
     )
     name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
-    return Container(item["Id"], name, item["Image"], item["State"], item.get("Labels") or {}, addresses, ports)
+    # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
+    health = _HEALTH.search(item.get("Status") or "")
+    return Container(
+        item["Id"],
+        name,
+        item["Image"],
+        item["State"],
+        item.get("Labels") or {},
+        addresses,
+        ports,
+        health[1] if health and item["State"] == "running" else None,
+    )
 
 
 def _explain(action: str, refusal: Refused) -> LabError:

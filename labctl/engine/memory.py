@@ -53,6 +53,8 @@ class MemoryContainer:
     exit_code: int = 0
     started: str = "0001-01-01T00:00:00Z"
     processes: int | None = None  # how many it may have
+    environment: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -146,7 +148,14 @@ class MemoryEngine:
 
     def details(self, container: str) -> Details:
         found = self._get(container)
-        return Details(found.finished, found.exit_code, found.stdin_open, started=found.started)
+        return Details(
+            found.finished,
+            found.exit_code,
+            found.stdin_open,
+            started=found.started,
+            environment=found.environment,
+            aliases=found.aliases,
+        )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]

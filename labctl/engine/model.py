@@ -45,7 +45,8 @@ class Port:
 @dataclass(frozen=True)
 class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
-    the container's addresses on it, IPv4 first."""
+    the container's addresses on it, IPv4 first. `health` is what its healthcheck says (starting, healthy, unhealthy),
+    None where it has none."""
 
     id: str
     name: str
@@ -54,11 +55,13 @@ class Container:
     labels: Mapping[str, str]
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
+    health: str | None = None
 
 
 @dataclass(frozen=True)
 class Details:
-    """What only a look at one container tells. `exit_code` is that of the last run.
+    """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
+    printed last; `aliases` are its names on each network.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -71,6 +74,9 @@ class Details:
     error: str = ""
     out_of_memory: bool = False
     started: str = "0001-01-01T00:00:00Z"
+    check: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

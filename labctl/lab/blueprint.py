@@ -5,10 +5,13 @@ Reading changes nothing, on the engine or elsewhere.
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
@@ -25,11 +28,16 @@ from labctl.engine.model import (
     Engine,
     Image,
 )
+from labctl.errors import LabError
 from labctl.lab.model import check_name
-from labctl.lab.placement import place_networks, place_ports
+from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.standing import HOLD
+from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.model import Topology, labelled, parse
+
+if TYPE_CHECKING:
+    from labctl.topology.check.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -82,15 +90,52 @@ class Blueprint:
         return config
 
 
-def read(endpoint: Endpoint, name: str | None, lab: str | None = None) -> Blueprint:
-    """The topology of that path or name, for a lab of its own name or of the one given. Raises LabError."""
+def read(endpoint: Endpoint, name: str | None, lab: str | None = None, *, strict: bool = False) -> Blueprint:
+    """The topology of that path or name, for a lab of its own name or of the one given.
+
+    Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
+    working only once it is brought up, such as a route via a node that is no neighbour.
+    """
     if lab:
         check_name(lab)
     source = builtin.find(name)
+    if strict:
+        # What checks the file, while Compose reads it.
+        threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
     compose = Compose(endpoint, dict(source.variables))
-    topology = parse(compose.config(source.file, name=lab, text=source.text), source.file)
+    try:
+        topology = parse(compose.config(source.file, name=lab, text=source.text), source.file)
+    except LabError as problem:
+        if problem.code != "topology-invalid" or source.text is not None:
+            raise
+        raise _with_all_errors(problem, source, compose, name) from None
     check_name(topology.name)
+    if strict and source.text is None:
+        from labctl.lab.validate import errors_in
+
+        problems = errors_in(source.file, topology.config)
+        if problems:
+            raise _errors(source, problems, name)
     return Blueprint(topology, source, endpoint)
+
+
+def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose, name: str | None) -> LabError:
+    """`first` is what Compose or our own reading stumbled over; labctl's checks find it and the rest, with places."""
+    from labctl.lab.validate import validate
+
+    def ask(file: Path) -> str:
+        return compose.config(file)
+
+    problems = [one for one in validate(str(source.file), ask).problems if one.level == "error"]
+    return _errors(source, problems, name) if problems else first
+
+
+def _errors(source: builtin.Source, problems: Sequence[Problem], name: str | None) -> LabError:
+    """They are told with the file as it was named, where it was named."""
+    file = name if name and Path(name).is_file() else str(source.file)
+    count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+    why = "\n".join([count, *(problem.shown(file) for problem in problems)])
+    return LabError("topology-invalid", file=file, why=why, problems=[problem.as_json() for problem in problems])
 
 
 def place(
@@ -101,7 +146,9 @@ def place(
     *,
     local: bool,
     attempt: int,
+    chosen: Chosen,
 ) -> dict[str, Any]:
-    """The configuration with free subnets and ports; what a running lab has already, it keeps."""
-    placed = place_networks(topology, engine, config, attempt)
+    """The configuration with chosen or free subnets and free ports; what a running lab has already, it keeps."""
+    refuse_ipv6(topology, local=local)
+    placed = place_networks(topology, engine, config, attempt, chosen)
     return place_ports(topology, placed, running, local=local)

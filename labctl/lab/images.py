@@ -48,7 +48,8 @@ def ensure(
             variables = _variables(engine, next(iter(digests.values())), report)
         report(f"building {', '.join(stale)}")
         compose = blueprint.compose(**variables)
-        compose.build(blueprint.topology.file, stale, lambda line: None, limit, text=blueprint.source.text)
+        topology = blueprint.topology
+        compose.build(topology.file, stale, lambda line: None, limit, name=topology.name, text=blueprint.source.text)
         found = present(engine, blueprint)
     _pull_missing(engine, blueprint, found, report, limit)
     topology = blueprint.topology

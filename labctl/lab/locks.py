@@ -45,6 +45,8 @@ class Lock:
             return False  # the folder went between the two steps: with the lab, as it should
         except OSError as problem:
             self.close()
+            with contextlib.suppress(OSError):  # a folder that was just made for it
+                self._path.parent.rmdir()
             raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
         if self._is_current():
             return True
@@ -116,10 +118,13 @@ class LabLock(Lock):
         return frozenset(os.pread(self._file, os.fstat(self._file).st_size, 0).decode().split("\n")[1:-1])
 
     def begin(self, asked: Iterable[str] = ()) -> None:
-        """Compose is about to work, and to make what has these names."""
+        """Compose is about to work, and to make what has these names. Raises LabError `lock-failed`."""
         text = "".join(f"{line}\n" for line in [COMPOSING, *sorted(asked)]).encode()
-        os.pwrite(self._file, text, 0)
-        os.ftruncate(self._file, len(text))
+        try:
+            os.pwrite(self._file, text, 0)
+            os.ftruncate(self._file, len(text))
+        except OSError as problem:  # a full disk
+            raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
 
     def finish(self) -> None:
         """Compose has ended, and the engine is not busy any more with what it was asked for."""
@@ -147,7 +152,10 @@ def _folder(lab: str) -> Path:
     if not top:
         import tempfile
 
-        top = tempfile.gettempdir()
+        try:
+            top = tempfile.gettempdir()
+        except OSError as problem:  # it tries to write to each that it knows
+            raise LabError("lock-failed", file="a file in TMPDIR", why=problem.strerror or problem) from None
     if not _FOLDER.fullmatch(lab):  # it may come from a label that somebody else wrote
         import hashlib
 

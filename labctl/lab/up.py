@@ -19,9 +19,11 @@ from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, look, remove_containers, wait_until_quiet
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
+from labctl.lab.placement import place_networks, refuse_ipv6
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
+from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
 from labctl.topology.model import Topology
 
@@ -41,13 +43,17 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What `labctl up` was asked for. `timeout` is in seconds and holds for starting, not for building."""
+    """What `labctl up` was asked for.
+
+    `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
+    """
 
     topology: str | None = None
     name: str | None = None
     build: bool = False
     timeout: float = 120.0
     build_timeout: float = 1800.0
+    subnets: tuple[str, ...] = ()
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -58,9 +64,13 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     """
     reached("up:begun")
     docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True)
     topology = blueprint.topology
-    existing(docker, topology.name)  # before anything is built for nothing
+    chosen = choose(topology, request.subnets)
+    existing(docker, topology.name)
+    # Before anything is built for nothing
+    refuse_ipv6(topology, local=docker.endpoint.is_local)
+    place_networks(topology, docker, topology.config, 0, chosen)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
@@ -72,7 +82,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         before = existing(docker, topology.name)
-        lab = _make(docker, blueprint, blueprint.configuration(found), before, lock, deadline, report)
+        lab = _make(docker, blueprint, blueprint.configuration(found), chosen, before, lock, deadline, report)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
@@ -95,6 +105,7 @@ def _make(
     docker: DockerEngine,
     blueprint: Blueprint,
     config: dict[str, Any],
+    chosen: Chosen,
     before: list[Container],
     lock: LabLock,
     deadline: float,
@@ -104,7 +115,8 @@ def _make(
     name = blueprint.topology.name
     compose = blueprint.compose()
     try:
-        _start(docker, compose, blueprint, config, before, lock, deadline, report)
+        lock.begin()
+        _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
@@ -145,6 +157,7 @@ def _start(
     compose: Compose,
     blueprint: Blueprint,
     config: dict[str, Any],
+    chosen: Chosen,
     before: list[Container],
     lock: LabLock,
     deadline: float,
@@ -152,7 +165,7 @@ def _start(
 ) -> None:
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
-        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt)
+        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt, chosen=chosen)
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
@@ -198,7 +211,8 @@ def _watched(report: Report) -> Report:
     """Reports Compose's progress, and knows the phases in it."""
 
     def watch(line: str) -> None:
-        report(line)
+        if not line.startswith("Error"):  # what failed is told once, by the error
+            report(line)
         what, _, rest = line.partition(" ")
         phase = _PHASES.get((what, rest.rpartition(" ")[2]))
         if phase:

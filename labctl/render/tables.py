@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # `ps` need not import the doctor
 
 _COLOURS = {36: "cyan", 33: "yellow", 32: "green", 35: "magenta", 34: "blue"}
 _COLOURS |= {96: "bright_cyan", 93: "bright_yellow", 92: "bright_green", 95: "bright_magenta", 94: "bright_blue"}
-_STATES = {"ready": "green", "running": "yellow", "paused": "yellow", "ok": "green", "note": "yellow", "bad": "red"}
+_STATES = {"ready": "green", "healthy": "green", "running": "yellow", "starting": "yellow", "paused": "yellow"}
+_STATES |= {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> str:

@@ -51,6 +51,11 @@ class Source:
     variables: tuple[tuple[str, str], ...] = ()
 
 
+def is_sized(name: str) -> bool:
+    """Whether it is a name and a size."""
+    return _SIZED.fullmatch(name) is not None
+
+
 def find(name: str | None) -> Source:
     """A topology by path, by name, or by name and size (`line:5`).
 

@@ -1,5 +1,6 @@
 """Locks between several labctl: who has one, who waits, and what becomes of their files."""
 
+import errno
 import os
 import time
 
@@ -172,3 +173,29 @@ def test_a_limit_that_is_none_is_explained(monkeypatch, text):
     with pytest.raises(LabError) as caught:
         Wire(None)
     assert caught.value.code == "bad-option"
+
+
+def test_full_disk(folder, monkeypatch):
+    """The file was made, and the word in it finds no space."""
+    lock = LabLock("a")
+    lock.acquire(0, said([]))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(LabError) as caught:
+        lock.begin()
+    assert caught.value.message == f"{folder}/a/lab can't be locked: No space left on device"
+    lock.forget()
+    assert not (folder / "a").exists()
+
+
+def test_no_folder_for_temporary_files(monkeypatch):
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with pytest.raises(LabError, match="a file in TMPDIR can't be locked: No usable temporary directory found"):
+        LabLock("a")

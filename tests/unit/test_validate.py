@@ -372,3 +372,31 @@ def test_command_on_what_is_right():
 def test_schema_is_printed():
     assert labctl("schema").stdout == extension.SCHEMA.read_text()
     assert builtin.ROOT == ROOT
+
+
+@pytest.mark.parametrize("name", ["line:5", "star:3", "udp-mesh:200", "nat"])
+def test_sizes_of_built_in_topologies(name):
+    got = labctl("validate", name)
+    assert (got.returncode, got.stdout) == (0, ""), got
+    assert got.stderr.endswith("no errors\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("line:0", "there is no line:0: it takes at least 2"),
+        ("udp-mesh:10000", "udp-mesh:10000 would take some 176 GiB of memory and 42 minutes; udp-mesh goes to 1000"),
+        ("nat:5", "there is no nat:5: only line, star, udp-mesh come in sizes"),
+    ],
+)
+def test_sizes_that_are_none(name, why):
+    got = labctl("validate", name)
+    assert (got.returncode, got.stdout) == (1, "")
+    assert got.stderr.startswith(f"labctl: {why}\n")
+
+
+def test_a_file_by_the_name_of_a_size_is_a_file(tmp_path):
+    (tmp_path / "line:5").write_text("services: {a: {imgae: x}}")
+    got = labctl("validate", str(tmp_path / "line:5"))
+    assert got.returncode == 1
+    assert "line:5:1:16: service a: unknown key 'imgae'" in got.stdout
