@@ -18,7 +18,7 @@ from labctl.lab.model import Lab
 from labctl.lab.probes import Order, ask
 from labctl.phases import reached
 
-Change = dict[str, Any]  # {"set": [rule, ...], "clear": [id, ...]}
+Change = dict[str, Any]  # {"set": [rule, ...], "clear": [[id, link], ...]}
 
 
 class FaultLock(KeyboardLock):

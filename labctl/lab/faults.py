@@ -113,7 +113,7 @@ def clear(engine: Engine, lab: Lab, which: Iterable[Fault], *, timeout: float = 
         changes: dict[str, Change] = {}
         for fault in chosen:
             if fault.state in ("in force", "done"):
-                changes.setdefault(fault.node, {"clear": []})["clear"].append(fault.id)
+                changes.setdefault(fault.node, {"clear": []})["clear"].append([fault.id, fault.link])
             elif fault.state in ("gone", "out of force"):
                 _forget(engine, lab, there[fault.node])
         _forget_waiting(engine, lab, [fault for fault in chosen if fault.state == "waiting"])
@@ -227,7 +227,7 @@ def _fault(node: str, rule: Mapping[str, Any], state: str = "") -> Fault:
 def _gone(engine: Engine, node: str, probe: Container) -> list[Fault]:
     """Of a probe that can't be asked: what its journal says of rules that nobody took back."""
     found: list[Fault] = []
-    for ident, events in probes.last_rules(engine, probe).items():
+    for (ident, _), events in probes.last_rules(engine, probe).items():
         last, told = events[-1], events[0]
         reason = str(last.get("reason") or "")
         if last.get("state") == "ended" and reason not in ("the node's network is gone", "the probe was stopped"):

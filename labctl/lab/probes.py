@@ -126,14 +126,14 @@ def rules_of(engine: Engine, probes: Iterable[Container], timeout: float) -> dic
     return found
 
 
-def last_rules(engine: Engine, probe: Container) -> dict[str, list[Event]]:
-    """Of a probe that can't be asked: the `rule` events of its last run, by the rule's id, as its journal has them."""
-    found: dict[str, list[Event]] = {}
+def last_rules(engine: Engine, probe: Container) -> dict[tuple[str, str], list[Event]]:
+    """Of a probe that can't be asked: the `rule` events of its last run, by the rule's id and link."""
+    found: dict[tuple[str, str], list[Event]] = {}
     for event in _journal(engine, probe):
         if event.name == "ready":
             found = {}
         elif event.name == "rule":
-            found.setdefault(str(event.get("rule")), []).append(event)
+            found.setdefault((str(event.get("rule")), str(event.get("link"))), []).append(event)
     return found
 
 

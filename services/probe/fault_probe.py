@@ -37,8 +37,8 @@ class FaultProbe:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._queue: Queue | None = None
-        self._links = Links(self, self._again, self._report, self._ways)
-        self._rules: dict[str, Rule] = {}
+        self._links = Links(self, self._again, self._report, self._ways, self._takes)
+        self._rules: dict[tuple, Rule] = {}  # by id and link: one id may stand on several links of a node
         self._pending: dict[str, tuple] = {}  # group: (when it was prepared, the change, the order)
         self._tables = tables.Tables()
         self._routes: tables.Routes | None = None
@@ -112,11 +112,11 @@ class FaultProbe:
 
     def _apply(self, change: dict) -> None:
         self._prepare(change)
-        for ident in change.get("clear", ()):
-            self._end(ident, "cleared")
+        for ident, link in change.get("clear", ()):
+            self._end((ident, link), "cleared")
         for fields in change.get("set", ()):
             rule = Rule(fields)
-            self._rules[rule.id] = rule
+            self._rules[rule.key] = rule
             self._highest = max(self._highest, int(re.sub(r"\D", "", rule.id) or 0))
             if fields.get("for"):
                 self._loop.later(fields["for"], lambda rule=rule: self._expire(rule))
@@ -125,27 +125,26 @@ class FaultProbe:
         self._refresh()
 
     def _expire(self, rule: Rule) -> None:
-        if self._rules.get(rule.id) is rule:
-            self._end(rule.id, "its time is over")
+        if self._rules.get(rule.key) is rule:
+            self._end(rule.key, "its time is over")
             self._refresh()
 
-    def _end(self, ident: str, why: str) -> None:
-        rule = self._rules.pop(ident, None)
+    def _end(self, key: tuple, why: str) -> None:
+        rule = self._rules.pop(key, None)
         if rule:
             counts = {"matched": rule.matched, "done": rule.done}
-            journal.event("rule", rule=ident, state="ended", link=rule.link, reason=why, **counts)
+            journal.event("rule", rule=rule.id, state="ended", link=rule.link, reason=why, **counts)
 
     def _refresh(self) -> None:
         """Puts in force what stands in `_rules`: the kernel's tables, and the order of rules."""
-        self._links.replace(list(self._rules.values()))
         working = [rule.peers for rule in self._rules.values() if not rule.is_spent]
         if working:
             self._routes = tables.Routes()
             self._tables.set(working, self._routes)
-            self._links.replace(list(self._rules.values()))  # what the routes say may be new
         else:
-            self._tables.clear()
-            self._close_when_idle()
+            self._tables.let_pass()
+        self._links.replace(list(self._rules.values()))
+        self._close_when_idle()
         self._set_sign(bool(self._rules))
 
     def _set_sign(self, wanted: bool) -> None:
@@ -166,7 +165,9 @@ class FaultProbe:
 
     def _close_when_idle(self) -> None:
         """Gives the queue back once it is of no use: what is held still leaves in its time."""
-        if self._queue and not (self._tables.are_set or self._pending or self._links.holds):
+        if self._queue and not (self._tables.are_needed or self._pending or self._links.holds):
+            # Not before: with a hook the kernel drops what was queued at it.
+            self._tables.clear()
             self._loop.watch(self._queue, 0)
             self._tell_lost()
             self._queue.close()
@@ -185,8 +186,8 @@ class FaultProbe:
         self._last_beat = now
         self._tell_lost()
         if not [name for _, name in socket.if_nameindex() if name != "lo"]:
-            for ident in list(self._rules):
-                self._end(ident, "the node's network is gone")
+            for key in list(self._rules):
+                self._end(key, "the node's network is gone")
             raise life.Stop("the node's network is gone")
         self._loop.later(tables.HEARTBEAT, self._beat)
 
@@ -217,7 +218,7 @@ class FaultProbe:
         due = self._links.release_due(time.monotonic())
         if self._queue:
             self._queue.flush()
-        if due is None and not self._tables.are_set:
+        if due is None and not self._tables.are_needed:
             self._close_when_idle()
         # epoll_wait(2) counts whole milliseconds, timerfd(2) nanoseconds. A time that is past is due at once, 0 never.
         os.timerfd_settime(self._timer, flags=os.TFD_TIMER_ABSTIME, initial=due or 0)
@@ -227,6 +228,10 @@ class FaultProbe:
 
     def _ways(self, destination: bytes) -> set[bytes]:
         return self._routes.ways(destination) if self._routes else {destination}
+
+    def _takes(self, packet: Packet) -> bool:
+        """A raw socket cuts nothing into fragments, and what is only forwarded fills no socket's buffer."""
+        return self._routes is not None and self._routes.is_own(packet.src) and packet.size <= self._routes.mtu
 
     def _report(self, rule: Rule, packet: Packet, action: str, fields: dict) -> None:
         journal.event("fault", rule=rule.id, action=action, link=rule.link, **packet.event(), **fields)
@@ -247,13 +252,15 @@ class FaultProbe:
             journal.error(problem.errno, f"the copy could not be sent: {problem.strerror}", packet.event())
 
     def close(self) -> None:
-        for ident in list(self._rules):
-            self._end(ident, "the probe was stopped")
-        self._refresh()
+        for key in list(self._rules):
+            self._end(key, "the probe was stopped")
+        self._tables.let_pass()
         if self._queue:
             self._on_packets(READ)
-            self._links.release_all()
+        self._links.release_all()
+        if self._queue:
             self._queue.flush()
+        self._close_when_idle()
 
 
 def main(loop: Loop):

@@ -17,6 +17,7 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
 UP = (*(name for name in PHASES if name.startswith("up:")), "probe:running")
 DOWN = tuple(name for name in PHASES if name.startswith("down:"))
 CHAT, TRAIN = ("chat", "send", "alice", "x"), ("udp", "send", "udp1", "udp2", "--count", "50", "--rate", "50")
+FAULT = ("fault", "add", "udp1-udp2", "--loss", "1%")
 # At each of these phases of a command that runs: which command it is.
 RUNNING = {
     "keyboard:attached": CHAT,
@@ -25,10 +26,14 @@ RUNNING = {
     "keyboard:input-seen": CHAT,
     "logs:following": ("logs", "-f"),
     "udp:train-under-way": TRAIN,
+    "fault:probe-started": FAULT,
+    "fault:prepared": FAULT,
+    "fault:committed": FAULT,
     # It would take longer by itself than the test waits for it to be gone.
     "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice", "--timeout", "100"),
 }
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
+TITLES["fault"] = "fault add udp1-udp2"
 HEAD = """# The kill matrix
 
 labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
@@ -51,7 +56,8 @@ After that one `labctl down`, of every cell:
 SIGINT and SIGTERM during `up` take back by themselves what was begun: all of that but the lock files holds before
 `down`, which finds nothing any more. A command that runs changes nothing of the lab: its containers are the same ones
 afterwards, started once, and the same command works again at once. Those rows share one lab for each signal, which one
-`down` removes after the last of them.
+`down` removes after the last of them. `fault add` sets one rule on both ways of a link, by a probe at each node: there
+are both or none afterwards, and the probes stay with the lab.
 
 The lab has two nodes, one network of both address families, a published port, a volume, and a route that a probe sets.
 One snapshot of the machine is taken before the first cell, and all cells are compared with it. Packet counters are left

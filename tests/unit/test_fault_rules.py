@@ -16,13 +16,15 @@ from labctl.faults.match import parse
 class Wire:
     """What comes out: `left` holds (time, id) in order, `-id` for a copy."""
 
+    takes = False  # whether packets that wait are taken from the kernel
+
     def __init__(self, *rules: dict):
         self.left: list[tuple[float, int]] = []
         self.dropped: list[int] = []
         self.changed: dict[int, bytes] = {}
         self.reported: list[tuple[str, str]] = []
         self.now = 0.0
-        self.links = Links(self, self.again, self.report, lambda destination: {destination})
+        self.links = Links(self, self.again, self.report, lambda destination: {destination}, lambda packet: self.takes)
         self.links.replace([Rule(rule) for rule in rules])
 
     def decide(self, ident, verdict, data=None):
@@ -175,6 +177,20 @@ def test_rules_hold_for_their_link_alone_and_in_order():
     assert wire.dropped == [1]
     assert wire.order == [2]
     assert wire.reported == [("f1", "duplicate"), ("f2", "drop")]
+
+
+def test_packets_that_wait_can_be_taken_from_the_kernel():
+    """Each has its verdict at once, and is sent when it is due; one that need not wait is left where it is."""
+    wire = Wire(rule(delay=0.1, duplicate=1.0, match=parse("sport 1")))
+    wire.takes = True
+    sent = []
+    wire.links._again = lambda packet, data: sent.append((wire.now, packet.sport))
+    wire.send(1, udp(b"x", sport=1), 0.0)
+    wire.send(2, udp(b"x", sport=2), 0.0)
+    assert wire.dropped == [1]
+    assert wire.order == [2]
+    wire.run(1)
+    assert sent == [(pytest.approx(0.1), 1)] * 2
 
 
 def test_delays_of_several_rules_add_up():

@@ -19,12 +19,13 @@ class Links:
 
     `queue` takes verdicts (`decide`), `again(data)` sends a copy of a packet, `report(rule, packet, action, fields)` is
     told of everything that isn't a pass, `route(destination)` gives the addresses of the neighbours that a destination
-    is reached by: its own, and its router's.
+    is reached by: its own, and its router's. `takes(packet)` tells whether a packet that must wait can be taken from
+    the kernel, and sent by `again` when it is due.
     """
 
-    def __init__(self, queue, again, report, route) -> None:
+    def __init__(self, queue, again, report, route, takes) -> None:
         self.rules: list[Rule] = []
-        self._queue, self._again, self._report, self._route = queue, again, report, route
+        self._queue, self._again, self._report, self._route, self._takes = queue, again, report, route, takes
         self._held: list[tuple[float, int, Passage]] = []
         self._order = itertools.count()
         self._behind: dict[tuple, Passage] = {}
@@ -47,12 +48,16 @@ class Links:
         if rules is None:
             rules = self._choose(packet.dst)
         passage = Passage(ident, packet, now)
+        report = self._reporter(passage)
         for rule in rules:
-            rule.apply(passage, lambda rule, action, fields: self._report(rule, packet, action, fields))
+            rule.apply(passage, report)
             if passage.dropped:
                 self._queue.decide(ident, DROP)
                 return
         self._send_on(passage, now)
+
+    def _reporter(self, passage: Passage):
+        return lambda rule, action, fields: self._report(rule, passage.packet, action, fields)
 
     def _choose(self, destination: bytes) -> list[Rule]:
         if len(self._chosen) > 4096:
@@ -72,14 +77,19 @@ class Links:
             return
         if waiting is not None:
             del self._behind[flow]
-            if not waiting.released:
-                passage.followers.append(waiting)
+            passage.followers.append(waiting)
+            waiting.behind_by.count(self._reporter(waiting), "reorder", {})
         if passage.leaves <= now + SOON:
             self._release(passage)
         else:
             self._hold(passage, passage.leaves)
 
     def _hold(self, passage: Passage, until: float) -> None:
+        # A packet in the queue counts as not sent yet: its socket's buffer stays full of it, and TCP stops at a few
+        # segments (its small queues), where on a wire they would be on their way. So for the kernel it has gone.
+        if self._takes(passage.packet):
+            passage.taken = True
+            self._queue.decide(passage.ident, DROP)
         heapq.heappush(self._held, (until, next(self._order), passage))
 
     def _release(self, passage: Passage) -> None:
@@ -87,9 +97,12 @@ class Links:
             return
         passage.released = True
         if self._behind and self._behind.get(passage.packet.flow) is passage:
-            del self._behind[passage.packet.flow]  # nothing overtook it in time
-        self._queue.decide(passage.ident, ACCEPT, passage.data)
-        for _ in range(passage.copies):
+            del self._behind[passage.packet.flow]  # nothing overtook it in time: it is only late
+            held = {"delay_ms": round(passage.behind * 1000, 3)}
+            passage.behind_by.count(self._reporter(passage), "delay", held)
+        if not passage.taken:
+            self._queue.decide(passage.ident, ACCEPT, passage.data)
+        for _ in range(passage.copies + passage.taken):
             self._again(passage.packet, passage.data or passage.packet.data)
         for follower in passage.followers:
             self._release(follower)

@@ -15,6 +15,7 @@ class Rule:
         self.id = fields["id"]
         self.fields = fields
         self.link = fields["link"]
+        self.key = (self.id, self.link)
         # None: every address. Else those of the link's other end, as bytes, and whether it is a way to others.
         peers = fields.get("peers")
         self.peers = None if peers is None else frozenset(_packed(address) for address in peers)
@@ -37,11 +38,16 @@ class Rule:
         for fault in self.faults:
             found = fault.apply(passage)
             if found is not None:
-                action = found.pop("action", fault.action)
-                self.done[action] = self.done.get(action, 0) + 1
-                report(self, action, found)
+                self.count(report, found.pop("action", fault.action), found)
+            if passage.behind is not None and passage.behind_by is None:
+                passage.behind_by = self  # what comes of it is known later
             if passage.dropped:
                 return
+
+    def count(self, report, action: str, fields: dict) -> None:
+        """Something was done to a packet."""
+        self.done[action] = self.done.get(action, 0) + 1
+        report(self, action, fields)
 
     @property
     def is_spent(self) -> bool:

@@ -41,7 +41,17 @@ class Routes:
                     whole = "0.0.0.0/0" if family == "-4" else "::/0"
                     prefix = ipaddress.ip_network(whole if route["dst"] == "default" else route["dst"], strict=False)
                     self._found.append((prefix, route.get("gateway"), route.get("dev")))
+        self._own: set[bytes] = set()
+        self.mtu = 65535
+        for link in json.loads(_run(["ip", "-json", "address", "show"]) or "[]"):
+            if link["ifname"] != "lo":
+                self.mtu = min(self.mtu, link["mtu"])
+                self._own |= {ipaddress.ip_address(item["local"]).packed for item in link["addr_info"]}
         self._found.sort(key=lambda item: item[0].prefixlen, reverse=True)
+
+    def is_own(self, source: bytes) -> bool:
+        """Whether a packet with that source was made here, and not only passes."""
+        return source in self._own
 
     def ways(self, destination: bytes) -> set[bytes]:
         """The neighbours that a destination is reached by: itself, and the router that its route names."""
@@ -66,11 +76,15 @@ class Tables:
     def __init__(self) -> None:
         self._beat = 0
         self._socket: socket.socket | None = None
+        self.are_needed = False
         self._ours: list[str] = []  # tables of iptables that were not there before
 
     def set(self, peers: list, routes: Routes) -> None:
         """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end."""
-        _run(["nft", "-f", "-"], _script(peers, routes))
+        head = "" if self.are_set else _frame()
+        # The hook stays: with it the kernel would drop all packets that wait for a verdict.
+        _run(["nft", "-f", "-"], f"{head}flush chain inet {TABLE} links\n{_chosen(peers, routes)}")
+        self.are_needed = True
         if self._socket is None:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
             self._socket.bind((0, 0))
@@ -81,6 +95,12 @@ class Tables:
                 if not _succeeds([tool, "-t", "mangle", "-C", *_IPTABLES.split()]):
                     _run([tool, "-t", "mangle", "-A", *_IPTABLES.split()])
         self.beat()
+
+    def let_pass(self) -> None:
+        """From now on no packet is marked."""
+        if self.are_set:
+            _run(["nft", "flush", "chain", "inet", TABLE, "links"])
+        self.are_needed = False
 
     @property
     def are_set(self) -> bool:
@@ -120,31 +140,33 @@ def clear_leftovers() -> None:
         _succeeds([tool, "-t", "mangle", "-D", *_IPTABLES.split()])
 
 
-def _script(peers: list, routes: Routes) -> str:
-    """The table as nft(8) reads it: old and new change places in one transaction."""
+def _frame() -> str:
+    """The table as nft(8) reads it, with no link in it yet."""
     sets = "".join(
         f" set alive{number} {{ type nf_proto; flags timeout; timeout {LEASE * 1000:.0f}ms; }}\n"
         for number in range(_SETS)
     )
     alive = "".join(f"  meta nfproto @alive{number} goto links\n" for number in range(_SETS))
     return (
-        f"table inet {TABLE} {{}}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n{sets}"
-        f" chain links {{\n{_chosen(peers, routes)} }}\n"
+        f"table inet {TABLE} {{\n{sets} chain links {{ }}\n"
         " chain leaving {\n  type filter hook postrouting priority -151; policy accept;\n"
         f'  oifname "lo" return\n  meta mark & {COPY:#x} != 0 return\n{alive} }}\n}}\n'
     )
 
 
 def _chosen(peers: list, routes: Routes) -> str:
-    mark = f"meta mark set meta mark | {MARK:#x}"
+    """The rules of the chain `links`: a mark for what goes to one of the peers, or through it."""
+    add, mark = f"add rule inet {TABLE} links", f"meta mark set meta mark | {MARK:#x}"
     if None in peers:
-        return f"  {mark}\n"
+        return f"{add} {mark}\n"
     named = frozenset().union(*peers)
-    lines = [f"  {_daddr(ipaddress.ip_network(ipaddress.ip_address(peer)))} {mark} return\n" for peer in sorted(named)]
+    lines = [
+        f"{add} {_daddr(ipaddress.ip_network(ipaddress.ip_address(peer)))} {mark} return\n" for peer in sorted(named)
+    ]
     found = routes.through(named)
     if any(through for _, through in found):
-        lines.append("  fib daddr type { broadcast, multicast } return\n")
-        lines += [f"  {_daddr(prefix)} {f'{mark} ' if through else ''}return\n" for prefix, through in found]
+        lines.append(f"{add} fib daddr type {{ broadcast, multicast }} return\n")
+        lines += [f"{add} {_daddr(prefix)} {f'{mark} ' if through else ''}return\n" for prefix, through in found]
     return "".join(lines)
 
 

@@ -20,4 +20,4 @@ class Reorder:
         if self._chance.random() >= self._share:
             return None
         passage.behind = LONGEST
-        return {}
+        return None  # whether the next one comes in time is told when it is known
