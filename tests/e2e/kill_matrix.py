@@ -34,6 +34,7 @@ RUNNING = {
 }
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
 TITLES["fault"] = "fault add udp1-udp2"
+RULES = {"fault:probe-started": "no rule", "fault:prepared": "no rule", "fault:committed": "a rule on both ways"}
 HEAD = """# The kill matrix
 
 labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
@@ -120,7 +121,7 @@ def _cell(item: dict | None) -> str:
         return "not run"
     status = f"exit {item['exit']}" if item["exit"] >= 0 else "killed"
     if item["command"] == "run":
-        return f"{status}, lab untouched"
+        return f"{status}, {RULES.get(item['phase'], 'lab untouched')}"
     return f"{status}, {'remains' if item['left'] else 'nothing left'}"
 
 
