@@ -6,7 +6,7 @@ import statistics
 import time
 
 import pytest
-from outside import PATIENCE, Lab, json_lines, run
+from outside import PATIENCE, Lab, finish, json_lines, read_until, run
 
 ROUND_TRIP = 0.01  # seconds between two pings
 
@@ -394,3 +394,70 @@ def test_nodes_without_a_link(spare):
     networks = {node["node"]: set(node["networks"]) for node in lab.json("ps")["nodes"]}
     a, b = next((a, b) for a in names for b in names if not networks[a] & networks[b])
     assert lab.refused("fault", "add", f"{a}:{b}", "--loss", "1%").startswith(f"{a} has no link to {b}: they share no")
+
+
+def test_what_goes_through_a_router_is_on_the_link_to_it(spare):
+    lab = spare("routed")
+    assert run("up", "two-subnets", "--lab", lab.name, timeout=120).returncode == 0
+    lab.ok("udp", "send", "udp1", "udp2", "across")
+    lab.ok("fault", "add", "udp1:router", "--loss", "100%", timeout=300)
+    assert "did not show it" in lab.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
+    lab.ok("udp", "send", "udp2", "udp1", "the other way is another link")
+    lab.ok("fault", "clear", "--all")
+    # The router's own side of it: what it passes on.
+    lab.ok("fault", "drop", "router:udp2", "datagram 1")
+    assert "did not show it" in lab.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
+    [verdict] = faults(lab)[-1:]
+    assert (verdict["node"], verdict["action"]) == ("router", "drop")
+    lab.ok("udp", "send", "udp1", "udp2", "across again")
+    lab.ok("fault", "add", "router:udp2", "--delay", "100ms")
+    assert lab.json("udp", "send", "udp1", "udp2", "late")["delivered_ms"] >= 100
+
+
+def test_ipv6(spare):
+    lab = spare("six")
+    assert run("up", "ipv6-only", "--lab", lab.name, timeout=120).returncode == 0
+    a, b = [node["node"] for node in lab.json("ps")["nodes"] if node["role"] == "udp"][:2]
+    lab.ok("fault", "add", f"{a}:{b}", "--loss", "30%", "--duplicate", "10%", "--delay", "20ms", timeout=300)
+    found = lab.json("udp", "send", a, b, "--count", "300", "--rate", "500")
+    [rule] = rules(lab)
+    assert rule["matched"] >= 300  # neighbour discovery may be among them
+    assert found["lost"] == len([event for event in faults(lab, action="drop") if event["proto"] == "udp"]) > 0
+    copies = [event for event in faults(lab, action="duplicate") if event["proto"] == "udp"]
+    assert found["duplicated"] == len(copies) > 0
+    lab.ok("fault", "clear", "--all")
+    lab.ok("fault", "corrupt", f"{a}:{b}", "datagram 1")
+    assert lab.json("udp", "send", a, b, "--count", "5")["lost"] == 1
+
+
+def test_datagram_that_takes_several_fragments(links):
+    text = "x" * 20_000
+    links.ok("fault", "add", "udp1:udp2", "--delay", "50ms")
+    assert links.json("udp", "send", "udp1", "udp2", text)["delivered_ms"] >= 50
+    links.ok("fault", "clear", "--all")
+    links.ok("fault", "drop", "udp1:udp2", "datagram 1")
+    assert "did not show it" in links.refused("udp", "send", "udp1", "udp2", text, "--timeout", "0.5")
+    [verdict] = faults(links)[-1:]
+    assert verdict["length"] == 20_000
+
+
+def test_all_traffic_of_a_node(links, inside):
+    links.ok("fault", "add", "web", "--loss", "100%")
+    node = links.address("web")
+    for other in ("alice", "client"):
+        status, _, _ = inside(other, "curl", "-sS", "--max-time", "1", f"http://{node}:8080/")
+        assert status == 28
+    links.ok("fault", "clear", "--all")
+    status, out, _ = inside("client", "curl", "-sS", "--max-time", "5", f"http://{node}:8080/")
+    assert (status, "Hello" in out) == (0, True)
+
+
+def test_logs_follow_a_probe_that_comes_later(links):
+    child = links.begin("logs", "-f", "--tail", "0")
+    try:
+        links.ok("fault", "drop", "udp1:udp2", "datagram 1")
+        links.run("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
+        read_until(child.stdout, b"action=drop")
+    finally:
+        child.terminate()
+        finish(child)
