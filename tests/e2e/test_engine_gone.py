@@ -123,7 +123,7 @@ def test_down_when_the_engine_goes_away(two, door, to_phase, phase):
     [
         ("keyboard:attached", ["chat", "send", "alice", "x"]),
         ("keyboard:typed", ["chat", "send", "alice", "x"]),
-        ("logs:following", ["logs", "-f"]),
+        ("logs:following", ["logs", "-f", "--tail", "1"]),
         ("udp:train-under-way", ["udp", "send", "udp1", "udp2", "--count", "100", "--rate", "50"]),
     ],
 )
