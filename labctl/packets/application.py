@@ -51,10 +51,18 @@ def http_head(data: bytes) -> tuple[str, list[tuple[str, str, int, int]], int] |
         after = at + len(line) + (end >= 0)
         if not line.strip(b"\r"):
             return first, headers, after
-        name, _, value = line.decode("latin-1").rstrip("\r").partition(":")
+        name, _, value = _decoded(line).rstrip("\r").partition(":")
         headers.append((name, value.strip(), at, len(line)))
         at = after
     return first, headers, at
+
+
+def _decoded(line: bytes) -> str:
+    # What isn't ASCII in a header means nothing by itself (RFC 9110, section 5.5); mostly it is UTF-8.
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def dns_summary(data: bytes) -> str | None:

@@ -87,9 +87,9 @@ def _unarrived(side: Side, packet: Packet, place: _Places, faults: dict[int, lis
     if any(verdict.action in ("drop", "reset") for verdict in mine):
         return lost
     if target is None:
-        return replace(lost, fate="unknown", why=f"nothing was captured at {packet.dst}")
+        return replace(lost, fate="unknown", why=f"there is no capture at {packet.dst}")
     if target.kernel_drops:
-        return replace(lost, fate="unknown", why=f"not captured: {_missed(target)}")
+        return replace(lost, fate="unknown", why=_missed(target))
     if target.until_ns is not None and packet.ts_ns + rules.flight > target.until_ns:
         return replace(lost, fate="unknown", why=f"the capture at {target.node} had ended")
     if target.since_ns is not None and packet.ts_ns < target.since_ns:
@@ -110,7 +110,7 @@ def _unsent(side: Side, packet: Packet, place: _Places, resets: list[Verdict], r
     if source is None or source is side:
         return stray
     if source.kernel_drops:
-        return replace(stray, fate="unknown", why=f"its sending was not captured: {_missed(source)}")
+        return replace(stray, fate="unknown", why=f"its sending: {_missed(source)}")
     if source.since_ns is not None and packet.ts_ns < source.since_ns + rules.flight:
         return replace(stray, fate="unknown", why=f"the capture at {source.node} had not begun when it was sent")
     return stray

@@ -112,7 +112,7 @@ def marks(crossing: Crossing, segment: Segment | None, copy: Packet | None = Non
         causes = [f"{_DONE[one.action]} by {one.rule}" for one in faults if one.action in ("drop", "reset", "limit")]
         out.append(Mark("lost", ", ".join(causes)))
     elif crossing.fate == "unknown":
-        out.append(Mark("unknown", crossing.why))
+        out.append(Mark("not captured", crossing.why))
     elif crossing.fate == "elsewhere":
         by = f"sent by {faults[0].rule}" if faults else "none of the captured nodes sent it"
         out.append(Mark("from elsewhere", by))

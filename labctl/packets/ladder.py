@@ -119,7 +119,7 @@ def one_sided(
     first = next(((one.sender, one.receiver) for one in crossings if one.sender != one.receiver), ("?", "?"))
     left, right = nodes or first
     wanted = _between(crossings, left, right)
-    lines = [Lifeline(name, tuple(a for a in _addresses(wanted, name) if a != name)) for name in (left, right)]
+    lines = [Lifeline(name, _addresses(wanted, name)) for name in (left, right)]
     return _drawn(wanted, lines[0], lines[1], _segments(packets), options or Options(), ())
 
 
@@ -159,9 +159,9 @@ def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
     for one in crossings:
         if one.sender == node:
             out[one.packet.src] = None
-        if one.receiver == node and (one.arrived is not None or one.rewritten is None):
+        if one.receiver == node and (one.arrived is not None or one.fate == "seen"):
             out[(one.arrived or one.packet).dst] = None
-    return tuple(address for address in out if address)
+    return tuple(address for address in out if address and address != node)
 
 
 def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ def _drawn(
     chosen = wanted[: options.limit] if options.limit else wanted
     names: dict[object, str] = {}
     arrows = tuple(
-        _arrow(number, at, one, segment, copy, right.name, names)
+        _arrow(number, at, one, segment, copy, left.name, right.name, names)
         for number, (at, _, one, segment, copy) in enumerate(chosen, 1)
     )
     return Ladder(left, right, arrows, len(wanted) - len(chosen), hidden, notes)
@@ -214,13 +214,18 @@ def _arrow(
     one: Crossing,
     segment: Segment | None,
     copy: Packet | None,
+    left: str,
     right: str,
     names: dict[object, str],
 ) -> Arrow:
     packet, arrived = one.packet, copy or one.arrived
     flow = (packet.protocol, frozenset((packet.source, packet.target)))
-    if flow not in names:
-        names[flow] = f"{packet.protocol} {ends(packet)}"
+    name = names.setdefault(flow, f"{packet.protocol} {ends(packet)}")
+    if one.arrived is not None and one.rewritten is not None:  # what comes back has the ends that it arrived with
+        names.setdefault((packet.protocol, frozenset((one.arrived.source, one.arrived.target))), name)
+    remarks = marks(one, segment, copy)
+    if one.sender not in (left, right):
+        remarks = (Mark("from a router", one.sender), *remarks)
     rightwards = one.receiver == right if one.receiver != one.sender else True
     return Arrow(
         number,
@@ -230,8 +235,8 @@ def _arrow(
         arrived.ts_ns if arrived else None,
         one.fate,
         label(packet, segment),
-        names[flow],
-        marks(one, segment, copy),
+        name,
+        remarks,
         tuple(dict.fromkeys(verdict.rule for verdict in one.faults)),
         one,
         segment,

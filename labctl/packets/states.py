@@ -37,6 +37,9 @@ def _after(mine: str, other: str, flags: int, covers_syn: bool, covers_fin: bool
         other = "ESTABLISHED" if other == "SYN-RECEIVED" else other
     if covers_fin:
         other = _FIN_ACKED.get(other, other)
+    if flags & FIN and mine == "CLOSE-WAIT" and other == "FIN-WAIT-1":
+        # It doesn't acknowledge the other's FIN, so it had not seen it: the two crossed.
+        return "CLOSING", "CLOSING"
     if flags & FIN:
         mine, other = _SENDS_FIN.get(mine, mine), _GETS_FIN.get(other, other)
     return mine, other

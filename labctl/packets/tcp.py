@@ -202,7 +202,7 @@ class Conversation:
             if other.recovery is not None and ack >= other.recovery:
                 other.recovery = None
             other.probing = ""
-        if not tcp.has(RST):
+        if not tcp.has(RST | SYN):  # a SYN's window isn't scaled, so it can't be compared with the next one
             mine.window = tcp.window
 
     @staticmethod
@@ -221,7 +221,8 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     if other.probing:
         return [Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")]
     outstanding = other.next > ack
-    if tcp.window != mine.window and not (tcp.sack and outstanding):
+    changed = mine.window is not None and tcp.window != mine.window
+    if changed and not (tcp.sack and outstanding):
         return [Note("window update")] if tcp.window else []
     if outstanding or tcp.sack:
         mine.duplicates += 1

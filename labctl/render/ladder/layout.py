@@ -140,10 +140,10 @@ def _said(arrow: Arrow, begin: int) -> list[tuple[Style, str]]:
 
 
 def _place(drawing: Drawing, block: _Block, side: int, y: float) -> None:
-    for style, text in block.lines:
-        x, anchor = (drawing.right + GAP, "start") if side else (drawing.left - GAP, "end")
+    x, anchor = (drawing.right + GAP, "start") if side else (drawing.left - GAP, "end")
+    for number, (style, text) in enumerate(block.lines):
+        y += style.pitch if number else 0
         drawing.texts.append(Text(style, text, x, y, anchor))
-        y += style.pitch
 
 
 def _down(ladder: Ladder, blocks: list[_Block], top: float) -> tuple[list[float], list[float]]:

@@ -13,23 +13,9 @@ _LATENCY = 8  # columns: `12.3 ms`
 _LEAST = 60  # columns that a ladder needs
 # What went wrong with a packet, as against what is merely to be said of it.
 TROUBLE = frozenset(
-    [
-        "lost",
-        "duplicate",
-        "delayed",
-        "corrupted",
-        "malformed",
-        "retransmission",
-        "gap",
-        "unknown",
-        "limited",
-        "reset",
-        "out of order",
-        "fast retransmission",
-        "from elsewhere",
-        "zero window",
-    ]
+    {"lost", "duplicate", "delayed", "out of order", "corrupted", "malformed", "not captured", "limited", "reset"}
 )
+TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "zero window"}
 
 
 def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:
