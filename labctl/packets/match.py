@@ -148,8 +148,13 @@ class _Matcher:
 
     def _sending(self, packet: Packet) -> Sending:
         actions = {verdict.action for verdict in self.faults.get(id(packet), ())}
-        held = bool(actions & {"delay", "reorder", "limit"})
-        return Sending(packet.ts_ns, bool(actions & {"drop", "reset"}), held, "duplicate" in actions)
+        return Sending(
+            packet.ts_ns,
+            dropped=bool(actions & {"drop", "reset"}),
+            delayed=bool(actions & {"delay", "limit"}),
+            reordered="reorder" in actions,
+            duplicated="duplicate" in actions,
+        )
 
     def _both_ways(self) -> Iterable[tuple[int, int]]:
         count = len(self.sides)

@@ -13,6 +13,7 @@ class Sending:
     at: int
     dropped: bool = False
     delayed: bool = False
+    reordered: bool = False
     duplicated: bool = False
 
 
@@ -27,12 +28,14 @@ def paired(sendings: Sequence[Sending], arrivals: Sequence[int], latency: int, s
         out[0] = [place for place, at in enumerate(arrivals) if at >= sendings[0].at - slack]
         return out
     free = [True] * len(arrivals)
-    plain = [n for n, one in enumerate(sendings) if not (one.dropped or one.delayed)]
+    plain = [n for n, one in enumerate(sendings) if not (one.dropped or one.delayed or one.reordered)]
     _punctual(sendings, arrivals, plain, latency, slack, out, free)
     for chosen in (
-        [n for n, one in enumerate(sendings) if one.delayed],
-        [n for n in plain if not out[n]],
+        # What is held back least first: it would else get the arrival of something that was held back long.
+        [n for n, one in enumerate(sendings) if one.reordered],
         [n for n, one in enumerate(sendings) if one.duplicated],
+        [n for n, one in enumerate(sendings) if one.delayed and not out[n]],
+        [n for n in plain if not out[n]],
         [n for n, one in enumerate(sendings) if one.dropped],
     ):
         _in_turn(sendings, arrivals, chosen, slack, out, free)
