@@ -88,7 +88,11 @@ def _ip4(data: bytes, at: int, record: Record, quoted: bool) -> Fields:
         "total_length": total,
     }
     if total < size:
-        return fields | _body(head.p, data[at + size :], at + size) | {"malformed": f"says it has {total} bytes"}
+        return (
+            fields
+            | _body(head.p, data[at + size :], at + size)
+            | {"malformed": f"says its IP packet has {total} bytes"}
+        )
     if len(data) < at + size:
         return fields | _body(head.p, b"", len(data)) | {"malformed": "ends inside its IP options"}
     fields["ip_checksum"] = checksum.of_header(data[at : at + size])

@@ -48,7 +48,7 @@ def unwrapped(record: Record) -> Link:
         if kind == ETHERNET:
             return _tagged(data, struct.unpack_from(">H", data, 12)[0], 14)
         if kind in (RAW, RAW_BSD, IPV4, IPV6):
-            return Link(_version(data, 0), 0, len(data))
+            return Link(_version(data, 0) or IP4, 0, len(data))  # of another version: what decodes IP says so
         if kind == SLL:
             return _tagged(data, struct.unpack_from(">H", data, 14)[0], 16)
         if kind == SLL2:
