@@ -95,12 +95,11 @@ def arrange(ladder: Ladder) -> Drawing:
     starts, ends = _down(ladder, blocks, drawing.top)
     for number, arrow in enumerate(ladder.arrows):
         block = blocks[number]
-        _place(drawing, block, block.side, (ends if arrow.copy else starts)[number] + 4)
+        told = ends if _is_told_at_its_end(arrow) else starts
+        _place(drawing, block, block.side, told[number] + 4)
         drawing.lines.append(_line(drawing, arrow, starts[number], ends[number]))
     _pauses(drawing, ladder, starts, ends)
-    reach = [
-        (ends if arrow.copy else starts)[number] + blocks[number].height for number, arrow in enumerate(ladder.arrows)
-    ]
+    reach = [ends[number] + blocks[number].height for number in range(len(blocks))]
     drawing.bottom = max([drawing.top + 30, *reach, *ends]) + 10
     _foot(drawing, ladder)
     return drawing
@@ -123,9 +122,14 @@ def _blocks(ladder: Ladder) -> list[_Block]:
                 lines += [(NOTE, line) for line in wrapped(printable(flow), _LINE)]
             lines += _said(arrow, ladder.begin_ns)
         lines += [(MARK, line) for mark in arrow.marks for line in wrapped(printable(str(mark)), _LINE)]
-        starts_left = arrow.rightwards != arrow.copy
+        starts_left = arrow.rightwards != _is_told_at_its_end(arrow)
         out.append(_Block(0 if starts_left else 1, lines))
     return out
+
+
+def _is_told_at_its_end(arrow: Arrow) -> bool:
+    """What is said of it stands where it arrives: its start is told already, or nobody knows it."""
+    return arrow.copy or arrow.fate == "elsewhere"
 
 
 def _said(arrow: Arrow, begin: int) -> list[tuple[Style, str]]:
@@ -162,7 +166,7 @@ def _down(ladder: Ladder, blocks: list[_Block], top: float) -> tuple[list[float]
         if moment > before:
             y += 3 + min(42.0, 9 * log10(1 + (moment - before) / 20_000))
         arrow, block = ladder.arrows[number], blocks[number]
-        if is_end == arrow.copy:  # here the label stands
+        if is_end == _is_told_at_its_end(arrow):  # here the label stands
             y = max(y, free[block.side])
             free[block.side] = y + block.height + 8
         if is_end:
