@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from unicodedata import category
 
 from labctl.packets.model import Packet
 
@@ -23,7 +24,8 @@ def text_of(data: bytes) -> str | None:
             text = data[: len(data) - cut].decode()
         except UnicodeDecodeError:
             continue
-        odd = sum(not (character.isprintable() or character in "\r\n\t") for character in text)
+        # Control characters and those that aren't assigned; not those that join an emoji's parts.
+        odd = sum(category(character) in ("Cc", "Cn", "Co") and character not in "\r\n\t" for character in text)
         return text if odd * 10 <= len(text) else None
     return None
 

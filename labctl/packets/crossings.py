@@ -19,7 +19,9 @@ Fate = Literal["delivered", "lost", "unknown", "elsewhere", "seen"]
 class Verdict:
     """What a fault did to one packet: `rule` (f3) of `node` at `ts_ns`, UTC in nanoseconds since the epoch.
 
-    The rest tells which packet, as it was before the fault; None: not known. `length` is IP's total length in bytes.
+    The rest tells which packet, as it was before the fault; None: not known. `proto` is as in `Packet.protocol` (tcp,
+    udp, icmp, icmp6), `length` IP's total length in bytes, `seq` TCP's own number, `sport` and `dport` None without
+    ports.
     """
 
     ts_ns: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labctl.packets.blame import blamed
 from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
 from labctl.packets.flows import analyse
 from labctl.packets.fragments import with_ports
@@ -91,12 +92,13 @@ def two_sided(
 ) -> Ladder:
     """The ladder of two nodes from the captures on both. `others` are matched as well, but not drawn."""
     sides = [_whole(side) for side in (left, right, *others)]
+    verdicts = list(verdicts)
     crossings = match(sides, verdicts, rules)
     segments: dict[int, Segment] = {}
     for side in sides:
         segments |= _segments(sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index)))
     wanted = _between(crossings, left.node, right.node)
-    notes = _notes(wanted, sides[:2], rules or Rules())
+    notes = _notes(wanted, sides[:2], rules or Rules()) + _unseen(sides, wanted, verdicts)
     lines = [Lifeline(side.node, _addresses(wanted, side.node) or side.addresses) for side in (left, right)]
     return _drawn(wanted, lines[0], lines[1], segments, options or Options(), notes)
 
@@ -177,6 +179,21 @@ def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -
             f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
         )
     return tuple(out)
+
+
+def _unseen(sides: Sequence[Side], crossings: Sequence[Crossing], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Says which faults acted between the two on packets that no capture shows."""
+    if not verdicts:
+        return ()
+    told = {id(verdict) for one in crossings for verdict in one.faults}
+    ends = {frozenset((one.packet.src, one.packet.dst)) for one in crossings}
+    ends |= {frozenset((a, b)) for a in sides[0].addresses for b in sides[1].addresses}
+    rest = [one for one in blamed(sides, verdicts)[1] if frozenset((one.src, one.dst)) in ends and id(one) not in told]
+    if not rest:
+        return ()
+    rules = ", ".join(dict.fromkeys(one.rule for one in rest))
+    count = "1 packet" if len(rest) == 1 else f"{len(rest)} packets"
+    return (f"{rules} acted on {count} that the captures don't show.",)
 
 
 def _drawn(

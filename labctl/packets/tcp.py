@@ -263,8 +263,8 @@ def _filled(holes: list[tuple[int, int, int]], start: int, end: int) -> list[tup
 
 
 def milliseconds(nanoseconds: int) -> str:
-    """0.12 ms, 3.4 ms, 210 ms, 1.20 s."""
+    """0.12 ms, 3.4 ms, 210 ms, 1.20 s, 3600 s: seven characters, as long as it is within a day."""
     value = nanoseconds / 1e6
     if value >= 1000:
-        return f"{value / 1000:.2f} s"
+        return f"{value / 1000:.0f} s" if value >= 100_000 else f"{value / 1000:.2f} s"
     return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 1 else f"{value:.2f} ms"

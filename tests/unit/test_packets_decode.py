@@ -86,8 +86,9 @@ def test_tcp_with_options():
     assert (header.mss, header.sack_permitted, header.timestamps) == (1400, True, (7, 8))
     assert packet(tcp(A, 1, B, 2, 1, 1, ACK, options=sack)).tcp.sack == ((1, 2), (2**32 - 1, 5))
     assert packet(tcp(A, 1, B, 2, 1, 1, SYN, options=scale(9))).tcp.window_scale == 9
-    broken = packet(tcp(A, 1, B, 2, 1, 1, ACK, b"kept", options=b"\x02\x03\x01\x01"))
-    assert (broken.malformed, broken.payload) == ("its TCP options are broken", b"kept")
+    for options in (b"\x02\x03\x01\x01", b"\x01\x01\x01\x02"):
+        broken = packet(tcp(A, 1, B, 2, 1, 1, ACK, b"kept", options=options))
+        assert (broken.malformed, broken.payload) == ("its TCP options are broken", b"kept")
 
 
 @pytest.mark.parametrize("make", [lambda s, d: udp(s, 1, d, 2, b"odd"), lambda s, d: tcp(s, 1, d, 2, 1, 1, ACK, b"od")])

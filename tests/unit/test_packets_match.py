@@ -236,6 +236,14 @@ def test_multicast_arrives_at_each_that_listens():
     assert sorted((one.sender, one.receiver) for one in fates(wire)) == [("alice", "bob"), ("alice", "carol")]
 
 
+def test_a_corrupted_copy_of_what_arrived_is_its_copy():
+    wire = Wire()
+    data = udp(A, 1, B, 2, b"whole", id=8)
+    wire.send(data)
+    wire.stray("bob", data[:-1] + b"X")
+    assert [(one.fate, one.duplicated, one.corrupted) for one in fates(wire)] == [("delivered", True, True)]
+
+
 def test_a_corrupted_header_is_known_by_its_ip_id():
     wire = Wire()
     data = tcp(A, 1, B, 2, 1000, 1, ACK, b"x", id=99)
@@ -268,6 +276,15 @@ def test_a_verdict_without_numbers_is_for_the_nearest_in_time():
     wire.names = {A6: "alice", B6: "bob"}
     wire.sent["alice"] = wire.sent.pop(A6)
     assert places(fates(wire, [vague]), lambda one: one.faults, wire) == {1}
+
+
+def test_a_fault_on_a_packet_that_no_capture_shows_is_said():
+    wire = Wire()
+    seen = wire.send(udp(A, 1, B, 2, b"seen", id=5))
+    hidden = packet(udp(A, 1, B, 2, b"hidden", id=6))
+    told = [verdict(seen, "alice", "f1", "delay", 1000), verdict(hidden, "alice", "f2", "drop", 1000)]
+    assert two_sided(*wire.sides(), told).notes == ("f2 acted on 1 packet that the captures don't show.",)
+    assert two_sided(*wire.sides(), told[:1]).notes == ()
 
 
 def test_pairing_of_packets_that_look_alike():

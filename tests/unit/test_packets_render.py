@@ -59,6 +59,12 @@ def test_text_is_never_too_wide_nor_unsafe(words, columns, name):
     assert plain(text.draw(found, columns=columns, colour=True)) == drawn
 
 
+def test_wide_characters_keep_the_lifeline_straight():
+    drawn = text.draw(saying([_WIDE, "plain"]), columns=100).split("\n")
+    assert _WIDE in drawn[-2]
+    assert texts.width(drawn[-2]) == texts.width(drawn[-1]) == 99
+
+
 def test_what_went_wrong_is_red_only_where_colour_is_wanted():
     drawn = text.draw(ladder("retransmission-by-timeout"), colour=True)
     (lost, *_) = (line for line in drawn.split("\n") if "X" in line)
@@ -137,7 +143,7 @@ def test_a_long_pause_is_drawn_short_and_named():
     alice.say(b"hello")
     found = layout.arrange(two_sided(*wire.sides()))
     assert found.height < 600
-    assert [each.text for each in found.texts if each.style is layout.PAUSE] == ["⋮ 3600.00 s ⋮"]
+    assert [each.text for each in found.texts if each.style is layout.PAUSE] == ["⋮ 3600 s ⋮"]
 
 
 @given(st.lists(NASTY, max_size=4), NASTY)
@@ -263,6 +269,12 @@ def test_the_layers_as_data_cover_all_bytes():
     assert sum(layer["length"] for layer in found["layers"]) == found["captured_length"]
     for layer in found["layers"][:3]:
         assert sum(field["length"] for field in layer["fields"]) == layer["length"]
+
+
+def test_a_header_of_http_is_safe_to_print():
+    found = packet(tcp(A, 5, B, 80, 1, 1, ACK, b"GET / HTTP/1.1\r\nX: \x1b[31m\r\n\r\n"))
+    assert "\x1b" not in packet_drawing.draw(found)
+    assert "\\u001b[31m" in packet_drawing.draw(found)
 
 
 @given(NASTY)

@@ -93,14 +93,15 @@ def arrange(ladder: Ladder) -> Drawing:
         _place(drawing, block, side, y + NAME.ascent)
     drawing.top = y + max(block.height for block in heads) + 6
     starts, ends = _down(ladder, blocks, drawing.top)
+    reach = [drawing.top + 30, *ends]
     for number, arrow in enumerate(ladder.arrows):
         block = blocks[number]
-        told = ends if _is_told_at_its_end(arrow) else starts
-        _place(drawing, block, block.side, told[number] + 4)
+        told = (ends if _is_told_at_its_end(arrow) else starts)[number]
+        reach.append(told + block.height)
+        _place(drawing, block, block.side, told + 4)
         drawing.lines.append(_line(drawing, arrow, starts[number], ends[number]))
     _pauses(drawing, ladder, starts, ends)
-    reach = [ends[number] + blocks[number].height for number in range(len(blocks))]
-    drawing.bottom = max([drawing.top + 30, *reach, *ends]) + 10
+    drawing.bottom = max(reach) + 10
     _foot(drawing, ladder)
     return drawing
 
