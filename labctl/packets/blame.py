@@ -22,6 +22,8 @@ def blamed(sides: Sequence[Side], verdicts: Iterable[Verdict]) -> tuple[dict[int
     for side in sides:
         for packet in side.sent:
             sent.setdefault((packet.protocol, *packet.source, *packet.target), []).append(packet)
+            if packet.fragment_offset and packet.sport is not None:  # a fault sees no ports in a later fragment
+                sent.setdefault((packet.protocol, packet.src, None, packet.dst, None), []).append(packet)
     finder = {key: _Finder(found) for key, found in sent.items()}
     out: dict[int, list[Verdict]] = {}
     rest: list[Verdict] = []

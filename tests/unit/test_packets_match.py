@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from traffic import BEGIN, MS, Wire, connected, icmp, packet, tcp, udp, verdict
+from traffic import BEGIN, MS, Wire, connected, icmp, ip, packet, tcp, udp, verdict
 
 from labctl.packets.crossings import Rules, Side, Verdict
 from labctl.packets.ladder import Options, two_sided
@@ -285,6 +285,16 @@ def test_a_fault_on_a_packet_that_no_capture_shows_is_said():
     told = [verdict(seen, "alice", "f1", "delay", 1000), verdict(hidden, "alice", "f2", "drop", 1000)]
     assert two_sided(*wire.sides(), told).notes == ("f2 acted on 1 packet that the captures don't show.",)
     assert two_sided(*wire.sides(), told[:1]).notes == ()
+
+
+def test_a_fault_on_a_later_fragment_names_no_ports():
+    wire = Wire()
+    whole = udp(A, 5, B, 6, bytes(48))[20:]
+    wire.send(ip(A, B, 17, whole[:24], id=9, flags=0x2000))
+    wire.send(ip(A, B, 17, whole[24:], id=9, flags=3), lost=True, by=[("f1", "drop")])
+    assert wire.verdicts[0].sport is None
+    found = two_sided(*wire.sides(), wire.verdicts, Options(port=6))
+    assert [(arrow.fate, arrow.faults) for arrow in found.arrows] == [("delivered", ()), ("lost", ("f1",))]
 
 
 def test_pairing_of_packets_that_look_alike():
