@@ -24,6 +24,8 @@ def text_of(data: bytes) -> str | None:
             text = data[: len(data) - cut].decode()
         except UnicodeDecodeError:
             continue
+        if text.isprintable():
+            return text
         # Control characters and those that aren't assigned; not those that join an emoji's parts.
         odd = sum(category(character) in ("Cc", "Cn", "Co") and character not in "\r\n\t" for character in text)
         return text if odd * 10 <= len(text) else None
