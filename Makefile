@@ -30,7 +30,7 @@ lint: venv ## check style, types, imports and shell scripts
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck setup/*.sh .ci/run
 
-bench: venv engine images ## measure, side by side with plain Compose, and write bench/results.json
+bench: venv engine images ## measure beside plain Compose for an hour, and write bench/results.json
 	$(BIN)/python -m bench
 
 clean: ## remove all labs, the virtual environment and what tests left behind

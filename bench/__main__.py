@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import chat, echo, images, labs, memory, report, start, web
+from bench import chat, echo, faults, images, labs, memory, report, size, start, web
 from bench.commands import Failed, labctl, run
 from bench.model import Result, Setting
 from labctl.errors import LabError
@@ -22,6 +22,7 @@ from labctl.errors import LabError
 RUNS = 7
 RESULTS = Path(__file__).parent / "results.json"
 BUILD_LIMIT = 1800.0
+LONG = "size-"  # what begins so takes most of the time, together
 MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Result]]]] = {
     "up": ("labctl up and down of the default lab : docker compose up --wait and down", labs.default),
     "up-50": ("the same with 50 nodes", labs.fifty),
@@ -31,6 +32,11 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Result]]]] = 
     "web": ("web requests a second, 1 and 8 connections : asyncio streams", web.measure),
     "memory": ("memory a node, 50 nodes : a sleeping Python", memory.measure),
     "images": ("size of all images together", images.measure),
+    "fault": ("what a rule on a link costs, on it and on others", faults.measure),
+    "size-20": ("up and down of a mesh of 20 nodes, memory : docker compose, the engine alone", size.small),
+    "size-100": ("the same with 100 nodes", size.middle),
+    "size-200": ("the same with 200 nodes", size.large),
+    "size-growth": ("up and down of a mesh, time a node at 200 : at 20", size.growth),
 }
 
 
@@ -38,12 +44,12 @@ def main() -> int:
     options = _options()
     if options.list:
         for name, (what, _) in MEASUREMENTS.items():
-            print(f"{name:8} {what}")
+            print(f"{name:11} {what}")
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by ^C
     try:
         with _alone():
-            return _measure(options.names or list(MEASUREMENTS), options.runs, options.out)
+            return _measure(options.names, options.runs, options.out)
     except (Failed, LabError) as problem:
         _tell(f"bench: {problem}")
         return 1
@@ -61,6 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", metavar="NAME", nargs="*", help="measurements to take (all)")
     parser.add_argument("--list", action="store_true", help="list the measurements")
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"pairs of samples for each ({RUNS})")
+    parser.add_argument("--short", action="store_true", help=f"leave out {LONG}*, which take three quarters of an hour")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where the results go (all measurements: bench/results.json)"
     )
@@ -70,8 +77,10 @@ def _options() -> argparse.Namespace:
         parser.error(f"no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
     if options.runs < 1:
         parser.error("--runs must be at least 1")
-    if not options.names and not options.list:
+    if not options.names and not options.list and not options.short:
         options.out = options.out or RESULTS  # some of them alone must not replace the results of all
+    wanted = options.names or list(MEASUREMENTS)
+    options.names = [name for name in wanted if not (options.short and name.startswith(LONG))]
     return options
 
 
@@ -105,7 +114,8 @@ def _measure(names: list[str], runs: int, out: Path | None) -> int:
     print(report.table(results))
     for note in dict.fromkeys(f"{result.name}: {note}" for result in results for note in result.notes):
         print(f"  {note}")
-    print(f"medians of {runs} pairs or more; a ratio is the median of those of the pairs; {seconds / 60:.0f} minutes")
+    print(f"medians of {runs} pairs or more, where no note tells of fewer; a ratio is the median of those of the pairs")
+    print(f"{seconds / 60:.0f} minutes")
     if failed:
         _tell(f"bench: not measured: {', '.join(failed)}; no results are written")
         return 1

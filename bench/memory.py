@@ -20,18 +20,18 @@ SLEEPER = ("python3", "-c", "import time; time.sleep(1e6)")
 def measure(setting: Setting) -> Iterator[Result]:
     with project("memory", many(COUNT)) as lab:
         run([labctl(), "up", str(lab.file), "--lab", lab.name, "--timeout", str(LIMIT)], LIMIT)
-        ours = _usage(lab)
+        ours = usage(lab)
     setting.tell(f"memory, MiB a node: {statistics.median(ours):.4g}")
     with project("memory", many(COUNT, SLEEPER)) as lab:
         lab.compose("up", "--detach")
-        theirs = _usage(lab)
+        theirs = usage(lab)
     setting.tell(f"memory, MiB a sleeping Python: {statistics.median(theirs):.4g}")
     note = f"the samples are the {COUNT} nodes, UDP peers, each {SETTLE:g} s after the last was ready"
     target = Target(12.0, absolute=True)
     yield Result("memory", f"memory a node, {COUNT} nodes", "MiB", ours, theirs, "sleeping Python", target, (note,))
 
 
-def _usage(lab: Project) -> tuple[float, ...]:
+def usage(lab: Project) -> tuple[float, ...]:
     """What `docker stats` shows: what the container's cgroup counts, less the file cache that nobody uses."""
     time.sleep(SETTLE)
     wire = Wire(DockerEngine().endpoint)

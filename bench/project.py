@@ -76,9 +76,9 @@ def remove(name: str) -> None:
         time.sleep(0.5)
 
 
-def free_subnet() -> ipaddress.IPv4Network:
+def free_subnet(wished: ipaddress.IPv4Network = WISHED) -> ipaddress.IPv4Network:
     taken = [ipaddress.ip_network(subnet) for network in DockerEngine().networks() for subnet in network.subnets]
-    return ipaddress.IPv4Network(str(next(candidates(WISHED, [*taken, *local_routes()]))))
+    return ipaddress.IPv4Network(str(next(candidates(wished, [*taken, *local_routes()]))))
 
 
 def default_lab() -> str:

@@ -117,7 +117,10 @@ def _explain(problem: LabError) -> None:
     if problem.hint:
         talk(f"  {problem.hint}")
     if output.Settings.json:
-        output.document({"error": {"code": problem.code, "message": problem.message, "hint": problem.hint}})
+        error: dict[str, Any] = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        if "problems" in problem.values:
+            error["problems"] = problem.values["problems"]  # each error of a file, as `validate` tells it
+        output.document({"error": error})
 
 
 def _explain_usage(problem: Any) -> int:
@@ -134,10 +137,13 @@ def _report_bug(problem: Exception) -> int:
 
     report = "".join(traceback.format_exception(problem))
     about = f"labctl {__version__}, Python {platform.python_version()}, {platform.platform()}\n{sys.argv}\n\n"
-    with tempfile.NamedTemporaryFile("w", prefix="labctl-bug-", suffix=".txt", delete=False) as file:
-        file.write(about + report)
     talk(f"labctl: this is a bug in labctl: {type(problem).__name__}: {problem}")
-    talk(f"  the full report is in {file.name}")
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="labctl-bug-", suffix=".txt", delete=False) as file:
+            file.write(about + report)
+        talk(f"  the full report is in {file.name}")
+    except OSError:  # a full disk: the report goes where somebody may still see it
+        talk(about + report)
     return BUG
 
 

@@ -47,6 +47,11 @@ ERRORS: dict[str, Kind] = {
         "install it (Debian: docker-cli and docker-compose; `make lab-up` does so for root)",
         "labctl runs `docker compose` and `docker exec`, and found no client.",
     ),
+    "docker-config": Kind(
+        "the command `docker` can't read its configuration {file}: {why}",
+        "let HOME be this user's own folder (`sudo -H`, `su -`), or DOCKER_CONFIG one that it can read",
+        "Docker's client then finds no Compose. After `sudo` or `su`, HOME is often another user's folder.",
+    ),
     "compose-missing": Kind(
         "Compose {minimum} or newer is needed, and {found}",
         "install docker-compose (Debian 13), docker-compose-v2 (Ubuntu) or docker-compose-plugin (Docker's packages)",
@@ -82,10 +87,45 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose refuses the file, or what stands under x-labctl is wrong.",
     ),
-    "conditions-not-supported": Kind(
-        "{file} asks for standing conditions on links ({links}), which this version can't put in force",
-        "remove `links` from x-labctl to bring the lab up without them",
-        "Conditions on links are read and shown, but nothing delays or drops packets yet.",
+    "bad-link-name": Kind(
+        "{why}",
+        "{mend}",
+        "What was given is no link: two nodes, or one.",
+    ),
+    "bad-condition": Kind(
+        "{why}",
+        "{mend}",
+        "A condition of a link, or the expression that picks packets, can't be understood.",
+    ),
+    "fault-twice": Kind(
+        "{link} has that rule already: {id}, {what}",
+        "`labctl fault clear {id}` takes it back",
+        "The same rule on the same link would do everything twice.",
+    ),
+    "no-such-fault": Kind(
+        "there is no rule {name}{near}",
+        "`labctl fault ls` shows all that there are",
+        "No rule has that id, and no rule is on that link.",
+    ),
+    "fault-refused": Kind(
+        "the probe at {node} can't do that: {why} ({error})",
+        "`labctl doctor` tells whether this kernel has NFQUEUE and nftables, which faults need",
+        "The program that would have to put the rule in force answered with an error.",
+    ),
+    "probe-silent": Kind(
+        "the probe at {nodes} did not answer in time",
+        "`labctl fault clear --all` starts it again; the links are whole while it stands still",
+        "The helper container runs, and said nothing.",
+    ),
+    "probe-paused": Kind(
+        "the probe at {node} is paused",
+        "`docker unpause {probe}` lets it go on; its rules are out of force until then",
+        "Somebody froze the helper container.",
+    ),
+    "on-start-elsewhere": Kind(
+        "--on-start {node} holds for what {node} sends, and this rule is about what {others} sends",
+        "name a link from {node} to another node, such as {node}:OTHER",
+        "A rule from a node's first packet on can only be one on what that node sends.",
     ),
     "probe-failed": Kind(
         "a probe could not do its work (`{command}` ended with {status}): {why}",
@@ -99,7 +139,7 @@ ERRORS: dict[str, Kind] = {
     ),
     "lab-not-ours": Kind(
         "a Compose project named {name} is there already, and labctl did not make it",
-        "give the lab another name (`labctl up --lab NAME`), or end that project",
+        "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
         "labctl changes only what carries its own labels.",
     ),
     "lab-busy": Kind(
@@ -225,9 +265,24 @@ ERRORS: dict[str, Kind] = {
         "remove networks that nobody needs (`docker network prune`), or choose one in the file",
         "All subnets that labctl tried overlap with others on this machine.",
     ),
+    "no-ipv6": Kind(
+        "this machine's kernel has no IPv6, and IPv6 is asked for by {networks}",
+        "boot without ipv6.disable=1, or take a topology without IPv6",
+        "The kernel was started without IPv6, so the engine can give no node an IPv6 address.",
+    ),
+    "network-missing": Kind(
+        "there is no network {network}, which the file calls external",
+        "`docker network create {network}` makes one; without `external`, labctl makes it and removes it with the lab",
+        "What is external is somebody else's: labctl uses it and neither makes nor removes it.",
+    ),
+    "bad-subnet": Kind(
+        "--subnet {text}: {why}",
+        "write --subnet 10.9.0.0/24, or --subnet NETWORK=10.9.0.0/24, once for each network; `labctl plan` shows them",
+        "A subnet that was chosen can't be one of the topology's movable networks.",
+    ),
     "subnet-taken": Kind(
         "the subnet {subnet} of the network {network} overlaps with {owner}",
-        "choose another in the file, or mark the network `x-labctl: {{movable: true}}`",
+        "choose another, by --subnet or in the file; or mark the network `x-labctl: {{movable: true}}`, and it moves",
         "The engine refuses networks that overlap.",
     ),
     "http-failed": Kind(

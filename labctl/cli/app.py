@@ -38,6 +38,9 @@ COMMANDS = {
     "echo": "keyboard.echo",
     "udp": "keyboard.udp",
     "http": "keyboard.http",
+    "fault": "faults.fault",
+    "partition": "faults.partition",
+    "heal": "faults.heal",
 }
 
 

@@ -39,6 +39,31 @@ def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in _quietly(find) if name.startswith(incomplete)]
 
 
+def complete_links(ctx: typer.Context, incomplete: str) -> list[str]:
+    def find() -> list[str]:
+        from labctl.engine.docker import DockerEngine
+        from labctl.lab.model import find as find_lab
+
+        lab = find_lab(DockerEngine(), ctx.params.get("lab"))
+        pairs = [(a, b) for a in lab.nodes for b in lab.neighbours(a)]
+        return [node.name for node in lab.nodes] + [f"{a.name}{mark}{b.name}" for a, b in pairs for mark in ":-"]
+
+    return [name for name in _quietly(find) if name.startswith(incomplete)]
+
+
+def complete_faults(ctx: typer.Context, incomplete: str) -> list[str]:
+    def find() -> list[str]:
+        from labctl.engine.docker import DockerEngine
+        from labctl.lab.faults import listing
+        from labctl.lab.model import find as find_lab
+
+        engine = DockerEngine()
+        rules = listing(engine, find_lab(engine, ctx.params.get("lab")))
+        return sorted({rule.id for rule in rules} | {rule.link for rule in rules})
+
+    return [name for name in _quietly(find) if name.startswith(incomplete)]
+
+
 def complete_topologies(incomplete: str) -> list[str]:
     from labctl.topology.builtin import names
 

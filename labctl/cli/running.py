@@ -21,9 +21,20 @@ TopologyName = Annotated[
 ]
 
 
+Subnets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subnet",
+        metavar="[NETWORK=]CIDR",
+        help="The subnet of a movable network; again for a further one.",
+    ),
+]
+
+
 def up(
     topology: TopologyName = None,
     lab: LabName = None,
+    subnet: Subnets = None,
     build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
@@ -34,7 +45,7 @@ def up(
     from labctl.lab import up as uses
 
     engine = DockerEngine()
-    request = uses.Request(topology, lab, build, timeout)
+    request = uses.Request(topology, lab, build, timeout, subnets=tuple(subnet or ()))
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.
         threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()

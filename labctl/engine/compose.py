@@ -21,6 +21,7 @@ from labctl.phases import reached
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
 PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
+_UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
 
@@ -41,6 +42,7 @@ class Compose:
     def version(self) -> tuple[int, int]:
         """Raises LabError where there is no Compose, or one that is too old."""
         result = self._run(["compose", "version", "--short"], READ_LIMIT)
+        _refuse_unreadable(result.stderr)
         found = re.match(r"v?(\d+)\.(\d+)", result.stdout.strip())
         minimum = ".".join(map(str, MINIMUM))
         if result.returncode or not found:
@@ -55,6 +57,7 @@ class Compose:
         project = ["-p", name] if name else []
         result = self._run(["compose", *project, *_source(file, text), "config"], READ_LIMIT, text)
         if result.returncode:
+            _refuse_unreadable(result.stderr)
             if "unknown" in result.stderr and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
             raise LabError("topology-invalid", file=file, why=_last_words(result.stderr))
@@ -67,10 +70,12 @@ class Compose:
         report: Callable[[str], None],
         limit: float,
         *,
+        name: str | None = None,
         text: str | None = None,
     ) -> None:
-        """Builds the images of some services."""
-        command = ["compose", "--progress", "plain", *_source(file, text), "build", *services]
+        """Builds the images of some services; those without a name get the project's, `name` or the file's own."""
+        project = ["-p", name] if name else []
+        command = ["compose", "--progress", "plain", *project, *_source(file, text), "build", *services]
         self._stream(command, text, report, limit)
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
@@ -184,6 +189,13 @@ def _source(file: Path, text: str | None) -> list[str]:
     return ["-f", str(file)] if text is None else ["--project-directory", str(file.parent), "-f", "-"]
 
 
+def _refuse_unreadable(said: str) -> None:
+    """Raises LabError `docker-config` where that is why Docker's client doesn't know `compose`: it finds no plugin."""
+    found = _UNREADABLE.search(said)
+    if found and "unknown" in said:
+        raise LabError("docker-config", file=found[1], why=found[2])
+
+
 def _docker() -> str:
     found = shutil.which("docker")
     if not found:
@@ -207,11 +219,11 @@ def _read_progress(
                 raise subprocess.TimeoutExpired("docker compose", 0)
             data = os.read(child.stderr.fileno(), 1 << 16)
             *lines, rest = (rest + data).split(b"\n")
-            for line in [*lines, rest] if not data else lines:
-                text = line.decode(errors="replace").strip()
-                if text:
-                    said.append(text)
-                    report(text)
+            whole = lines if data else [*lines, rest]
+            texts = [text for line in whole if (text := line.decode(errors="replace").strip())]
+            said += texts  # all of them before any is reported: a signal may come in the middle of that
+            for text in texts:
+                report(text)
             if not data:
                 return
 

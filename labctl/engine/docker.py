@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +11,18 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import streams
-from labctl.engine.model import PROBE_IMAGE, Container, Details, Happening, Image, Network, Port, Stream, Volume
+from labctl.engine.model import (
+    PROBE_IMAGE,
+    Container,
+    Details,
+    Happening,
+    Image,
+    Network,
+    Port,
+    ProbeOrder,
+    Stream,
+    Volume,
+)
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
@@ -18,6 +30,7 @@ from labctl.phases import reached
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
+_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 
 
 class DockerEngine:
@@ -47,6 +60,12 @@ class DockerEngine:
             stdin_open=found["Config"]["OpenStdin"],
             error=state.get("Error", ""),
             out_of_memory=state.get("OOMKilled", False),
+            started=state["StartedAt"],
+            environment=dict(text.partition("=")[::2] for text in found["Config"].get("Env") or []),
+            aliases={
+                name: tuple(net.get("Aliases") or ()) for name, net in found["NetworkSettings"]["Networks"].items()
+            },
+            check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -126,15 +145,7 @@ class DockerEngine:
                 raise _explain(f"{verb} the container", refusal) from None
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
-        host = {
-            "NetworkMode": network,
-            "CapDrop": ["ALL"],
-            "CapAdd": ["NET_ADMIN"],
-            "SecurityOpt": ["no-new-privileges:true"],
-            "ReadonlyRootfs": True,
-            "Memory": 64 * 1024**2,
-            "PidsLimit": 64,
-        }
+        host = _probe_host(network, ["NET_ADMIN"], memory=64)
         body = {"Image": PROBE_IMAGE, "Cmd": list(command), "User": "0", "Labels": dict(labels), "HostConfig": host}
         made = self._call("make a probe", "POST", "/containers/create", body=body)["Id"]
         try:
@@ -155,6 +166,26 @@ class DockerEngine:
             raise LabError("probe-failed", command=" ".join(command), status=status, why=printed.strip() or "no words")
         return printed
 
+    def create_probe(self, probe: ProbeOrder) -> str:
+        volume = {"Type": "volume", "Source": probe.volume, "Target": "/run/labctl"}
+        host = _probe_host(f"container:{probe.target}", ["NET_ADMIN", "NET_RAW"], memory=256)
+        host |= {"Init": True, "Mounts": [{**volume, "VolumeOptions": {"Labels": dict(probe.labels)}}]}
+        body = {
+            "Image": PROBE_IMAGE,
+            "Cmd": list(probe.command),
+            "User": "0",
+            "Labels": dict(probe.labels),
+            "Env": [f"{name}={value}" for name, value in probe.environment.items()],
+            "OpenStdin": True,
+            "AttachStdin": False,
+            "StopTimeout": 3,
+            "HostConfig": host,
+        }
+        return str(self._call("make a probe", "POST", "/containers/create", body=body)["Id"])
+
+    def limit_processes(self, container: str, count: int) -> None:
+        self._call("limit a container", "POST", f"/containers/{container}/update", body={"PidsLimit": count})
+
     def remove_container(self, container: str) -> None:
         self._remove(f"/containers/{container}", force=True, v=True)
 
@@ -171,6 +202,19 @@ class DockerEngine:
             # Gone, or being removed by somebody else at this moment: what was asked for comes true either way.
             if refusal.status != GONE and not (refusal.status == CONFLICT and "already in progress" in refusal.message):
                 raise _explain(f"remove {path[1:]}", refusal) from None
+
+
+def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str, Any]:
+    """A probe's HostConfig; `memory` in MiB."""
+    return {
+        "NetworkMode": network,
+        "CapDrop": ["ALL"],
+        "CapAdd": capabilities,
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": True,
+        "Memory": memory * 1024**2,
+        "PidsLimit": 64,
+    }
 
 
 def _unix(stamp: str) -> str:
@@ -196,7 +240,18 @@ def _container(item: dict[str, Any]) -> Container:
         for port in item.get("Ports") or []
     )
     name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
-    return Container(item["Id"], name, item["Image"], item["State"], item.get("Labels") or {}, addresses, ports)
+    # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
+    health = _HEALTH.search(item.get("Status") or "")
+    return Container(
+        item["Id"],
+        name,
+        item["Image"],
+        item["State"],
+        item.get("Labels") or {},
+        addresses,
+        ports,
+        health[1] if health and item["State"] == "running" else None,
+    )
 
 
 def _explain(action: str, refusal: Refused) -> LabError:

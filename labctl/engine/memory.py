@@ -20,6 +20,7 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
+    PROBE_IMAGE,
     Container,
     Details,
     Happening,
@@ -27,6 +28,7 @@ from labctl.engine.model import (
     Line,
     Network,
     Port,
+    ProbeOrder,
     Stream,
     Volume,
 )
@@ -49,6 +51,10 @@ class MemoryContainer:
     listeners: list[MemoryStream] = field(default_factory=list)
     finished: str = "0001-01-01T00:00:00Z"
     exit_code: int = 0
+    started: str = "0001-01-01T00:00:00Z"
+    processes: int | None = None  # how many it may have
+    environment: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -96,6 +102,7 @@ class MemoryEngine:
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
         self.probes: list[tuple[str, list[str]]] = []  # (container, command) of each that was run
+        self.probe_program: Callable[[ProbeOrder], Program] | None = None
         self.images: dict[str, Image] = {}
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
@@ -141,7 +148,14 @@ class MemoryEngine:
 
     def details(self, container: str) -> Details:
         found = self._get(container)
-        return Details(found.finished, found.exit_code, found.stdin_open)
+        return Details(
+            found.finished,
+            found.exit_code,
+            found.stdin_open,
+            started=found.started,
+            environment=found.environment,
+            aliases=found.aliases,
+        )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
@@ -192,12 +206,27 @@ class MemoryEngine:
         else:
             if verb == "restart":
                 found.finished = _stamp()
+            if verb in ("start", "restart"):
+                found.started = _stamp()
             found.record = replace(found.record, state=_AFTER[verb])
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         self._get(network.removeprefix("container:"))
         self.probes.append((network.removeprefix("container:"), list(command)))
         return ""
+
+    def create_probe(self, probe: ProbeOrder) -> str:
+        """Its program is `probe_program`, which must have been set."""
+        self._get(probe.target)
+        ident = f"{next(self._numbers):064x}"
+        record = Container(ident, f"probe-{ident[-4:]}", PROBE_IMAGE, "created", dict(probe.labels))
+        program = self.probe_program(probe) if self.probe_program else None
+        self._containers[ident] = MemoryContainer(record, program)
+        self._volumes.setdefault(probe.volume, dict(probe.labels))
+        return ident
+
+    def limit_processes(self, container: str, count: int) -> None:
+        self._get(container).processes = count
 
     def remove_container(self, container: str) -> None:
         self._containers.pop(container, None)

@@ -18,7 +18,11 @@ LABEL_TOPOLOGY = "dev.labctl.topology"
 LABEL_SOURCE = "dev.labctl.source"
 LABEL_ROUTES = "dev.labctl.routes"
 LABEL_FAMILIES = "dev.labctl.families"
-LABEL_PROBE = "dev.labctl.probe"
+LABEL_PROBE = "dev.labctl.probe"  # what the helper container is for
+LABEL_PROBED = "dev.labctl.probed"  # the name of the node that it is for
+LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
+LABEL_RULES = "dev.labctl.rules"
+LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
 # Compose's own, which labctl only reads.
 COMPOSE_PROJECT = "com.docker.compose.project"
@@ -41,7 +45,8 @@ class Port:
 @dataclass(frozen=True)
 class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
-    the container's addresses on it, IPv4 first."""
+    the container's addresses on it, IPv4 first. `health` is what its healthcheck says (starting, healthy, unhealthy),
+    None where it has none."""
 
     id: str
     name: str
@@ -50,11 +55,13 @@ class Container:
     labels: Mapping[str, str]
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
+    health: str | None = None
 
 
 @dataclass(frozen=True)
 class Details:
-    """What only a look at one container tells. `exit_code` is that of the last run.
+    """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
+    printed last; `aliases` are its names on each network.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -66,6 +73,10 @@ class Details:
     stdin_open: bool
     error: str = ""
     out_of_memory: bool = False
+    started: str = "0001-01-01T00:00:00Z"
+    check: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,18 @@ class Happening:
     line: Line | None
 
 
+@dataclass(frozen=True)
+class ProbeOrder:
+    """A helper container with a keyboard, in the network namespace of the container `target`, with NET_ADMIN and
+    NET_RAW there. `volume` is mounted at /run/labctl and made with the same labels."""
+
+    command: Sequence[str]
+    target: str
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    volume: str
+
+
 class Engine(Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
 
@@ -157,6 +180,12 @@ class Engine(Protocol):
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
         one of its own (`none`); what it printed. The container is gone afterwards. Raises LabError."""
+
+    def create_probe(self, probe: ProbeOrder) -> str:
+        """Makes a helper container that stays, and doesn't start it; its id."""
+
+    def limit_processes(self, container: str, count: int) -> None:
+        """Changes how many processes a container may have, also while it is stopped."""
 
     def remove_container(self, container: str) -> None:
         """Also where it runs, with its anonymous volumes; no error where it is gone."""

@@ -5,14 +5,18 @@ Reading changes nothing, on the engine or elsewhere.
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.model import (
+    LABEL_CONDITIONS,
     LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
@@ -26,9 +30,14 @@ from labctl.engine.model import (
 )
 from labctl.errors import LabError
 from labctl.lab.model import check_name
-from labctl.lab.placement import place_networks, place_ports
+from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
+from labctl.lab.standing import HOLD
+from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.model import Topology, labelled, parse
+
+if TYPE_CHECKING:
+    from labctl.topology.check.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -64,29 +73,69 @@ class Blueprint:
                 service["labels"][LABEL_ROUTES] = json.dumps([str(route) for route in member.routes])
             if member.name in topology.without_ipv4:
                 service["labels"][LABEL_FAMILIES] = "ipv6"
+            sent = [
+                (b, link.text)
+                for link in topology.links
+                for a, b in link.link.ways
+                if a == member.name and link.conditions
+            ]
+            if sent:
+                service["labels"][LABEL_CONDITIONS] = json.dumps(sent)
             image = images.get(member.name)
             # labctl waits for the `ready` event; polling costs a process in each node, again and again.
             if image and LABEL_ROLE in image.labels and member.name not in watched:
                 service.setdefault("healthcheck", {"disable": True})
+                if sent:
+                    service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
         return config
 
 
-def read(endpoint: Endpoint, name: str | None, lab: str | None = None) -> Blueprint:
-    """The topology of that path or name, for a lab of its own name or of the one given. Raises LabError."""
+def read(endpoint: Endpoint, name: str | None, lab: str | None = None, *, strict: bool = False) -> Blueprint:
+    """The topology of that path or name, for a lab of its own name or of the one given.
+
+    Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
+    working only once it is brought up, such as a route via a node that is no neighbour.
+    """
     if lab:
         check_name(lab)
     source = builtin.find(name)
+    if strict:
+        # What checks the file, while Compose reads it.
+        threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
     compose = Compose(endpoint, dict(source.variables))
-    topology = parse(compose.config(source.file, name=lab, text=source.text), source.file)
+    try:
+        topology = parse(compose.config(source.file, name=lab, text=source.text), source.file)
+    except LabError as problem:
+        if problem.code != "topology-invalid" or source.text is not None:
+            raise
+        raise _with_all_errors(problem, source, compose, name) from None
     check_name(topology.name)
+    if strict and source.text is None:
+        from labctl.lab.validate import errors_in
+
+        problems = errors_in(source.file, topology.config)
+        if problems:
+            raise _errors(source, problems, name)
     return Blueprint(topology, source, endpoint)
 
 
-def refuse_conditions(topology: Topology) -> None:
-    """Raises LabError where the file asks for what nothing puts in force."""
-    if topology.links:
-        links = ", ".join(f"{condition.link} {condition.text}" for condition in topology.links)
-        raise LabError("conditions-not-supported", file=topology.file, links=links)
+def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose, name: str | None) -> LabError:
+    """`first` is what Compose or our own reading stumbled over; labctl's checks find it and the rest, with places."""
+    from labctl.lab.validate import validate
+
+    def ask(file: Path) -> str:
+        return compose.config(file)
+
+    problems = [one for one in validate(str(source.file), ask).problems if one.level == "error"]
+    return _errors(source, problems, name) if problems else first
+
+
+def _errors(source: builtin.Source, problems: Sequence[Problem], name: str | None) -> LabError:
+    """They are told with the file as it was named, where it was named."""
+    file = name if name and Path(name).is_file() else str(source.file)
+    count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+    why = "\n".join([count, *(problem.shown(file) for problem in problems)])
+    return LabError("topology-invalid", file=file, why=why, problems=[problem.as_json() for problem in problems])
 
 
 def place(
@@ -97,7 +146,9 @@ def place(
     *,
     local: bool,
     attempt: int,
+    chosen: Chosen,
 ) -> dict[str, Any]:
-    """The configuration with free subnets and ports; what a running lab has already, it keeps."""
-    placed = place_networks(topology, engine, config, attempt)
+    """The configuration with chosen or free subnets and free ports; what a running lab has already, it keeps."""
+    refuse_ipv6(topology, local=local)
+    placed = place_networks(topology, engine, config, attempt, chosen)
     return place_ports(topology, placed, running, local=local)

@@ -9,6 +9,7 @@ from labctl.errors import LabError
 from labctl.lab.model import Lab, find, of_containers
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
+from labctl.lab.standing import put_in_force
 
 # From which of Docker's states a verb makes sense; what to do instead elsewhere.
 _FROM = {
@@ -36,4 +37,5 @@ def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) ->
         fresh = [item for item in engine.containers() if item.id == node.container.id]
         now = find(engine, lab.name)
         set_routes(engine, now, [now.node(name)])
+        put_in_force(engine, now, [now.node(name)])
         wait_ready(engine, of_containers(lab.name, fresh), deadline, timeout, lambda text: None)

@@ -61,10 +61,13 @@ def look(engine: Engine, name: str) -> Found:
     return Found(engine.containers(label), engine.networks(label), engine.volumes(label))
 
 
-def wait_until_quiet(engine: Engine, name: str) -> None:
-    """Returns when the engine makes nothing more of a lab: it goes on with what a labctl asked for that was killed."""
+def wait_until_quiet(engine: Engine, name: str, asked: frozenset[str] = frozenset()) -> None:
+    """Returns when the engine makes nothing more of a lab: it goes on with what a labctl asked for that was killed.
+
+    That is at once where all that was `asked` for is there.
+    """
     last, since = look(engine, name).names, time.monotonic()
-    while time.monotonic() - since < QUIET:
+    while not (asked and asked <= last) and time.monotonic() - since < QUIET:
         time.sleep(LOOK_AGAIN)
         if (now := look(engine, name).names) != last:
             last, since = now, time.monotonic()
@@ -79,7 +82,7 @@ def down(engine: Engine, name: str, report: Report) -> Removed:
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report)
     try:
-        removed = _remove_all(engine, name, report, unfinished=lock.is_unfinished)
+        removed = _remove_all(engine, name, report, unfinished=lock.is_unfinished, asked=lock.asked)
         lock.forget()
     finally:
         lock.close()
@@ -102,13 +105,14 @@ def down_all(engine: Engine, names: Iterable[str], report: Report) -> tuple[list
     return removed, problems
 
 
-def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool) -> Removed:
-    """`unfinished`: the labctl that brought the lab up was killed while Compose was at work.
+def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool, asked: frozenset[str]) -> Removed:
+    """`unfinished`: the labctl that brought the lab up was killed while Compose was at work on what was `asked` for.
 
-    The engine goes on with what it was asked for when whoever asked is gone, so that something may yet appear. And what
-    is only just starting hears no SIGTERM, and has begun nothing that would have to end in order.
+    The engine goes on with what it was asked for when whoever asked is gone, so that something may yet appear, until
+    all of it has. And what is only just starting hears no SIGTERM, and has begun nothing that would have to end in
+    order.
     """
-    quiet = QUIET if unfinished else 0.0
+    seen: set[str] = set()
     containers: set[str] = set()
     networks: set[str] = set()
     volumes: set[str] = set()
@@ -120,7 +124,9 @@ def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool) 
         now = time.monotonic()
         if found.names != left:
             progress, left = now, found.names
-        if not left and now - progress >= quiet:
+        seen |= found.names
+        is_complete = not unfinished or bool(asked and asked <= seen)
+        if not left and (is_complete or now - progress >= QUIET):
             return Removed(name, len(containers), len(networks), len(volumes))
         containers |= {item.id for item in found.containers}
         networks |= {item.id for item in found.networks}

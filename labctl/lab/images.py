@@ -13,6 +13,8 @@ from labctl.errors import LabError
 from labctl.lab.blueprint import Blueprint
 from labctl.topology import builtin
 
+HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
+
 
 def present(engine: Engine, blueprint: Blueprint) -> dict[str, Image]:
     """The images that are there, by service."""
@@ -36,7 +38,7 @@ def ensure(
         wanted = None
         if "SOURCE" in (build.get("args") or {}):
             context = build["context"]
-            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context))
+            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context), without=HELPERS)
         image = found.get(member.name)
         if again or image is None or (wanted and image.labels.get(LABEL_SOURCE) != wanted):
             stale.append(member.name)
@@ -46,11 +48,13 @@ def ensure(
             variables = _variables(engine, next(iter(digests.values())), report)
         report(f"building {', '.join(stale)}")
         compose = blueprint.compose(**variables)
-        compose.build(blueprint.topology.file, stale, lambda line: None, limit, text=blueprint.source.text)
+        topology = blueprint.topology
+        compose.build(topology.file, stale, lambda line: None, limit, name=topology.name, text=blueprint.source.text)
         found = present(engine, blueprint)
     _pull_missing(engine, blueprint, found, report, limit)
-    if blueprint.topology.without_ipv4 or any(member.routes for member in blueprint.topology.members):
-        _ensure_probe(engine, report, limit)
+    topology = blueprint.topology
+    if topology.without_ipv4 or topology.links or any(member.routes for member in topology.members):
+        ensure_probe(engine, report, limit)
     return found
 
 
@@ -74,8 +78,8 @@ def _pull_missing(
         found[member.name] = image
 
 
-def _ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
-    """The image of the helpers that set routes."""
+def ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
+    """The image of the helpers that set routes and faults."""
     wanted = builtin.digest(builtin.ROOT / "services")
     image = engine.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from labctl.errors import LabError
@@ -21,6 +21,7 @@ RETRY = 0.002  # seconds between two tries at a keyboard: flock(2) has no limit 
 PATIENT_RETRY = 0.05  # at a lab, whose holder needs seconds
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{,199}")
 _SUFFIX = ".keyboard"
+COMPOSING = "composing"
 
 
 class Lock:
@@ -44,6 +45,8 @@ class Lock:
             return False  # the folder went between the two steps: with the lab, as it should
         except OSError as problem:
             self.close()
+            with contextlib.suppress(OSError):  # a folder that was just made for it
+                self._path.parent.rmdir()
             raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
         if self._is_current():
             return True
@@ -89,8 +92,8 @@ class KeyboardLock(Lock):
 class LabLock(Lock):
     """The right to bring a lab up or down.
 
-    The file holds a word while Compose is at work. Where somebody finds that word, Compose was killed, and the engine
-    may still be busy with what it was asked for last.
+    The file holds a word while Compose is at work, and the names of all that it is to make. Where somebody finds that
+    word, Compose was killed, and the engine may still be busy with what it was asked for last.
     """
 
     def __init__(self, lab: str) -> None:
@@ -109,9 +112,19 @@ class LabLock(Lock):
         """Compose was at work here, and was not seen to end."""
         return os.fstat(self._file).st_size > 0
 
-    def begin(self) -> None:
-        """Compose is about to work."""
-        os.pwrite(self._file, b"composing\n", 0)
+    @property
+    def asked(self) -> frozenset[str]:
+        """What Compose was to make, and nothing more; empty where that isn't known."""
+        return frozenset(os.pread(self._file, os.fstat(self._file).st_size, 0).decode().split("\n")[1:-1])
+
+    def begin(self, asked: Iterable[str] = ()) -> None:
+        """Compose is about to work, and to make what has these names. Raises LabError `lock-failed`."""
+        text = "".join(f"{line}\n" for line in [COMPOSING, *sorted(asked)]).encode()
+        try:
+            os.pwrite(self._file, text, 0)
+            os.ftruncate(self._file, len(text))
+        except OSError as problem:  # a full disk
+            raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
 
     def finish(self) -> None:
         """Compose has ended, and the engine is not busy any more with what it was asked for."""
@@ -139,7 +152,10 @@ def _folder(lab: str) -> Path:
     if not top:
         import tempfile
 
-        top = tempfile.gettempdir()
+        try:
+            top = tempfile.gettempdir()
+        except OSError as problem:  # it tries to write to each that it knows
+            raise LabError("lock-failed", file="a file in TMPDIR", why=problem.strerror or problem) from None
     if not _FOLDER.fullmatch(lab):  # it may come from a label that somebody else wrote
         import hashlib
 

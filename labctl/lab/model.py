@@ -14,6 +14,7 @@ from labctl.engine.model import (
     LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
+    LABEL_PROBE,
     LABEL_ROLE,
     Container,
     Engine,
@@ -122,6 +123,8 @@ def find_all(engine: Engine) -> list[Lab]:
     """All labs that labctl made, by name."""
     groups: dict[str, list[Container]] = {}
     for container in engine.containers([LABEL_LAB]):
+        if LABEL_PROBE in container.labels:
+            continue  # a helper, no node
         groups.setdefault(container.labels[LABEL_LAB], []).append(container)
     return [of_containers(name, groups[name]) for name in sorted(groups)]
 

@@ -15,6 +15,9 @@ from labctl.lab.routes import routes_of
 from labctl.topology.model import Member, Published, Topology
 
 ROUTER = "router"
+MASQUERADE_TO = (
+    "MASQUERADE_TO"  # what a router's image reads: one of its own names, on the network that it hides behind
+)
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,28 @@ class DrawnNetwork:
 
 @dataclass(frozen=True)
 class DrawnNode:
-    """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`."""
+    """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`.
+
+    `masquerades`: the network towards which a router puts its own address for the senders'; empty where it does so and
+    which network it is can't be told.
+    """
 
     name: str
     role: str | None = None
     state: str | None = None
     published: tuple[str, ...] = ()
+    masquerades: str | None = None
 
     @property
     def is_router(self) -> bool:
         return self.role == ROUTER
+
+    @property
+    def kind(self) -> str | None:
+        """The role, and what a router does besides."""
+        if self.masquerades is None:
+            return self.role
+        return f"{self.role}, NAT to {self.masquerades}" if self.masquerades else f"{self.role}, NAT"
 
     @property
     def note(self) -> str | None:
@@ -116,8 +131,10 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
     attachments: list[Attachment] = []
     routes: list[DrawnRoute] = []
     for member in topology.members:
-        for name in _copies(member, topology.config["services"][member.name]):
-            nodes.append(DrawnNode(name, role_of(member), None, tuple(map(_wanted_port, member.ports))))
+        service = topology.config["services"][member.name]
+        for name in _copies(member, service):
+            role, ports = role_of(member), tuple(map(_wanted_port, member.ports))
+            nodes.append(DrawnNode(name, role, None, ports, _masquerades(service) if role == ROUTER else None))
             for key in member.networks:
                 found = tuple(address for network, address in member.addresses if network == key)
                 attachments.append(Attachment(name, key, found))
@@ -131,6 +148,21 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
     return arranged(bare, networks, nodes, attachments, routes)
 
 
+def _masquerades(service: Mapping[str, Any]) -> str | None:
+    """See DrawnNode, of a service as Compose writes it out."""
+    name = (service.get("environment") or {}).get(MASQUERADE_TO)
+    networks = service.get("networks") or {}
+    return _facing(name, {key: tuple((how or {}).get("aliases") or ()) for key, how in networks.items()})
+
+
+def _facing(name: str | None, aliases: Mapping[str, Sequence[str]]) -> str | None:
+    """The network on which a router has that name; empty where none or several are, None without a name."""
+    if not name:
+        return None
+    found = [network for network, names in aliases.items() if name in names]
+    return found[0] if len(found) == 1 else ""
+
+
 def of_lab(engine: Engine, lab: Lab) -> Picture:
     """The picture of what runs, also of a Compose project that labctl did not make."""
     every = engine.networks()
@@ -142,7 +174,12 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
     nodes, attachments, routes = [], [], []
     for label, node in zip(labels, lab.nodes, strict=True):
         ports = tuple(_published_port(port) for port in node.container.ports if port.public)
-        nodes.append(DrawnNode(label, node.role, node.container.state, tuple(dict.fromkeys(ports))))
+        facing = None
+        if node.role == ROUTER:
+            details = engine.details(node.container.id)
+            facing = _facing(details.environment.get(MASQUERADE_TO), details.aliases)
+        masquerades = names.get(facing, facing) if facing else facing
+        nodes.append(DrawnNode(label, node.role, node.container.state, tuple(dict.fromkeys(ports)), masquerades))
         for network, addresses in node.container.addresses.items():
             attachments.append(Attachment(label, names[network], addresses))
         routes += [DrawnRoute(label, str(route)) for route in routes_of(node)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
 from labctl.lab import blueprint as blueprints
 from labctl.lab import images
+from labctl.lab.subnets import choose
 from labctl.lab.up import existing
 from labctl.topology.model import Member, Topology
 
@@ -76,15 +77,20 @@ class Plan:
         }
 
 
-def plan(engine: DockerEngine, name: str | None, lab: str | None = None) -> Plan:
-    """Reads the topology and the engine, and touches neither. Subnets are those that are free now. Raises LabError."""
-    blueprint = blueprints.read(engine.endpoint, name, lab)
+def plan(engine: DockerEngine, name: str | None, lab: str | None = None, subnets: Sequence[str] = ()) -> Plan:
+    """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
+
+    Raises LabError.
+    """
+    blueprint = blueprints.read(engine.endpoint, name, lab, strict=True)
     topology = blueprint.topology
     running = existing(engine, topology.name)
     found = images.present(engine, blueprint)
     config = blueprint.configuration(found)
     local = engine.endpoint.is_local
-    placed = blueprints.place(topology, engine, config, running, local=local, attempt=0)
+    placed = blueprints.place(
+        topology, engine, config, running, local=local, attempt=0, chosen=choose(topology, subnets)
+    )
     hashes = blueprint.compose().hashes(topology.name, topology.folder, json.dumps(placed)) if running else {}
     nodes = []
     for member in topology.members:
@@ -98,16 +104,18 @@ def plan(engine: DockerEngine, name: str | None, lab: str | None = None) -> Plan
 
 
 def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
-    there = {network.name: network for network in engine.networks([f"{LABEL_LAB}={topology.name}"])}
-    out = []
+    every = engine.networks()
+    there = {network.name: network for network in every if network.labels.get(LABEL_LAB) == topology.name}
+    wanted = {net.name for net in topology.networks}
+    out = [PlannedNetwork(name, found.subnets, "remove") for name, found in there.items() if name not in wanted]
+    external = {net.name for net in topology.networks if net.external}
+    there |= {network.name: network for network in every if network.name in external}
     for net in topology.networks:
         configs = (placed["networks"][net.key].get("ipam") or {}).get("config") or []
         subnets = tuple(str(item["subnet"]) for item in configs if item.get("subnet"))
         if net.name in there:
             subnets = there[net.name].subnets
         out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create"))
-    wanted = {net.name for net in topology.networks}
-    out += [PlannedNetwork(name, found.subnets, "remove") for name, found in there.items() if name not in wanted]
     return out
 
 

@@ -11,18 +11,38 @@ from labctl.events.codec import decode, normalise
 from labctl.lab.model import Lab, Node
 
 LAST_LINES = 5
+LOOK_AGAIN = 0.2  # seconds, at containers whose healthcheck has not decided yet
 
 
 def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
-    """Returns when each node with a role has printed `ready` in this run; any other only has to run still by then.
+    """Returns when each node with a role has printed `ready` in this run, and any other is healthy, if it has a
+    healthcheck; without one it only has to run still by then.
 
     Raises LabError `node-failed` (with the node's last lines), `not-ready`.
     """
     _wait_for_roles(engine, lab, deadline, timeout, report)
-    others = {node.container.id: node for node in lab.nodes if not node.role and node.is_running}
-    for container in engine.containers() if others else ():
-        if container.id in others and container.state == "exited":
-            _fail_unless_done(engine, others[container.id], engine.details(container.id))
+    _wait_for_health(engine, lab, deadline, timeout, report)
+
+
+def _wait_for_health(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
+    waiting = {node.container.id: node for node in lab.nodes if not node.role and node.is_running}
+    while waiting:
+        found = {container.id: container for container in engine.containers() if container.id in waiting}
+        for key, node in list(waiting.items()):
+            now = found.get(key)
+            if now is None or now.state == "exited":
+                _fail_unless_done(engine, node, engine.details(key))
+            elif now.health == "unhealthy":
+                _fail(engine, node, engine.details(key), unhealthy=True)
+            elif now.health == "starting":
+                continue
+            elif now.health:
+                report(f"{node.name} is ready")
+            del waiting[key]
+        if waiting and time.monotonic() > deadline:
+            raise _not_ready(waiting, timeout)
+        if waiting:
+            time.sleep(LOOK_AGAIN)
 
 
 def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
@@ -57,8 +77,11 @@ def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, r
         for stream in streams:
             stream.close()
     if waiting:
-        names = ", ".join(sorted(node.name for node in waiting.values()))
-        raise LabError("not-ready", seconds=timeout, nodes=names)
+        raise _not_ready(waiting, timeout)
+
+
+def _not_ready(waiting: dict[str, Node], timeout: float) -> LabError:
+    return LabError("not-ready", seconds=timeout, nodes=", ".join(sorted(node.name for node in waiting.values())))
 
 
 def _is_ready(line: bytes, node: Node, before: str) -> bool:
@@ -72,8 +95,11 @@ def _fail_unless_done(engine: Engine, node: Node, details: Details) -> None:
         _fail(engine, node, details)
 
 
-def _fail(engine: Engine, node: Node, details: Details) -> None:
+def _fail(engine: Engine, node: Node, details: Details, *, unhealthy: bool = False) -> None:
     why = details.error or f"it ended with exit status {details.exit_code}"
+    if unhealthy:
+        words = " ".join(details.check.split())[-200:]
+        why = f"its healthcheck calls it unhealthy ({words})" if words else "its healthcheck calls it unhealthy"
     if details.out_of_memory:
         why += ", out of memory"
     lines = last_lines(engine, node.container.id)

@@ -15,7 +15,8 @@ READ_LIMIT = 10.0  # seconds
 
 @dataclass(frozen=True)
 class Status:
-    """`state` is Docker's, or `ready` for a running node that said so; `listening` is (protocol, port)."""
+    """`state` is Docker's, or `ready` for a running node that said so; of somebody's image that has a healthcheck, what
+    that says. `listening` is (protocol, port)."""
 
     node: Node
     state: str
@@ -77,6 +78,8 @@ def ps(engine: Engine, lab: Lab) -> list[Status]:
 
 def _status(node: Node, is_ready: bool, said: set[tuple[str, int]]) -> Status:
     state = "ready" if is_ready and node.container.state == "running" else node.container.state
+    if not node.role and node.container.health:
+        state = node.container.health
     if node.container.state not in ("running", "paused"):
         said = set()
     elif not node.role:

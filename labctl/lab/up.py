@@ -11,7 +11,7 @@ from typing import Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, Container, Engine
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
 from labctl.lab import images
@@ -19,8 +19,11 @@ from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, look, remove_containers, wait_until_quiet
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
+from labctl.lab.placement import place_networks, refuse_ipv6
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
+from labctl.lab.standing import put_in_force
+from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
 from labctl.topology.model import Topology
 
@@ -40,13 +43,17 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What `labctl up` was asked for. `timeout` is in seconds and holds for starting, not for building."""
+    """What `labctl up` was asked for.
+
+    `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
+    """
 
     topology: str | None = None
     name: str | None = None
     build: bool = False
     timeout: float = 120.0
     build_timeout: float = 1800.0
+    subnets: tuple[str, ...] = ()
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -57,10 +64,13 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     """
     reached("up:begun")
     docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True)
     topology = blueprint.topology
-    blueprints.refuse_conditions(topology)
-    existing(docker, topology.name)  # before anything is built for nothing
+    chosen = choose(topology, request.subnets)
+    existing(docker, topology.name)
+    # Before anything is built for nothing
+    refuse_ipv6(topology, local=docker.endpoint.is_local)
+    place_networks(topology, docker, topology.config, 0, chosen)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
@@ -69,10 +79,10 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
         reached("up:lab-locked")
         if lock.is_unfinished:
             report("waiting for the engine to be done with what a killed labctl asked for")
-            wait_until_quiet(docker, topology.name)
+            wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         before = existing(docker, topology.name)
-        lab = _make(docker, blueprint, blueprint.configuration(found), before, lock, deadline, report)
+        lab = _make(docker, blueprint, blueprint.configuration(found), chosen, before, lock, deadline, report)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
@@ -95,6 +105,7 @@ def _make(
     docker: DockerEngine,
     blueprint: Blueprint,
     config: dict[str, Any],
+    chosen: Chosen,
     before: list[Container],
     lock: LabLock,
     deadline: float,
@@ -103,15 +114,16 @@ def _make(
     """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
     name = blueprint.topology.name
     compose = blueprint.compose()
-    lock.begin()
     try:
-        _start(docker, compose, blueprint, config, before, lock, deadline, report)
+        lock.begin()
+        _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
-        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}"]))
+        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         set_routes(docker, lab, lab.nodes)
         reached("up:routes-set")
+        put_in_force(docker, lab, lab.nodes)
     except BaseException as problem:
         _rescue(problem, docker, name, before, lock, report, compose.unfinished)
         raise
@@ -145,6 +157,7 @@ def _start(
     compose: Compose,
     blueprint: Blueprint,
     config: dict[str, Any],
+    chosen: Chosen,
     before: list[Container],
     lock: LabLock,
     deadline: float,
@@ -152,11 +165,13 @@ def _start(
 ) -> None:
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
-        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt)
+        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt, chosen=chosen)
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
             held = [lock.fileno()]
+            # Of a lab that is changed, what has its name already may be made anew.
+            lock.begin(() if before else _names(placed))
             compose.up(topology.name, topology.folder, json.dumps(placed), _watched(report), limit, hold=held)
             return
         except LabError as problem:
@@ -168,11 +183,22 @@ def _start(
             report("another lab took that place at the same moment; trying the next")
 
 
+def _names(config: dict[str, Any]) -> set[str]:
+    """The names of all that Compose may make of a configuration."""
+    names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
+    for service, item in config["services"].items():
+        count = int(item.get("scale") or (item.get("deploy") or {}).get("replicas") or 1)
+        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, count + 1)}
+        names |= {item["container_name"]} if "container_name" in item else numbered
+    return names
+
+
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
     """Removes nodes and networks of this lab that its topology has no more."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
-    gone = [item for item in engine.containers(label) if item.labels.get(LABEL_NODE) not in members]
+    found = engine.containers(label)
+    gone = [item for item in found if item.labels.get(LABEL_PROBED, item.labels.get(LABEL_NODE)) not in members]
     if gone:
         remove_containers(engine, gone, report)
     wanted = {net.name for net in topology.networks}
@@ -185,7 +211,8 @@ def _watched(report: Report) -> Report:
     """Reports Compose's progress, and knows the phases in it."""
 
     def watch(line: str) -> None:
-        report(line)
+        if not line.startswith("Error"):  # what failed is told once, by the error
+            report(line)
         what, _, rest = line.partition(" ")
         phase = _PHASES.get((what, rest.rpartition(" ")[2]))
         if phase:
@@ -205,10 +232,14 @@ def _rescue(
 ) -> None:
     """Takes back what this run made, and the lock's file where nothing is left of the lab.
 
+    What is `unfinished` the engine may still be at work on; where it is nothing, nobody has to wait for that any more.
     Where the engine fails us in that: `problem` itself, if it was an error, has the same cause and says less of it.
     """
+    awaited = frozenset(unfinished)
+    if not awaited:
+        lock.finish()
     try:
-        _take_back(engine, name, before, report, unfinished)
+        _take_back(engine, name, before, report, awaited)
         lock.finish()
         if not look(engine, name).names:
             lock.forget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import yaml
 
 from labctl.errors import LabError
 from labctl.topology.check.problems import Problem
-from labctl.topology.check.source import Unreadable, read
+from labctl.topology.check.source import Unreadable, parse, read
 from labctl.topology.check.whole import check
 
 # All profiles: what is in a file should be right, whether it is switched on now or not.
@@ -47,32 +47,37 @@ class Report:
             "file": self.file,
             "valid": not self.errors,
             "compose": {"asked": self.asked, "why_not": self.unasked or None},
-            "problems": [
-                {
-                    "level": problem.level,
-                    "code": problem.code,
-                    "line": problem.place.line if problem.place else None,
-                    "column": problem.place.column if problem.place else None,
-                    "path": list(problem.path),
-                    "message": problem.message,
-                    "hint": problem.hint,
-                }
-                for problem in self.problems
-            ],
+            "problems": [problem.as_json() for problem in self.problems],
         }
 
 
-def validate(name: str, ask: Ask) -> Report:
-    """`ask` gives Compose's reading of a file, as YAML; it raises LabError where Compose refuses or isn't there."""
-    file = Path(name)
+def validate(name: str, ask: Ask, *, path: Path | None = None, text: str | None = None) -> Report:
+    """`name` is what the file is called in the report, `path` where it is; `text` stands for its content.
+
+    `ask` gives Compose's reading of a file, as YAML; it raises LabError where Compose refuses or isn't there.
+    """
+    file = path or Path(name)
     try:
-        source = read(file)
+        source = read(file) if text is None else parse(text)
     except Unreadable as stop:
         return _unreadable(name, file, stop.problem, ask)
     config, complaint, unasked = _asked(file, ask)
     known = _interpolated(source.variables(), file, ask) if complaint else {}
     problems = tuple(check(source, file.resolve().parent, config, complaint, known))
     return Report(name, problems, asked=not unasked, unasked=unasked)
+
+
+def errors_in(file: Path, config: Mapping[str, Any]) -> list[Problem]:
+    """What keeps a file that Compose could read (`config`) from working.
+
+    What labctl's reader of YAML makes of the spelling doesn't count here: Compose has read it, and it is what is run.
+    """
+    try:
+        source = read(file)
+    except Unreadable:
+        return []
+    found = check(source, file.parent, config)
+    return [one for one in found if one.level == "error" and not one.code.startswith("trap-")]
 
 
 def _asked(file: Path, ask: Ask) -> tuple[dict[str, Any] | None, str, str]:

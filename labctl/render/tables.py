@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # `ps` need not import the doctor
 
 _COLOURS = {36: "cyan", 33: "yellow", 32: "green", 35: "magenta", 34: "blue"}
 _COLOURS |= {96: "bright_cyan", 93: "bright_yellow", 92: "bright_green", 95: "bright_magenta", 94: "bright_blue"}
-_STATES = {"ready": "green", "running": "yellow", "paused": "yellow", "ok": "green", "note": "yellow", "bad": "red"}
+_STATES = {"ready": "green", "healthy": "green", "running": "yellow", "starting": "yellow", "paused": "yellow"}
+_STATES |= {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> str:
@@ -43,7 +44,7 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
-    return _table(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
+    return laid_out(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
 
 
 def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> str:
@@ -51,7 +52,7 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     for summary in summaries:
         found = summary.as_json()
         rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
-    return _table(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+    return laid_out(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
@@ -73,8 +74,8 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             change.append(f" ({node.why})")
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
-    upper = _table(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
-    lower = _table(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
+    upper = laid_out(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
+    lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 
 
@@ -89,7 +90,7 @@ def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> 
         if item.mend and item.level != "ok":
             text.append(f"\n-> {item.mend}", style="bold" if item.level == "bad" else "")
         rows.append((item.check, Text(item.level, style=_STATES[item.level]), text))
-    return _table(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
+    return laid_out(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
 
 
 def _short(network: str) -> str:
@@ -101,7 +102,7 @@ def _published(port: Port) -> str:
     return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
+def laid_out(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
         table.add_column(head, overflow="fold")

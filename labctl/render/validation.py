@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from labctl.lab.validate import Report
-from labctl.topology.check.problems import Problem
 
 
 def text(report: Report) -> str:
-    """`lab.yaml:12:5: service alice: ...`, and the hint in a line under it."""
-    return "\n".join(_block(report.file, problem) for problem in report.problems)
-
-
-def _block(file: str, problem: Problem) -> str:
-    where = f"{file}:{problem.place.line}:{problem.place.column}" if problem.place else file
-    level = "warning: " if problem.level == "warning" else ""
-    hint = f"\n  {problem.hint}" if problem.hint else ""
-    return f"{where}: {level}{problem.message}{hint}"
+    return "\n".join(problem.shown(report.file) for problem in report.problems)
 
 
 def verdict(report: Report) -> str:

@@ -51,6 +51,11 @@ class Source:
     variables: tuple[tuple[str, str], ...] = ()
 
 
+def is_sized(name: str) -> bool:
+    """Whether it is a name and a size."""
+    return _SIZED.fullmatch(name) is not None
+
+
 def find(name: str | None) -> Source:
     """A topology by path, by name, or by name and size (`line:5`).
 
@@ -74,10 +79,13 @@ def find(name: str | None) -> Source:
     return Source(file, text={"line": generate.line, "star": generate.star}[base](count))
 
 
-def digest(folder: Path) -> str:
-    """A digest of a build context: what an image was built from, told by its label."""
+def digest(folder: Path, without: str = "") -> str:
+    """A digest of a build context: what an image was built from, told by its label. `without` names a folder of it
+    that the image is not built from."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if without and path.is_relative_to(folder / without):
+            continue
         if path.is_file() and path.suffix not in (".pyc", ".yaml") and path.name != "README.md":
             found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import yaml
 
 from labctl.errors import LabError
+from labctl.faults.conditions import Malformed
 from labctl.topology.extension import (
     NETWORK_KEYS,
     SERVICE_KEYS,
     TOP_KEYS,
     Condition,
-    Malformed,
     Route,
     parse_link,
     parse_route,
@@ -59,7 +59,8 @@ class Member:
 class Net:
     """A network of the file.
 
-    `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses.
+    `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses;
+    `external`: somebody else has made it.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Net:
     subnets: tuple[Subnet, ...]
     movable: bool
     ipv4: bool = True
+    external: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,12 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
     except ValueError as problem:
         raise LabError("topology-invalid", file=file, why=f"network {key}: {problem}") from None
     return Net(
-        key, str(network.get("name", key)), subnets, bool(movable) and bool(subnets), bool(extension.get("ipv4", True))
+        key=key,
+        name=str(network.get("name", key)),
+        subnets=subnets,
+        movable=bool(movable) and bool(subnets),
+        ipv4=bool(extension.get("ipv4", True)),
+        external=bool(network.get("external")),
     )
 
 
@@ -191,7 +198,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict[str, Any]:
-    """The configuration with one network on another subnet of the same size: each address keeps its place in it."""
+    """The configuration with one network on another subnet, no smaller than needed: each address keeps its place."""
     out = copy.deepcopy(dict(config))
 
     def shift(address: str) -> str:
@@ -206,8 +213,11 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
         if ipaddress.ip_network(ipam["subnet"]) == old:
             ipam["subnet"] = str(new)
             for field in ("gateway", "ip_range"):
-                if field in ipam and "/" not in str(ipam[field]):
-                    ipam[field] = shift(ipam[field])
+                if field in ipam:
+                    address, slash, prefix = str(ipam[field]).partition("/")
+                    ipam[field] = shift(address) + slash + prefix
+            if ipam.get("aux_addresses"):
+                ipam["aux_addresses"] = {name: shift(str(item)) for name, item in ipam["aux_addresses"].items()}
     for service in out["services"].values():
         attachment = (service.get("networks") or {}).get(key) or {}
         for field in ("ipv4_address", "ipv6_address"):

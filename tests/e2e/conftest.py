@@ -25,10 +25,10 @@ def engine():
     client = docker.from_env(timeout=60)
     yield client
     mine = {"label": f"{LABEL}={SESSION}"}
-    for container in client.containers.list(all=True, filters=mine):
+    for container in client.containers.list(all=True, ignore_removed=True, filters=mine):
         container.remove(force=True, v=True)
     for key in ("dev.labctl.lab", PROJECT):
-        for container in client.containers.list(all=True, filters={"label": key}):
+        for container in client.containers.list(all=True, ignore_removed=True, filters={"label": key}):
             if container.labels[key].startswith(f"e2e-{SESSION}"):
                 container.remove(force=True, v=True)
     for network in client.networks.list():

@@ -260,7 +260,7 @@ class Lab:
     def containers(self) -> dict:
         """All that Docker has of this project, by service."""
         filters = {"label": f"{PROJECT}={self.name}"}
-        found = self.engine.containers.list(all=True, filters=filters)
+        found = self.engine.containers.list(all=True, ignore_removed=True, filters=filters)
         return {item.labels[SERVICE]: item for item in found}
 
     def container(self, node: str):
@@ -288,7 +288,7 @@ class Lab:
     def labelled(self) -> list[str]:
         """The names of all containers, networks and volumes that carry this lab's label."""
         filters = {"label": f"dev.labctl.lab={self.name}"}
-        found = [item.name for item in self.engine.containers.list(all=True, filters=filters)]
+        found = [item.name for item in self.engine.containers.list(all=True, ignore_removed=True, filters=filters)]
         found += [item.name for item in self.engine.networks.list(filters=filters)]
         return found + [item.name for item in self.engine.volumes.list(filters=filters)]
 

@@ -67,6 +67,8 @@ def test_behind_nat_the_server_sees_the_router_and_a_rewritten_port(started):
     sent = lab.json("udp", "send", "udp1", "udp2", "a datagram, too")
     assert sent["seen_from"] == lab.events("udp2", "recv", text="a datagram, too")[0]["peer"]
     assert sent["seen_from"][0] == networks_of(lab, "router")["outside"][0]
+    routers = {node["node"]: node["masquerades"] for node in lab.json("graph")["nodes"] if node["role"] == "router"}
+    assert routers == {"router": "outside"}
     # From outside there is no way in.
     inside = networks_of(lab, "udp1")["inside"][0]
     before = len(lab.events("udp1", "recv"))

@@ -1,14 +1,17 @@
 """bench: what is made of samples, and the client that asks the servers."""
 
+import ipaddress
 import json
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from bench import load_client, report
-from bench.__main__ import MEASUREMENTS, main
+from bench import load_client, report, size
+from bench.__main__ import MEASUREMENTS, _options, main
 from bench.model import Result, Setting, Target
 
 
@@ -100,3 +103,64 @@ def test_the_client_looks_at_every_answer() -> None:
         load_client.main(
             "web", "127.0.0.1", str(serve(b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")), "1", "5", "9"
         )
+
+
+def test_the_short_part_leaves_the_large_meshes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(*arguments: str) -> list[str]:
+        monkeypatch.setattr("sys.argv", ["bench", *arguments])
+        return list(_options().names)
+
+    assert names() == list(MEASUREMENTS)
+    assert names("--short") == [name for name in MEASUREMENTS if not name.startswith("size-")]
+    assert names("size-20") == ["size-20"]
+
+
+def test_a_mesh_is_the_topology_itself_in_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(size, "free_subnet", lambda wished: ipaddress.IPv4Network((int(wished[0]) + 4096, 20)))
+    found = yaml.safe_load(size.mesh(200))
+    assert found["services"]["peer"]["scale"] == 200
+    assert found["services"]["peer"]["extends"]["file"] == "services/nodes.yaml"
+    assert found["networks"]["lab"]["ipam"]["config"] == [{"subnet": "10.79.16.0/20"}]
+
+
+class Calls:
+    """An engine's wire that only writes down what it is asked for."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str]] = []
+        self.bodies: list[dict] = []
+
+    def call(self, method: str, path: str, /, *, body: dict | None = None, **query: object) -> dict:
+        self.made.append((method, path))
+        if body:
+            self.bodies.append(body)
+        if method == "GET" and path.startswith("/containers"):
+            config = {"Image": "x", "Hostname": "abc", "OpenStdin": True, "Labels": {"dev.labctl.lab": "mesh"}}
+            networks = {"NetworkSettings": {"Networks": {"mesh_lab": {}}}}
+            return {"Config": config, "HostConfig": {"Memory": 64}, **networks}
+        if method == "GET":
+            keys = ("Driver", "IPAM", "Options", "EnableIPv6", "Internal", "Attachable")
+            return {**dict.fromkeys(keys, "as it was"), "Id": "1", "Labels": {"dev.labctl.lab": "mesh"}}
+        return {"Id": f"c{query.get('name', '')}"}
+
+
+def test_the_floor_makes_the_same_containers_and_takes_them_down() -> None:
+    floor = size.Floor("mesh", 3)
+    floor._wire = wire = Calls()  # type: ignore[assignment]
+    lab = SimpleNamespace(name="mesh", containers=lambda: [SimpleNamespace(id="first")])
+    floor.learn(lab)  # type: ignore[arg-type]
+    wire.made.clear()
+    floor.up()
+    assert wire.made[0] == ("POST", "/networks/create")
+    assert wire.made.count(("POST", "/containers/create")) == 3
+    assert {path for method, path in wire.made if path.endswith("/start")} == {
+        f"/containers/cmesh-peer-{number}/start" for number in (1, 2, 3)
+    }
+    network, first, *_ = wire.bodies
+    assert network["Labels"] == first["Labels"] == {"com.docker.compose.project": "mesh"}, "nothing of labctl's"
+    assert (first["Image"], first["OpenStdin"], first["HostConfig"]) == ("x", True, {"Memory": 64})
+    assert "Hostname" not in first
+    wire.made.clear()
+    floor.down()
+    assert [method for method, path in wire.made if path == "/containers/mesh-peer-2"] == ["DELETE"]
+    assert wire.made[-1] == ("DELETE", "/networks/mesh_lab")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.engine import docker
 from labctl.engine.docker import DockerEngine
 from labctl.engine.endpoint import Endpoint, find
 from labctl.engine.streams import Demultiplexer
@@ -186,3 +187,19 @@ def test_the_current_context_and_a_named_one(tmp_path):
 def test_a_broken_configuration_is_the_default(tmp_path):
     (tmp_path / "config.json").write_text("{")
     assert find({"DOCKER_CONFIG": str(tmp_path), "HOME": str(tmp_path)}).source == "the default"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "health"),
+    [
+        ("running", "Up 3 seconds (health: starting)", "starting"),
+        ("running", "Up About a minute (healthy)", "healthy"),
+        ("running", "Up 2 hours (unhealthy)", "unhealthy"),
+        ("running", "Up 3 seconds", None),
+        ("paused", "Up 3 seconds (Paused)", None),
+        ("exited", "Exited (0) 3 seconds ago", None),
+    ],
+)
+def test_health_is_read_from_the_list(state, status, health):
+    item = {"Id": "1" * 64, "Names": ["/x"], "Image": "i", "State": state, "Status": status}
+    assert docker._container(item).health == health

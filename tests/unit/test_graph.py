@@ -19,7 +19,7 @@ from labctl.lab import picture
 from labctl.lab.model import find
 from labctl.lab.picture import DrawnLink, DrawnRoute
 from labctl.lab.roles import Roles
-from labctl.render.graph import dot, mermaid, text
+from labctl.render.graph import dot, mermaid, svg, text
 from labctl.render.graph.document import document
 from labctl.render.text import width
 from labctl.topology import dockerfile
@@ -244,6 +244,7 @@ def test_as_data():
     assert found["nodes"][0] == {
         "node": "a",
         "role": None,
+        "masquerades": None,
         "state": None,
         "networks": {"left": ["10.1.0.2", "fd01::2"]},
         "published": [],
@@ -279,3 +280,47 @@ def test_a_file_that_cant_be_written(tmp_path, monkeypatch, file, why):
 def test_a_topology_that_isnt_there():
     with pytest.raises(LabError, match="there is no topology helo; did you mean hello"):
         command_line()(["graph", "helo"], standalone_mode=False)
+
+
+NAT = """
+name: home
+services:
+  box:
+    image: somebody/r
+    labels: {dev.labctl.role: router}
+    environment: {MASQUERADE_TO: box-outside}
+    networks: {inside: null, outside: {aliases: [box-outside]}}
+  core:
+    image: somebody/r
+    labels: {dev.labctl.role: router}
+    networks: {inside: null, outside: null}
+  peer:
+    image: somebody/a
+    environment: {MASQUERADE_TO: nothing}
+    networks: {inside: null}
+networks: {inside: {name: home_inside}, outside: {name: home_outside}}
+"""
+
+
+def test_routers_that_masquerade_are_marked():
+    found = of_text(NAT)
+    assert {node.name: node.masquerades for node in found.nodes} == {"box": "outside", "core": None, "peer": None}
+    assert "router, NAT to outside" in text.draw(found)
+    assert "router, NAT to outside" in mermaid.draw(found)
+    assert "router, NAT to outside" in dot.draw(found)
+    assert ">router, NAT to outside<" in svg.draw(found)
+    assert "Routers: box (router, NAT to outside), core." in svg.description(found)
+    assert [node["masquerades"] for node in document(found)["nodes"]] == ["outside", None, None]
+    # On which network it is can't always be told from the file; that it does it can.
+    unknown = of_text(NAT.replace("{aliases: [box-outside]}", "null"))
+    assert [node.kind for node in unknown.nodes] == ["router, NAT", "router", None]
+
+
+def test_a_running_router_that_masquerades_is_marked():
+    engine = MemoryEngine()
+    box = engine.add("home", "box", role="router", addresses={"home_in": ("10.0.0.1",), "home_out": ("10.1.0.1",)})
+    engine.add("home", "core", role="router", addresses={"home_out": ("10.1.0.2",)})
+    box.environment["MASQUERADE_TO"] = "box-out"
+    box.aliases.update(home_in=("box",), home_out=("box", "box-out"))
+    found = picture.of_lab(engine, find(engine))
+    assert {node.name: node.kind for node in found.nodes} == {"box": "router, NAT to out", "core": "router"}

@@ -1,6 +1,7 @@
 """Finding labs and nodes, their journal, and taking them down, on the in-memory engine."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from memory_lab import event
@@ -13,6 +14,7 @@ from labctl.lab.down import down, known
 from labctl.lab.model import find, find_all
 from labctl.lab.ready import wait_ready
 from labctl.lab.status import ps
+from labctl.lab.validate import errors_in, validate
 
 
 def test_the_only_lab_is_meant(engine, monkeypatch):
@@ -157,3 +159,49 @@ def test_verbs_need_a_state_in_which_they_make_sense(engine, lab_of):
     change(engine, lab_of(), "stop", "a", timeout=1)
     with pytest.raises(LabError, match="a is exited, so labctl can't kill it"):
         change(engine, lab_of(), "kill", "a", timeout=1)
+
+
+def test_somebodys_node_is_ready_when_its_healthcheck_says_so(engine, lab_of):
+    db = engine.add("lab", "db")
+    engine.add("lab", "job")
+    db.record = replace(db.record, health="starting")
+    lab = lab_of()
+    assert [status.state for status in ps(engine, lab)] == ["starting", "running"]
+    with pytest.raises(LabError, match="not ready within 5 s: db$"):
+        wait_ready(engine, lab, 0, 5, lambda text: None)
+    said: list[str] = []
+    db.record = replace(db.record, health="healthy")
+    wait_ready(engine, lab, 0, 5, said.append)
+    assert said == ["db is ready"]
+    assert [status.state for status in ps(engine, lab_of())] == ["healthy", "running"]
+
+
+def test_an_unhealthy_node_has_failed(engine, lab_of):
+    db = engine.add("lab", "db")
+    db.print("last words")
+    db.record = replace(db.record, health="unhealthy")
+    with pytest.raises(LabError) as caught:
+        wait_ready(engine, lab_of(), 0, 5, lambda text: None)
+    assert caught.value.code == "node-failed"
+    assert caught.value.message == "db failed: its healthcheck calls it unhealthy; its last lines:\n    last words"
+
+
+def test_a_node_of_ours_is_ready_by_its_own_word(engine, lab_of):
+    """Whatever a healthcheck says that somebody else's node waits for."""
+    web = engine.add("lab", "web", role="http")
+    web.record = replace(web.record, health="starting")
+    event(web, "ready")
+    wait_ready(engine, lab_of(), 0, 5, lambda text: None)
+    assert [status.state for status in ps(engine, lab_of())] == ["ready"]
+
+
+def test_errors_of_a_file_that_compose_takes(tmp_path):
+    """What labctl's reader of YAML thinks of the spelling is no reason not to bring it up."""
+    file = tmp_path / "lab.yaml"
+    file.write_text("services: {a: {image: x, environment: {A: 0x10}, x-labctl: {routes: [default via b]}}}")
+    config = {"services": {"a": {"image": "x", "x-labctl": {"routes": ["default via b"]}}}}
+    assert [problem.code for problem in errors_in(file, config)] == ["route-via-unknown"]
+    assert "trap-rewritten" in {
+        problem.code for problem in validate(str(file), lambda path: json.dumps(config)).problems
+    }
+    assert errors_in(tmp_path / "gone.yaml", config) == [], "Compose has read it, and that is what counts"

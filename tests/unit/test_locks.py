@@ -1,6 +1,8 @@
 """Locks between several labctl: who has one, who waits, and what becomes of their files."""
 
+import errno
 import os
+import time
 
 import pytest
 
@@ -68,6 +70,49 @@ def test_the_word_that_compose_works_outlives_its_writer():
     assert not second.is_unfinished
 
 
+def test_what_compose_was_to_make_outlives_its_writer():
+    first, second = LabLock("a"), LabLock("a")
+    first.acquire(0, said([]))
+    first.begin(f"a-node-{number}" for number in range(500))
+    first.begin(["a_lab", "a-node-1"])
+    first.close()
+    second.acquire(0, said([]))
+    assert second.asked == {"a_lab", "a-node-1"}
+    second.begin()
+    assert (second.is_unfinished, second.asked) == (True, frozenset())
+    second.finish()
+    assert second.asked == frozenset()
+
+
+class Late(MemoryEngine):
+    """An engine that goes on with what it was asked for: a node more appears with the second look at the containers."""
+
+    looks = 0
+
+    def containers(self, *arguments, **options):
+        self.looks += 1
+        if self.looks == 2:
+            self.add("a", "late", addresses={"a_lab": ("10.0.0.3",)})
+        return super().containers(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [(["a_lab", "a-one-1", "a-late-1"], False), (["a_lab", "a-one-1", "a-other-1"], True), ([], True)],
+)
+def test_down_after_a_killed_up_waits_for_what_may_still_appear(monkeypatch, asked, waits):
+    monkeypatch.setattr(downs, "QUIET", 0.3)
+    killed, engine = LabLock("a"), Late()
+    killed.acquire(0, said([]))
+    killed.begin(asked)
+    killed.close()
+    engine.add("a", "one", addresses={"a_lab": ("10.0.0.2",)})
+    begun = time.monotonic()
+    removed = downs.down(engine, "a", said([]))
+    assert (removed.containers, engine.containers(), engine.networks()) == (2, [], [])
+    assert (time.monotonic() - begun >= 0.3) == waits
+
+
 def test_keyboards_in_use_stay(folder):
     lab, used, unused = LabLock("a"), KeyboardLock("a", "1" * 64), KeyboardLock("a", "2" * 64)
     assert lab.try_once()
@@ -128,3 +173,29 @@ def test_a_limit_that_is_none_is_explained(monkeypatch, text):
     with pytest.raises(LabError) as caught:
         Wire(None)
     assert caught.value.code == "bad-option"
+
+
+def test_full_disk(folder, monkeypatch):
+    """The file was made, and the word in it finds no space."""
+    lock = LabLock("a")
+    lock.acquire(0, said([]))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(LabError) as caught:
+        lock.begin()
+    assert caught.value.message == f"{folder}/a/lab can't be locked: No space left on device"
+    lock.forget()
+    assert not (folder / "a").exists()
+
+
+def test_no_folder_for_temporary_files(monkeypatch):
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with pytest.raises(LabError, match="a file in TMPDIR can't be locked: No usable temporary directory found"):
+        LabLock("a")

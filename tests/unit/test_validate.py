@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import LabError
+from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
 from labctl.topology import builtin, extension
 from labctl.topology.check import keys, problems
@@ -22,7 +23,7 @@ from labctl.topology.check.compose import locate
 from labctl.topology.check.scalars import rewritten, sixties, type_of
 from labctl.topology.check.source import Place, Scalar, Unreadable, parse
 from labctl.topology.check.whole import check
-from labctl.topology.extension import CONDITIONS, Malformed, parse_link, parse_route
+from labctl.topology.extension import parse_link, parse_route
 
 ROOT = Path(__file__).parents[2]
 TOPOLOGIES = [ROOT / "compose.yaml", *sorted((ROOT / "topologies").glob("*.yaml"))]
@@ -371,3 +372,31 @@ def test_command_on_what_is_right():
 def test_schema_is_printed():
     assert labctl("schema").stdout == extension.SCHEMA.read_text()
     assert builtin.ROOT == ROOT
+
+
+@pytest.mark.parametrize("name", ["line:5", "star:3", "udp-mesh:200", "nat"])
+def test_sizes_of_built_in_topologies(name):
+    got = labctl("validate", name)
+    assert (got.returncode, got.stdout) == (0, ""), got
+    assert got.stderr.endswith("no errors\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("line:0", "there is no line:0: it takes at least 2"),
+        ("udp-mesh:10000", "udp-mesh:10000 would take some 176 GiB of memory and 42 minutes; udp-mesh goes to 1000"),
+        ("nat:5", "there is no nat:5: only line, star, udp-mesh come in sizes"),
+    ],
+)
+def test_sizes_that_are_none(name, why):
+    got = labctl("validate", name)
+    assert (got.returncode, got.stdout) == (1, "")
+    assert got.stderr.startswith(f"labctl: {why}\n")
+
+
+def test_a_file_by_the_name_of_a_size_is_a_file(tmp_path):
+    (tmp_path / "line:5").write_text("services: {a: {imgae: x}}")
+    got = labctl("validate", str(tmp_path / "line:5"))
+    assert got.returncode == 1
+    assert "line:5:1:16: service a: unknown key 'imgae'" in got.stdout

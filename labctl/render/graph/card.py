@@ -43,8 +43,8 @@ class Card:
 def card(node: DrawnNode, addresses: tuple[str, ...], links: list[int]) -> Card:
     """The card of a node; `links` are the numbers of the conditions that concern it."""
     lines: list[tuple[Style, str]] = [(NAME, part) for part in pieces(printable(node.name), NAME_COLUMNS)]
-    if node.role:
-        lines.append((ROLE, printable(node.role)))
+    if node.kind:
+        lines.append((ROLE, printable(node.kind)))
     if node.note:
         lines.append((STATE, printable(node.note)))
     lines += [(ADDRESS, printable(text)) for text in addresses]

@@ -8,7 +8,10 @@ from labctl.lab.picture import Picture
 
 
 def document(picture: Picture) -> dict[str, Any]:
-    """All of the picture; a node's `state` is null where the picture is that of a file."""
+    """All of the picture; a node's `state` is null where the picture is that of a file.
+
+    `masquerades` is the network towards which a router translates addresses, null where it doesn't.
+    """
     return {
         "lab": picture.name,
         "title": picture.title,
@@ -18,6 +21,7 @@ def document(picture: Picture) -> dict[str, Any]:
             {
                 "node": node.name,
                 "role": node.role,
+                "masquerades": node.masquerades,
                 "state": node.state,
                 "networks": {item.network: list(item.addresses) for item in attachments},
                 "published": list(node.published),

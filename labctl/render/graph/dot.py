@@ -41,7 +41,7 @@ def draw(picture: Picture) -> str:
 
 
 def _node(node: DrawnNode, routes: list[str]) -> str:
-    return _quoted(*(text for text in (node.name, node.role, node.note, *node.published, *routes) if text))
+    return _quoted(*(text for text in (node.name, node.kind, node.note, *node.published, *routes) if text))
 
 
 def _shape(node: DrawnNode) -> str:

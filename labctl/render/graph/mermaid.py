@@ -45,7 +45,7 @@ def _network(net: DrawnNetwork) -> str:
 
 def _node(node: DrawnNode, routes: list[str]) -> str:
     name = f"<b>{_escaped(node.name)}</b>"
-    rest = _lines(*(text for text in (node.role, node.note, *node.published, *routes) if text))
+    rest = _lines(*(text for text in (node.kind, node.note, *node.published, *routes) if text))
     return f"{name}<br/>{rest}" if rest else name
 
 

@@ -76,7 +76,11 @@ def description(picture: Picture) -> str:
         here = [" ".join((item.node, *item.addresses)) for item in picture.attachments_of(network.name)]
         name = " ".join((network.name, *network.subnets))
         sentences.append(f"{name}: {', '.join(here) or 'no nodes'}.")
-    routers = [node.name for node in picture.nodes if node.is_router]
+    routers = [
+        f"{node.name} ({node.kind})" if node.masquerades is not None else node.name
+        for node in picture.nodes
+        if node.is_router
+    ]
     if routers:
         sentences.append(f"Routers: {', '.join(routers)}.")
     return " ".join(sentences)

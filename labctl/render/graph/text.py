@@ -75,7 +75,7 @@ def _item(node: DrawnNode, here: Attachment, everywhere: dict[str, list[Attachme
         elsewhere = [f"{word} {len(others)} other networks"]
     name = f"{node.name} ({node.note})" if node.note else node.name
     addresses = tuple(map(printable, here.addresses))
-    return _Item(node, printable(name), printable(node.role or ""), addresses, tuple(map(printable, elsewhere)))
+    return _Item(node, printable(name), printable(node.kind or ""), addresses, tuple(map(printable, elsewhere)))
 
 
 def _network(items: Sequence[_Item], room: int, colour: bool) -> list[str]:
@@ -195,7 +195,7 @@ def _below(picture: Picture, everywhere: dict[str, list[Attachment]], room: int)
 
 
 def _alone(node: DrawnNode) -> str:
-    known = ", ".join(text for text in (node.role, node.note) if text)
+    known = ", ".join(text for text in (node.kind, node.note) if text)
     return f"{node.name} ({known})" if known else node.name
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from labctl.faults.conditions import Malformed
 from labctl.topology.check.plan import Plan, Service
 from labctl.topology.check.problems import Path, Problems, near
 from labctl.topology.check.source import Source, shorten
-from labctl.topology.extension import Condition, Malformed, parse_link, parse_route
+from labctl.topology.extension import Condition, parse_link, parse_route
 
 
 def check_extension(source: Source, plan: Plan) -> Problems:

@@ -288,6 +288,24 @@ class Problem:
     def level(self) -> Level:
         return KINDS[self.code].level
 
+    def shown(self, file: str) -> str:
+        """`lab.yaml:12:5: service alice: ...`, and the hint in a line under it."""
+        where = f"{file}:{self.place.line}:{self.place.column}" if self.place else file
+        level = "warning: " if self.level == "warning" else ""
+        hint = f"\n  {self.hint}" if self.hint else ""
+        return f"{where}: {level}{self.message}{hint}"
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "level": self.level,
+            "code": self.code,
+            "line": self.place.line if self.place else None,
+            "column": self.place.column if self.place else None,
+            "path": list(self.path),
+            "message": self.message,
+            "hint": self.hint,
+        }
+
 
 @dataclass
 class Problems:
@@ -366,6 +384,8 @@ With `--json` there is one document: `problems`, each with `level`, `code` (the 
   `.env` file that are there now; where Compose can't be asked, such values are not judged.
 - In the end Compose itself reads the file, with all profiles on. What it alone knows is told as well. It stops at its
   first error, and what labctl found by itself already is not said twice.
+- `labctl up` and `labctl plan` make the same checks before they touch anything, and tell all errors in the same way. Of
+  a file that Compose takes they don't mind the spelling (`trap-...`): what Compose made of it is what is run.
 - Without Docker's client all of labctl's own checks are made, and a line on stderr says that Compose wasn't asked.
 
 An unquoted word that YAML 1.1 and YAML 1.2 read in two ways is an error where Compose refuses it, or makes other text

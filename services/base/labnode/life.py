@@ -3,7 +3,7 @@
 import os
 import signal
 
-from labnode import journal
+from labnode import hold, journal
 from labnode.keyboard import Keyboard
 from labnode.loop import READ, Loop
 
@@ -34,6 +34,7 @@ def run(main) -> None:
     loop, close = Loop(), None
     loop.watch(woken, READ, stop)
     try:
+        hold.wait()
         close = main(loop)
         loop.run()
     except Stop as came:

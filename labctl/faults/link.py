@@ -1,0 +1,43 @@
+"""Names of links: `alice:bob` is from alice to bob, `alice-bob` is both ways. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from labctl.faults.conditions import Malformed
+
+HINT = "write `alice:bob` for one way, `alice-bob` for both"
+
+
+@dataclass(frozen=True)
+class LinkName:
+    """Two ends, and whether both ways are meant."""
+
+    a: str
+    b: str
+    both: bool
+
+    def __str__(self) -> str:
+        return f"{self.a}{'-' if self.both else ':'}{self.b}"
+
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """`(from, to)` of each way."""
+        return [(self.a, self.b), (self.b, self.a)] if self.both else [(self.a, self.b)]
+
+
+def parse(text: str, nodes: Collection[str], hint: str = HINT) -> LinkName:
+    """A link between two of `nodes`; whether there are such nodes is for the caller to see. Raises Malformed."""
+    if ":" in text:
+        a, _, b = text.partition(":")
+        if a and b:
+            return LinkName(a, b, both=False)
+        raise Malformed(f"{text!r} is no link", hint)
+    # A node's name may hold dashes itself: take the cut at which both sides are nodes, if there is one.
+    cuts = [(text[:at], text[at + 1 :]) for at, character in enumerate(text) if character == "-"]
+    known = [cut for cut in cuts if cut[0] in nodes and cut[1] in nodes]
+    if known or (cuts and cuts[0][0] and cuts[0][1]):
+        a, b = (known or cuts)[0]
+        return LinkName(a, b, both=True)
+    raise Malformed(f"{text!r} is no link", hint)

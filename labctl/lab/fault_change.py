@@ -1,0 +1,57 @@
+"""Changes the rules on several nodes' links at once: all of it comes into force, or nothing, whenever labctl dies.
+
+A change of one probe is one line that it is typed. For several, each first prepares its part (what may fail, fails
+there), and then one of them is told to commit: it makes a file in the volume that all probes of the lab share, which is
+one step, and all put their part in force when they see it. Nothing that was prepared and not committed lasts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.engine.model import LABEL_PROBED, Container, Engine
+from labctl.errors import LabError
+from labctl.lab.locks import RETRY, KeyboardLock
+from labctl.lab.model import Lab
+from labctl.lab.probes import Order, ask
+from labctl.phases import reached
+
+Change = dict[str, Any]  # {"set": [rule, ...], "clear": [[id, link], ...]}
+
+
+class FaultLock(KeyboardLock):
+    """The right to change the rules of a lab: ids are given out one after the other."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab.name, "faults")
+        self._name = lab.name
+
+    def acquire(self, seconds: float) -> None:
+        """Raises LabError `lab-busy`."""
+        self.take(seconds, LabError("lab-busy", lab=self._name, seconds=seconds), retry=RETRY)
+
+
+def apply(engine: Engine, probes: Mapping[str, Container], changes: Mapping[str, Change], timeout: float) -> None:
+    """Makes the changes, by the node's name, in the running probes of those nodes. Raises LabError."""
+    if not changes:
+        return
+    if len(changes) == 1:
+        [(name, change)] = changes.items()
+        for _ in ask(engine, [Order(probes[name], "change", {"change": change})], timeout):
+            return
+    group = os.urandom(12).hex()
+    orders = [Order(probes[name], "change", {"change": change, "group": group}) for name, change in changes.items()]
+    prepared: set[str] = set()
+    done: set[str] = set()
+    for probe, event in ask(engine, orders, timeout):
+        name = probe.labels[LABEL_PROBED]
+        (prepared if event.name == "prepared" else done).add(name)
+        if event.name == "prepared" and len(prepared) == len(orders):
+            reached("fault:prepared")
+            for _ in ask(engine, [Order(orders[0].probe, "commit", {"group": group})], timeout):
+                break
+            reached("fault:committed")
+        if len(done) == len(orders):
+            return

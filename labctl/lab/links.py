@@ -1,0 +1,99 @@
+"""Names of links to ways between nodes: who sends, and to which addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labctl.errors import LabError
+from labctl.faults.conditions import Malformed
+from labctl.faults.link import parse
+from labctl.lab.model import Lab, Node
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a node to another. `peers` are the other's addresses on the networks that they share; None: to everybody."""
+
+    sender: Node
+    link: str
+    peers: tuple[str, ...] | None
+
+
+def ways(lab: Lab, text: str) -> list[Way]:
+    """`alice:bob`, `alice-bob`, or a node alone: all that it sends, and all that its neighbours send to it.
+
+    Raises LabError `bad-link-name`, `unknown-node`, `no-link`, `not-running`.
+    """
+    names = [node.name for node in lab.nodes]
+    if text in names:
+        node = lab.running(text, "nothing can be done to its traffic")
+        return [Way(node, f"{text}:*", None), *(way(lab, other.name, text) for other in lab.neighbours(node))]
+    try:
+        link = parse(text, names)
+    except Malformed as problem:
+        if not any(mark in text for mark in ":-"):
+            lab.node(text)  # raises, with the nearest names
+        raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
+    return [way(lab, a, b) for a, b in link.ways]
+
+
+def ways_from(lab: Lab, node: Node, text: str) -> list[Way]:
+    """As `ways`, of what one node will send when it starts; nobody has to run now. Raises LabError."""
+    if text == node.name:
+        return [Way(node, f"{text}:*", None)]
+    try:
+        link = parse(text, [other.name for other in lab.nodes])
+    except Malformed as problem:
+        raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
+    others = sorted({a for a, _ in link.ways} - {node.name})
+    if others:
+        raise LabError("on-start-elsewhere", node=node.name, others=", ".join(others))
+    receiver = lab.node(link.b)
+    if not node.networks & receiver.networks:
+        raise _no_link(node, receiver)
+    return [Way(node, str(link), peers(node, receiver))]
+
+
+def way(lab: Lab, a: str, b: str) -> Way:
+    """From one node to another. Raises LabError."""
+    sender, receiver = lab.node(a), lab.node(b)
+    if a == b:
+        raise LabError("bad-link-name", why=f"{a} has no link to itself", mend="name two nodes")
+    lab.running(a, "nothing can be done to what it sends")
+    lab.running(b, "its addresses are not known")
+    found = peers(sender, receiver)
+    if not found:
+        raise _no_link(sender, receiver)
+    return Way(sender, f"{a}:{b}", found)
+
+
+def _no_link(*nodes: Node) -> LabError:
+    networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks)) or 'none'}" for node in nodes)
+    return LabError("no-link", a=nodes[0].name, b=nodes[1].name, networks=networks)
+
+
+def peers(sender: Node, receiver: Node) -> tuple[str, ...]:
+    """The receiver's addresses on the networks that the two share."""
+    shared = sender.networks & receiver.networks
+    return tuple(item for name in sorted(shared) for item in receiver.container.addresses[name])
+
+
+def between(lab: Lab, left: str, right: str) -> list[Way]:
+    """Every way between two groups of nodes (`alice,web`), in both directions. Raises LabError."""
+    groups = [_group(lab, text) for text in (left, right)]
+    both = {node.name for node in groups[0]} & {node.name for node in groups[1]}
+    if both:
+        why = f"{' and '.join(sorted(both))} can't be on both sides of a partition"
+        raise LabError("bad-link-name", why=why, mend="name each node once")
+    pairs = [(one, other) for one in groups[0] for other in groups[1] if one.networks & other.networks]
+    if not pairs:
+        networks = "; ".join(f"{n.name}: {', '.join(sorted(n.networks))}" for group in groups for n in group)
+        raise LabError("no-link", a=left, b=right, networks=networks)
+    return [way(lab, a.name, b.name) for one, other in pairs for a, b in ((one, other), (other, one))]
+
+
+def _group(lab: Lab, text: str) -> list[Node]:
+    names = [name for name in dict.fromkeys(part.strip() for part in text.split(",")) if name]
+    if not names:
+        raise LabError("bad-link-name", why=f"{text!r} names no node", mend="write `labctl partition alice,web bob`")
+    return [lab.running(name, "it can't be cut off") for name in names]

@@ -1,0 +1,168 @@
+"""The helper containers that stay with a node, and the orders that are typed at them (docs/faults.md)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from labctl.engine.model import LABEL_LAB, LABEL_PROBE, LABEL_PROBED, LABEL_TARGET, Container, Engine, ProbeOrder
+from labctl.errors import LabError
+from labctl.events.codec import decode, normalise
+from labctl.events.model import Event
+from labctl.lab.keyboard import envelope
+from labctl.lab.model import Lab, Node
+from labctl.phases import reached
+
+FAULTS = "faults"
+ON_START = "on-start"  # made and never started: its label keeps rules until their node starts
+COMMAND = ("python3", "/opt/probe/fault_probe.py")
+WORKERS = 4
+READ_LIMIT = 30.0  # seconds for a probe's log
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One line for one probe."""
+
+    probe: Container
+    text: str
+    options: Mapping[str, Any]
+
+
+def all_of(engine: Engine, lab: str, kind: str = FAULTS) -> dict[str, Container]:
+    """The lab's probes of a kind, by the name of their node."""
+    found = engine.containers([f"{LABEL_LAB}={lab}", f"{LABEL_PROBE}={kind}"])
+    return {container.labels.get(LABEL_PROBED, ""): container for container in found}
+
+
+def order(lab: Lab, node: Node, kind: str = FAULTS, labels: Mapping[str, str] | None = None) -> ProbeOrder:
+    """What the engine is asked for."""
+    own = {LABEL_LAB: lab.name, LABEL_PROBE: kind, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
+    environment = {"LABCTL_NODE": node.name}
+    return ProbeOrder(COMMAND, node.container.id, {**own, **(labels or {})}, environment, f"{lab.name}_labctl")
+
+
+def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
+    """A running probe for each of some running nodes, in the network namespace that the node has now."""
+    there = all_of(engine, lab.name)
+
+    def one(node: Node) -> tuple[str, Container]:
+        return node.name, _ensure(engine, lab, node, there.get(node.name))
+
+    return dict(_at_once(one, list(nodes)))
+
+
+def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None) -> Container:
+    if probe and probe.labels.get(LABEL_TARGET) != node.container.id:
+        engine.remove_container(probe.id)  # its node was made anew
+        probe = None
+    if probe is None:
+        ident = engine.create_probe(order(lab, node))
+        engine.change("start", ident)
+        reached("fault:probe-started")
+    elif probe.state == "paused":
+        raise LabError("probe-paused", node=node.name, probe=probe.name)
+    elif probe.state != "running":
+        ident = probe.id
+        engine.change("start", ident)
+    elif is_stale(engine, node, probe):
+        ident = probe.id
+        engine.change("restart", ident)
+    else:
+        return probe
+    return next(found for found in engine.containers([f"{LABEL_LAB}={lab.name}"]) if found.id == ident)
+
+
+def is_stale(engine: Engine, node: Node, probe: Container) -> bool:
+    """Whether the node has started since, and left the probe behind in a namespace of its own."""
+    started = [normalise(engine.details(container).started) or "" for container in (node.container.id, probe.id)]
+    return started[0] > started[1]
+
+
+def ask(engine: Engine, orders: Sequence[Order], timeout: float) -> Iterator[tuple[Container, Event]]:
+    """Types all orders at once, and yields each probe's answers (`rules`, `prepared`) as they come.
+
+    Whoever calls stops listening when it has what it wants. Raises LabError `fault-refused` where a probe answers with
+    an error, `probe-failed` where it ends, `probe-silent` when the time is over.
+    """
+    deadline = time.monotonic() + timeout
+    idents = {item.probe.id: os.urandom(6).hex() for item in orders}
+    probes = {item.probe.id: item.probe for item in orders}
+    streams = [engine.attach(item.probe.id, keyboard=True) for item in orders]
+    try:
+        for stream, item in zip(streams, orders, strict=True):
+            stream.write(envelope(idents[item.probe.id], item.text, options=item.options))
+        for happening in engine.wait(streams, deadline):
+            probe = probes[happening.stream.container]
+            node = probe.labels.get(LABEL_PROBED, "")
+            if happening.line is None:
+                raise LabError("probe-failed", command="faults", status="none", why=_last_words(engine, probe))
+            event = decode(happening.line.text, node=node, stderr=happening.line.stderr)
+            if event.id != idents[probe.id]:
+                continue
+            if event.name == "error":
+                raise LabError("fault-refused", node=node, why=event.get("reason"), error=event.get("error"))
+            if event.name in ("rules", "prepared"):
+                yield probe, event
+    finally:
+        for stream in streams:
+            stream.close()
+    raise LabError("probe-silent", nodes=", ".join(sorted(p.labels.get(LABEL_PROBED, "") for p in probes.values())))
+
+
+def rules_of(engine: Engine, probes: Iterable[Container], timeout: float) -> dict[str, Event]:
+    """What each running probe says of its rules, by the name of its node."""
+    orders = [Order(probe, "list", {}) for probe in probes]
+    found: dict[str, Event] = {}
+    if orders:
+        for probe, event in ask(engine, orders, timeout):
+            found[probe.labels.get(LABEL_PROBED, "")] = event
+            if len(found) == len(orders):
+                break
+    return found
+
+
+def last_rules(engine: Engine, probe: Container) -> dict[tuple[str, str], list[Event]]:
+    """Of a probe that can't be asked: the `rule` events of its last run, by the rule's id and link."""
+    found: dict[tuple[str, str], list[Event]] = {}
+    for event in _journal(engine, probe):
+        if event.name == "ready":
+            found = {}
+        elif event.name == "rule":
+            found.setdefault((str(event.get("rule")), str(event.get("link"))), []).append(event)
+    return found
+
+
+def all_ids(engine: Engine, probe: Container) -> set[str]:
+    """The ids of all rules that a probe ever had."""
+    return {str(event.get("rule")) for event in _journal(engine, probe) if event.name == "rule"}
+
+
+def _journal(engine: Engine, probe: Container) -> Iterator[Event]:
+    stream = engine.logs(probe.id)
+    try:
+        for happening in engine.wait([stream], time.monotonic() + READ_LIMIT):
+            # Most lines tell of packets; those are not looked into.
+            if happening.line and b'"event":"fault"' not in happening.line.text:
+                yield decode(happening.line.text, node=probe.labels.get(LABEL_PROBED, ""))
+    finally:
+        stream.close()
+
+
+def _last_words(engine: Engine, probe: Container) -> str:
+    from labctl.lab.ready import last_lines
+
+    return " / ".join(last_lines(engine, probe.id, 2)) or "it said nothing"
+
+
+def _at_once(act: Callable[[Node], T], nodes: list[Node]) -> list[T]:
+    if len(nodes) <= 1:
+        return [act(node) for node in nodes]
+    from concurrent.futures import ThreadPoolExecutor  # most commands need none, and it brings `logging` with it
+
+    with ThreadPoolExecutor(min(WORKERS, len(nodes))) as pool:
+        return list(pool.map(act, nodes))

@@ -1,0 +1,71 @@
+"""Rules that a node has from its first packet on: what its topology says of its links, and what `--on-start` kept.
+
+The node's program waits for them: how it is told to, services/base/labnode/hold.py says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from labctl.engine.model import LABEL_CONDITIONS, Engine
+from labctl.faults.conditions import parse_words
+from labctl.lab import faults, probes
+from labctl.lab.fault_change import Change, FaultLock, apply
+from labctl.lab.links import peers
+from labctl.lab.model import Lab, Node
+
+HOLD, USUAL = 63, 64  # processes: labnode.hold.HOLD, and a node's usual limit
+
+
+def hold(engine: Engine, node: Node, wanted: bool) -> None:
+    """Tells a node of labctl's own to wait at its next start, or not to. Somebody's own image knows nothing of it."""
+    if node.role:
+        engine.limit_processes(node.container.id, HOLD if wanted or _conditions(node) else USUAL)
+
+
+def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float = faults.TIMEOUT) -> None:
+    """Sets, on running nodes, what stands in their labels and what waits for their start; again is no harm.
+
+    Raises LabError.
+    """
+    kept = probes.all_of(engine, lab.name, probes.ON_START)
+    chosen = [node for node in nodes if node.is_running and (_conditions(node) or node.name in kept)]
+    if not chosen:
+        return
+    lock = FaultLock(lab)
+    lock.acquire(timeout)
+    try:
+        running = probes.ensure(engine, lab, chosen)
+        there = faults.listing(engine, lab)
+        known = {(fault.link, fault.what) for fault in there if fault.state in ("in force", "done")}
+        number = faults.highest_number(there, engine, lab)
+        changes: dict[str, Change] = {}
+        for node in chosen:
+            rules = _standing(lab, node, number) + faults.kept_for(engine, lab, node)
+            number += len(rules)
+            fresh = [rule for rule in rules if (rule["link"], rule["what"]) not in known]
+            if fresh:
+                changes[node.name] = {"set": fresh}
+        apply(engine, running, changes, timeout)
+    finally:
+        lock.close()
+
+
+def _conditions(node: Node) -> list[tuple[str, str]]:
+    """`(receiver, conditions)` as the topology has them for what this node sends."""
+    return [(to, text) for to, text in json.loads(node.container.labels.get(LABEL_CONDITIONS, "[]"))]
+
+
+def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
+    rules = []
+    for to, text in _conditions(node):
+        number += 1
+        receiver = lab.node(to)
+        found = parse_words(text, to)
+        link = f"{node.name}:{to}"
+        head = {"id": f"f{number}", "link": link, "peers": list(peers(node, receiver)), "kind": "standing"}
+        # The same seed at every start: what a topology says is what it gives.
+        rules.append({**head, "what": str(found), "seed": 1, **found.as_json()})
+    return rules

@@ -1,0 +1,276 @@
+"""Faults on the links of one node. Runs in a probe, in the node's network namespace; labctl types at it.
+
+Each line is an order, with an id that the answer repeats (docs/faults.md):
+
+    change  rules to set and to clear; with a group, only once that group is committed
+    commit  the group's changes, in all probes of the lab at once
+    list    the rules and what they have done
+
+Whatever it does to a packet is an event of the journal.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import time
+
+from labfault import tables
+from labfault.link import Links
+from labfault.nfqueue import Queue
+from labfault.packet import Packet
+from labfault.rule import Rule
+
+from labnode import journal, life
+from labnode.loop import READ, Loop
+
+COMMITS = "/run/labctl"  # a volume that all probes of the lab share
+LOOK = 0.01  # seconds between two looks for a commit
+PENDING = 10.0  # seconds after which a group is given up that nobody commits
+COMMITTABLE = 5.0  # seconds within which it can be: so no probe gives it up while another takes it
+SIGN = "\0labctl-faults"  # an abstract socket in the node's namespace (unix(7)): here while rules are in force
+_GROUP = re.compile(r"[0-9a-f]{8,64}")
+
+
+class FaultProbe:
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._queue: Queue | None = None
+        self._links = Links(self, self._again, self._report, self._ways, self._takes)
+        self._rules: dict[tuple, Rule] = {}  # by id and link: one id may stand on several links of a node
+        self._pending: dict[str, tuple] = {}  # group: (when it was prepared, the change, the order)
+        self._tables = tables.Tables()
+        self._routes: tables.Routes | None = None
+        self._timer = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK)
+        self._raw: dict[int, socket.socket] = {}
+        self._sign: socket.socket | None = None
+        self._last_beat = 0.0
+        self._highest = 0
+        self._lost = 0
+        loop.watch(self._timer, READ, self._on_timer)
+        tables.clear_leftovers()
+
+    # -- orders
+
+    def on_input(self, typed) -> None:
+        try:
+            {"change": self._change, "commit": self._commit, "list": self._list}[typed.text](typed)
+        except KeyError as problem:
+            journal.error("EINVAL", f"no such order, or it lacks {problem}", id=typed.id)
+        except (OSError, ValueError, TypeError) as problem:
+            journal.error(getattr(problem, "errno", None) or "EINVAL", str(problem), id=typed.id)
+
+    def _list(self, typed) -> None:
+        rules = [rule.state() for rule in self._rules.values()]
+        journal.event("rules", id=typed.id, rules=rules, highest=self._highest)
+
+    def _change(self, typed) -> None:
+        change = typed.options["change"]
+        [Rule(fields) for fields in change.get("set", ())]  # now, not when it is too late to refuse
+        group = typed.options.get("group")
+        if group is None:
+            self._apply(change)
+            self._list(typed)
+            return
+        if not _GROUP.fullmatch(group):
+            raise ValueError(f"{group!r} is no group")
+        self._prepare(change)
+        self._pending[group] = (time.monotonic(), change, typed)
+        journal.event("prepared", id=typed.id, group=group)
+        self._look_for(group)
+
+    def _commit(self, typed) -> None:
+        group = typed.options["group"]
+        begun = self._pending[group][0]
+        if time.monotonic() - begun > COMMITTABLE:
+            raise ValueError("this change was prepared too long ago")
+        os.close(os.open(f"{COMMITS}/{group}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._look_for(group)
+        self._list(typed)
+
+    def _look_for(self, group: str) -> None:
+        if group not in self._pending:
+            return
+        begun, change, typed = self._pending[group]
+        if os.path.exists(f"{COMMITS}/{group}"):
+            del self._pending[group]
+            self._apply(change)
+            self._list(typed)
+        elif time.monotonic() - begun > PENDING:
+            del self._pending[group]
+            self._close_when_idle()
+        else:
+            self._loop.later(LOOK, lambda: self._look_for(group))
+
+    # -- rules
+
+    def _prepare(self, change: dict) -> None:
+        """Everything that may fail, before anybody says that the change can be made."""
+        if change.get("set"):
+            self._open()
+
+    def _apply(self, change: dict) -> None:
+        self._prepare(change)
+        for ident, link in change.get("clear", ()):
+            self._end((ident, link), "cleared")
+        for fields in change.get("set", ()):
+            rule = Rule(fields)
+            self._rules[rule.key] = rule
+            self._highest = max(self._highest, int(re.sub(r"\D", "", rule.id) or 0))
+            if fields.get("for"):
+                self._loop.later(fields["for"], lambda rule=rule: self._expire(rule))
+            shown = {key: fields[key] for key in ("what", "seed", "kind") if key in fields}
+            journal.event("rule", rule=rule.id, state="set", link=rule.link, **shown)
+        self._refresh()
+
+    def _expire(self, rule: Rule) -> None:
+        if self._rules.get(rule.key) is rule:
+            self._end(rule.key, "its time is over")
+            self._refresh()
+
+    def _end(self, key: tuple, why: str) -> None:
+        rule = self._rules.pop(key, None)
+        if rule:
+            counts = {"matched": rule.matched, "done": rule.done}
+            journal.event("rule", rule=rule.id, state="ended", link=rule.link, reason=why, **counts)
+
+    def _refresh(self) -> None:
+        """Puts in force what stands in `_rules`: the kernel's tables, and the order of rules."""
+        working = [rule.peers for rule in self._rules.values() if not rule.is_spent]
+        if working:
+            self._routes = tables.Routes()
+            self._tables.set(working, self._routes)
+        else:
+            self._tables.let_pass()
+        self._links.replace(list(self._rules.values()))
+        self._close_when_idle()
+        self._set_sign(bool(self._rules))
+
+    def _set_sign(self, wanted: bool) -> None:
+        if wanted and self._sign is None:
+            self._sign = socket.socket(socket.AF_UNIX)
+            self._sign.bind(SIGN)
+            self._sign.listen(1)
+        elif not wanted and self._sign:
+            self._sign.close()
+            self._sign = None
+
+    def _open(self) -> None:
+        if self._queue is None:
+            self._queue = Queue(tables.NUMBER)
+            self._loop.watch(self._queue, READ, self._on_packets)
+            self._last_beat = time.monotonic()
+            self._loop.later(tables.HEARTBEAT, self._beat)
+
+    def _close_when_idle(self) -> None:
+        """Gives the queue back once it is of no use: what is held still leaves in its time."""
+        if self._queue and not (self._tables.are_needed or self._pending or self._links.holds):
+            # Not before: with a hook the kernel drops what was queued at it.
+            self._tables.clear()
+            self._loop.watch(self._queue, 0)
+            self._tell_lost()
+            self._queue.close()
+            self._queue = None
+
+    def _beat(self) -> None:
+        if self._queue is None:
+            return
+        self._tables.beat()
+        now = time.monotonic()
+        if now - self._last_beat > tables.LEASE:
+            late = now - self._last_beat
+            journal.error(
+                "ETIMEDOUT", f"the rules were not in force for a while: the probe stood still for {late:.1f} s"
+            )
+        self._last_beat = now
+        self._tell_lost()
+        if not [name for _, name in socket.if_nameindex() if name != "lo"]:
+            for key in list(self._rules):
+                self._end(key, "the node's network is gone")
+            raise life.Stop("the node's network is gone")
+        self._loop.later(tables.HEARTBEAT, self._beat)
+
+    def _tell_lost(self) -> None:
+        with contextlib.suppress(OSError):
+            lost = self._queue.lost()
+            if lost > self._lost:
+                why = "packets came faster than they can be looked at, and were lost"
+                journal.error("ENOBUFS", why, count=lost - self._lost)
+            self._lost = lost
+
+    # -- packets
+
+    def _on_packets(self, _ready) -> None:
+        if self._queue is None:
+            return
+        for ident, data in self._queue.read():
+            self._links.arrive(ident, data, time.monotonic())
+        self._release()
+
+    def _on_timer(self, _ready) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._timer, 8)
+        if self._queue:
+            self._release()
+
+    def _release(self) -> None:
+        due = self._links.release_due(time.monotonic())
+        if self._queue:
+            self._queue.flush()
+        if due is None and not self._tables.are_needed:
+            self._close_when_idle()
+        # epoll_wait(2) counts whole milliseconds, timerfd(2) nanoseconds. A time that is past is due at once, 0 never.
+        os.timerfd_settime(self._timer, flags=os.TFD_TIMER_ABSTIME, initial=due or 0)
+
+    def decide(self, ident: int, verdict: int, data: bytes | None = None) -> None:
+        self._queue.decide(ident, verdict, data)
+
+    def _ways(self, destination: bytes) -> set[bytes]:
+        return self._routes.ways(destination) if self._routes else {destination}
+
+    def _takes(self, packet: Packet) -> bool:
+        """A raw socket cuts nothing into fragments, and what is only forwarded fills no socket's buffer."""
+        return self._routes is not None and self._routes.is_own(packet.src) and packet.size <= self._routes.mtu
+
+    def _report(self, rule: Rule, packet: Packet, action: str, fields: dict) -> None:
+        journal.event("fault", rule=rule.id, action=action, link=rule.link, **packet.event(), **fields)
+        if rule.is_spent:
+            self._loop.later(0, self._refresh)
+
+    def _again(self, packet: Packet, data: bytes) -> None:
+        """Sends a copy: a raw socket with the headers included (raw(7)), marked so that no rule sees it."""
+        family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
+        # The first verdict must be out before the copy is.
+        self._queue.flush()
+        try:
+            if family not in self._raw:
+                self._raw[family] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+                self._raw[family].setsockopt(socket.SOL_SOCKET, socket.SO_MARK, tables.COPY)
+            self._raw[family].sendto(data, (socket.inet_ntop(family, packet.dst), 0))
+        except OSError as problem:
+            journal.error(problem.errno, f"the copy could not be sent: {problem.strerror}", packet.event())
+
+    def close(self) -> None:
+        for key in list(self._rules):
+            self._end(key, "the probe was stopped")
+        self._tables.let_pass()
+        if self._queue:
+            self._on_packets(READ)
+        self._links.release_all()
+        if self._queue:
+            self._queue.flush()
+        self._close_when_idle()
+
+
+def main(loop: Loop):
+    # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    probe = FaultProbe(loop)
+    life.watch_keyboard(loop, probe.on_input)
+    life.ready()
+    return probe.close
+
+
+if __name__ == "__main__":
+    life.run(main)

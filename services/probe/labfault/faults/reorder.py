@@ -1,0 +1,23 @@
+"""Reorder: the packet is overtaken by the next one of its flow."""
+
+from random import Random
+
+from labfault.passage import Passage
+
+LONGEST = 0.1  # seconds that it waits for a next one
+
+
+class Reorder:
+    action = "reorder"
+
+    def __init__(self, rule: dict, chance: Random) -> None:
+        """`reorder` is the share of packets that let the next one past, 0 to 1. Where none comes within LONGEST, the
+        packet goes on in order, late."""
+        self._share = rule["reorder"]
+        self._chance = chance
+
+    def apply(self, passage: Passage) -> dict | None:
+        if self._chance.random() >= self._share:
+            return None
+        passage.behind = LONGEST
+        return None  # whether the next one comes in time is told when it is known

@@ -1,0 +1,199 @@
+"""Which packets the kernel gives to the queue: a table of nftables that marks them, and one rule of iptables.
+
+nftables' own `queue` statement isn't in every kernel, iptables' NFQUEUE target is. All of it is in this network
+namespace, and nothing anywhere else.
+
+A mark is set only while the probe shows that it lives: each HEARTBEAT it puts an element into one of four sets, where
+the kernel keeps it for LEASE. So the links heal also when the probe is frozen; if it dies, the queue has no owner and
+is bypassed at once.
+"""
+
+import contextlib
+import ipaddress
+import json
+import socket
+import struct
+import subprocess
+
+from labfault.nfqueue import _attribute
+
+TABLE = "labctl_faults"
+MARK, COPY = 0x40000000, 0x20000000  # bits of a packet's mark: to the queue; sent by ourselves
+NUMBER = 74
+HEARTBEAT, LEASE = 0.25, 0.9  # seconds
+_SETS = 4  # so that an element is gone when its turn comes again: older kernels can't renew one
+_LIMIT = 10  # seconds for a command
+_IPTABLES = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-num {NUMBER} --queue-bypass"
+_NFT = 10 << 8  # NFNL_SUBSYS_NFTABLES
+_BEGIN, _END, _NEWSETELEM = 0x10, 0x11, _NFT | 12
+_INET = 1  # NFPROTO_INET
+_NESTED, _CREATE = 0x8000, 0x400
+
+
+class Routes:
+    """The namespace's routes, as ip(8) tells them."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple] = []  # (prefix, gateway or None, device), the longest prefix first
+        for family in ("-4", "-6"):
+            for route in json.loads(_run(["ip", "-json", family, "route", "show"]) or "[]"):
+                if route.get("type", "unicast") == "unicast" and "dst" in route:
+                    whole = "0.0.0.0/0" if family == "-4" else "::/0"
+                    prefix = ipaddress.ip_network(whole if route["dst"] == "default" else route["dst"], strict=False)
+                    self._found.append((prefix, route.get("gateway"), route.get("dev")))
+        self._own: set[bytes] = set()
+        self.mtu = 65535
+        for link in json.loads(_run(["ip", "-json", "address", "show"]) or "[]"):
+            if link["ifname"] != "lo":
+                self.mtu = min(self.mtu, link["mtu"])
+                self._own |= {ipaddress.ip_address(item["local"]).packed for item in link["addr_info"]}
+        self._found.sort(key=lambda item: item[0].prefixlen, reverse=True)
+
+    def is_own(self, source: bytes) -> bool:
+        """Whether a packet with that source was made here, and not only passes."""
+        return source in self._own
+
+    def ways(self, destination: bytes) -> set[bytes]:
+        """The neighbours that a destination is reached by: itself, and the router that its route names."""
+        address = ipaddress.ip_address(destination) if destination else None
+        if address is None or address.is_multicast:
+            return set()
+        found = {destination}
+        for prefix, gateway, _ in self._found:
+            if prefix.version == address.version and address in prefix:
+                return found | ({ipaddress.ip_address(gateway).packed} if gateway else set())
+        return found
+
+    def through(self, peers: frozenset[bytes]) -> list[tuple]:
+        """`(prefix, whether it goes through one of the peers)` of all routes, the longest prefix first."""
+        named = {str(ipaddress.ip_address(peer)) for peer in peers}
+        return [(prefix, gateway in named) for prefix, gateway, _ in self._found]
+
+
+class Tables:
+    """What stands in the namespace. `set` replaces all of it at once."""
+
+    def __init__(self) -> None:
+        self._beat = 0
+        self._socket: socket.socket | None = None
+        self.are_needed = False
+        self._ours: list[str] = []  # tables of iptables that were not there before
+
+    def set(self, peers: list, routes: Routes) -> None:
+        """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end."""
+        head = "" if self.are_set else _frame()
+        # The hook stays: with it the kernel would drop all packets that wait for a verdict.
+        _run(["nft", "-f", "-"], f"{head}flush chain inet {TABLE} links\n{_chosen(peers, routes)}")
+        self.are_needed = True
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+            self._socket.bind((0, 0))
+            self._socket.setblocking(False)
+            for tool, family in (("iptables", "ip"), ("ip6tables", "ip6")):
+                if not _succeeds(["nft", "list", "table", family, "mangle"]):
+                    self._ours.append(family)
+                if not _succeeds([tool, "-t", "mangle", "-C", *_IPTABLES.split()]):
+                    _run([tool, "-t", "mangle", "-A", *_IPTABLES.split()])
+        self.beat()
+
+    def let_pass(self) -> None:
+        """From now on no packet is marked."""
+        if self.are_set:
+            _run(["nft", "flush", "chain", "inet", TABLE, "links"])
+        self.are_needed = False
+
+    @property
+    def are_set(self) -> bool:
+        return self._socket is not None
+
+    def beat(self) -> None:
+        """Says that the probe lives, for another LEASE."""
+        if self._socket is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            self._socket.recv(1 << 16)  # an error of the last time; there is none that could be mended
+        elements = b"".join(_nest(1, _nest(1, _attribute(1, bytes([proto])))) for proto in (2, 10))  # IPv4, IPv6
+        name = f"alive{self._beat % _SETS}".encode() + b"\0"
+        body = _attribute(1, TABLE.encode() + b"\0") + _attribute(2, name) + _nest(3, elements)
+        self._beat += 1
+        self._socket.send(
+            _message(_BEGIN, 0, _NFT >> 8) + _message(_NEWSETELEM, 0x400, 0, body) + _message(_END, 0, 10)
+        )
+
+    def clear(self) -> None:
+        """Nothing is left."""
+        if not self.are_set:
+            return
+        clear_leftovers()
+        for family in self._ours:
+            _succeeds(["nft", "delete", "table", family, "mangle"])
+        self._ours = []
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+
+def clear_leftovers() -> None:
+    """Removes what a probe left that was killed."""
+    _succeeds(["nft", "delete", "table", "inet", TABLE])
+    for tool in ("iptables", "ip6tables"):
+        _succeeds([tool, "-t", "mangle", "-D", *_IPTABLES.split()])
+
+
+def _frame() -> str:
+    """The table as nft(8) reads it, with no link in it yet."""
+    sets = "".join(
+        f" set alive{number} {{ type nf_proto; flags timeout; timeout {LEASE * 1000:.0f}ms; }}\n"
+        for number in range(_SETS)
+    )
+    alive = "".join(f"  meta nfproto @alive{number} goto links\n" for number in range(_SETS))
+    return (
+        f"table inet {TABLE} {{\n{sets} chain links {{ }}\n"
+        " chain leaving {\n  type filter hook postrouting priority -151; policy accept;\n"
+        f'  oifname "lo" return\n  meta mark & {COPY:#x} != 0 return\n{alive} }}\n}}\n'
+    )
+
+
+def _chosen(peers: list, routes: Routes) -> str:
+    """The rules of the chain `links`: a mark for what goes to one of the peers, or through it."""
+    add, mark = f"add rule inet {TABLE} links", f"meta mark set meta mark | {MARK:#x}"
+    if None in peers:
+        return f"{add} {mark}\n"
+    named = frozenset().union(*peers)
+    lines = [
+        f"{add} {_daddr(ipaddress.ip_network(ipaddress.ip_address(peer)))} {mark} return\n" for peer in sorted(named)
+    ]
+    found = routes.through(named)
+    if any(through for _, through in found):
+        lines.append(f"{add} fib daddr type {{ broadcast, multicast }} return\n")
+        lines += [f"{add} {_daddr(prefix)} {f'{mark} ' if through else ''}return\n" for prefix, through in found]
+    return "".join(lines)
+
+
+def _daddr(prefix) -> str:
+    if not prefix.prefixlen:
+        return f"meta nfproto {'ipv6' if prefix.version == 6 else 'ipv4'}"
+    return f"{'ip6' if prefix.version == 6 else 'ip'} daddr {prefix}"
+
+
+def _run(command: list[str], given: str = "") -> str:
+    """Raises OSError with the command's own words."""
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=_LIMIT, check=False)
+    if done.returncode:
+        raise OSError(95, f"{' '.join(command[:2])}: {done.stderr.strip() or 'failed'}")  # EOPNOTSUPP
+    return done.stdout
+
+
+def _succeeds(command: list[str]) -> bool:
+    return not subprocess.run(command, capture_output=True, timeout=_LIMIT, check=False).returncode
+
+
+def _nest(kind: int, value: bytes) -> bytes:
+    return _attribute(kind | _NESTED, value)
+
+
+def _message(kind: int, flags: int, resource: int, body: bytes = b"") -> bytes:
+    family = _INET if kind == _NEWSETELEM else 0
+    return (
+        struct.pack("=IHHIIBB", 20 + len(body), kind, 1 | flags, 0, 0, family, 0) + struct.pack("!H", resource) + body
+    )

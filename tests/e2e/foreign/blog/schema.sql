@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS post (id serial PRIMARY KEY, title text NOT NULL);

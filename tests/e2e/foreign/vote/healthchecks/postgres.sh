@@ -1,0 +1,2 @@
+#!/bin/sh
+psql --host=/tmp --username=postgres --command="SELECT 1" >/dev/null

@@ -1,0 +1,129 @@
+"""The rows of the kill matrix, what is known of each, and the page that shows it: docs/kill-matrix.md.
+
+    python tests/e2e/kill_matrix.py > docs/kill-matrix.md
+
+makes the page of what the last run of test_kill_matrix.py found.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from labctl.phases import PHASES
+
+ROOT = Path(__file__).parents[2]
+RESULTS, PAGE = ROOT / "tests" / "out" / "kill-matrix.json", ROOT / "docs" / "kill-matrix.md"
+SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
+UP = (*(name for name in PHASES if name.startswith("up:")), "probe:running")
+DOWN = tuple(name for name in PHASES if name.startswith("down:"))
+CHAT, TRAIN = ("chat", "send", "alice", "x"), ("udp", "send", "udp1", "udp2", "--count", "50", "--rate", "50")
+FAULT = ("fault", "add", "udp1-udp2", "--loss", "1%")
+# At each of these phases of a command that runs: which command it is.
+RUNNING = {
+    "keyboard:attached": CHAT,
+    "keyboard:locked": CHAT,
+    "keyboard:typed": CHAT,
+    "keyboard:input-seen": CHAT,
+    "logs:following": ("logs", "-f"),
+    "udp:train-under-way": TRAIN,
+    "fault:probe-started": FAULT,
+    "fault:prepared": FAULT,
+    "fault:committed": FAULT,
+    # It would take longer by itself than the test waits for it to be gone.
+    "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice", "--timeout", "100"),
+}
+TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
+TITLES["fault"] = "fault add udp1-udp2"
+RULES = {"fault:probe-started": "no rule", "fault:prepared": "no rule", "fault:committed": "a rule on both ways"}
+HEAD = """# The kill matrix
+
+labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
+a signal, and went on; each cell says how it ended, and what was there of the lab right then. After that came one
+`labctl down LAB`, and in every cell nothing was left. A run of tests/e2e/test_kill_matrix.py wrote the tables; `make
+test` runs it again, and fails where this page says anything else than what it found.
+
+"""
+FOOT = """
+## What is checked
+
+After that one `labctl down`, of every cell:
+
+- no container, network or volume carries the lab's label;
+- no process is left that labctl started: all of them inherit a mark in their environment, which none may carry;
+- the lab's lock files are gone;
+- the machine is as it was before: links (`ip link`), network namespaces (`ip netns`, /run/docker/netns), routes (IPv4
+  and IPv6, all tables), the rules of nftables, iptables and ip6tables.
+
+SIGINT and SIGTERM during `up` take back by themselves what was begun: all of that but the lock files holds before
+`down`, which finds nothing any more. A command that runs changes nothing of the lab: its containers are the same ones
+afterwards, started once, and the same command works again at once. Those rows share one lab for each signal, which one
+`down` removes after the last of them. `fault add` sets one rule on both ways of a link, by a probe at each node: there
+are both or none afterwards, and the probes stay with the lab.
+
+The lab has two nodes, one network of both address families, a published port, a volume, and a route that a probe sets.
+One snapshot of the machine is taken before the first cell, and all cells are compared with it. Packet counters are left
+out, and the order of rules is not compared: the engine inserts some of its rules at the beginning and some at the end
+of a chain, so that rules of networks that stay change places when others come and go. Where other labs or containers
+come and go on the same engine during the test, lines that name their bridges, network namespaces or addresses are
+theirs. That can't hide what the lab under test leaves: at that time it owns no network and no container any more.
+Where nothing else runs, the two snapshots must be equal line by line.
+
+That these checks can fail is tested as well: a link, a namespace, routes, rules, a labelled network, a volume, a
+container and a process are left behind on purpose, and each is found.
+
+## How it works
+
+**Phases.** `labctl/phases.py` lists the moments. With `LABCTL_STOP_AT=up:network-created` in its environment, labctl
+stops itself there by SIGSTOP; the test sees that by waitpid(2), sends the signal, and then SIGCONT. No test guesses a
+time.
+
+**Children.** Compose and `docker exec` run in a process group of their own, with a shell that waits at a pipe from
+labctl. When labctl dies, whatever it dies of, the pipe ends, and the shell kills the group, Compose and the plugin
+processes of Docker's client alike. `labctl exec` has no child: it becomes `docker exec`.
+
+**A lock for each lab.** `up` and `down` hold it, and Compose holds it, too, for as long as it lives. So a second `up`
+or `down` begins when the last process of the first is gone, waits with a limit, and says `lab-busy` when that is over.
+It is free again while `up` only waits for nodes to be ready, so that a lab that never gets ready can be taken down.
+
+**What the engine still does.** It goes on with a request when whoever asked is gone, so a container may appear after
+its `up` was killed. While Compose works, the lock's file says so, and holds the names of all that it is to make. The
+next `down` or `up` that finds them there looks again until all of them have appeared, or, as Compose may have died
+before it asked for them all, nothing new has come for three seconds.
+
+**What isn't covered.** The locks are those of one user on one machine. An engine that is so busy that it takes more
+than three seconds from one container to the next may make one more after a `down` that followed a SIGKILL; a second
+`down` removes it. A command that `labctl exec` or `labctl http get --from` started inside a node goes on there when its
+`docker exec` is killed, as the engine has no way to end it; it ends with the node, or, of `http get`, at its time
+limit.
+"""
+
+
+def page(results: list[dict]) -> str:
+    """The whole page."""
+    found = {(item["command"], item["phase"], item["signal"]): item for item in results}
+    parts = [HEAD]
+    for title, command, phases in (("`up`", "up", UP), ("Running commands", "run", RUNNING), ("`down`", "down", DOWN)):
+        parts.append(f"## {title}\n\n| phase | at this moment | {' | '.join(SIGNALS)} |\n| --- | --- |{' --- |' * 3}\n")
+        for phase in phases:
+            cells = [_cell(found.get((command, phase, signal))) for signal in SIGNALS]
+            parts.append(f"| `{phase}` | {_moment(phase)} | {' | '.join(cells)} |\n")
+        parts.append("\n")
+    return "".join(parts).rstrip("\n") + "\n" + FOOT
+
+
+def _moment(phase: str) -> str:
+    title = TITLES.get(phase.partition(":")[0])
+    return f"`{title}`: {PHASES[phase]}" if title else PHASES[phase]
+
+
+def _cell(item: dict | None) -> str:
+    if item is None:
+        return "not run"
+    status = f"exit {item['exit']}" if item["exit"] >= 0 else "killed"
+    if item["command"] == "run":
+        return f"{status}, {RULES.get(item['phase'], 'lab untouched')}"
+    return f"{status}, {'remains' if item['left'] else 'nothing left'}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(json.loads(RESULTS.read_text())))

@@ -1,0 +1,98 @@
+"""`--subnet`: a lab goes where it is told to, or says who is there already."""
+
+import ipaddress
+import os
+
+import pytest
+from outside import LABCTL, run_command
+
+
+def free(engine, count: int) -> list[str]:
+    """Subnets that no network of Docker's has, far from those that labs wish for."""
+    taken = [
+        ipaddress.ip_network(config["Subnet"])
+        for network in engine.networks.list()
+        for config in (network.attrs["IPAM"]["Config"] or [])
+    ]
+    whole = ipaddress.ip_network("10.240.0.0/14").subnets(new_prefix=24)
+    good = (net for net in whole if not any(net.version == one.version and net.overlaps(one) for one in taken))
+    return [str(next(good)) for _ in range(count)]
+
+
+def subnets(lab) -> dict[str, str]:
+    return {
+        network.name.removeprefix(f"{lab.name}_"): network.attrs["IPAM"]["Config"][0]["Subnet"]
+        for network in lab.networks()
+    }
+
+
+def test_networks_go_where_they_are_told(spare, engine):
+    lab = spare("chosen")
+    here, there = free(engine, 2)
+    options = ["--lab", lab.name, "--subnet", here, "--subnet", f"there={there}"]
+    planned = lab.json("plan", "isolated", *options)
+    assert {net["name"]: net["subnets"] for net in planned["networks"]} == {
+        f"{lab.name}_here": [here],
+        f"{lab.name}_there": [there],
+    }
+    assert lab.labelled() == []
+    lab.ok("up", "isolated", *options, timeout=200)
+    assert subnets(lab) == {"here": here, "there": there}
+    addresses = {node["node"]: node["networks"] for node in lab.json("ps")["nodes"]}
+    assert addresses["client"] == {f"{lab.name}_here": [here.replace(".0/24", ".4")]}
+    before = lab.container("client").id
+    # Again the same, or no choice any more: nothing moves.
+    lab.ok("up", "isolated", *options, timeout=100)
+    lab.ok("up", "isolated", "--lab", lab.name, timeout=100)
+    assert (subnets(lab), lab.container("client").id) == ({"here": here, "there": there}, before)
+    (other,) = free(engine, 1)
+    for verb in ("plan", "up"):
+        said = lab.refused(verb, "isolated", "--lab", lab.name, "--subnet", other)
+        assert said.startswith(f"--subnet {other}: the network {lab.name}_here is there already, on {here}")
+
+
+def test_a_taken_one_is_told_with_its_owner(spare, engine):
+    first, second = spare("chosen-first"), spare("chosen-second")
+    (subnet,) = free(engine, 1)
+    first.ok("up", "isolated", "--lab", first.name, "--subnet", subnet, timeout=200)
+    said = second.refused("up", "isolated", "--lab", second.name, "--subnet", subnet)
+    owner = f"the network {first.name}_here of the lab {first.name} ({subnet})"
+    assert said == f"the subnet {subnet} of the network {second.name}_here overlaps with {owner}"
+    assert second.labelled() == []
+
+
+def test_a_route_of_this_machine_is_in_the_way(spare, engine):
+    """The route is one of a network namespace that labctl runs in: the machine's own stay as they are."""
+    lab = spare("chosen-route")
+    (subnet,) = free(engine, 1)
+    alone = ["unshare", "--net", *([] if os.getuid() == 0 else ["--map-root-user"])]
+    script = f"""
+        ip link add tunnel type bridge && ip link set tunnel up && ip route add {subnet} dev tunnel || exit 99
+        exec {LABCTL} up --lab {lab.name} --subnet {subnet}
+    """
+    got = run_command([*alone, "sh", "-c", script])
+    assert got.returncode == 1, got
+    assert got.stderr.startswith(f"labctl: the subnet {subnet} of the network {lab.name}_lab overlaps with ")
+    assert got.stderr.splitlines()[0].endswith(f" this machine's route to {subnet} (tunnel)")
+    assert lab.labelled() == []
+
+
+@pytest.mark.parametrize(
+    ("subnet", "said"),
+    [
+        ("10.240.0.0/29", "too small: 7 nodes are on the network lab, which takes a /28 at least"),
+        ("10.240.0.1/24", "'10.240.0.1/24' is no subnet; 10.240.0.0/24 is meant, perhaps"),
+        ("here", "'here' is no subnet"),
+        ("", "'' is no subnet"),
+    ],
+)
+def test_what_is_no_subnet_for_it(spare, subnet, said):
+    lab = spare("chosen-wrong")
+    for verb in ("plan", "up"):
+        assert said in lab.refused(verb, "--lab", lab.name, "--subnet", subnet)
+    assert lab.labelled() == []
+
+
+def test_help_names_it(lab):
+    for verb in ("up", "plan"):
+        assert "--subnet [NETWORK=]CIDR" in lab.ok(verb, "--help").stdout

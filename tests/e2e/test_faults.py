@@ -1,0 +1,463 @@
+"""Faults on links, measured from outside: by ping, by the kernels' own counters, by programs that others wrote."""
+
+import hashlib
+import math
+import statistics
+import time
+
+import pytest
+from outside import PATIENCE, Lab, finish, json_lines, read_until, run
+
+ROUND_TRIP = 0.01  # seconds between two pings
+
+
+@pytest.fixture
+def links(lab):
+    """The default lab, with all links whole before and after."""
+    lab.ok("fault", "clear", "--all")
+    yield lab
+    lab.ok("fault", "clear", "--all")
+    lab.heal()
+
+
+@pytest.fixture(scope="module")
+def inside(engine, clients, lab):
+    """`inside(node, command)` runs one in a node's network namespace, in an image of clients or of the probe."""
+    lab.ok("fault", "add", "alice:bob", "--loss", "1%", timeout=300)  # the first rule builds the probe's image
+
+    def go(node: str, *command: str, image: str = "labctl/test-clients", wait: bool = True):
+        found = engine.containers.run(
+            image,
+            list(command),
+            detach=True,
+            user="0",
+            cap_add=["NET_RAW", "NET_ADMIN"],
+            network_mode=f"container:{lab.container(node).id}",
+            labels=clients.container.labels,
+        )
+        if not wait:
+            return found
+        status = found.wait(timeout=120)["StatusCode"]
+        out, err = found.logs(stdout=True, stderr=False), found.logs(stdout=False, stderr=True)
+        found.remove()
+        return status, out.decode(errors="replace"), err.decode(errors="replace")
+
+    return go
+
+
+def faults(lab: Lab, **fields) -> list[dict]:
+    """The verdicts in the lab's journal, as `labctl logs` tells them."""
+    events = json_lines(lab.ok("logs", "--json").stdout)
+    return [event for event in events if event["event"] == "fault" and fields.items() <= event.items()]
+
+
+def ping(inside, node: str, address: str, count: int = 20, interval: float = 0.05) -> list[float]:
+    """Round trips in milliseconds, as ping(8) measures them; those that never came are left out."""
+    command = ["ping", "-n", "-c", str(count), "-i", str(interval), "-W", "2", address]
+    _, out, _ = inside(node, *command, image="labctl/probe")
+    return [float(line.partition("time=")[2].split()[0]) for line in out.splitlines() if "time=" in line]
+
+
+def counters(inside, node: str, family: str) -> dict[str, int]:
+    """A node's own counters of a protocol (proc(5): /proc/net/snmp)."""
+    _, out, _ = inside(node, "cat", "/proc/self/net/snmp")
+    names, values = (line.split()[1:] for line in out.splitlines() if line.startswith(f"{family}: "))
+    return dict(zip(names, map(int, values), strict=True))
+
+
+def add(lab: Lab, *args: str) -> dict:
+    return lab.json("fault", "add", *args)
+
+
+def rules(lab: Lab) -> list[dict]:
+    return lab.json("fault", "ls")["faults"]
+
+
+def wait_for(condition, within: float = PATIENCE) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+
+
+# -- what is measured
+
+
+def test_delay(links, inside):
+    address = links.address("bob")
+    plain = statistics.median(ping(inside, "alice", address))
+    add(links, "alice:bob", "--delay", "100ms")
+    slow = ping(inside, "alice", address)
+    assert len(slow) == 20
+    assert abs(statistics.median(slow) - plain - 100) <= 5
+    assert min(slow) >= 100
+    # The other links of alice, and the same link the other way, are as they were.
+    assert statistics.median(ping(inside, "alice", links.address("web"))) < 10
+
+
+def test_jitter(links, inside):
+    add(links, "alice:bob", "--delay", "50ms", "--jitter", "20ms")
+    found = ping(inside, "alice", links.address("bob"), count=60)
+    assert min(found) >= 30
+    assert sorted(found)[-3] <= 75  # beside 70 ms of the rule, what a busy machine adds
+    assert max(found) - min(found) > 15
+
+
+def test_first_segment_with_data_is_lost_once(links, inside):
+    links.ok("chat", "send", "alice", "before")
+    before = counters(inside, "alice", "Tcp")["RetransSegs"]
+    links.ok("fault", "drop", "alice:bob", "tcp data 1")
+    sent = links.json("chat", "send", "alice", "lost once")
+    assert counters(inside, "alice", "Tcp")["RetransSegs"] - before == 1
+    assert sent["delivered_ms"] > 100
+    [verdict] = [event for event in faults(links, action="drop") if event["node"] == "alice"][-1:]
+    assert verdict["length"] == len("lost once\n")
+    assert "psh" in verdict["flags"]
+    links.ok("chat", "send", "alice", "after")
+    assert rules(links)[0]["state"] == "done"
+    # In its place among the node's own events: after the send, before the peer's recv.
+    names = [event["event"] for event in json_lines(links.ok("logs", "alice", "bob", "--json").stdout)]
+    at = len(names) - 1 - names[::-1].index("fault")
+    assert "send" in names[max(0, at - 3) : at]
+
+
+def test_thirty_percent(links):
+    add(links, "udp1:udp2", "--loss", "30%", "--seed", "7")
+    found = links.json("udp", "send", "udp1", "udp2", "--count", "5000", "--rate", "2500", "--timeout", "20")
+    assert found["sent"] == 5000
+    assert abs(found["lost"] - 1500) <= 3 * math.sqrt(5000 * 0.3 * 0.7)
+    # To the datagram: what didn't arrive is what the journal says was dropped.
+    [rule] = rules(links)
+    assert rule["matched"] == 5000
+    assert found["received"] + rule["done"]["drop"] == 5000
+    mine = [event for event in faults(links, rule=rule["id"]) if event["action"] == "drop"]
+    assert len(mine) == rule["done"]["drop"]
+
+
+def test_same_seed_same_run(links):
+    lost = []
+    for seed in ("7", "7", "8"):
+        rule = add(links, "udp1:udp2", "--loss", "20%", "--seed", seed)
+        assert rule["seed"] == int(seed)
+        found = links.json("udp", "send", "udp1", "udp2", "--count", "200", "--rate", "500")
+        train = links.events("udp2", "train", state="received")[-1]["train"]
+        lost.append(set(range(200)) - {event["seq"] for event in links.events("udp2", "recv", train=train)})
+        assert len(lost[-1]) == found["lost"]
+        links.ok("fault", "clear", rule["id"])
+    assert lost[0] == lost[1]
+    assert lost[0] != lost[2]
+    assert lost[0]
+
+
+def test_duplicates_and_reordering_are_counted_by_the_peer(links):
+    rule = add(links, "udp1:udp2", "--duplicate", "10%")
+    found = links.json("udp", "send", "udp1", "udp2", "--count", "300", "--rate", "500")
+    assert found["duplicated"] == rules(links)[0]["done"]["duplicate"] > 0
+    assert (found["lost"], found["reordered"]) == (0, 0)
+    links.ok("fault", "clear", rule["id"])
+    links.ok("fault", "duplicate", "udp1:udp2", "datagram 3")
+    assert links.json("udp", "send", "udp1", "udp2", "--count", "10")["duplicated"] == 1
+    links.ok("fault", "clear", "--all")
+    add(links, "udp1:udp2", "--reorder", "10%")
+    found = links.json("udp", "send", "udp1", "udp2", "--count", "300", "--rate", "500")
+    # Those that the next one overtook; the last of a train waits in vain.
+    assert found["reordered"] == rules(links)[0]["done"]["reorder"] > 0
+    assert (found["lost"], found["duplicated"]) == (0, 0)
+
+
+def test_picked_datagram_is_held(links, inside):
+    links.ok("fault", "delay", "udp1:udp2", 'udp contains "late"', "--by", "300ms")
+    assert links.json("udp", "send", "udp1", "udp2", "in time")["delivered_ms"] < 200
+    assert 300 <= links.json("udp", "send", "udp1", "udp2", "too late")["delivered_ms"] < 500
+
+
+def test_rate(links, inside):
+    server = inside("bob", "iperf3", "--server", "--one-off", "--forceflush", wait=False)
+    try:
+        wait_for(lambda: b"listening" in server.logs())
+        add(links, "alice:bob", "--rate", "20mbit")
+        status, out, err = inside("alice", "iperf3", "-c", links.address("bob"), "-t", "4", "-O", "1", "-f", "k")
+        assert status == 0, out + err
+        [line] = [line for line in out.splitlines() if line.rstrip().endswith("receiver")]
+        assert abs(float(line.split("Kbits/sec")[0].split()[-1]) - 20_000) <= 2_000, line
+    finally:
+        server.remove(force=True)
+
+
+def test_corruption_is_found_by_the_receiver(links, inside):
+    before = counters(inside, "udp2", "Udp")["InCsumErrors"]
+    links.ok("fault", "corrupt", "udp1:udp2", "datagram 2", "--seed", "1")
+    found = links.json("udp", "send", "udp1", "udp2", "--count", "5")
+    assert found["lost"] == 1
+    assert counters(inside, "udp2", "Udp")["InCsumErrors"] - before == 1
+    before = counters(inside, "bob", "Tcp")["InCsumErrors"]
+    links.ok("fault", "corrupt", "alice:bob", "tcp data 1")
+    links.ok("chat", "send", "alice", "it comes a second time")
+    assert counters(inside, "bob", "Tcp")["InCsumErrors"] - before == 1
+
+
+def test_corruption_that_reaches_the_program(links):
+    links.ok("fault", "corrupt", "udp1:udp2", 'udp contains "whole"', "--fix-checksum", "--seed", "3")
+    assert "did not show it" in links.refused("udp", "send", "udp1", "udp2", "a whole text")
+    arrived = links.events("udp2", "recv")[-1]
+    assert arrived["bytes"] == len("a whole text")
+    assert arrived.get("text") != "a whole text"
+
+
+def test_reset(links):
+    links.ok("chat", "send", "alice", "before")
+    with links.journal("alice", "bob") as journal:
+        links.ok("fault", "reset", "alice:bob", 'tcp contains "cut here"')
+        links.run("chat", "send", "alice", "cut here", "--timeout", "2")
+        ended = journal.wait("bob", "session", state="ended")
+        assert ended["reason"] == "reset"
+    links.ok("chat", "send", "alice", "and on we go", "--timeout", "20")
+
+
+def test_partition(links, inside):
+    links.ok("chat", "send", "alice", "before")
+    links.ok("partition", "alice,web", "bob,udp1")
+    assert {rule["link"] for rule in rules(links)} == {
+        f"{a}:{b}"
+        for one, other in (("alice", "bob"), ("alice", "udp1"), ("web", "bob"), ("web", "udp1"))
+        for a, b in ((one, other), (other, one))
+    }
+    # An established connection hangs, and a new one times out; who is on the same side talks on.
+    assert "sent, not confirmed" in links.refused("chat", "send", "alice", "held up", "--timeout", "1")
+    status, _, err = inside("bob", "curl", "-sS", "--max-time", "2", f"http://{links.address('web')}:8080/")
+    assert status == 28, err
+    status, out, _ = inside("alice", "curl", "-sS", "--max-time", "5", f"http://{links.address('web')}:8080/")
+    assert (status, "Hello" in out) == (0, True)
+    with links.journal("bob") as journal:
+        links.ok("heal")
+        journal.wait("bob", "message", text="held up", within=30)
+    assert rules(links) == []
+    status, out, _ = inside("bob", "curl", "-sS", "--max-time", "5", f"http://{links.address('web')}:8080/")
+    assert status == 0
+
+
+CONDITIONS = {
+    "delay": ["--delay", "20ms", "--jitter", "10ms"],
+    "loss": ["--loss", "1%"],
+    "duplicate": ["--duplicate", "5%"],
+    "reorder": ["--reorder", "5%"],
+    "corrupt": ["--corrupt", "1%"],
+    "rate": ["--rate", "40mbit"],
+}
+CONDITIONS["all at once"] = ["--delay", "5ms", "--jitter", "2ms", "--loss", "0.5%", "--duplicate", "1%"]
+CONDITIONS["all at once"] += ["--reorder", "1%", "--corrupt", "0.5%", "--rate", "50mbit"]
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_ten_megabytes_arrive_as_they_were(links, inside, name):
+    add(links, "alice-bob", *CONDITIONS[name], "--seed", "11")
+    wanted = hashlib.sha256(bytes(range(250)) * 40_000).hexdigest()
+    take = "socat -u TCP-LISTEN:9000,reuseaddr - | sha256sum"
+    give = "python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(250)) * 40000)'"
+    server = inside("bob", "sh", "-c", take, wait=False)
+    try:
+        wait_for(lambda: ":2328" in inside("bob", "cat", "/proc/self/net/tcp")[1])
+        status, _, err = inside("alice", "sh", "-c", f"{give} | socat -u - TCP:{links.address('bob')}:9000")
+        assert status == 0, err
+        assert server.wait(timeout=60)["StatusCode"] == 0
+        assert server.logs(stderr=False).decode().split()[0] == wanted
+    finally:
+        server.remove(force=True)
+    done = rules(links)[0]["done"]
+    assert all(done.get(action, 0) > 0 for action in {"drop": "loss"}.get(name, name).split() if action in done), done
+    assert done
+
+
+# -- when a rule ends
+
+
+def probe_of(links: Lab, node: str):
+    labels = [f"dev.labctl.lab={links.name}", "dev.labctl.probe=faults", f"dev.labctl.probed={node}"]
+    [found] = links.engine.containers.list(all=True, filters={"label": labels})
+    return found
+
+
+def test_rule_ends_by_itself(links):
+    begun = time.monotonic()
+    links.ok("fault", "add", "udp1:udp2", "--loss", "100%", "--for", "2s")
+    assert "did not show it" in links.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.3")
+    wait_for(lambda: rules(links) == [])
+    assert 2 <= time.monotonic() - begun < 5
+    links.ok("udp", "send", "udp1", "udp2", "through")
+
+
+@pytest.mark.parametrize(("end", "state"), [("kill", "gone"), ("stop", "gone"), ("pause", "out of force")])
+def test_links_heal_when_the_probe_does_not_live(links, end, state):
+    links.ok("fault", "add", "udp1:udp2", "--loss", "100%")
+    assert "did not show it" in links.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.3")
+    probe = probe_of(links, "udp1")
+    getattr(probe, end)()
+    ended = time.monotonic()
+    while links.run("udp", "send", "udp1", "udp2", "again", "--timeout", "0.2").returncode:
+        assert time.monotonic() - ended < 5
+    # The last try took its time, too: it began within a second of the probe's end.
+    assert time.monotonic() - ended < 2
+    assert [rule["state"] for rule in rules(links)] == [state]
+    if end == "pause":
+        probe.unpause()
+        wait_for(lambda: [rule["state"] for rule in rules(links)] == ["in force"])
+        assert "did not show it" in links.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.3")
+    links.ok("fault", "clear", "--all")
+    assert rules(links) == []
+    links.ok("udp", "send", "udp1", "udp2", "through")
+
+
+def test_nothing_is_left_in_the_namespace(links, inside):
+    plain = inside("alice", "nft", "list", "ruleset", image="labctl/probe")[1]
+    links.ok("fault", "add", "alice-bob", "--delay", "1ms")
+    assert "labctl_faults" in inside("alice", "nft", "list", "ruleset", image="labctl/probe")[1]
+    links.ok("fault", "clear", "--all")
+    assert inside("alice", "nft", "list", "ruleset", image="labctl/probe")[1] == plain
+    links.ok("partition", "alice", "bob")
+    links.ok("heal")
+    assert inside("alice", "nft", "list", "ruleset", image="labctl/probe")[1] == plain
+
+
+def test_from_the_first_packet_on(links):
+    """Both SYNs of bob's first call are lost, and bob says ready only when the rule is there."""
+    links.ok("fault", "drop", "bob:alice", "tcp syn", "--times", "2", "--on-start", "bob")
+    assert [rule["state"] for rule in rules(links)] == ["waiting"]
+    links.ok("restart", "bob")
+    ready = links.events("bob", "ready")[-1]
+    wait_for(lambda: [event for event in links.events("bob", "connect") if event["ts"] > ready["ts"]])
+    connect = next(event for event in links.events("bob", "connect") if event["ts"] > ready["ts"])
+    lost = [event for event in faults(links, action="drop") if event["node"] == "bob" and event["ts"] > ready["ts"]]
+    assert [event["flags"] for event in lost] == ["syn", "syn"]
+    assert lost[1]["ts"] < connect["ts"]
+    events = json_lines(links.ok("logs", "bob", "--json").stdout)
+    rule_set = [event for event in events if event["event"] == "rule" and event["state"] == "set"][-1]
+    assert rule_set["ts"] < ready["ts"]
+    assert seconds(connect) - seconds(lost[0]) > 1.9
+    links.ok("fault", "clear", "--all")
+    assert rules(links) == []
+
+
+def seconds(event: dict) -> float:
+    """Within its hour."""
+    minutes, rest = event["ts"][14:16], event["ts"][17:29]
+    return int(minutes) * 60 + float(rest)
+
+
+def test_rules_of_a_topology(spare, tmp_path):
+    file = tmp_path / "compose.yaml"
+    file.write_text(
+        "x-labctl: {links: ['bob:alice delay 250ms', 'alice:bob loss 0%']}\n"
+        "services:\n"
+        "  alice: {image: labctl/chat-server, hostname: alice, init: true, stdin_open: true}\n"
+        "  bob: {image: labctl/chat-client, hostname: bob, init: true, stdin_open: true,"
+        " environment: {TARGET: 'alice:12345'}}\n"
+    )
+    lab = spare("standing")
+    lab.ok("up", str(file), "--lab", lab.name, timeout=120)
+    [rule] = rules(lab)
+    assert (rule["link"], rule["what"], rule["kind"]) == ("bob:alice", "delay 250ms", "standing")
+    first = next(event for event in faults(lab) if event["flags"] == "syn")
+    assert first["ts"] > lab.events("bob", "ready")[0]["ts"]
+    events = json_lines(lab.ok("logs", "--json").stdout)
+    assert next(event for event in events if event["event"] == "rule")["ts"] < lab.events("bob", "ready")[0]["ts"]
+    # Again: nothing is set twice. And after a restart the rule is there before the node is.
+    lab.ok("up", str(file), "--lab", lab.name, timeout=120)
+    assert len(rules(lab)) == 1
+    lab.ok("restart", "bob")
+    assert [rule["state"] for rule in rules(lab)] == ["in force"]
+    assert not [event for event in lab.events("bob", "error") if event["error"] == "ETIMEDOUT"]
+    lab.ok("down")
+    assert lab.labelled() == []
+
+
+def test_bad_input(links):
+    assert links.refused("fault", "add", "alice:bo", "--loss", "1%").startswith("there is no node bo in ")
+    assert links.refused("fault", "add", "alice:alice", "--loss", "1%") == "alice has no link to itself"
+    assert links.refused("fault", "add", "alice:bob", "--loss", "130%") == "loss 130% is no share"
+    assert links.refused("fault", "add", "alice:bob", "--delay=-5ms") == "delay -5ms is negative"
+    assert links.refused("fault", "add", "alice:bob", "--rate", "0mbit") == "rate 0mbit lets nothing through"
+    assert "did you mean tcp?" in links.refused("fault", "drop", "alice:bob", "tpc data 1")
+    assert links.refused("fault", "clear", "f999") == "there is no rule f999"
+    assert links.run("fault", "add", "alice:bob").returncode == 2
+    links.ok("fault", "add", "alice:bob", "--loss", "1%")
+    [rule] = rules(links)
+    twice = links.refused("fault", "add", "alice-bob", "--loss", "1%")
+    assert twice == f"alice:bob has that rule already: {rule['id']}, loss 1%"
+    assert len(rules(links)) == 1, "nothing of it is set"
+    links.ok("stop", "udp2")
+    assert "udp2 is exited" in links.refused("fault", "add", "udp1:udp2", "--loss", "1%")
+
+
+def test_nodes_without_a_link(spare):
+    lab = spare("isolated")
+    run("up", "isolated", "--lab", lab.name, timeout=120)
+    names = [node["node"] for node in lab.json("ps")["nodes"]]
+    networks = {node["node"]: set(node["networks"]) for node in lab.json("ps")["nodes"]}
+    a, b = next((a, b) for a in names for b in names if not networks[a] & networks[b])
+    assert lab.refused("fault", "add", f"{a}:{b}", "--loss", "1%").startswith(f"{a} has no link to {b}: they share no")
+
+
+def test_what_goes_through_a_router_is_on_the_link_to_it(spare):
+    lab = spare("routed")
+    assert run("up", "two-subnets", "--lab", lab.name, timeout=120).returncode == 0
+    lab.ok("udp", "send", "udp1", "udp2", "across")
+    lab.ok("fault", "add", "udp1:router", "--loss", "100%", timeout=300)
+    assert "did not show it" in lab.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
+    lab.ok("udp", "send", "udp2", "udp1", "the other way is another link")
+    lab.ok("fault", "clear", "--all")
+    # The router's own side of it: what it passes on.
+    lab.ok("fault", "drop", "router:udp2", "datagram 1")
+    assert "did not show it" in lab.refused("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
+    [verdict] = faults(lab)[-1:]
+    assert (verdict["node"], verdict["action"]) == ("router", "drop")
+    lab.ok("udp", "send", "udp1", "udp2", "across again")
+    lab.ok("fault", "add", "router:udp2", "--delay", "100ms")
+    assert lab.json("udp", "send", "udp1", "udp2", "late")["delivered_ms"] >= 100
+
+
+def test_ipv6(spare):
+    lab = spare("six")
+    assert run("up", "ipv6-only", "--lab", lab.name, timeout=120).returncode == 0
+    a, b = [node["node"] for node in lab.json("ps")["nodes"] if node["role"] == "udp"][:2]
+    lab.ok("fault", "add", f"{a}:{b}", "--loss", "30%", "--duplicate", "10%", "--delay", "20ms", timeout=300)
+    found = lab.json("udp", "send", a, b, "--count", "300", "--rate", "500")
+    [rule] = rules(lab)
+    assert rule["matched"] >= 300  # neighbour discovery may be among them
+    assert found["lost"] == len([event for event in faults(lab, action="drop") if event["proto"] == "udp"]) > 0
+    copies = [event for event in faults(lab, action="duplicate") if event["proto"] == "udp"]
+    assert found["duplicated"] == len(copies) > 0
+    lab.ok("fault", "clear", "--all")
+    lab.ok("fault", "corrupt", f"{a}:{b}", "datagram 1")
+    assert lab.json("udp", "send", a, b, "--count", "5")["lost"] == 1
+
+
+def test_datagram_that_takes_several_fragments(links):
+    text = "x" * 20_000
+    links.ok("fault", "add", "udp1:udp2", "--delay", "50ms")
+    assert links.json("udp", "send", "udp1", "udp2", text)["delivered_ms"] >= 50
+    links.ok("fault", "clear", "--all")
+    links.ok("fault", "drop", "udp1:udp2", "datagram 1")
+    assert "did not show it" in links.refused("udp", "send", "udp1", "udp2", text, "--timeout", "0.5")
+    [verdict] = faults(links)[-1:]
+    assert verdict["length"] == 20_000
+
+
+def test_all_traffic_of_a_node(links, inside):
+    links.ok("fault", "add", "web", "--loss", "100%")
+    node = links.address("web")
+    for other in ("alice", "client"):
+        status, _, _ = inside(other, "curl", "-sS", "--max-time", "1", f"http://{node}:8080/")
+        assert status == 28
+    links.ok("fault", "clear", "--all")
+    status, out, _ = inside("client", "curl", "-sS", "--max-time", "5", f"http://{node}:8080/")
+    assert (status, "Hello" in out) == (0, True)
+
+
+def test_logs_follow_a_probe_that_comes_later(links):
+    child = links.begin("logs", "-f", "--tail", "0")
+    try:
+        links.ok("fault", "drop", "udp1:udp2", "datagram 1")
+        links.run("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
+        read_until(child.stdout, b"action=drop")
+    finally:
+        child.terminate()
+        finish(child)

@@ -1,0 +1,221 @@
+"""Rules on a lab of the in-memory engine: which probes get which rules, under which ids, and what is told of them."""
+
+import json
+
+import pytest
+from memory_lab import opened, stamp
+
+from labctl.engine.memory import MemoryEngine
+from labctl.engine.model import LABEL_PROBED, LABEL_RULES
+from labctl.errors import LabError
+from labctl.lab import faults, links, probes
+from labctl.lab.faults import Wanted
+from labctl.lab.model import find
+
+LOSS = Wanted("condition", "loss 10%", {"loss": 0.1}, 7)
+
+
+class Probes:
+    """What the probes would answer: the orders of docs/faults.md, without any packet."""
+
+    def __init__(self, engine: MemoryEngine):
+        self.rules: dict[str, dict] = {}  # by node: (id, link) to rule
+        self.pending: dict[str, dict] = {}
+        self.answers_left = 1 << 30
+        self.broken: set[str] = set()  # nodes whose kernel can't
+        engine.probe_program = self.program
+
+    def program(self, order):
+        node = order.labels[LABEL_PROBED]
+        self.rules.setdefault(node, {})
+
+        def typed(container, line: bytes) -> None:
+            envelope = opened(line)
+            tell = lambda name, **more: container.print(  # noqa: E731
+                json.dumps({"ts": stamp(), "node": node, "event": name, **more})
+            )
+            if self.answers_left <= 0:
+                return
+            self.answers_left -= 1
+            if node in self.broken:
+                tell("error", id=envelope["id"], error="EOPNOTSUPP", reason="nft: no such thing")
+                return
+            if envelope["text"] == "change" and envelope.get("group"):
+                self.pending.setdefault(envelope["group"], {})[node] = (envelope, tell)
+                tell("prepared", id=envelope["id"], group=envelope["group"])
+                return
+            if envelope["text"] == "commit":
+                for other, (change, answer) in self.pending.pop(envelope["group"]).items():
+                    self.apply(other, change["change"], answer)
+                    self.tell_rules(other, change["id"], answer)
+            if envelope["text"] == "change":
+                self.apply(node, envelope["change"], tell)
+            self.tell_rules(node, envelope["id"], tell)
+
+        return typed
+
+    def apply(self, node, change, tell):
+        for key in change.get("clear", ()):
+            rule = self.rules[node].pop(tuple(key))
+            tell("rule", rule=rule["id"], link=rule["link"], state="ended", reason="cleared")
+        for rule in change.get("set", ()):
+            self.rules[node][rule["id"], rule["link"]] = rule
+            tell("rule", rule=rule["id"], link=rule["link"], state="set", what=rule["what"], seed=7, kind=rule["kind"])
+
+    def tell_rules(self, node, ident, tell):
+        tell("rules", id=ident, rules=[{**rule, "matched": 0, "done": {}} for rule in self.rules[node].values()])
+
+    def all(self) -> set[tuple[str, str]]:
+        return {(node, rule["link"]) for node, found in self.rules.items() for rule in found.values()}
+
+
+@pytest.fixture
+def lab(engine):
+    for number, (name, networks) in enumerate({"alice": "ab", "bob": "ab", "web": "b", "far": "c"}.items(), 5):
+        addresses = {f"net-{letter}": (f"10.77.{ord(letter) - 97}.{number}",) for letter in networks}
+        engine.add("lab", name, role="chat", addresses=addresses)
+    return lambda: find(engine, "lab")
+
+
+@pytest.fixture
+def fakes(engine):
+    return Probes(engine)
+
+
+def add(engine, lab, link, wanted=LOSS):
+    return faults.add(engine, lab(), links.ways(lab(), link), wanted)
+
+
+def test_one_way(engine, lab, fakes):
+    done = add(engine, lab, "alice:bob")
+    assert (done.id, done.seed, done.links) == ("f1", 7, ("alice:bob",))
+    [rule] = fakes.rules["alice"].values()
+    # Both networks that the two share; no other address.
+    assert rule["peers"] == ["10.77.0.6", "10.77.1.6"]
+    assert (rule["loss"], rule["seed"], rule["kind"]) == (0.1, 7, "condition")
+
+
+def test_both_ways_are_one_rule(engine, lab, fakes):
+    done = add(engine, lab, "alice-web")
+    assert done.links == ("alice:web", "web:alice")
+    assert fakes.all() == {("alice", "alice:web"), ("web", "web:alice")}
+    assert {fault.id for fault in faults.listing(engine, lab())} == {"f1"}
+
+
+def test_a_node_alone(engine, lab, fakes):
+    add(engine, lab, "web")
+    assert fakes.all() == {("web", "web:*"), ("alice", "alice:web"), ("bob", "bob:web")}
+    assert next(iter(fakes.rules["web"].values()))["peers"] is None
+
+
+def test_ids_are_given_once(engine, lab, fakes):
+    assert add(engine, lab, "alice:bob").id == "f1"
+    assert add(engine, lab, "bob:alice").id == "f2"
+    known = faults.listing(engine, lab())
+    faults.clear(engine, lab(), faults.pick(lab(), known, None, True))
+    assert faults.listing(engine, lab()) == []
+    assert add(engine, lab, "alice:bob").id == "f3"
+
+
+def test_the_same_rule_twice(engine, lab, fakes):
+    add(engine, lab, "alice:bob")
+    with pytest.raises(LabError) as found:
+        add(engine, lab, "alice-bob")
+    assert found.value.code == "fault-twice"
+    assert fakes.all() == {("alice", "alice:bob")}
+    add(engine, lab, "alice:bob", Wanted("condition", "loss 20%", {"loss": 0.2}))
+
+
+def test_what_is_cleared(engine, lab, fakes):
+    add(engine, lab, "alice-bob")
+    add(engine, lab, "web:bob")
+    known = faults.listing(engine, lab())
+    faults.clear(engine, lab(), faults.pick(lab(), known, "bob:alice", False))
+    assert fakes.all() == {("alice", "alice:bob"), ("web", "web:bob")}
+    known = faults.listing(engine, lab())
+    faults.clear(engine, lab(), faults.pick(lab(), known, "f2", False))
+    assert fakes.all() == {("alice", "alice:bob")}
+    with pytest.raises(LabError) as found:
+        faults.pick(lab(), faults.listing(engine, lab()), "f9", False)
+    assert found.value.code == "no-such-fault"
+
+
+def test_partition_of_groups(engine, lab, fakes):
+    wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
+    faults.add(engine, lab(), links.between(lab(), "alice,web", "bob"), wanted)
+    pairs = {("alice", "alice:bob"), ("bob", "bob:alice"), ("web", "web:bob"), ("bob", "bob:web")}
+    assert fakes.all() == pairs
+    with pytest.raises(LabError) as found:
+        links.between(lab(), "alice,bob", "bob")
+    assert "bob can't be on both sides" in found.value.message
+
+
+@pytest.mark.parametrize(
+    ("link", "code", "word"),
+    [
+        ("alice:far", "no-link", "they share no network"),
+        ("alice:bobb", "unknown-node", "did you mean bob?"),
+        ("alise", "unknown-node", "did you mean alice?"),
+        ("alice:", "bad-link-name", "is no link"),
+        ("alice:alice", "bad-link-name", "no link to itself"),
+    ],
+)
+def test_links_that_there_are_not(lab, link, code, word):
+    with pytest.raises(LabError) as found:
+        links.ways(lab(), link)
+    assert found.value.code == code
+    assert word in found.value.message
+
+
+def test_a_kernel_that_can_not(engine, lab, fakes):
+    fakes.broken.add("web")
+    with pytest.raises(LabError) as found:
+        add(engine, lab, "alice-web")
+    assert found.value.code == "fault-refused"
+    assert "nft: no such thing" in found.value.message
+    assert fakes.all() == set(), "no way of the link has the rule"
+
+
+def test_a_probe_that_says_nothing(engine, lab, fakes):
+    fakes.answers_left = 0
+    with pytest.raises(LabError) as found:
+        add(engine, lab, "alice:bob")
+    assert found.value.code == "probe-silent"
+
+
+def test_rules_of_a_probe_that_ended(engine, lab, fakes):
+    add(engine, lab, "alice:bob")
+    [probe] = probes.all_of(engine, "lab").values()
+    engine.change("kill", probe.id)
+    [fault] = faults.listing(engine, lab())
+    assert (fault.id, fault.link, fault.what, fault.state) == ("f1", "alice:bob", "loss 10%", "gone")
+    assert fault.kind == "condition"
+
+
+def test_rules_that_wait_for_a_start(engine, lab, fakes):
+    node = lab().node("bob")
+    done = faults.add_on_start(engine, lab(), node, links.ways_from(lab(), node, "bob:alice"), LOSS)
+    assert (done.id, done.on_start) == ("f1", "bob")
+    [fault] = faults.listing(engine, lab())
+    assert (fault.state, fault.node) == ("waiting", "bob")
+    assert fakes.all() == set()
+    [keeper] = probes.all_of(engine, "lab", probes.ON_START).values()
+    assert json.loads(keeper.labels[LABEL_RULES])[0]["loss"] == 0.1
+    assert engine._get(node.container.id).processes == 63, "it is told to wait"
+    from labctl.lab.standing import put_in_force
+
+    put_in_force(engine, lab(), [node])
+    assert fakes.all() == {("bob", "bob:alice")}
+    faults.clear(engine, lab(), faults.listing(engine, lab()))
+    assert faults.listing(engine, lab()) == []
+    assert engine._get(node.container.id).processes == 64
+    with pytest.raises(LabError) as found:
+        links.ways_from(lab(), node, "alice:bob")
+    assert found.value.code == "on-start-elsewhere"
+
+
+def test_probes_are_no_nodes(engine, lab, fakes):
+    add(engine, lab, "alice:bob")
+    from labctl.lab.model import find_all
+
+    assert [node.name for node in find_all(engine)[0].nodes] == ["alice", "bob", "far", "web"]

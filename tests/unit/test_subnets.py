@@ -1,0 +1,173 @@
+"""Subnets that a person chose: which network each is for, and why one can't be had."""
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from labctl.engine.memory import MemoryEngine
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB
+from labctl.errors import LabError
+from labctl.lab import placement
+from labctl.lab.placement import host_routes, place_networks
+from labctl.lab.subnets import choose
+from labctl.topology.model import moved, parse
+
+TEXT = """
+name: lab
+services:
+  a: {image: x, networks: {left: {ipv4_address: 10.1.0.20}}}
+  b: {image: x, scale: 10, networks: {right: null}}
+  r: {image: x, networks: {left: {ipv4_address: 10.1.0.2}, right: {ipv4_address: 10.2.0.2, ipv6_address: "fd02::2"}}}
+networks:
+  left: {name: lab_left, ipam: {config: [{subnet: 10.1.0.0/24}]}, x-labctl: {movable: true}}
+  right:
+    name: lab_right
+    ipam: {config: [{subnet: 10.2.0.0/24}, {subnet: "fd02::/64"}]}
+    x-labctl: {movable: true}
+  fixed: {name: lab_fixed, ipam: {config: [{subnet: 10.3.0.0/24}]}}
+"""
+
+
+def topology():
+    return parse(TEXT, Path("lab.yaml"))
+
+
+def chosen(*texts: str) -> dict[str, str]:
+    return {f"{key} {old}": str(new) for (key, old), new in choose(topology(), texts).items()}
+
+
+@pytest.fixture(autouse=True)
+def no_routes(monkeypatch, tmp_path):
+    monkeypatch.setattr(placement, "ROUTES", tmp_path / "route")
+    monkeypatch.setattr(placement, "ROUTES_6", tmp_path / "ipv6_route")
+    return tmp_path
+
+
+def test_bare_ones_are_for_the_networks_in_order_and_named_ones_for_theirs():
+    assert chosen() == {}
+    assert chosen("10.8.0.0/24") == {"left 10.1.0.0/24": "10.8.0.0/24"}
+    both = {"left 10.1.0.0/24": "10.8.0.0/24", "right 10.2.0.0/24": "10.9.0.0/20"}
+    assert chosen("10.8.0.0/24", "10.9.0.0/20") == both
+    assert chosen("10.8.0.0/24", "right=10.9.0.0/20") == chosen("right=10.9.0.0/20", "left=10.8.0.0/24") == both
+    # The only movable IPv6 subnet there is.
+    assert chosen("fd77::/64") == chosen("right=fd77::/64") == {"right fd02::/64": "fd77::/64"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        (["10.8.0.0"], "10.8.0.0 is an address, and no subnet"),
+        (["somewhere"], "'somewhere' is no subnet"),
+        (["10.8.0.0/33"], "'10.8.0.0/33' is no subnet"),
+        (["10.8.0.7/24"], "'10.8.0.7/24' is no subnet; 10.8.0.0/24 is meant, perhaps"),
+        (["224.0.0.0/8"], "no node can have an address in 224.0.0.0/8, which is reserved for other things"),
+        (["middle=10.8.0.0/24"], "there is no network middle (movable: left, right)"),
+        (["fixed=10.8.0.0/24"], "the network fixed is not marked `x-labctl: {movable: true}` (movable: left, right)"),
+        (["left=fd77::/64"], "the network left has no movable IPv6 subnet"),
+        (["10.7.0.0/24", "10.8.0.0/24", "10.9.0.0/24"], "lab has no movable IPv4 subnet left"),
+        (["10.3.0.128/25"], "it overlaps with 10.3.0.0/24 of the network fixed"),
+        (["10.8.0.0/24", "10.8.0.0/16"], "it overlaps with 10.8.0.0/24 of the network left"),
+        (["10.8.0.0/29"], "10.8.0.0/29 is too small: a has address 20 of the network left, which takes a /27 at least"),
+        (
+            ["right=10.8.0.0/29"],
+            "10.8.0.0/29 is too small: 11 nodes are on the network right, which takes a /28 at least",
+        ),
+        (["fd77::/126"], "fd77::/126 is too small: 11 nodes are on the network right, which takes a /124 at least"),
+    ],
+)
+def test_what_cannot_be_is_said(texts, why):
+    with pytest.raises(LabError) as caught:
+        chosen(*texts)
+    assert caught.value.code == "bad-subnet"
+    assert caught.value.message == f"--subnet {texts[-1]}: {why}"
+
+
+def test_the_smallest_subnet_that_will_do():
+    """11 nodes, the network's own address, the gateway and the broadcast address: 14 of 16."""
+    assert chosen("right=10.8.0.0/28") == {"right 10.2.0.0/24": "10.8.0.0/28"}
+
+
+def place(engine: MemoryEngine, *texts: str) -> dict[str, str]:
+    found = topology()
+    out = place_networks(found, engine, found.config, 0, choose(found, texts))
+    return {key: net["ipam"]["config"][0]["subnet"] for key, net in out["networks"].items()}
+
+
+def test_a_chosen_subnet_is_taken_as_it_is_and_the_rest_moves():
+    engine = MemoryEngine()
+    engine.add("theirs", "x", addresses={"theirs_net": ("10.2.0.9",)}, ours=False)
+    engine.subnets("theirs_net", "10.2.0.0/24")
+    assert place(engine, "10.8.0.0/22") == {"left": "10.8.0.0/22", "right": "10.2.1.0/24", "fixed": "10.3.0.0/24"}
+    out = moved(topology().config, "left", ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("10.8.0.0/22"))
+    assert out["services"]["a"]["networks"]["left"] == {"ipv4_address": "10.8.0.20"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "whose"),
+    [
+        ({LABEL_LAB: "other", COMPOSE_PROJECT: "other"}, " of the lab other"),
+        ({COMPOSE_PROJECT: "shop"}, " of the Compose project shop"),
+        ({}, ""),
+    ],
+)
+def test_one_that_is_taken_is_told_with_its_owner(labels, whose):
+    engine = MemoryEngine()
+    engine.add("other", "x", addresses={"a_net": ("10.8.7.9",)}, ours=False)
+    engine.subnets("a_net", "10.8.0.0/16")
+    engine.networks()[0].labels.update(labels)
+    with pytest.raises(LabError) as caught:
+        place(engine, "10.8.4.0/24")
+    assert caught.value.code == "subnet-taken"
+    assert caught.value.message == (
+        f"the subnet 10.8.4.0/24 of the network lab_left overlaps with the network a_net{whose} (10.8.0.0/16)"
+    )
+
+
+def test_a_route_of_this_machine_is_in_the_way(no_routes):
+    (no_routes / "route").write_text(
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "tun0\t0000080A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+    zero = "0" * 32
+    (no_routes / "ipv6_route").write_text(
+        f"fd770000000000000000000000000000 40 {zero} 00 {zero} 00000100 00000001 00000000 00000001 tun1\n"
+        f"fe800000000000000000000000000000 40 {zero} 00 {zero} 00000100 00000001 00000000 00000001 tun1\n"
+        f"{zero} 00 {zero} 00 {zero} 00000100 00000001 00000000 00000001 eth0\n"
+    )
+    assert [(str(subnet), name) for subnet, name in (*host_routes(),)] == [
+        ("10.8.0.0/16", "tun0"),
+        ("fd77::/64", "tun1"),
+    ]
+    for text, route in (("10.8.4.0/24", "10.8.0.0/16 (tun0)"), ("fd77::/48", "fd77::/64 (tun1)")):
+        with pytest.raises(LabError, match=r"overlaps with this machine's route to") as caught:
+            place(MemoryEngine(), text)
+        assert caught.value.message.endswith(route)
+
+
+def test_a_network_that_is_there_keeps_its_subnet():
+    engine = MemoryEngine()
+    engine.add("lab", "a", addresses={"lab_left": ("10.5.0.20",)})
+    engine.subnets("lab_left", "10.5.0.0/24")
+    assert place(engine)["left"] == place(engine, "10.5.0.0/24")["left"] == "10.5.0.0/24"
+    with pytest.raises(LabError) as caught:
+        place(engine, "10.6.0.0/24")
+    assert caught.value.message == (
+        "--subnet 10.6.0.0/24: the network lab_left is there already, on 10.5.0.0/24; `labctl down` removes it"
+    )
+
+
+def test_moving_takes_ranges_and_kept_addresses_along():
+    text = TEXT.replace(
+        "{subnet: 10.1.0.0/24}", "{subnet: 10.1.0.0/24, ip_range: 10.1.0.128/25, aux_addresses: {host: 10.1.0.9}}"
+    )
+    out = moved(
+        parse(text, Path("lab.yaml")).config,
+        "left",
+        ipaddress.ip_network("10.1.0.0/24"),
+        ipaddress.ip_network("10.8.0.0/24"),
+    )
+    assert out["networks"]["left"]["ipam"]["config"] == [
+        {"subnet": "10.8.0.0/24", "ip_range": "10.8.0.128/25", "aux_addresses": {"host": "10.8.0.9"}}
+    ]
