@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from functools import lru_cache
 from zlib import crc32
 
 # Colours that can be read on black and on white; red is kept for errors.
@@ -43,6 +44,7 @@ def width(text: str) -> int:
     return sum(_cell(character) for character in text)
 
 
+@lru_cache(maxsize=4096)
 def _cell(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0

@@ -53,13 +53,24 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def image(engine):
+def debian(engine) -> str:
+    """The base image that is there."""
+    return os.environ.get("LABCTL_DEBIAN") or _base(engine)
+
+
+@pytest.fixture(scope="session")
+def labels() -> dict[str, str]:
+    """What marks a container as this session's."""
+    return {LABEL: SESSION}
+
+
+@pytest.fixture(scope="session")
+def image(engine, debian):
     """`image(target)` builds a target of services/Dockerfile, once in a session, and gives its name."""
     built: dict[str, str] = {}
 
     def build(target: str) -> str:
         if target not in built:
-            debian = os.environ.get("LABCTL_DEBIAN") or _base(engine)
             name = f"labctl/test-{target}"
             command = [shutil.which("docker") or "docker", "build", "--quiet", "--target", target, "--tag", name]
             command += ["--build-arg", f"DEBIAN={debian}", str(SERVICES)]

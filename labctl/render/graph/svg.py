@@ -23,7 +23,7 @@ _HUES = (
     ("#4d7c0f", "#a3e635"),
     ("#b91c1c", "#f87171"),
 )
-_LIGHT = {
+LIGHT = {
     "ground": "#ffffff",
     "frame": "#f8fafc",
     "edge": "#94a3b8",
@@ -33,7 +33,7 @@ _LIGHT = {
     "soft": "#475569",
     "warn": "#b45309",
 }
-_DARK = {
+DARK = {
     "ground": "#0d1117",
     "frame": "#161b22",
     "edge": "#4b5563",
@@ -136,8 +136,8 @@ def _style(networks: int) -> str:
         ".labctl-graph .quiet{stroke-dasharray:5 4}"
         ".labctl-graph .sign{fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}"
     )
-    dark = f"@media (prefers-color-scheme:dark){{{_colours(_DARK, 1, networks)}}}"
-    return f"{fixed}{_colours(_LIGHT, 0, networks)}{dark}"
+    dark = f"@media (prefers-color-scheme:dark){{{_colours(DARK, 1, networks)}}}"
+    return f"{fixed}{_colours(LIGHT, 0, networks)}{dark}"
 
 
 def _colours(tone: dict[str, str], place: int, networks: int) -> str:

@@ -1,0 +1,36 @@
+"""The Internet checksum (RFC 1071): sixteen-bit words added with the carry brought round."""
+
+from __future__ import annotations
+
+import struct
+
+from labctl.packets.model import Checksum
+
+
+def remainder(data: bytes) -> int:
+    """The sum of the words modulo 65,535, which is what adding with the carry brought round gives."""
+    if len(data) % 2:
+        data += b"\0"
+    return int.from_bytes(data, "big") % 0xFFFF
+
+
+def of_header(header: bytes) -> Checksum:
+    """Whether an IPv4 header or an ICMP message with its checksum adds up to nothing, as it must."""
+    return "ok" if remainder(header) == 0 else "bad"
+
+
+def pseudo_header(protocol: int, src: bytes, dst: bytes, length: int) -> bytes:
+    """What is summed besides the segment (RFC 9293, section 3.1; RFC 8200, section 8.1); addresses as bytes."""
+    if len(src) == 4:
+        return src + dst + struct.pack(">BBH", 0, protocol, length)
+    return src + dst + struct.pack(">IHBB", length, 0, 0, protocol)
+
+
+def of_segment(protocol: int, src: bytes, dst: bytes, segment: bytes, field: int) -> Checksum:
+    """The state of a TCP, UDP or ICMPv6 checksum; `field` is the checksum as it stands in the whole `segment`."""
+    if protocol == 17 and field == 0:
+        return "none"
+    pseudo = remainder(pseudo_header(protocol, src, dst, len(segment)))
+    if (pseudo + remainder(segment)) % 0xFFFF == 0:
+        return "ok"
+    return "partial" if field % 0xFFFF == pseudo else "bad"

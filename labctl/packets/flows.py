@@ -1,0 +1,176 @@
+"""What packets belong together: conversations, ICMP errors and what they quote, fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from labctl.packets.fragments import Datagram, reassembled
+from labctl.packets.model import FIN, RST, Packet
+from labctl.packets.tcp import Conversation, Note, Segment
+
+Endpoint = tuple[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A conversation: `packets` are positions, the client is who began.
+
+    `ended`, for TCP: close, half-close, simultaneous close, reset, refused, no answer, or open.
+    """
+
+    protocol: str
+    client: Endpoint
+    server: Endpoint
+    packets: tuple[int, ...]
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Of packets in the order in which one observer saw them; all numbers are positions in that order.
+
+    `segments` and `flow_of` have one entry a packet; `quotes` leads from an ICMP error to the packet that it quotes.
+    """
+
+    flows: tuple[Flow, ...]
+    segments: tuple[Segment | None, ...]
+    flow_of: tuple[int | None, ...]
+    quotes: dict[int, int]
+    datagrams: tuple[Datagram, ...]
+
+
+@dataclass(slots=True)
+class _Open:
+    protocol: str
+    client: Endpoint
+    server: Endpoint
+    tcp: Conversation | None = None
+    packets: list[int] = field(default_factory=list)
+
+
+def analyse(packets: Sequence[Packet]) -> Analysis:
+    """Sort the packets into conversations and say what each TCP segment is for. Near linear in their number."""
+    flows: list[_Open] = []
+    newest: dict[tuple[str, Endpoint, Endpoint], int] = {}
+    segments: list[Segment | None] = []
+    flow_of: list[int | None] = []
+    datagrams = tuple(reassembled(packets))
+    ports = {place: found for found in datagrams for place in found.parts if found.sport is not None}
+    for position, packet in enumerate(packets):
+        known = ports.get(position)
+        source: Endpoint = (packet.src, known.sport if known else packet.sport)
+        target: Endpoint = (packet.dst, known.dport if known else packet.dport)
+        key = (packet.protocol, source, target) if _order(source, target) else (packet.protocol, target, source)
+        number = newest.get(key)
+        speaks = packet.tcp is not None and not packet.is_fragment and packet.sport is not None
+        if number is not None and speaks:
+            open_one = flows[number].tcp
+            if open_one is None or open_one.is_over_by(packet):
+                number = None
+        if number is None:
+            number = newest[key] = len(flows)
+            conversation = Conversation(packet) if speaks else None
+            ends = (conversation.client, conversation.server) if conversation else (source, target)
+            flows.append(_Open(packet.protocol, *ends, conversation))
+        flow = flows[number]
+        flow.packets.append(position)
+        flow_of.append(number)
+        segments.append(flow.tcp.see(packet) if speaks and flow.tcp else None)
+    finished = [_finished(flow, packets, segments) for flow in flows]
+    return Analysis(tuple(finished), tuple(segments), tuple(flow_of), _quotes(packets), datagrams)
+
+
+def _order(one: Endpoint, other: Endpoint) -> bool:
+    return (one[0], one[1] or 0) <= (other[0], other[1] or 0)
+
+
+def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> Flow:
+    ended = _ending(flow, packets, segments) if flow.tcp else ""
+    return Flow(flow.protocol, flow.client, flow.server, tuple(flow.packets), ended)
+
+
+def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> str:
+    """How a TCP conversation ended; what only the end can tell is added to its segments' notes."""
+    mine = [(place, found) for place in flow.packets if (found := segments[place]) is not None]
+    fins = [(place, found) for place, found in mine if packets[place].tcp.flags & FIN]  # type: ignore[union-attr]
+    first: dict[tuple[str, int | None], tuple[int, Segment]] = {}
+    for place, found in fins:
+        first.setdefault(packets[place].source, (place, found))
+    ended = "open"
+    if first:
+        (opener, opening), *rest = first.values()
+        ended = _close(packets, segments, mine, opener, opening, rest)
+    for place, _ in mine:
+        if packets[place].tcp.flags & RST:  # type: ignore[union-attr]
+            answered = any(found.kind == "syn-ack" or found.kind == "data" for _, found in mine)
+            return "reset" if answered or (len(mine) > 2 and mine[0][1].kind != "syn") else "refused"
+    if mine and all(found.kind == "syn" for _, found in mine):
+        return "no answer"
+    return ended
+
+
+def _close(
+    packets: Sequence[Packet],
+    segments: list[Segment | None],
+    mine: list[tuple[int, Segment]],
+    opener: int,
+    opening: Segment,
+    rest: list[tuple[int, Segment]],
+) -> str:
+    until = opening.seq + opening.length + 1
+    if rest:
+        place, found = rest[0]
+        if found.ack is not None and found.ack < until:
+            # The second to close had not heard of the first one's FIN, nor the first of the second's.
+            _add(segments, opener, Note("simultaneous close"))
+            _add(segments, place, Note("simultaneous close"))
+            return "simultaneous close"
+    late = [
+        place
+        for place, found in mine
+        if place > opener
+        and packets[place].source != packets[opener].source
+        and found.length
+        and found.kind == "data"
+        and found.ack is not None
+        and found.ack >= until
+    ]
+    if late:
+        _add(segments, opener, Note("half-close", "it sends no more, and still receives"))
+        return "half-close"
+    return "close" if rest else "half-close" if _acknowledged(packets, mine, opener, until) else "open"
+
+
+def _acknowledged(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:
+    return any(
+        found.ack is not None and found.ack >= until and packets[place].source != packets[opener].source
+        for place, found in mine
+    )
+
+
+def _add(segments: list[Segment | None], place: int, note: Note) -> None:
+    found = segments[place]
+    if found is not None:
+        segments[place] = replace(found, notes=(*found.notes, note))
+
+
+def _quotes(packets: Sequence[Packet]) -> dict[int, int]:
+    """For each ICMP error the newest packet before it that has the quoted one's identity."""
+    out: dict[int, int] = {}
+    seen: dict[tuple[object, ...], int] = {}
+    for position, packet in enumerate(packets):
+        if packet.icmp is not None and packet.icmp.quoted is not None:
+            place = seen.get(_identity(packet.icmp.quoted))
+            if place is not None:
+                out[position] = place
+        else:
+            seen[_identity(packet)] = position
+    return out
+
+
+def _identity(packet: Packet) -> tuple[object, ...]:
+    """What a quote holds at least: the IP header and 8 bytes, with ports, and TCP's sequence number (RFC 792)."""
+    seq = packet.tcp.seq if packet.tcp else None
+    echo = packet.icmp.id if packet.icmp else None
+    return packet.protocol, packet.source, packet.target, packet.ip_id, packet.fragment_offset, seq, echo

@@ -1,0 +1,275 @@
+"""A ladder: two lifelines, and an arrow for each packet between them in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from labctl.packets.blame import blamed
+from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
+from labctl.packets.flows import analyse
+from labctl.packets.fragments import with_ports
+from labctl.packets.label import Label, Mark, label, marks
+from labctl.packets.match import match
+from labctl.packets.model import Packet
+from labctl.packets.tcp import Segment
+from labctl.packets.words import ends
+
+LIMIT = 500  # arrows, where nothing else is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to draw: one port's packets, with pure acknowledgements or without, at most `limit` arrows (0: all)."""
+
+    port: int | None = None
+    acks: bool = True
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Lifeline:
+    name: str
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One arrow. `at_ns` is where it stands among the others: when it was sent or, if that wasn't seen, arrived.
+
+    `rightwards`: it goes from the left lifeline to the right one. `number` counts from 1, over what was cut as well.
+    `flow` names its conversation by protocol and ends, the same for both directions.
+    """
+
+    number: int
+    at_ns: int
+    rightwards: bool
+    sent_ns: int | None
+    arrived_ns: int | None
+    fate: Fate
+    label: Label
+    flow: str
+    marks: tuple[Mark, ...]
+    faults: tuple[str, ...]
+    crossing: Crossing = field(repr=False)
+    segment: Segment | None = None
+    copy: bool = False
+
+    @property
+    def latency_ns(self) -> int | None:
+        if self.sent_ns is None or self.arrived_ns is None or self.fate == "seen":
+            return None
+        return max(0, self.arrived_ns - self.sent_ns)
+
+    def said(self, word: str) -> bool:
+        """A mark has this word."""
+        return any(mark.word == word for mark in self.marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """`cut`: arrows beyond the limit; `hidden`: pure acknowledgements that were not asked for; `notes`: sentences."""
+
+    left: Lifeline
+    right: Lifeline
+    arrows: tuple[Arrow, ...]
+    cut: int = 0
+    hidden: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def begin_ns(self) -> int:
+        return self.arrows[0].at_ns if self.arrows else 0
+
+
+def two_sided(
+    left: Side,
+    right: Side,
+    verdicts: Iterable[Verdict] = (),
+    options: Options | None = None,
+    rules: Rules | None = None,
+    others: Sequence[Side] = (),
+) -> Ladder:
+    """The ladder of two nodes from the captures on both. `others` are matched as well, but not drawn."""
+    sides = [_whole(side) for side in (left, right, *others)]
+    verdicts = list(verdicts)
+    crossings = match(sides, verdicts, rules)
+    segments: dict[int, Segment] = {}
+    for side in sides:
+        segments |= _segments(sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index)))
+    wanted = _between(crossings, left.node, right.node)
+    notes = _notes(wanted, sides[:2], rules or Rules()) + _unseen(sides, wanted, verdicts)
+    lines = [Lifeline(side.node, _addresses(wanted, side.node) or side.addresses) for side in (left, right)]
+    return _drawn(wanted, lines[0], lines[1], segments, options or Options(), notes)
+
+
+def one_sided(
+    packets: Sequence[Packet],
+    names: Mapping[str, str] | None = None,
+    nodes: tuple[str, str] | None = None,
+    options: Options | None = None,
+) -> Ladder:
+    """The ladder of one capture, on which nothing can be lost: what isn't there isn't known.
+
+    `names` calls addresses by a node's name. `nodes`: the two to draw; else those of the first packet.
+    """
+    names = names or {}
+    packets = with_ports(packets)
+    crossings = [
+        Crossing(names.get(one.src, one.src), names.get(one.dst, one.dst), one, None, "seen") for one in packets
+    ]
+    first = next(((one.sender, one.receiver) for one in crossings if one.sender != one.receiver), ("?", "?"))
+    left, right = nodes or first
+    wanted = _between(crossings, left, right)
+    lines = [Lifeline(name, _addresses(wanted, name)) for name in (left, right)]
+    return _drawn(wanted, lines[0], lines[1], _segments(packets), options or Options(), ())
+
+
+def _whole(side: Side) -> Side:
+    return Side(
+        side.node,
+        with_ports(side.sent),
+        with_ports(side.arrived),
+        side.addresses,
+        side.kernel_drops,
+        side.since_ns,
+        side.until_ns,
+    )
+
+
+def _segments(view: Sequence[Packet]) -> dict[int, Segment]:
+    found = analyse(view).segments
+    return {id(packet): segment for packet, segment in zip(view, found, strict=True) if segment is not None}
+
+
+def _between(crossings: Sequence[Crossing], left: str, right: str) -> list[Crossing]:
+    """The crossings between two nodes, and what routers on the way say of these."""
+    pair = {left, right}
+    mine = [one for one in crossings if {one.sender, one.receiver} == pair]
+    spoken = {one.packet.source + one.packet.target for one in mine}
+    for one in crossings:
+        quoted = one.packet.icmp.quoted if one.packet.icmp else None
+        outside = one.receiver in pair and one.sender not in pair
+        if quoted is not None and outside and quoted.source + quoted.target in spoken:
+            mine.append(one)
+    return mine
+
+
+def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
+    """A node's addresses as it knows them itself, in the order of their use."""
+    out: dict[str, None] = {}
+    for one in crossings:
+        if one.sender == node:
+            out[one.packet.src] = None
+        if one.receiver == node and (one.arrived is not None or one.fate == "seen"):
+            out[(one.arrived or one.packet).dst] = None
+    return tuple(address for address in out if address and address != node)
+
+
+def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -> tuple[str, ...]:
+    out = []
+    for side in sides:
+        if count := side.kernel_drops:
+            out.append(
+                f"The kernel dropped {count} packet{'' if count == 1 else 's'} of the capture at {side.node}: what is "
+                "missing there isn't called lost."
+            )
+    if any(one.delayed and not any(verdict.action == "delay" for verdict in one.faults) for one in crossings):
+        out.append(
+            f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
+        )
+    return tuple(out)
+
+
+def _unseen(sides: Sequence[Side], crossings: Sequence[Crossing], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Says which faults acted between the two on packets that no capture shows."""
+    if not verdicts:
+        return ()
+    told = {id(verdict) for one in crossings for verdict in one.faults}
+    ends = {frozenset((one.packet.src, one.packet.dst)) for one in crossings}
+    ends |= {frozenset((a, b)) for a in sides[0].addresses for b in sides[1].addresses}
+    rest = [one for one in blamed(sides, verdicts)[1] if frozenset((one.src, one.dst)) in ends and id(one) not in told]
+    if not rest:
+        return ()
+    rules = ", ".join(dict.fromkeys(one.rule for one in rest))
+    count = "1 packet" if len(rest) == 1 else f"{len(rest)} packets"
+    return (f"{rules} acted on {count} that the captures don't show.",)
+
+
+def _drawn(
+    crossings: Sequence[Crossing],
+    left: Lifeline,
+    right: Lifeline,
+    segments: dict[int, Segment],
+    options: Options,
+    notes: tuple[str, ...],
+) -> Ladder:
+    wanted: list[tuple[int, int, Crossing, Segment | None, Packet | None]] = []
+    hidden = 0
+    for number, one in enumerate(crossings):
+        segment = segments.get(id(one.packet))
+        if options.port is not None and options.port not in _ports(one):
+            continue
+        if not options.acks and _is_pure(one, segment):
+            hidden += 1
+            continue
+        wanted.append((one.packet.ts_ns, number, one, segment, None))
+        wanted += [(copy.ts_ns, number, one, segment, copy) for copy in one.copies]
+    wanted.sort(key=lambda item: item[:2])
+    chosen = wanted[: options.limit] if options.limit else wanted
+    names: dict[object, str] = {}
+    arrows = tuple(
+        _arrow(number, at, one, segment, copy, left.name, right.name, names)
+        for number, (at, _, one, segment, copy) in enumerate(chosen, 1)
+    )
+    return Ladder(left, right, arrows, len(wanted) - len(chosen), hidden, notes)
+
+
+def _arrow(
+    number: int,
+    at: int,
+    one: Crossing,
+    segment: Segment | None,
+    copy: Packet | None,
+    left: str,
+    right: str,
+    names: dict[object, str],
+) -> Arrow:
+    packet, arrived = one.packet, copy or one.arrived
+    flow = (packet.protocol, frozenset((packet.source, packet.target)))
+    name = names.setdefault(flow, f"{packet.protocol} {ends(packet)}")
+    if one.arrived is not None and one.rewritten is not None:  # what comes back has the ends that it arrived with
+        names.setdefault((packet.protocol, frozenset((one.arrived.source, one.arrived.target))), name)
+    remarks = marks(one, segment, copy)
+    if one.sender not in (left, right):
+        remarks = (Mark("from a router", one.sender), *remarks)
+    rightwards = one.receiver == right if one.receiver != one.sender else True
+    return Arrow(
+        number,
+        at,
+        rightwards,
+        one.sent.ts_ns if one.sent else None,
+        arrived.ts_ns if arrived else None,
+        one.fate,
+        label(packet, segment),
+        name,
+        remarks,
+        tuple(dict.fromkeys(verdict.rule for verdict in one.faults)),
+        one,
+        segment,
+        copy is not None,
+    )
+
+
+def _ports(one: Crossing) -> set[int | None]:
+    quoted = one.packet.icmp.quoted if one.packet.icmp else None
+    found = {one.packet.sport, one.packet.dport}
+    if one.arrived is not None:
+        found |= {one.arrived.sport, one.arrived.dport}
+    return found | ({quoted.sport, quoted.dport} if quoted else set())
+
+
+def _is_pure(one: Crossing, segment: Segment | None) -> bool:
+    """An acknowledgement and nothing else, that nothing happened to."""
+    quiet = one.fate in ("delivered", "seen") and not (one.copies or one.faults or one.delayed or one.reordered)
+    return segment is not None and segment.kind == "ack" and quiet and not one.corrupted and not segment.notes

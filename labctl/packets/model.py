@@ -1,0 +1,152 @@
+"""Captured bytes (records) and what they are (packets)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+# `partial`: the sum of the pseudo-header alone, which the kernel leaves for the network card to complete (transmit
+# checksum offload); `none`: UDP over IPv4 without a checksum (RFC 768); `unknown`: not all of the bytes are there.
+Checksum = Literal["ok", "bad", "partial", "none", "unknown"]
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+FLAG_NAMES = (
+    (SYN, "SYN"),
+    (FIN, "FIN"),
+    (RST, "RST"),
+    (PSH, "PSH"),
+    (ACK, "ACK"),
+    (URG, "URG"),
+    (ECE, "ECE"),
+    (CWR, "CWR"),
+)
+
+
+class CaptureError(Exception):
+    """Captured bytes that can't be read on; its text is one sentence. What was whole before has been yielded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Where a capture was taken, as its file says. `order`: the byte order of the machine that captured, < or >."""
+
+    index: int
+    name: str
+    link_type: int
+    order: str = "<"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One packet of a capture as bytes.
+
+    `ts_ns` is UTC in nanoseconds since the epoch; `original_length` what was on the wire, in bytes, of which `data`
+    may be the beginning alone.
+    """
+
+    ts_ns: int
+    data: bytes
+    original_length: int
+    interface: Interface
+    comments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A TCP header (RFC 9293, section 3.1) and its options (RFC 7323, RFC 2018)."""
+
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    mss: int | None = None
+    window_scale: int | None = None
+    sack_permitted: bool = False
+    sack: tuple[tuple[int, int], ...] = ()
+    timestamps: tuple[int, int] | None = None
+    urgent: int = 0
+
+    def has(self, flags: int) -> bool:
+        """Any of the flags is set."""
+        return bool(self.flags & flags)
+
+    @property
+    def names(self) -> str:
+        """The set flags, as `SYN, ACK`."""
+        return ", ".join(name for bit, name in FLAG_NAMES if self.flags & bit) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Icmp:
+    """An ICMP (RFC 792) or ICMPv6 (RFC 4443) message; `quoted` is the packet that an error quotes."""
+
+    type: int
+    code: int
+    id: int | None = None
+    seq: int | None = None
+    quoted: Packet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arp:
+    """An ARP message (RFC 826): who asks or answers (`operation` 1, 2), with hardware addresses."""
+
+    operation: int
+    sender_mac: str
+    target_mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet, decoded as far as it goes: `malformed` says in words where that ended early, else it is empty.
+
+    Lengths are in bytes. `total_length` counts the IP header and `payload_length` what follows the last header that
+    was decoded, both as the headers say; `payload` is what was captured of that. `fragment_offset` is in bytes.
+    The offsets say where in `record.data` a header or the payload begins (-1: there is none).
+    """
+
+    ts_ns: int
+    index: int
+    node: str
+    record: Record = field(repr=False)
+    version: int = 0
+    src: str = ""
+    dst: str = ""
+    protocol: str = ""
+    sport: int | None = None
+    dport: int | None = None
+    tcp: Tcp | None = None
+    udp_length: int | None = None
+    icmp: Icmp | None = None
+    arp: Arp | None = None
+    ip_id: int | None = None
+    ttl: int | None = None
+    dont_fragment: bool = False
+    more_fragments: bool = False
+    fragment_offset: int = 0
+    total_length: int = 0
+    payload_length: int = 0
+    payload: bytes = b""
+    ip_checksum: Checksum = "unknown"
+    checksum: Checksum = "unknown"
+    malformed: str = ""
+    vlans: tuple[int, ...] = ()
+    network_offset: int = -1
+    transport_offset: int = -1
+    payload_offset: int = -1
+
+    @property
+    def interface(self) -> str:
+        return self.record.interface.name
+
+    @property
+    def is_fragment(self) -> bool:
+        return self.more_fragments or self.fragment_offset > 0
+
+    @property
+    def source(self) -> tuple[str, int | None]:
+        return self.src, self.sport
+
+    @property
+    def target(self) -> tuple[str, int | None]:
+        return self.dst, self.dport

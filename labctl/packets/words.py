@@ -1,0 +1,88 @@
+"""What numbers in packets are called."""
+
+from __future__ import annotations
+
+from labctl.packets.model import Packet
+
+# RFC 792, RFC 1122, RFC 1812; RFC 4443, RFC 4861.
+ICMP = {
+    0: "echo reply",
+    3: "destination unreachable",
+    4: "source quench",
+    5: "redirect",
+    8: "echo request",
+    9: "router advertisement",
+    10: "router solicitation",
+    11: "time exceeded",
+    12: "parameter problem",
+    13: "timestamp request",
+    14: "timestamp reply",
+}
+ICMP6 = {
+    1: "destination unreachable",
+    2: "packet too big",
+    3: "time exceeded",
+    4: "parameter problem",
+    128: "echo request",
+    129: "echo reply",
+    130: "multicast listener query",
+    131: "multicast listener report",
+    133: "router solicitation",
+    134: "router advertisement",
+    135: "neighbour solicitation",
+    136: "neighbour advertisement",
+    137: "redirect",
+    143: "multicast listener report v2",
+}
+_UNREACHABLE = {
+    0: "network unreachable",
+    1: "host unreachable",
+    2: "protocol unreachable",
+    3: "port unreachable",
+    4: "fragmentation needed",
+    9: "network prohibited",
+    10: "host prohibited",
+    13: "prohibited by a filter",
+}
+_UNREACHABLE6 = {
+    0: "no route",
+    1: "prohibited by a filter",
+    3: "address unreachable",
+    4: "port unreachable",
+    6: "route rejected",
+}
+_EXCEEDED = {0: "hops used up", 1: "fragments missing"}
+PROTOCOLS = {0: "hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 43: "routing header", 44: "fragment"}
+PROTOCOLS |= {47: "GRE", 50: "ESP", 51: "AH", 58: "ICMPv6", 59: "nothing", 60: "destination options", 132: "SCTP"}
+ETHERTYPES = {0x0800: "IPv4", 0x0806: "ARP", 0x86DD: "IPv6", 0x8100: "VLAN", 0x88A8: "service VLAN"}
+
+
+def icmp_name(packet: Packet) -> str:
+    """An ICMP message as `destination unreachable: port unreachable`."""
+    icmp = packet.icmp
+    assert icmp is not None
+    six = packet.protocol == "icmp6"
+    name = (ICMP6 if six else ICMP).get(icmp.type, f"type {icmp.type}")
+    code = code_name(icmp.type, icmp.code, six)
+    return f"{name}: {code}" if code else name
+
+
+def code_name(kind: int, code: int, six: bool) -> str:
+    """What the code of an ICMP message says besides its type; empty: nothing."""
+    if kind == (1 if six else 3):
+        return (_UNREACHABLE6 if six else _UNREACHABLE).get(code, f"code {code}")
+    if kind == (3 if six else 11):
+        return _EXCEEDED.get(code, f"code {code}")
+    return ""
+
+
+def ends(packet: Packet) -> str:
+    """10.0.0.1:4000 > 10.0.0.2:80"""
+    return f"{end(packet.src, packet.sport)} > {end(packet.dst, packet.dport)}"
+
+
+def end(host: str, port: int | None) -> str:
+    """An address, with its port where it has one (RFC 3986, section 3.2.2 on brackets)."""
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

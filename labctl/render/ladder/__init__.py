@@ -1,0 +1,1 @@
+"""A ladder of packets as text, Mermaid, SVG and JSON."""

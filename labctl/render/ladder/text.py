@@ -1,0 +1,155 @@
+"""A ladder as text: two lifelines, one arrow a line, and under it what there is to remark of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from labctl.packets.ladder import Arrow, Ladder, Lifeline
+from labctl.packets.tcp import milliseconds
+from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted, width, wrapped
+
+COLUMNS = 100
+_LATENCY = 8  # columns: `12.3 ms`
+_LEAST = 60  # columns that a ladder needs
+# What went wrong with a packet, as against what is merely to be said of it.
+TROUBLE = frozenset(
+    {"lost", "duplicate", "delayed", "out of order", "corrupted", "malformed", "not captured", "limited", "reset"}
+)
+TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "zero window"}
+
+
+def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:
+    """The ladder in lines of at most so many columns, 60 at least."""
+    return "\n".join(_Page(ladder, max(columns, _LEAST), colour).lines())
+
+
+class _Page:
+    """The columns of one ladder: the clock, a lifeline, the arrows, a lifeline, the time that each arrow took."""
+
+    def __init__(self, ladder: Ladder, columns: int, colour: bool) -> None:
+        self._ladder, self._colour, self._columns = ladder, colour, columns
+        last = max((arrow.at_ns for arrow in ladder.arrows), default=0)
+        self._clock = len(_seconds(last - ladder.begin_ns))
+        one_sided = all(arrow.fate == "seen" for arrow in ladder.arrows)
+        self._inner = columns - self._clock - 3 - (0 if one_sided else _LATENCY + 1)
+
+    def lines(self) -> list[str]:
+        ladder = self._ladder
+        out = list(self._head())
+        flow = phase = ""
+        for arrow in ladder.arrows:
+            if not arrow.copy and (arrow.flow, arrow.label.phase) != (flow, phase):
+                out.append(self._divider(arrow, new_flow=arrow.flow != flow))
+                flow, phase = arrow.flow, arrow.label.phase
+            out += self._arrow(arrow)
+        if not ladder.arrows:
+            out.append(self._between("", padded("   no packet between the two", self._inner)))
+        return out + self._foot()
+
+    def _head(self) -> list[str]:
+        ladder = self._ladder
+        out = []
+        if ladder.arrows:
+            start = datetime.fromtimestamp(ladder.begin_ns // 1_000_000_000, UTC)
+            moment = f"{start:%Y-%m-%d %H:%M:%S}.{ladder.begin_ns % 1_000_000_000:09d}"
+            out.append(fitted(f"seconds from {moment} UTC", self._columns))
+        left, right = _named(ladder.left), _named(ladder.right)
+        half = (self._inner + 2) // 2 - 1
+        for index in range(max(len(left), len(right))):
+            one = fitted(printable(left[index]), half) if index < len(left) else ""
+            other = fitted(printable(right[index]), half) if index < len(right) else ""
+            gap = self._inner + 2 - width(one) - width(other)
+            line = " " * (self._clock + 1) + self._name(one, ladder.left) + " " * gap + self._name(other, ladder.right)
+            out.append(line.rstrip())
+        return out
+
+    def _name(self, text: str, line: Lifeline) -> str:
+        return paint(text, colour_of(line.name), self._colour and bool(text))
+
+    def _between(self, clock: str, inner: str, latency: str = "") -> str:
+        clock = paint(clock.rjust(self._clock), DIM, self._colour and bool(clock))
+        return f"{clock} │{inner}│ {latency}".rstrip()
+
+    def _divider(self, arrow: Arrow, *, new_flow: bool) -> str:
+        phase = arrow.label.phase if arrow.label.phase and arrow.segment else ""
+        words = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part) or arrow.flow
+        text = f"┄┄ {fitted(words, self._inner - 6)} "
+        return self._between("", paint(text + "┄" * (self._inner - width(text)), DIM, self._colour))
+
+    def _arrow(self, arrow: Arrow) -> list[str]:
+        broken = arrow.fate in ("lost", "unknown", "elsewhere") and not arrow.copy
+        room = self._inner - 8
+        if broken:
+            room = max(self._inner // 2 - 4, min(room - 6, 24))
+        label, spilled = _fitting(arrow, room)
+        drawn = self._line(arrow, label, broken)
+        latency = "" if arrow.latency_ns is None else milliseconds(arrow.latency_ns).rjust(_LATENCY - 1)
+        trouble = any(mark.word in TROUBLE for mark in arrow.marks)
+        code = RED if trouble else colour_of((self._ladder.left if arrow.rightwards else self._ladder.right).name)
+        clock = _seconds(arrow.at_ns - self._ladder.begin_ns)
+        out = [self._between(clock, paint(drawn, code, self._colour), latency)]
+        return out + self._remarks(arrow, spilled)
+
+    def _line(self, arrow: Arrow, label: str, broken: bool) -> str:
+        """The arrow itself, as wide as the room between the lifelines."""
+        wide = self._inner
+        if not broken:
+            rest = wide - width(label) - 6
+            if arrow.rightwards:
+                return f"── {label} {'─' * rest}─>"
+            return f"<─{'─' * rest} {label} ──"
+        reach = max(wide // 2, width(label) + 6)
+        blank = " " * (wide - reach)
+        tail = "─" * (reach - width(label) - 5)
+        if arrow.fate == "elsewhere":  # it begins nowhere
+            line = f"o─ {label} {tail}>" if arrow.rightwards else f"<{tail} {label} ─o"
+            return blank + line if arrow.rightwards else line + blank
+        end = "X" if arrow.fate == "lost" else "?"
+        return f"── {label} {tail}{end}{blank}" if arrow.rightwards else f"{blank}{end}{tail} {label} ──"
+
+    def _remarks(self, arrow: Arrow, spilled: list[str]) -> list[str]:
+        room = self._inner - 8
+        out = [fitted(text, room) for text in ["  ".join(spilled)] if text]
+        for mark in arrow.marks:
+            sign = "!" if mark.word in TROUBLE else "·"
+            first, *more = wrapped(printable(str(mark)), room - 2)
+            out += [f"{sign} {first}", *(f"  {line}" for line in more)]
+        return [self._between("", padded(f"      {line}", self._inner)) for line in out]
+
+    def _foot(self) -> list[str]:
+        ladder, out = self._ladder, []
+        if ladder.cut:
+            out.append(f"Cut here: {_count(ladder.cut, 'more arrow')} beyond the limit of {len(ladder.arrows)}.")
+        if ladder.hidden:
+            out.append(f"Not shown: {_count(ladder.hidden, 'pure acknowledgement')}.")
+        out += ladder.notes
+        return [line for text in out for line in wrapped(printable(text), self._columns)]
+
+
+def _fitting(arrow: Arrow, room: int) -> tuple[str, list[str]]:
+    """As much of the label as there is room for, and the rest."""
+    head, *rest = (printable(part) for part in (arrow.label.head, *arrow.label.parts))
+    label = fitted(head, room)
+    spilled: list[str] = []
+    pieces = rest + ([quoted(arrow.label.text)] if arrow.label.text else [])
+    for piece in pieces:
+        if not spilled and width(label) + 2 + width(piece) <= room:
+            label += f"  {piece}"
+        elif not spilled and piece.startswith('"') and room - width(label) >= 14:
+            # Of the text what fits: all of it is in the capture.
+            label += f"  {fitted(piece, room - width(label) - 2)}"
+        else:
+            spilled.append(piece)
+    return label, spilled
+
+
+def _named(line: Lifeline) -> list[str]:
+    return [line.name, *line.addresses[:3]]
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds // 1_000_000_000}.{nanoseconds % 1_000_000_000 // 1000:06d}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
