@@ -58,6 +58,20 @@ def lab(engine):
     assert found.labelled() == []
 
 
+@pytest.fixture(scope="module")
+def own_lab(engine):
+    """The default lab for one file of tests alone, which may leave marks in its journal."""
+    found = Lab(engine, f"e2e-{SESSION}-own-{secrets.token_hex(2)}")
+    found.brought_up = run("up", "--lab", found.name, timeout=280)
+    try:
+        assert found.brought_up.returncode == 0, found.brought_up
+        yield found
+    finally:
+        gone = run("down", found.name, timeout=120)
+    assert gone.returncode == 0, gone
+    assert found.labelled() == []
+
+
 @pytest.fixture
 def fragile(lab):
     """The default lab, for a test that breaks nodes; whole again afterwards."""

@@ -290,7 +290,8 @@ class Lab:
         filters = {"label": f"dev.labctl.lab={self.name}"}
         found = [item.name for item in self.engine.containers.list(all=True, ignore_removed=True, filters=filters)]
         found += [item.name for item in self.engine.networks.list(filters=filters)]
-        return found + [item.name for item in self.engine.volumes.list(filters=filters)]
+        # The engine lists volumes in no order.
+        return found + sorted(item.name for item in self.engine.volumes.list(filters=filters))
 
     def heal(self) -> None:
         """Every node runs again and is ready, and the two of the chat talk."""

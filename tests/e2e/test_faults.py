@@ -12,18 +12,19 @@ ROUND_TRIP = 0.01  # seconds between two pings
 
 
 @pytest.fixture
-def links(lab):
-    """The default lab, with all links whole before and after."""
-    lab.ok("fault", "clear", "--all")
-    yield lab
-    lab.ok("fault", "clear", "--all")
-    lab.heal()
+def links(own_lab):
+    """A default lab, with all links whole before and after. Not the one that other tests use: rules leave their events
+    in its journal, and their probes beside its nodes."""
+    own_lab.ok("fault", "clear", "--all")
+    yield own_lab
+    own_lab.ok("fault", "clear", "--all")
+    own_lab.heal()
 
 
 @pytest.fixture(scope="module")
-def inside(engine, clients, lab):
+def inside(engine, clients, own_lab):
     """`inside(node, command)` runs one in a node's network namespace, in an image of clients or of the probe."""
-    lab.ok("fault", "add", "alice:bob", "--loss", "1%", timeout=300)  # the first rule builds the probe's image
+    own_lab.ok("fault", "add", "alice:bob", "--loss", "1%", timeout=300)  # the first rule builds the probe's image
 
     def go(node: str, *command: str, image: str = "labctl/test-clients", wait: bool = True):
         found = engine.containers.run(
@@ -32,7 +33,7 @@ def inside(engine, clients, lab):
             detach=True,
             user="0",
             cap_add=["NET_RAW", "NET_ADMIN"],
-            network_mode=f"container:{lab.container(node).id}",
+            network_mode=f"container:{own_lab.container(node).id}",
             labels=clients.container.labels,
         )
         if not wait:
@@ -304,6 +305,24 @@ def test_links_heal_when_the_probe_does_not_live(links, end, state):
     links.ok("fault", "clear", "--all")
     assert rules(links) == []
     links.ok("udp", "send", "udp1", "udp2", "through")
+
+
+def test_probe_holds_what_the_node_must_not_and_no_more(links):
+    links.ok("fault", "add", "alice:bob", "--loss", "1%")
+    host = probe_of(links, "alice").attrs["HostConfig"]
+    # Docker gives them back with or without their prefix.
+    assert {name.removeprefix("CAP_") for name in host["CapAdd"]} == {"NET_ADMIN", "NET_RAW"}
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["Privileged"]
+    assert host["ReadonlyRootfs"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert not host["Binds"]
+    assert not host["PidMode"]
+    assert not host["PortBindings"]
+    assert [mount["Type"] for mount in host["Mounts"]] == ["volume"]
+    assert host["NetworkMode"] == f"container:{links.container('alice').id}"
+    node = links.container("alice").attrs["HostConfig"]
+    assert not node["CapAdd"]
 
 
 def test_nothing_is_left_in_the_namespace(links, inside):
