@@ -96,13 +96,16 @@ class Compose:
         limit: float,
         *,
         hold: Sequence[int] = (),
+        start: bool = True,
     ) -> None:
         """Makes a project be as `config` says; unchanged containers are left alone. Builds and removes nothing.
+
+        Without `start`, containers are made and not started.
 
         Compose holds the file descriptors of `hold`, and their locks, for as long as it lives.
         """
         command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
-        self._stream([*command, "up", "--detach", "--no-build"], config, report, limit, hold)
+        self._stream([*command, "up", "--no-build", "--detach" if start else "--no-start"], config, report, limit, hold)
 
     def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> NoReturn:
         """Becomes `docker exec`: its streams, signals and exit status are this process's own from now on."""

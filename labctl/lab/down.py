@@ -151,10 +151,10 @@ def _remove(engine: Engine, name: str, found: Found, report: Report, *, stop: bo
     jobs = [partial(_remove_network, engine, network) for network in found.networks]
     jobs += [partial(_remove_container, engine, item, report) for item in found.containers if item not in held]
     with _kept(problems):
-        _each(lambda job: job(), jobs)
+        each(lambda job: job(), jobs)
     reached("down:containers-removed")
     with _kept(problems):
-        _each(lambda volume: engine.remove_volume(volume.name), found.volumes)
+        each(lambda volume: engine.remove_volume(volume.name), found.volumes)
     if problems:
         _refuse_guests(engine, name)
     return problems[0] if problems else None
@@ -189,7 +189,7 @@ def stop_containers(engine: Engine, containers: Iterable[Container]) -> None:
             engine.change("stop", container.id)
         reached("down:container-stopped")
 
-    _each(stop, [container for container in containers if container.state in STOPPABLE])
+    each(stop, [container for container in containers if container.state in STOPPABLE])
 
 
 def remove_containers(engine: Engine, containers: Iterable[Container], report: Report, *, stop: bool = True) -> None:
@@ -197,7 +197,7 @@ def remove_containers(engine: Engine, containers: Iterable[Container], report: R
     found = list(containers)
     if stop:
         stop_containers(engine, found)
-    _each(lambda container: _remove_container(engine, container, report), found)
+    each(lambda container: _remove_container(engine, container, report), found)
 
 
 def _remove_container(engine: Engine, container: Container, report: Report) -> None:
@@ -220,7 +220,7 @@ def known(engine: Engine) -> list[str]:
     return sorted({found[LABEL_LAB] for found in labels})
 
 
-def _each(act: Callable[[T], object], items: list[T]) -> None:
+def each(act: Callable[[T], object], items: list[T], workers: int = WORKERS) -> None:
     """Does one thing to many at once; all are tried before the first failure is raised. ^C waits for none of them."""
     if len(items) <= 1:
         for item in items:
@@ -241,7 +241,7 @@ def _each(act: Callable[[T], object], items: list[T]) -> None:
                 problems.append(problem)
 
     # concurrent.futures would do, but importing it takes as long as removing a container.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(WORKERS, len(items)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(items)))]
     try:
         for thread in threads:
             thread.start()
