@@ -8,11 +8,11 @@ import json
 import os
 import shutil
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 from outside import LABCTL, OUT, Result, run, run_command
+from proxy import Door
 
 ROOT = os.getuid() == 0
 needs_root = pytest.mark.skipif(
@@ -126,26 +126,41 @@ def test_kernel_without_ipv6(spare):
 # No rights
 
 
+# Our Python may stand where that user can't see it: it may look everywhere, and still write nowhere.
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+LOOKING = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
+
+
 def as_nobody(*args: str, **variables: str) -> Result:
-    """labctl as a user without any rights. Our Python may stand where that user can't see it."""
-    free = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    if run_command([*free, sys.executable, "-c", "pass"], HOME="/nonexistent").returncode:
-        pytest.skip(f"another user can't run {sys.executable}")
-    return run_command([*free, LABCTL, *args], **{"HOME": "/nonexistent", **variables})
+    """labctl as a user without any rights but to read; to connect to a socket is to write (unix(7))."""
+    return run_command([*NOBODY, *LOOKING, LABCTL, *args], **{"HOME": "/nonexistent", **variables})
+
+
+@pytest.fixture
+def closed_socket():
+    """`(DOCKER_HOST, its name)` of an engine's socket that is closed to others: the machine's own, where that is."""
+    socket = Path("/var/run/docker.sock")
+    if "DOCKER_HOST" not in os.environ and socket.exists() and not socket.stat().st_mode & stat.S_IWOTH:
+        yield None, f"unix://{socket}"
+        return
+    with Door() as door:
+        Path(door.url.removeprefix("unix://")).chmod(0o600)
+        yield door.url, door.url
 
 
 @needs_root
 @pytest.mark.parametrize(
     "command", ["up", "plan", "build", "down x", "down --all", "ps", "ls", "logs", "send a b", "graph", "exec a -- b"]
 )
-def test_no_rights_on_the_socket(command):
-    socket = Path("/var/run/docker.sock")
-    if "DOCKER_HOST" in os.environ or not socket.exists() or socket.stat().st_mode & stat.S_IWOTH:
-        pytest.skip("the engine has no socket that is closed to others")
-    assert explained(as_nobody(*command.split())) == [
-        f"labctl: this user has no right to use the Docker socket unix://{socket}",
+def test_no_rights_on_the_socket(closed_socket, command):
+    host, named = closed_socket
+    lines = explained(as_nobody(*command.split(), DOCKER_HOST=host))
+    assert lines[0].startswith(f"labctl: this user has no right to use the Docker socket {named}")
+    assert lines[1:] == [
         "  join its group (`sudo usermod -aG docker $USER`, then log in again), or use rootless Docker",
     ]
+    if host is None:
+        assert lines[0].endswith(named)
 
 
 @needs_root
@@ -164,7 +179,10 @@ def test_anothers_home(tmp_path):
     (home / ".docker").chmod(0o700)
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
         folder.chmod(0o755)
-    lines = explained(as_nobody("up", HOME=str(home)))
+    docker = tmp_path / "docker"  # the client, without the right to read that labctl has here
+    docker.write_text(f'#!/bin/sh\nexec setpriv --inh-caps=-all --ambient-caps=-all {shutil.which("docker")} "$@"\n')
+    docker.chmod(0o755)
+    lines = explained(as_nobody("up", HOME=str(home), PATH=f"{tmp_path}:{os.environ['PATH']}"))
     assert lines[0] == (
         f"labctl: the command `docker` can't read its configuration {home}/.docker/config.json: permission denied"
     )
