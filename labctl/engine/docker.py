@@ -167,9 +167,13 @@ class DockerEngine:
         return printed
 
     def create_probe(self, probe: ProbeOrder) -> str:
-        volume = {"Type": "volume", "Source": probe.volume, "Target": "/run/labctl"}
-        host = _probe_host(f"container:{probe.target}", ["NET_ADMIN", "NET_RAW"], memory=256)
-        host |= {"Init": True, "Mounts": [{**volume, "VolumeOptions": {"Labels": dict(probe.labels)}}]}
+        place = f"container:{probe.target}"
+        host = _probe_host(place, list(probe.capabilities), memory=probe.memory)
+        # An init of its own only where it is the first process.
+        host |= {"PidMode": place} if probe.processes else {"Init": True}
+        if probe.volume:
+            volume = {"Type": "volume", "Source": probe.volume, "Target": "/run/labctl"}
+            host["Mounts"] = [{**volume, "VolumeOptions": {"Labels": dict(probe.labels)}}]
         body = {
             "Image": PROBE_IMAGE,
             "Cmd": list(probe.command),
@@ -182,6 +186,20 @@ class DockerEngine:
             "HostConfig": host,
         }
         return str(self._call("make a probe", "POST", "/containers/create", body=body)["Id"])
+
+    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+        body = {"Cmd": list(command), "AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
+        try:
+            made = self._wire.call("POST", f"/containers/{container}/exec", body=body)["Id"]
+            response = self._wire.stream("POST", f"/exec/{made}/start", upgrade=True, body={"Detach": False})
+        except Refused as refusal:
+            raise _explain("run a command in a container", refusal) from None
+        return streams.DockerStream(container, response, streams.Demultiplexer() if lines else streams.Pieces(), made)
+
+    def status(self, stream: Stream) -> int | None:
+        assert isinstance(stream, streams.DockerStream)
+        found = self._call("tell how a command ended", "GET", f"/exec/{stream.execution}/json")
+        return None if found["Running"] else int(found["ExitCode"])
 
     def limit_processes(self, container: str, count: int) -> None:
         self._call("limit a container", "POST", f"/containers/{container}/update", body={"PidsLimit": count})

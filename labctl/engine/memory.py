@@ -53,6 +53,7 @@ class MemoryContainer:
     exit_code: int = 0
     started: str = "0001-01-01T00:00:00Z"
     processes: int | None = None  # how many it may have
+    commands: Callable[[Sequence[str]], Execution] | None = None  # what comes of a command that is run in it
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -72,6 +73,14 @@ class MemoryContainer:
             listener.ended = True
 
 
+@dataclass(frozen=True)
+class Execution:
+    """What a command prints that is run in a container, at once and whole, and its exit status."""
+
+    output: Sequence[Line] = ()
+    status: int = 0
+
+
 @dataclass
 class MemoryStream:
     """See Stream."""
@@ -82,6 +91,7 @@ class MemoryStream:
     typed: bytearray = field(default_factory=bytearray)
     ended: bool = False
     told: bool = False
+    status: int | None = None
 
     def write(self, data: bytes) -> None:
         self.typed += data
@@ -222,8 +232,22 @@ class MemoryEngine:
         record = Container(ident, f"probe-{ident[-4:]}", PROBE_IMAGE, "created", dict(probe.labels))
         program = self.probe_program(probe) if self.probe_program else None
         self._containers[ident] = MemoryContainer(record, program)
-        self._volumes.setdefault(probe.volume, dict(probe.labels))
+        if probe.volume:
+            self._volumes.setdefault(probe.volume, dict(probe.labels))
         return ident
+
+    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+        """The container's `commands` says what comes of it."""
+        found = self._get(container)
+        if found.record.state != "running" or found.commands is None:
+            why = f"container {container} is not running" if found.commands else f"{command[0]}: not found"
+            raise LabError("engine-refused", action="run a command in a container", why=why)
+        done = found.commands(command)
+        return MemoryStream(container, True, deque(done.output), ended=True, status=done.status)
+
+    def status(self, stream: Stream) -> int | None:
+        assert isinstance(stream, MemoryStream)
+        return stream.status
 
     def limit_processes(self, container: str, count: int) -> None:
         self._get(container).processes = count

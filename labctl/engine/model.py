@@ -133,14 +133,18 @@ class Happening:
 
 @dataclass(frozen=True)
 class ProbeOrder:
-    """A helper container with a keyboard, in the network namespace of the container `target`, with NET_ADMIN and
-    NET_RAW there. `volume` is mounted at /run/labctl and made with the same labels."""
+    """A helper container with a keyboard, in the network namespace of the container `target`, with `capabilities`
+    there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any, is mounted at
+    /run/labctl and made with the same labels. `memory` is its limit in MiB."""
 
     command: Sequence[str]
     target: str
     labels: Mapping[str, str]
     environment: Mapping[str, str]
-    volume: str
+    volume: str | None = None
+    capabilities: Sequence[str] = ("NET_ADMIN", "NET_RAW")
+    processes: bool = False
+    memory: int = 256
 
 
 class Engine(Protocol):
@@ -183,6 +187,16 @@ class Engine(Protocol):
 
     def create_probe(self, probe: ProbeOrder) -> str:
         """Makes a helper container that stays, and doesn't start it; its id."""
+
+    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+        """Runs a command in a running container: its output as it comes, and its standard input.
+
+        Nothing of it is kept in the container's log. Without `lines` the output comes as it was written, piece by
+        piece. Closing the stream ends the command's standard input, and not the command.
+        """
+
+    def status(self, stream: Stream) -> int | None:
+        """The exit status of a command that `open` ran, None while it runs."""
 
     def limit_processes(self, container: str, count: int) -> None:
         """Changes how many processes a container may have, also while it is stopped."""

@@ -70,6 +70,29 @@ class Demultiplexer:
         return [Line(bytes(rest), stderr, self._stamps[stderr]) for stderr, rest in self._lines.items() if rest]
 
 
+class Pieces:
+    """As Demultiplexer, for what has no lines: each frame's payload as it comes."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Line]:
+        self._buffer += data
+        out: list[Line] = []
+        start = 0
+        while len(self._buffer) - start >= 8:
+            length = int.from_bytes(self._buffer[start + 4 : start + 8], "big")
+            if len(self._buffer) - start < 8 + length:
+                break
+            out.append(Line(bytes(self._buffer[start + 8 : start + 8 + length]), self._buffer[start] == 2))
+            start += 8 + length
+        del self._buffer[:start]
+        return out
+
+    def finish(self) -> list[Line]:
+        return []
+
+
 class DockerStream:
     """A Stream of the Docker engine: one HTTP response, or one upgraded connection.
 
@@ -77,8 +100,11 @@ class DockerStream:
     finds the rest when it listens again.
     """
 
-    def __init__(self, container: str, response: Response, demultiplexer: Demultiplexer) -> None:
+    def __init__(
+        self, container: str, response: Response, demultiplexer: Demultiplexer | Pieces, execution: str = ""
+    ) -> None:
         self.container = container
+        self.execution = execution  # the engine's id of the command whose output this is
         self.pending: deque[Line] = deque()
         self.ended = False  # nothing more will arrive
         self.told = False  # the end was given out

@@ -144,14 +144,14 @@ class Wire:
         return content
 
     def stream(
-        self, method: str, path: str, /, *, upgrade: bool = False, limit: float = LIMIT, **query: Any
+        self, method: str, path: str, /, *, body: Any = None, upgrade: bool = False, limit: float = LIMIT, **query: Any
     ) -> Response:
         """One request whose body the caller reads; with `upgrade` the socket is a raw stream both ways."""
         limit = min(limit, self._at_most)
         deadline = time.monotonic() + limit
         sock = None
         try:
-            sock = self._open(method, path + encode_query(query), None, deadline, upgrade=upgrade)
+            sock = self._open(method, path + encode_query(query), body, deadline, upgrade=upgrade)
             response = self._read_head(sock, deadline)
             if response.status >= 400:
                 with sock:

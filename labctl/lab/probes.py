@@ -16,12 +16,28 @@ from labctl.lab.keyboard import envelope
 from labctl.lab.model import Lab, Node
 from labctl.phases import reached
 
-FAULTS = "faults"
-ON_START = "on-start"  # made and never started: its label keeps rules until their node starts
-COMMAND = ("python3", "/opt/probe/fault_probe.py")
 WORKERS = 4
 READ_LIMIT = 30.0  # seconds for a probe's log
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a helper container is for: its program, and what that may do; `shares` the lab's volume with the others."""
+
+    name: str
+    program: str
+    capabilities: tuple[str, ...] = ("NET_ADMIN", "NET_RAW")
+    processes: bool = False
+    shares: bool = False
+    memory: int = 256  # MiB
+
+
+FAULTS = Kind("faults", "fault_probe.py", shares=True)
+ON_START = Kind("on-start", "fault_probe.py", shares=True)  # never started: its label keeps rules for a node's start
+CAPTURE = Kind("capture", "capture_probe.py")
+# Sees the node's processes: their sockets and system calls.
+PROCESSES = Kind("processes", "process_probe.py", ("NET_ADMIN", "SYS_PTRACE"), processes=True)
 
 
 @dataclass(frozen=True)
@@ -33,37 +49,45 @@ class Order:
     options: Mapping[str, Any]
 
 
-def all_of(engine: Engine, lab: str, kind: str = FAULTS) -> dict[str, Container]:
+def all_of(engine: Engine, lab: str, kind: Kind = FAULTS) -> dict[str, Container]:
     """The lab's probes of a kind, by the name of their node."""
-    found = engine.containers([f"{LABEL_LAB}={lab}", f"{LABEL_PROBE}={kind}"])
+    found = engine.containers([f"{LABEL_LAB}={lab}", f"{LABEL_PROBE}={kind.name}"])
     return {container.labels.get(LABEL_PROBED, ""): container for container in found}
 
 
-def order(lab: Lab, node: Node, kind: str = FAULTS, labels: Mapping[str, str] | None = None) -> ProbeOrder:
+def order(lab: Lab, node: Node, kind: Kind = FAULTS, labels: Mapping[str, str] | None = None) -> ProbeOrder:
     """What the engine is asked for."""
-    own = {LABEL_LAB: lab.name, LABEL_PROBE: kind, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
-    environment = {"LABCTL_NODE": node.name}
-    return ProbeOrder(COMMAND, node.container.id, {**own, **(labels or {})}, environment, f"{lab.name}_labctl")
+    own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
+    return ProbeOrder(
+        ("python3", f"/opt/probe/{kind.program}"),
+        node.container.id,
+        {**own, **(labels or {})},
+        {"LABCTL_NODE": node.name},
+        f"{lab.name}_labctl" if kind.shares else None,
+        kind.capabilities,
+        kind.processes,
+        kind.memory,
+    )
 
 
-def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
+def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS) -> dict[str, Container]:
     """A running probe for each of some running nodes, in the network namespace that the node has now."""
-    there = all_of(engine, lab.name)
+    there = all_of(engine, lab.name, kind)
 
     def one(node: Node) -> tuple[str, Container]:
-        return node.name, _ensure(engine, lab, node, there.get(node.name))
+        return node.name, _ensure(engine, lab, node, there.get(node.name), kind)
 
     return dict(_at_once(one, list(nodes)))
 
 
-def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None) -> Container:
+def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind) -> Container:
     if probe and probe.labels.get(LABEL_TARGET) != node.container.id:
         engine.remove_container(probe.id)  # its node was made anew
         probe = None
     if probe is None:
-        ident = engine.create_probe(order(lab, node))
+        ident = engine.create_probe(order(lab, node, kind))
         engine.change("start", ident)
-        reached("fault:probe-started")
+        reached(f"{'fault' if kind is FAULTS else kind.name}:probe-started")
     elif probe.state == "paused":
         raise LabError("probe-paused", node=node.name, probe=probe.name)
     elif probe.state != "running":
