@@ -295,6 +295,21 @@ ERRORS: dict[str, Kind] = {
         "ask from another node: `labctl http get {node} {path} --from NODE`",
         "Only published ports can be reached from outside the lab.",
     ),
+    "bad-filter": Kind(
+        "the filter {filter!r} is none: {why}",
+        "filters are those of tcpdump, such as `tcp port 7` or `host 10.77.0.5 and not arp` (man pcap-filter)",
+        "tcpdump could not make sense of what --filter was given.",
+    ),
+    "recorder-gone": Kind(
+        "{node} can't be recorded: {why}",
+        "`labctl capture --stop {node}` and then the command again starts a new recorder",
+        "The helper container that records a node's packets ended, or did not answer.",
+    ),
+    "not-recorded": Kind(
+        "nothing was recorded at {nodes} until now; from now on it is",
+        "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",
+        "Packets are recorded from when somebody first asks (or from `labctl up --record`). This was the first time.",
+    ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
     "output-failed": Kind(
         "the output can't be written: {why}",

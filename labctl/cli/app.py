@@ -41,6 +41,7 @@ COMMANDS = {
     "fault": "faults.fault",
     "partition": "faults.partition",
     "heal": "faults.heal",
+    "ladder": "capture.ladder",
 }
 
 

@@ -56,6 +56,14 @@ def normalise(stamp: object) -> str | None:
     return f"{found[1]}.{(found[2] or '').ljust(9, '0')}Z" if found else None
 
 
+def stamp_of(moment_ns: int) -> str:
+    """A time in nanoseconds since the epoch as events hold it."""
+    import time
+
+    seconds, rest = divmod(max(0, moment_ns), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"
+
+
 def _address(value: object) -> Address | None:
     if value is None:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from labctl.engine.model import Engine, Line, Stream
 from labctl.errors import LabError
-from labctl.events.codec import decode, normalise
+from labctl.events.codec import decode, normalise, stamp_of
 from labctl.events.merge import Window, merge
 from labctl.events.model import Event
 from labctl.lab import probes
@@ -122,17 +122,12 @@ def parse_since(text: str, now: float | None = None) -> str:
     span = _SPAN.fullmatch(text)
     if span:
         moment = (time.time() if now is None else now) - float(span[1]) * _SECONDS[span[2]]
-        return _stamp(max(0.0, moment))
+        return stamp_of(int(moment * 1e9))
     found = normalise(text)
     if found:
         return found
     why = f"{text!r} is neither a span (30s, 5m, 2h) nor a time in UTC (2026-01-31T12:00:00Z)"
     raise LabError("bad-option", option="--since", why=why)
-
-
-def _stamp(moment: float) -> str:
-    fraction = int((moment % 1) * 1e9)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{fraction:09d}Z"
 
 
 def _chosen(lab: Lab, names: Sequence[str]) -> list[Node]:

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from labctl.engine.model import LABEL_LAB, LABEL_PROBE, LABEL_PROBED, LABEL_TARGET, Container, Engine, ProbeOrder
+from labctl.engine.model import (
+    LABEL_LAB,
+    LABEL_PROBE,
+    LABEL_PROBED,
+    LABEL_SOURCE,
+    LABEL_TARGET,
+    PROBE_IMAGE,
+    Container,
+    Engine,
+    ProbeOrder,
+)
 from labctl.errors import LabError
 from labctl.events.codec import decode, normalise
 from labctl.events.model import Event
@@ -23,21 +33,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kind:
-    """What a helper container is for: its program, and what that may do; `shares` the lab's volume with the others."""
+    """What a helper container is for: its program, and what that may do. One that `shares` has the lab's volume with
+    others; of one that `forgets` nothing is of use once it has ended, or labctl is a newer one: it is made anew."""
 
     name: str
     program: str
     capabilities: tuple[str, ...] = ("NET_ADMIN", "NET_RAW")
     processes: bool = False
     shares: bool = False
+    forgets: bool = False
     memory: int = 256  # MiB
 
 
 FAULTS = Kind("faults", "fault_probe.py", shares=True)
 ON_START = Kind("on-start", "fault_probe.py", shares=True)  # never started: its label keeps rules for a node's start
-CAPTURE = Kind("capture", "capture_probe.py")
+CAPTURE = Kind("capture", "capture_probe.py", forgets=True)
 # Sees the node's processes: their sockets and system calls.
-PROCESSES = Kind("processes", "process_probe.py", ("NET_ADMIN", "SYS_PTRACE"), processes=True)
+PROCESSES = Kind("processes", "process_probe.py", ("NET_ADMIN", "SYS_PTRACE"), processes=True, forgets=True)
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,11 @@ def order(lab: Lab, node: Node, kind: Kind = FAULTS, labels: Mapping[str, str] |
 def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS) -> dict[str, Container]:
     """A running probe for each of some running nodes, in the network namespace that the node has now."""
     there = all_of(engine, lab.name, kind)
+    if kind.forgets:
+        for name, probe in list(there.items()):
+            if probe.state != "running" or is_outdated(engine, probe):
+                engine.remove_container(probe.id)
+                del there[name]
 
     def one(node: Node) -> tuple[str, Container]:
         return node.name, _ensure(engine, lab, node, there.get(node.name), kind)
@@ -81,7 +98,7 @@ def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS)
 
 
 def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind) -> Container:
-    if probe and probe.labels.get(LABEL_TARGET) != node.container.id:
+    if probe and is_another(node, probe):
         engine.remove_container(probe.id)  # its node was made anew
         probe = None
     if probe is None:
@@ -99,6 +116,17 @@ def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind:
     else:
         return probe
     return next(found for found in engine.containers([f"{LABEL_LAB}={lab.name}"]) if found.id == ident)
+
+
+def is_outdated(engine: Engine, probe: Container) -> bool:
+    """Whether the probe was made from an image that has been built anew since."""
+    image = engine.image(PROBE_IMAGE)
+    return image is not None and image.labels.get(LABEL_SOURCE) != probe.labels.get(LABEL_SOURCE)
+
+
+def is_another(node: Node, probe: Container) -> bool:
+    """Whether the probe belongs to a container that the node was before."""
+    return probe.labels.get(LABEL_TARGET) != node.container.id
 
 
 def is_stale(engine: Engine, node: Node, probe: Container) -> bool:

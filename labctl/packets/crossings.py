@@ -37,6 +37,7 @@ class Verdict:
     length: int | None = None
     ip_id: int | None = None
     detail: str = ""
+    held_ns: int = 0  # how long a delay or a limit holds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Rules:
 
     delay_floor: int = 20_000_000
     slack: int = 5_000_000
-    flight: int = 50_000_000
+    flight: int = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,14 @@ def _unarrived(side: Side, packet: Packet, place: _Places, faults: dict[int, lis
         return replace(lost, fate="unknown", why=f"there is no capture at {packet.dst}")
     if target.kernel_drops:
         return replace(lost, fate="unknown", why=_missed(target))
-    if target.until_ns is not None and packet.ts_ns + rules.flight > target.until_ns:
-        return replace(lost, fate="unknown", why=f"the capture at {target.node} had ended")
+    held = sum(verdict.held_ns for verdict in mine)
+    if target.until_ns is not None and packet.ts_ns + held + rules.flight > target.until_ns:
+        why = (
+            f"it was held back when the capture at {target.node} ended"
+            if held
+            else f"the capture at {target.node} had ended"
+        )
+        return replace(lost, fate="unknown", why=why)
     if target.since_ns is not None and packet.ts_ns < target.since_ns:
         return replace(lost, fate="unknown", why=f"the capture at {target.node} had not begun")
     return lost

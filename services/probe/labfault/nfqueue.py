@@ -4,13 +4,13 @@ Written here, and not taken from a binding, for what the bindings leave out: man
 length of the queue.
 """
 
-import os
 import socket
 import struct
 
-_NETFILTER = 12  # NETLINK_NETFILTER
+import nfnetlink
+from nfnetlink import ATTRIBUTE, attribute
+
 _PACKET, _VERDICT, _CONFIG = 3 << 8, 3 << 8 | 1, 3 << 8 | 2
-_REQUEST, _ACK, _ERROR = 0x1, 0x4, 2
 _BIND = 1
 _CFG_CMD, _CFG_PARAMS, _CFG_MAXLEN = 1, 2, 3
 _COPY_PACKET = 2
@@ -19,9 +19,6 @@ DROP, ACCEPT = 0, 1
 MAXLEN = 16384  # packets that wait for a verdict; those that are held back among them
 BUFFER = 64 << 20  # bytes of packets that wait to be read
 BATCH = 64  # packets that are read before anything else is done
-_HEAD = struct.Struct("=IHHII")
-_GENERAL = struct.Struct("!BBH")
-_ATTRIBUTE = struct.Struct("=HH")
 _VERDICT_BODY = struct.Struct("=IHHIIBBHHH")
 
 
@@ -30,9 +27,7 @@ class Queue:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
-        self._sock.bind((0, 0))
-        self._sock.setsockopt(socket.SOL_SOCKET, 33, BUFFER)  # SO_RCVBUFFORCE: NET_ADMIN may go over the limit
+        self._sock = nfnetlink.connect(BUFFER)
         self._configure(_CFG_CMD, struct.pack("!BBH", _BIND, 0, socket.AF_INET))
         # Whole packets. Without the flag for it the kernel hands over no merged segments, and completes checksums.
         self._configure(_CFG_PARAMS, struct.pack("!IB", 0xFFFF, _COPY_PACKET))
@@ -50,11 +45,7 @@ class Queue:
         self._sock.close()
 
     def _configure(self, kind: int, value: bytes) -> None:
-        self._sock.send(_message(_CONFIG, _ACK, self._number, _attribute(kind, value)))
-        answer = self._sock.recv(4096)
-        code = -struct.unpack_from("=i", answer, 16)[0] if struct.unpack_from("=IH", answer)[1] == _ERROR else 0
-        if code:
-            raise OSError(code, os.strerror(code))
+        nfnetlink.ask(self._sock, _CONFIG, self._number, attribute(kind, value))
 
     def read(self):
         """Yields `(id, bytes)` of what waits, some BATCH of them at most."""
@@ -74,27 +65,23 @@ class Queue:
     def _parse(self, length: int):
         if struct.unpack_from("=H", self._buffer, 4)[0] != _PACKET:
             return None
-        at, ident, data = 20, None, b""
-        while at + 4 <= length:
-            size, kind = _ATTRIBUTE.unpack_from(self._buffer, at)
-            if size < 4:
-                break
+        ident, data = None, b""
+        for kind, begin, end in nfnetlink.attributes(self._buffer, 20, length):
             if kind == _PAYLOAD:
-                data = bytes(self._view[at + 4 : at + size])
+                data = bytes(self._view[begin:end])
             elif kind == _PACKET_HDR:
-                ident = int.from_bytes(self._view[at + 4 : at + 8], "big")
-            at += (size + 3) & ~3
+                ident = int.from_bytes(self._view[begin : begin + 4], "big")
         return None if ident is None else (ident, data)
 
     def decide(self, ident: int, verdict: int, data: bytes | None = None) -> None:
         """Sets a packet's verdict down; `flush` sends it. `data` replaces the packet."""
         size = 32 + (4 + len(data) if data is not None else 0)
-        self._verdicts += _VERDICT_BODY.pack(size, _VERDICT, _REQUEST, 0, 0, 0, 0, 0, 12, _VERDICT_HDR)
+        self._verdicts += _VERDICT_BODY.pack(size, _VERDICT, nfnetlink.REQUEST, 0, 0, 0, 0, 0, 12, _VERDICT_HDR)
         # The queue's number stands in the general header, the verdict and the id after it, all in network order.
         struct.pack_into("!H", self._verdicts, len(self._verdicts) - 6, self._number)
         self._verdicts += struct.pack("!II", verdict, ident)
         if data is not None:
-            self._verdicts += _ATTRIBUTE.pack(4 + len(data), _PAYLOAD) + data + b"\0" * (-len(data) % 4)
+            self._verdicts += ATTRIBUTE.pack(4 + len(data), _PAYLOAD) + data + b"\0" * (-len(data) % 4)
         if len(self._verdicts) > 1 << 15:
             self.flush()
 
@@ -113,11 +100,3 @@ class Queue:
                 if fields and int(fields[0]) == self._number:
                     return int(fields[5]) + int(fields[6])
         return 0
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
-
-
-def _message(kind: int, flags: int, number: int, body: bytes) -> bytes:
-    return _HEAD.pack(20 + len(body), kind, _REQUEST | flags, 0, 0) + _GENERAL.pack(0, 0, number) + body

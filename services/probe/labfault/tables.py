@@ -12,10 +12,10 @@ import contextlib
 import ipaddress
 import json
 import socket
-import struct
 import subprocess
 
-from labfault.nfqueue import _attribute
+import nfnetlink
+from nfnetlink import attribute, message, nest
 
 TABLE = "labctl_faults"
 MARK, COPY = 0x40000000, 0x20000000  # bits of a packet's mark: to the queue; sent by ourselves
@@ -27,7 +27,8 @@ _IPTABLES = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-
 _NFT = 10 << 8  # NFNL_SUBSYS_NFTABLES
 _BEGIN, _END, _NEWSETELEM = 0x10, 0x11, _NFT | 12
 _INET = 1  # NFPROTO_INET
-_NESTED, _CREATE = 0x8000, 0x400
+_CREATE = 0x400
+BEFORE = -151  # the hook's priority where packets are looked at before any rule; they are marked just ahead of it
 
 
 class Routes:
@@ -86,8 +87,7 @@ class Tables:
         _run(["nft", "-f", "-"], f"{head}flush chain inet {TABLE} links\n{_chosen(peers, routes)}")
         self.are_needed = True
         if self._socket is None:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-            self._socket.bind((0, 0))
+            self._socket = nfnetlink.connect()
             self._socket.setblocking(False)
             for tool, family in (("iptables", "ip"), ("ip6tables", "ip6")):
                 if not _succeeds(["nft", "list", "table", family, "mangle"]):
@@ -112,12 +112,12 @@ class Tables:
             return
         with contextlib.suppress(BlockingIOError):
             self._socket.recv(1 << 16)  # an error of the last time; there is none that could be mended
-        elements = b"".join(_nest(1, _nest(1, _attribute(1, bytes([proto])))) for proto in (2, 10))  # IPv4, IPv6
+        elements = b"".join(nest(1, nest(1, attribute(1, bytes([proto])))) for proto in (2, 10))  # IPv4, IPv6
         name = f"alive{self._beat % _SETS}".encode() + b"\0"
-        body = _attribute(1, TABLE.encode() + b"\0") + _attribute(2, name) + _nest(3, elements)
+        body = attribute(1, TABLE.encode() + b"\0") + attribute(2, name) + nest(3, elements)
         self._beat += 1
         self._socket.send(
-            _message(_BEGIN, 0, _NFT >> 8) + _message(_NEWSETELEM, 0x400, 0, body) + _message(_END, 0, 10)
+            message(_BEGIN, 0, _NFT >> 8) + message(_NEWSETELEM, _CREATE, 0, body, _INET) + message(_END, 0, 10)
         )
 
     def clear(self) -> None:
@@ -149,7 +149,7 @@ def _frame() -> str:
     alive = "".join(f"  meta nfproto @alive{number} goto links\n" for number in range(_SETS))
     return (
         f"table inet {TABLE} {{\n{sets} chain links {{ }}\n"
-        " chain leaving {\n  type filter hook postrouting priority -151; policy accept;\n"
+        f" chain leaving {{\n  type filter hook postrouting priority {BEFORE - 1}; policy accept;\n"
         f'  oifname "lo" return\n  meta mark & {COPY:#x} != 0 return\n{alive} }}\n}}\n'
     )
 
@@ -186,14 +186,3 @@ def _run(command: list[str], given: str = "") -> str:
 
 def _succeeds(command: list[str]) -> bool:
     return not subprocess.run(command, capture_output=True, timeout=_LIMIT, check=False).returncode
-
-
-def _nest(kind: int, value: bytes) -> bytes:
-    return _attribute(kind | _NESTED, value)
-
-
-def _message(kind: int, flags: int, resource: int, body: bytes = b"") -> bytes:
-    family = _INET if kind == _NEWSETELEM else 0
-    return (
-        struct.pack("=IHHIIBB", 20 + len(body), kind, 1 | flags, 0, 0, family, 0) + struct.pack("!H", resource) + body
-    )

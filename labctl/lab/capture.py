@@ -1,0 +1,239 @@
+"""Recorders at nodes, and what they have recorded: the packets that a node sent and that arrived at it.
+
+A recorder is a probe in the node's network namespace. It is there from when somebody first asks until the lab goes
+down, or `stop`; it keeps the newest packets in memory, so that one can ask afterwards what happened.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.model import Container, Engine, Happening, Stream
+from labctl.errors import LabError
+from labctl.lab import probes
+from labctl.lab.model import Lab, Node
+from labctl.packets.capture import Parser
+from labctl.packets.model import Record
+
+TELL = ("python3", "/opt/probe/capture_tell.py")
+BEAT = 1.0  # seconds between two signs of life
+READ_LIMIT = 60.0  # seconds for what is recorded already
+REFUSED, SILENT = 2, 3  # exit statuses of capture_tell.py
+
+
+@dataclass(frozen=True)
+class State:
+    """What a recorder says of itself: all that came from `since_ns` until `now_ns` has been told, but for `drops`
+    packets that the kernel could not hand over. `live`: what comes is told from now on. `ended`: nothing more comes."""
+
+    now_ns: int
+    since_ns: int
+    live: bool
+    ended: bool
+    drops: int
+    interfaces: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def logs(self) -> bool:
+        """Packets are seen before a fault sees them."""
+        return not any("links with faults" in text for text in self.problems)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One record of a node, or its recorder's state."""
+
+    node: Node
+    record: Record | None = None
+    state: State | None = None
+
+
+def recorders(engine: Engine, lab: Lab) -> dict[str, Container]:
+    """The recorders that run, by the name of their node."""
+    there = probes.all_of(engine, lab.name, probes.CAPTURE)
+    nodes = {node.name: node for node in lab.nodes}
+    return {
+        name: probe
+        for name, probe in there.items()
+        if name in nodes and probe.state == "running" and not _is_old(engine, nodes[name], probe)
+    }
+
+
+def _is_old(engine: Engine, node: Node, probe: Container) -> bool:
+    gone = not node.is_running or probes.is_another(node, probe)
+    return gone or probes.is_outdated(engine, probe) or probes.is_stale(engine, node, probe)
+
+
+def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
+    """A recorder at each of some running nodes, which records from now on. Raises LabError `recorder-gone`."""
+    chosen = list(nodes)
+    found = probes.ensure(engine, lab, chosen, probes.CAPTURE)
+    recorded(engine, chosen, found, 0)  # it answers once it records
+    return found
+
+
+def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
+    """Ends recorders, and forgets what they have; the names of the nodes that had one."""
+    there = probes.all_of(engine, lab.name, probes.CAPTURE)
+    ended = []
+    for node in nodes:
+        probe = there.get(node.name)
+        if probe:
+            if probe.state == "running":
+                engine.change("stop", probe.id)  # in order: it sets the node's offload on again
+            engine.remove_container(probe.id)
+            ended.append(node.name)
+    return ended
+
+
+class Listening:
+    """What the recorders of some nodes tell: the last `last` seconds, then with `follow` what comes. A context manager.
+
+    Raises LabError `bad-filter`, `recorder-gone`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        nodes: Sequence[Node],
+        probes_: Mapping[str, Container],
+        *,
+        last: float = 0.0,
+        follow: bool = False,
+        expression: str = "",
+    ) -> None:
+        command = [*TELL, "--last", f"{last:.9f}", *(["--follow"] if follow else [])]
+        command += ["--filter", expression] if expression else []
+        self._engine = engine
+        self._voices: dict[int, _Voice] = {}
+        try:
+            for node in nodes:
+                stream = engine.open(probes_[node.name].id, command, lines=False)
+                self._voices[id(stream)] = _Voice(node, stream, expression)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Listening:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for voice in self._voices.values():
+            voice.stream.close()
+
+    def hear(self, deadline: float | None = None, also: Sequence[Stream] = ()) -> Iterator[Heard | Happening | None]:
+        """What comes until all have ended, or the deadline (of time.monotonic()); None now and then, when nothing came.
+
+        `also` are other streams to hear meanwhile; what these bring is given as it is.
+        """
+        beat = time.monotonic()
+        while any(not voice.ended for voice in self._voices.values()):
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                return
+            if now >= beat:
+                beat = now + BEAT
+                for voice in self._voices.values():
+                    voice.stream.write(b".")
+            until = beat if deadline is None else min(beat, deadline)
+            streams = [voice.stream for voice in self._voices.values() if not voice.ended]
+            for happening in self._engine.wait([*streams, *also], until):
+                found = self._voices.get(id(happening.stream))
+                if found is None:
+                    yield happening
+                else:
+                    yield from found.take(happening, self._engine)
+                if time.monotonic() >= beat:
+                    break
+            yield None
+
+
+class _Voice:
+    """One node's recorder, as it speaks."""
+
+    def __init__(self, node: Node, stream: Stream, expression: str) -> None:
+        self.node, self.stream, self._expression = node, stream, expression
+        self.ended = False
+        self._parser = Parser()
+        self._said = b""
+        self._finished = False
+
+    def take(self, happening: Happening, engine: Engine) -> Iterator[Heard]:
+        line = happening.line
+        if line is None:
+            self.ended = True
+            if not self._finished:
+                self._explain(engine)
+        elif line.stderr:
+            *whole, self._said = (self._said + line.text).split(b"\n")
+            for text in whole:
+                yield from self._state(text)
+        else:
+            for record in self._parser.feed(line.text):
+                yield Heard(self.node, record)
+
+    def _state(self, text: bytes) -> Iterator[Heard]:
+        try:
+            fields: dict[str, Any] = json.loads(text)
+        except ValueError:
+            return  # what Python says of a failure; the end of the stream is explained by it
+        if "refused" in fields:
+            raise LabError("bad-filter", filter=self._expression, why=fields["refused"])
+        state = State(
+            fields["now_ns"],
+            fields["since_ns"],
+            fields["live"],
+            fields["ended"],
+            fields["drops"],
+            tuple(fields["interfaces"].values()),
+            tuple(fields["problems"]),
+        )
+        self._finished = self._finished or state.ended
+        yield Heard(self.node, state=state)
+
+    def _explain(self, engine: Engine) -> None:
+        status = engine.status(self.stream)
+        why = "its recorder did not answer" if status == SILENT else f"its recorder ended (status {status})"
+        last = self._said.decode(errors="replace").strip()
+        raise LabError("recorder-gone", node=self.node.name, why=f"{why}{': ' + last if last else ''}")
+
+
+def recorded(
+    engine: Engine, nodes: Sequence[Node], probes_: Mapping[str, Container], last: float
+) -> tuple[dict[str, list[Record]], dict[str, State]]:
+    """What the recorders hold of the last seconds, and their states, by node. Raises LabError."""
+    records: dict[str, list[Record]] = {node.name: [] for node in nodes}
+    states: dict[str, State] = {}
+    with Listening(engine, nodes, probes_, last=last) as listening:
+        for heard in listening.hear(time.monotonic() + READ_LIMIT):
+            if not isinstance(heard, Heard):
+                continue
+            if heard.record is not None:
+                records[heard.node.name].append(heard.record)
+            if heard.state is not None:
+                states[heard.node.name] = heard.state
+    late = [node.name for node in nodes if node.name not in states or not states[node.name].ended]
+    if late:
+        raise LabError("recorder-gone", node=", ".join(late), why=f"it did not tell all within {READ_LIMIT:g} s")
+    return records, states
+
+
+def await_live(listening: Listening, nodes: Sequence[Node], keep: Callable[[Heard], None], limit: float = 30.0) -> None:
+    """Until all recorders tell what comes; what they tell before goes to `keep`. Raises LabError `recorder-gone`."""
+    waiting = {node.name for node in nodes}
+    for heard in listening.hear(time.monotonic() + limit):
+        if isinstance(heard, Heard):
+            keep(heard)
+            if heard.state is not None and heard.state.live:
+                waiting.discard(heard.node.name)
+                if not waiting:
+                    return
+    raise LabError("recorder-gone", node=", ".join(sorted(waiting)), why=f"it did not answer within {limit:g} s")

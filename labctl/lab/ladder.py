@@ -1,0 +1,73 @@
+"""The ladder of two nodes: what one sent and the other got, from the recorders at both and the journals of faults."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from labctl.engine.model import Container, Engine
+from labctl.errors import LabError
+from labctl.lab import capture, verdicts
+from labctl.lab.capture import State
+from labctl.lab.model import Lab, Node
+from labctl.lab.routes import routes_of
+from labctl.packets import taps
+from labctl.packets.crossings import Side, Verdict
+from labctl.packets.ladder import Ladder, Options, two_sided
+from labctl.packets.model import Record
+
+
+def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
+    """Two running nodes that reach each other. Raises LabError."""
+    if one == other:
+        raise LabError("bad-link-name", why=f"{one} has no link to itself", mend="name two nodes")
+    nodes = lab.running(one, "nothing can be recorded there"), lab.running(other, "nothing can be recorded there")
+    if not nodes[0].networks & nodes[1].networks and not any(routes_of(node) for node in nodes):
+        networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks)) or 'none'}" for node in nodes)
+        raise LabError("no-link", a=one, b=other, networks=networks)
+    return nodes
+
+
+def recorders(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
+    """The recorders of some nodes. Where there is none yet it is started, and LabError `not-recorded` is raised."""
+    there = capture.recorders(engine, lab)
+    missing = [node for node in nodes if node.name not in there]
+    if missing:
+        capture.start(engine, lab, missing)
+        raise LabError("not-recorded", nodes=" and ".join(node.name for node in missing))
+    return there
+
+
+def drawn(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Ladder:
+    """What two nodes sent each other in the last seconds. Raises LabError."""
+    begin = time.time_ns() - int(last * 1e9)
+    records, states = capture.recorded(engine, nodes, recorders(engine, lab, nodes), last)
+    found = verdicts.since(engine, lab, begin)
+    return ladder_of(nodes, records, states, found, options)
+
+
+def ladder_of(
+    nodes: Sequence[Node],
+    records: Mapping[str, Iterable[Record]],
+    states: Mapping[str, State],
+    found: Iterable[Verdict],
+    options: Options,
+) -> Ladder:
+    """The ladder of the first two nodes; what the others saw is matched as well."""
+    left, right, *others = (side_of(node, records[node.name], states[node.name]) for node in nodes)
+    made = two_sided(left, right, found, options, others=others)
+    problems = [f"At {node.name} {text}." for node in nodes[:2] for text in states[node.name].problems]
+    return replace(made, notes=(*made.notes, *problems))
+
+
+def side_of(node: Node, records: Iterable[Record], state: State) -> Side:
+    return taps.side(
+        node.name,
+        records,
+        addresses=tuple(node.addresses),
+        kernel_drops=state.drops,
+        since_ns=state.since_ns,
+        until_ns=state.now_ns,
+        logs=state.logs,
+    )

@@ -1,0 +1,236 @@
+"""Records what one node sends and what arrives at it. Runs in a probe, in the node's network namespace.
+
+It keeps the last packets in memory and shows them to whoever asks at its socket (capture_tell.py does, for labctl).
+Nothing is written to a disk.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from labcapture import tables, wire
+from labcapture.netlog import NetLog
+from labcapture.offload import Offload
+from labcapture.ring import RETIRE, Ring
+from labcapture.store import Piece, Store
+from labfault.tables import COPY, MARK
+
+from labnode import journal, life
+from labnode.loop import READ, WRITE, Loop
+
+LOOK = 1.0  # seconds between two looks at the interfaces
+BEHIND = 64 << 20  # bytes that a listener may be behind
+
+
+class Listener:
+    """Somebody who is told of packets, as fast as it reads; first it says what it wants, in one line of JSON."""
+
+    def __init__(self, loop: Loop, sock: socket.socket, on_wish, forget) -> None:
+        self._loop, self._sock, self._on_wish, self._forget = loop, sock, on_wish, forget
+        self._outgoing = bytearray()
+        self._said = bytearray()
+        self._ends = False
+        self.since_ns = 0  # from when on it wants packets
+        self.live = False
+        sock.setblocking(False)
+        loop.watch(sock, READ, self._ready)
+
+    def _ready(self, ready) -> None:
+        if ready & READ:
+            try:
+                data = self._sock.recv(4096)
+            except OSError:
+                data = b""
+            if not data:
+                self.close()
+                return
+            self._said += data
+            line, whole, self._said = self._said.partition(b"\n")
+            if whole:
+                self._on_wish(self, json.loads(line))
+            else:
+                self._said = line
+        if ready & WRITE:
+            self._flush()
+
+    def tell(self, piece: Piece) -> None:
+        if len(self._outgoing) > BEHIND:
+            self.close()  # it sees an end without a last state, and says so
+            return
+        self._outgoing += wire.packed(piece)
+        self._flush()
+
+    def end(self) -> None:
+        """Closes when all is told."""
+        self._ends = True
+        self._flush()
+
+    def _flush(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            try:
+                while self._outgoing:
+                    sent = self._sock.send(memoryview(self._outgoing)[: 1 << 20])
+                    del self._outgoing[:sent]
+            except ConnectionError:
+                self._outgoing.clear()
+                self._ends = True
+        if not self._outgoing and self._ends:
+            self.close()
+        elif self._sock.fileno() >= 0:
+            self._loop.watch(self._sock, READ | (WRITE if self._outgoing else 0), self._ready)
+
+    def close(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.watch(self._sock, 0)
+            self._sock.close()
+            self._forget(self)
+
+
+class Recorder:
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._listeners: list[Listener] = []
+        self._drops: list[tuple[int, int]] = []  # (when it was seen, how many packets since the last time)
+        self._dropped = 0
+        self._offload = Offload()
+        self._interfaces: dict[int, str] = {}
+        self._log: NetLog | None = None
+        self._problem = ""
+        self._look_at_interfaces()
+        self._open_log()
+        self._plain, self._marked = Ring(MARK | COPY, marked=False), Ring(MARK | COPY, marked=True)
+        self._store = Store(time.time_ns())
+        for ring, source in ((self._plain, "R"), (self._marked, "M")):
+            loop.watch(ring, READ, lambda _, ring=ring, source=source: self._on_blocks(ring, source))
+        self._door = self._listen()
+        loop.later(LOOK, self._look)
+
+    def _open_log(self) -> None:
+        """Where the kernel can't log packets, the rest is recorded all the same, and the state says what is missing."""
+        try:
+            self._log = NetLog(tables.GROUP)
+            tables.set_up()
+            self._loop.watch(self._log, READ, self._on_log)
+        except OSError as problem:
+            self._problem = f"what is sent on links with faults can't be recorded here: {problem.strerror or problem}"
+
+    def _listen(self) -> socket.socket:
+        door = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(wire.ADDRESS)
+        door.bind(wire.ADDRESS)
+        door.listen(16)
+        door.setblocking(False)
+        self._loop.watch(door, READ, self._on_visitor)
+        return door
+
+    # -- packets
+
+    def _on_blocks(self, ring: Ring, source: str) -> None:
+        for first, last, _, data in ring.read():
+            self._keep(Piece(source, first, last, data))
+
+    def _on_log(self, _ready) -> None:
+        found = self._log.read()
+        if found:
+            self._keep(wire.logged(found))
+
+    def _keep(self, piece: Piece) -> None:
+        self._store.add(piece)
+        for listener in list(self._listeners):
+            if listener.live:
+                listener.tell(piece)
+
+    # -- who asks
+
+    def _on_visitor(self, _ready) -> None:
+        sock, _ = self._door.accept()
+        self._listeners.append(Listener(self._loop, sock, self._on_wish, self._listeners.remove))
+
+    def _on_wish(self, listener: Listener, wish: dict) -> None:
+        now = time.time_ns()
+        # A packet of this moment is handed over when its block retires, which the kernel does in that time.
+        self._loop.later(RETIRE * 3 / 1000, lambda: self._answer(listener, wish, now))
+
+    def _answer(self, listener: Listener, wish: dict, now: int) -> None:
+        if listener not in self._listeners:
+            return
+        listener.since_ns = now - wish["last_ns"]
+        self._count_drops()
+        listener.tell(self._state(listener, now))
+        if wish["last_ns"]:
+            for piece in self._store.since(listener.since_ns):
+                listener.tell(piece)
+        if wish["follow"]:
+            listener.live = True
+            listener.tell(self._state(listener, now))
+        else:
+            listener.tell(self._state(listener, now, ended=True))
+            listener.end()
+
+    def _state(self, listener: Listener, now: int, *, ended: bool = False) -> Piece:
+        """What it must know besides the packets. All that came until `now` has been told before it."""
+        fields = {
+            "now_ns": now,
+            "since_ns": max(self._store.since_ns, listener.since_ns),
+            "live": listener.live,
+            "ended": ended,
+            "drops": sum(count for until, count in self._drops if until >= listener.since_ns),
+            "interfaces": self._interfaces,
+            "problems": [text for text in (self._problem, self._offload.problem) if text],
+        }
+        return Piece(wire.STATE, now, now, json.dumps(fields).encode())
+
+    def _count_drops(self) -> None:
+        total = self._plain.drops() + self._marked.drops() + (self._log.dropped if self._log else 0)
+        if total > self._dropped:
+            self._drops.append((time.time_ns(), total - self._dropped))
+            self._dropped = total
+
+    # -- the node
+
+    def _look_at_interfaces(self) -> bool:
+        found = {number: name for number, name in socket.if_nameindex() if name != "lo"}
+        for name in found.values():
+            self._offload.off(name)
+        self._interfaces |= found
+        return bool(found)
+
+    def _look(self) -> None:
+        if not self._look_at_interfaces():
+            raise life.Stop("the node's network is gone")
+        now = time.time_ns()
+        self._loop.later(RETIRE * 3 / 1000, lambda: self._tell_state(now))
+        self._loop.later(LOOK, self._look)
+
+    def _tell_state(self, now: int) -> None:
+        self._count_drops()
+        for listener in list(self._listeners):
+            if listener.live:
+                listener.tell(self._state(listener, now))
+
+    def close(self) -> None:
+        now = time.time_ns()
+        for listener in list(self._listeners):
+            listener.tell(self._state(listener, now, ended=True))
+            listener.end()
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            tables.clear()
+            self._offload.restore()
+
+
+def main(loop: Loop):
+    # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    recorder = Recorder(loop)
+    journal.event("recording")
+    life.ready()
+    return recorder.close
+
+
+if __name__ == "__main__":
+    life.run(main)

@@ -1,0 +1,123 @@
+"""Tells labctl what the recorder has: pcapng on standard output, the recorder's state on standard error.
+
+    capture_tell.py [--last SECONDS] [--follow] [--filter EXPRESSION]
+
+It ends with its standard input, or when nobody has written there for a while: labctl writes a byte now and then, so
+that nothing is left behind where labctl dies.
+"""
+
+import argparse
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+
+from labcapture import IN, LEFT, OUT, SENT, ring, wire
+from labcapture.filter import Filter, Refused
+from labcapture.pcapng import ETHERNET, RAW, Writer
+
+PATIENCE = 10.0  # seconds until the recorder must have answered at all
+SILENCE = 15.0  # seconds without a sign of labctl
+LIMIT = 60.0  # seconds for standard output to take something
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--last", type=float, default=0)
+    parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--filter", default="")
+    wish = parser.parse_args()
+    try:
+        wanted = Filter(wish.filter) if wish.filter else None
+    except Refused as problem:
+        print(json.dumps({"refused": str(problem)}), file=sys.stderr, flush=True)
+        return 2
+    recorder = _connect()
+    if recorder is None:
+        return 3
+    order = {"last_ns": int(wish.last * 1e9), "follow": wish.follow}
+    recorder.sendall(json.dumps(order).encode() + b"\n")
+    return Teller(recorder, wanted, int(wish.last * 1e9)).run()
+
+
+def _connect() -> socket.socket | None:
+    """The recorder may be on its way still."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(wire.ADDRESS)
+            return sock
+        except (FileNotFoundError, ConnectionRefusedError):
+            sock.close()
+            time.sleep(0.005)
+    return None
+
+
+class Teller:
+    def __init__(self, recorder: socket.socket, wanted: Filter | None, last_ns: int) -> None:
+        self._recorder, self._filter, self._last = recorder, wanted, last_ns
+        self._reader = wire.Reader()
+        self._names: dict[str, str] = {}
+        self._writer = Writer(sys.stdout.buffer)
+        self._begin: int | None = None
+
+    def run(self) -> int:
+        heard = time.monotonic()
+        while True:
+            ready, _, _ = select.select([self._recorder, 0], [], [], SILENCE)
+            if 0 in ready:
+                if not os.read(0, 4096):
+                    return 0
+                heard = time.monotonic()
+            if time.monotonic() - heard > SILENCE:
+                return 0
+            if self._recorder in ready:
+                data = self._recorder.recv(1 << 20)
+                if not data:
+                    return 0
+                try:
+                    self._take(data)
+                except BrokenPipeError:
+                    return 0
+
+    def _take(self, data: bytes) -> None:
+        for piece in self._reader.feed(data):
+            if piece.source == wire.STATE:
+                # What is told of comes before what tells of it.
+                sys.stdout.buffer.flush()
+                state = json.loads(piece.data)
+                if self._begin is None:
+                    self._begin = state["now_ns"] - self._last
+                self._names = state["interfaces"]
+                os.write(2, piece.data + b"\n")
+            else:
+                self._tell(piece)
+        sys.stdout.buffer.flush()
+
+    def _tell(self, piece) -> None:
+        if piece.source == "N":
+            found = ((at, number, SENT, len(data), data) for at, number, data in wire.of_log(piece.data))
+        else:
+            away = OUT if piece.source == "R" else LEFT
+            found = (
+                (at, number, away if outgoing else IN, length, data)
+                for at, number, outgoing, length, data in ring.packets(piece.data)
+            )
+        for at, number, tap, length, data in found:
+            if at < (self._begin or 0) or (self._filter and not self._filter.takes(data, raw=tap == SENT)):
+                continue
+            name = self._names.get(str(number), str(number))
+            self._writer.packet(f"{name}:{tap}", RAW if tap == SENT else ETHERNET, at, data, length)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (BrokenPipeError, KeyboardInterrupt):
+        sys.exit(0)
+    except subprocess.TimeoutExpired as problem:
+        sys.exit(str(problem))

@@ -1,0 +1,53 @@
+"""Messages to the kernel's netfilter: linux/netfilter/nfnetlink.h, over netlink(7)."""
+
+import os
+import socket
+import struct
+
+NETFILTER = 12  # NETLINK_NETFILTER
+REQUEST, ACK, ERROR, DONE = 0x1, 0x4, 2, 3
+_FORCE_RECEIVE_BUFFER = 33  # SO_RCVBUFFORCE: whoever has NET_ADMIN may go over the limit
+_NESTED = 0x8000
+_HEAD = struct.Struct("=IHHII")
+_GENERAL = struct.Struct("!BBH")
+ATTRIBUTE = struct.Struct("=HH")
+
+
+def connect(buffer: int = 0) -> socket.socket:
+    """A socket to the netfilter of this network namespace; `buffer` in bytes, for what waits to be read."""
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER)
+    sock.bind((0, 0))
+    if buffer:
+        sock.setsockopt(socket.SOL_SOCKET, _FORCE_RECEIVE_BUFFER, buffer)
+    return sock
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return ATTRIBUTE.pack(4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+
+
+def nest(kind: int, value: bytes) -> bytes:
+    return attribute(kind | _NESTED, value)
+
+
+def message(kind: int, flags: int, resource: int, body: bytes = b"", family: int = 0) -> bytes:
+    return _HEAD.pack(20 + len(body), kind, REQUEST | flags, 0, 0) + _GENERAL.pack(family, 0, resource) + body
+
+
+def ask(sock: socket.socket, kind: int, resource: int, body: bytes, family: int = 0) -> None:
+    """Sends one message and waits for its acknowledgement. Raises OSError as the kernel says."""
+    sock.send(message(kind, ACK, resource, body, family))
+    answer = sock.recv(4096)
+    code = -struct.unpack_from("=i", answer, 16)[0] if struct.unpack_from("=IH", answer)[1] == ERROR else 0
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def attributes(data, at: int, end: int):
+    """Yields `(kind, begin, end)` of each attribute between two offsets."""
+    while at + 4 <= end:
+        size, kind = ATTRIBUTE.unpack_from(data, at)
+        if size < 4:
+            return
+        yield kind & 0x3FFF, at + 4, min(at + size, end)
+        at += (size + 3) & ~3
