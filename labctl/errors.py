@@ -295,6 +295,16 @@ ERRORS: dict[str, Kind] = {
         "ask from another node: `labctl http get {node} {path} --from NODE`",
         "Only published ports can be reached from outside the lab.",
     ),
+    "none-running": Kind(
+        "no node of {lab} runs, and there is nothing to record",
+        "`labctl start NODE` starts one, `labctl up` all",
+        "A command needs a running node, and the lab has none.",
+    ),
+    "several-ladders": Kind(
+        "the command caused traffic between {pairs}, and {form} shows two nodes",
+        "name two nodes: `labctl trace --node alice --node bob ...`, or take text or JSON",
+        "A picture of a trace was asked for, and there would be several.",
+    ),
     "bad-filter": Kind(
         "the filter {filter!r} is none: {why}",
         "filters are those of tcpdump, such as `tcp port 7` or `host 10.77.0.5 and not arp` (man pcap-filter)",

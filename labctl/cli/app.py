@@ -42,6 +42,7 @@ COMMANDS = {
     "partition": "faults.partition",
     "heal": "faults.heal",
     "ladder": "capture.ladder",
+    "trace": "capture.trace",
 }
 
 

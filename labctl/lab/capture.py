@@ -73,7 +73,7 @@ def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Containe
     """A recorder at each of some running nodes, which records from now on. Raises LabError `recorder-gone`."""
     chosen = list(nodes)
     found = probes.ensure(engine, lab, chosen, probes.CAPTURE)
-    recorded(engine, chosen, found, 0)  # it answers once it records
+    recorded(engine, chosen, found)  # it answers once it records
     return found
 
 
@@ -92,7 +92,8 @@ def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
 
 
 class Listening:
-    """What the recorders of some nodes tell: the last `last` seconds, then with `follow` what comes. A context manager.
+    """What the recorders of some nodes tell: the last `last` seconds, or all since `since_ns` of their own clock; then
+    with `follow` what comes. A context manager.
 
     Raises LabError `bad-filter`, `recorder-gone`.
     """
@@ -104,10 +105,12 @@ class Listening:
         probes_: Mapping[str, Container],
         *,
         last: float = 0.0,
+        since_ns: int | None = None,
         follow: bool = False,
         expression: str = "",
     ) -> None:
         command = [*TELL, "--last", f"{last:.9f}", *(["--follow"] if follow else [])]
+        command += ["--since", str(since_ns)] if since_ns is not None else []
         command += ["--filter", expression] if expression else []
         self._engine = engine
         self._voices: dict[int, _Voice] = {}
@@ -207,12 +210,16 @@ class _Voice:
 
 
 def recorded(
-    engine: Engine, nodes: Sequence[Node], probes_: Mapping[str, Container], last: float
+    engine: Engine,
+    nodes: Sequence[Node],
+    probes_: Mapping[str, Container],
+    last: float = 0.0,
+    since_ns: int | None = None,
 ) -> tuple[dict[str, list[Record]], dict[str, State]]:
-    """What the recorders hold of the last seconds, and their states, by node. Raises LabError."""
+    """What the recorders hold, as Listening says; and their states, by node. Raises LabError."""
     records: dict[str, list[Record]] = {node.name: [] for node in nodes}
     states: dict[str, State] = {}
-    with Listening(engine, nodes, probes_, last=last) as listening:
+    with Listening(engine, nodes, probes_, last=last, since_ns=since_ns) as listening:
         for heard in listening.hear(time.monotonic() + READ_LIMIT):
             if not isinstance(heard, Heard):
                 continue

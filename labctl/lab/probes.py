@@ -38,6 +38,7 @@ class Kind:
 
     name: str
     program: str
+    started: str  # the phase when the first one runs
     capabilities: tuple[str, ...] = ("NET_ADMIN", "NET_RAW")
     processes: bool = False
     shares: bool = False
@@ -45,11 +46,19 @@ class Kind:
     memory: int = 256  # MiB
 
 
-FAULTS = Kind("faults", "fault_probe.py", shares=True)
-ON_START = Kind("on-start", "fault_probe.py", shares=True)  # never started: its label keeps rules for a node's start
-CAPTURE = Kind("capture", "capture_probe.py", forgets=True)
+FAULTS = Kind("faults", "fault_probe.py", "fault:probe-started", shares=True)
+# Never started: its label keeps rules for a node's start.
+ON_START = Kind("on-start", "fault_probe.py", "", shares=True)
+CAPTURE = Kind("capture", "capture_probe.py", "capture:probe-started", forgets=True)
 # Sees the node's processes: their sockets and system calls.
-PROCESSES = Kind("processes", "process_probe.py", ("NET_ADMIN", "SYS_PTRACE"), processes=True, forgets=True)
+PROCESSES = Kind(
+    "processes",
+    "process_probe.py",
+    "processes:probe-started",
+    ("NET_ADMIN", "SYS_PTRACE"),
+    processes=True,
+    forgets=True,
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind:
     if probe is None:
         ident = engine.create_probe(order(lab, node, kind))
         engine.change("start", ident)
-        reached(f"{'fault' if kind is FAULTS else kind.name}:probe-started")
+        reached(kind.started)
     elif probe.state == "paused":
         raise LabError("probe-paused", node=node.name, probe=probe.name)
     elif probe.state != "running":

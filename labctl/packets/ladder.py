@@ -91,16 +91,51 @@ def two_sided(
     others: Sequence[Side] = (),
 ) -> Ladder:
     """The ladder of two nodes from the captures on both. `others` are matched as well, but not drawn."""
-    sides = [_whole(side) for side in (left, right, *others)]
-    verdicts = list(verdicts)
-    crossings = match(sides, verdicts, rules)
-    segments: dict[int, Segment] = {}
-    for side in sides:
-        segments |= _segments(sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index)))
-    wanted = _between(crossings, left.node, right.node)
-    notes = _notes(wanted, sides[:2], rules or Rules()) + _unseen(sides, wanted, verdicts)
-    lines = [Lifeline(side.node, _addresses(wanted, side.node) or side.addresses) for side in (left, right)]
-    return _drawn(wanted, lines[0], lines[1], segments, options or Options(), notes)
+    return _Matched([left, right, *others], list(verdicts), rules).ladder(0, 1, options or Options())
+
+
+def of_pairs(
+    sides: Sequence[Side],
+    verdicts: Iterable[Verdict] = (),
+    options: Options | None = None,
+    rules: Rules | None = None,
+) -> list[Ladder]:
+    """A ladder for each two sides between which anything went, in the order of their first packets."""
+    matched = _Matched(sides, list(verdicts), rules)
+    found = [
+        matched.ladder(one, other, options or Options())
+        for one in range(len(sides))
+        for other in range(one + 1, len(sides))
+        if matched.has(one, other)
+    ]
+    return sorted((ladder for ladder in found if ladder.arrows), key=lambda ladder: ladder.begin_ns)
+
+
+class _Matched:
+    """Several sides, matched once, from which any two can be drawn."""
+
+    def __init__(self, sides: Sequence[Side], verdicts: list[Verdict], rules: Rules | None) -> None:
+        self._sides = [_whole(side) for side in sides]
+        self._verdicts, self._rules = verdicts, rules or Rules()
+        self._crossings = match(self._sides, verdicts, rules)
+        self._pairs = {frozenset((one.sender, one.receiver)) for one in self._crossings}
+        self._segments: dict[int, Segment] = {}
+        for side in self._sides:
+            self._segments |= _segments(
+                sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
+            )
+
+    def has(self, one: int, other: int) -> bool:
+        """Anything went between two sides, by their positions."""
+        return frozenset((self._sides[one].node, self._sides[other].node)) in self._pairs
+
+    def ladder(self, one: int, other: int, options: Options) -> Ladder:
+        pair = self._sides[one], self._sides[other]
+        rest = [side for side in self._sides if side not in pair]
+        wanted = _between(self._crossings, pair[0].node, pair[1].node)
+        notes = _notes(wanted, pair, self._rules) + _unseen([*pair, *rest], wanted, self._verdicts)
+        lines = [Lifeline(side.node, _addresses(wanted, side.node) or side.addresses) for side in pair]
+        return _drawn(wanted, lines[0], lines[1], self._segments, options, notes)
 
 
 def one_sided(

@@ -23,6 +23,7 @@ from labnode import journal, life
 from labnode.loop import READ, WRITE, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
+ANNOUNCE = 0.2  # seconds between two states, for whoever listens
 BEHIND = 64 << 20  # bytes that a listener may be behind
 
 
@@ -108,6 +109,7 @@ class Recorder:
             loop.watch(ring, READ, lambda _, ring=ring, source=source: self._on_blocks(ring, source))
         self._door = self._listen()
         loop.later(LOOK, self._look)
+        loop.later(ANNOUNCE, self._announce)
 
     def _open_log(self) -> None:
         """Where the kernel can't log packets, the rest is recorded all the same, and the state says what is missing."""
@@ -159,12 +161,11 @@ class Recorder:
     def _answer(self, listener: Listener, wish: dict, now: int) -> None:
         if listener not in self._listeners:
             return
-        listener.since_ns = now - wish["last_ns"]
+        listener.since_ns = now - wish["last_ns"] if wish["since_ns"] is None else wish["since_ns"]
         self._count_drops()
         listener.tell(self._state(listener, now))
-        if wish["last_ns"]:
-            for piece in self._store.since(listener.since_ns):
-                listener.tell(piece)
+        for piece in self._store.since(listener.since_ns):
+            listener.tell(piece)
         if wish["follow"]:
             listener.live = True
             listener.tell(self._state(listener, now))
@@ -176,6 +177,7 @@ class Recorder:
         """What it must know besides the packets. All that came until `now` has been told before it."""
         fields = {
             "now_ns": now,
+            "begin_ns": listener.since_ns,
             "since_ns": max(self._store.since_ns, listener.since_ns),
             "live": listener.live,
             "ended": ended,
@@ -203,9 +205,14 @@ class Recorder:
     def _look(self) -> None:
         if not self._look_at_interfaces():
             raise life.Stop("the node's network is gone")
-        now = time.time_ns()
-        self._loop.later(RETIRE * 3 / 1000, lambda: self._tell_state(now))
         self._loop.later(LOOK, self._look)
+
+    def _announce(self) -> None:
+        """Tells those who listen how far they have been told all."""
+        if any(listener.live for listener in self._listeners):
+            now = time.time_ns()
+            self._loop.later(RETIRE * 3 / 1000, lambda: self._tell_state(now))
+        self._loop.later(ANNOUNCE, self._announce)
 
     def _tell_state(self, now: int) -> None:
         self._count_drops()

@@ -1,6 +1,8 @@
 """Tells labctl what the recorder has: pcapng on standard output, the recorder's state on standard error.
 
-    capture_tell.py [--last SECONDS] [--follow] [--filter EXPRESSION]
+    capture_tell.py [--last SECONDS | --since NANOSECONDS] [--follow] [--filter EXPRESSION]
+
+--since is a time of the recorder's own clock, since the epoch.
 
 It ends with its standard input, or when nobody has written there for a while: labctl writes a byte now and then, so
 that nothing is left behind where labctl dies.
@@ -27,6 +29,7 @@ LIMIT = 60.0  # seconds for standard output to take something
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--last", type=float, default=0)
+    parser.add_argument("--since", type=int)
     parser.add_argument("--follow", action="store_true")
     parser.add_argument("--filter", default="")
     wish = parser.parse_args()
@@ -38,9 +41,9 @@ def main() -> int:
     recorder = _connect()
     if recorder is None:
         return 3
-    order = {"last_ns": int(wish.last * 1e9), "follow": wish.follow}
+    order = {"last_ns": int(wish.last * 1e9), "since_ns": wish.since, "follow": wish.follow}
     recorder.sendall(json.dumps(order).encode() + b"\n")
-    return Teller(recorder, wanted, int(wish.last * 1e9)).run()
+    return Teller(recorder, wanted).run()
 
 
 def _connect() -> socket.socket | None:
@@ -58,8 +61,8 @@ def _connect() -> socket.socket | None:
 
 
 class Teller:
-    def __init__(self, recorder: socket.socket, wanted: Filter | None, last_ns: int) -> None:
-        self._recorder, self._filter, self._last = recorder, wanted, last_ns
+    def __init__(self, recorder: socket.socket, wanted: Filter | None) -> None:
+        self._recorder, self._filter = recorder, wanted
         self._reader = wire.Reader()
         self._names: dict[str, str] = {}
         self._writer = Writer(sys.stdout.buffer)
@@ -91,7 +94,7 @@ class Teller:
                 sys.stdout.buffer.flush()
                 state = json.loads(piece.data)
                 if self._begin is None:
-                    self._begin = state["now_ns"] - self._last
+                    self._begin = state["begin_ns"]
                 self._names = state["interfaces"]
                 os.write(2, piece.data + b"\n")
             else:

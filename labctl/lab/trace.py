@@ -1,0 +1,79 @@
+"""What a command causes: all nodes are recorded while it runs, and each two that spoke with each other are drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from labctl.engine.model import Container, Engine
+from labctl.errors import LabError
+from labctl.lab import capture, verdicts
+from labctl.lab.capture import State
+from labctl.lab.ladder import side_of
+from labctl.lab.model import Lab, Node
+from labctl.packets.crossings import Side
+from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
+from labctl.packets.model import Record
+
+QUIET = 0.3  # seconds without a packet, after which nothing more is expected to come of the command
+PATIENCE = 5.0  # seconds until then, at most
+HERE = "this machine"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say."""
+
+    status: int
+    ladders: tuple[Ladder, ...]
+    quiet: bool
+
+
+def trace(engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int], options: Options) -> Trace:
+    """Runs something and draws what it caused at the named nodes, else at all that run. Raises LabError."""
+    nodes = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
+    nodes = nodes or [node for node in lab.nodes if node.is_running]
+    if not nodes:
+        raise LabError("none-running", lab=lab.name)
+    there = capture.recorders(engine, lab)
+    there |= capture.start(engine, lab, [node for node in nodes if node.name not in there])
+    begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
+    status = run()
+    records, states, quiet = _until_quiet(engine, nodes, there, begin)
+    found = verdicts.since(engine, lab, begin)
+    sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
+    ladders = of_pairs(sides, found, options) + _outside(lab, sides, options)
+    return Trace(status, tuple(sorted(ladders, key=lambda one: one.begin_ns)), quiet)
+
+
+def _until_quiet(
+    engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], begin_ns: int
+) -> tuple[dict[str, list[Record]], dict[str, State], bool]:
+    """What was recorded since a moment of the recorders' clock, once nothing has come for a while."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        records, states = capture.recorded(engine, nodes, there, since_ns=begin_ns)
+        newest = max((record.ts_ns for found in records.values() for record in found), default=0)
+        silent = (max(state.now_ns for state in states.values()) - newest) / 1e9
+        if silent >= QUIET or time.monotonic() > deadline:
+            return records, states, silent >= QUIET
+        time.sleep(QUIET - silent)
+
+
+def _outside(lab: Lab, sides: Sequence[Side], options: Options) -> list[Ladder]:
+    """What went between a node and an address that is none of the lab's: this machine's, at a published port."""
+    gone = {address for node in lab.nodes for address in node.addresses}
+    out = []
+    for side in sides:
+        packets = sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
+        others: dict[str, None] = {}
+        for packet in packets:
+            for mine, other in ((packet.src, packet.dst), (packet.dst, packet.src)):
+                if mine in side.addresses and other not in gone and packet.sport is not None:
+                    others[other] = None
+        for other in others:
+            names = dict.fromkeys(side.addresses, side.node) | {other: HERE}
+            both = [packet for packet in packets if other in (packet.src, packet.dst)]
+            out.append(one_sided(both, names, (HERE, side.node), options))
+    return [ladder for ladder in out if ladder.arrows]
