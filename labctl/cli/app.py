@@ -41,8 +41,9 @@ COMMANDS = {
     "fault": "faults.fault",
     "partition": "faults.partition",
     "heal": "faults.heal",
-    "ladder": "capture.ladder",
-    "trace": "capture.trace",
+    "ladder": "ladders.ladder",
+    "trace": "ladders.trace",
+    "capture": "capture.capture",
 }
 
 

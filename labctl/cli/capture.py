@@ -1,156 +1,180 @@
-"""Commands that show packets: capture, ladder, trace."""
+"""The command that captures packets: to look at, into a file, or for Wireshark."""
 
 from __future__ import annotations
 
-import enum
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+import contextlib
+import errno
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab
-from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.ladders import prepare, span
+from labctl.cli.options import Json, LabName, complete_links
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
-    from labctl.packets.ladder import Ladder
+    from labctl.lab.model import Lab
+    from labctl.lab.recording import Place, Summary
+
+Places = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NODE...|LINK]",
+        help="Nodes, or a link: alice-bob, alice:bob for one way. Without: all that run.",
+        autocompletion=complete_links,
+    ),
+]
 
 
-class Format(enum.StrEnum):
-    """What a ladder can be drawn as."""
-
-    TEXT = "text"
-    MERMAID = "mermaid"
-    SVG = "svg"
-    JSON = "json"
-
-
-Last = Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 30s, 5m ...")]
-Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")]
-Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
-Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows; 0: all.")]
-
-
-def ladder(
-    node: NodeName,
-    other: NodeName,
-    last: Last = "30s",
-    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
-    port: Port = None,
-    acks: Acks = True,
-    limit: Limit = 500,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow."""
-    from labctl.lab import ladder as uses
-    from labctl.packets.ladder import Options
-
-    chosen = Format.JSON if as_json else form
-    output.Settings.json = chosen is Format.JSON
-    seconds = span("--last", last)
-    engine, found = engine_and_lab(lab)
-    nodes = uses.ends(found, node, other)
-    prepare(engine)
-    output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
-
-
-def trace(
-    command: Annotated[
-        list[str], typer.Argument(metavar="-- COMMAND...", help="A labctl command, such as chat send alice hi.")
-    ],
-    node: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NODE", help="Record only this node; again for more.", autocompletion=complete_nodes),
+def capture(
+    places: Places = None,
+    file: Annotated[
+        Path | None, typer.Option("--write", "-w", metavar="FILE", help="Write pcapng; - is standard output.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
-    port: Port = None,
-    acks: Acks = True,
-    limit: Limit = 500,
+    duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="End after 10s, 5m ...")] = None,
+    last: Annotated[str | None, typer.Option(metavar="TIME", help="What was recorded in the last 30s ...")] = None,
+    expression: Annotated[
+        str, typer.Option("--filter", metavar="EXPR", help="Only what tcpdump's filter takes, such as 'tcp port 7'.")
+    ] = "",
+    wireshark: Annotated[bool, typer.Option("--wireshark", help="Show it in Wireshark as it comes.")] = False,
+    start: Annotated[bool, typer.Option("--start", help="Only begin to record, for a later look back.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End recording, and forget what was recorded.")] = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
-    """Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other."""
-    from labctl.lab import trace as uses
-    from labctl.packets.ladder import Options
+    """Show packets of nodes or of a link as they come, or write them as pcapng for Wireshark and tshark."""
+    from labctl.lab import recording as uses
 
-    chosen = Format.JSON if as_json else form
-    output.Settings.json = chosen is Format.JSON
+    if sum((start, stop, wireshark, file is not None)) > 1:
+        raise typer.BadParameter("--start, --stop, --wireshark and --write: one of them")
+    # With --last alone what was recorded is enough; with --for as well, what comes is added.
+    seconds = span("--for", duration) if duration else 0.0 if last else None
+    past = span("--last", last) if last else 0.0
     engine, found = engine_and_lab(lab)
+    where = uses.place(found, places or [], expression)
+    if stop or start:
+        _switch(engine, found, where, start, as_json)
+        return
     prepare(engine)
-    apart = chosen is not Format.TEXT
-    run = partial(_labctl, command, found.name, apart=apart)
-    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit))
-    if not done.quiet:
-        output.talk(f"the nodes went on talking; this is what came until {uses.PATIENCE:g} s after the command")
-    if chosen is Format.JSON:
-        from labctl.render.ladder.document import document
-
-        ladders = [document(ladder) for ladder in done.ladders]
-        output.document({"command": command, "status": done.status, "ladders": ladders})
-    elif not done.ladders:
-        output.talk("it caused no packet")
+    if wireshark:
+        _for_wireshark(engine, found, where, past, seconds, places or [])
+    elif file is not None:
+        with _opened(file) as out:
+            summary = _write(engine, found, where, past, seconds, out)
+        _tell(summary, "standard output" if str(file) == "-" else str(file))
     else:
-        if apart and len(done.ladders) > 1:
-            pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in done.ladders)
-            raise LabError("several-ladders", pairs=pairs, form=chosen.value)
-        for ladder in done.ladders:
-            output.data(drawn(ladder, chosen))
-    if done.status:
-        raise typer.Exit(done.status)
+        _show(engine, found, where, past, seconds, as_json)
 
 
-def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
-    """Runs labctl itself with a command on the same lab; its exit status. `apart`: its output is no part of ours."""
-    import os
-    import subprocess
-    import sys
+def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: bool) -> None:
+    from labctl.lab import capture as uses
 
-    from labctl.engine.children import Group
+    if on:
+        prepare(engine)
+        there = uses.recorders(engine, lab)
+        uses.start(engine, lab, [node for node in where.nodes if node.name not in there])
+        names = [node.name for node in where.nodes]
+    else:
+        names = uses.stop(engine, lab, where.nodes)
+    if as_json:
+        output.document({"recorded" if on else "ended": names})
+    elif names:
+        output.talk(f"{', '.join(names)}: {'recorded from now on' if on else 'recorded no more'}")
+    else:
+        output.talk("nothing was being recorded")
 
-    sys.stdout.flush()
-    with Group() as group:
-        child: subprocess.Popen[bytes] = group.start(
-            [sys.executable, "-m", "labctl", *command],
-            stdout=sys.stderr if apart else None,
-            env={**os.environ, "LABCTL_LAB": lab},
-        )
-        return child.wait()
+
+def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, as_json: bool) -> None:
+    from labctl.lab.recording import Capture
+    from labctl.render.packets import Lines
+    from labctl.render.packets import as_json as fields
+
+    lines = Lines([node.name for node in where.nodes], columns=output.columns(), colour=output.colour())
+    with Capture(engine, lab, where, last=last, seconds=seconds) as seen:
+        try:
+            for one in seen:
+                if as_json:
+                    output.json_line(fields(one))
+                else:
+                    output.data(lines.line(one))
+        finally:
+            _tell_missing(seen.summary)
 
 
-def span(option: str, text: str) -> float:
-    """Seconds. Raises LabError `bad-condition`."""
-    from labctl.faults import conditions
+def _write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, out: IO[bytes]) -> Summary:
+    from labctl.lab.recording import Capture, File
 
+    with Capture(engine, lab, where, last=last, seconds=seconds) as seen:
+        file = File(out, where.nodes)
+        out.flush()  # whoever reads a pipe knows from here on what comes
+        try:
+            for one in seen:
+                file.add(one)
+                if not seen.pending:
+                    out.flush()
+        finally:
+            file.finish(seen.summary)
+            out.flush()
+    return seen.summary
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    """The file, or standard output. Raises LabError `file-unwritable`, Unwritten."""
+    if str(file) == "-":
+        if sys.stdout.isatty():
+            raise typer.BadParameter("a terminal can't show pcapng: lead it into a file or a program, or leave -w out")
+        try:
+            yield sys.stdout.buffer
+        except OSError as problem:
+            raise output.Unwritten(problem.errno or errno.EIO) from None
+        return
     try:
-        return conditions.span(option, text)
-    except conditions.Malformed as problem:
-        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
+        with file.open("wb") as out:
+            yield out
+    except OSError as problem:
+        raise LabError("file-unwritable", file=file, why=problem.strerror or problem) from None
 
 
-def prepare(engine: DockerEngine) -> None:
-    """Sees to it that the image of the recorders is there."""
-    from labctl.lab.images import ensure_probe
-
-    with output.Progress("preparing") as report:
-        ensure_probe(engine, report, 600)
+def _tell(summary: Summary, where: str) -> None:
+    count = f"{summary.packets} packet{'' if summary.packets == 1 else 's'}"
+    output.talk(f"{count} in {where}" if where != "standard output" else count)
+    _tell_missing(summary)
 
 
-def drawn(found: Ladder, form: Format) -> str:
-    if form is Format.JSON:
-        from labctl.render.ladder.document import document
+def _tell_missing(summary: Summary) -> None:
+    for node, count in summary.drops.items():
+        if count:
+            output.talk(f"the kernel could not hand over {count} packets at {node}: they are missing here")
+    for node, problems in summary.problems.items():
+        for text in problems:
+            output.talk(f"at {node} {text}")
 
-        return output.document_text(document(found))
-    if form is Format.SVG:
-        from labctl.render.ladder import svg
 
-        return svg.draw(found)
-    if form is Format.MERMAID:
-        from labctl.render.ladder import mermaid
+def _for_wireshark(
+    engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, places: list[str]
+) -> None:
+    program = shutil.which("wireshark")
+    if program is None:
+        import shlex
 
-        return mermaid.draw(found)
-    from labctl.render.ladder import text
-
-    return text.draw(found, columns=output.columns() or text.COLUMNS, colour=output.colour())
+        words = ["labctl", "capture", "--lab", lab.name, *places, "-w", "-"]
+        output.talk("there is no wireshark here; on a machine that has one, with HOST for this one:")
+        output.data(f"ssh HOST {shlex.quote(shlex.join(words))} | wireshark -k -i -")
+        return
+    child = subprocess.Popen([program, "-k", "-i", "-"], stdin=subprocess.PIPE, start_new_session=True)
+    assert child.stdin
+    try:
+        with contextlib.suppress(BrokenPipeError):  # its window was closed
+            _write(engine, lab, where, last, seconds, child.stdin)
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from typing import IO
 
 from labctl.packets.pcapng import (
     BYTE_ORDER,
@@ -29,7 +29,7 @@ class Writer:
     Interfaces may be added at any time. Nothing is flushed: that is for the owner of the file to do.
     """
 
-    def __init__(self, out: BinaryIO, *, application: str = "labctl") -> None:
+    def __init__(self, out: IO[bytes], *, application: str = "labctl") -> None:
         self._out = out
         self._interfaces: dict[tuple[str, int], int] = {}
         head = struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1)

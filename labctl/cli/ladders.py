@@ -1,0 +1,156 @@
+"""Commands that draw who sent what to whom: ladder, trace."""
+
+from __future__ import annotations
+
+import enum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.context import engine_and_lab
+from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.errors import LabError
+
+if TYPE_CHECKING:
+    from labctl.engine.docker import DockerEngine
+    from labctl.packets.ladder import Ladder
+
+
+class Format(enum.StrEnum):
+    """What a ladder can be drawn as."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    JSON = "json"
+
+
+Last = Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 30s, 5m ...")]
+Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")]
+Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows; 0: all.")]
+
+
+def ladder(
+    node: NodeName,
+    other: NodeName,
+    last: Last = "30s",
+    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
+    port: Port = None,
+    acks: Acks = True,
+    limit: Limit = 500,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow."""
+    from labctl.lab import ladder as uses
+    from labctl.packets.ladder import Options
+
+    chosen = Format.JSON if as_json else form
+    output.Settings.json = chosen is Format.JSON
+    seconds = span("--last", last)
+    engine, found = engine_and_lab(lab)
+    nodes = uses.ends(found, node, other)
+    prepare(engine)
+    output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
+
+
+def trace(
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- COMMAND...", help="A labctl command, such as chat send alice hi.")
+    ],
+    node: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Record only this node; again for more.", autocompletion=complete_nodes),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
+    port: Port = None,
+    acks: Acks = True,
+    limit: Limit = 500,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other."""
+    from labctl.lab import trace as uses
+    from labctl.packets.ladder import Options
+
+    chosen = Format.JSON if as_json else form
+    output.Settings.json = chosen is Format.JSON
+    engine, found = engine_and_lab(lab)
+    prepare(engine)
+    apart = chosen is not Format.TEXT
+    run = partial(_labctl, command, found.name, apart=apart)
+    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit))
+    if not done.quiet:
+        output.talk(f"the nodes went on talking; this is what came until {uses.PATIENCE:g} s after the command")
+    if chosen is Format.JSON:
+        from labctl.render.ladder.document import document
+
+        ladders = [document(ladder) for ladder in done.ladders]
+        output.document({"command": command, "status": done.status, "ladders": ladders})
+    elif not done.ladders:
+        output.talk("it caused no packet")
+    else:
+        if apart and len(done.ladders) > 1:
+            pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in done.ladders)
+            raise LabError("several-ladders", pairs=pairs, form=chosen.value)
+        for ladder in done.ladders:
+            output.data(drawn(ladder, chosen))
+    if done.status:
+        raise typer.Exit(done.status)
+
+
+def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
+    """Runs labctl itself with a command on the same lab; its exit status. `apart`: its output is no part of ours."""
+    import os
+    import subprocess
+    import sys
+
+    from labctl.engine.children import Group
+
+    sys.stdout.flush()
+    with Group() as group:
+        child: subprocess.Popen[bytes] = group.start(
+            [sys.executable, "-m", "labctl", *command],
+            stdout=sys.stderr if apart else None,
+            env={**os.environ, "LABCTL_LAB": lab},
+        )
+        return child.wait()
+
+
+def span(option: str, text: str) -> float:
+    """Seconds. Raises LabError `bad-condition`."""
+    from labctl.faults import conditions
+
+    try:
+        return conditions.span(option, text)
+    except conditions.Malformed as problem:
+        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
+
+
+def prepare(engine: DockerEngine) -> None:
+    """Sees to it that the image of the recorders is there."""
+    from labctl.lab.images import ensure_probe
+
+    with output.Progress("preparing") as report:
+        ensure_probe(engine, report, 600)
+
+
+def drawn(found: Ladder, form: Format) -> str:
+    if form is Format.JSON:
+        from labctl.render.ladder.document import document
+
+        return output.document_text(document(found))
+    if form is Format.SVG:
+        from labctl.render.ladder import svg
+
+        return svg.draw(found)
+    if form is Format.MERMAID:
+        from labctl.render.ladder import mermaid
+
+        return mermaid.draw(found)
+    from labctl.render.ladder import text
+
+    return text.draw(found, columns=output.columns() or text.COLUMNS, colour=output.colour())

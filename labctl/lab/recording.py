@@ -1,0 +1,215 @@
+"""Captures: the packets of some nodes, or of a link, as they come or as they were recorded; to a file or to look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+from labctl.engine.model import Engine, Happening, Stream
+from labctl.errors import LabError
+from labctl.faults.conditions import Malformed
+from labctl.faults.link import parse
+from labctl.lab import capture, verdicts
+from labctl.lab.capture import Heard, Listening
+from labctl.lab.links import peers
+from labctl.lab.model import Lab, Node
+from labctl.packets import taps
+from labctl.packets.crossings import Verdict
+from labctl.packets.decode import decode
+from labctl.packets.live import InOrder, Seen
+from labctl.packets.write import Writer
+from labctl.phases import reached
+
+LAST_WORD = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to capture: at some nodes, and there what an expression of pcap-filter(7) takes (empty: all)."""
+
+    nodes: tuple[Node, ...]
+    expression: str = ""
+
+
+@dataclass
+class Summary:
+    """What a capture came to: packets by tap's node, and those that the kernel could not hand over."""
+
+    packets: int = 0
+    drops: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
+    """The nodes and links that are named, without any all nodes that run. Raises LabError."""
+    known = [node.name for node in lab.nodes]
+    links = [name for name in names if name not in known]
+    if not names:
+        nodes = [node for node in lab.nodes if node.is_running]
+        if not nodes:
+            raise LabError("none-running", lab=lab.name)
+        return Place(tuple(nodes), expression)
+    if links and len(names) > 1:
+        why = f"{links[0]} is no node, and a link stands alone"
+        raise LabError("bad-link-name", why=why, mend="name nodes, or one link such as alice-bob")
+    if links:
+        return _link(lab, links[0], known, expression)
+    chosen = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
+    return Place(tuple(chosen), expression)
+
+
+def _link(lab: Lab, text: str, known: list[str], expression: str) -> Place:
+    try:
+        link = parse(text, known)
+    except Malformed as problem:
+        if not any(mark in text for mark in ":-"):
+            lab.node(text)  # raises, with the nearest names
+        raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
+    from labctl.lab.ladder import ends
+
+    a, b = ends(lab, link.a, link.b)
+    mine, theirs = peers(b, a) or tuple(a.addresses), peers(a, b) or tuple(b.addresses)
+    words = ("host", "host") if link.both else ("src host", "dst host")
+    sides = (" or ".join(f"{word} {item}" for item in found) for word, found in zip(words, (mine, theirs), strict=True))
+    between = " and ".join(f"({side})" for side in sides)
+    return Place((a, b), f"({expression}) and {between}" if expression else between)
+
+
+class Capture:
+    """A capture that goes on: a context manager, and an iterator of what is seen, in order of time.
+
+    `last`: so many seconds of what was recorded before; `seconds`: how long it listens, None for ever, 0 not at all.
+    """
+
+    def __init__(self, engine: Engine, lab: Lab, where: Place, *, last: float, seconds: float | None) -> None:
+        self._engine, self._lab, self._where = engine, lab, where
+        self._last, self._seconds = last, seconds
+        self.summary = Summary()
+        self._journals: dict[Stream, str] = {}
+        self._verdicts: list[Verdict] = []
+        self._pending = False
+        self._listening: Listening | None = None
+
+    def __enter__(self) -> Capture:
+        nodes = self._where.nodes
+        there = capture.recorders(self._engine, self._lab)
+        there |= capture.start(self._engine, self._lab, [node for node in nodes if node.name not in there])
+        begin = time.time_ns() - int(self._last * 1e9)
+        follow = self._seconds != 0
+        try:
+            if follow:
+                self._journals = verdicts.listen(self._engine, self._lab, begin, follow=True)
+            else:
+                self._verdicts = verdicts.since(self._engine, self._lab, begin)
+            self._listening = Listening(
+                self._engine, nodes, there, last=self._last, follow=follow, expression=self._where.expression
+            )
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in self._journals:
+            stream.close()
+        if self._listening:
+            self._listening.close()
+
+    @property
+    def pending(self) -> bool:
+        """There is more to give out at once."""
+        return self._pending
+
+    def __iter__(self) -> Iterator[Seen]:
+        assert self._listening
+        order = InOrder([node.name for node in self._where.nodes])
+        for verdict in self._verdicts:
+            order.blame(verdict)
+        until = time.time_ns() + int(self._seconds * 1e9) if self._seconds else None
+        for _ in self._heard(order):
+            yield from self._counted(order, until)
+        for node in self._where.nodes:
+            order.ended(node.name)
+        yield from self._counted(order, until)
+
+    def _heard(self, order: InOrder) -> Iterator[None]:
+        """Takes in what comes; after each thing there may be something to give out."""
+        assert self._listening
+        counts = {node.name: 0 for node in self._where.nodes}
+        live = False
+        for heard in self._listening.hear(self._deadline(), also=list(self._journals)):
+            if isinstance(heard, Happening):
+                for verdict in verdicts.of_line(heard.line.text, self._journals[heard.stream]) if heard.line else ():
+                    order.blame(verdict)
+            elif heard is not None:
+                self._take(heard, order, counts)
+                if not live and heard.state is not None and heard.state.live:
+                    live = True
+                    reached("capture:listening")
+            yield
+
+    def _deadline(self) -> float | None:
+        if self._seconds is None:
+            return None
+        # What was on its way at the end is told by the next state, which is waited for.
+        return time.monotonic() + (self._seconds + LAST_WORD if self._seconds else capture.READ_LIMIT)
+
+    def _counted(self, order: InOrder, until: int | None) -> Iterator[Seen]:
+        found = [seen for seen in order.take() if until is None or seen.packet.ts_ns <= until]
+        self.summary.packets += len(found)
+        for number, seen in enumerate(found, 1):
+            self._pending = number < len(found)
+            yield seen
+
+    def _take(self, heard: Heard, order: InOrder, counts: dict[str, int]) -> None:
+        name = heard.node.name
+        if heard.record is not None:
+            counts[name] += 1
+            order.add(decode(heard.record, counts[name] - 1, name), taps.tap_of(heard.record))
+        if heard.state is not None:
+            self.summary.drops[name] = heard.state.drops
+            self.summary.problems[name] = heard.state.problems
+            if heard.state.ended:
+                order.ended(name)
+            elif heard.state.live:
+                order.told(name, heard.state.now_ns)
+
+
+class File:
+    """Writes what is seen as pcapng: an interface for each node, and one more for what was sent before faults."""
+
+    def __init__(self, out: IO[bytes], nodes: Sequence[Node]) -> None:
+        self._writer = Writer(out)
+        self._nodes = {node.name: node for node in nodes}
+        self._devices: dict[str, set[str]] = {}
+        self._last_ns = 0
+
+    def add(self, seen: Seen) -> None:
+        packet = seen.packet
+        number = self._interface(
+            packet.node, taps.device_of(packet.record), seen.tap, packet.record.interface.link_type
+        )
+        comments = [f"{verdict.action} by {verdict.rule}" for verdict in seen.verdicts]
+        record = packet.record
+        self._writer.packet(
+            number, record.ts_ns, record.data, original_length=record.original_length, comments=comments
+        )
+        self._last_ns = max(self._last_ns, record.ts_ns)
+
+    def finish(self, summary: Summary) -> None:
+        """Says what is missing."""
+        for node, count in summary.drops.items():
+            if count:
+                device = min(self._devices.get(node, {"eth0"}))
+                self._writer.drops(self._interface(node, device, taps.IN, 1), self._last_ns, count)
+
+    def _interface(self, node: str, device: str, tap: str, link_type: int) -> int:
+        devices = self._devices.setdefault(node, set())
+        devices.add(device)
+        name = node if min(devices) == device else f"{node} {device}"
+        where = ", ".join(self._nodes[node].addresses)
+        if tap == taps.SENT:
+            return self._writer.interface(f"{name} before faults", link_type, description=f"what {where} sent")
+        return self._writer.interface(name, link_type, description=f"{device} of {where}")
