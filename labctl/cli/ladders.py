@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
+    from labctl.lab.following import Step
     from labctl.packets.ladder import Ladder
 
 
@@ -27,7 +29,6 @@ class Format(enum.StrEnum):
     JSON = "json"
 
 
-Last = Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 30s, 5m ...")]
 Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")]
 Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows; 0: all.")]
@@ -36,7 +37,10 @@ Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many ar
 def ladder(
     node: NodeName,
     other: NodeName,
-    last: Last = "30s",
+    last: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How far back to look: 5m ...", show_default="30s")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
@@ -50,11 +54,38 @@ def ladder(
 
     chosen = Format.JSON if as_json else form
     output.Settings.json = chosen is Format.JSON
-    seconds = span("--last", last)
+    if follow and chosen not in (Format.TEXT, Format.JSON):
+        raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
+    seconds = span("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
     prepare(engine)
+    if follow:
+        from labctl.lab.following import follow as steps
+
+        back = seconds if last else 0.0
+        _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
+        return
     output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
+
+
+def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:
+    from labctl.render.ladder import text
+    from labctl.render.ladder.document import arrow_document
+
+    roll = text.Roll(columns=output.columns() or text.COLUMNS, colour=output.colour())
+    count = 0
+    for step in steps:
+        fresh = step.fresh[: limit - count] if limit else step.fresh
+        count += len(fresh)
+        if form is Format.JSON:
+            for arrow in fresh:
+                output.json_line(arrow_document(arrow, step.ladder))
+        else:
+            output.data("\n".join(roll.lines(step.ladder, fresh)))
+        if limit and count >= limit:
+            output.talk(f"that is the limit of {limit} arrows; --limit 0 goes on without end")
+            return
 
 
 def trace(

@@ -39,6 +39,12 @@ def recorders(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Cont
     return there
 
 
+def recorders_now(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
+    """The same for what is about to come: where there is none yet, starting it is all that is needed."""
+    there = capture.recorders(engine, lab)
+    return there | capture.start(engine, lab, [node for node in nodes if node.name not in there])
+
+
 def drawn(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Ladder:
     """What two nodes sent each other in the last seconds. Raises LabError."""
     begin = time.time_ns() - int(last * 1e9)

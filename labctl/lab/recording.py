@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO
 
-from labctl.engine.model import Engine, Happening, Stream
+from labctl.engine.model import Engine, Happening
 from labctl.errors import LabError
 from labctl.faults.conditions import Malformed
 from labctl.faults.link import parse
 from labctl.lab import capture, verdicts
 from labctl.lab.capture import Heard, Listening
+from labctl.lab.ladder import ends, recorders_now
 from labctl.lab.links import peers
 from labctl.lab.model import Lab, Node
+from labctl.lab.verdicts import Journals
 from labctl.packets import taps
 from labctl.packets.crossings import Verdict
 from labctl.packets.decode import decode
@@ -67,8 +70,6 @@ def _link(lab: Lab, text: str, known: list[str], expression: str) -> Place:
         if not any(mark in text for mark in ":-"):
             lab.node(text)  # raises, with the nearest names
         raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
-    from labctl.lab.ladder import ends
-
     a, b = ends(lab, link.a, link.b)
     mine, theirs = peers(b, a) or tuple(a.addresses), peers(a, b) or tuple(b.addresses)
     words = ("host", "host") if link.both else ("src host", "dst host")
@@ -87,35 +88,31 @@ class Capture:
         self._engine, self._lab, self._where = engine, lab, where
         self._last, self._seconds = last, seconds
         self.summary = Summary()
-        self._journals: dict[Stream, str] = {}
+        self._stack = ExitStack()
+        self._journals: Journals | None = None
         self._verdicts: list[Verdict] = []
         self._pending = False
         self._listening: Listening | None = None
 
     def __enter__(self) -> Capture:
         nodes = self._where.nodes
-        there = capture.recorders(self._engine, self._lab)
-        there |= capture.start(self._engine, self._lab, [node for node in nodes if node.name not in there])
+        there = recorders_now(self._engine, self._lab, nodes)
         begin = time.time_ns() - int(self._last * 1e9)
         follow = self._seconds != 0
-        try:
+        with ExitStack() as stack:
             if follow:
-                self._journals = verdicts.listen(self._engine, self._lab, begin, follow=True)
+                self._journals = stack.enter_context(Journals(self._engine, self._lab, begin, follow=True))
             else:
                 self._verdicts = verdicts.since(self._engine, self._lab, begin)
-            self._listening = Listening(
+            listening = Listening(
                 self._engine, nodes, there, last=self._last, follow=follow, expression=self._where.expression
             )
-        except BaseException:
-            self.__exit__()
-            raise
+            self._listening = stack.enter_context(listening)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for stream in self._journals:
-            stream.close()
-        if self._listening:
-            self._listening.close()
+        self._stack.close()
 
     @property
     def pending(self) -> bool:
@@ -139,11 +136,15 @@ class Capture:
         assert self._listening
         counts = {node.name: 0 for node in self._where.nodes}
         live = False
-        for heard in self._listening.hear(self._deadline(), also=list(self._journals)):
-            if isinstance(heard, Happening):
-                for verdict in verdicts.of_line(heard.line.text, self._journals[heard.stream]) if heard.line else ():
+        journals = self._journals
+        for heard in self._listening.hear(self._deadline(), also=journals.streams if journals else ()):
+            if heard is None:
+                if journals:
+                    journals.look()  # a rule that is set meanwhile may bring a probe with it
+            elif isinstance(heard, Happening):
+                for verdict in journals.verdicts(heard) if journals else ():
                     order.blame(verdict)
-            elif heard is not None:
+            else:
                 self._take(heard, order, counts)
                 if not live and heard.state is not None and heard.state.live:
                     live = True

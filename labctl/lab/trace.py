@@ -10,7 +10,7 @@ from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.lab import capture, verdicts
 from labctl.lab.capture import State
-from labctl.lab.ladder import side_of
+from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node
 from labctl.packets.crossings import Side
 from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
@@ -36,8 +36,7 @@ def trace(engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int]
     nodes = nodes or [node for node in lab.nodes if node.is_running]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
-    there = capture.recorders(engine, lab)
-    there |= capture.start(engine, lab, [node for node in nodes if node.name not in there])
+    there = recorders_now(engine, lab, nodes)
     begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
     status = run()
     records, states, quiet = _until_quiet(engine, nodes, there, begin)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import cast, get_args
 
-from labctl.engine.model import Engine, Stream
+from labctl.engine.model import Engine, Happening, Stream
 from labctl.events.codec import decode, stamp_of
 from labctl.events.model import Address, Event
 from labctl.lab import probes
@@ -17,27 +17,47 @@ READ_LIMIT = 60.0  # seconds
 _ACTIONS = {**{name: name for name in get_args(Action)}, "rate": "limit"}
 
 
-def since(engine: Engine, lab: Lab, begin_ns: int) -> list[Verdict]:
-    """All from a moment on, in nanoseconds since the epoch."""
-    streams = listen(engine, lab, begin_ns)
-    found: list[Verdict] = []
-    try:
-        for happening in engine.wait(list(streams), time.monotonic() + READ_LIMIT):
-            if happening.line:
-                found += of_line(happening.line.text, streams[happening.stream], begin_ns)
-    finally:
-        for stream in streams:
+class Journals:
+    """The journals of a lab's fault probes from a moment on, in nanoseconds since the epoch. A context manager.
+
+    `streams` are for `Engine.wait`. With `follow` they go on, and `look` adds those of probes that have come since.
+    """
+
+    def __init__(self, engine: Engine, lab: Lab, begin_ns: int, *, follow: bool) -> None:
+        self._engine, self._lab, self._begin_ns, self._follow = engine, lab, begin_ns, follow
+        self._heard: set[str] = set()
+        self._nodes: dict[int, str] = {}
+        self.streams: list[Stream] = []
+
+    def __enter__(self) -> Journals:
+        self.look()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in self.streams:
             stream.close()
+
+    def look(self) -> None:
+        for name, probe in probes.all_of(self._engine, self._lab.name).items():
+            if probe.id not in self._heard and probe.state != "created":
+                self._heard.add(probe.id)
+                stream = self._engine.logs(probe.id, since=stamp_of(self._begin_ns), follow=self._follow)
+                self._nodes[id(stream)] = name
+                self.streams.append(stream)
+
+    def verdicts(self, happening: Happening) -> Iterator[Verdict]:
+        """What one of the streams has brought."""
+        if happening.line:
+            yield from of_line(happening.line.text, self._nodes[id(happening.stream)], self._begin_ns)
+
+
+def since(engine: Engine, lab: Lab, begin_ns: int) -> list[Verdict]:
+    """All that was written from a moment on, in nanoseconds since the epoch."""
+    found: list[Verdict] = []
+    with Journals(engine, lab, begin_ns, follow=False) as journals:
+        for happening in engine.wait(journals.streams, time.monotonic() + READ_LIMIT):
+            found += journals.verdicts(happening)
     return found
-
-
-def listen(engine: Engine, lab: Lab, begin_ns: int, *, follow: bool = False) -> dict[Stream, str]:
-    """The journals of the lab's fault probes, each with its node's name; with `follow` what comes as well."""
-    # A little earlier: a verdict may be written long after the packet was sent that it is about.
-    start = stamp_of(begin_ns)
-    there = probes.all_of(engine, lab.name)
-    found = {name: probe for name, probe in there.items() if probe.state != "created"}
-    return {engine.logs(probe.id, since=start, follow=follow): name for name, probe in found.items()}
 
 
 def of_line(line: bytes, node: str, begin_ns: int = 0) -> Iterator[Verdict]:

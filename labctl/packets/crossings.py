@@ -86,7 +86,7 @@ class Crossing:
     """One packet from one node to another. `copies` arrived after `arrived` did; the sender had sent only one.
 
     `latency_ns` is one way; `late_ns` says by how much a delayed packet was later than its flow's median (None: it
-    wasn't delayed). `why` says in words why a fate is unknown.
+    wasn't delayed). `why` says in words why a fate is unknown; `open`: only because the capture ends here.
     """
 
     sender: str
@@ -102,6 +102,7 @@ class Crossing:
     rewritten: Rewriting | None = None
     faults: tuple[Verdict, ...] = ()
     why: str = ""
+    open: bool = False
 
     @property
     def packet(self) -> Packet:

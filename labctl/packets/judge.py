@@ -92,12 +92,8 @@ def _unarrived(side: Side, packet: Packet, place: _Places, faults: dict[int, lis
         return replace(lost, fate="unknown", why=_missed(target))
     held = sum(verdict.held_ns for verdict in mine)
     if target.until_ns is not None and packet.ts_ns + held + rules.flight > target.until_ns:
-        why = (
-            f"it was held back when the capture at {target.node} ended"
-            if held
-            else f"the capture at {target.node} had ended"
-        )
-        return replace(lost, fate="unknown", why=why)
+        end = "it was held back when the capture ended" if held else "the capture had ended"
+        return replace(lost, fate="unknown", why=f"{end} at {target.node}", open=True)
     if target.since_ns is not None and packet.ts_ns < target.since_ns:
         return replace(lost, fate="unknown", why=f"the capture at {target.node} had not begun")
     return lost

@@ -20,7 +20,7 @@ def document(ladder: Ladder) -> dict[str, Any]:
         "left": _lifeline(ladder.left),
         "right": _lifeline(ladder.right),
         "begin_ns": ladder.begin_ns,
-        "arrows": [_arrow(arrow, ladder) for arrow in ladder.arrows],
+        "arrows": [arrow_document(arrow, ladder) for arrow in ladder.arrows],
         "cut": ladder.cut,
         "hidden_acks": ladder.hidden,
         "notes": list(ladder.notes),
@@ -31,7 +31,8 @@ def _lifeline(line: Lifeline) -> dict[str, Any]:
     return {"node": line.name, "addresses": list(line.addresses)}
 
 
-def _arrow(arrow: Arrow, ladder: Ladder) -> dict[str, Any]:
+def arrow_document(arrow: Arrow, ladder: Ladder) -> dict[str, Any]:
+    """One arrow of it."""
     ends = (ladder.left.name, ladder.right.name)
     crossing = arrow.crossing
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from labctl.packets.ladder import Arrow, Ladder, Lifeline
@@ -10,6 +11,7 @@ from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, print
 
 COLUMNS = 100
 _LATENCY = 8  # columns: `12.3 ms`
+_CLOCK = 10  # columns of a growing ladder's clock: up to 999 s
 _LEAST = 60  # columns that a ladder needs
 # What went wrong with a packet, as against what is merely to be said of it.
 TROUBLE = frozenset(
@@ -23,35 +25,65 @@ def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str
     return "\n".join(_Page(ladder, max(columns, _LEAST), colour).lines())
 
 
+class Roll:
+    """A ladder that grows: its lines as they come. Seconds count from its first arrow."""
+
+    def __init__(self, *, columns: int = COLUMNS, colour: bool = False) -> None:
+        self._columns, self._colour = max(columns, _LEAST), colour
+        self._begin_ns: int | None = None
+        self._last = ("", "")
+
+    def lines(self, ladder: Ladder, fresh: Sequence[Arrow]) -> list[str]:
+        """What `fresh`, the newest arrows of the ladder, add to it."""
+        if not fresh:
+            return []
+        out: list[str] = []
+        page = _Page(ladder, self._columns, self._colour, self._begin_ns, _CLOCK)
+        if self._begin_ns is None:
+            page = _Page(ladder, self._columns, self._colour, fresh[0].at_ns, _CLOCK)
+            self._begin_ns = fresh[0].at_ns
+            out = page.head()
+        more, self._last = page.arrows(fresh, self._last)
+        return out + more
+
+
 class _Page:
     """The columns of one ladder: the clock, a lifeline, the arrows, a lifeline, the time that each arrow took."""
 
-    def __init__(self, ladder: Ladder, columns: int, colour: bool) -> None:
+    def __init__(
+        self, ladder: Ladder, columns: int, colour: bool, begin_ns: int | None = None, clock: int | None = None
+    ) -> None:
         self._ladder, self._colour, self._columns = ladder, colour, columns
+        self._begin_ns = ladder.begin_ns if begin_ns is None else begin_ns
         last = max((arrow.at_ns for arrow in ladder.arrows), default=0)
-        self._clock = len(_seconds(last - ladder.begin_ns))
+        self._clock = clock or len(_seconds(last - self._begin_ns))
         one_sided = all(arrow.fate == "seen" for arrow in ladder.arrows)
         self._inner = columns - self._clock - 3 - (0 if one_sided else _LATENCY + 1)
 
     def lines(self) -> list[str]:
         ladder = self._ladder
-        out = list(self._head())
-        flow = phase = ""
-        for arrow in ladder.arrows:
-            if not arrow.copy and (arrow.flow, arrow.label.phase) != (flow, phase):
-                out.append(self._divider(arrow, new_flow=arrow.flow != flow))
-                flow, phase = arrow.flow, arrow.label.phase
-            out += self._arrow(arrow)
+        out = self.head() + self.arrows(ladder.arrows, ("", ""))[0]
         if not ladder.arrows:
             out.append(self._between("", padded("   no packet between the two", self._inner)))
         return out + self._foot()
 
-    def _head(self) -> list[str]:
+    def arrows(self, arrows: Sequence[Arrow], last: tuple[str, str]) -> tuple[list[str], tuple[str, str]]:
+        """The lines of some arrows; `last` is the conversation and the phase of the one before, and is given back."""
+        out = []
+        for arrow in arrows:
+            now = (arrow.flow, arrow.label.phase)
+            if not arrow.copy and now != last:
+                out.append(self._divider(arrow, new_flow=arrow.flow != last[0]))
+                last = now
+            out += self._arrow(arrow)
+        return out, last
+
+    def head(self) -> list[str]:
         ladder = self._ladder
         out = []
         if ladder.arrows:
-            start = datetime.fromtimestamp(ladder.begin_ns // 1_000_000_000, UTC)
-            moment = f"{start:%Y-%m-%d %H:%M:%S}.{ladder.begin_ns % 1_000_000_000:09d}"
+            start = datetime.fromtimestamp(self._begin_ns // 1_000_000_000, UTC)
+            moment = f"{start:%Y-%m-%d %H:%M:%S}.{self._begin_ns % 1_000_000_000:09d}"
             out.append(fitted(f"seconds from {moment} UTC", self._columns))
         left, right = _named(ladder.left), _named(ladder.right)
         half = (self._inner + 2) // 2 - 1
@@ -86,7 +118,7 @@ class _Page:
         latency = "" if arrow.latency_ns is None else milliseconds(arrow.latency_ns).rjust(_LATENCY - 1)
         trouble = any(mark.word in TROUBLE for mark in arrow.marks)
         code = RED if trouble else colour_of((self._ladder.left if arrow.rightwards else self._ladder.right).name)
-        clock = _seconds(arrow.at_ns - self._ladder.begin_ns)
+        clock = _seconds(arrow.at_ns - self._begin_ns)
         out = [self._between(clock, paint(drawn, code, self._colour), latency)]
         return out + self._remarks(arrow, spilled)
 

@@ -1,0 +1,101 @@
+"""The ladder of two nodes as it grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from labctl.engine.model import Engine, Happening
+from labctl.lab.capture import Heard, Listening, State
+from labctl.lab.ladder import ladder_of, recorders_now
+from labctl.lab.model import Lab, Node
+from labctl.lab.verdicts import Journals
+from labctl.packets.crossings import Verdict
+from labctl.packets.ladder import Arrow, Ladder, Options
+from labctl.packets.model import Record
+
+KEPT = 2000  # packets that are looked at again when new ones come
+FORGET = 5_000_000_000  # ns: how much of what has been drawn is kept besides
+
+
+@dataclass(frozen=True)
+class Step:
+    """The ladder as it is known now, and the arrows that weren't certain before."""
+
+    ladder: Ladder
+    fresh: tuple[Arrow, ...]
+
+
+def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Iterator[Step]:
+    """What two nodes sent each other in the last seconds, then what they send; ends when one of them stops.
+
+    An arrow is given when it is certain: its packet has arrived, or would have. Raises LabError.
+    """
+    there = recorders_now(engine, lab, nodes)
+    growing = _Growing(nodes, options)
+    begin = time.time_ns() - int(last * 1e9)
+    with (
+        Journals(engine, lab, begin, follow=True) as journals,
+        Listening(engine, nodes, there, last=last, follow=True) as listening,
+    ):
+        for heard in listening.hear(also=journals.streams):
+            if heard is None:
+                journals.look()  # a rule that is set meanwhile may bring a probe with it
+            elif isinstance(heard, Happening):
+                growing.verdicts += journals.verdicts(heard)
+            elif growing.take(heard):
+                step = growing.step()
+                if step.fresh:
+                    yield step
+                if growing.ended:
+                    return
+
+
+class _Growing:
+    def __init__(self, nodes: Sequence[Node], options: Options) -> None:
+        self._nodes, self._options = nodes, replace(options, limit=0)
+        self._records: dict[str, list[Record]] = {node.name: [] for node in nodes}
+        self._states: dict[str, State] = {}
+        self._drawn_ns = 0  # all arrows up to that time are drawn
+        self._since_ns = 0
+        self._new = False
+        self.verdicts: list[Verdict] = []
+        self.ended = False
+
+    def take(self, heard: Heard) -> bool:
+        """Whether there is anything to look at again."""
+        if heard.record is not None:
+            self._records[heard.node.name].append(heard.record)
+            self._new = True
+        if heard.state is None:
+            return False
+        if heard.state.live or heard.state.ended:
+            self._states[heard.node.name] = heard.state
+        self.ended = self.ended or heard.state.ended
+        return self.ended or (self._new and len(self._states) == len(self._nodes))
+
+    def step(self) -> Step:
+        since = self._since_ns
+        states = {name: replace(one, since_ns=max(one.since_ns, since)) for name, one in self._states.items()}
+        ladder = ladder_of(self._nodes, self._records, states, self.verdicts, self._options)
+        fresh = []
+        for arrow in ladder.arrows:
+            if arrow.crossing.open and not self.ended:
+                break
+            if arrow.at_ns > self._drawn_ns:
+                fresh.append(arrow)
+        else:
+            self._new = False
+        if fresh:
+            self._drawn_ns = fresh[-1].at_ns
+        if sum(map(len, self._records.values())) > KEPT:
+            self._forget()
+        return Step(ladder, tuple(fresh))
+
+    def _forget(self) -> None:
+        """Lets go of what was drawn a while ago; conversations that go on count their numbers anew from there."""
+        self._since_ns = self._drawn_ns - FORGET
+        for name, found in self._records.items():
+            self._records[name] = [record for record in found if record.ts_ns > self._since_ns]
+        self.verdicts = [verdict for verdict in self.verdicts if verdict.ts_ns > self._since_ns]
