@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from labctl.packets.blame import blamed
 from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
@@ -67,8 +68,22 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened at one of the two nodes and is no packet: a system call, a change of a socket's state."""
+
+    at_ns: int
+    on_right: bool
+    kind: Literal["call", "state"]
+    text: str
+    trouble: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
-    """`cut`: arrows beyond the limit; `hidden`: pure acknowledgements that were not asked for; `notes`: sentences."""
+    """`cut`: arrows beyond the limit; `hidden`: pure acknowledgements that were not asked for; `notes`: sentences.
+
+    `moments` are what happened at the nodes besides, in order of time.
+    """
 
     left: Lifeline
     right: Lifeline
@@ -76,10 +91,23 @@ class Ladder:
     cut: int = 0
     hidden: int = 0
     notes: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
     @property
     def begin_ns(self) -> int:
-        return self.arrows[0].at_ns if self.arrows else 0
+        firsts = [arrow.at_ns for arrow in self.arrows[:1]] + [moment.at_ns for moment in self.moments[:1]]
+        return min(firsts, default=0)
+
+    @property
+    def end_ns(self) -> int:
+        """When the last thing began."""
+        lasts = [arrow.at_ns for arrow in self.arrows[-1:]] + [moment.at_ns for moment in self.moments[-1:]]
+        return max(lasts, default=0)
+
+    @property
+    def rows(self) -> list[Arrow | Moment]:
+        """All of it in order of time; of the same instant, what a node did comes before its packets."""
+        return sorted((*self.moments, *self.arrows), key=lambda item: item.at_ns)
 
 
 def two_sided(

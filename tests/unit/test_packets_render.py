@@ -186,13 +186,14 @@ def test_json_is_one_document_that_holds_everything():
 _NUMBER, _TEXT = {"type": ["integer", "null"]}, {"type": "string"}
 SCHEMA = {
     "type": "object",
-    "required": ["schema_version", "left", "right", "begin_ns", "arrows", "cut", "hidden_acks", "notes"],
+    "required": ["schema_version", "left", "right", "begin_ns", "arrows", "moments", "cut", "hidden_acks", "notes"],
     "additionalProperties": False,
     "properties": {
         "schema_version": {"const": 1},
         "left": {"type": "object", "required": ["node", "addresses"]},
         "right": {"type": "object", "required": ["node", "addresses"]},
         "begin_ns": {"type": "integer"},
+        "moments": {"type": "array", "items": {"type": "object", "required": ["at_ns", "node", "kind", "text"]}},
         "cut": {"type": "integer"},
         "hidden_acks": {"type": "integer"},
         "notes": {"type": "array", "items": _TEXT},

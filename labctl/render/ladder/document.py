@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 from labctl.packets.crossings import Verdict
-from labctl.packets.ladder import Arrow, Ladder, Lifeline
+from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.model import Packet
 from labctl.packets.tcp import Segment
 
@@ -21,6 +21,7 @@ def document(ladder: Ladder) -> dict[str, Any]:
         "right": _lifeline(ladder.right),
         "begin_ns": ladder.begin_ns,
         "arrows": [arrow_document(arrow, ladder) for arrow in ladder.arrows],
+        "moments": [_moment(moment, ladder) for moment in ladder.moments],
         "cut": ladder.cut,
         "hidden_acks": ladder.hidden,
         "notes": list(ladder.notes),
@@ -29,6 +30,11 @@ def document(ladder: Ladder) -> dict[str, Any]:
 
 def _lifeline(line: Lifeline) -> dict[str, Any]:
     return {"node": line.name, "addresses": list(line.addresses)}
+
+
+def _moment(moment: Moment, ladder: Ladder) -> dict[str, Any]:
+    node = (ladder.right if moment.on_right else ladder.left).name
+    return {"at_ns": moment.at_ns, "node": node, "kind": moment.kind, "text": moment.text, "trouble": moment.trouble}
 
 
 def arrow_document(arrow: Arrow, ladder: Ladder) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import log10
 
-from labctl.packets.ladder import Arrow, Ladder
+from labctl.packets.ladder import Arrow, Ladder, Moment
 from labctl.packets.tcp import milliseconds
 from labctl.render.graph.metrics import Style
 from labctl.render.text import fitted, printable, quoted, wrapped
@@ -51,6 +51,16 @@ class Line:
     trouble: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """Where a node did something, on its lifeline."""
+
+    x: float
+    y: float
+    kind: str
+    trouble: bool
+
+
 @dataclass(slots=True)
 class Drawing:
     width: float = 0
@@ -61,6 +71,7 @@ class Drawing:
     bottom: float = 0
     texts: list[Text] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -81,7 +92,7 @@ class _Block:
 
 def arrange(ladder: Ladder) -> Drawing:
     """The ladder's drawing, in pixels."""
-    blocks = _blocks(ladder)
+    blocks = _blocks(ladder) + [_told(moment, ladder.begin_ns) for moment in ladder.moments]
     heads = [_names(ladder, side) for side in (0, 1)]
     margins = [
         max([120.0, *(block.width for block in blocks if block.side == side), heads[side].width]) + PAD + GAP
@@ -100,6 +111,11 @@ def arrange(ladder: Ladder) -> Drawing:
         reach.append(told + block.height)
         _place(drawing, block, block.side, told + 4)
         drawing.lines.append(_line(drawing, arrow, starts[number], ends[number]))
+    for number, event in enumerate(ladder.moments, len(ladder.arrows)):
+        block, y = blocks[number], starts[number]
+        reach.append(y + block.height)
+        _place(drawing, block, block.side, y + 4)
+        drawing.dots.append(Dot(drawing.right if event.on_right else drawing.left, y, event.kind, event.trouble))
     _pauses(drawing, ladder, starts, ends)
     drawing.bottom = max(reach) + 10
     _foot(drawing, ladder)
@@ -128,6 +144,12 @@ def _blocks(ladder: Ladder) -> list[_Block]:
     return out
 
 
+def _told(moment: Moment, begin: int) -> _Block:
+    style = MARK if moment.trouble else NUMBERS
+    lines = [(style, line) for line in wrapped(printable(moment.text), _LINE)[:3]]
+    return _Block(int(moment.on_right), [*lines, (PAUSE, f"{(moment.at_ns - begin) / 1e9:.6f} s")])
+
+
 def _is_told_at_its_end(arrow: Arrow) -> bool:
     """What is said of it stands where it arrives: its start is told already, or nobody knows it."""
     return arrow.copy or arrow.fate == "elsewhere"
@@ -152,26 +174,27 @@ def _place(drawing: Drawing, block: _Block, side: int, y: float) -> None:
 
 
 def _down(ladder: Ladder, blocks: list[_Block], top: float) -> tuple[list[float], list[float]]:
-    """How far down each arrow starts and ends: in order of time, with room for what is said of each."""
-    moments = []
+    """How far down each arrow, and then each moment, starts and ends: in order of time, with room for what is said."""
+    moments = [(moment.at_ns, number, False) for number, moment in enumerate(ladder.moments, len(ladder.arrows))]
     for number, arrow in enumerate(ladder.arrows):
         start = arrow.sent_ns if arrow.sent_ns is not None else arrow.at_ns
         end = start if arrow.arrived_ns is None else max(start, arrow.arrived_ns)
         moments.append((start, number, False))
         moments.append((end, number, True))
     moments.sort()
-    starts, ends = [0.0] * len(ladder.arrows), [0.0] * len(ladder.arrows)
+    starts, ends = [0.0] * len(blocks), [0.0] * len(blocks)
     free = [top + 16, top + 16]  # per side, where the last label ends
     y, before = top, moments[0][0] if moments else 0
     for moment, number, is_end in moments:
         if moment > before:
             y += 3 + min(42.0, 9 * log10(1 + (moment - before) / 20_000))
-        arrow, block = ladder.arrows[number], blocks[number]
-        if is_end == _is_told_at_its_end(arrow):  # here the label stands
+        block = blocks[number]
+        packet = ladder.arrows[number] if number < len(ladder.arrows) else None
+        if is_end == (packet is not None and _is_told_at_its_end(packet)):  # here the label stands
             y = max(y, free[block.side])
             free[block.side] = y + block.height + 8
         if is_end:
-            y = max(y, starts[number] + (0 if arrow.fate == "seen" else 7))
+            y = max(y, starts[number] + (0 if packet is not None and packet.fate == "seen" else 7))
             ends[number] = y
         else:
             starts[number] = y

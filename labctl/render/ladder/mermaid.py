@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.packets.ladder import Arrow, Ladder, Lifeline
+from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.tcp import milliseconds
 from labctl.render.text import fitted, printable, quoted
 
@@ -18,7 +18,10 @@ def draw(ladder: Ladder) -> str:
     lines = ["sequenceDiagram", f"  accTitle: {_escaped(title)}"]
     lines += [f"  participant A as {_participant(ladder.left)}", f"  participant B as {_participant(ladder.right)}"]
     flow = phase = ""
-    for arrow in ladder.arrows:
+    for arrow in ladder.rows:
+        if isinstance(arrow, Moment):
+            lines.append(f"  {_note(arrow, ladder.begin_ns)}")
+            continue
         if not arrow.copy and (arrow.flow, arrow.label.phase) != (flow, phase):
             flow, phase = arrow.flow, arrow.label.phase
             words = f"{flow}, {phase}" if arrow.segment else flow
@@ -37,6 +40,12 @@ def draw(ladder: Ladder) -> str:
 
 def _participant(line: Lifeline) -> str:
     return "<br/>".join(map(_escaped, (line.name, *line.addresses[:3])))
+
+
+def _note(moment: Moment, begin: int) -> str:
+    place = "right of B" if moment.on_right else "left of A"
+    text = fitted(moment.text, 2 * _TEXT)
+    return f"Note {place}: {_escaped(f'{(moment.at_ns - begin) / 1e9:.6f}  {text}')}"
 
 
 def _message(arrow: Arrow, begin: int) -> str:

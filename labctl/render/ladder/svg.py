@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from labctl.packets.ladder import Ladder
 from labctl.render.graph.svg import DARK, LIGHT, MONO, SANS
-from labctl.render.ladder.layout import PAUSE, Line, Text, arrange
+from labctl.render.ladder.layout import PAUSE, Dot, Line, Text, arrange
 from labctl.render.text import printable
 
 # For each phase of a conversation, on light and on dark.
@@ -36,6 +36,7 @@ def draw(ladder: Ladder) -> str:
         f'<rect class="ground" width="{width}" height="{height}" rx="10"/>',
         *stays,
         *map(_arrow, drawing.lines),
+        *map(_dot, drawing.dots),
         *map(_label, drawing.texts),
         "</svg>",
     ]
@@ -68,6 +69,13 @@ def _arrow(line: Line) -> str:
     wings = [(x2 - 10 * along + side * 4.5 * down, y2 - 10 * down - side * 4.5 * along) for side in (1, -1)]
     points = " ".join(f"{_number(x)},{_number(y)}" for x, y in ((x2, y2), *wings))
     return out + f'<polygon class="{kind}" points="{points}"/>'
+
+
+def _dot(dot: Dot) -> str:
+    kind = f"dot {dot.kind}" + (" trouble" if dot.trouble else "")
+    if dot.kind == "call":
+        return f'<circle class="{kind}" cx="{_number(dot.x)}" cy="{_number(dot.y)}" r="4.5"/>'
+    return f'<rect class="{kind}" x="{_number(dot.x - 4.5)}" y="{_number(dot.y - 4.5)}" width="9" height="9"/>'
 
 
 def _corner(x: float, y: float, right: float, down: float) -> str:
@@ -107,6 +115,9 @@ def _colours(tone: dict[str, str], place: int) -> str:
         "text.pause": f"fill:{tone['soft']}",
         "text.mark": f"fill:{tone['warn']}",
         ".life": f"stroke:{tone['edge']}",
+        ".dot.call": f"fill:{_HUES['data'][place]}",
+        ".dot.state": f"fill:{_HUES['handshake'][place]}",
+        ".dot.trouble": f"fill:{_HUES['reset'][place]}",
         ".cross": f"stroke:{_HUES['reset'][place]}",
         ".open": f"stroke:{tone['soft']}",
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from labctl.packets.ladder import Arrow, Ladder, Lifeline
+from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.tcp import milliseconds
 from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted, width, wrapped
 
 COLUMNS = 100
 _LATENCY = 8  # columns: `12.3 ms`
+_SIGNS = {"call": "●", "state": "■"}
+_MOST = 3  # lines of a system call
 _CLOCK = 10  # columns of a growing ladder's clock: up to 999 s
 _LEAST = 60  # columns that a ladder needs
 # What went wrong with a packet, as against what is merely to be said of it.
@@ -43,7 +45,7 @@ class Roll:
             page = _Page(ladder, self._columns, self._colour, fresh[0].at_ns, _CLOCK)
             self._begin_ns = fresh[0].at_ns
             out = page.head()
-        more, self._last = page.arrows(fresh, self._last)
+        more, self._last = page.rows(fresh, self._last)
         return out + more
 
 
@@ -55,22 +57,24 @@ class _Page:
     ) -> None:
         self._ladder, self._colour, self._columns = ladder, colour, columns
         self._begin_ns = ladder.begin_ns if begin_ns is None else begin_ns
-        last = max((arrow.at_ns for arrow in ladder.arrows), default=0)
-        self._clock = clock or len(_seconds(last - self._begin_ns))
+        self._clock = clock or len(_seconds(ladder.end_ns - self._begin_ns))
         one_sided = all(arrow.fate == "seen" for arrow in ladder.arrows)
         self._inner = columns - self._clock - 3 - (0 if one_sided else _LATENCY + 1)
 
     def lines(self) -> list[str]:
         ladder = self._ladder
-        out = self.head() + self.arrows(ladder.arrows, ("", ""))[0]
+        out = self.head() + self.rows(ladder.rows, ("", ""))[0]
         if not ladder.arrows:
             out.append(self._between("", padded("   no packet between the two", self._inner)))
         return out + self._foot()
 
-    def arrows(self, arrows: Sequence[Arrow], last: tuple[str, str]) -> tuple[list[str], tuple[str, str]]:
-        """The lines of some arrows; `last` is the conversation and the phase of the one before, and is given back."""
+    def rows(self, rows: Sequence[Arrow | Moment], last: tuple[str, str]) -> tuple[list[str], tuple[str, str]]:
+        """Their lines; `last` is the conversation and the phase of the arrow before, and is given back."""
         out = []
-        for arrow in arrows:
+        for arrow in rows:
+            if isinstance(arrow, Moment):
+                out += self._moment(arrow)
+                continue
             now = (arrow.flow, arrow.label.phase)
             if not arrow.copy and now != last:
                 out.append(self._divider(arrow, new_flow=arrow.flow != last[0]))
@@ -81,7 +85,7 @@ class _Page:
     def head(self) -> list[str]:
         ladder = self._ladder
         out = []
-        if ladder.arrows:
+        if ladder.arrows or ladder.moments:
             start = datetime.fromtimestamp(self._begin_ns // 1_000_000_000, UTC)
             moment = f"{start:%Y-%m-%d %H:%M:%S}.{self._begin_ns % 1_000_000_000:09d}"
             out.append(fitted(f"seconds from {moment} UTC", self._columns))
@@ -121,6 +125,23 @@ class _Page:
         clock = _seconds(arrow.at_ns - self._begin_ns)
         out = [self._between(clock, paint(drawn, code, self._colour), latency)]
         return out + self._remarks(arrow, spilled)
+
+    def _moment(self, moment: Moment) -> list[str]:
+        """What a node did, at its own lifeline."""
+        sign = _SIGNS[moment.kind]
+        line = self._ladder.right if moment.on_right else self._ladder.left
+        code = RED if moment.trouble else colour_of(line.name)
+        clock = paint(_seconds(moment.at_ns - self._begin_ns).rjust(self._clock), DIM, self._colour)
+        lines = wrapped(printable(moment.text), self._inner - 4)
+        if len(lines) > _MOST:
+            lines[_MOST - 1 :] = [f"{fitted(lines[_MOST - 1], self._inner - 6)} …"]
+        out = []
+        for number, text in enumerate(lines):
+            blank = " " * (self._inner - width(text) - 1)
+            inner, mark = paint(text, code, self._colour), "│" if number else sign
+            drawn = f"│{blank}{inner} {mark}" if moment.on_right else f"{mark} {inner}{blank}│"
+            out.append(f"{' ' * self._clock if number else clock} {drawn}")
+        return out
 
     def _line(self, arrow: Arrow, label: str, broken: bool) -> str:
         """The arrow itself, as wide as the room between the lifelines."""
