@@ -31,9 +31,10 @@ class Trace:
 
 
 def trace(engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int], options: Options) -> Trace:
-    """Runs something and draws what it caused at the named nodes, else at all that run. Raises LabError."""
+    """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
+    a conversation are drawn, whatever is between them. Raises LabError."""
     nodes = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
-    nodes = nodes or [node for node in lab.nodes if node.is_running]
+    nodes = nodes or [node for node in lab.nodes if node.is_running and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
     there = recorders_now(engine, lab, nodes)
@@ -42,8 +43,15 @@ def trace(engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int]
     records, states, quiet = _until_quiet(engine, nodes, there, begin)
     found = verdicts.since(engine, lab, begin)
     sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-    ladders = of_pairs(sides, found, options) + _outside(lab, sides, options)
+    ladders = _telling(of_pairs(sides, found, options) + _outside(lab, sides, options))
     return Trace(status, tuple(sorted(ladders, key=lambda one: one.begin_ns)), quiet)
+
+
+def _telling(ladders: list[Ladder]) -> list[Ladder]:
+    """Without those where there is nothing but ARP: its questions go to everybody on a network."""
+    return [
+        ladder for ladder in ladders if any(arrow.crossing.packet.protocol != "arp" for arrow in ladder.arrows)
+    ] or ladders
 
 
 def _until_quiet(

@@ -162,7 +162,7 @@ class _Matched:
         rest = [side for side in self._sides if side not in pair]
         wanted = _between(self._crossings, pair[0].node, pair[1].node)
         notes = _notes(wanted, pair, self._rules) + _unseen([*pair, *rest], wanted, self._verdicts)
-        lines = [Lifeline(side.node, _addresses(wanted, side.node) or side.addresses) for side in pair]
+        lines = [Lifeline(side.node, _own(_addresses(wanted, side.node), side)) for side in pair]
         return _drawn(wanted, lines[0], lines[1], self._segments, options, notes)
 
 
@@ -227,6 +227,12 @@ def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
         if one.receiver == node and (one.arrived is not None or one.fate == "seen"):
             out[(one.arrived or one.packet).dst] = None
     return tuple(address for address in out if address and address != node)
+
+
+def _own(used: tuple[str, ...], side: Side) -> tuple[str, ...]:
+    """Of the addresses that were used those of the node itself: a router passes on what is for others."""
+    own = tuple(address for address in used if address in side.addresses) if side.addresses else used
+    return own or side.addresses
 
 
 def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import os
 import re
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from test_packets_ladders import SCENES, made
 from test_packets_match import mixed
 from traffic import MS, Wire, connected, mss, packet, tcp, udp
 
-from labctl.packets.ladder import Options, one_sided, two_sided
+from labctl.packets.ladder import Moment, Options, one_sided, two_sided
 from labctl.packets.model import ACK, PSH
 from labctl.render import packet as packet_drawing
 from labctl.render import text as texts
@@ -285,3 +286,35 @@ def test_a_packet_with_any_text_is_safe_to_print(words):
     for line in packet_drawing.draw(found, columns=80).split("\n"):
         assert texts.width(line) <= 80
         assert all(character >= " " and character != "\x7f" for character in line)
+
+
+def test_what_the_nodes_did_stands_between_the_arrows_in_order_of_time():
+    made = ladder("handshake")
+    first, second, *_ = made.arrows
+    call = Moment(first.at_ns - 1000, False, "call", 'connect(3, 10.0.0.2:80) = -1 EINPROGRESS (漢字 is "in" progress)')
+    state = Moment(second.at_ns - 1000, True, "state", "10.0.0.2:80  LISTEN -> SYN-RECV")
+    wrong = Moment(second.at_ns + 1, False, "call", f"send(3, {'x' * 900!r}) = -1 EPIPE", trouble=True)
+    made = replace(made, moments=(call, state, wrong))
+    for columns in (60, 80, 100, 200):
+        lines = text.draw(made, columns=columns).splitlines()
+        assert max(map(texts.width, lines)) <= columns
+        order = [
+            next(n for n, line in enumerate(lines) if word in line) for word in ("connect(3", "SYN  seq", "SYN-RECV")
+        ]
+        assert order == sorted(order)
+        assert sum("x" * 10 in line for line in lines) <= 3  # a long call is cut, and says so
+        assert any(line.rstrip("│ ").endswith("…") for line in lines)
+        # A node's own line stands at its own lifeline.
+        assert re.match(r" *\d+\.\d{6} ● connect", lines[order[0]])
+        assert lines[order[2]].endswith("■")
+    shown = text.draw(made, colour=True)
+    assert f"\x1b[{texts.RED}m" in shown
+    for drawn in (svg.draw(made), mermaid.draw(made)):
+        assert 0 < drawn.find("connect") < drawn.find("SYN-RECV") < drawn.find("send")
+    assert svg.draw(made).count('class="dot call') == 2
+    assert [found["node"] for found in document.document(made)["moments"]] == [
+        made.left.name,
+        made.right.name,
+        made.left.name,
+    ]
+    assert made.begin_ns == call.at_ns

@@ -34,17 +34,19 @@ class Roll:
         self._columns, self._colour = max(columns, _LEAST), colour
         self._begin_ns: int | None = None
         self._last = ("", "")
+        self._told: set[str] = set()
 
     def lines(self, ladder: Ladder, fresh: Sequence[Arrow]) -> list[str]:
         """What `fresh`, the newest arrows of the ladder, add to it."""
         if not fresh:
             return []
         out: list[str] = []
-        page = _Page(ladder, self._columns, self._colour, self._begin_ns, _CLOCK)
+        is_first = self._begin_ns is None
         if self._begin_ns is None:
-            page = _Page(ladder, self._columns, self._colour, fresh[0].at_ns, _CLOCK)
             self._begin_ns = fresh[0].at_ns
-            out = page.head()
+        page = _Page(ladder, self._columns, self._colour, self._begin_ns, _CLOCK)
+        page.told = self._told
+        out += page.head() if is_first else []
         more, self._last = page.rows(fresh, self._last)
         return out + more
 
@@ -56,6 +58,7 @@ class _Page:
         self, ladder: Ladder, columns: int, colour: bool, begin_ns: int | None = None, clock: int | None = None
     ) -> None:
         self._ladder, self._colour, self._columns = ladder, colour, columns
+        self.told: set[str] = set()  # what a router makes of a conversation's ends is said once, for each way
         self._begin_ns = ladder.begin_ns if begin_ns is None else begin_ns
         self._clock = clock or len(_seconds(ladder.end_ns - self._begin_ns))
         one_sided = all(arrow.fate == "seen" for arrow in ladder.arrows)
@@ -164,6 +167,10 @@ class _Page:
         room = self._inner - 8
         out = [fitted(text, room) for text in ["  ".join(spilled)] if text]
         for mark in arrow.marks:
+            if mark.word == "rewritten":
+                if str(mark) in self.told:
+                    continue
+                self.told.add(str(mark))
             sign = "!" if mark.word in TROUBLE else "·"
             first, *more = wrapped(printable(str(mark)), room - 2)
             out += [f"{sign} {first}", *(f"  {line}" for line in more)]
