@@ -34,6 +34,7 @@ OnStart = Annotated[
     ),
 ]
 Times = Annotated[int | None, typer.Option(help="How many packets (1; every one where the match says `every`).", min=1)]
+FixChecksum = Annotated[bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")]
 
 
 @fault.command()
@@ -46,9 +47,7 @@ def add(
     reorder: Annotated[str | None, typer.Option(metavar="SHARE", help="Let 5% be overtaken by the next.")] = None,
     corrupt: Annotated[str | None, typer.Option(metavar="SHARE", help="Flip a bit in 1%.")] = None,
     rate: Annotated[str | None, typer.Option(metavar="RATE", help="Send no faster than 1mbit.")] = None,
-    fix_checksum: Annotated[
-        bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")
-    ] = False,
+    fix_checksum: FixChecksum = False,
     duration: For = None,
     seed: Seed = None,
     on_start: OnStart = None,
@@ -107,19 +106,23 @@ def _pick(
     _set(link, wanted, rest.on_start, rest.lab, rest.as_json)
 
 
-@fault.command()
-def drop(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Lose the packets that a match picks."""
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("drop", "loss", link, match, times, {}, rest)
+def _plain(verb: str, condition: str, help_: str) -> None:
+    """Adds a command that does one thing to the packets that a match picks, and has no options of its own."""
+
+    @fault.command(verb, help=help_)
+    def command(
+        link: Link,
+        match: Match,
+        times: Times = None,
+        duration: For = None,
+        on_start: OnStart = None,
+        lab: LabName = None,
+        as_json: Json = False,
+    ) -> None:
+        _pick(verb, condition, link, match, times, {}, _Rest(duration, on_start, lab, as_json))
+
+
+_plain("drop", "loss", "Lose the packets that a match picks.")
 
 
 @fault.command()
@@ -142,19 +145,7 @@ def delay(
     _pick("delay", "delay", link, match, times, {"delay": held}, rest)
 
 
-@fault.command()
-def duplicate(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Deliver the packets that a match picks twice."""
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("duplicate", "duplicate", link, match, times, {}, rest)
+_plain("duplicate", "duplicate", "Deliver the packets that a match picks twice.")
 
 
 @fault.command()
@@ -162,9 +153,7 @@ def corrupt(
     link: Link,
     match: Match,
     times: Times = None,
-    fix_checksum: Annotated[
-        bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")
-    ] = False,
+    fix_checksum: FixChecksum = False,
     duration: For = None,
     seed: Seed = None,
     on_start: OnStart = None,
@@ -176,19 +165,7 @@ def corrupt(
     _pick("corrupt", "corrupt", link, match, times, {"fix_checksum": True} if fix_checksum else {}, rest)
 
 
-@fault.command()
-def reset(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Cut the TCP connections of the packets that a match picks."""
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("reset", "reset", link, match, times, {}, rest)
+_plain("reset", "reset", "Cut the TCP connections of the packets that a match picks.")
 
 
 @fault.command("ls")
