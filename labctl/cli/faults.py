@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab
+from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, complete_faults, complete_links, complete_nodes
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
     from labctl.lab.faults import Wanted
 
 fault = typer.Typer(help="Break links, on purpose and repeatably.", no_args_is_help=True, suggest_commands=False)
@@ -219,7 +218,7 @@ def partition(
     from labctl.lab.links import between
 
     engine, found = engine_and_lab(lab)
-    _prepare(engine)
+    prepare_probe(engine)
     wanted = uses.Wanted("partition", "partition", {"loss": 1.0, **_duration(duration)}, 0)
     done = uses.add(engine, found, between(found, left, right), wanted)
     if as_json:
@@ -257,7 +256,7 @@ def _set(link: str, wanted: Wanted, on_start: str | None, lab: str | None, as_js
     from labctl.lab.links import ways, ways_from
 
     engine, found = engine_and_lab(lab)
-    _prepare(engine)
+    prepare_probe(engine)
     if on_start:
         node = found.node(on_start)
         done = uses.add_on_start(engine, found, node, ways_from(found, node, link), wanted)
@@ -271,13 +270,6 @@ def _set(link: str, wanted: Wanted, on_start: str | None, lab: str | None, as_js
     when = f"  from the next start of {on_start} on" if on_start else ""
     for each in done.links:
         output.data(f"{done.id}  {each}  {done.what}{seed}{when}")
-
-
-def _prepare(engine: DockerEngine) -> None:
-    from labctl.lab.images import ensure_probe
-
-    with output.Progress("preparing") as report:
-        ensure_probe(engine, report, 600)
 
 
 def _duration(text: str | None) -> dict[str, float]:
