@@ -341,6 +341,21 @@ ERRORS: dict[str, Kind] = {
         "name a file in a folder that is there, that you may write to and that has space left",
         "labctl was asked to write a file, and the system would not have it.",
     ),
+    "capture-unreadable": Kind(
+        "{file} can't be read: {why}",
+        "name a pcap or pcapng file, or - for standard input",
+        "The file with captured packets isn't there, or may not be read.",
+    ),
+    "capture-broken": Kind(
+        "{file}: {why}",
+        "what was whole before is shown",
+        "The file is no capture, is empty, or ends in the middle of a packet.",
+    ),
+    "no-such-packet": Kind(
+        "{file} has no packet {number}: {has}",
+        "`labctl packet {file}` lists them; a negative number counts from the end",
+        "The number of a packet lies outside the capture.",
+    ),
     "disk-full": Kind(
         "there is no space left on the disk: {why}",
         "`docker system df` shows what Docker keeps, `docker builder prune` frees its build cache",
