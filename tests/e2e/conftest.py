@@ -46,10 +46,10 @@ def debian(engine) -> str:
 
 
 @contextlib.contextmanager
-def up(engine, name: str):
-    """The default lab under a name, up and ready; nothing of it is left afterwards."""
+def up(engine, name: str, *topology: str):
+    """The default lab, or another topology, under a name, up and ready; nothing of it is left afterwards."""
     found = Lab(engine, name)
-    found.brought_up = run("up", "--lab", name, timeout=280)
+    found.brought_up = run("up", *topology, "--lab", name, timeout=280)
     try:
         assert found.brought_up.returncode == 0, found.brought_up
         yield found
@@ -70,6 +70,13 @@ def lab(engine):
 def own_lab(engine):
     """The default lab for one file of tests alone, which may leave marks in its journal."""
     with up(engine, f"e2e-{SESSION}-own-{secrets.token_hex(2)}") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def two_subnets(engine):
+    """The topology of that name, for one file of tests alone."""
+    with up(engine, f"e2e-{SESSION}-two-{secrets.token_hex(2)}", "two-subnets") as found:
         yield found
 
 

@@ -15,6 +15,7 @@ from labreach.output import Refused, say
 RESOLV, HOSTS = "/etc/resolv.conf", "/etc/hosts"
 NO_SUCH_NAME = 3  # RFC 1035, section 4.1.1
 TRIES = 2
+PORT = 53
 _LARGEST = 65535
 
 
@@ -124,7 +125,7 @@ def _exchange(name: str, kind: int, servers: list[str], timeout: float) -> tuple
 
 
 def _connected(server: str, kind: int, timeout: float) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(server, 53, type=kind, flags=socket.AI_NUMERICHOST)[0]
+    family, _, _, _, address = socket.getaddrinfo(server, PORT, type=kind, flags=socket.AI_NUMERICHOST)[0]
     sock = socket.socket(family, kind)
     try:
         sock.settimeout(timeout)
