@@ -32,12 +32,12 @@ def packet(
 
     if number == 0:
         raise typer.BadParameter("packets are counted from 1 on, and -1 is the last")
-    packets = uses.packets_from(file)
+    records = uses.records_from(file)
     if number is not None:
-        found, problem = uses.one(file, packets, number)
+        found, problem = uses.one(file, records, number)
         _show_one(found, layers, as_json, problem)
         return
-    kept, count, problem = uses.first(packets, limit)
+    kept, count, problem = uses.first(records, limit)
     if as_json:
         _document({"file": file, "count": count, "packets": _documents(kept, layers)}, problem)
         return

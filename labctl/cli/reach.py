@@ -53,7 +53,7 @@ def ping(
         for item in seen:
             if isinstance(item, uses.Asked):
                 asked = item
-                text = reach.asked(item)
+                text = reach.asked(item, columns=output.columns())
             else:
                 answers.append(item)
                 text = reach.answer(item, timeout, columns=output.columns(), colour=output.colour())
@@ -96,7 +96,7 @@ def route(
     for item in uses.path(engine, found, node, target, timeout=timeout, family=family):
         if isinstance(item, uses.Chosen):
             chosen = item
-            text = reach.chosen(item)
+            text = reach.chosen(item, columns=output.columns())
         else:
             hops.append(item)
             text = reach.hop(item, timeout, columns=output.columns(), colour=output.colour())

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.lab.dns import Looked, Reply, belongs_to
-from labctl.lab.look import Target, owner
+from labctl.lab.look import owner
 from labctl.lab.model import Lab
 from labctl.lab.ping import Answer, Asked, Summary
 from labctl.lab.route import Chosen, Entry, Hop
 from labctl.render.tables import laid_out
-from labctl.render.text import RED, colour_of, fitted, paint, printable
+from labctl.render.text import RED, colour_of, fitted, paint, printable, width
 
 _MS = 1_000_000  # ns
 
 
-def asked(found: Asked) -> str:
+def asked(found: Asked, *, columns: int | None) -> str:
     """`alice -> bob (10.77.0.6)  56 bytes`."""
     ttl = f"  ttl {found.ttl}" if found.ttl else ""
-    return f"{found.node} -> {_target(found.target)}  {found.size} bytes{ttl}"
+    return _line(f"{found.node} -> {found.target.shown}  {found.size} bytes{ttl}", columns, False, False)
 
 
 def answer(found: Answer, limit: float, *, columns: int | None, colour: bool) -> str:
@@ -48,14 +48,15 @@ def summary(found: Summary) -> str:
     return f"{counts}  min {_ms(min(found.times))}, avg {_ms(average)}, max {_ms(max(found.times))} ms"
 
 
-def chosen(found: Chosen) -> str:
+def chosen(found: Chosen, *, columns: int | None) -> str:
     """Whom the way leads to, and the table's word on it."""
     entry = found.entry
     way = f"via {_at(entry.via, entry.owner)}" if entry.via else "directly: it is on the same network"
     if entry.kind == "local":
         way = "itself: the address is its own"
     source = f", from {entry.source}" if entry.source else ""
-    return f"{found.node} -> {_target(found.target)}\nits routing table: {way}, through {entry.device}{source}"
+    lines = (f"{found.node} -> {found.target.shown}", f"its routing table: {way}, through {entry.device}{source}")
+    return "\n".join(_line(line, columns, False, False) for line in lines)
 
 
 def hop(found: Hop, limit: float, *, columns: int | None, colour: bool) -> str:
@@ -88,7 +89,7 @@ def names(lab: Lab, found: Looked, *, columns: int | None, colour: bool) -> str:
     for address, known in found.hosts:
         who = owner(lab, address)
         line = f"/etc/hosts, which comes before DNS: {address}  {' '.join(map(printable, known))}"
-        out.append(_line(line, columns, False, colour) + ("" if who in known else _named(who, colour)))
+        out.append(_named(line, None if who in known else who, columns, colour))
     for reply in found.replies:
         out += _reply(lab, found, reply, columns, colour)
     return "\n".join(out)
@@ -108,12 +109,16 @@ def _reply(lab: Lab, looked: Looked, reply: Reply, columns: int | None, colour: 
     ]
     for item in message.answers:
         line = f"    {printable(item.name)}  {item.type}  {printable(item.value)}  ttl {item.ttl} s"
-        out.append(_line(line, columns, False, colour) + _named(belongs_to(lab, item), colour))
+        out.append(_named(line, belongs_to(lab, item), columns, colour))
     return out
 
 
-def _named(who: str | None, colour: bool) -> str:
-    return f"  {paint(who, colour_of(who), colour)}" if who else ""
+def _named(text: str, who: str | None, columns: int | None, colour: bool) -> str:
+    """A line with, behind it, the node that it leads to."""
+    if not who:
+        return _line(text, columns, False, colour)
+    room = max(1, columns - width(who) - 2) if columns else None
+    return f"{_line(text, room, False, colour)}  {paint(who, colour_of(who), colour)}"
 
 
 def _count(count: int) -> str:
@@ -123,10 +128,6 @@ def _count(count: int) -> str:
 def _line(text: str, columns: int | None, trouble: bool, colour: bool) -> str:
     text = printable(text)
     return paint(fitted(text, columns) if columns else text, RED if trouble else None, colour)
-
-
-def _target(target: Target) -> str:
-    return printable(target.shown)
 
 
 def _at(address: str | None, who: str | None) -> str:
