@@ -1,5 +1,6 @@
 """Echo requests to one address, and all that comes back for them (RFC 792, RFC 4443; icmp(7), ip(7), ipv6(7))."""
 
+import contextlib
 import errno
 import os
 import select
@@ -45,6 +46,8 @@ class Echo:
         except PermissionError:
             why = "this engine gives a node's network no ping sockets (sysctl net.ipv4.ping_group_range)"
             raise Refused("ENOTSUP", why) from None
+        except socket.gaierror:  # `fe80::1%eth7`: it has no such interface, or the address is none of a link alone
+            raise Refused("EAI_NONAME", "that is no address on a network of its own") from None
         level, wanted = self._level((IP_RECVERR, IP_RECVTTL), (IPV6_RECVERR, IPV6_RECVHOPLIMIT))
         for option in wanted:
             self._socket.setsockopt(level, option, 1)
@@ -70,9 +73,12 @@ class Echo:
     def send(self, seq: int) -> int:
         """Sends one request; the time just before. Raises OSError for what the node's own kernel says of this one."""
         message = _HEAD.pack(128 if self.six else 8, 0, 0, 0, seq) + self.payload
-        now = time.time_ns()
+        with contextlib.suppress(OSError):
+            now = time.time_ns()
+            self._socket.sendto(message, self._target)
+            return now
         # An error that waits, of an earlier request, is told of by the next call, and only once (ip(7), IP_RECVERR).
-        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        now = time.time_ns()
         self._socket.sendto(message, self._target)
         return now
 

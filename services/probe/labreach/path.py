@@ -1,6 +1,7 @@
 """The way to an address: what the routing table says, then each hop by what it answers when the TTL ends there."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -8,14 +9,16 @@ from labreach.echo import Echo, Heard, words
 from labreach.output import Refused, say
 from labreach.targets import resolve
 
+IPV6 = "/proc/net/if_inet6"  # not there in a kernel without
 SIZE = 32  # bytes of each request
 
 
 def run(order: dict) -> None:
     """`address`, or `name` with `family`, or neither (the whole table); `hops` at most, `timeout` of each (seconds)."""
     if not order["address"] and not order["name"]:
-        for family in (4, 6):
-            say("table", family=family, routes=_ip(f"-{family}", "route", "show"))
+        say("table", family=4, routes=_ip("-4", "route", "show"))
+        if os.path.exists(IPV6):
+            say("table", family=6, routes=_ip("-6", "route", "show"))
         return
     address = order["address"] or resolve(order["name"], order["family"])
     say("target", address=address)
