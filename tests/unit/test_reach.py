@@ -270,6 +270,31 @@ def test_the_search_list_goes_on_after_no_such_name(server, capsys, lab):
     assert (reply.name, asked) == ("bob", [name("bob") + b"\0\1\0\1"])
 
 
+@pytest.mark.parametrize("cut", [0, 1])
+def test_an_answer_that_was_cut_is_asked_for_again_by_tcp(server, capsys, lab, cut):
+    """RFC 7766; and one that breaks off there, too, is no answer."""
+    server(*[failing(0x8380)] * names.TRIES)
+    listener = socket.create_server(("127.0.0.1", names.PORT))
+
+    def serve():
+        for _ in range(names.TRIES if cut else 1):
+            connection = listener.accept()[0]
+            with connection, connection.makefile("rb") as stream:
+                query = stream.read(int.from_bytes(stream.read(2)))
+                data = message(*[record(b"\xc0\x0c", 1, bytes([10, 77, 0, 6]))] * 99, asked=query[12:])
+                data = query[:2] + data[2:]
+                connection.sendall(struct.pack("!H", len(data)) + data[: 5 if cut else None])
+
+    threading.Thread(target=serve, daemon=True).start()
+    (reply,) = answered(capsys, lab).replies
+    listener.close()
+    if cut:
+        assert reply.message is None
+        assert reply.reasons == (("127.0.0.1", "what came by TCP is no answer to the question"),)
+    else:
+        assert (reply.transport, len(reply.message.answers)) == ("tcp", 99)
+
+
 def test_a_server_that_is_silent_and_one_that_is_not_there(server, capsys, lab, monkeypatch):
     server()
     with pytest.raises(LabError, match=r"no name server answered alice about bob \(127.0.0.1: no answer\)"):
