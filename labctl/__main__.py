@@ -120,7 +120,8 @@ def _explain(problem: LabError) -> None:
         error: dict[str, Any] = {"code": problem.code, "message": problem.message, "hint": problem.hint}
         if "problems" in problem.values:
             error["problems"] = problem.values["problems"]  # each error of a file, as `validate` tells it
-        output.document({"error": error})
+        seen: Any = problem.values.get("seen") or {}  # what a command has found out before it failed
+        output.document({**seen, "error": error})
 
 
 def _explain_usage(problem: Any) -> int:

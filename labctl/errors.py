@@ -237,8 +237,43 @@ ERRORS: dict[str, Kind] = {
     ),
     "no-answer": Kind(
         "sent, but {peer} did not answer within {seconds:g} s",
-        "`labctl logs {node}` shows what came back",
-        "The line left the node, and no whole line came back.",
+        "{mend}",
+        "A line left the node and no whole line came back; or no packet of `labctl ping` or `route` was answered.",
+    ),
+    "unreachable": Kind(
+        "{node} can't reach {target}: {why}",
+        "`labctl route {node}` shows its routing table, `labctl ps` who is on which network",
+        "The node's kernel or a router on the way says that nothing can be delivered there.",
+    ),
+    "unresolved": Kind(
+        "{node} can't resolve {name}: {why}{near}",
+        "`labctl dns {node} {name}` shows whom it asks and what it hears; `labctl ps` lists the nodes",
+        "The name is no node's, and the node's own resolver has no address for it.",
+    ),
+    "no-address": Kind(
+        "{name} has no {family} address (it has: {has})",
+        "`labctl ps` shows the addresses",
+        "An address of a family was asked for that isn't there.",
+    ),
+    "no-such-name": Kind(
+        "no such name: {name} ({server} says NXDOMAIN){near}",
+        "Docker's name server knows the nodes that share a network with the one that asks, and their aliases",
+        "The name server says that nothing has that name.",
+    ),
+    "no-records": Kind(
+        "{name} is there, and has no record of the type {kinds}",
+        "--type asks for others",
+        "The name server knows the name, and nothing of the kind that was asked for.",
+    ),
+    "dns-silent": Kind(
+        "no name server answered {node} about {name} ({why})",
+        "`labctl ping {node} SERVER` tells whether it can be reached; a longer --timeout waits longer",
+        "Nothing came back for a DNS question, or nothing that could be read.",
+    ),
+    "dns-failed": Kind(
+        "{server} has no answer about {name}: {why}",
+        "a name from outside the lab needs a way to the servers that know it",
+        "The name server answered with an error.",
     ),
     "node-stopped": Kind(
         "{node} stopped while labctl waited for it",
@@ -330,6 +365,21 @@ ERRORS: dict[str, Kind] = {
         "{file} can't be written: {why}",
         "name a file in a folder that is there, that you may write to and that has space left",
         "labctl was asked to write a file, and the system would not have it.",
+    ),
+    "capture-unreadable": Kind(
+        "{file} can't be read: {why}",
+        "name a pcap or pcapng file, or - for standard input",
+        "The file with captured packets isn't there, or may not be read.",
+    ),
+    "capture-broken": Kind(
+        "{file}: {why}",
+        "what was whole before is shown",
+        "The file is no capture, is empty, or ends in the middle of a packet.",
+    ),
+    "no-such-packet": Kind(
+        "{file} has no packet {number}: {has}",
+        "`labctl packet {file}` lists them; a negative number counts from the end",
+        "The number of a packet lies outside the capture.",
     ),
     "disk-full": Kind(
         "there is no space left on the disk: {why}",

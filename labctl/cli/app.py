@@ -38,6 +38,10 @@ COMMANDS = {
     "echo": "keyboard.echo",
     "udp": "keyboard.udp",
     "http": "keyboard.http",
+    "ping": "reach.ping",
+    "route": "reach.route",
+    "dns": "reach.dns",
+    "packet": "packets.packet",
     "fault": "faults.fault",
     "partition": "faults.partition",
     "heal": "faults.heal",
@@ -45,6 +49,9 @@ COMMANDS = {
     "trace": "ladders.trace",
     "capture": "capture.capture",
 }
+
+# `labctl packet FILE -1`: a number, and no option.
+SETTINGS = {"packet": {"ignore_unknown_options": True}}
 
 
 class Commands(MutableMapping[str, click.Command]):
@@ -92,7 +99,7 @@ def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
     if isinstance(found, typer.Typer):
         parent.add_typer(found, name=name)
     else:
-        parent.command(name)(found)
+        parent.command(name, context_settings=SETTINGS.get(name))(found)
     return cast(click.Group, typer.main.get_command(parent)).commands[name]
 
 

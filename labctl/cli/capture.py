@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab
-from labctl.cli.ladders import prepare, span
+from labctl.cli.context import engine_and_lab, prepare_probe
+from labctl.cli.ladders import span
 from labctl.cli.options import Json, LabName, complete_links
 from labctl.errors import LabError
 
@@ -63,7 +63,7 @@ def capture(
     if stop or start:
         _switch(engine, found, where, start, as_json)
         return
-    prepare(engine)
+    prepare_probe(engine)
     if wireshark:
         _for_wireshark(engine, found, where, past, seconds, places or [])
     elif file is not None:
@@ -78,7 +78,7 @@ def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: boo
     from labctl.lab import capture as uses
 
     if on:
-        prepare(engine)
+        prepare_probe(engine)
         there = uses.recorders(engine, lab)
         uses.start(engine, lab, [node for node in where.nodes if node.name not in there])
         names = [node.name for node in where.nodes]

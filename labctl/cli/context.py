@@ -22,6 +22,15 @@ def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
     return engine, find(engine, name)
 
 
+def prepare_probe(engine: DockerEngine) -> None:
+    """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
+    from labctl.cli.output import Progress
+    from labctl.lab.images import ensure_probe
+
+    with Progress("preparing") as report:
+        ensure_probe(engine, report, 600)
+
+
 def text_of(argument: str) -> str:
     """The text of an argument; `-` reads it from standard input, whose last newline is not part of it."""
     if argument == "-":

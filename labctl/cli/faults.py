@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab
+from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, complete_faults, complete_links, complete_nodes
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
     from labctl.lab.faults import Wanted
 
 fault = typer.Typer(help="Break links, on purpose and repeatably.", no_args_is_help=True, suggest_commands=False)
@@ -34,6 +33,7 @@ OnStart = Annotated[
     ),
 ]
 Times = Annotated[int | None, typer.Option(help="How many packets (1; every one where the match says `every`).", min=1)]
+FixChecksum = Annotated[bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")]
 
 
 @fault.command()
@@ -46,9 +46,7 @@ def add(
     reorder: Annotated[str | None, typer.Option(metavar="SHARE", help="Let 5% be overtaken by the next.")] = None,
     corrupt: Annotated[str | None, typer.Option(metavar="SHARE", help="Flip a bit in 1%.")] = None,
     rate: Annotated[str | None, typer.Option(metavar="RATE", help="Send no faster than 1mbit.")] = None,
-    fix_checksum: Annotated[
-        bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")
-    ] = False,
+    fix_checksum: FixChecksum = False,
     duration: For = None,
     seed: Seed = None,
     on_start: OnStart = None,
@@ -107,19 +105,23 @@ def _pick(
     _set(link, wanted, rest.on_start, rest.lab, rest.as_json)
 
 
-@fault.command()
-def drop(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Lose the packets that a match picks."""
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("drop", "loss", link, match, times, {}, rest)
+def _plain(verb: str, condition: str, help_: str) -> None:
+    """Adds a command that does one thing to the packets that a match picks, and has no options of its own."""
+
+    @fault.command(verb, help=help_)
+    def command(
+        link: Link,
+        match: Match,
+        times: Times = None,
+        duration: For = None,
+        on_start: OnStart = None,
+        lab: LabName = None,
+        as_json: Json = False,
+    ) -> None:
+        _pick(verb, condition, link, match, times, {}, _Rest(duration, on_start, lab, as_json))
+
+
+_plain("drop", "loss", "Lose the packets that a match picks.")
 
 
 @fault.command()
@@ -142,19 +144,7 @@ def delay(
     _pick("delay", "delay", link, match, times, {"delay": held}, rest)
 
 
-@fault.command()
-def duplicate(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Deliver the packets that a match picks twice."""
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("duplicate", "duplicate", link, match, times, {}, rest)
+_plain("duplicate", "duplicate", "Deliver the packets that a match picks twice.")
 
 
 @fault.command()
@@ -162,9 +152,7 @@ def corrupt(
     link: Link,
     match: Match,
     times: Times = None,
-    fix_checksum: Annotated[
-        bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")
-    ] = False,
+    fix_checksum: FixChecksum = False,
     duration: For = None,
     seed: Seed = None,
     on_start: OnStart = None,
@@ -176,19 +164,7 @@ def corrupt(
     _pick("corrupt", "corrupt", link, match, times, {"fix_checksum": True} if fix_checksum else {}, rest)
 
 
-@fault.command()
-def reset(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Cut the TCP connections of the packets that a match picks."""
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("reset", "reset", link, match, times, {}, rest)
+_plain("reset", "reset", "Cut the TCP connections of the packets that a match picks.")
 
 
 @fault.command("ls")
@@ -242,7 +218,7 @@ def partition(
     from labctl.lab.links import between
 
     engine, found = engine_and_lab(lab)
-    _prepare(engine)
+    prepare_probe(engine)
     wanted = uses.Wanted("partition", "partition", {"loss": 1.0, **_duration(duration)}, 0)
     done = uses.add(engine, found, between(found, left, right), wanted)
     if as_json:
@@ -280,7 +256,7 @@ def _set(link: str, wanted: Wanted, on_start: str | None, lab: str | None, as_js
     from labctl.lab.links import ways, ways_from
 
     engine, found = engine_and_lab(lab)
-    _prepare(engine)
+    prepare_probe(engine)
     if on_start:
         node = found.node(on_start)
         done = uses.add_on_start(engine, found, node, ways_from(found, node, link), wanted)
@@ -294,13 +270,6 @@ def _set(link: str, wanted: Wanted, on_start: str | None, lab: str | None, as_js
     when = f"  from the next start of {on_start} on" if on_start else ""
     for each in done.links:
         output.data(f"{done.id}  {each}  {done.what}{seed}{when}")
-
-
-def _prepare(engine: DockerEngine) -> None:
-    from labctl.lab.images import ensure_probe
-
-    with output.Progress("preparing") as report:
-        ensure_probe(engine, report, 600)
 
 
 def _duration(text: str | None) -> dict[str, float]:

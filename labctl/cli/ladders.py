@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab
+from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
     from labctl.lab.following import Step
     from labctl.packets.ladder import Ladder
 
@@ -59,7 +58,7 @@ def ladder(
     seconds = span("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
-    prepare(engine)
+    prepare_probe(engine)
     if follow:
         from labctl.lab.following import follow as steps
 
@@ -110,7 +109,7 @@ def trace(
     chosen = Format.JSON if as_json else form
     output.Settings.json = chosen is Format.JSON
     engine, found = engine_and_lab(lab)
-    prepare(engine)
+    prepare_probe(engine)
     apart = chosen is not Format.TEXT
     run = partial(_labctl, command, found.name, apart=apart)
     done = uses.trace(engine, found, node or [], run, Options(port, acks, limit))
@@ -159,14 +158,6 @@ def span(option: str, text: str) -> float:
         return conditions.span(option, text)
     except conditions.Malformed as problem:
         raise LabError("bad-condition", why=problem, mend=problem.hint) from None
-
-
-def prepare(engine: DockerEngine) -> None:
-    """Sees to it that the image of the recorders is there."""
-    from labctl.lab.images import ensure_probe
-
-    with output.Progress("preparing") as report:
-        ensure_probe(engine, report, 600)
 
 
 def drawn(found: Ladder, form: Format) -> str:

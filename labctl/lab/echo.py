@@ -48,4 +48,5 @@ def send(
     if not sent:
         raise LabError("not-confirmed", why=f"{node.name} did not send it within {timeout:g} s", mend="it may still")
     peer = f"{sent.peer[0]}:{sent.peer[1]}" if sent.peer else "the other end"
-    raise LabError("no-answer", node=node.name, peer=peer, seconds=timeout)
+    mend = f"`labctl logs {node.name}` shows what came back"
+    raise LabError("no-answer", peer=peer, seconds=timeout, mend=mend)

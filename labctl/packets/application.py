@@ -9,9 +9,9 @@ from unicodedata import category
 from labctl.packets.model import Packet
 
 DNS_PORTS = (53, 5353, 5355)
-_TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 41: "OPT"}
-_TYPES |= {64: "SVCB", 65: "HTTPS", 255: "ANY"}
-_RCODES = {0: "", 1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
+TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 41: "OPT"}
+TYPES |= {64: "SVCB", 65: "HTTPS", 255: "ANY"}
+RCODES = {0: "", 1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
 _START_LINE = re.compile(rb"(HTTP/\d\.\d \d{3}[^\r\n]*|[A-Z]{3,16} \S+ HTTP/\d\.\d)\r?\n")
 
 
@@ -95,7 +95,7 @@ def dns(data: bytes) -> tuple[list[tuple[str, str]], list[str] | None, str] | No
     questions = [(one.name, type_name(one.type)) for one in message.qd]
     if not message.qr:
         return questions, None, ""
-    return questions, [_answer(one) for one in message.an], _RCODES.get(message.rcode, f"error {message.rcode}")
+    return questions, [_answer(one) for one in message.an], RCODES.get(message.rcode, f"error {message.rcode}")
 
 
 def _question(data: bytes) -> tuple[list[tuple[str, str]], list[str] | None, str] | None:
@@ -114,7 +114,7 @@ def _question(data: bytes) -> tuple[list[tuple[str, str]], list[str] | None, str
 
 
 def type_name(number: int) -> str:
-    return _TYPES.get(number, f"type {number}")
+    return TYPES.get(number, f"type {number}")
 
 
 def _answer(record: object) -> str:

@@ -22,14 +22,13 @@ from labfault.nfqueue import Queue
 from labfault.packet import Packet
 from labfault.rule import Rule
 
-from labnode import journal, life
+from labnode import hold, journal, life
 from labnode.loop import READ, Loop
 
 COMMITS = "/run/labctl"  # a volume that all probes of the lab share
 LOOK = 0.01  # seconds between two looks for a commit
 PENDING = 10.0  # seconds after which a group is given up that nobody commits
 COMMITTABLE = 5.0  # seconds within which it can be: so no probe gives it up while another takes it
-SIGN = "\0labctl-faults"  # an abstract socket in the node's namespace (unix(7)): here while rules are in force
 _GROUP = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -150,7 +149,7 @@ class FaultProbe:
     def _set_sign(self, wanted: bool) -> None:
         if wanted and self._sign is None:
             self._sign = socket.socket(socket.AF_UNIX)
-            self._sign.bind(SIGN)
+            self._sign.bind(hold.SIGN)
             self._sign.listen(1)
         elif not wanted and self._sign:
             self._sign.close()

@@ -3,6 +3,7 @@
 A lab `hello` of the user may run beside it: the subnet and the port that it has are then moved, which is labctl's job.
 """
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -44,32 +45,39 @@ def debian(engine) -> str:
     return chosen or next((name for name in DEBIANS if engine.images.list(name)), DEBIANS[0])
 
 
-@pytest.fixture(scope="session")
-def lab(engine):
-    """The default lab, up and ready."""
-    found = Lab(engine, f"e2e-{SESSION}")
-    found.brought_up = run("up", "--lab", found.name, timeout=280)
+@contextlib.contextmanager
+def up(engine, name: str, *topology: str):
+    """The default lab, or another topology, under a name, up and ready; nothing of it is left afterwards."""
+    found = Lab(engine, name)
+    found.brought_up = run("up", *topology, "--lab", name, timeout=280)
     try:
         assert found.brought_up.returncode == 0, found.brought_up
         yield found
     finally:
-        gone = run("down", found.name, timeout=120)
+        gone = run("down", name, timeout=120)
     assert gone.returncode == 0, gone
     assert found.labelled() == []
+
+
+@pytest.fixture(scope="session")
+def lab(engine):
+    """The default lab, up and ready."""
+    with up(engine, f"e2e-{SESSION}") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def own_lab(engine):
     """The default lab for one file of tests alone, which may leave marks in its journal."""
-    found = Lab(engine, f"e2e-{SESSION}-own-{secrets.token_hex(2)}")
-    found.brought_up = run("up", "--lab", found.name, timeout=280)
-    try:
-        assert found.brought_up.returncode == 0, found.brought_up
+    with up(engine, f"e2e-{SESSION}-own-{secrets.token_hex(2)}") as found:
         yield found
-    finally:
-        gone = run("down", found.name, timeout=120)
-    assert gone.returncode == 0, gone
-    assert found.labelled() == []
+
+
+@pytest.fixture(scope="module")
+def two_subnets(engine):
+    """The topology of that name, for one file of tests alone."""
+    with up(engine, f"e2e-{SESSION}-two-{secrets.token_hex(2)}", "two-subnets") as found:
+        yield found
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labnode import journal, keyboard, names
+from labctl.lab import standing
+from labnode import hold, journal, keyboard, names
 from labnode.keyboard import Input, Keyboard
 from labnode.loop import READ, WRITE, Loop
 from labnode.stream import CHUNK, HIGH_COUNT, HIGH_WATER, Stream
@@ -673,3 +674,9 @@ class TestNames:
         assert names.error_name(ConnectionRefusedError(errno.ECONNREFUSED, "")) == "ECONNREFUSED"
         assert names.error_name(socket.gaierror(socket.EAI_NONAME, "")) == "EAI_NONAME"
         assert names.error_name(socket.gaierror(socket.EAI_AGAIN, "")) == "EAI_AGAIN"
+
+
+def test_labctl_and_a_node_mean_the_same_by_a_limit_of_processes():
+    """The one tells the other by it to wait for its rules, and can't import it: see labnode.hold."""
+    assert hold.HOLD == standing.HOLD
+    assert hold.HOLD != standing.USUAL
