@@ -350,6 +350,11 @@ ERRORS: dict[str, Kind] = {
         "`labctl capture --stop {node}` and then the command again starts a new recorder",
         "The helper container that records a node's packets ended, or did not answer.",
     ),
+    "none-recorded": Kind(
+        "no node of {lab} is being recorded",
+        "`labctl capture --start` begins to record, and then there is a newest packet",
+        "`labctl packet last` shows what the recorders hold, and there are none.",
+    ),
     "not-recorded": Kind(
         "nothing was recorded at {nodes} until now; from now on it is",
         "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",

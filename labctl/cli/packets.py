@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json
+from labctl.cli.options import Json, LabName
 
 if TYPE_CHECKING:
     from labctl.errors import LabError
     from labctl.packets.model import Packet
 
+LAST = "last"
 WIDE = 100  # columns of a packet's layers where no terminal says how many there are
 
 
 def packet(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A pcap or pcapng file; - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|last", help="A pcap or pcapng file; - reads standard input; last: see above.")
+    ],
     number: Annotated[
         int | None, typer.Argument(metavar="[N]", help="Which packet: from 1 on, -1 is the last; without, all.")
     ] = None,
@@ -25,13 +28,20 @@ def packet(
         bool, typer.Option("--layers", help="All layers with their fields and, below, all bytes.")
     ] = False,
     limit: Annotated[int, typer.Option(help="How many packets to show.", min=1)] = 500,
+    lab: LabName = None,
     as_json: Json = False,
 ) -> None:
-    """Show the packets of a capture, a line each; or one of them, layer by layer."""
+    """Show the packets of a capture, a line each; or one of them, layer by layer.
+
+    `labctl packet last` shows the newest packet that is recorded in the lab, `last 2` the one before it ...
+    """
     from labctl.lab import packet_file as uses
 
     if number == 0:
         raise typer.BadParameter("packets are counted from 1 on, and -1 is the last")
+    if file == LAST:
+        _show_newest(abs(number or 1), layers, lab, as_json)
+        return
     records = uses.records_from(file)
     if number is not None:
         found, problem = uses.one(file, records, number)
@@ -49,6 +59,13 @@ def packet(
         output.talk(f"{len(kept)} of {count} packets are shown; --limit {count} shows all")
     if problem:
         raise problem
+
+
+def _show_newest(number: int, layers: bool, lab: str | None, as_json: bool) -> None:
+    from labctl.cli.context import engine_and_lab
+    from labctl.lab.recording import newest
+
+    _show_one(newest(*engine_and_lab(lab), number), layers, as_json, None)
 
 
 def _show_one(found: Packet, layers: bool, as_json: bool, problem: LabError | None) -> None:

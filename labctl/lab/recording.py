@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,10 +23,12 @@ from labctl.packets import taps
 from labctl.packets.crossings import Verdict
 from labctl.packets.decode import decode
 from labctl.packets.live import InOrder, Seen
+from labctl.packets.model import Packet
 from labctl.packets.write import Writer
 from labctl.phases import reached
 
 LAST_WORD = 1.0  # seconds
+KEPT = 7 * 86400.0  # seconds: longer than any recorder keeps anything
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,19 @@ class Capture:
                 order.ended(name)
             elif heard.state.live:
                 order.told(name, heard.state.now_ns)
+
+
+def newest(engine: Engine, lab: Lab, number: int) -> Packet:
+    """The newest packet that the lab's recorders hold, or with 2 the one before it, and so on. Raises LabError."""
+    there = capture.recorders(engine, lab)
+    nodes = [node for node in lab.nodes if node.name in there]
+    if not nodes:
+        raise LabError("none-recorded", lab=lab.name)
+    with Capture(engine, lab, Place(tuple(nodes)), last=KEPT, seconds=0) as seen:
+        kept = deque((one.packet for one in seen if one.tap != taps.LEFT), maxlen=number)
+    if len(kept) < number:
+        raise LabError("no-such-packet", file="the recording", number=number, has=f"it has {len(kept) or 'none'}")
+    return kept[0]
 
 
 class File:
