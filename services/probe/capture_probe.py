@@ -24,6 +24,7 @@ from labnode.loop import READ, WRITE, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
 ANNOUNCE = 0.2  # seconds between two states, for whoever listens
+PLAIN, MARKED = 40, 12  # blocks of a quarter MiB that the kernel may fill before it must let packets fall
 BEHIND = 64 << 20  # bytes that a listener may be behind
 
 
@@ -103,7 +104,8 @@ class Recorder:
         self._problem = ""
         self._look_at_interfaces()
         self._open_log()
-        self._plain, self._marked = Ring(MARK | COPY, marked=False), Ring(MARK | COPY, marked=True)
+        self._plain = Ring(MARK | COPY, marked=False, blocks=PLAIN)
+        self._marked = Ring(MARK | COPY, marked=True, blocks=MARKED)
         self._store = Store(time.time_ns())
         for ring, source in ((self._plain, "R"), (self._marked, "M")):
             loop.watch(ring, READ, lambda _, ring=ring, source=source: self._on_blocks(ring, source))

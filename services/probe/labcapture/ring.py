@@ -9,7 +9,7 @@ import mmap
 import socket
 import struct
 
-BLOCK, BLOCKS = 1 << 18, 48  # bytes of a block, and their number: 12 MiB
+BLOCK = 1 << 18  # bytes
 RETIRE = 10  # milliseconds
 _ALL = 0x0003  # ETH_P_ALL
 _PACKET = 263  # SOL_PACKET
@@ -35,16 +35,16 @@ class Ring:
     """A ring of this network namespace. Without `marked`: what comes in, and what leaves with none of the bits of
     `marks`. With it: what leaves with one of them. Raises OSError."""
 
-    def __init__(self, marks: int, *, marked: bool) -> None:
+    def __init__(self, marks: int, *, marked: bool, blocks: int) -> None:
         self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
         self._sock.setblocking(False)
         self._filter(_marked(marks) if marked else _unmarked(marks))
         self._sock.setsockopt(_PACKET, _VERSION, _V3)
         # What came before the filter was there is in no block: with the ring the kernel begins anew.
-        request = struct.pack("=7I", BLOCK, BLOCKS, 2048, BLOCK // 2048 * BLOCKS, RETIRE, 0, 0)
+        request = struct.pack("=7I", BLOCK, blocks, 2048, BLOCK // 2048 * blocks, RETIRE, 0, 0)
         self._sock.setsockopt(_PACKET, _RX_RING, request)
-        self._memory = mmap.mmap(self._sock.fileno(), BLOCK * BLOCKS, mmap.MAP_SHARED)
-        self._next = 0
+        self._memory = mmap.mmap(self._sock.fileno(), BLOCK * blocks, mmap.MAP_SHARED)
+        self._blocks, self._next = blocks, 0
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -58,7 +58,7 @@ class Ring:
 
     def read(self):
         """Yields `(first_ns, last_ns, count, bytes)` of each block that the kernel has handed over."""
-        for _ in range(BLOCKS):
+        for _ in range(self._blocks):
             at = self._next * BLOCK
             if not struct.unpack_from("=I", self._memory, at + _STATUS)[0] & _USER:
                 return
@@ -66,7 +66,7 @@ class Ring:
             times = [struct.unpack_from("=II", self._memory, at + place) for place in (_BEGAN, _ENDED)]
             data = self._memory[at : at + length]
             struct.pack_into("=I", self._memory, at + _STATUS, 0)
-            self._next = (self._next + 1) % BLOCKS
+            self._next = (self._next + 1) % self._blocks
             if count:
                 yield (*(seconds * 1_000_000_000 + rest for seconds, rest in times), count, data)
 
