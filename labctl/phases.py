@@ -34,6 +34,7 @@ PHASES: dict[str, str] = {
     "fault:probe-started": "the first probe runs in a sender's network",
     "fault:prepared": "all probes have their part of the rules, and none has put it in force",
     "fault:committed": "the rules are in force",
+    "processes:probe-started": "the first probe runs in a node's processes",
     "down:listed": "all that is to be removed is known",
     "down:container-stopped": "the first container is stopped",
     "down:container-removed": "the first container is removed",

@@ -41,6 +41,8 @@ COMMANDS = {
     "fault": "faults.fault",
     "partition": "faults.partition",
     "heal": "faults.heal",
+    "sockets": "processes.sockets",
+    "syscalls": "processes.syscalls",
 }
 
 

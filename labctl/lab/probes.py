@@ -36,8 +36,8 @@ class Kind:
 FAULTS = Kind("faults", "fault_probe.py", shares=True)
 ON_START = Kind("on-start", "fault_probe.py", shares=True)  # never started: its label keeps rules for a node's start
 CAPTURE = Kind("capture", "capture_probe.py")
-# Sees the node's processes: their sockets and system calls.
-PROCESSES = Kind("processes", "process_probe.py", ("NET_ADMIN", "SYS_PTRACE"), processes=True)
+# Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone.
+PROCESSES = Kind("processes", "process_probe.py", ("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE"), processes=True)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The sockets of one node, once or as they change. Runs in a probe; labctl starts it, and it ends with labctl.
 
-    python3 /opt/probe/sockets.py table    one JSON object a socket
-    python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends
+python3 /opt/probe/sockets.py table    one JSON object a socket
+python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends
 """
 
 import signal

@@ -10,16 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from labprocess.strace import Call, Ended, Signal, members, split, string
-
 from labnode import journal
+from labprocess.strace import Call, Ended, Signal, members, split, string
 
 SENDS = ("send", "sendto", "sendmsg", "write", "writev", "sendfile")
 RECEIVES = ("recv", "recvfrom", "recvmsg", "read", "readv")
 WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "restart_syscall")
 # Calls of files, too: told only where it is a socket that they are made on.
 ON_SOCKETS = ("read", "readv", "write", "writev", "close", "fcntl", "ioctl", "dup", "dup2", "dup3", "sendfile")
-TRACED = ("%net", *ON_SOCKETS, *WAITS[:-1], "restart_syscall", "execve", "fork", "vfork", "clone", "clone3")
+STARTS = ("fork", "vfork", "clone", "clone3")
+TRACED = ("%net", *ON_SOCKETS, *WAITS[:-1], "restart_syscall", "execve", *STARTS)
+UNKNOWN = "?"
 _RUNTIME = "runc:["  # the engine's own program in a process that is about to be what was asked for
 _DESCRIBED = re.compile(r"(-?\d+)<(.*)>", re.DOTALL)
 _SOCKET = re.compile(r"([A-Za-z][A-Za-z0-9-]*):\[(.*)\]", re.DOTALL)
@@ -87,26 +88,38 @@ class Calls:
             return None if muted else {**base, "event": "signal", "signal": item.name}
         if item.name == "execve":
             return self._executed(item, who, base)
-        if who.process in self._muted or item.name in ("fork", "vfork", "clone", "clone3"):
+        if item.name in STARTS:
+            self._begun(item, who)
+            return None
+        if who.process in self._muted:
             return None
         return self._call(item, who, base)
 
     def _of(self, thread: int) -> Identity:
         if thread not in self._who:
-            found = self._identify(thread) or Identity(thread, 0, "?")
-            self._who[thread] = found
-            if found.process not in self._sockets:
-                inherited = self._sockets.get(found.parent, {})
-                self._sockets[found.process] = {fd: replace(sock) for fd, sock in inherited.items()}
-                if found.program.startswith(_RUNTIME):
-                    self._muted.add(found.process)
+            self._meet_process(thread, self._identify(thread) or Identity(thread, 0, UNKNOWN))
         return self._who[thread]
+
+    def _begun(self, call: Call, parent: Identity) -> None:
+        """A call gave a new thread or process; what it prints may be here before, and it may be gone by then."""
+        if call.value and call.value > 0 and call.value not in self._who:
+            is_thread = any("CLONE_THREAD" in arg for arg in call.args)
+            found = parent if is_thread else Identity(call.value, parent.process, parent.program)
+            self._meet_process(call.value, found)
+
+    def _meet_process(self, thread: int, found: Identity) -> None:
+        self._who[thread] = found
+        if found.process not in self._sockets:
+            inherited = self._sockets.get(found.parent, {})
+            self._sockets[found.process] = {fd: replace(sock) for fd, sock in inherited.items()}
+            if found.program.startswith(_RUNTIME):
+                self._muted.add(found.process)
 
     def _ended(self, item: Ended, who: Identity) -> dict | None:
         if item.successor is not None:
             return None  # the process goes on, as another program
         self._who.pop(item.pid, None)
-        if item.pid != who.process:
+        if item.pid != who.process or who.program == UNKNOWN:
             return None
         self._sockets.pop(who.process, None)
         if who.process in self._muted:
@@ -187,7 +200,9 @@ class Calls:
             return None
         if call.name == "connect" and (call.value == 0 or call.error == "EINPROGRESS"):
             self._connected(sock, address(call.args[1]) if len(call.args) > 1 else None)
-        elif call.name == "bind" and call.value == 0 or call.name in SENDS and sock.proto == "udp" and not sock.local:
+        elif (call.name == "bind" and call.value == 0) or (
+            call.name in SENDS and sock.proto == "udp" and not sock.local
+        ):
             self._ask(sock)
         elif call.name == "close" and call.value == 0:
             mine.pop(number, None)
@@ -282,11 +297,11 @@ def _payload(call: Call) -> dict:
         found = string(call.args[1]) if len(call.args) > 1 else None
         data = found[0] if found else b""
     data = data[: call.value]
-    fields = journal.payload(data)
-    fields["bytes"] = call.value
-    if call.value > len(data):
-        fields["cut"] = call.value - len(data)
-    return fields
+    if call.value == len(data):
+        return journal.payload(data)
+    # strace may have cut in the middle of a character: `payload` does not.
+    fields = journal.payload(data, max(0, len(data) - 1))
+    return {**fields, "bytes": call.value, "cut": call.value - len(data) + fields.get("cut", 0)}
 
 
 def _gathered(vectors: str) -> bytes:

@@ -99,7 +99,11 @@ class Changes:
     def _brief(self, row: Row, rows: list[Row], was_reset: bool, failed: int) -> list[Change]:
         """A socket that came and went between two looks, of which only the end was heard."""
         if row.proto == "udp":
-            return [] if row.local[1] == 0 else [Change(row, CLOSED, "UNCONN", False, None), *self._end(row, "UNCONN", True)]
+            return (
+                []
+                if row.local[1] == 0
+                else [Change(row, CLOSED, "UNCONN", False, None), *self._end(row, "UNCONN", True)]
+            )
         if row.peer is None:
             # Its peer is taken from a socket whose connect(2) failed.
             return [Change(row, CLOSED, "SYN-SENT", False, None), *self._end(row, "SYN-SENT", True)] if failed else []
@@ -126,4 +130,3 @@ def _birth(row: Row, rows: list[Row]) -> str:
                 if other.local[0] in (*WILDCARDS, row.local[0], host):
                     return LISTEN
     return CLOSED
-

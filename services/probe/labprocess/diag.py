@@ -161,4 +161,6 @@ def _raw_row(family: int, words: list[str]) -> Row:
     packed = b"".join(struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8))
     send, receive = (int(part, 16) for part in words[4].split(":"))
     proto = "icmp" if int(number, 16) == socket.IPPROTO_ICMP else str(int(number, 16))
-    return Row(proto, "UNCONN", (socket.inet_ntop(family, packed), 0), None, receive, send, int(words[7]), int(words[9]), 0)
+    return Row(
+        proto, "UNCONN", (socket.inet_ntop(family, packed), 0), None, receive, send, int(words[7]), int(words[9]), 0
+    )

@@ -25,9 +25,14 @@ def pids() -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                if _mount(name) != _OURS:
+                if is_nodes(int(name)):
                     found.append(int(name))
     return sorted(found)
+
+
+def is_nodes(pid: int) -> bool:
+    """Raises OSError where the process has ended."""
+    return _mount(pid) != _OURS
 
 
 def program(pid: int) -> str:

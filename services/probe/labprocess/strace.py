@@ -92,7 +92,7 @@ class Reader:
 
     def _ended(self, pid: int, ts: int, text: str) -> Ended | None:
         found = _ENDED.match(text)
-        begun = self._begun.pop(pid, None)
+        self._begun.pop(pid, None)
         if found is None:
             return None
         if found[3]:
