@@ -40,12 +40,15 @@ def passed(before: str, after: str) -> list[str]:
     return []
 
 
-def ending(before: str, was_reset: bool) -> list[str]:
+def ending(before: str, was_reset: bool, was_opened: bool = False) -> list[str]:
     """The states between one and CLOSED of a connection that the kernel has given up.
 
     A connection that closed first goes through TIME-WAIT, and that lasts a minute: so one that is gone without it was
-    closed by its peer first, or was reset. Where it may have been (`was_reset`), nothing is said.
+    closed by its peer first, or was reset. Where it may have been (`was_reset`), nothing is said; nor of one in
+    SYN-RECV, where none was established (`was_opened`).
     """
+    if before == "SYN-RECV" and was_opened:
+        return ["ESTAB", *ending("ESTAB", was_reset)]
     if was_reset:
         return []
     return {"ESTAB": ["CLOSE-WAIT", "LAST-ACK"], "CLOSE-WAIT": ["LAST-ACK"]}.get(before, [])

@@ -14,12 +14,12 @@ from labprocess.changes import Change, Changes, Counts
 from labprocess.diag import Destroyed, Diag, Row
 from labprocess.owners import Owners
 
-LOOK = 0.0015  # seconds between two looks at the counters
-ANYWAY = 0.05  # seconds between two looks at the table where the counters tell of nothing (connect(2) of UDP)
+LOOK = 0.002  # seconds between two looks at the counters
+ANYWAY = 0.1  # seconds between two looks at the table where the counters tell of nothing (connect(2) of UDP)
 SHARE = 0.05  # of a processor, in the mean
 BURST = 0.1  # seconds of a processor that may be used at once
 OPENS, LAST = 4, 11  # the TCP counters from ActiveOpens to OutSegs
-FAILED, RESET = 2, 3  # AttemptFails and EstabResets among them
+PASSIVE, FAILED, RESETS = 5, 6, (7, 13)  # PassiveOpens; AttemptFails; EstabResets and OutRsts
 
 
 class Counters:
@@ -35,9 +35,10 @@ class Counters:
     def read(self) -> tuple:
         """Compare it with the one before."""
         first, *others = (os.pread(file, 8192, 0) for file in self._files)
-        values = first.split(b"\nTcp: ", 2)[2].split(b"\n", 1)[0].split()[OPENS:LAST]
-        self.counts = Counts(int(values[FAILED]), int(values[RESET]))
-        return (values, *others)
+        values = first.split(b"\nTcp: ", 2)[2].split(b"\n", 1)[0].split()
+        resets = sum(int(values[place]) for place in RESETS)
+        self.counts = Counts(int(values[FAILED]), int(values[PASSIVE]), resets)
+        return (values[OPENS:LAST], *others)
 
 
 class Watch:
@@ -50,21 +51,26 @@ class Watch:
         self._gone: list[Row] = []
         self._last: tuple = ()
         self._counts = Counts()  # as they were before the last look at the table
+        self._failed = 0  # as counted after it
         self._next = 0.0
 
     def run(self, other, is_over: Callable[[], bool]) -> None:
         """Until `is_over()`; `other` is read whenever it can be."""
         saved, clock, used = BURST, time.monotonic(), time.thread_time()
+        poll = select.poll()
+        for source in (other, self._destroyed):
+            poll.register(source, select.POLLIN)
         while not is_over():
-            ready, _, _ = select.select([other, self._destroyed], [], [], LOOK)
-            if other in ready:
+            time.sleep(LOOK)
+            ready = [number for number, _ in poll.poll(0)]
+            if other.fileno() in ready:
                 other.read()
             now, worked = time.monotonic(), time.thread_time()
             saved = min(BURST, saved + (now - clock) * SHARE - (worked - used))
             clock, used = now, worked
             if saved < 0:
                 time.sleep(min(-saved / SHARE, 0.1))
-            self._look(self._destroyed in ready)
+            self._look(self._destroyed.fileno() in ready)
 
     def _look(self, heard: bool) -> None:
         values = self._counters.read()
@@ -73,13 +79,14 @@ class Watch:
         self._next = time.monotonic() + ANYWAY
         self._last = values
         before, self._counts = self._counts, self._counters.counts
-        rows = [*self._diag.look("tcp"), *self._diag.look("udp")]
-        # After the table: what is heard of now is either in it or was gone before it was made.
+        # Before the table: what goes on in another state, as in TIME-WAIT, is in it by then.
         gone = self._destroyed.read()
+        rows = [*self._diag.look("tcp"), *self._diag.look("udp")]
         self._counters.read()
         after = self._counters.counts
         # From before the last look to after this one: nothing that this look shows can have been counted elsewhere.
-        counts = Counts(after.failed - before.failed, after.reset - before.reset)
+        counts = Counts(after.failed - self._failed, after.opened - before.opened, after.reset - before.reset)
+        self._failed = after.failed
         changes = self._changes.look(rows, gone, counts)
         if changes:
             self._tell(changes)
