@@ -10,17 +10,17 @@ from labctl.render.tables import laid_out
 from labctl.render.text import DIM, address, colour_of, fitted, padded, paint, printable
 
 HEAD = ("NODE", "PROTO", "STATE", "RECV-Q", "SEND-Q", "LOCAL", "PEER", "PROGRAM")
+NARROW = 100  # columns
 
 
 def table(sockets: Sequence[Socket], *, columns: int | None, colour: bool) -> str:
-    """One line a socket."""
+    """One line a socket; on a narrow terminal the peer stands below."""
+    if columns is not None and columns < NARROW:
+        narrow = [(*_first(item), _ends(item), program(item.program, item.pid)) for item in sockets]
+        return laid_out((*HEAD[:5], "LOCAL -> PEER", HEAD[-1]), narrow, columns, colour)
     rows = [
         (
-            item.node,
-            item.proto,
-            item.state,
-            str(item.receive_queue),
-            str(item.send_queue),
+            *_first(item),
             address(item.local),
             address(item.peer) if item.peer else "-",
             program(item.program, item.pid),
@@ -28,6 +28,14 @@ def table(sockets: Sequence[Socket], *, columns: int | None, colour: bool) -> st
         for item in sockets
     ]
     return laid_out(HEAD, rows, columns, colour)
+
+
+def _first(item: Socket) -> tuple[str, ...]:
+    return (item.node, item.proto, item.state, str(item.receive_queue), str(item.send_queue))
+
+
+def _ends(item: Socket) -> str:
+    return address(item.local) + (f"\n-> {address(item.peer)}" if item.peer else "")
 
 
 def program(name: str | None, pid: int | None) -> str:
