@@ -39,6 +39,8 @@ CAPTURE = Kind("capture", "capture_probe.py")
 # Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone.
 PROCESSES = Kind("processes", "process_probe.py", ("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE"), processes=True)
 
+STARTED = {FAULTS.name: "fault:probe-started", PROCESSES.name: "processes:probe-started"}  # phases
+
 
 @dataclass(frozen=True)
 class Order:
@@ -87,7 +89,7 @@ def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind:
     if probe is None:
         ident = engine.create_probe(order(lab, node, kind))
         engine.change("start", ident)
-        reached(f"{'fault' if kind is FAULTS else kind.name}:probe-started")
+        reached(STARTED.get(kind.name, f"{kind.name}:probe-started"))
     elif probe.state == "paused":
         raise LabError("probe-paused", node=node.name, probe=probe.name)
     elif probe.state != "running":

@@ -69,6 +69,9 @@ class Changes:
         around = [*now.values(), *before.values(), *brief.values()]
         for key, row in now.items():
             old = before.get(key)
+            if old and old.state == "TIME-WAIT" != row.state:
+                found.append(Change(old, old.state, CLOSED, False, None))  # the same addresses once more
+                old = None
             state = old.state if old else _birth(row, around)
             if state != row.state:
                 found += self._steps(row, state, row.state)

@@ -7,7 +7,7 @@ connection is established (SYN-RECV to FIN-WAIT-1), which Linux' accept(2) gives
 
 CLOSED, LISTEN = "CLOSED", "LISTEN"
 WAYS = {
-    CLOSED: (LISTEN, "SYN-SENT"),
+    CLOSED: ("SYN-SENT",),  # a socket that listens is no connection: no way leads through it
     LISTEN: ("SYN-RECV",),
     "SYN-SENT": ("ESTAB",),
     "SYN-RECV": ("ESTAB",),
@@ -26,6 +26,7 @@ def passed(before: str, after: str) -> list[str]:
 
     Each of them lies on every way that leads from one to the other without a reset, so none is a guess: from ESTAB to
     TIME-WAIT it is FIN-WAIT-1, and whether FIN-WAIT-2 or CLOSING followed is not said. Empty where no way leads there.
+    Of the way to CLOSED, `ending` tells.
     """
     ways = [[before]]
     seen = {before}

@@ -11,13 +11,13 @@ from typing import NamedTuple
 OPTIONS = ("-f", "-yy", "-s", "256", "--absolute-timestamps=format:unix,precision:ns", "--syscall-times=ns")
 _HEAD = re.compile(r"(\d+) +(\d+)\.(\d{9}) (.*)", re.DOTALL)
 _RESULT = re.compile(
-    r"(?P<args>.*)\)\s+= (?P<value>-?\d+|0x[0-9a-f]+|\?)(?P<fd><.*?>)?(?: (?P<error>E[A-Z0-9]+) \((?P<words>[^()]*)"
+    r"(?P<args>.*)\)\s+= (?P<value>-?\d+|0x[0-9a-f]+|\?)(?P<fd><.*?>)?(?: (?P<error>E[A-Z0-9_]+) \((?P<words>[^()]*)"
     r"(?:\([^()]*\))?[^()]*\))?(?: \((?P<more>.*)\))?(?: <(?P<seconds>\d+)\.(?P<fraction>\d{9})>)?$",
     re.DOTALL,
 )
 _BEGIN = re.compile(r"(\w+)\(", re.DOTALL)
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>(.*)", re.DOTALL)
-_INTERRUPTED = re.compile(r" *<(?:unfinished|detached) \.\.\.>$")
+_INTERRUPTED = re.compile(r" *<(?:unfinished|detached|pid changed to \d+) \.\.\.>$")
 _NEVER = re.compile(r" *<unfinished \.\.\.>\) += \?$")  # the thread ended in it
 _SIGNAL = re.compile(r"--- (?:stopped by )?(SIG\w+)")
 _ENDED = re.compile(r"\+\+\+ (?:exited with (\d+)|killed by (SIG\w+)|(superseded) by execve in pid (\d+))")
