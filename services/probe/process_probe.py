@@ -118,11 +118,18 @@ class ProcessProbe:
             return
         if request["do"] == "stop":
             self._head(asker, [])
-            recorder.stop()
-        else:
-            self._give(asker, request)
+            self._end_followers()
+            recorder.stop(asker.end)
+            return
+        self._give(asker, request)
         if not asker.follows:
             asker.end()
+
+    def _end_followers(self) -> None:
+        for asker in self._askers:
+            if asker.follows:
+                asker.follows = []
+                asker.end()
 
     def _give(self, asker: Asker, request: dict) -> None:
         kinds, since = request["kinds"], request.get("since", 0)

@@ -268,8 +268,11 @@ def test_follow(engine, own_lab):
     wait_for(lambda: not any("syscalls.py" in command for command in programs(helper)))
     # The recorder stays, until it is told to stop; its node goes on.
     assert any(command.startswith("strace") for command in programs(helper))
+    other = own_lab.begin("syscalls", "client", "--follow")
+    read_until(other.stderr, b"recorded")
     assert own_lab.json("syscalls", "client", "--stop")["stopped"] is True
-    wait_for(lambda: not any(command.startswith("strace") for command in programs(helper)))
+    assert not any(command.startswith("strace") for command in programs(helper))
+    assert finish(other).returncode == 0
     assert own_lab.json("echo", "send", "client", "still there?")["answer"] == "still there?"
     assert own_lab.json("syscalls", "client", "--stop")["stopped"] is False
 

@@ -28,6 +28,7 @@ class Recorder:
         self.since: int | None = None  # nanoseconds since the epoch; None where nothing is recorded
         self.histories: dict[str, History] = {}
         self._tracers: list[Tracer] = []
+        self._free: list[Callable[[], None]] = []  # what is to be done once no process is traced
         self._seen: set[int] = set()
         self._watch: subprocess.Popen | None = None
         self._rest = b""
@@ -39,6 +40,9 @@ class Recorder:
         """Calls `ready(refused)` when it records: the processes that could not be traced, each with the reason."""
         if self.since is not None:
             ready({})
+            return
+        if self._tracers:  # of a recording that was just stopped
+            self._free.append(lambda: self.start(ready))
             return
         self.histories = {kind: History() for kind in KINDS}
         self._calls = Calls(_identity, self._lookup)
@@ -64,8 +68,8 @@ class Recorder:
             self.stop()
             ready(others)
 
-    def stop(self) -> None:
-        """Lets all processes go, and forgets what was recorded."""
+    def stop(self, over: Callable[[], None] = lambda: None) -> None:
+        """Lets all processes go, and forgets what was recorded; calls `over()` when none is traced any more."""
         self.since = None
         self.histories = {}
         for timer in (self._scan_timer, self._beat_timer):
@@ -79,9 +83,20 @@ class Recorder:
             self._watch.kill()
             self._watch.wait()
             self._watch = None
+        if self._tracers:
+            self._free.append(over)
+        else:
+            over()
 
     def _trace(self, pids: list[int], attached: Callable[[Tracer], None]) -> None:
-        self._tracers.append(Tracer(self._loop, pids, self._happened, attached, self._tracers.remove))
+        self._tracers.append(Tracer(self._loop, pids, self._happened, attached, self._let_go))
+
+    def _let_go(self, tracer: Tracer) -> None:
+        self._tracers.remove(tracer)
+        if not self._tracers:
+            waiting, self._free = self._free, []
+            for act in waiting:
+                act()
 
     def _scan(self) -> None:
         """Follows processes that nobody of the node's has started: those of `docker exec`."""

@@ -32,7 +32,7 @@ def passed(before: str, after: str) -> list[str]:
     seen = {before}
     while ways:
         way = ways.pop(0)
-        for state in WAYS.get(way[-1], ()):
+        for state in WAYS[way[-1]] if way[-1] != CLOSED or len(way) == 1 else ():  # behind CLOSED is another connection
             if state == after:
                 return way[1:]
             if state not in seen:
