@@ -115,7 +115,8 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, a
         else:
             output.data(calls.line(event))
     if not recording.events and recording.since:
-        output.talk(f"{node.name}: no system call on a socket since {recording.since[11:19]} UTC")
+        begun = max(recording.since[11:19], time.strftime("%H:%M:%S", time.gmtime(since / 1e9)) if since else "")
+        output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
 def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:

@@ -198,6 +198,8 @@ def test_a_long_call_keeps_its_result(columns):
     long = line({**SEND, "args": ["7", '"' + "漢字" * 200 + '"', "1200", "0"], "result": 1200}, columns)
     assert width(long) <= columns
     assert re.search(r"… = 1200$", long)
+    assert 'sendto(7<tcp -> 10.77.0.6:41786>, "漢' in long, "there is room for the beginning of what was sent"
+    assert ("alice" in long) == (columns > 80)
     assert width(line({**FAILED, "reason": "x" * 500}, columns)) <= columns
 
 
