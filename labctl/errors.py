@@ -360,6 +360,21 @@ ERRORS: dict[str, Kind] = {
         "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",
         "Packets are recorded from when somebody first asks (or from `labctl up --record`). This was the first time.",
     ),
+    "recording-begins": Kind(
+        "nothing was recorded at {node} until now; from now on it is",
+        "do what you want to see, then `labctl syscalls {node}` again; `labctl syscalls {node} --stop` ends it",
+        "System calls are recorded once somebody has asked for them, as that slows the node's programs down.",
+    ),
+    "not-traceable": Kind(
+        "the processes of {node} can't be traced: {why}",
+        "{mend}",
+        "The kernel lets one process trace another only once, and only with the right to.",
+    ),
+    "processes-failed": Kind(
+        "the probe at {node} can't do that: {why} ({error})",
+        "`labctl doctor` looks at this machine; sockets need a kernel with sock_diag",
+        "The program in the node's probe answered with an error.",
+    ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
     "output-failed": Kind(
         "the output can't be written: {why}",

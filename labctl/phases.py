@@ -36,7 +36,7 @@ PHASES: dict[str, str] = {
     "fault:committed": "the rules are in force",
     "capture:probe-started": "the first recorder runs at a node",
     "capture:listening": "the recorders tell what comes",
-    "processes:probe-started": "the first probe runs among a node's processes",
+    "processes:probe-started": "the first probe runs in a node's processes",
     "down:listed": "all that is to be removed is known",
     "down:container-stopped": "the first container is stopped",
     "down:container-removed": "the first container is removed",

@@ -48,6 +48,8 @@ COMMANDS = {
     "ladder": "ladders.ladder",
     "trace": "ladders.trace",
     "capture": "capture.capture",
+    "sockets": "processes.sockets",
+    "syscalls": "processes.syscalls",
 }
 
 # `labctl packet FILE -1`: a number, and no option.

@@ -14,8 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
-from labctl.cli.ladders import span
+from labctl.cli.context import engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, complete_links
 from labctl.errors import LabError
 

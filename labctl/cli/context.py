@@ -48,3 +48,13 @@ def text_of(argument: str) -> str:
     if "\n" in text:
         raise LabError("newline-in-line")
     return text
+
+
+def span(option: str, text: str) -> float:
+    """What an option says of a time, such as 30s, in seconds. Raises LabError `bad-condition`."""
+    from labctl.faults import conditions
+
+    try:
+        return conditions.span(option, text)
+    except conditions.Malformed as problem:
+        raise LabError("bad-condition", why=problem, mend=problem.hint) from None

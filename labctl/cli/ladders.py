@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
+from labctl.cli.context import engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
 from labctl.errors import LabError
 
@@ -148,16 +148,6 @@ def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
             env={**os.environ, "LABCTL_LAB": lab},
         )
         return child.wait()
-
-
-def span(option: str, text: str) -> float:
-    """Seconds. Raises LabError `bad-condition`."""
-    from labctl.faults import conditions
-
-    try:
-        return conditions.span(option, text)
-    except conditions.Malformed as problem:
-        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
 
 
 def drawn(found: Ladder, form: Format) -> str:

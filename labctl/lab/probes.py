@@ -50,12 +50,12 @@ FAULTS = Kind("faults", "fault_probe.py", "fault:probe-started", shares=True)
 # Never started: its label keeps rules for a node's start.
 ON_START = Kind("on-start", "fault_probe.py", "", shares=True)
 CAPTURE = Kind("capture", "capture_probe.py", "capture:probe-started", forgets=True)
-# Sees the node's processes: their sockets and system calls.
+# Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone.
 PROCESSES = Kind(
     "processes",
     "process_probe.py",
     "processes:probe-started",
-    ("NET_ADMIN", "SYS_PTRACE"),
+    ("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE"),
     processes=True,
     forgets=True,
 )

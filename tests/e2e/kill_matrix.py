@@ -29,12 +29,14 @@ RUNNING = {
     "fault:probe-started": FAULT,
     "fault:prepared": FAULT,
     "fault:committed": FAULT,
+    "processes:probe-started": ("sockets", "alice"),
     # It would take longer by itself than the test waits for it to be gone.
     "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice", "--timeout", "100"),
 }
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
-TITLES["fault"] = "fault add udp1-udp2"
+TITLES |= {"fault": "fault add udp1-udp2", "processes": "sockets alice"}
 RULES = {"fault:probe-started": "no rule", "fault:prepared": "no rule", "fault:committed": "a rule on both ways"}
+RULES["processes:probe-started"] = "a probe beside the node"
 HEAD = """# The kill matrix
 
 labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
@@ -58,7 +60,7 @@ SIGINT and SIGTERM during `up` take back by themselves what was begun: all of th
 `down`, which finds nothing any more. A command that runs changes nothing of the lab: its containers are the same ones
 afterwards, started once, and the same command works again at once. Those rows share one lab for each signal, which one
 `down` removes after the last of them. `fault add` sets one rule on both ways of a link, by a probe at each node: there
-are both or none afterwards, and the probes stay with the lab.
+are both or none afterwards, and the probes stay with the lab. So does the probe that `sockets` starts.
 
 The lab has two nodes, one network of both address families, a published port, a volume, and a route that a probe sets.
 One snapshot of the machine is taken before the first cell, and all cells are compared with it. Packet counters are left

@@ -216,9 +216,12 @@ def test_running(running, results, phase):
     assert runs(trial.lab) == before
     if phase.startswith("fault:"):
         check_rules(trial, phase)
+    elif phase.startswith("processes:"):
+        assert len(trial.lab.labelled()) == len(there) + 1
+        trial.ok(*RUNNING[phase])
     else:
         assert trial.lab.labelled() == there
-    if phase != "logs:following" and not phase.startswith("fault:"):
+    if phase != "logs:following" and not phase.startswith(("fault:", "processes:")):
         again = [word.replace("mute", "web") for word in RUNNING[phase]]
         trial.ok(*again, "--timeout", "20")
     results.append(entry("run", phase, number, got, there))

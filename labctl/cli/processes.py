@@ -1,0 +1,140 @@
+"""Commands that look into nodes' processes: sockets, syscalls."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.context import engine_and_lab, prepare_probe, span
+from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+
+if TYPE_CHECKING:
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.model import Lab, Node
+
+Nodes = Annotated[
+    list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these nodes.", autocompletion=complete_nodes)
+]
+
+
+def sockets(
+    nodes: Nodes = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change of state.")] = False,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Show the kernel's own table of sockets: protocol, state, queues, addresses, program."""
+    from labctl.lab import sockets as uses
+    from labctl.render import sockets as render
+
+    engine, found = engine_and_lab(lab)
+    chosen = _chosen(found, nodes)
+    prepare_probe(engine)
+    if watch:
+        _watch(engine, found, chosen, as_json)
+        return
+    there = uses.table(engine, found, chosen)
+    if as_json:
+        output.document({"lab": found.name, "sockets": [item.as_json() for item in there]})
+    elif there:
+        output.data(render.table(there, columns=output.columns(), colour=output.colour()))
+    else:
+        output.talk("no socket is open there")
+
+
+def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> None:
+    from labctl.events.codec import encode
+    from labctl.lab import sockets as uses
+    from labctl.render.sockets import Changes
+
+    changes = Changes([node.name for node in nodes], columns=output.columns(), colour=output.colour())
+    for event in uses.watch(engine, lab, nodes):
+        if event.name == "watching":
+            output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
+        elif as_json:
+            output.json_line(encode(event))
+        else:
+            output.data(changes.line(event))
+
+
+def syscalls(
+    node: NodeName,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    last: Annotated[str | None, typer.Option("--last", metavar="TIME", help="Only of the last 30s, 5m ...")] = None,
+    waits: Annotated[bool, typer.Option("--waits", help="Also poll, select, epoll_wait.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Record no longer; forgets what was recorded.")] = False,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Show the system calls of a node's programs on their sockets, with arguments and results.
+
+    They are recorded from the first time on that this command is given.
+    """
+    from labctl.lab import syscalls as uses
+
+    if stop and (follow or last or waits):
+        raise typer.BadParameter("--stop goes with none of the other options")
+    since = 0 if last is None else time.time_ns() - int(span("--last", last) * 1e9)
+    engine, found = engine_and_lab(lab)
+    chosen = found.running(node, "look at its system calls")
+    if stop:
+        stopped = bool(uses.stop(engine, found, [chosen]))
+        if as_json:
+            output.document({"lab": found.name, "node": node, "stopped": stopped})
+        else:
+            output.talk(f"{node}: {'no longer recorded' if stopped else 'nothing was recorded'}")
+        return
+    prepare_probe(engine)
+    fresh = bool(uses.start(engine, found, [chosen]))
+    if follow:
+        _follow(engine, found, chosen, since if last else time.time_ns(), waits, as_json)
+    elif fresh:
+        from labctl.errors import LabError
+
+        raise LabError("recording-begins", node=node)
+    else:
+        _show(engine, found, chosen, since, waits, as_json)
+
+
+def _show(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:
+    from labctl.events.codec import encode
+    from labctl.lab import syscalls as uses
+    from labctl.render.syscalls import Calls
+
+    kinds = [uses.CALLS, uses.WAITS] if waits else [uses.CALLS]
+    recording = uses.recordings(engine, lab, [node], kinds, since)[node.name]
+    calls = Calls([node.name], columns=output.columns(), colour=output.colour())
+    if recording.cut:
+        output.talk(f"{node.name}: {recording.cut} earlier ones are gone, there were too many")
+    for event in recording.events:
+        if as_json:
+            output.json_line(encode(event))
+        else:
+            output.data(calls.line(event))
+    if not recording.events and recording.since:
+        begun = max(recording.since[11:19], time.strftime("%H:%M:%S", time.gmtime(since / 1e9)) if since else "")
+        output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
+
+
+def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:
+    from labctl.events.codec import encode
+    from labctl.lab import syscalls as uses
+    from labctl.render.syscalls import Calls
+
+    calls = Calls([node.name], columns=output.columns(), colour=output.colour())
+    for event in uses.follow(engine, lab, [node], since_ns=since, waits=waits):
+        if event.name == uses.HEAD:
+            output.talk(f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
+        elif as_json:
+            output.json_line(encode(event))
+        else:
+            output.data(calls.line(event))
+
+
+def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
+    if names:
+        return [lab.running(name, "look at its sockets") for name in dict.fromkeys(names)]
+    return [node for node in lab.nodes if node.is_running]

@@ -1,0 +1,113 @@
+"""The system calls of nodes' programs: recorded in the nodes' probes from when somebody asks for them on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labctl.engine.model import Container, Engine
+from labctl.errors import LabError
+from labctl.events.merge import merge
+from labctl.events.model import Event
+from labctl.lab import probes, processes
+from labctl.lab.model import Lab, Node
+
+PROGRAM = ("python3", "/opt/probe/syscalls.py")
+CALLS, WAITS, STATES = "calls", "waits", "states"
+HEAD = "recording"
+
+
+@dataclass
+class Recording:
+    """What one node's probe has: `since` when it records (None: it does not), how many events are `cut` from the
+    beginning because there were too many, and the rest."""
+
+    since: str | None = None
+    cut: int = 0
+    events: list[Event] = field(default_factory=list)
+
+
+def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
+    """Records at some running nodes from now on; the names of those where nothing did before.
+
+    Raises LabError `not-traceable`.
+    """
+    there = processes.ensure(engine, lab, nodes)
+    fresh = set()
+    for event in processes.run(engine, there, _asked(do="start")):
+        if event.name == HEAD:
+            _check(event)
+            if event.get("fresh"):
+                fresh.add(event.node)
+    return fresh
+
+
+def stop(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
+    """Ends recording, and forgets what was recorded; the names of those where something was."""
+    there = _running(engine, lab, nodes)
+    found = processes.run(engine, there, _asked(do="stop")) if there else ()
+    return {event.node for event in found if event.name == HEAD and event.get("since")}
+
+
+def recordings(
+    engine: Engine, lab: Lab, nodes: Sequence[Node], kinds: Sequence[str] = (CALLS,), since_ns: int = 0
+) -> dict[str, Recording]:
+    """What was recorded since a time (nanoseconds since the epoch), by node, in order of time. Starts nothing."""
+    there = _running(engine, lab, nodes)
+    found = {node.name: Recording() for node in nodes}
+    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, since=since_ns)) if there else ():
+        if event.name == HEAD:
+            found[event.node].since, found[event.node].cut = event.get("since"), event.get("cut")
+        else:
+            found[event.node].events.append(event)
+    for item in found.values():
+        item.events.sort(key=lambda event: event.ts)
+    return found
+
+
+def recorded(engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int = 0, *, waits: bool = False) -> list[Event]:
+    """The system calls of all nodes on one clock; with `waits` also poll(2), epoll_wait(2) and the like."""
+    return _merged(recordings(engine, lab, nodes, [CALLS, WAITS] if waits else [CALLS], since_ns))
+
+
+def states(engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int = 0) -> list[Event]:
+    """The changes of state of all nodes' sockets on one clock, where calls were recorded."""
+    return _merged(recordings(engine, lab, nodes, [STATES], since_ns))
+
+
+def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, since_ns: int, waits: bool = False) -> Iterator[Event]:
+    """Calls as they return, at nodes where they are recorded; those since a time first. Ends with the last node.
+
+    The first event of each node is `recording`.
+    """
+    there = _running(engine, lab, nodes)
+    kinds = [CALLS, WAITS] if waits else [CALLS]
+    yield from processes.follow(engine, there, _asked(do="read", kinds=kinds, since=since_ns, follow=True))
+
+
+def _merged(found: dict[str, Recording]) -> list[Event]:
+    return merge(item.events for item in found.values())
+
+
+def _asked(**request: Any) -> tuple[str, ...]:
+    return (*PROGRAM, json.dumps(request))
+
+
+def _running(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
+    """The probes that are there and run; one whose node has started since has recorded nothing of it."""
+    there = probes.all_of(engine, lab.name, probes.PROCESSES)
+    return {node.name: probe for node in nodes if (probe := there.get(node.name)) and probe.state == "running"}
+
+
+def _check(event: Event) -> None:
+    """Raises LabError `not-traceable` where the recorder could trace nothing."""
+    refused = event.get("refused") or []
+    if event.get("since") is None:
+        why = refused[0]["reason"] if refused else "no process is there"
+        if "already" in why:
+            mend = "end the strace or debugger that has it; each process has one tracer at most"
+        else:
+            mend = "allow ptrace(2): kernel.yama.ptrace_scope (sysctl) below 3, and no security profile that forbids it"
+        raise LabError("not-traceable", node=event.node, why=why, mend=mend)

@@ -1,0 +1,97 @@
+"""System calls as lines of a timeline, each as C would have it."""
+
+from __future__ import annotations
+
+from labctl.events.model import Event
+from labctl.render.sockets import NARROW, program
+from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, printable, width
+
+SLOW = 1_000_000  # nanoseconds; what took longer says so
+WHO = len("python3[12345]")
+GIVES = ("accept", "accept4")
+
+
+class Calls:
+    """Lays out one line an event. `columns` None: as long as it gets (a file, a pipe).
+
+    What doesn't fit loses the near end of its socket first; a narrow terminal has no column for the name of one node.
+    """
+
+    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool) -> None:
+        narrow = columns is not None and columns < NARROW and len(nodes) == 1
+        self._width = 0 if narrow else max((len(name) for name in nodes), default=4)
+        self._columns, self._colour = columns, colour
+
+    def line(self, event: Event) -> str:
+        clock, who = event.ts[11:26], program(event.get("program"), event.get("pid"))
+        name = f"{padded(event.node, self._width)}  " if self._width else ""
+        head = f"{clock}  {name}{padded(who, WHO)}  "
+        made, gave, failed = parts(event)
+        if self._columns is not None:
+            made, gave = _fitted(event, made, gave, max(20, self._columns - width(head)))
+        if not self._colour:
+            return (head + made + gave).rstrip()
+        code = colour_of(event.node)
+        name, who = paint(name, code, bool(name)), paint(padded(who, WHO), code, not name)
+        return f"{paint(clock, DIM, True)}  {name}{who}  {made}{paint(gave, RED, failed)}".rstrip()
+
+
+def _fitted(event: Event, made: str, gave: str, left: int) -> tuple[str, str]:
+    if width(made) + width(gave) > left:
+        made, gave, _ = parts(event, short=True)
+    if width(made) + width(gave) > left:
+        # What came of it is worth more than all arguments.
+        gave = fitted(gave, max(left // 2, left - width(made)))
+        made = fitted(made, left - width(gave))
+    return made, gave
+
+
+def parts(event: Event, short: bool = False) -> tuple[str, str, bool]:
+    """What was asked, what came of it, and whether that is an error; `short` shows only the far end of a socket."""
+    if event.name == "syscall":
+        return _made(event, short), _gave(event, short), _is_failure(event)
+    if event.name == "process" and event.get("state") == "started":
+        return "-- ", f"started {printable(str(event.get('command')))}", False
+    if event.name == "process":
+        how = event.get("signal") or f"status {event.get('status')}"
+        return "-- ", f"ended, {how}", bool(event.get("signal"))
+    if event.name == "signal":
+        return "-- ", f"signal {event.get('signal')}", False
+    return "-- ", f"{event.get('reason')} ({event.get('error')})", True
+
+
+def _made(event: Event, short: bool) -> str:
+    arguments = [str(item) for item in event.get("args") or ()]
+    if event.get("fd") is not None and arguments:
+        arguments[0] = _descriptor(arguments[0], event, with_peer=event.get("call") not in GIVES, short=short)
+    return printable(f"{event.get('call')}({', '.join(arguments)})")
+
+
+def _gave(event: Event, short: bool) -> str:
+    result, error = event.get("result"), event.get("error")
+    shown = " = ?" if result is None else f" = {result}"
+    if result is not None and result >= 0 and event.get("call") in GIVES:
+        shown = f" = {_descriptor(str(result), event, with_peer=True, short=short)}"
+    if error:
+        shown += f" {error} ({event.get('reason')})"
+    elif event.get("more"):
+        shown += f" ({event.get('more')})"
+    took = event.get("duration_ns")
+    return shown + (f"  {took / 1e6:.1f} ms" if took is not None and took >= SLOW else "")
+
+
+def _is_failure(event: Event) -> bool:
+    """A call that would have had to wait, or goes on elsewhere, has not failed."""
+    return bool(event.get("error")) and event.get("result") is not None and event.get("error") != "EINPROGRESS"
+
+
+def _descriptor(number: str, event: Event, *, with_peer: bool, short: bool) -> str:
+    """`7<tcp 10.77.0.5:12345 -> 10.77.0.6:41786>`"""
+    kind = event.get("proto") or event.get("family")
+    if not kind:
+        return number
+    has_peer = bool(event.peer) and with_peer
+    ends = f" {address(event.local)}" if event.local and not (short and has_peer) else ""
+    if has_peer:
+        ends += f" -> {address(event.peer)}"
+    return f"{number}<{kind}{ends}>"

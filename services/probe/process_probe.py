@@ -1,0 +1,173 @@
+"""Records system calls and states of sockets of one node. Runs in a probe, in its network and process namespaces.
+
+It is asked by `syscalls.py`, over a unix socket in the probe's own files (docs/processes.md), one line of JSON each:
+
+    {"do": "start"}                               records from now on
+    {"do": "stop"}                                ends that, and forgets
+    {"do": "read", "kinds": [...], "since": ns}   what was recorded; with "follow" also what comes
+
+Each answer begins with a `recording` event: since when, and how much of it is gone. The node's end ends the probe.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+
+from labprocess.calls import stamp
+from labprocess.recorder import Recorder
+
+from labnode import journal, life
+from labnode.loop import READ, WRITE, Loop
+
+ADDRESS = "/dev/shm/processes"
+BACKLOG_LIMIT = 16 << 20  # bytes that one who asked may leave unread
+
+
+class Asker:
+    """One connection: its request, and what is still to be written to it."""
+
+    def __init__(self, probe: "ProcessProbe", sock: socket.socket) -> None:
+        self._probe, self._socket = probe, sock
+        self._typed = b""
+        self._outgoing = bytearray()
+        self._ends = False
+        self.follows: list[str] = []
+        sock.setblocking(False)
+        self._watch()
+
+    def write(self, line: bytes) -> None:
+        self._outgoing += line + b"\n"
+        if len(self._outgoing) > BACKLOG_LIMIT:
+            self.close()
+        else:
+            self._watch()
+
+    def end(self) -> None:
+        """Closes once all is written."""
+        self._ends = True
+        self._watch()
+
+    def close(self) -> None:
+        self._probe.forget(self)
+        self._probe.loop.watch(self._socket, 0)
+        self._socket.close()
+
+    def _watch(self) -> None:
+        wanted = READ | (WRITE if self._outgoing or self._ends else 0)
+        if self._socket.fileno() >= 0:
+            self._probe.loop.watch(self._socket, wanted, self._on_ready)
+
+    def _on_ready(self, ready: int) -> None:
+        try:
+            if ready & READ:
+                self._read()
+            elif self._outgoing:
+                del self._outgoing[: self._socket.send(memoryview(self._outgoing)[: 1 << 16])]
+                self._watch()
+            elif self._ends:
+                self.close()
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+
+    def _read(self) -> None:
+        data = self._socket.recv(1 << 16)
+        if not data:
+            self.close()
+            return
+        self._typed += data
+        if b"\n" in self._typed:
+            line, _, self._typed = self._typed.partition(b"\n")
+            self._probe.answer(self, json.loads(line))
+
+
+class ProcessProbe:
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self._askers: set[Asker] = set()
+        self._recorder = Recorder(loop, self._publish)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(ADDRESS)
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(ADDRESS)
+        self._server.listen()
+        self._server.setblocking(False)
+        loop.watch(self._server, READ, self._on_asker)
+
+    def _on_asker(self, _ready) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._askers.add(Asker(self, self._server.accept()[0]))
+
+    def forget(self, asker: Asker) -> None:
+        self._askers.discard(asker)
+
+    def answer(self, asker: Asker, request: dict) -> None:
+        recorder = self._recorder
+        if request["do"] == "start":
+            fresh = recorder.since is None
+
+            def ready(refused: dict[int, str]) -> None:
+                told = [{"pid": pid, "reason": why} for pid, why in refused.items()]
+                self._head(asker, [], fresh=fresh, refused=told)
+                asker.end()
+
+            recorder.start(ready)
+            return
+        if request["do"] == "stop":
+            self._head(asker, [])
+            self._end_followers()
+            recorder.stop(asker.end)
+            return
+        self._give(asker, request)
+        if not asker.follows:
+            asker.end()
+
+    def _end_followers(self) -> None:
+        for asker in self._askers:
+            if asker.follows:
+                asker.follows = []
+                asker.end()
+
+    def _give(self, asker: Asker, request: dict) -> None:
+        kinds, since = request["kinds"], request.get("since", 0)
+        self._head(asker, kinds, since)
+        for kind in kinds if self._recorder.histories else ():
+            for line in self._recorder.histories[kind].since(since):
+                asker.write(line)
+        if request.get("follow") and self._recorder.since is not None:
+            asker.follows = kinds
+
+    def _head(self, asker: Asker, kinds: list[str], since: int = 0, **fields) -> None:
+        recorder = self._recorder
+        cut = sum(
+            recorder.histories[kind].cut
+            for kind in kinds
+            if recorder.histories and recorder.histories[kind].cut_until >= since
+        )
+        head = {"ts": journal.stamp(), "node": journal.NODE, "event": "recording", "cut": cut, **fields}
+        head["since"] = None if recorder.since is None else stamp(recorder.since)
+        asker.write(json.dumps(head, separators=(",", ":")).encode())
+
+    def _publish(self, kind: str, line: bytes) -> None:
+        for asker in list(self._askers):
+            if kind in asker.follows:
+                asker.write(line)
+
+    def close(self) -> None:
+        self._recorder.stop()
+        self._server.close()
+
+
+def main(loop: Loop):
+    # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    probe = ProcessProbe(loop)
+    life.ready()
+    return probe.close
+
+
+if __name__ == "__main__":
+    life.run(main)

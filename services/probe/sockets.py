@@ -1,0 +1,67 @@
+"""The sockets of one node, once or as they change. Runs in a probe; labctl starts it, and it ends with labctl.
+
+python3 /opt/probe/sockets.py table    one JSON object a socket
+python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends
+"""
+
+import signal
+import sys
+
+from labprocess.changes import Change
+from labprocess.diag import Diag, Row, raw
+from labprocess.lifeline import Lifeline
+from labprocess.owners import DNS, Owners
+from labprocess.watch import Watch
+
+from labnode import journal
+
+RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
+
+
+def ends(row: Row) -> dict:
+    """The two ends of a socket as event fields."""
+    found: dict = {"proto": row.proto, "local": list(row.local)}
+    if row.peer:
+        found["peer"] = list(row.peer)
+    return found
+
+
+def table() -> None:
+    diag, owners = Diag(), Owners()
+    rows = [*diag.look("tcp"), *diag.look("udp"), *raw()]
+    found = owners.find({row.inode for row in rows if row.inode})
+    for row in rows:
+        owner = found.get(row.inode)
+        if row.proto == RAW_OUT and owner is None:
+            continue
+        fields: dict = {"state": row.state, "receive_queue": row.receive, "send_queue": row.send, "uid": row.uid}
+        if owner:
+            fields |= {"program": owner.program, "pid": owner.pid}
+        elif DNS in (row.local[0], (row.peer or ("",))[0]):
+            fields["program"] = "docker dns"
+        journal.event("socket", ends(row), **fields)
+
+
+def watch(line) -> None:
+    def tell(changes: list[Change]) -> None:
+        for change in changes:
+            journal.event("socket-state", ends(change.row), **change.fields())
+
+    watching = Watch(tell)
+    journal.event("watching")
+    watching.run(line, lambda: line.is_cut)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        table() if sys.argv[1:] == ["table"] else watch(Lifeline())
+    except BrokenPipeError:
+        return  # nobody listens any more
+    except OSError as problem:
+        journal.error(problem.errno or "EIO", f"the kernel's table of sockets can't be read: {problem}")
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

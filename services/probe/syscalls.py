@@ -1,0 +1,58 @@
+"""Asks the process probe, in whose container it runs; labctl starts it, and it ends with labctl.
+
+    python3 /opt/probe/syscalls.py '{"do": "read", "kinds": ["calls"], "since": 0, "follow": true}'
+
+What comes back is printed as it comes.
+"""
+
+import os
+import select
+import socket
+import sys
+import time
+
+from labprocess.lifeline import Lifeline
+
+from labnode import journal
+
+ADDRESS = "/dev/shm/processes"
+PATIENCE = 10.0  # seconds until a probe that was just started listens
+RETRY = 0.01
+
+
+def dial() -> socket.socket:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(ADDRESS)
+            return sock
+        except (FileNotFoundError, ConnectionRefusedError):
+            sock.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY)
+
+
+def main() -> None:
+    line = Lifeline()
+    try:
+        sock = dial()
+        sock.sendall(sys.argv[1].encode() + b"\n")
+    except OSError as problem:
+        journal.error(problem.errno or "EIO", f"the process probe does not answer: {problem}")
+        raise SystemExit(1) from None
+    while not line.is_cut:
+        ready, _, _ = select.select([sock, line], [], [], 1.0)
+        if line in ready:
+            line.read()
+        if sock in ready:
+            data = sock.recv(1 << 18)
+            if not data:
+                return
+            while data:
+                data = data[os.write(1, data) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Sockets and system calls of a lab on the in-memory engine, and how they look."""
+
+import json
+import re
+
+import pytest
+from memory_lab import stamp
+
+from labctl.engine.memory import Execution, MemoryEngine
+from labctl.engine.model import LABEL_PROBED, Line
+from labctl.errors import LabError
+from labctl.events.codec import decode
+from labctl.lab import probes, sockets, syscalls
+from labctl.lab.model import find
+from labctl.render import sockets as render
+from labctl.render.syscalls import Calls
+from labctl.render.text import width
+
+TS = "2026-11-22T14:04:20.123456789Z"
+TABLE = [
+    {"proto": "tcp", "local": ["10.77.0.5", 7], "peer": ["10.77.0.6", 9], "state": "TIME-WAIT"},
+    {"proto": "udp", "local": ["::", 5005], "state": "UNCONN", "program": "python3", "pid": 1, "uid": 10001},
+    {"proto": "tcp", "local": ["0.0.0.0", 7], "state": "LISTEN", "program": "python3", "pid": 1, "uid": 10001},
+]
+SEND = {
+    "event": "syscall",
+    "pid": 1,
+    "program": "python3",
+    "call": "sendto",
+    "args": ["7", '"hi\\n"', "3", "MSG_NOSIGNAL"],
+    "fd": 7,
+    "proto": "tcp",
+    "local": ["10.77.0.5", 12345],
+    "peer": ["10.77.0.6", 41786],
+    "result": 3,
+    "duration_ns": 5000,
+}
+ACCEPT = {**SEND, "call": "accept4", "args": ["6", "{AF_INET, 10.77.0.6:41786}"], "fd": 6, "result": 8}
+FAILED = {**SEND, "call": "recvfrom", "args": ["7", "0x1", "10"], "result": -1, "error": "EAGAIN", "reason": "Not now"}
+
+
+class Probes:
+    """What the programs in the probes would print."""
+
+    def __init__(self, engine: MemoryEngine):
+        self.engine, self.recording, self.asked = engine, set(), []
+        self.refused: list[dict] = []
+        self.lines: dict[str, list[dict]] = {}  # what is recorded, by the kind
+        engine.probe_program = lambda order: lambda container, line: None
+
+    def commands(self, node: str):
+        def run(command) -> Execution:
+            self.asked.append((node, command[-1]))
+            printed = self.table() if "sockets.py" in command[1] else self.answer(node, json.loads(command[2]))
+            return Execution([Line(json.dumps({"ts": stamp(), **line}).encode()) for line in printed])
+
+        return run
+
+    def table(self) -> list[dict]:
+        return [{"event": "socket", "receive_queue": 0, "send_queue": 128, **item} for item in TABLE]
+
+    def answer(self, node: str, request: dict) -> list[dict]:
+        head = {"event": "recording", "cut": 4, "fresh": node not in self.recording, "refused": self.refused}
+        if request["do"] == "start" and not self.refused:
+            self.recording.add(node)
+        head["since"] = TS if node in self.recording else None
+        if request["do"] == "stop":
+            self.recording.discard(node)
+        lines = [line for kind in request.get("kinds", ()) for line in self.lines.get(kind, ())]
+        return [head, *(line for line in lines if node in self.recording)]
+
+    def wake(self) -> None:
+        for probe in probes.all_of(self.engine, "lab", probes.PROCESSES).values():
+            self.engine._get(probe.id).commands = self.commands(probe.labels[LABEL_PROBED])
+
+
+@pytest.fixture
+def lab(engine):
+    for name in ("alice", "bob"):
+        engine.add("lab", name, role="chat", addresses={"net": ("10.77.0.5",)})
+    return find(engine, "lab")
+
+
+@pytest.fixture
+def fakes(engine, lab):
+    found = Probes(engine)
+    probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
+    found.wake()
+    return found
+
+
+def test_probe_sees_processes_and_nothing_more_than_it_needs(engine, lab):
+    asked = []
+    engine.probe_program = lambda order: asked.append(order)
+    probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
+    assert {order.processes for order in asked} == {True}
+    assert {tuple(order.capabilities) for order in asked} == {("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE")}
+
+
+def test_table_of_all_nodes(engine, lab, fakes):
+    found = sockets.table(engine, lab, lab.nodes)
+    states = ["LISTEN", "UNCONN", "TIME-WAIT"]
+    assert [(item.node, item.state) for item in found] == [
+        (node, state) for node in ("alice", "bob") for state in states
+    ]
+    assert found[0].as_json()["program"] == "python3"
+    assert found[2].as_json() == found[2].as_json() | {"program": None, "pid": None, "peer": ["10.77.0.6", 9]}
+
+
+def test_watch_ends_with_its_probes(engine, lab, fakes):
+    changes = [{"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "TIME-WAIT", "seen": False}]
+    fakes.table = lambda: [{"event": "watching"}, *changes]
+    events = list(sockets.watch(engine, lab, lab.nodes))
+    assert sorted(event.name for event in events) == ["socket-state", "socket-state", "watching", "watching"]
+
+
+@pytest.mark.parametrize("use", [sockets.table, lambda *arguments: list(sockets.watch(*arguments))])
+def test_a_probe_that_can_not(engine, lab, fakes, use):
+    fakes.table = lambda: [{"event": "error", "error": "ENOENT", "reason": "no sock_diag"}]
+    with pytest.raises(LabError) as problem:
+        use(engine, lab, lab.nodes)
+    assert problem.value.code == "processes-failed"
+    assert "no sock_diag (ENOENT)" in problem.value.message
+
+
+def test_recording_begins_once(engine, lab, fakes):
+    assert syscalls.start(engine, lab, lab.nodes[:1]) == {"alice"}
+    assert syscalls.start(engine, lab, lab.nodes) == {"bob"}
+    assert syscalls.stop(engine, lab, lab.nodes[:1]) == {"alice"}
+    assert syscalls.stop(engine, lab, lab.nodes[:1]) == set()
+
+
+def test_looking_starts_no_probe(engine, lab):
+    assert syscalls.recorded(engine, lab, lab.nodes) == []
+    assert syscalls.states(engine, lab, lab.nodes) == []
+    assert syscalls.stop(engine, lab, lab.nodes) == set()
+    assert probes.all_of(engine, "lab", probes.PROCESSES) == {}
+
+
+def test_what_was_recorded_is_in_order_of_time(engine, lab, fakes):
+    syscalls.start(engine, lab, lab.nodes)
+    late, early = {**SEND, "ts": TS}, {**ACCEPT, "ts": TS.replace("20.1", "20.0")}
+    fakes.lines = {"calls": [late, early], "states": [{"event": "socket-state", "from": "x", "to": "y", **TABLE[0]}]}
+    found = syscalls.recorded(engine, lab, lab.nodes, 5)
+    assert [event.get("call") for event in found] == ["accept4", "accept4", "sendto", "sendto"]
+    assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "since": 5}
+    assert syscalls.recordings(engine, lab, lab.nodes)["bob"].cut == 4
+    assert {event.name for event in syscalls.states(engine, lab, lab.nodes)} == {"socket-state"}
+    followed = [event.name for event in syscalls.follow(engine, lab, lab.nodes[:1], since_ns=0)]
+    assert sorted(followed) == ["recording", "syscall", "syscall"]
+
+
+@pytest.mark.parametrize(
+    ("why", "mend"),
+    [("it is traced already, by process 9", "one tracer at most"), ("Operation not permitted", "ptrace_scope")],
+)
+def test_processes_that_can_not_be_traced(engine, lab, fakes, why, mend):
+    fakes.refused = [{"pid": 1, "reason": why}]
+    with pytest.raises(LabError) as problem:
+        syscalls.start(engine, lab, lab.nodes)
+    assert problem.value.code == "not-traceable"
+    assert why in problem.value.message
+    assert mend in problem.value.hint
+
+
+# -- how it looks
+
+
+def event(fields: dict):
+    return decode(json.dumps({"ts": TS, **fields}).encode(), node="alice")
+
+
+def line(fields: dict, columns: int | None = None, colour: bool = False) -> str:
+    return Calls(["alice"], columns=columns, colour=colour).line(event(fields))
+
+
+def test_calls_read_like_c():
+    head = "14:04:20.123456  alice  python3[1]      "
+    ends = "7<tcp 10.77.0.5:12345 -> 10.77.0.6:41786>"
+    assert line(SEND) == f'{head}sendto({ends}, "hi\\n", 3, MSG_NOSIGNAL) = 3'
+    accepted = line(ACCEPT).removeprefix(head)
+    assert accepted == (
+        "accept4(6<tcp 10.77.0.5:12345>, {AF_INET, 10.77.0.6:41786}) = 8<tcp 10.77.0.5:12345 -> 10.77.0.6:41786>"
+    )
+    assert line(FAILED).endswith("= -1 EAGAIN (Not now)")
+    assert line({**SEND, "duration_ns": 12_345_678}).endswith(" = 3  12.3 ms")
+    assert line({**SEND, "result": None}).endswith(" = ?")
+
+
+def test_errors_are_red_and_waiting_is_none():
+    assert "\x1b[31m = -1 EAGAIN" in line(FAILED, colour=True)
+    assert "\x1b[31m" not in line({**FAILED, "error": "EINPROGRESS"}, colour=True)
+    assert "\x1b[31m" not in line(SEND, colour=True)
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_a_long_call_keeps_its_result(columns):
+    long = line({**SEND, "args": ["7", '"' + "漢字" * 200 + '"', "1200", "0"], "result": 1200}, columns)
+    assert width(long) <= columns
+    assert re.search(r"… = 1200$", long)
+    assert 'sendto(7<tcp -> 10.77.0.6:41786>, "漢' in long, "there is room for the beginning of what was sent"
+    assert ("alice" in long) == (columns > 80)
+    assert width(line({**FAILED, "reason": "x" * 500}, columns)) <= columns
+
+
+def test_nothing_that_a_terminal_would_act_on_is_printed():
+    assert "\x1b" not in line({**SEND, "args": ["7", "\x1b[2J"], "program": "\x1b]0;x"})
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200, None])
+def test_table_at_every_width(engine, lab, fakes, columns):
+    text = render.table(sockets.table(engine, lab, lab.nodes), columns=columns, colour=False)
+    assert all(width(row) <= (columns or 10_000) for row in text.split("\n"))
+    for word in ("0.0.0.0:7", "[::]:5005", "10.77.0.6:9", "TIME-WAIT", "python3[1]", "128"):
+        assert word in text
+    assert len(text.split("\n")) == 7 + 2 * (columns == 80), "only on a narrow one does a peer stand below"
+
+
+def test_what_nobody_saw_stands_in_parentheses():
+    fields = {"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "FIN-WAIT-1", "program": "nc", "pid": 4}
+    changes = render.Changes(["alice"], columns=None, colour=False)
+    seen, passed = (re.sub(" +", " ", changes.line(event({**fields, "seen": seen}))) for seen in (True, False))
+    assert seen == "14:04:20.123456 alice tcp ESTAB -> FIN-WAIT-1 10.77.0.5:7 -- 10.77.0.6:9 nc[4]"
+    assert passed == seen.replace("FIN-WAIT-1", "(FIN-WAIT-1)")

@@ -1,0 +1,175 @@
+"""Changes of state between two looks at the kernel's table; the states that nobody saw among them."""
+
+from itertools import count
+
+import pytest
+from labprocess.changes import Changes, Counts
+from labprocess.diag import Row
+from labprocess.history import History
+from labprocess.owners import Owner
+from labprocess.states import CLOSED, LISTEN, WAYS, ending, passed
+
+A, B = ("10.77.0.4", 40000), ("10.77.0.3", 7)
+COOKIES = count(1)
+
+
+def row(state: str, local=A, peer=B, proto="tcp", inode=0, cookie=0) -> Row:
+    return Row(proto, state, local, peer, 0, 0, 0, inode, cookie or next(COOKIES))
+
+
+LISTENER = row(LISTEN, ("0.0.0.0", 7), None, cookie=9000)
+
+
+class Looks:
+    def __init__(self, *rows: Row):
+        self.changes = Changes(lambda inodes: {inode: Owner(inode, "python3") for inode in inodes if inode < 100})
+        assert self.changes.look(rows, [], Counts()) == []
+
+    def then(self, *rows: Row, gone=(), **counts: int) -> list[str]:
+        found = self.changes.look(rows, gone, Counts(**counts))
+        return [f"{change.before}>{change.after}" + ("" if change.seen else "?") for change in found]
+
+
+def test_what_was_there_before_is_no_change():
+    looks = Looks(LISTENER, row("ESTAB"))
+    assert looks.then(LISTENER, row("ESTAB")) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "between"),
+    [
+        ("CLOSED", "ESTAB", ["SYN-SENT"]),
+        ("LISTEN", "ESTAB", ["SYN-RECV"]),
+        ("ESTAB", "TIME-WAIT", ["FIN-WAIT-1"]),  # FIN-WAIT-2 or CLOSING: nobody can say
+        ("ESTAB", "LAST-ACK", ["CLOSE-WAIT"]),
+        ("SYN-SENT", "FIN-WAIT-2", ["ESTAB", "FIN-WAIT-1"]),
+        ("CLOSED", "TIME-WAIT", ["SYN-SENT", "ESTAB", "FIN-WAIT-1"]),
+        ("LISTEN", "CLOSE-WAIT", ["SYN-RECV", "ESTAB"]),
+    ],
+)
+def test_ways_in_the_diagram(before, after, between):
+    assert passed(before, after) == between
+    for one, other in zip([before, *passed(before, after)], [*passed(before, after), after], strict=True):
+        assert other in WAYS[one]
+
+
+def test_no_way_leads_back():
+    assert passed("ESTAB", "SYN-SENT") == passed("TIME-WAIT", "ESTAB") == []
+
+
+def test_no_state_that_is_named_is_a_guess():
+    """Each of them lies on every way from one to the other: without it there is none."""
+    for before in WAYS:
+        for after in WAYS.keys() - {before, CLOSED}:  # of ends `ending` tells
+            for state in passed(before, after):
+                assert not reaches(before, after, without=state), (before, after, state)
+
+
+def reaches(before: str, after: str, without: str) -> bool:
+    seen, left = {before}, [before]
+    while left:
+        for state in WAYS[left.pop()]:
+            if state == after:
+                return True
+            if state not in seen and state not in (without, CLOSED):
+                seen.add(state)
+                left.append(state)
+    return False
+
+
+def test_the_side_that_calls_and_the_side_that_is_called():
+    assert Looks().then(row("ESTAB")) == ["CLOSED>SYN-SENT?", "SYN-SENT>ESTAB"]
+    assert Looks(LISTENER).then(LISTENER, row("ESTAB", B, A)) == ["LISTEN>SYN-RECV?", "SYN-RECV>ESTAB"]
+    assert Looks(LISTENER).then(LISTENER, row("SYN-RECV", B, A)) == ["LISTEN>SYN-RECV"]
+    # One that listens on another address of the node has nothing to do with it.
+    other = row(LISTEN, ("10.99.0.3", 7), None)
+    assert Looks(other).then(other, row("SYN-SENT", B, A)) == ["CLOSED>SYN-SENT"]
+    mapped = row("ESTAB", ("::ffff:10.77.0.3", 7), ("::ffff:10.77.0.4", 1))
+    six = row(LISTEN, ("::", 7), None)
+    assert Looks(six).then(six, mapped) == ["LISTEN>SYN-RECV?", "SYN-RECV>ESTAB"]
+
+
+def test_a_close_that_passed_between_two_looks():
+    assert Looks(row("ESTAB")).then() == ["ESTAB>CLOSE-WAIT?", "CLOSE-WAIT>LAST-ACK?", "LAST-ACK>CLOSED"]
+    assert Looks(row("CLOSE-WAIT")).then() == ["CLOSE-WAIT>LAST-ACK?", "LAST-ACK>CLOSED"]
+    assert Looks(row("ESTAB")).then(row("TIME-WAIT")) == ["ESTAB>FIN-WAIT-1?", "FIN-WAIT-1>TIME-WAIT"]
+    assert Looks(row("TIME-WAIT")).then() == ["TIME-WAIT>CLOSED"]
+    assert Looks(row("FIN-WAIT-2")).then() == ["FIN-WAIT-2>CLOSED"]
+    assert Looks(LISTENER).then() == ["LISTEN>CLOSED"]
+
+
+def test_the_same_two_addresses_once_more():
+    again = ["TIME-WAIT>CLOSED?", "CLOSED>SYN-SENT?", "SYN-SENT>ESTAB"]
+    assert Looks(row("TIME-WAIT")).then(row("ESTAB")) == again
+    again = ["TIME-WAIT>CLOSED?", "LISTEN>SYN-RECV"]
+    assert Looks(LISTENER, row("TIME-WAIT", B, A)).then(LISTENER, row("SYN-RECV", B, A)) == again
+
+
+def test_where_it_may_have_been_a_reset_nothing_is_made_up():
+    assert Looks(row("ESTAB")).then(reset=1) == ["ESTAB>CLOSED"]
+    assert ending("ESTAB", True) == []
+    assert Looks(row("SYN-RECV")).then() == ["SYN-RECV>CLOSED"]
+    opened = Looks(row("SYN-RECV")).then(opened=1)
+    assert opened == ["SYN-RECV>ESTAB?", "ESTAB>CLOSE-WAIT?", "CLOSE-WAIT>LAST-ACK?", "LAST-ACK>CLOSED"]
+    assert Looks(row("SYN-SENT")).then(failed=1) == ["SYN-SENT>CLOSED"]
+
+
+def test_a_connection_that_came_and_went_between_two_looks():
+    gone = row(CLOSED, B, A)
+    whole = ["LISTEN>SYN-RECV?", "SYN-RECV>ESTAB?", "ESTAB>CLOSE-WAIT?", "CLOSE-WAIT>LAST-ACK?", "LAST-ACK>CLOSED"]
+    assert Looks(LISTENER).then(LISTENER, gone=[gone]) == whole
+    assert Looks().then(gone=[row(CLOSED)], reset=1) == ["CLOSED>SYN-SENT?", "SYN-SENT>ESTAB?", "ESTAB>CLOSED"]
+    # What listened for it came and went as well; the kernel calls it CLOSED by then.
+    assert Looks().then(gone=[gone, row(CLOSED, ("0.0.0.0", 7), None)], reset=1)[0] == "LISTEN>SYN-RECV?"
+    # It goes on in TIME-WAIT: its socket is given up, it is not.
+    assert Looks().then(row("TIME-WAIT"), gone=[row(CLOSED)])[-1] == "FIN-WAIT-1>TIME-WAIT"
+
+
+def test_an_end_is_told_once():
+    looks = Looks(row("ESTAB", cookie=77))
+    assert looks.then()[-1] == "LAST-ACK>CLOSED"
+    assert looks.then(gone=[row(CLOSED, cookie=77)]) == []
+
+
+def test_a_call_that_was_refused_between_two_looks():
+    socket = row(CLOSED, ("0.0.0.0", 40000), None)
+    looks = Looks()
+    assert looks.then(failed=1) == []
+    # The program closes it later; its peer is taken from it by then.
+    assert looks.then(gone=[socket]) == ["CLOSED>SYN-SENT?", "SYN-SENT>CLOSED"]
+    assert looks.then(gone=[row(CLOSED, ("0.0.0.0", 40001), None)]) == [], "that one never called anybody"
+    seen = Looks(row("SYN-SENT", cookie=5))
+    assert seen.then(failed=1) == ["SYN-SENT>CLOSED"]
+    assert seen.then(gone=[row(CLOSED, ("0.0.0.0", 40000), None, cookie=5)]) == []
+
+
+def test_datagrams():
+    bound = row("UNCONN", ("0.0.0.0", 5005), None, "udp", cookie=3)
+    looks = Looks()
+    assert looks.then(bound) == ["CLOSED>UNCONN"]
+    assert looks.then(row("ESTAB", A, B, "udp", cookie=3)) == ["UNCONN>ESTAB"]
+    assert looks.then() == ["ESTAB>CLOSED"]
+    assert looks.then(gone=[row(CLOSED, A, None, "udp")]) == ["CLOSED>UNCONN?", "UNCONN>CLOSED"]
+
+
+def test_programs():
+    looks = Looks()
+    [_, seen] = looks.changes.look([row("ESTAB", inode=7)], [], Counts())
+    assert seen.fields() == {"from": "SYN-SENT", "to": "ESTAB", "seen": True, "program": "python3", "pid": 7}
+    # By now nobody holds it; it is still known who did.
+    [*_, end] = looks.changes.look([row("TIME-WAIT")], [], Counts())
+    assert end.fields()["pid"] == 7
+    dns = row("UNCONN", ("127.0.0.11", 40000), None, "udp", inode=200)
+    [found] = looks.changes.look([row("TIME-WAIT"), dns], [], Counts())
+    assert found.fields()["program"] == "docker dns"
+
+
+def test_history_is_bounded_and_says_so():
+    history = History(count=3, size=100)
+    for moment in range(5):
+        history.add(moment, b"x" * 10)
+    assert (history.since(0), history.cut, history.cut_until) == ([b"x" * 10] * 3, 2, 1)
+    assert len(history.since(4)) == 1
+    history.add(5, b"y" * 95)
+    assert history.since(0) == [b"y" * 95]
+    assert history.cut == 5

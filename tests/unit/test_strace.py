@@ -1,0 +1,211 @@
+"""What strace really printed (tests/unit/strace/, of strace 6.13), as calls and as events."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from labprocess.calls import Calls, Identity, described, quoted, readable
+from labprocess.strace import Call, Ended, Reader, Signal, members, split, string
+
+HERE = Path(__file__).parent
+SCHEMA = json.loads((HERE.parents[1] / "labctl" / "events" / "schema.json").read_text())
+RUNC = 82  # in python.txt the engine's own process that becomes the program
+
+
+def items(name: str) -> list:
+    reader = Reader()
+    lines = (HERE / "strace" / name).read_text().splitlines()
+    return [found for line in lines if (found := reader.feed(line)) is not None]
+
+
+def events(name: str, program: str = "python3", lookup=lambda proto, inode: None) -> list[dict]:
+    leader = items(name)[0].pid
+    calls = Calls(lambda thread: Identity(leader if name == "python.txt" else thread, 0, program), lookup)
+    return [event for item in items(name) if (event := calls.event(item))]
+
+
+def made(found: list[dict], *calls: str) -> list[dict]:
+    return [event for event in found if event.get("call") in calls]
+
+
+@pytest.mark.parametrize("name", ["python.txt", "odd.txt"])
+def test_every_line_is_understood(name):
+    lines = (HERE / "strace" / name).read_text().splitlines()
+    reader, silent = Reader(), []
+    for line in lines:
+        if reader.feed(line) is None:
+            silent.append(line)
+    # Only the first half of a call says nothing, its second half does; and a stopped process' second line.
+    assert all(line.endswith(("<unfinished ...>", "<pid changed to 11 ...>")) for line in silent), silent
+    assert reader._begun == {}
+
+
+@pytest.mark.parametrize("name", ["python.txt", "odd.txt"])
+def test_events_keep_the_schema(name):
+    check = jsonschema.Draft202012Validator(SCHEMA)
+    for event in events(name):
+        check.validate({"node": "echo", **event})
+
+
+def test_a_call_that_was_interrupted_is_one_again():
+    [accept] = [item for item in items("python.txt") if item.pid == 90 and getattr(item, "name", "") == "accept4"]
+    assert accept.args[0] == "3<TCP:[127.0.0.1:9100]>"
+    assert accept.args[3] == "SOCK_CLOEXEC"
+    assert (accept.value, accept.gave) == (11, "TCP:[127.0.0.1:9100->127.0.0.1:47318]")
+    assert (accept.ts, accept.duration) == (1795380753_863548162, 64841481)
+
+
+def test_a_call_in_which_its_process_died():
+    found = items("odd.txt")
+    [accept] = [item for item in found if isinstance(item, Call) and item.pid == 13]
+    assert (accept.name, accept.value, accept.duration) == ("accept4", None, None)
+    [ended] = [item for item in found if isinstance(item, Ended) and item.pid == 13]
+    assert (ended.signal, ended.status) == ("SIGKILL", None)
+
+
+def test_a_call_that_a_stop_interrupted():
+    mine = [item for item in items("odd.txt") if item.pid == 12]
+    assert [(type(item), item.name) for item in mine[:4]] == [
+        (Call, "poll"),
+        (Signal, "SIGSTOP"),
+        (Signal, "SIGSTOP"),
+        (Signal, "SIGCONT"),
+    ]
+    assert (mine[0].value, mine[0].error) == (None, "ERESTART_RESTARTBLOCK")
+    assert (mine[4].name, mine[4].value, mine[4].duration) == ("restart_syscall", 0, 199627406)
+
+
+def test_another_thread_becomes_another_program():
+    found = events("odd.txt")
+    started = [event for event in found if event["event"] == "process" and event["state"] == "started"]
+    assert [(event["program"], event["pid"]) for event in started] == [("python3", 11), ("true", 11)]
+    assert found[-1]["event"] == "process"
+    assert (found[-1]["pid"], found[-1]["program"], found[-1]["status"]) == (11, "true", 0)
+
+
+def test_what_the_engine_does_before_the_program_is_left_out():
+    found = events("python.txt", "runc:[2:INIT]")
+    assert found[0]["state"] == "started"
+    assert found[0]["program"] == "python3"
+    assert (found[1]["call"], found[1]["program"]) == ("socket", "python3")
+
+
+def test_calls_on_files_are_left_out():
+    for name in ("python.txt", "odd.txt"):
+        for event in made(events(name), "read", "write", "close", "fcntl", "ioctl", "readv", "writev", "sendfile"):
+            assert "proto" in event or "family" in event
+
+
+def test_what_a_socket_has_become_is_known():
+    """strace goes on calling it what it was when it was bound."""
+    found = events("python.txt", lookup=lambda proto, inode: (("127.0.0.1", 9000 + inode % 1000), None))
+    [sent] = [event for event in made(found, "sendto") if event.get("text") == "hi\n"]
+    assert sent["peer"] == ["127.0.0.1", 9100]
+    [again] = [event for event in made(found, "sendto") if event.get("text") == "again"]
+    assert (again["proto"], again["peer"]) == ("udp", ["127.0.0.1", 7])
+    # Only the kernel could say where a connection is from that was made right now.
+    assert {tuple(event["local"]) for event in made(found, "connect") if event["result"] == 0 and "proto" in event}
+    six = [event for event in made(found, "sendto") if event.get("text") == "six"]
+    assert six[0]["local"][0] == six[0]["peer"][0] == "::1"
+
+
+def test_payloads():
+    found = events("odd.txt")
+    [written] = made(found, "writev")
+    assert (written["bytes"], written["text"]) == (24, 'one, ") = 5 <0.1>\nžluť')
+    [read] = made(found, "readv")
+    assert read["text"] == written["text"]
+    long = next(event for event in made(found, "sendto") if event["result"] == 600)
+    # Cut by strace in the middle or not: what is shown is text, and all bytes are accounted for.
+    assert len(long["text"].encode()) + long["cut"] == 600 == long["bytes"]
+    assert set(long["text"]) == {"ä"}
+    binary = next(event for event in made(found, "sendto") if event["result"] == 256)
+    assert (binary["family"], "data" in binary) == ("unix", True)
+    [sendfile] = made(found, "sendfile")
+    assert (sendfile["proto"], sendfile["result"], sendfile["bytes"], sendfile["cut"]) == ("tcp", 20, 20, 20)
+    [message] = [event for event in made(events("python.txt"), "sendmsg") if event["result"] == 7]
+    assert message["data"] == "b25ldHdv/w=="
+
+
+def test_errors_and_what_is_no_error():
+    found = events("python.txt")
+    refused = next(event for event in made(found, "connect") if event.get("error") == "ECONNREFUSED")
+    assert (refused["result"], refused["reason"], refused["peer"]) == (-1, "Connection refused", ["127.0.0.1", 1])
+    assert {event["error"] for event in found if event.get("error")} >= {"EAGAIN", "EINPROGRESS", "ENOENT", "ENOTCONN"}
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("3", ["3"]),
+        (
+            '3<TCP:[10.0.0.1:7->10.0.0.2:9]>, "a, \\"b\\")", 4',
+            ["3<TCP:[10.0.0.1:7->10.0.0.2:9]>", '"a, \\"b\\")"', "4"],
+        ),
+        ("{a=1, b={c=2, d=3}}, [1, 2]", ["{a=1, b={c=2, d=3}}", "[1, 2]"]),
+        ("5</a, b>, 1<<3", ["5</a, b>", "1<<3"]),
+        ('4<UNIX:[1->2,@"x, y"]>, 0', ['4<UNIX:[1->2,@"x, y"]>', "0"]),
+    ],
+)
+def test_arguments(text, parts):
+    assert split(text) == parts
+
+
+def test_members_of_a_struct():
+    assert members('{msg_name=NULL, msg_iov=[{iov_base="a", iov_len=1}]}')["msg_iov"] == '[{iov_base="a", iov_len=1}]'
+    assert members("[1]") == {}
+
+
+def escaped(data: bytes) -> str:
+    """As strace writes bytes: letters where it can, else up to three octal digits, all three before another digit."""
+    out = []
+    for at, byte in enumerate(data):
+        if chr(byte) in '"\\':
+            out.append("\\" + chr(byte))
+        elif 0x20 <= byte < 0x7F:
+            out.append(chr(byte))
+        else:
+            digits = data[at + 1 : at + 2].isdigit()
+            out.append(f"\\{byte:03o}" if digits else f"\\{byte:o}")
+    return f'"{"".join(out)}"'
+
+
+@given(st.binary(max_size=300))
+def test_strings_are_the_bytes_that_they_stand_for(data):
+    assert string(escaped(data)) == (data, False)
+    assert string(escaped(data) + "...") == (data, True)
+    assert "\n" not in quoted(escaped(data))
+    assert split(f"1, {escaped(data)}, 2") == ["1", escaped(data), "2"]
+
+
+@given(st.text(max_size=200))
+def test_no_line_makes_it_stumble(text):
+    reader = Reader()
+    for line in (text, f"1 1795380753.353238936 {text}", f"1 1795380753.353238936 read({text}) = 1 <0.000000001>"):
+        found = reader.feed(line)
+        if found is not None:
+            Calls(lambda thread: None, lambda proto, inode: None).event(found)
+
+
+def test_addresses_are_written_short():
+    four = '{sa_family=AF_INET, sin_port=htons(7), sin_addr=inet_addr("10.0.0.1")}'
+    six = (
+        "{sa_family=AF_INET6, sin6_port=htons(7), sin6_flowinfo=htonl(0), "
+        'inet_pton(AF_INET6, "fe80::1", &sin6_addr), sin6_scope_id=if_nametoindex("eth0")}'
+    )
+    assert readable(four) == "{AF_INET, 10.0.0.1:7}"
+    assert readable(six) == "{AF_INET6, [fe80::1]:7}"
+
+
+def test_descriptions():
+    assert described("anon_inode:[eventpoll]") is None
+    assert described("/tmp/TCP:[1]") is None
+    assert described("pipe:[12]") is None
+    assert described("TCPv6:[[::1]:60056->[::1]:7]").peer == ("::1", 7)
+    assert described("TCP:[29035]").inode == 29035
+    assert described("UNIX-STREAM:[28292->28293]").family == "unix"
+    assert described("NETLINK:[ROUTE:123]").family == "netlink"
