@@ -46,6 +46,7 @@ COMMANDS = {
     "partition": "faults.partition",
     "heal": "faults.heal",
     "ladder": "ladders.ladder",
+    "xray": "ladders.xray",
     "trace": "ladders.trace",
     "capture": "capture.capture",
     "sockets": "processes.sockets",

@@ -1,9 +1,10 @@
-"""Commands that draw who sent what to whom: ladder, trace."""
+"""Commands that draw who sent what to whom: ladder, xray, trace."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.lab.following import Step
+    from labctl.lab.xray import XRay
     from labctl.packets.ladder import Ladder
 
 
@@ -66,6 +68,38 @@ def ladder(
         _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
         return
     output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
+
+
+def xray(
+    node: NodeName,
+    other: NodeName,
+    last: Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 5m ...")] = "30s",
+    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
+    port: Port = None,
+    acks: Acks = True,
+    limit: Limit = 500,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Draw all of what went on between two nodes on one clock: system calls, states of sockets, packets."""
+    from labctl.lab import ladder as ladders
+    from labctl.lab import xray as uses
+    from labctl.packets.ladder import Options
+
+    chosen = Format.JSON if as_json else form
+    output.Settings.json = chosen is Format.JSON
+    seconds = span("--last", last)
+    engine, found = engine_and_lab(lab)
+    nodes = ladders.ends(found, node, other)
+    prepare_probe(engine)
+    output.data(drawn(_with_all(uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))), chosen))
+
+
+def _with_all(found: XRay) -> Ladder:
+    from labctl.render.xray import with_moments
+
+    made = with_moments(found.ladder, found.events, found.changes)
+    return replace(made, notes=(*made.notes, *found.notes))
 
 
 def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from labctl.engine.model import Engine, Happening
 from labctl.lab.capture import Heard, Listening, State
-from labctl.lab.ladder import ladder_of, recorders_now
+from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node
 from labctl.lab.verdicts import Journals
 from labctl.packets.crossings import Verdict
-from labctl.packets.ladder import Arrow, Ladder, Options
+from labctl.packets.ladder import Arrow, Ladder, Options, two_sided
 from labctl.packets.model import Record
 
 KEPT = 2000  # packets that are looked at again when new ones come
@@ -78,7 +78,8 @@ class _Growing:
     def step(self) -> Step:
         since = self._since_ns
         states = {name: replace(one, since_ns=max(one.since_ns, since)) for name, one in self._states.items()}
-        ladder = ladder_of(self._nodes, self._records, states, self.verdicts, self._options)
+        left, right = (side_of(node, self._records[node.name], states[node.name]) for node in self._nodes)
+        ladder = two_sided(left, right, self.verdicts, self._options)
         fresh = []
         for arrow in ladder.arrows:
             if arrow.crossing.open and not self.ended:

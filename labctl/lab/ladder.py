@@ -47,24 +47,25 @@ def recorders_now(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, 
 
 def drawn(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Ladder:
     """What two nodes sent each other in the last seconds. Raises LabError."""
+    sides, found, problems = seen(engine, lab, nodes, last)
+    made = two_sided(sides[0], sides[1], found, options, others=sides[2:])
+    return replace(made, notes=(*made.notes, *problems))
+
+
+def seen(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float) -> tuple[list[Side], list[Verdict], list[str]]:
+    """What some nodes sent and got in the last seconds, what faults did, and what could not be recorded.
+
+    Raises LabError.
+    """
     begin = time.time_ns() - int(last * 1e9)
     records, states = capture.recorded(engine, nodes, recorders(engine, lab, nodes), last)
-    found = verdicts.since(engine, lab, begin)
-    return ladder_of(nodes, records, states, found, options)
+    sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
+    return sides, verdicts.since(engine, lab, begin), problems_of(states)
 
 
-def ladder_of(
-    nodes: Sequence[Node],
-    records: Mapping[str, Iterable[Record]],
-    states: Mapping[str, State],
-    found: Iterable[Verdict],
-    options: Options,
-) -> Ladder:
-    """The ladder of the first two nodes; what the others saw is matched as well."""
-    left, right, *others = (side_of(node, records[node.name], states[node.name]) for node in nodes)
-    made = two_sided(left, right, found, options, others=others)
-    problems = [f"At {node.name} {text}." for node in nodes[:2] for text in states[node.name].problems]
-    return replace(made, notes=(*made.notes, *problems))
+def problems_of(states: Mapping[str, State]) -> list[str]:
+    """What recorders could not record, as sentences."""
+    return [f"At {name} {text}." for name, state in states.items() for text in state.problems]
 
 
 def side_of(node: Node, records: Iterable[Record], state: State) -> Side:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from labctl.events.model import Event
 from labctl.render.sockets import NARROW, program
 from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, printable, width
@@ -38,7 +40,7 @@ class Calls:
 
 def _fitted(event: Event, made: str, gave: str, left: int) -> tuple[str, str]:
     if width(made) + width(gave) > left:
-        made, gave, _ = parts(event, short=True)
+        made, gave, _ = parts(event, "far")
     if width(made) + width(gave) > left:
         # What came of it is worth more than all arguments.
         gave = fitted(gave, max(left // 2, left - width(made)))
@@ -46,10 +48,13 @@ def _fitted(event: Event, made: str, gave: str, left: int) -> tuple[str, str]:
     return made, gave
 
 
-def parts(event: Event, short: bool = False) -> tuple[str, str, bool]:
-    """What was asked, what came of it, and whether that is an error; `short` shows only the far end of a socket."""
+Ends = Literal["both", "far", "none"]
+
+
+def parts(event: Event, ends: Ends = "both") -> tuple[str, str, bool]:
+    """What was asked, what came of it, and whether that is an error; `ends`: which of a socket's are shown."""
     if event.name == "syscall":
-        return _made(event, short), _gave(event, short), _is_failure(event)
+        return _made(event, ends), _gave(event, ends), is_failure(event)
     if event.name == "process" and event.get("state") == "started":
         return "-- ", f"started {printable(str(event.get('command')))}", False
     if event.name == "process":
@@ -60,18 +65,18 @@ def parts(event: Event, short: bool = False) -> tuple[str, str, bool]:
     return "-- ", f"{event.get('reason')} ({event.get('error')})", True
 
 
-def _made(event: Event, short: bool) -> str:
+def _made(event: Event, ends: Ends) -> str:
     arguments = [str(item) for item in event.get("args") or ()]
     if event.get("fd") is not None and arguments:
-        arguments[0] = _descriptor(arguments[0], event, with_peer=event.get("call") not in GIVES, short=short)
+        arguments[0] = _descriptor(arguments[0], event, with_peer=event.get("call") not in GIVES, ends=ends)
     return printable(f"{event.get('call')}({', '.join(arguments)})")
 
 
-def _gave(event: Event, short: bool) -> str:
+def _gave(event: Event, ends: Ends) -> str:
     result, error = event.get("result"), event.get("error")
     shown = " = ?" if result is None else f" = {result}"
     if result is not None and result >= 0 and event.get("call") in GIVES:
-        shown = f" = {_descriptor(str(result), event, with_peer=True, short=short)}"
+        shown = f" = {_descriptor(str(result), event, with_peer=True, ends=ends)}"
     if error:
         shown += f" {error} ({event.get('reason')})"
     elif event.get("more"):
@@ -80,18 +85,18 @@ def _gave(event: Event, short: bool) -> str:
     return shown + (f"  {took / 1e6:.1f} ms" if took is not None and took >= SLOW else "")
 
 
-def _is_failure(event: Event) -> bool:
+def is_failure(event: Event) -> bool:
     """A call that would have had to wait, or goes on elsewhere, has not failed."""
     return bool(event.get("error")) and event.get("result") is not None and event.get("error") != "EINPROGRESS"
 
 
-def _descriptor(number: str, event: Event, *, with_peer: bool, short: bool) -> str:
+def _descriptor(number: str, event: Event, *, with_peer: bool, ends: Ends) -> str:
     """`7<tcp 10.77.0.5:12345 -> 10.77.0.6:41786>`"""
     kind = event.get("proto") or event.get("family")
-    if not kind:
+    if not kind or ends == "none":
         return number
     has_peer = bool(event.peer) and with_peer
-    ends = f" {address(event.local)}" if event.local and not (short and has_peer) else ""
+    shown = f" {address(event.local)}" if event.local and not (ends == "far" and has_peer) else ""
     if has_peer:
-        ends += f" -> {address(event.peer)}"
-    return f"{number}<{kind}{ends}>"
+        shown += f" -> {address(event.peer)}"
+    return f"{number}<{kind}{shown}>"

@@ -1,0 +1,132 @@
+"""All of a conversation on one clock: two nodes' system calls, the states of their sockets, and the packets between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.model import Engine
+from labctl.errors import LabError
+from labctl.events.merge import merge
+from labctl.events.model import Event
+from labctl.lab import capture, ladder, syscalls
+from labctl.lab.model import Lab, Node
+from labctl.packets.crossings import Side, Verdict
+from labctl.packets.flows import Endpoint
+from labctl.packets.ladder import Ladder, Options, two_sided
+from labctl.packets.transitions import RFC_NAMES, Transition, transitions
+
+
+@dataclass(frozen=True)
+class XRay:
+    """The packets as a ladder; system calls of its two nodes and changes of state that no packet tells of, as events
+    (`syscall`, `socket-state`); the changes that packets tell of, by node; and what is to be said besides."""
+
+    ladder: Ladder
+    events: tuple[Event, ...]
+    changes: dict[str, list[Transition]]
+    notes: tuple[str, ...]
+
+
+def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[str]:
+    """Records packets, system calls and states at some nodes from now on; the names of those where not all was."""
+    there = capture.recorders(engine, lab)
+    fresh = {node.name for node in nodes if node.name not in there}
+    ladder.recorders_now(engine, lab, nodes)
+    fresh |= syscalls.start(engine, lab, nodes)
+    return [node.name for node in nodes if node.name in fresh]
+
+
+def xray(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> XRay:
+    """What happened between two nodes in the last seconds. Raises LabError `not-recorded`, the first time."""
+    fresh = start(engine, lab, nodes)
+    if fresh:
+        raise LabError("not-recorded", nodes=" and ".join(fresh))
+    begin = time.time_ns() - int(last * 1e9)
+    sides, found, problems = ladder.seen(engine, lab, nodes, last)
+    return of_sides(engine, lab, nodes, sides, found, options, begin, problems)
+
+
+def of_sides(
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    sides: Sequence[Side],
+    found: Iterable[Verdict],
+    options: Options,
+    begin_ns: int,
+    problems: Sequence[str] = (),
+) -> XRay:
+    """The same of what was captured already, since `begin_ns`."""
+    drawn = two_sided(sides[0], sides[1], found, options, others=sides[2:])
+    recorded = syscalls.recordings(engine, lab, nodes, [syscalls.CALLS, syscalls.STATES], begin_ns)
+    chosen, changes = [], {}
+    for node, other, side in zip(nodes, reversed(nodes), sides, strict=False):
+        between = Between(lab, other, options.port)
+        moved = changes[node.name] = [one for one in transitions(side) if between.has(one.local, one.peer)]
+        events = recorded[node.name].events
+        chosen.append(calls_of(events, between))
+        chosen.append(_untold(events, between, moved))
+    cut = [f"At {name} {one.cut} earlier calls are gone." for name, one in recorded.items() if one.cut]
+    return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *cut))
+
+
+@dataclass(frozen=True)
+class Between:
+    """What has to do with another node, as far as a socket's ends tell."""
+
+    lab: Lab
+    other: Node
+    port: int | None = None
+
+    def has(self, local: Endpoint | None, peer: Endpoint | None) -> bool:
+        """A socket with these ends speaks with the other node."""
+        if peer is None or (self.port is not None and self.port not in (peer[1], local[1] if local else None)):
+            return False
+        owner = self.lab.owner(peer[0])
+        # An address of a router between them may stand for the other one.
+        return owner == self.other or (owner is not None and owner.role == "router")
+
+
+def calls_of(events: Iterable[Event], between: Between) -> list[Event]:
+    """The system calls on sockets that speak with the other node: from socket(2), or accept(2), to close(2).
+
+    Of a socket that listens, all but the looks that found nobody.
+    """
+    lives: list[list[Event]] = []
+    now: dict[tuple[Any, Any], int] = {}  # (process, descriptor): which life
+    for event in events:
+        if event.name != "syscall" or event.get("family"):
+            continue
+        pid, descriptor, result = event.get("pid"), event.get("fd"), event.get("result")
+        call, worked = str(event.get("call")), isinstance(result, int) and result >= 0
+        key = (pid, result if call == "socket" else descriptor)
+        if key not in now or call == "socket":
+            now[key] = len(lives)
+            lives.append([])
+        lives[now[key]].append(event)
+        if call.startswith("accept") and worked:
+            now[pid, result] = len(lives)
+            lives.append([])
+        elif call == "close" and worked:
+            del now[key]
+    out = []
+    for life in lives:
+        if any(between.has(event.local, event.peer) for event in life):
+            out += [event for event in life if event.peer is None or between.has(event.local, event.peer)]
+    idle = [event for event in out if str(event.get("call")).startswith("accept") and event.peer is None]
+    return sorted((event for event in out if event not in idle), key=lambda event: event.ts)
+
+
+def _untold(events: Iterable[Event], between: Between, moved: Iterable[Transition]) -> list[Event]:
+    """Changes of state in the kernel's table that no packet tells of; those it does tell of, it times better."""
+    told = {(one.local, one.peer, one.after) for one in moved}
+    return [
+        event
+        for event in events
+        if event.name == "socket-state"
+        and between.has(event.local, event.peer)
+        and (event.local, event.peer, RFC_NAMES.get(str(event.get("to")), event.get("to"))) not in told
+    ]

@@ -1,0 +1,64 @@
+"""What two nodes did, as moments of their ladder."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from labctl.events.model import Event
+from labctl.packets.ladder import Ladder, Moment
+from labctl.packets.tcp import milliseconds
+from labctl.packets.transitions import RFC_NAMES, Transition
+from labctl.packets.words import end
+from labctl.render.syscalls import SLOW, parts
+from labctl.render.text import address, fitted, width
+
+TEXT = 36  # columns of a text in a call
+
+
+def with_moments(ladder: Ladder, events: Iterable[Event], changes: Mapping[str, Sequence[Transition]]) -> Ladder:
+    """The ladder with system calls and states; a call that took a while stands at its beginning and at its end."""
+    moments: list[Moment] = []
+    passed = sorted({arrow.at_ns for arrow in ladder.arrows} | {arrow.arrived_ns or 0 for arrow in ladder.arrows})
+    for event in events:
+        on_right = event.node == ladder.right.name
+        moments += [_state(event, on_right)] if event.name == "socket-state" else _call(event, on_right, passed)
+    for name, found in changes.items():
+        moments += [_change(one, name == ladder.right.name) for one in found]
+    return replace(ladder, moments=tuple(sorted(moments, key=lambda moment: moment.at_ns)))
+
+
+def _call(event: Event, on_right: bool, passed: Sequence[int]) -> list[Moment]:
+    """One moment, or two where packets passed while the call took its time. The arrows say which ends are meant."""
+    made, gave, failed = parts(_brief(event), "none")
+    at, took = event.nanoseconds, event.get("duration_ns") or 0
+    if took < SLOW or bisect(passed, at) == bisect(passed, at + took):
+        return [Moment(at, on_right, "call", made + gave, failed)]
+    ended = f"{event.get('call')} ...{gave.rpartition('  ')[0] or gave}  after {milliseconds(took)}"
+    return [Moment(at, on_right, "call", f"{made} ..."), Moment(at + took, on_right, "call", ended, failed)]
+
+
+def _brief(event: Event) -> Event:
+    """The call with the beginning of long texts alone: what came of it must have its place."""
+    arguments = [_cut(str(argument)) for argument in event.get("args") or ()]
+    return replace(event, fields={**event.fields, "args": arguments})
+
+
+def _cut(argument: str) -> str:
+    if not argument.startswith('"') or width(argument) <= TEXT:
+        return argument
+    kept = fitted(argument, TEXT - 4).removesuffix("…").rstrip("\\")
+    return f'{kept}"...'
+
+
+def _state(event: Event, on_right: bool) -> Moment:
+    """One that no packet tells of: its time is that of a look at the kernel's table."""
+    before, after = (RFC_NAMES.get(str(event.get(key)), event.get(key)) for key in ("from", "to"))
+    whose = f"  at {address(event.local)}" if event.local else ""
+    return Moment(event.nanoseconds, on_right, "state", f"{before} -> {after}{whose}")
+
+
+def _change(change: Transition, on_right: bool) -> Moment:
+    # Behind the packet that it came with.
+    return Moment(change.at_ns + 1, on_right, "state", f"{change.before} -> {change.after}  at {end(*change.local)}")
