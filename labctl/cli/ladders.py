@@ -129,6 +129,7 @@ def trace(
         list[str] | None,
         typer.Option(metavar="NODE", help="Record only this node; again for more.", autocompletion=complete_nodes),
     ] = None,
+    deep: Annotated[bool, typer.Option("--xray", help="With system calls and states of sockets.")] = False,
     form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
@@ -146,21 +147,22 @@ def trace(
     prepare_probe(engine)
     apart = chosen is not Format.TEXT
     run = partial(_labctl, command, found.name, apart=apart)
-    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit))
+    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit), deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {uses.PATIENCE:g} s after the command")
+    ladders = [_with_all(done.deep[n]) if n in done.deep else found for n, found in enumerate(done.ladders)]
     if chosen is Format.JSON:
         from labctl.render.ladder.document import document
 
-        ladders = [document(ladder) for ladder in done.ladders]
-        output.document({"command": command, "status": done.status, "ladders": ladders})
-    elif not done.ladders:
+        documents = [document(ladder) for ladder in ladders]
+        output.document({"command": command, "status": done.status, "ladders": documents})
+    elif not ladders:
         output.talk("it caused no packet")
     else:
-        if apart and len(done.ladders) > 1:
-            pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in done.ladders)
+        if apart and len(ladders) > 1:
+            pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
-        for ladder in done.ladders:
+        for ladder in ladders:
             output.data(drawn(ladder, chosen))
     if done.status:
         raise typer.Exit(done.status)

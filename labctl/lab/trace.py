@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
-from labctl.lab import capture, verdicts
+from labctl.lab import capture, syscalls, verdicts
 from labctl.lab.capture import State
 from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node
-from labctl.packets.crossings import Side
+from labctl.lab.xray import XRay, of_sides
+from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
 from labctl.packets.model import Record
 
@@ -23,28 +24,60 @@ HERE = "this machine"
 
 @dataclass(frozen=True)
 class Trace:
-    """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say."""
+    """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say. What the
+    nodes did besides is in `deep`, by the ladder's position, where that was asked for."""
 
     status: int
     ladders: tuple[Ladder, ...]
     quiet: bool
+    deep: Mapping[int, XRay]
 
 
-def trace(engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int], options: Options) -> Trace:
+def trace(
+    engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int], options: Options, *, deep: bool = False
+) -> Trace:
     """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
-    a conversation are drawn, whatever is between them. Raises LabError."""
+    a conversation are drawn, whatever is between them; `deep`: with system calls and states. Raises LabError."""
     nodes = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
     nodes = nodes or [node for node in lab.nodes if node.is_running and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
     there = recorders_now(engine, lab, nodes)
-    begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
-    status = run()
-    records, states, quiet = _until_quiet(engine, nodes, there, begin)
-    found = verdicts.since(engine, lab, begin)
-    sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-    ladders = _telling(of_pairs(sides, found, options) + _outside(lab, sides, options))
-    return Trace(status, tuple(sorted(ladders, key=lambda one: one.begin_ns)), quiet)
+    fresh = syscalls.start(engine, lab, nodes) if deep else set()
+    try:
+        begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
+        status = run()
+        records, states, quiet = _until_quiet(engine, nodes, there, begin)
+        found = verdicts.since(engine, lab, begin)
+        sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
+        ladders = _telling(of_pairs(sides, found, options) + _outside(lab, sides, options))
+        ladders.sort(key=lambda one: one.begin_ns)
+        looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
+    finally:
+        # It slows the programs down, and nobody has asked for more of it.
+        syscalls.stop(engine, lab, [node for node in nodes if node.name in fresh])
+    return Trace(status, tuple(ladders), quiet, looks)
+
+
+def _deep(
+    engine: Engine,
+    lab: Lab,
+    ladders: Sequence[Ladder],
+    sides: Sequence[Side],
+    found: Sequence[Verdict],
+    options: Options,
+    begin_ns: int,
+) -> dict[int, XRay]:
+    """System calls and states beside each ladder between two nodes, by its position."""
+    out = {}
+    for number, ladder in enumerate(ladders):
+        names = (ladder.left.name, ladder.right.name)
+        pair = [side for side in sides if side.node in names]
+        if len(pair) == 2:  # else one end is this machine, of which nothing is recorded
+            seen = [*pair, *(side for side in sides if side not in pair)]
+            nodes = [lab.node(side.node) for side in pair]
+            out[number] = of_sides(engine, lab, nodes, seen, found, options, begin_ns)
+    return out
 
 
 def _telling(ladders: list[Ladder]) -> list[Ladder]:

@@ -54,7 +54,8 @@ def _cut(argument: str) -> str:
 
 def _state(event: Event, on_right: bool) -> Moment:
     """One that no packet tells of: its time is that of a look at the kernel's table."""
-    before, after = (RFC_NAMES.get(str(event.get(key)), event.get(key)) for key in ("from", "to"))
+    names = RFC_NAMES if event.get("proto") == "tcp" else {}
+    before, after = (names.get(str(event.get(key)), event.get(key)) for key in ("from", "to"))
     whose = f"  at {address(event.local)}" if event.local else ""
     return Moment(event.nanoseconds, on_right, "state", f"{before} -> {after}{whose}")
 

@@ -1,0 +1,140 @@
+"""System calls and states beside packets: which belong to a conversation, and where they stand."""
+
+from test_packets_ladders import made
+
+from labctl.engine.memory import MemoryEngine
+from labctl.events.model import Event
+from labctl.lab import model
+from labctl.lab.xray import Between, calls_of
+from labctl.packets.ladder import two_sided
+from labctl.packets.transitions import transitions
+from labctl.render.ladder import text
+from labctl.render.xray import with_moments
+
+MINE, THEIRS, STRANGER = ("10.0.0.1", 4000), ("10.0.0.2", 80), ("10.0.0.9", 80)
+
+
+def lab(**roles):
+    engine = MemoryEngine()
+    for number, name in enumerate(("a", "b"), 1):
+        engine.add("x", name, role=roles.get(name), addresses={"net": (f"10.0.0.{number}",)})
+    engine.add("x", "router", role="router", addresses={"net": ("10.0.0.254",)})
+    return model.find(engine, "x")
+
+
+def call(name, fd=None, result=0, *, at=0, local=None, peer=None, pid=1, **more):
+    fields = {"pid": pid, "call": name, "result": result, "args": [str(fd)], **more}
+    if fd is not None:
+        fields["fd"] = fd
+    return Event(f"2026-01-31T12:00:{at:02d}.000000000Z", "a", "syscall", local, peer, fields)
+
+
+def between(port=None):
+    found = lab()
+    return Between(found, found.node("b"), port)
+
+
+def names(events):
+    return [event.get("call") for event in events]
+
+
+def test_a_socket_s_calls_belong_to_whom_it_speaks_with_from_its_birth_to_its_end():
+    events = [
+        call("socket", result=3, at=1),
+        call("setsockopt", 3, at=2),
+        call("connect", 3, at=3, local=MINE, peer=THEIRS),
+        call("close", 3, at=4, local=MINE, peer=THEIRS),
+        call("socket", result=3, at=5),  # the same number again, for somebody else
+        call("connect", 3, at=6, peer=STRANGER),
+        call("close", 3, at=7, peer=STRANGER),
+        call("socket", result=3, at=8, pid=2),  # another process has numbers of its own
+        call("connect", 3, at=9, peer=STRANGER, pid=2),
+    ]
+    assert calls_of(events, between()) == events[:4]
+
+
+def test_a_listening_socket_gives_those_that_came_from_the_other_node():
+    events = [
+        call("socket", result=3, at=1),
+        call("bind", 3, at=2, local=("0.0.0.0", 80)),
+        call("listen", 3, at=3, local=("0.0.0.0", 80)),
+        call("accept4", 3, -1, at=4, local=("0.0.0.0", 80), error="EAGAIN"),
+        call("accept4", 3, 4, at=5, local=MINE, peer=THEIRS),
+        call("recv", 4, 2, at=6, local=MINE, peer=THEIRS),
+        call("accept4", 3, 5, at=7, local=MINE, peer=STRANGER),
+        call("recv", 5, 2, at=8, local=MINE, peer=STRANGER),
+        call("close", 4, at=9, local=MINE, peer=THEIRS),
+    ]
+    assert names(calls_of(events, between())) == ["socket", "bind", "listen", "accept4", "recv", "close"]
+    strangers = [event for event in events if event.peer == STRANGER]
+    assert calls_of(strangers, between()) == []
+
+
+def test_datagrams_of_one_socket_are_told_apart_by_their_peers():
+    events = [
+        call("socket", result=3, at=1),
+        call("sendto", 3, at=2, local=MINE, peer=THEIRS),
+        call("sendto", 3, at=3, local=MINE, peer=STRANGER),
+        call("recvfrom", 3, -1, at=4, local=MINE, error="EAGAIN"),
+    ]
+    assert calls_of(events, between()) == [events[0], events[1], events[3]]
+
+
+def test_other_families_and_other_ports_are_left_out_and_a_router_may_stand_for_the_other_node():
+    unix = call("connect", 3, at=1, family="unix")
+    here = call("connect", 4, at=2, local=MINE, peer=THEIRS)
+    through = call("connect", 5, at=3, local=MINE, peer=("10.0.0.254", 80))
+    assert calls_of([unix, here, through], between()) == [here, through]
+    assert calls_of([here], between(80)) == calls_of([here], between(4000)) == [here]
+    assert calls_of([here], between(81)) == []
+
+
+def moves(name):
+    _, sides = made(name)
+    return [[(one.before, one.after) for one in transitions(side)] for side in sides]
+
+
+def test_states_are_those_of_the_diagram_at_the_end_that_they_are_of():
+    client, server = moves("four-way-close")
+    assert client == [
+        ("CLOSED", "SYN-SENT"),
+        ("SYN-SENT", "ESTABLISHED"),
+        ("ESTABLISHED", "FIN-WAIT-1"),
+        ("FIN-WAIT-1", "FIN-WAIT-2"),
+        ("FIN-WAIT-2", "TIME-WAIT"),
+    ]
+    assert server == [
+        ("LISTEN", "SYN-RECEIVED"),
+        ("SYN-RECEIVED", "ESTABLISHED"),
+        ("ESTABLISHED", "CLOSE-WAIT"),
+        ("CLOSE-WAIT", "LAST-ACK"),
+        ("LAST-ACK", "CLOSED"),
+    ]
+
+
+def test_a_simultaneous_close_goes_through_closing_at_both_ends():
+    for side in moves("simultaneous-close"):
+        assert [after for _, after in side][-3:] == ["FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
+
+
+def test_a_slow_call_stands_where_it_began_and_where_it_ended_if_packets_passed_meanwhile():
+    wire, sides = made("handshake")
+    ladder = two_sided(*sides, wire.verdicts)
+    first, last = ladder.arrows[0], ladder.arrows[2]
+    long = f'"{"x" * 300}"'
+
+    def event(at, took, name):
+        from labctl.events.codec import stamp_of
+
+        fields = {"call": name, "args": ["3", long], "fd": 3, "proto": "tcp", "result": 0, "duration_ns": took}
+        return Event(stamp_of(at), ladder.left.name, "syscall", None, None, fields)
+
+    took = last.at_ns - first.at_ns + 2_000_000
+    slow, quick = event(first.at_ns - 1_000_000, took, "connect"), event(last.at_ns + 10**9, 2_000_000, "send")
+    found = with_moments(ladder, [slow, quick], {})
+    assert [moment.at_ns for moment in found.moments] == [slow.nanoseconds, slow.nanoseconds + took, quick.nanoseconds]
+    assert found.moments[0].text.endswith(" ...")
+    assert "after" in found.moments[1].text
+    assert found.moments[2].text.endswith(" = 0  2.0 ms")  # nothing passed: one line
+    assert all(len(moment.text) < 80 for moment in found.moments)
+    assert "connect ... = 0" in text.draw(found, columns=80)
