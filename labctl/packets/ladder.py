@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labctl.packets.blame import blamed
 from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
@@ -12,6 +12,7 @@ from labctl.packets.fragments import with_ports
 from labctl.packets.label import Label, Mark, label, marks
 from labctl.packets.match import match
 from labctl.packets.model import Packet
+from labctl.packets.questions import unanswered
 from labctl.packets.tcp import Segment
 from labctl.packets.words import ends
 
@@ -99,8 +100,10 @@ def two_sided(
         segments |= _segments(sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index)))
     wanted = _between(crossings, left.node, right.node)
     notes = _notes(wanted, sides[:2], rules or Rules()) + _unseen(sides, wanted, verdicts)
-    lines = [Lifeline(side.node, _addresses(wanted, side.node) or side.addresses) for side in (left, right)]
-    return _drawn(wanted, lines[0], lines[1], segments, options or Options(), notes)
+    lines = [Lifeline(side.node, _own(_addresses(wanted, side.node), side.addresses)) for side in (left, right)]
+    made = _drawn(wanted, lines[0], lines[1], segments, options or Options(), notes)
+    silent = unanswered(sides)
+    return replace(made, arrows=tuple(_asked(arrow, silent) for arrow in made.arrows)) if silent else made
 
 
 def one_sided(
@@ -164,6 +167,18 @@ def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
         if one.receiver == node and (one.arrived is not None or one.fate == "seen"):
             out[(one.arrived or one.packet).dst] = None
     return tuple(address for address in out if address and address != node)
+
+
+def _asked(arrow: Arrow, silent: set[int]) -> Arrow:
+    if id(arrow.crossing.packet) not in silent:
+        return arrow
+    mark = Mark("no answer", f"what is for {arrow.crossing.packet.dst} can't be sent")
+    return replace(arrow, marks=(*arrow.marks, mark))
+
+
+def _own(used: tuple[str, ...], addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """The used ones that are the node's: what is sent to many, or asked of all, names another as its target."""
+    return tuple(one for one in used if not addresses or one in addresses) or addresses
 
 
 def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -> tuple[str, ...]:
