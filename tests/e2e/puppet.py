@@ -6,7 +6,7 @@ import subprocess
 
 # Each line is an expression or statement of Python, as JSON; the answer is its value, or the error that it raised.
 PROGRAM = r'''
-import json, socket, struct, sys, time
+import fcntl, json, socket, struct, sys, time
 
 def until(true, within=10):
     deadline = time.monotonic() + within
@@ -26,6 +26,18 @@ def info(sock, name):
 
 def is_in(sock, state):
     return info(sock, "state") == STATES.split().index(state) + 1
+
+def fill(sock, piece):
+    """Sends pieces, each when the one before has arrived, until one doesn't leave: there is no room for it."""
+    waiting = True
+    while waiting:
+        sock.send(piece)
+        until(lambda: not queued(sock) or info(sock, "unacked") == 0)
+        waiting = not queued(sock)
+
+def queued(sock):
+    """Bytes that are not sent, or not acknowledged (tcp(7), SIOCOUTQ)."""
+    return struct.unpack("=i", fcntl.ioctl(sock, 0x5411, bytes(4)))[0]
 
 space = dict(globals())
 for line in sys.stdin:
