@@ -108,9 +108,7 @@ class Conversation:
             mine.syn, mine.scale = True, tcp.window_scale
         window = self._window(tcp, mine, other)
         self._remember(packet.ts_ns, tcp, mine, other, seq, ack, span)
-        self.ends.see(
-            tcp.flags, packet.source == self.client, self._covers(other, ack), self._finished(other, ack)
-        )
+        self.ends.see(tcp.flags, packet.source == self.client, self._covers(other, ack), self._finished(other, ack))
         phase = self._phase(kind, other, ack)
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)

@@ -114,6 +114,7 @@ def normal(drawn: str, addresses: dict[str, str], port: int) -> str:
         text = re.sub(r"\bwin [1-9]\d*", "win *", text)
         text = re.sub(r"\bid [1-9]\d*", "id *", text)
         text = re.sub(r"\bf\d+\b", lambda found: rules.setdefault(found[0], f"f{len(rules) + 1}"), text)
+        text = re.sub(r'"(\S{1,5})[^"]*…', r'"\1…', text)  # how much of it there is room for depends on the numbers
         for name, address in addresses.items():
             text = re.sub(rf"\b{re.escape(address)}\b", f"<{name}>", text)
         text = re.sub(rf"\b{port}\b", "<port>", re.sub(rf"\b{port - FROM}\b", "<from>", text))
@@ -125,11 +126,11 @@ def _as_wide(text: str, line: str, wide: int) -> str:
     """The lifelines where they were: the longest run of what fills a line is made longer or shorter."""
     if line.count("│") != 2 and not line.startswith("  "):
         return text
-    fill = max(re.finditer(r"─+|┄+| +", text), key=lambda found: len(found[0]) * (found.start() > 9), default=None)
+    fills = list(re.finditer(r"─+|┄+", text)) or list(re.finditer(r" +", text[10:].rjust(len(text), "#")))
+    fill = fills[-1] if text.endswith(" │") else max(fills, key=lambda found: len(found[0]))
     wanted, there = line.rfind("│"), text.rfind("│")
     if wanted < 0:
         wanted, there = wide, len(text)
-    assert fill, text
     length = max(1, len(fill[0]) + wanted - there)
     return text[: fill.start()] + fill[0][0] * length + text[fill.end() :]
 
@@ -214,10 +215,9 @@ def from_full(drawn: str) -> str:
     first = next(number for number, line in enumerate(lines) if "win 0" in line)
     begin = next(number for number, line in enumerate(lines) if " data " in line) + 1
     full = int(re.search(r"ack (\d+)", lines[first])[1])
-    out = lines[:begin] + ["..."]
+    out = [*lines[:begin], "..."]
     for line in lines[first:]:
-        text = re.sub(r"x{3,}…", "xxx…", line)
-        text = re.sub(r"(?<=seq |ack )\d{3,}", lambda found: f"n{int(found[0]) - full:+}".replace("+0", ""), text)
+        text = re.sub(r"(?<=seq |ack )\d{3,}", lambda found: f"n{int(found[0]) - full:+}".replace("+0", ""), line)
         out.append(_as_wide(text, line, len(line)))
     return "\n".join(out) + "\n"
 
