@@ -25,7 +25,7 @@ _SETS = 4  # so that an element is gone when its turn comes again: older kernels
 _LIMIT = 10  # seconds for a command
 _IPTABLES = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-num {NUMBER} --queue-bypass"
 _NFT = 10 << 8  # NFNL_SUBSYS_NFTABLES
-_BEGIN, _END, _NEWSETELEM = 0x10, 0x11, _NFT | 12
+_BEGIN, _END, _DELRULE, _NEWSETELEM = 0x10, 0x11, _NFT | 8, _NFT | 12
 _INET = 1  # NFPROTO_INET
 _CREATE = 0x400
 BEFORE = -151  # the hook's priority where packets are looked at before any rule; they are marked just ahead of it
@@ -97,9 +97,9 @@ class Tables:
         self.beat()
 
     def let_pass(self) -> None:
-        """From now on no packet is marked."""
+        """From now on no packet is marked. At once, and not by nft(8): meanwhile others would overtake what waits."""
         if self.are_set:
-            _run(["nft", "flush", "chain", "inet", TABLE, "links"])
+            _flush("links")
         self.are_needed = False
 
     @property
@@ -168,6 +168,14 @@ def _chosen(peers: list, routes: Routes) -> str:
         lines.append(f"{add} fib daddr type {{ broadcast, multicast }} return\n")
         lines += [f"{add} {_daddr(prefix)} {f'{mark} ' if through else ''}return\n" for prefix, through in found]
     return "".join(lines)
+
+
+def _flush(chain: str) -> None:
+    """Removes all rules of a chain. Raises OSError."""
+    body = attribute(1, TABLE.encode() + b"\0") + attribute(2, chain.encode() + b"\0")
+    order = message(_DELRULE, nfnetlink.ACK, 0, body, _INET)
+    with nfnetlink.connect() as sock:
+        nfnetlink.send(sock, message(_BEGIN, 0, _NFT >> 8) + order + message(_END, 0, _NFT >> 8))
 
 
 def _daddr(prefix) -> str:
