@@ -87,7 +87,9 @@ def compared(name: str, seeds: range, tell: Any = lambda text: None) -> Compared
     if done:
         raise Failed(f"rules are left: {done}")
     logs = run([labctl(), "logs", *(node for pair in PAIRS for node in pair), "--json", "--lab", name], 120).out
-    events = [event for line in logs.split("\n") if '"event":"fault"' in line.replace(" ", "") for event in [json.loads(line)]]
+    events = [
+        event for line in logs.split("\n") if '"event":"fault"' in line.replace(" ", "") for event in [json.loads(line)]
+    ]
     out = Compared()
     for one, other in PAIRS:
         span = f"{time.time() - taken.began + 3:.0f}s"
@@ -216,7 +218,9 @@ def _compare(ladder: dict[str, Any], events: list[dict[str, Any]], seeds: Mappin
         for problem in _problems(arrow, copies[id_of(arrow)]):
             rules = sorted({fault["rule"] for fault in arrow["faults"]})
             mix = ", ".join(f"mix {seeds.get(rule, '?')}" for rule in rules) or "no mix"
-            out.differences.append(f"{mix}: {problem}: {arrow['flow']} {arrow['head']} {arrow['parts']} {arrow['marks']}")
+            out.differences.append(
+                f"{mix}: {problem}: {arrow['flow']} {arrow['head']} {arrow['parts']} {arrow['marks']}"
+            )
     out.verdicts += told.total()
     for fact in told - drawn:
         out.differences.append(f"mix {seeds[str(fact[0])]}: in the journal alone: {fact}")
