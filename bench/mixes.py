@@ -47,8 +47,8 @@ class Taken:
 
 @dataclass
 class Compared:
-    """`differences`: a sentence each, with the seed of the mix. `late`: how many packets were late, or overtaken, though
-    no rule did that: on a busy machine a rule's probe takes its time, and two processors may carry a flow."""
+    """`differences`: a sentence each, with the seed of the mix. `late`: how many packets were late, or overtaken,
+    though no rule did that: on a busy machine a rule's probe takes its time, and two processors may carry a flow."""
 
     packets: int = 0
     verdicts: int = 0
@@ -66,7 +66,7 @@ def measure(setting: Setting) -> Iterator[Result]:
     for text in found.differences[:20]:
         setting.tell(text)
     what = "packets that ladder and journal of faults name differently"
-    note = f"{COUNT} mixes, {found.packets:,} packets, {found.verdicts:,} things done to them; {found.late} late by themselves"
+    note = f"{COUNT} mixes, {found.packets:,} packets, {found.verdicts:,} things done to them; {found.late} late anyway"
     yield Result("mixes", what, "packets", (float(len(found.differences)),), (), "", EXACT, (note,))
 
 

@@ -48,7 +48,7 @@ class _Finder:
         self._known: set[tuple[bool, bool, bool]] = set()
 
     def nearest(self, verdict: Verdict, done: set[tuple[int, str, str]]) -> Packet | None:
-        """The fitting packet whose sending is nearest to the verdict in time; one that is done only if there is no other."""
+        """The fitting packet whose sending is nearest to the verdict in time; a done one where there is no other."""
         self._index((verdict.seq is not None, verdict.length is not None, verdict.ip_id is not None))
         fitting = self._by.get((verdict.seq, verdict.length, verdict.ip_id), [])
         middle = bisect_left(fitting, verdict.ts_ns, key=lambda packet: packet.ts_ns)
