@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import chat, echo, faults, images, labs, memory, recording, report, size, start, web
+from bench import chat, echo, faults, images, labs, ladder, memory, mixes, recording, report, size, start, web
 from bench.commands import Failed, labctl, run
 from bench.model import Result, Setting
 from labctl.errors import LabError
@@ -32,6 +32,8 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Result]]]] = 
     "web": ("web requests a second, 1 and 8 connections : asyncio streams", web.measure),
     "memory": ("memory a node, 50 nodes : a sleeping Python", memory.measure),
     "images": ("size of all images together", images.measure),
+    "ladder": ("labctl ladder of 10,000 packets", ladder.measure),
+    "mixes": ("200 mixes of faults: ladder against journal", mixes.measure),
     "fault": ("what a rule on a link costs, on it and on others", faults.measure),
     "capture": ("what recorders at both ends cost a round trip", recording.measure),
     "size-20": ("up and down of a mesh of 20 nodes, memory : docker compose, the engine alone", size.small),

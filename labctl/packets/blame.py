@@ -15,8 +15,8 @@ _FAR = 10_000_000_000  # ns: a verdict this far from a packet's sending isn't ab
 def blamed(sides: Sequence[Side], verdicts: Iterable[Verdict]) -> tuple[dict[int, list[Verdict]], list[Verdict]]:
     """The verdicts of each packet, by the packet's `id()`; and those that no sent packet was found for.
 
-    Among packets that look alike the one sent nearest in time to the verdict is meant; one rule does one thing once
-    to a packet.
+    Among packets that look alike the one sent nearest in time to the verdict is meant. One rule does one thing once to
+    a packet, but for a delay: it holds one for a time, and again for another to overtake it, in vain.
     """
     sent: dict[_Key, list[Packet]] = {}
     for side in sides:
@@ -48,10 +48,11 @@ class _Finder:
         self._known: set[tuple[bool, bool, bool]] = set()
 
     def nearest(self, verdict: Verdict, done: set[tuple[int, str, str]]) -> Packet | None:
-        """The fitting packet whose sending is nearest to the verdict in time."""
+        """The fitting packet whose sending is nearest to the verdict in time; a done one where there is no other."""
         self._index((verdict.seq is not None, verdict.length is not None, verdict.ip_id is not None))
         fitting = self._by.get((verdict.seq, verdict.length, verdict.ip_id), [])
         middle = bisect_left(fitting, verdict.ts_ns, key=lambda packet: packet.ts_ns)
+        again: Packet | None = None
         low, high = middle - 1, middle
         while low >= 0 or high < len(fitting):
             before = verdict.ts_ns - fitting[low].ts_ns if low >= 0 else None
@@ -62,10 +63,11 @@ class _Finder:
                 assert after is not None
                 place, off, high = high, after, high + 1
             if off > _FAR:
-                return None
+                break
             if (id(fitting[place]), verdict.rule, verdict.action) not in done:
                 return fitting[place]
-        return None
+            again = again or fitting[place]
+        return again if verdict.action == "delay" else None
 
     def _index(self, known: tuple[bool, bool, bool]) -> None:
         if known in self._known:

@@ -104,7 +104,10 @@ def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | Non
     for place, _ in mine:
         if packets[place].tcp.flags & RST:  # type: ignore[union-attr]
             answered = any(found.kind == "syn-ack" or found.kind == "data" for _, found in mine)
-            return "reset" if answered or (len(mine) > 2 and mine[0][1].kind != "syn") else "refused"
+            if answered or (len(mine) > 2 and mine[0][1].kind != "syn"):
+                return "reset"
+            _add(segments, place, Note("connection refused"))
+            return "refused"
     if mine and all(found.kind == "syn" for _, found in mine):
         return "no answer"
     return ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from labctl.packets.blame import blamed
@@ -13,6 +13,7 @@ from labctl.packets.fragments import with_ports
 from labctl.packets.label import Label, Mark, label, marks
 from labctl.packets.match import match
 from labctl.packets.model import Packet
+from labctl.packets.questions import unanswered
 from labctl.packets.tcp import Segment
 from labctl.packets.words import ends
 
@@ -147,6 +148,7 @@ class _Matched:
         self._verdicts, self._rules = verdicts, rules or Rules()
         self._crossings = match(self._sides, verdicts, rules)
         self._pairs = {frozenset((one.sender, one.receiver)) for one in self._crossings}
+        self._silent = unanswered(self._sides)
         self._segments: dict[int, Segment] = {}
         for side in self._sides:
             self._segments |= _segments(
@@ -163,7 +165,10 @@ class _Matched:
         wanted = _between(self._crossings, pair[0].node, pair[1].node)
         notes = _notes(wanted, pair, self._rules) + _unseen([*pair, *rest], wanted, self._verdicts)
         lines = [Lifeline(side.node, _own(_addresses(wanted, side.node), side)) for side in pair]
-        return _drawn(wanted, lines[0], lines[1], self._segments, options, notes)
+        made = _drawn(wanted, lines[0], lines[1], self._segments, options, notes)
+        if not self._silent:
+            return made
+        return replace(made, arrows=tuple(_asked(arrow, self._silent) for arrow in made.arrows))
 
 
 def one_sided(
@@ -227,6 +232,13 @@ def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
         if one.receiver == node and (one.arrived is not None or one.fate == "seen"):
             out[(one.arrived or one.packet).dst] = None
     return tuple(address for address in out if address and address != node)
+
+
+def _asked(arrow: Arrow, silent: set[int]) -> Arrow:
+    if id(arrow.crossing.packet) not in silent:
+        return arrow
+    mark = Mark("no answer", f"what is for {arrow.crossing.packet.dst} can't be sent")
+    return replace(arrow, marks=(*arrow.marks, mark))
 
 
 def _own(used: tuple[str, ...], side: Side) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def side(
 
 
 def _timed(sent: Sequence[Packet], left: Sequence[Packet]) -> list[Packet]:
-    """The packets with the better time: the log's is taken when it is read, which may be after a packet has left."""
+    """The packets with better times: the log's are taken when it is read, which may be after a packet has left."""
     waiting: dict[bytes, list[int]] = {}
     for packet in left:
         waiting.setdefault(_network(packet), []).append(packet.ts_ns)
@@ -64,6 +64,10 @@ def _timed(sent: Sequence[Packet], left: Sequence[Packet]) -> list[Packet]:
         if times and times[0] < packet.ts_ns:
             packet = replace(packet, ts_ns=times.pop(0))
         out.append(packet)
+    # The log is in the order of sending: what was sent before a later packet was sent by then.
+    for place in range(len(out) - 2, -1, -1):
+        if out[place].ts_ns > out[place + 1].ts_ns:
+            out[place] = replace(out[place], ts_ns=out[place + 1].ts_ns)
     return out
 
 

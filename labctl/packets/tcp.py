@@ -108,10 +108,8 @@ class Conversation:
             mine.syn, mine.scale = True, tcp.window_scale
         window = self._window(tcp, mine, other)
         self._remember(packet.ts_ns, tcp, mine, other, seq, ack, span)
-        self.ends.see(
-            tcp.flags, packet.source == self.client, self._covers(other, ack), self._finished(mine, other, ack)
-        )
-        phase = self._phase(tcp, kind, length)
+        self.ends.see(tcp.flags, packet.source == self.client, self._covers(other, ack), self._finished(other, ack))
+        phase = self._phase(kind, other, ack)
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)
 
@@ -143,13 +141,13 @@ class Conversation:
             return "handshake-ack"
         return "ack"
 
-    def _phase(self, tcp: Tcp, kind: Kind, length: int) -> Phase:
+    def _phase(self, kind: Kind, other: _Half, ack: int | None) -> Phase:
         if kind == "reset":
             return "reset"
         if kind in ("syn", "syn-ack", "handshake-ack"):
             return "handshake"
-        closing = any(half.fin is not None for half in self._halves.values())
-        return "close" if kind == "fin" or (closing and not length) else "data"
+        # After a half-close, what confirms data belongs to these; what confirms a FIN, to the close.
+        return "close" if kind == "fin" or (kind == "ack" and self._finished(other, ack)) else "data"
 
     def _window(self, tcp: Tcp, mine: _Half, other: _Half) -> int | None:
         if tcp.has(SYN):
@@ -210,7 +208,7 @@ class Conversation:
         return other.syn and ack is not None and ack >= 1
 
     @staticmethod
-    def _finished(mine: _Half, other: _Half, ack: int | None) -> bool:
+    def _finished(other: _Half, ack: int | None) -> bool:
         return other.fin is not None and ack is not None and ack >= other.fin
 
 
@@ -218,10 +216,11 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     """What a segment without data says besides: RFC 5681, section 2 on duplicates, RFC 9293, 3.8.6 on windows."""
     if ack is None or mine.acked is None or ack != mine.acked or seq != mine.next:
         return []
-    if other.probing:
-        return [Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")]
-    outstanding = other.next > ack
     changed = mine.window is not None and tcp.window != mine.window
+    if other.probing:
+        answer = Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")
+        return [answer, Note("window update")] if changed and tcp.window else [answer]
+    outstanding = other.next > ack
     if changed and not (tcp.sack and outstanding):
         return [Note("window update")] if tcp.window else []
     if outstanding or tcp.sack:

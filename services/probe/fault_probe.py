@@ -164,6 +164,8 @@ class FaultProbe:
 
     def _close_when_idle(self) -> None:
         """Gives the queue back once it is of no use: what is held still leaves in its time."""
+        if self._queue and not (self._tables.are_needed or self._pending):
+            self._take_all()
         if self._queue and not (self._tables.are_needed or self._pending or self._links.holds):
             # Not before: with a hook the kernel drops what was queued at it.
             self._tables.clear()
@@ -206,6 +208,16 @@ class FaultProbe:
         for ident, data in self._queue.read():
             self._links.arrive(ident, data, time.monotonic())
         self._release()
+
+    def _take_all(self) -> None:
+        """Decides on everything that waits in the queue."""
+        found = True
+        while found:
+            found = False
+            for ident, data in self._queue.read():
+                self._links.arrive(ident, data, time.monotonic())
+                found = True
+        self._queue.flush()
 
     def _on_timer(self, _ready) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -36,7 +36,12 @@ def message(kind: int, flags: int, resource: int, body: bytes = b"", family: int
 
 def ask(sock: socket.socket, kind: int, resource: int, body: bytes, family: int = 0) -> None:
     """Sends one message and waits for its acknowledgement. Raises OSError as the kernel says."""
-    sock.send(message(kind, ACK, resource, body, family))
+    send(sock, message(kind, ACK, resource, body, family))
+
+
+def send(sock: socket.socket, data: bytes) -> None:
+    """Sends messages of which one asks for an acknowledgement, and waits for it. Raises OSError as the kernel says."""
+    sock.send(data)
     answer = sock.recv(4096)
     code = -struct.unpack_from("=i", answer, 16)[0] if struct.unpack_from("=IH", answer)[1] == ERROR else 0
     if code:

@@ -88,8 +88,7 @@ def fragile(lab):
     lab.heal()
 
 
-@pytest.fixture
-def spare(engine):
+def _spares(engine):
     """`spare("x")` is a lab that isn't there yet, under a name of its own; what becomes of it is gone afterwards."""
     given: list[Lab] = []
 
@@ -100,6 +99,10 @@ def spare(engine):
     yield give
     for lab in given:
         run("down", lab.name, timeout=120)
+
+
+spare = pytest.fixture(_spares, name="spare")
+spare_for_all = pytest.fixture(_spares, scope="module", name="spare_for_all")  # for all tests of a file
 
 
 class Outsider:

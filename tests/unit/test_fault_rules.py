@@ -127,6 +127,17 @@ def test_reordered_is_overtaken_by_the_next_of_its_flow():
     assert wire.order == [1, 3, 2, 4]
 
 
+def test_reordered_waits_for_one_that_is_held_longer_than_it_would_wait():
+    held = rule("f2", delay=0.3, match=parse("udp datagram 2"), times=1)
+    wire = Wire(rule(reorder=1.0, match=parse("udp datagram 1"), times=1), held)
+    wire.send(1, udp(b"1"), 0.0)
+    wire.send(2, udp(b"2"), 0.05)
+    wire.run(1.0)
+    assert wire.order == [2, 1]
+    assert wire.left[0][0] == wire.left[1][0] == pytest.approx(0.35)
+    assert ("f1", "reorder") in wire.reported
+
+
 def test_reordered_does_not_wait_for_ever_nor_for_another_flow():
     wire = Wire(rule(reorder=1.0, match=parse("udp datagram 1"), times=1))
     wire.send(1, udp(b"x", sport=1), 0.0)

@@ -19,7 +19,8 @@ _LEAST = 60  # columns that a ladder needs
 TROUBLE = frozenset(
     {"lost", "duplicate", "delayed", "out of order", "corrupted", "malformed", "not captured", "limited", "reset"}
 )
-TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "zero window"}
+TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "zero window", "no answer"}
+TROUBLE |= {"connection refused"}
 
 
 def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:

@@ -78,6 +78,7 @@ class Links:
         if waiting is not None:
             del self._behind[flow]
             passage.followers.append(waiting)
+            waiting.follows = True  # its own time is of no account now
             waiting.behind_by.count(self._reporter(waiting), "reorder", {})
         if passage.leaves <= now + SOON:
             self._release(passage)
@@ -114,7 +115,8 @@ class Links:
             if due > now + SOON and not passage.released:
                 return due
             heapq.heappop(self._held)
-            self._release(passage)
+            if not passage.follows:
+                self._release(passage)
         return None
 
     def release_all(self) -> None:

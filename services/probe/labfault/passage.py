@@ -7,8 +7,8 @@ class Passage:
     """What the faults decide: when the packet leaves, with which bytes, how often, or that it never does.
 
     `arrived` and `leaves` are seconds of time.monotonic(). `data` is None while the packet is as it came. `behind` is
-    set by a fault that wants the packet to leave after the next one of its flow. `released` tells that it left, and
-    `taken` that the kernel has it no more.
+    set by a fault that wants the packet to leave after the next one of its flow. `released` tells that it left,
+    `taken` that the kernel has it no more, `follows` that it leaves with the one that it let past.
     """
 
     __slots__ = (
@@ -19,6 +19,7 @@ class Passage:
         "data",
         "dropped",
         "followers",
+        "follows",
         "ident",
         "leaves",
         "packet",
@@ -36,4 +37,4 @@ class Passage:
         self.behind: float | None = None  # the longest that it waits for that next one, in seconds
         self.behind_by = None  # the rule that wants it
         self.followers: list[Passage] = []
-        self.released = self.taken = False
+        self.released = self.taken = self.follows = False

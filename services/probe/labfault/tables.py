@@ -25,7 +25,7 @@ _SETS = 4  # so that an element is gone when its turn comes again: older kernels
 _LIMIT = 10  # seconds for a command
 _IPTABLES = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-num {NUMBER} --queue-bypass"
 _NFT = 10 << 8  # NFNL_SUBSYS_NFTABLES
-_BEGIN, _END, _NEWSETELEM = 0x10, 0x11, _NFT | 12
+_BEGIN, _END, _DELRULE, _NEWSETELEM = 0x10, 0x11, _NFT | 8, _NFT | 12
 _INET = 1  # NFPROTO_INET
 _CREATE = 0x400
 BEFORE = -151  # the hook's priority where packets are looked at before any rule; they are marked just ahead of it
@@ -97,9 +97,13 @@ class Tables:
         self.beat()
 
     def let_pass(self) -> None:
-        """From now on no packet is marked."""
-        if self.are_set:
-            _run(["nft", "flush", "chain", "inet", TABLE, "links"])
+        """From now on no packet is marked. At once, and not by nft(8): meanwhile others would overtake what waits."""
+        if self._socket:
+            self._forget_answers()
+            self._socket.setblocking(True)
+            # A socket of its own would be closed now, and that waits for the kernel to forget the rules (20 ms).
+            nfnetlink.send(self._socket, _flushed("links"))
+            self._socket.setblocking(False)
         self.are_needed = False
 
     @property
@@ -110,8 +114,7 @@ class Tables:
         """Says that the probe lives, for another LEASE."""
         if self._socket is None:
             return
-        with contextlib.suppress(BlockingIOError):
-            self._socket.recv(1 << 16)  # an error of the last time; there is none that could be mended
+        self._forget_answers()
         elements = b"".join(nest(1, nest(1, attribute(1, bytes([proto])))) for proto in (2, 10))  # IPv4, IPv6
         name = f"alive{self._beat % _SETS}".encode() + b"\0"
         body = attribute(1, TABLE.encode() + b"\0") + attribute(2, name) + nest(3, elements)
@@ -119,6 +122,12 @@ class Tables:
         self._socket.send(
             message(_BEGIN, 0, _NFT >> 8) + message(_NEWSETELEM, _CREATE, 0, body, _INET) + message(_END, 0, 10)
         )
+
+    def _forget_answers(self) -> None:
+        """An error of the last beat; there is none that could be mended."""
+        with contextlib.suppress(BlockingIOError):
+            while self._socket:
+                self._socket.recv(1 << 16)
 
     def clear(self) -> None:
         """Nothing is left."""
@@ -168,6 +177,13 @@ def _chosen(peers: list, routes: Routes) -> str:
         lines.append(f"{add} fib daddr type {{ broadcast, multicast }} return\n")
         lines += [f"{add} {_daddr(prefix)} {f'{mark} ' if through else ''}return\n" for prefix, through in found]
     return "".join(lines)
+
+
+def _flushed(chain: str) -> bytes:
+    """The order to remove all rules of a chain, which is to be acknowledged."""
+    body = attribute(1, TABLE.encode() + b"\0") + attribute(2, chain.encode() + b"\0")
+    order = message(_DELRULE, nfnetlink.ACK, 0, body, _INET)
+    return message(_BEGIN, 0, _NFT >> 8) + order + message(_END, 0, _NFT >> 8)
 
 
 def _daddr(prefix) -> str:
