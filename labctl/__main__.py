@@ -74,7 +74,7 @@ def _explained() -> int:
 def _run() -> int:
     from labctl.cli.app import command_line
 
-    result = command_line()(standalone_mode=False)
+    result = command_line()(prog_name="labctl", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 

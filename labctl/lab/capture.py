@@ -22,6 +22,7 @@ from labctl.packets.model import Record
 TELL = ("python3", "/opt/probe/capture_tell.py")
 BEAT = 1.0  # seconds between two signs of life
 READ_LIMIT = 60.0  # seconds for what is recorded already
+SILENCE = 10.0  # seconds without a word of a recorder that has spoken: it does several times a second
 REFUSED, SILENT = 2, 3  # exit statuses of capture_tell.py
 
 
@@ -72,6 +73,12 @@ def _is_old(engine: Engine, node: Node, probe: Container) -> bool:
 def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
     """A recorder at each of some running nodes, which records from now on. Raises LabError `recorder-gone`."""
     chosen = list(nodes)
+    there = probes.all_of(engine, lab.name, probes.CAPTURE) if chosen else {}
+    for node in chosen:
+        # It holds what was recorded: somebody froze it, and may not want to lose that.
+        if node.name in there and there[node.name].state == "paused":
+            why = f"its recorder is paused (`docker unpause {there[node.name].name}` lets it go on)"
+            raise LabError("recorder-gone", node=node.name, why=why)
     found = probes.ensure(engine, lab, chosen, probes.CAPTURE)
     recorded(engine, chosen, found)  # it answers once it records
     return found
@@ -84,7 +91,9 @@ def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
     for node in nodes:
         probe = there.get(node.name)
         if probe:
-            if probe.state == "running":
+            if probe.state == "paused":
+                engine.change("unpause", probe.id)
+            if probe.state in ("running", "paused"):
                 engine.change("stop", probe.id)  # in order: it sets the node's offload on again
             engine.remove_container(probe.id)
             ended.append(node.name)
@@ -135,13 +144,17 @@ class Listening:
     def hear(self, deadline: float | None = None, also: Sequence[Stream] = ()) -> Iterator[Heard | Happening | None]:
         """What comes until all have ended, or the deadline (of time.monotonic()); None now and then, when nothing came.
 
-        `also` are other streams to hear meanwhile; what these bring is given as it is.
+        `also` are other streams to hear meanwhile; what these bring is given as it is. Raises LabError `recorder-gone`
+        where a recorder falls silent.
         """
         beat = time.monotonic()
+        for voice in self._voices.values():
+            voice.heard = beat
         while any(not voice.ended for voice in self._voices.values()):
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return
+            self._refuse_silence(now)
             if now >= beat:
                 beat = now + BEAT
                 for voice in self._voices.values():
@@ -150,13 +163,33 @@ class Listening:
             streams = [voice.stream for voice in self._voices.values() if not voice.ended]
             for happening in self._engine.wait([*streams, *also], until):
                 found = self._voices.get(id(happening.stream))
+                given = time.monotonic()
                 if found is None:
                     yield happening
                 else:
+                    found.heard, found.spoke = given, True
                     yield from found.take(happening, self._engine)
+                self._forgive(given)
                 if time.monotonic() >= beat:
                     break
+            given = time.monotonic()
             yield None
+            self._forgive(given)
+
+    def _refuse_silence(self, now: float) -> None:
+        """Raises LabError `recorder-gone` where one that should speak has not."""
+        for voice in self._voices.values():
+            # The first word takes a program's start, and of two hundred at once that takes long.
+            limit = SILENCE if voice.spoke else READ_LIMIT
+            if not voice.ended and now - voice.heard > limit:
+                why = f"its recorder has said nothing for {limit:g} s"
+                raise LabError("recorder-gone", node=voice.node.name, why=why)
+
+    def _forgive(self, since: float) -> None:
+        """While whoever asked did something else, such as writing to a pipe that nobody reads, nobody listened."""
+        busy = time.monotonic() - since
+        for voice in self._voices.values():
+            voice.heard += busy
 
 
 class _Voice:
@@ -165,6 +198,7 @@ class _Voice:
     def __init__(self, node: Node, stream: Stream, expression: str) -> None:
         self.node, self.stream, self._expression = node, stream, expression
         self.ended = False
+        self.heard, self.spoke = 0.0, False  # when (time.monotonic()), and whether it ever did
         self._parser = Parser()
         self._said = b""
         self._finished = False

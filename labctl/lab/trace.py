@@ -42,7 +42,8 @@ def trace(engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int]
     records, states, quiet = _until_quiet(engine, nodes, there, begin)
     found = verdicts.since(engine, lab, begin)
     sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-    ladders = of_pairs(sides, found, options) + _outside(lab, sides, options)
+    between = [ladder for ladder in of_pairs(sides, found, options) if not _is_overheard(lab, ladder)]
+    ladders = between + _outside(lab, sides, options)
     return Trace(status, tuple(sorted(ladders, key=lambda one: one.begin_ns)), quiet)
 
 
@@ -58,6 +59,13 @@ def _until_quiet(
         if silent >= QUIET or time.monotonic() > deadline:
             return records, states, silent >= QUIET
         time.sleep(QUIET - silent)
+
+
+def _is_overheard(lab: Lab, ladder: Ladder) -> bool:
+    """Whether two nodes only heard each other ask for a third one: an ARP request reaches all (RFC 826)."""
+    theirs = {address for line in (ladder.left, ladder.right) for address in lab.node(line.name).addresses}
+    packets = [arrow.crossing.packet for arrow in ladder.arrows]
+    return all(packet.arp is not None and packet.arp.operation == 1 and packet.dst not in theirs for packet in packets)
 
 
 def _outside(lab: Lab, sides: Sequence[Side], options: Options) -> list[Ladder]:
