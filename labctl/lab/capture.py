@@ -267,8 +267,9 @@ def recorded(
     return records, states
 
 
-def await_live(listening: Listening, nodes: Sequence[Node], keep: Callable[[Heard], None], limit: float = 30.0) -> None:
-    """Until all recorders tell what comes; what they tell before goes to `keep`. Raises LabError `recorder-gone`."""
+def await_live(listening: Listening, nodes: Sequence[Node], keep: Callable[[Heard], None], limit: float) -> None:
+    """Until all recorders tell what comes; what they tell before goes to `keep`. Raises LabError `recorder-gone`,
+    `bad-filter`."""
     waiting = {node.name for node in nodes}
     for heard in listening.hear(time.monotonic() + limit):
         if isinstance(heard, Heard):

@@ -93,8 +93,10 @@ class Capture:
         self._verdicts: list[Verdict] = []
         self._pending = False
         self._listening: Listening | None = None
+        self._heard_first: list[Heard] = []
 
     def __enter__(self) -> Capture:
+        """From when it returns on, nothing that is sent goes unseen. Raises LabError."""
         nodes = self._where.nodes
         there = recorders_now(self._engine, self._lab, nodes)
         begin = time.time_ns() - int(self._last * 1e9)
@@ -108,6 +110,9 @@ class Capture:
                 self._engine, nodes, there, last=self._last, follow=follow, expression=self._where.expression
             )
             self._listening = stack.enter_context(listening)
+            if follow:
+                capture.await_live(listening, nodes, self._heard_first.append, capture.READ_LIMIT)
+                reached("capture:listening")
             self._stack = stack.pop_all()
         return self
 
@@ -135,7 +140,8 @@ class Capture:
         """Takes in what comes; after each thing there may be something to give out."""
         assert self._listening
         counts = {node.name: 0 for node in self._where.nodes}
-        live = False
+        for heard in self._heard_first:
+            self._take(heard, order, counts)
         journals = self._journals
         for heard in self._listening.hear(self._deadline(), also=journals.streams if journals else ()):
             if heard is None:
@@ -146,9 +152,6 @@ class Capture:
                     order.blame(verdict)
             else:
                 self._take(heard, order, counts)
-                if not live and heard.state is not None and heard.state.live:
-                    live = True
-                    reached("capture:listening")
             yield
 
     def _deadline(self) -> float | None:
