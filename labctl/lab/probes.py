@@ -93,7 +93,9 @@ def order(lab: Lab, node: Node, kind: Kind = FAULTS, labels: Mapping[str, str] |
 
 def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS) -> dict[str, Container]:
     """A running probe for each of some running nodes, in the network namespace that the node has now."""
-    there = all_of(engine, lab.name, kind)
+    chosen = list(nodes)
+    names = {node.name for node in chosen}
+    there = {name: probe for name, probe in all_of(engine, lab.name, kind).items() if name in names}
     if kind.forgets:
         for name, probe in list(there.items()):
             if probe.state != "running" or is_outdated(engine, probe):
@@ -103,7 +105,7 @@ def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS)
     def one(node: Node) -> tuple[str, Container]:
         return node.name, _ensure(engine, lab, node, there.get(node.name), kind)
 
-    return dict(_at_once(one, list(nodes)))
+    return dict(_at_once(one, chosen))
 
 
 def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind) -> Container:
