@@ -87,17 +87,17 @@ def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Containe
 def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
     """Ends recorders, and forgets what they have; the names of the nodes that had one."""
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
-    ended = []
-    for node in nodes:
-        probe = there.get(node.name)
-        if probe:
-            if probe.state == "paused":
-                engine.change("unpause", probe.id)
-            if probe.state in ("running", "paused"):
-                engine.change("stop", probe.id)  # in order: it sets the node's offload on again
-            engine.remove_container(probe.id)
-            ended.append(node.name)
-    return ended
+
+    def end(node: Node) -> str:
+        probe = there[node.name]
+        if probe.state == "paused":
+            engine.change("unpause", probe.id)
+        if probe.state in ("running", "paused"):
+            engine.change("stop", probe.id)  # in order: it sets the node's offload on again
+        engine.remove_container(probe.id)
+        return node.name
+
+    return probes.at_once(end, [node for node in nodes if node.name in there])
 
 
 class Listening:

@@ -105,7 +105,7 @@ def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS)
     def one(node: Node) -> tuple[str, Container]:
         return node.name, _ensure(engine, lab, node, there.get(node.name), kind)
 
-    return dict(_at_once(one, chosen))
+    return dict(at_once(one, chosen))
 
 
 def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind) -> Container:
@@ -222,7 +222,8 @@ def _last_words(engine: Engine, probe: Container) -> str:
     return " / ".join(last_lines(engine, probe.id, 2)) or "it said nothing"
 
 
-def _at_once(act: Callable[[Node], T], nodes: list[Node]) -> list[T]:
+def at_once(act: Callable[[Node], T], nodes: list[Node]) -> list[T]:
+    """Does something at each node, at some of them at the same time; the results in their order."""
     if len(nodes) <= 1:
         return [act(node) for node in nodes]
     from concurrent.futures import ThreadPoolExecutor  # most commands need none, and it brings `logging` with it

@@ -344,13 +344,14 @@ def test_ladder_in_each_form(own_lab):
 def test_ladder_follows_a_loss(own_lab):
     own_lab.ok("fault", "drop", "alice:bob", "tcp data 1")
     child = own_lab.begin("ladder", "alice", "bob", "-f", "--last", "30s", "--json")
-    read_until(child.stdout, b"\n")  # it follows
+    text = read_until(child.stdout, b"\n")  # it follows
     own_lab.ok("chat", "send", "alice", "sent again")
-    text = read_until(child.stdout, b'"word":"retransmission"') + read_until(child.stdout, b"\n")
+    while b'"word":"retransmission"' not in text or not text.endswith(b"\n"):
+        text += read_until(child.stdout, b"\n")
     end_group(child, signal.SIGINT)
     assert finish(child).returncode == 130
     own_lab.ok("fault", "clear", "--all")
-    arrows = [json.loads(line) for line in text.split(b"\n")[1:] if line.endswith(b"}")]
+    arrows = json_lines(text.decode())
     data = [arrow for arrow in arrows if arrow["text"] == "sent again\n"]
     assert [arrow["fate"] for arrow in data] == ["lost", "delivered"], data
     assert [fault["action"] for fault in data[0]["faults"]] == ["drop"]
