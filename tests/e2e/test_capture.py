@@ -85,8 +85,9 @@ def piped(lab, *args: str, **variables) -> tuple[subprocess.Popen, bytes]:
 
 
 def test_first_ladder_begins_to_record(own_lab):
-    said = own_lab.refused("ladder", "alice", "bob")
-    assert said == "nothing was recorded at alice and bob until now; from now on it is"
+    first = own_lab.run("ladder", "alice", "bob")  # which may have to build the recorder's image
+    assert (first.returncode, first.stdout) == (1, "")
+    assert "labctl: nothing was recorded at alice and bob until now; from now on it is\n" in first.stderr
     own_lab.ok("chat", "send", "alice", "seen by both")
     drawn = own_lab.ok("ladder", "alice", "bob", "--no-ack", "--last", "20s").stdout
     assert drawn.splitlines()[1].split() == ["alice", "bob"]
@@ -389,3 +390,35 @@ def test_start_and_stop(own_lab):
     found = json_lines(own_lab.ok("capture", "alice", "--last", "30s", "--json").stdout)
     assert any("recorded by now" in json.dumps(line["label"]) or line["length"] > 80 for line in found)
     assert run("capture", "--start", "--stop", LABCTL_LAB=own_lab.name).returncode == 2
+
+
+def test_recorded_from_the_start(spare, tmp_path):
+    """The first segment of the first conversation; then what was not recorded yet, and a node that is new."""
+    lab, file = spare("recorded"), tmp_path / "compose.yaml"
+    chat = {
+        "alice": {"image": "labctl/chat-server", "stdin_open": True, "init": True, "pids_limit": 64},
+        "bob": {"image": "labctl/chat-client", "init": True, "environment": {"TARGET": "alice:12345"}},
+    }
+    chat["bob"] |= {"stdin_open": True, "pids_limit": 64}
+
+    def up(services: dict) -> None:
+        file.write_text(json.dumps({"services": services}))
+        lab.ok("up", str(file), "--record", "--lab", lab.name)
+
+    up(chat)
+    arrows = lab.json("ladder", "alice", "bob", "--last", "1m")["arrows"]
+    heads = [(arrow["from"], arrow["head"]) for arrow in arrows if arrow["packet"]["protocol"] == "tcp"]
+    assert heads[0] == ("bob", "SYN")
+    assert ("alice", "SYN, ACK") in heads
+    assert lab.events("alice", "error") == lab.events("bob", "error") == [], "nobody waited in vain"
+    limits = {lab.container(name).attrs["HostConfig"]["PidsLimit"] for name in chat}
+    assert limits == {64}, "nobody waits at the next start"
+    alice, kept = lab.container("alice").attrs["State"]["StartedAt"], recorder(lab, "alice").id
+    lab.ok("capture", "--stop", "bob")
+    up(chat | {"carol": chat["bob"] | {"environment": {"TARGET": "alice:12345", "NAME": "carol"}}})
+    assert (lab.container("alice").attrs["State"]["StartedAt"], recorder(lab, "alice").id) == (alice, kept)
+    assert recorder(lab, "bob").status == "running"
+    first = lab.json("ladder", "alice", "carol", "--last", "1m")["arrows"]
+    assert next(arrow for arrow in first if arrow["segment"])["head"] == "SYN"
+    lab.ok("down", lab.name)
+    assert lab.labelled() == []
