@@ -70,8 +70,13 @@ def _is_old(engine: Engine, node: Node, probe: Container) -> bool:
     return gone or probes.is_outdated(engine, probe) or probes.is_stale(engine, node, probe)
 
 
-def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
-    """A recorder at each of some running nodes, which records from now on. Raises LabError `recorder-gone`."""
+def start(
+    engine: Engine, lab: Lab, nodes: Iterable[Node], environments: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Container]:
+    """A recorder at each of some running nodes, which records from now on; `environments` is for new ones, by node.
+
+    Raises LabError `recorder-gone`.
+    """
     chosen = list(nodes)
     there = probes.all_of(engine, lab.name, probes.CAPTURE) if chosen else {}
     for node in chosen:
@@ -79,7 +84,7 @@ def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Containe
         if node.name in there and there[node.name].state == "paused":
             why = f"its recorder is paused (`docker unpause {there[node.name].name}` lets it go on)"
             raise LabError("recorder-gone", node=node.name, why=why)
-    found = probes.ensure(engine, lab, chosen, probes.CAPTURE)
+    found = probes.ensure(engine, lab, chosen, probes.CAPTURE, environments)
     recorded(engine, chosen, found)  # it answers once it records
     return found
 
