@@ -13,14 +13,10 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from labctl.cli.output import Unwritten, talk
+from labctl.cli.output import Terminated, Unwritten, talk
 from labctl.errors import LabError
 
 EXPLAINED, BUG = 1, 3
-
-
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP came: take back what was begun, as for ^C."""
 
 
 def main() -> NoReturn:
@@ -74,7 +70,7 @@ def _explained() -> int:
 def _run() -> int:
     from labctl.cli.app import command_line
 
-    result = command_line()(standalone_mode=False)
+    result = command_line()(prog_name="labctl", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import Lab
     from labctl.lab.recording import Place, Summary
+    from labctl.packets.live import Seen
 
 Places = Annotated[
     list[str] | None,
@@ -97,13 +98,21 @@ def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
     from labctl.render.packets import as_json as fields
 
     lines = Lines([node.name for node in where.nodes], columns=output.columns(), colour=output.colour())
+
+    def show(one: Seen) -> None:
+        if as_json:
+            output.json_line(fields(one))
+        else:
+            output.data(lines.line(one))
+
     with Capture(engine, lab, where, last=last, seconds=seconds) as seen:
         try:
             for one in seen:
-                if as_json:
-                    output.json_line(fields(one))
-                else:
-                    output.data(lines.line(one))
+                show(one)
+        except (KeyboardInterrupt, output.Terminated):
+            for one in seen.rest():
+                show(one)
+            raise
         finally:
             _tell_missing(seen.summary)
 
@@ -119,6 +128,10 @@ def _write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: f
                 file.add(one)
                 if not seen.pending:
                     out.flush()
+        except (KeyboardInterrupt, output.Terminated):
+            for one in seen.rest():
+                file.add(one)
+            raise
         finally:
             file.finish(seen.summary)
             out.flush()

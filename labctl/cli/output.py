@@ -48,6 +48,10 @@ class Unwritten(BaseException):
         self.code = code
 
 
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP came: take back what was begun, as for ^C."""
+
+
 def write(text: str) -> None:
     try:
         sys.stdout.write(text)

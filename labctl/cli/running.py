@@ -36,6 +36,9 @@ def up(
     lab: LabName = None,
     subnet: Subnets = None,
     build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Record all packets from the beginning: labctl ladder, labctl capture.")
+    ] = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
 ) -> None:
@@ -45,7 +48,7 @@ def up(
     from labctl.lab import up as uses
 
     engine = DockerEngine()
-    request = uses.Request(topology, lab, build, timeout, subnets=tuple(subnet or ()))
+    request = uses.Request(topology, lab, build, timeout, subnets=tuple(subnet or ()), record=record)
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.
         threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()

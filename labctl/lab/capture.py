@@ -22,6 +22,7 @@ from labctl.packets.model import Record
 TELL = ("python3", "/opt/probe/capture_tell.py")
 BEAT = 1.0  # seconds between two signs of life
 READ_LIMIT = 60.0  # seconds for what is recorded already
+SILENCE = 10.0  # seconds without a word of a recorder that has spoken: it does several times a second
 REFUSED, SILENT = 2, 3  # exit statuses of capture_tell.py
 
 
@@ -69,10 +70,21 @@ def _is_old(engine: Engine, node: Node, probe: Container) -> bool:
     return gone or probes.is_outdated(engine, probe) or probes.is_stale(engine, node, probe)
 
 
-def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
-    """A recorder at each of some running nodes, which records from now on. Raises LabError `recorder-gone`."""
+def start(
+    engine: Engine, lab: Lab, nodes: Iterable[Node], environments: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Container]:
+    """A recorder at each of some running nodes, which records from now on; `environments` is for new ones, by node.
+
+    Raises LabError `recorder-gone`.
+    """
     chosen = list(nodes)
-    found = probes.ensure(engine, lab, chosen, probes.CAPTURE)
+    there = probes.all_of(engine, lab.name, probes.CAPTURE) if chosen else {}
+    for node in chosen:
+        # It holds what was recorded: somebody froze it, and may not want to lose that.
+        if node.name in there and there[node.name].state == "paused":
+            why = f"its recorder is paused (`docker unpause {there[node.name].name}` lets it go on)"
+            raise LabError("recorder-gone", node=node.name, why=why)
+    found = probes.ensure(engine, lab, chosen, probes.CAPTURE, environments)
     recorded(engine, chosen, found)  # it answers once it records
     return found
 
@@ -80,15 +92,17 @@ def start(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Containe
 def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
     """Ends recorders, and forgets what they have; the names of the nodes that had one."""
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
-    ended = []
-    for node in nodes:
-        probe = there.get(node.name)
-        if probe:
-            if probe.state == "running":
-                engine.change("stop", probe.id)  # in order: it sets the node's offload on again
-            engine.remove_container(probe.id)
-            ended.append(node.name)
-    return ended
+
+    def end(node: Node) -> str:
+        probe = there[node.name]
+        if probe.state == "paused":
+            engine.change("unpause", probe.id)
+        if probe.state in ("running", "paused"):
+            engine.change("stop", probe.id)  # in order: it sets the node's offload on again
+        engine.remove_container(probe.id)
+        return node.name
+
+    return probes.at_once(end, [node for node in nodes if node.name in there])
 
 
 class Listening:
@@ -135,13 +149,17 @@ class Listening:
     def hear(self, deadline: float | None = None, also: Sequence[Stream] = ()) -> Iterator[Heard | Happening | None]:
         """What comes until all have ended, or the deadline (of time.monotonic()); None now and then, when nothing came.
 
-        `also` are other streams to hear meanwhile; what these bring is given as it is.
+        `also` are other streams to hear meanwhile; what these bring is given as it is. Raises LabError `recorder-gone`
+        where a recorder falls silent.
         """
         beat = time.monotonic()
+        for voice in self._voices.values():
+            voice.heard = beat
         while any(not voice.ended for voice in self._voices.values()):
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return
+            self._refuse_silence(now)
             if now >= beat:
                 beat = now + BEAT
                 for voice in self._voices.values():
@@ -150,13 +168,33 @@ class Listening:
             streams = [voice.stream for voice in self._voices.values() if not voice.ended]
             for happening in self._engine.wait([*streams, *also], until):
                 found = self._voices.get(id(happening.stream))
+                given = time.monotonic()
                 if found is None:
                     yield happening
                 else:
+                    found.heard, found.spoke = given, True
                     yield from found.take(happening, self._engine)
+                self._forgive(given)
                 if time.monotonic() >= beat:
                     break
+            given = time.monotonic()
             yield None
+            self._forgive(given)
+
+    def _refuse_silence(self, now: float) -> None:
+        """Raises LabError `recorder-gone` where one that should speak has not."""
+        for voice in self._voices.values():
+            # The first word takes a program's start, and of two hundred at once that takes long.
+            limit = SILENCE if voice.spoke else READ_LIMIT
+            if not voice.ended and now - voice.heard > limit:
+                why = f"its recorder has said nothing for {limit:g} s"
+                raise LabError("recorder-gone", node=voice.node.name, why=why)
+
+    def _forgive(self, since: float) -> None:
+        """While whoever asked did something else, such as writing to a pipe that nobody reads, nobody listened."""
+        busy = time.monotonic() - since
+        for voice in self._voices.values():
+            voice.heard += busy
 
 
 class _Voice:
@@ -165,6 +203,7 @@ class _Voice:
     def __init__(self, node: Node, stream: Stream, expression: str) -> None:
         self.node, self.stream, self._expression = node, stream, expression
         self.ended = False
+        self.heard, self.spoke = 0.0, False  # when (time.monotonic()), and whether it ever did
         self._parser = Parser()
         self._said = b""
         self._finished = False
@@ -233,8 +272,9 @@ def recorded(
     return records, states
 
 
-def await_live(listening: Listening, nodes: Sequence[Node], keep: Callable[[Heard], None], limit: float = 30.0) -> None:
-    """Until all recorders tell what comes; what they tell before goes to `keep`. Raises LabError `recorder-gone`."""
+def await_live(listening: Listening, nodes: Sequence[Node], keep: Callable[[Heard], None], limit: float) -> None:
+    """Until all recorders tell what comes; what they tell before goes to `keep`. Raises LabError `recorder-gone`,
+    `bad-filter`."""
     waiting = {node.name for node in nodes}
     for heard in listening.hear(time.monotonic() + limit):
         if isinstance(heard, Heard):

@@ -76,14 +76,20 @@ def all_of(engine: Engine, lab: str, kind: Kind = FAULTS) -> dict[str, Container
     return {container.labels.get(LABEL_PROBED, ""): container for container in found}
 
 
-def order(lab: Lab, node: Node, kind: Kind = FAULTS, labels: Mapping[str, str] | None = None) -> ProbeOrder:
+def order(
+    lab: Lab,
+    node: Node,
+    kind: Kind = FAULTS,
+    labels: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ProbeOrder:
     """What the engine is asked for."""
     own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
     return ProbeOrder(
         ("python3", f"/opt/probe/{kind.program}"),
         node.container.id,
         {**own, **(labels or {})},
-        {"LABCTL_NODE": node.name},
+        {"LABCTL_NODE": node.name, **(environment or {})},
         f"{lab.name}_labctl" if kind.shares else None,
         kind.capabilities,
         kind.processes,
@@ -91,9 +97,18 @@ def order(lab: Lab, node: Node, kind: Kind = FAULTS, labels: Mapping[str, str] |
     )
 
 
-def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS) -> dict[str, Container]:
-    """A running probe for each of some running nodes, in the network namespace that the node has now."""
-    there = all_of(engine, lab.name, kind)
+def ensure(
+    engine: Engine,
+    lab: Lab,
+    nodes: Iterable[Node],
+    kind: Kind = FAULTS,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Container]:
+    """A running probe for each of some running nodes, in the network namespace that the node has now. `environments`
+    are variables for those that are made anew, by node."""
+    chosen = list(nodes)
+    names = {node.name for node in chosen}
+    there = {name: probe for name, probe in all_of(engine, lab.name, kind).items() if name in names}
     if kind.forgets:
         for name, probe in list(there.items()):
             if probe.state != "running" or is_outdated(engine, probe):
@@ -101,17 +116,20 @@ def ensure(engine: Engine, lab: Lab, nodes: Iterable[Node], kind: Kind = FAULTS)
                 del there[name]
 
     def one(node: Node) -> tuple[str, Container]:
-        return node.name, _ensure(engine, lab, node, there.get(node.name), kind)
+        more = (environments or {}).get(node.name, {})
+        return node.name, _ensure(engine, lab, node, there.get(node.name), kind, more)
 
-    return dict(_at_once(one, list(nodes)))
+    return dict(at_once(one, chosen))
 
 
-def _ensure(engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind) -> Container:
+def _ensure(
+    engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind, environment: Mapping[str, str]
+) -> Container:
     if probe and is_another(node, probe):
         engine.remove_container(probe.id)  # its node was made anew
         probe = None
     if probe is None:
-        ident = engine.create_probe(order(lab, node, kind))
+        ident = engine.create_probe(order(lab, node, kind, environment=environment))
         engine.change("start", ident)
         reached(kind.started)
     elif probe.state == "paused":
@@ -220,7 +238,8 @@ def _last_words(engine: Engine, probe: Container) -> str:
     return " / ".join(last_lines(engine, probe.id, 2)) or "it said nothing"
 
 
-def _at_once(act: Callable[[Node], T], nodes: list[Node]) -> list[T]:
+def at_once(act: Callable[[Node], T], nodes: list[Node]) -> list[T]:
+    """Does something at each node, at some of them at the same time; the results in their order."""
     if len(nodes) <= 1:
         return [act(node) for node in nodes]
     from concurrent.futures import ThreadPoolExecutor  # most commands need none, and it brings `logging` with it

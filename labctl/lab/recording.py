@@ -96,8 +96,11 @@ class Capture:
         self._verdicts: list[Verdict] = []
         self._pending = False
         self._listening: Listening | None = None
+        self._heard_first: list[Heard] = []
+        self._order = InOrder([node.name for node in where.nodes])
 
     def __enter__(self) -> Capture:
+        """From when it returns on, nothing that is sent goes unseen. Raises LabError."""
         nodes = self._where.nodes
         there = recorders_now(self._engine, self._lab, nodes)
         begin = time.time_ns() - int(self._last * 1e9)
@@ -111,6 +114,9 @@ class Capture:
                 self._engine, nodes, there, last=self._last, follow=follow, expression=self._where.expression
             )
             self._listening = stack.enter_context(listening)
+            if follow:
+                capture.await_live(listening, nodes, self._heard_first.append, capture.READ_LIMIT)
+                reached("capture:listening")
             self._stack = stack.pop_all()
         return self
 
@@ -124,21 +130,26 @@ class Capture:
 
     def __iter__(self) -> Iterator[Seen]:
         assert self._listening
-        order = InOrder([node.name for node in self._where.nodes])
+        order = self._order
         for verdict in self._verdicts:
             order.blame(verdict)
         until = time.time_ns() + int(self._seconds * 1e9) if self._seconds else None
         for _ in self._heard(order):
-            yield from self._counted(order, until)
-        for node in self._where.nodes:
-            order.ended(node.name)
-        yield from self._counted(order, until)
+            yield from self._counted(order.take(), until)
+            if until is not None and order.has_all_until(until):
+                break
+        yield from self._counted(order.take(everything=True), until)
+
+    def rest(self) -> Iterator[Seen]:
+        """What has come and was not given out yet, for whoever stops in the middle."""
+        yield from self._counted(self._order.take(everything=True), None)
 
     def _heard(self, order: InOrder) -> Iterator[None]:
         """Takes in what comes; after each thing there may be something to give out."""
         assert self._listening
         counts = {node.name: 0 for node in self._where.nodes}
-        live = False
+        for first in self._heard_first:
+            self._take(first, order, counts)
         journals = self._journals
         for heard in self._listening.hear(self._deadline(), also=journals.streams if journals else ()):
             if heard is None:
@@ -149,9 +160,6 @@ class Capture:
                     order.blame(verdict)
             else:
                 self._take(heard, order, counts)
-                if not live and heard.state is not None and heard.state.live:
-                    live = True
-                    reached("capture:listening")
             yield
 
     def _deadline(self) -> float | None:
@@ -160,8 +168,8 @@ class Capture:
         # What was on its way at the end is told by the next state, which is waited for.
         return time.monotonic() + (self._seconds + LAST_WORD if self._seconds else capture.READ_LIMIT)
 
-    def _counted(self, order: InOrder, until: int | None) -> Iterator[Seen]:
-        found = [seen for seen in order.take() if until is None or seen.packet.ts_ns <= until]
+    def _counted(self, taken: Iterator[Seen], until: int | None) -> Iterator[Seen]:
+        found = [seen for seen in taken if until is None or seen.packet.ts_ns <= until]
         self.summary.packets += len(found)
         for number, seen in enumerate(found, 1):
             self._pending = number < len(found)

@@ -50,7 +50,8 @@ def trace(
         records, states, quiet = _until_quiet(engine, nodes, there, begin)
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-        ladders = _telling(of_pairs(sides, found, options) + _outside(lab, sides, options))
+        between = [ladder for ladder in of_pairs(sides, found, options) if not _is_overheard(lab, ladder)]
+        ladders = between + _outside(lab, sides, options)
         ladders.sort(key=lambda one: one.begin_ns)
         looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
     finally:
@@ -80,13 +81,6 @@ def _deep(
     return out
 
 
-def _telling(ladders: list[Ladder]) -> list[Ladder]:
-    """Without those where there is nothing but ARP: its questions go to everybody on a network."""
-    return [
-        ladder for ladder in ladders if any(arrow.crossing.packet.protocol != "arp" for arrow in ladder.arrows)
-    ] or ladders
-
-
 def _until_quiet(
     engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], begin_ns: int
 ) -> tuple[dict[str, list[Record]], dict[str, State], bool]:
@@ -99,6 +93,13 @@ def _until_quiet(
         if silent >= QUIET or time.monotonic() > deadline:
             return records, states, silent >= QUIET
         time.sleep(QUIET - silent)
+
+
+def _is_overheard(lab: Lab, ladder: Ladder) -> bool:
+    """Whether two nodes only heard each other ask for a third one: an ARP request reaches all (RFC 826)."""
+    theirs = {address for line in (ladder.left, ladder.right) for address in lab.node(line.name).addresses}
+    packets = [arrow.crossing.packet for arrow in ladder.arrows]
+    return all(packet.arp is not None and packet.arp.operation == 1 and packet.dst not in theirs for packet in packets)
 
 
 def _outside(lab: Lab, sides: Sequence[Side], options: Options) -> list[Ladder]:

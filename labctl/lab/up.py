@@ -21,6 +21,7 @@ from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placement import place_networks, refuse_ipv6
 from labctl.lab.ready import wait_ready
+from labctl.lab.record import can_wait, hold, record, waiting
 from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
 from labctl.lab.subnets import Chosen, choose
@@ -47,6 +48,7 @@ class Request:
     """What `labctl up` was asked for.
 
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
+    `record`: the nodes are recorded from their start on.
     """
 
     topology: str | None = None
@@ -55,6 +57,7 @@ class Request:
     timeout: float = 120.0
     build_timeout: float = 1800.0
     subnets: tuple[str, ...] = ()
+    record: bool = False
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -73,6 +76,8 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     refuse_ipv6(topology, local=docker.endpoint.is_local)
     place_networks(topology, docker, topology.config, 0, chosen)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
+    if request.record:
+        images.ensure_probe(docker, report, request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
     lock.acquire(request.timeout, report)
@@ -83,7 +88,8 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         before = existing(docker, topology.name)
-        lab = _make(docker, blueprint, blueprint.configuration(found), chosen, before, lock, deadline, report)
+        config = blueprint.configuration(found)
+        lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request.record)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
@@ -111,17 +117,20 @@ def _make(
     lock: LabLock,
     deadline: float,
     report: Report,
+    recorded: bool,
 ) -> Lab:
     """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
     name = blueprint.topology.name
     compose = blueprint.compose()
     try:
         lock.begin()
-        _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report)
+        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, recorded)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
         lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
+        if recorded:
+            record(docker, lab, held)
         set_routes(docker, lab, lab.nodes)
         reached("up:routes-set")
         put_in_force(docker, lab, lab.nodes)
@@ -163,7 +172,9 @@ def _start(
     lock: LabLock,
     deadline: float,
     report: Report,
-) -> None:
+    recorded: bool,
+) -> list[Container]:
+    """The nodes that wait until they are recorded."""
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
         placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt, chosen=chosen)
@@ -173,11 +184,10 @@ def _start(
             held = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
-            watched, alone = _watched(report), not _is_scaled(placed)
+            watched, wait = _watched(report), recorded and can_wait(placed)
+            alone = not _is_scaled(placed) and not wait
             compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=held, start=alone)
-            if not alone:
-                _start_made(engine, topology.name, watched)
-            return
+            return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
         except LabError as problem:
             why = str(problem.values.get("why", ""))
             moves = any(net.movable for net in topology.networks)
@@ -185,6 +195,7 @@ def _start(
             if not retry or attempt == ATTEMPTS - 1:
                 raise
             report("another lab took that place at the same moment; trying the next")
+    return []
 
 
 def _is_scaled(config: dict[str, Any]) -> bool:
@@ -197,15 +208,20 @@ def _is_scaled(config: dict[str, Any]) -> bool:
     return any(int(count) > 1 for count in counts)
 
 
-def _start_made(engine: Engine, name: str, report: Report) -> None:
-    """Starts all containers of a lab that don't run, several at once."""
+def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any] | None) -> list[Container]:
+    """Starts all containers of a lab that don't run, several at once; with a configuration, those of labctl's own wait
+    until they are recorded, and are given."""
 
     def start(container: Container) -> None:
         engine.change("start", container.id)
         report(f"Container {container.name} Started")
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
-    each(start, [item for item in made if item.state in ("created", "exited")], STARTERS)
+    fresh = [item for item in made if item.state in ("created", "exited")]
+    held = waiting(config, fresh) if config else []
+    hold(engine, held)
+    each(start, fresh, STARTERS)
+    return held
 
 
 def _names(config: dict[str, Any]) -> set[str]:

@@ -50,9 +50,13 @@ class InOrder:
         """Nothing more comes of a node."""
         self._told.pop(node, None)
 
-    def take(self) -> Iterator[Seen]:
-        """What may go by now; all, when all nodes have ended."""
-        until = min(self._told.values(), default=None)
+    def has_all_until(self, moment_ns: int) -> bool:
+        """Every node has told all that came until then."""
+        return all(until >= moment_ns for until in self._told.values())
+
+    def take(self, *, everything: bool = False) -> Iterator[Seen]:
+        """What may go by now; all that there is, when all nodes have ended or nobody waits for more."""
+        until = None if everything else min(self._told.values(), default=None)
         while self._held and (until is None or self._held[0][0] <= until):
             _, _, packet, tap = heapq.heappop(self._held)
             # Only what is seen before a fault looks at it is as the fault found it.

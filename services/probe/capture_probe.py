@@ -19,7 +19,7 @@ from labcapture.ring import RETIRE, Ring
 from labcapture.store import Piece, Store
 from labfault.tables import COPY, MARK
 
-from labnode import journal, life
+from labnode import hold, journal, life
 from labnode.loop import READ, WRITE, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
@@ -110,6 +110,9 @@ class Recorder:
         for ring, source in ((self._plain, "R"), (self._marked, "M")):
             loop.watch(ring, READ, lambda _, ring=ring, source=source: self._on_blocks(ring, source))
         self._door = self._listen()
+        self._sign: socket.socket | None = None
+        if os.environ.get("LABCTL_SIGN"):
+            self._give_sign()
         loop.later(LOOK, self._look)
         loop.later(ANNOUNCE, self._announce)
 
@@ -131,6 +134,21 @@ class Recorder:
         door.setblocking(False)
         self._loop.watch(door, READ, self._on_visitor)
         return door
+
+    def _give_sign(self) -> None:
+        """Tells the node, which waits to be recorded, that it may begin: somebody is at this address."""
+        self._sign = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):  # rules are in force already, and who has set them tells it
+            self._sign.bind(hold.SIGN)
+            self._sign.listen(1)
+            self._loop.watch(self._sign, READ, lambda _: self._end_sign())
+            self._loop.later(hold.LONGEST, self._end_sign)
+
+    def _end_sign(self) -> None:
+        if self._sign:
+            self._loop.watch(self._sign, 0)
+            self._sign.close()
+            self._sign = None
 
     # -- packets
 

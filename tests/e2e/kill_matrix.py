@@ -29,14 +29,18 @@ RUNNING = {
     "fault:probe-started": FAULT,
     "fault:prepared": FAULT,
     "fault:committed": FAULT,
+    "capture:probe-started": ("ladder", "alice", "bob"),
+    "capture:listening": ("capture", "alice"),
     "processes:probe-started": ("sockets", "alice"),
     # It would take longer by itself than the test waits for it to be gone.
     "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice", "--timeout", "100"),
 }
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
-TITLES |= {"fault": "fault add udp1-udp2", "processes": "sockets alice"}
+TITLES |= {"fault": "fault add udp1-udp2", "capture:probe-started": "ladder alice bob", "capture": "capture alice"}
+TITLES["processes"] = "sockets alice"
 RULES = {"fault:probe-started": "no rule", "fault:prepared": "no rule", "fault:committed": "a rule on both ways"}
 RULES["processes:probe-started"] = "a probe beside the node"
+RECORDERS = {"capture:probe-started": "recorders remain", "capture:listening": "recorders remain"}
 HEAD = """# The kill matrix
 
 labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
@@ -60,7 +64,9 @@ SIGINT and SIGTERM during `up` take back by themselves what was begun: all of th
 `down`, which finds nothing any more. A command that runs changes nothing of the lab: its containers are the same ones
 afterwards, started once, and the same command works again at once. Those rows share one lab for each signal, which one
 `down` removes after the last of them. `fault add` sets one rule on both ways of a link, by a probe at each node: there
-are both or none afterwards, and the probes stay with the lab. So does the probe that `sockets` starts.
+are both or none afterwards, and the probes stay with the lab. So does the probe that `sockets` starts. `ladder` and
+`capture` start recorders, which stay with the lab after a normal end as well; nothing in them goes on telling packets
+to a labctl that is gone.
 
 The lab has two nodes, one network of both address families, a published port, a volume, and a route that a probe sets.
 One snapshot of the machine is taken before the first cell, and all cells are compared with it. Packet counters are left
@@ -114,7 +120,7 @@ def page(results: list[dict]) -> str:
 
 
 def _moment(phase: str) -> str:
-    title = TITLES.get(phase.partition(":")[0])
+    title = TITLES.get(phase) or TITLES.get(phase.partition(":")[0])
     return f"`{title}`: {PHASES[phase]}" if title else PHASES[phase]
 
 
@@ -123,7 +129,7 @@ def _cell(item: dict | None) -> str:
         return "not run"
     status = f"exit {item['exit']}" if item["exit"] >= 0 else "killed"
     if item["command"] == "run":
-        return f"{status}, {RULES.get(item['phase'], 'lab untouched')}"
+        return f"{status}, {(RULES | RECORDERS).get(item['phase'], 'lab untouched')}"
     return f"{status}, {'remains' if item['left'] else 'nothing left'}"
 
 

@@ -9,11 +9,12 @@ import random
 import secrets
 import signal
 import subprocess
+import time
 
 import pytest
 from kill_matrix import DOWN, PAGE, RESULTS, RUNNING, SIGNALS, UP, page
 from machine import Machine, Shell, no_processes
-from outside import Lab, Result, begin, finish, run
+from outside import PATIENCE, Lab, Result, begin, finish, run
 
 from labctl.phases import PHASES
 
@@ -219,9 +220,11 @@ def test_running(running, results, phase):
     elif phase.startswith("processes:"):
         assert len(trial.lab.labelled()) == len(there) + 1
         trial.ok(*RUNNING[phase])
+    elif phase.startswith("capture:"):
+        check_recorders(trial, there)
     else:
         assert trial.lab.labelled() == there
-    if phase != "logs:following" and not phase.startswith(("fault:", "processes:")):
+    if phase != "logs:following" and not phase.startswith(("fault:", "processes:", "capture:")):
         again = [word.replace("mute", "web") for word in RUNNING[phase]]
         trial.ok(*again, "--timeout", "20")
     results.append(entry("run", phase, number, got, there))
@@ -234,6 +237,20 @@ def check_rules(trial, phase: str) -> None:
     trial.ok("fault", "clear", "--all")
     trial.ok(*RUNNING[phase])
     trial.ok("fault", "clear", "--all")
+
+
+def check_recorders(trial, there: list[str]) -> None:
+    """Only recorders have come, nobody listens to them any more, and they serve the next command."""
+    key = ["dev.labctl.probe=capture", f"dev.labctl.lab={trial.lab.name}"]
+    recorders = trial.lab.engine.containers.list(filters={"label": key})
+    assert set(trial.lab.labelled()) - set(there) <= {found.name for found in recorders}
+    assert recorders
+    deadline = time.monotonic() + PATIENCE
+    while any("capture_tell.py" in line[-1] for found in recorders for line in found.top()["Processes"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    trial.ok("capture", "alice", "bob", "--for", "100ms")
+    trial.ok("ladder", "alice", "bob")
 
 
 def test_page_shows_what_was_found(results):
