@@ -315,6 +315,16 @@ ERRORS: dict[str, Kind] = {
         "`labctl capture --stop {node}` and then the command again starts a new recorder",
         "The helper container that records a node's packets ended, or did not answer.",
     ),
+    "extcap-taken": Kind(
+        "{file} is there already, and labctl did not put it there",
+        "move it away and ask again",
+        "`labctl capture --install-extcap` replaces only what it made itself.",
+    ),
+    "no-interface": Kind(
+        "no running lab has the interface {name}",
+        "let Wireshark look again (F5): the lab may be down, or the node may have stopped",
+        "Wireshark asked for a node that was there when it last looked.",
+    ),
     "not-recorded": Kind(
         "nothing was recorded at {nodes} until now; from now on it is",
         "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",
