@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from labctl.cli.output import Terminated, Unwritten, talk
@@ -19,11 +20,12 @@ from labctl.errors import LabError
 EXPLAINED, BUG = 1, 3
 
 
-def main() -> NoReturn:
-    """labctl as a process: never returns."""
+def main(run: Callable[[], int] | None = None) -> NoReturn:
+    """labctl as a process: never returns. `run` is what it does, where that isn't the command line; it gives the exit
+    status."""
     # What the imports allocate is no garbage, and looking for some after every 700 objects takes 8 ms of a command.
     gc.set_threshold(20_000)
-    status = _status()
+    status = _status(run or _run)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -33,11 +35,11 @@ def main() -> NoReturn:
     os._exit(status)
 
 
-def _status() -> int:
+def _status(run: Callable[[], int]) -> int:
     _open_closed_streams()
     _watch_signals()
     try:
-        return _explained()
+        return _explained(run)
     except Unwritten as problem:
         # Python would write once more at exit what it could not, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,9 +49,9 @@ def _status() -> int:
         return EXPLAINED
 
 
-def _explained() -> int:
+def _explained(run: Callable[[], int]) -> int:
     try:
-        return _run()
+        return run()
     except LabError as problem:
         _explain(problem)
         return EXPLAINED

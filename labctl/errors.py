@@ -355,6 +355,16 @@ ERRORS: dict[str, Kind] = {
         "`labctl capture --start` begins to record, and then there is a newest packet",
         "`labctl packet last` shows what the recorders hold, and there are none.",
     ),
+    "extcap-taken": Kind(
+        "{file} is there already, and labctl did not put it there",
+        "move it away and ask again",
+        "`labctl capture --install-extcap` replaces only what it made itself.",
+    ),
+    "no-interface": Kind(
+        "no running lab has the interface {name}",
+        "let Wireshark look again (F5): the lab may be down, or the node may have stopped",
+        "Wireshark asked for a node that was there when it last looked.",
+    ),
     "not-recorded": Kind(
         "nothing was recorded at {nodes} until now; from now on it is",
         "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -47,14 +49,20 @@ def capture(
     wireshark: Annotated[bool, typer.Option("--wireshark", help="Show it in Wireshark as it comes.")] = False,
     start: Annotated[bool, typer.Option("--start", help="Only begin to record, for a later look back.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End recording, and forget what was recorded.")] = False,
+    install: Annotated[
+        bool, typer.Option("--install-extcap", help="Put the nodes of all labs into Wireshark's list of interfaces.")
+    ] = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
     """Show packets of nodes or of a link as they come, or write them as pcapng for Wireshark and tshark."""
     from labctl.lab import recording as uses
 
-    if sum((start, stop, wireshark, file is not None)) > 1:
-        raise typer.BadParameter("--start, --stop, --wireshark and --write: one of them")
+    if sum((start, stop, wireshark, install, file is not None)) > 1:
+        raise typer.BadParameter("--start, --stop, --wireshark, --install-extcap and --write: one of them")
+    if install:
+        _install_extcap(as_json)
+        return
     # With --last alone what was recorded is enough; with --for as well, what comes is added.
     seconds = span("--for", duration) if duration else 0.0 if last else None
     past = span("--last", last) if last else 0.0
@@ -68,10 +76,20 @@ def capture(
         _for_wireshark(engine, found, where, past, seconds, places or [])
     elif file is not None:
         with _opened(file) as out:
-            summary = _write(engine, found, where, past, seconds, out)
+            summary = write(engine, found, where, past, seconds, out)
         _tell(summary, "standard output" if str(file) == "-" else str(file))
     else:
         _show(engine, found, where, past, seconds, as_json)
+
+
+def _install_extcap(as_json: bool) -> None:
+    from labctl.lab.wireshark import install
+
+    file = install()
+    if as_json:
+        output.document({"installed": str(file)})
+    else:
+        output.talk(f"{file} is there: Wireshark lists the nodes of running labs from its next start on (or by F5)")
 
 
 def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: bool) -> None:
@@ -105,10 +123,13 @@ def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
         else:
             output.data(lines.line(one))
 
-    with Capture(engine, lab, where, last=last, seconds=seconds) as seen:
+    closed = partial(output.nobody_reads, sys.stdout)
+    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed) as seen:
         try:
             for one in seen:
                 show(one)
+            if closed():
+                raise output.Unwritten(errno.EPIPE)
         except (KeyboardInterrupt, output.Terminated):
             for one in seen.rest():
                 show(one)
@@ -117,10 +138,15 @@ def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
             _tell_missing(seen.summary)
 
 
-def _write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, out: IO[bytes]) -> Summary:
+def write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, out: IO[bytes]) -> Summary:
+    """Captures into a file until the time is over, a node's recorder ends, or whoever reads has enough.
+
+    Raises LabError, OSError.
+    """
     from labctl.lab.recording import Capture, File
 
-    with Capture(engine, lab, where, last=last, seconds=seconds) as seen:
+    closed = partial(output.nobody_reads, out)
+    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed) as seen:
         file = File(out, where.nodes)
         out.flush()  # whoever reads a pipe knows from here on what comes
         try:
@@ -128,6 +154,8 @@ def _write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: f
                 file.add(one)
                 if not seen.pending:
                     out.flush()
+            if closed():
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         except (KeyboardInterrupt, output.Terminated):
             for one in seen.rest():
                 file.add(one)
@@ -186,7 +214,7 @@ def _for_wireshark(
     assert child.stdin
     try:
         with contextlib.suppress(BrokenPipeError):  # its window was closed
-            _write(engine, lab, where, last, seconds, child.stdin)
+            write(engine, lab, where, last, seconds, child.stdin)
     finally:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()

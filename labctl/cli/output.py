@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,13 @@ class Unwritten(BaseException):
 
 class Terminated(BaseException):
     """SIGTERM or SIGHUP came: take back what was begun, as for ^C."""
+
+
+def nobody_reads(stream: Any) -> bool:
+    """Whether a pipe's reader has closed it (poll(2), POLLERR): else that shows only when something is written."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    return any(found & (select.POLLERR | select.POLLHUP) for _, found in poll.poll(0))
 
 
 def write(text: str) -> None:

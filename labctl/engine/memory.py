@@ -113,6 +113,7 @@ class MemoryEngine:
         self._volumes: dict[str, dict[str, str]] = {}
         self.probes: list[tuple[str, list[str]]] = []  # (container, command) of each that was run
         self.probe_program: Callable[[ProbeOrder], Program] | None = None
+        self.probe_commands: Callable[[ProbeOrder], Callable[[Sequence[str]], Execution]] | None = None
         self.images: dict[str, Image] = {}
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
@@ -226,12 +227,13 @@ class MemoryEngine:
         return ""
 
     def create_probe(self, probe: ProbeOrder) -> str:
-        """Its program is `probe_program`, which must have been set."""
+        """Its program is what `probe_program` gives, and what commands in it do what `probe_commands` gives."""
         self._get(probe.target)
         ident = f"{next(self._numbers):064x}"
         record = Container(ident, f"probe-{ident[-4:]}", PROBE_IMAGE, "created", dict(probe.labels))
         program = self.probe_program(probe) if self.probe_program else None
-        self._containers[ident] = MemoryContainer(record, program)
+        made = self._containers[ident] = MemoryContainer(record, program)
+        made.commands = self.probe_commands(probe) if self.probe_commands else None
         if probe.volume:
             self._volumes.setdefault(probe.volume, dict(probe.labels))
         return ident
@@ -274,6 +276,9 @@ class MemoryEngine:
 
     def _deliver(self, streams: list[MemoryStream]) -> None:
         for stream in streams:
+            if stream.status is not None:
+                stream.typed.clear()  # a command that has ended reads nothing
+                continue
             container = self._containers.get(stream.container)
             if not container or container.record.state != "running":
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO
@@ -85,11 +85,21 @@ class Capture:
     """A capture that goes on: a context manager, and an iterator of what is seen, in order of time.
 
     `last`: so many seconds of what was recorded before; `seconds`: how long it listens, None for ever, 0 not at all.
+    `enough` is asked now and then, and ends it.
     """
 
-    def __init__(self, engine: Engine, lab: Lab, where: Place, *, last: float, seconds: float | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        lab: Lab,
+        where: Place,
+        *,
+        last: float,
+        seconds: float | None,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._engine, self._lab, self._where = engine, lab, where
-        self._last, self._seconds = last, seconds
+        self._last, self._seconds, self._enough = last, seconds, enough
         self.summary = Summary()
         self._stack = ExitStack()
         self._journals: Journals | None = None
@@ -153,6 +163,8 @@ class Capture:
         journals = self._journals
         for heard in self._listening.hear(self._deadline(), also=journals.streams if journals else ()):
             if heard is None:
+                if self._enough():
+                    return
                 if journals:
                     journals.look()  # a rule that is set meanwhile may bring a probe with it
             elif isinstance(heard, Happening):

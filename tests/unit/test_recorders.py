@@ -1,0 +1,272 @@
+"""Recorders on a lab of the in-memory engine: which are started, what is made of what they tell, and all that fails."""
+
+import io
+import json
+import struct
+import time
+
+import pytest
+from traffic import tcp, udp
+
+from labctl.engine.memory import Execution, MemoryEngine
+from labctl.engine.model import COMPOSE_SERVICE, LABEL_PROBED, LABEL_SOURCE, PROBE_IMAGE, Image, Line
+from labctl.errors import LabError
+from labctl.lab import capture, ladder, probes, record, recording, trace
+from labctl.lab.model import find
+from labctl.packets.capture import read
+from labctl.packets.ladder import Options
+from labctl.packets.link import ETHERNET, RAW
+from labctl.packets.model import ACK, PSH
+from labctl.packets.write import Writer
+
+ALICE, BOB, WEB = "10.77.0.5", "10.77.0.6", "10.77.1.7"
+ETHER = bytes(12) + b"\x08\0"
+BROADCAST = b"\xff" * 6 + bytes(6) + b"\x08\x06"
+
+
+class Recorders:
+    """What the recorders would answer, without any kernel: `packets` by node, as (tap, nanoseconds ago, bytes)."""
+
+    def __init__(self, engine: MemoryEngine):
+        self.packets: dict[str, list[tuple[str, int, bytes]]] = {}
+        self.asked: list[tuple[str, list[str]]] = []
+        self.status, self.words, self.refused, self.drops, self.problems = 0, b"", "", 0, []
+        engine.probe_commands = self.commands
+
+    def commands(self, order):
+        node = order.labels[LABEL_PROBED]
+
+        def run(command) -> Execution:
+            self.asked.append((node, list(command[2:])))
+            if self.refused:
+                return Execution([Line(json.dumps({"refused": self.refused}).encode() + b"\n", stderr=True)], 2)
+            if self.status or self.words:
+                return Execution([Line(self.words, stderr=True)], self.status)
+            now = time.time_ns()
+            out = io.BytesIO()
+            writer = Writer(out)
+            for tap, ago, data in self.packets.get(node, []):
+                number = writer.interface(f"eth0:{tap}", RAW if tap == "sent" else ETHERNET)
+                writer.packet(number, now - ago, data)
+            state = {
+                "now_ns": now,
+                "begin_ns": 0,
+                "since_ns": 0,
+                "live": False,
+                "ended": True,
+                "drops": self.drops,
+                "interfaces": {"2": "eth0"},
+                "problems": self.problems,
+            }
+            return Execution([Line(out.getvalue()), Line(json.dumps(state).encode() + b"\n", stderr=True)])
+
+        return run
+
+
+@pytest.fixture
+def lab(engine):
+    engine.add("lab", "alice", role="chat", addresses={"ab": (ALICE,)})
+    engine.add("lab", "bob", role="chat", addresses={"ab": (BOB,)})
+    engine.add("lab", "web", role="http", addresses={"w": (WEB,)})
+    engine.add("lab", "off", role="udp", addresses={"ab": ("10.77.0.8",)}, state="exited")
+    return lambda: find(engine, "lab")
+
+
+@pytest.fixture
+def fakes(engine):
+    return Recorders(engine)
+
+
+def refused(code, word, act, *args, **options):
+    with pytest.raises(LabError) as found:
+        act(*args, **options)
+    assert found.value.code == code, found.value.message
+    assert word in found.value.message
+
+
+def arp(asking, asked):
+    ends = [bytes(6) + bytes(map(int, address.split("."))) for address in (asking, asked)]
+    return BROADCAST + struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + ends[0] + ends[1]
+
+
+def test_first_ladder_starts_recorders(engine, lab, fakes):
+    nodes = ladder.ends(lab(), "alice", "bob")
+    refused("not-recorded", "alice and bob until now", ladder.drawn, engine, lab(), nodes, 30, Options())
+    assert sorted(probes.all_of(engine, "lab", probes.CAPTURE)) == ["alice", "bob"]
+    data = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
+    fakes.packets = {"alice": [("out", 2000, ETHER + data)], "bob": [("in", 1000, ETHER + data)]}
+    found = ladder.drawn(engine, lab(), nodes, 30, Options())
+    assert [(arrow.fate, arrow.rightwards, arrow.latency_ns is not None) for arrow in found.arrows] == [
+        ("delivered", True, True)
+    ]
+    assert fakes.asked[-1] == ("bob", ["--last", "30.000000000"])
+
+
+def test_what_a_recorder_can_not_do_is_a_note(engine, lab, fakes):
+    fakes.problems = ["what is sent on links with faults can't be recorded here: no"]
+    fakes.packets = {"alice": [("left", 2000, ETHER + udp(ALICE, 1, BOB, 2, b"x"))]}
+    capture.start(engine, lab(), lab().nodes[:2])
+    found = ladder.drawn(engine, lab(), ladder.ends(lab(), "alice", "bob"), 30, Options())
+    assert f"At alice {fakes.problems[0]}." in found.notes
+    assert len(found.arrows) == 1, "what left stands in for what was sent"
+
+
+def test_ends(lab):
+    refused("bad-link-name", "no link to itself", ladder.ends, lab(), "alice", "alice")
+    refused("no-link", "alice: ab; web: w", ladder.ends, lab(), "alice", "web")
+    refused("not-running", "off is exited", ladder.ends, lab(), "alice", "off")
+    refused("unknown-node", "did you mean alice", ladder.ends, lab(), "alise", "bob")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "told"), [(3, b"", "did not answer"), (1, b"Killed\n", "ended (status 1)")]
+)
+def test_recorders_that_fail(engine, lab, fakes, status, words, told):
+    fakes.status, fakes.words = status, words
+    refused("recorder-gone", told, capture.start, engine, lab(), [lab().node("alice")])
+
+
+def test_a_filter_that_is_none(engine, lab, fakes):
+    capture.start(engine, lab(), [lab().node("alice")])
+    fakes.refused = "syntax error"
+    where = recording.place(lab(), ["alice"], "tcp prt 7")
+    refused("bad-filter", "'tcp prt 7' is none: syntax error", seen, engine, lab, where)
+
+
+def test_paused_recorders(engine, lab, fakes):
+    capture.start(engine, lab(), lab().nodes[:2])
+    held = probes.all_of(engine, "lab", probes.CAPTURE)["alice"]
+    engine.change("pause", held.id)
+    assert sorted(capture.recorders(engine, lab())) == ["bob"]
+    refused("recorder-gone", "is paused", ladder.recorders_now, engine, lab(), [lab().node("alice")])
+    ladder.recorders_now(engine, lab(), [lab().node("bob"), lab().node("web")])
+    assert held.id in {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()}
+    assert capture.stop(engine, lab(), lab().nodes) == ["alice", "bob", "web"]
+    assert probes.all_of(engine, "lab", probes.CAPTURE) == {}
+    assert capture.stop(engine, lab(), lab().nodes) == []
+
+
+def test_recorders_of_what_a_node_was_before(engine, lab, fakes):
+    capture.start(engine, lab(), [lab().node("alice")])
+    assert sorted(capture.recorders(engine, lab())) == ["alice"]
+    engine.change("restart", lab().node("alice").container.id)
+    assert capture.recorders(engine, lab()) == {}, "its network namespace is another one"
+    capture.start(engine, lab(), [lab().node("alice")])
+    assert sorted(capture.recorders(engine, lab())) == ["alice"]
+    engine.images[PROBE_IMAGE] = Image("new", {LABEL_SOURCE: "newer"})
+    assert capture.recorders(engine, lab()) == {}, "labctl is a newer one"
+
+
+def test_places(engine, lab):
+    place = recording.place
+    assert [node.name for node in place(lab(), []).nodes] == ["alice", "bob", "web"]
+    assert [node.name for node in place(lab(), ["bob", "alice", "bob"]).nodes] == ["bob", "alice"]
+    both = place(lab(), ["alice-bob"], "tcp port 7")
+    assert [node.name for node in both.nodes] == ["alice", "bob"]
+    assert both.expression == f"(tcp port 7) and (host {ALICE}) and (host {BOB})"
+    assert place(lab(), ["bob:alice"]).expression == f"(src host {BOB}) and (dst host {ALICE})"
+    refused("bad-link-name", "a link stands alone", place, lab(), ["alice-bob", "web"])
+    refused("no-link", "they share no network", place, lab(), ["alice-web"])
+    refused("not-running", "off is exited", place, lab(), ["off"])
+    refused("unknown-node", "did you mean alice", place, lab(), ["alise"])
+    for node in lab().nodes:
+        if node.is_running:
+            engine.change("stop", node.container.id)
+    refused("none-running", "lab", place, lab(), [])
+
+
+def seen(engine, lab, where):
+    with recording.Capture(engine, lab(), where, last=30, seconds=0) as found:
+        return list(found), found.summary
+
+
+def test_what_was_recorded_in_order_and_as_a_file(engine, lab, fakes):
+    data = udp(ALICE, 1, BOB, 2, b"x")
+    fakes.packets = {
+        "alice": [("sent", 9_000_000, data), ("left", 3_000_000, ETHER + data)],
+        "bob": [("in", 1_000_000, ETHER + data)],
+    }
+    fakes.drops = 4
+    where = recording.place(lab(), ["bob", "alice"])
+    found, summary = seen(engine, lab, where)
+    assert [(one.packet.node, one.tap) for one in found] == [("alice", "sent"), ("alice", "left"), ("bob", "in")]
+    assert (summary.packets, summary.drops) == (3, {"alice": 4, "bob": 4})
+    out = io.BytesIO()
+    file = recording.File(out, where.nodes)
+    for one in found:
+        file.add(one)
+    file.finish(summary)
+    out.seek(0)
+    records = list(read(out))
+    assert [item.interface.name for item in records] == ["alice before faults", "alice", "bob"]
+    assert [item.ts_ns for item in records] == [one.packet.ts_ns for one in found]
+
+
+def test_capture_that_has_enough(engine, lab, fakes):
+    """Whoever stops in the middle gets the rest of what has come."""
+    data = ETHER + udp(ALICE, 1, BOB, 2, b"x")
+    fakes.packets = {"alice": [("out", 3_000_000, data), ("out", 2_000_000, data)]}
+    where = recording.place(lab(), ["alice"])
+    with recording.Capture(engine, lab(), where, last=30, seconds=0) as found:
+        next(iter(found))
+        list(found.rest())
+    assert found.summary.packets == 2
+
+
+def test_trace_shows_who_spoke(engine, lab, fakes):
+    data = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
+    outside = tcp("192.0.2.1", 40000, WEB, 8080, 7, 8, ACK | PSH, b"GET / ")
+
+    def run() -> int:
+        ask = arp(BOB, "10.77.0.99")
+        fakes.packets = {
+            "alice": [("out", 2_000_000_000, ETHER + data), ("in", 1_900_000_000, ask)],
+            "bob": [("in", 1_999_000_000, ETHER + data), ("out", 1_950_000_000, ask)],
+            "web": [("in", 1_800_000_000, ETHER + outside)],
+        }
+        return 7
+
+    done = trace.trace(engine, lab(), [], run, Options())
+    assert (done.status, done.quiet) == (7, True)
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob"), ("this machine", "web")]
+
+
+def test_trace_leaves_out_who_only_overhears(engine, lab, fakes):
+    """All hear who has an address; only the one that is asked has a part in it."""
+
+    def run() -> int:
+        ask = arp(BOB, "10.77.0.99")
+        fakes.packets = {"alice": [("in", 1_900_000_000, ask)], "bob": [("out", 1_950_000_000, ask)]}
+        return 0
+
+    assert trace.trace(engine, lab(), ["alice", "bob"], run, Options()).ladders == ()
+    refused("unknown-node", "alise", trace.trace, engine, lab(), ["alise"], run, Options())
+    refused("not-running", "off", trace.trace, engine, lab(), ["off"], run, Options())
+
+
+def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):
+    ours = {"healthcheck": {"disable": True}, "pids_limit": 64}
+    config = {"services": {"alice": ours, "bob": ours | {"pids_limit": 63}, "web": {"image": "somebody/else"}}}
+    assert record.can_wait(config)
+    assert not record.can_wait({"services": {**config["services"], "x": {"depends_on": {"alice": {}}}}})
+    assert not record.can_wait({"services": {str(n): ours for n in range(record.MOST + 1)}})
+    held = record.waiting(config, [node.container for node in lab().nodes])
+    assert [item.labels[COMPOSE_SERVICE] for item in held] == ["alice"], "bob waits for his links' conditions"
+    record.hold(engine, held)
+    limit = lambda: engine._get(held[0].id).processes  # noqa: E731
+    assert limit() == record.HOLD
+    record.record(engine, lab(), held)
+    assert limit() == record.USUAL
+    assert sorted(capture.recorders(engine, lab())) == ["alice", "bob", "web"]
+    before = {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()}
+    record.record(engine, lab())
+    assert {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()} == before
+
+
+def test_nobody_waits_for_good(engine, lab, fakes):
+    """Also where a recorder fails, the next start of a node isn't held up."""
+    alice = lab().node("alice").container
+    record.hold(engine, [alice])
+    fakes.status = 3
+    refused("recorder-gone", "did not answer", record.record, engine, lab(), [alice])
+    assert engine._get(alice.id).processes == record.USUAL

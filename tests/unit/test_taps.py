@@ -1,0 +1,142 @@
+"""What a recorder's taps become: one side of a ladder, and packets of several nodes in order of time."""
+
+import struct
+from dataclasses import replace
+
+import pytest
+from traffic import BEGIN, icmp, tcp, udp, verdict
+
+from labctl.packets import taps
+from labctl.packets.checksum import remainder
+from labctl.packets.decode import decode
+from labctl.packets.link import RAW
+from labctl.packets.live import Conversations, InOrder
+from labctl.packets.model import ACK, FIN, PSH, SYN, Interface, Record
+
+A, B = "10.77.0.11", "10.77.0.12"
+TAPS = {name: Interface(number, f"eth0:{name}", RAW, "<") for number, name in enumerate(("in", "out", "left", "sent"))}
+
+
+def record(tap, data, at=0, length=0):
+    return Record(BEGIN + at, data, length or len(data), TAPS[tap])
+
+
+def test_sides():
+    """What was sent is what left where no fault was in force, and else what was seen before one."""
+    plain, back = udp(A, 1, B, 2, b"plain", id=1), udp(B, 2, A, 1, b"back", id=2)
+    faulted, lost = udp(A, 1, B, 2, b"late", id=3), udp(A, 1, B, 2, b"lost", id=4)
+    records = [
+        record("sent", faulted, 30),
+        record("sent", lost, 40),
+        record("out", plain, 10),
+        record("in", back, 20),
+        record("left", faulted, 90),
+    ]
+    side = taps.side("alice", records, addresses=(A,), kernel_drops=3, since_ns=BEGIN, until_ns=BEGIN + 99)
+    assert [(one.payload, one.ts_ns - BEGIN) for one in side.sent] == [(b"plain", 10), (b"late", 30), (b"lost", 40)]
+    assert [one.payload for one in side.arrived] == [b"back"]
+    assert [one.index for one in side.sent] == [0, 1, 2]
+    assert (side.kernel_drops, side.since_ns, side.until_ns) == (3, BEGIN, BEGIN + 99)
+    # A kernel that can't log packets shows only what left.
+    blind = taps.side("alice", records, logs=False)
+    assert [one.payload for one in blind.sent] == [b"plain", b"late"]
+    assert blind.sent[1].ts_ns == BEGIN + 90
+
+
+def test_the_better_time_is_taken():
+    """The log's time is that of its reading, which may be after the packet has left."""
+    data = udp(A, 1, B, 2, b"x", id=3)
+    unfinished = data[:26] + b"\0\0" + data[28:]  # the checksum is completed on the way to the wire
+    side = taps.side("alice", [record("sent", unfinished, 50), record("left", data, 20)])
+    assert [one.ts_ns - BEGIN for one in side.sent] == [20]
+    side = taps.side("alice", [record("sent", data, 50), record("left", udp(A, 1, B, 2, b"y", id=4), 20)])
+    assert [one.ts_ns - BEGIN for one in side.sent] == [50]
+
+
+def test_segments_as_on_the_wire():
+    body = bytes(n % 251 for n in range(4000))
+    whole = tcp(A, 1, B, 2, 2**32 - 1000, 5, ACK | PSH | FIN, body, id=0xFFFF)
+    pieces = taps.as_on_wire(record("sent", whole), 1500)
+    found = [decode(piece) for piece in pieces]
+    assert b"".join(one.payload for one in found) == body
+    assert [one.payload_length for one in found] == [1460, 1460, 1080]
+    assert [one.tcp.seq for one in found] == [2**32 - 1000, 460, 1920]
+    assert [one.ip_id for one in found] == [0xFFFF, 0, 1]
+    assert [bool(one.tcp.flags & (PSH | FIN)) for one in found] == [False, False, True]
+    assert [one.ip_checksum for one in found] == ["ok"] * 3
+    assert all(remainder(piece.data[:20]) == 0xFFFF or not remainder(piece.data[:20]) for piece in pieces)
+
+
+@pytest.mark.parametrize("make", [lambda body: udp(A, 1, B, 2, body, flags=0), lambda body: icmp(A, B, 8, 0, body)])
+def test_fragments_as_on_the_wire(make):
+    whole = make(bytes(n % 251 for n in range(3500)))
+    pieces = [piece.data for piece in taps.as_on_wire(record("sent", whole), 1500)]
+    offsets = [struct.unpack_from(">H", piece, 6)[0] for piece in pieces]
+    assert [offset & 0x1FFF for offset in offsets] == [0, 185, 370]
+    assert [bool(offset & 0x2000) for offset in offsets] == [True, True, False]
+    assert b"".join(piece[20:] for piece in pieces) == whole[20:]
+    assert [decode(Record(0, piece, len(piece), TAPS["sent"])).ip_checksum for piece in pieces] == ["ok"] * 3
+
+
+@pytest.mark.parametrize("data", [b"", udp("fd00::1", 1, "fd00::2", 2, bytes(3000))])
+def test_what_can_not_be_cut_stays(data):
+    assert taps.as_on_wire(record("sent", data), 1500) == [record("sent", data)]
+    cut = record("sent", udp(A, 1, B, 2, bytes(3000))[:2000], length=3028)
+    assert taps.as_on_wire(cut, 1500) == [cut]
+
+
+def seen(node, tap, data, at):
+    return decode(record(tap, data, at), 0, node), tap
+
+
+def texts(order, **how):
+    return [one.packet.payload for one in order.take(**how)]
+
+
+def test_order_of_several_nodes():
+    order = InOrder(["alice", "bob"])
+    order.add(*seen("alice", "out", udp(A, 1, B, 2, b"first"), 10))
+    order.add(*seen("alice", "out", udp(A, 1, B, 2, b"third"), 30))
+    order.told("alice", BEGIN + 40)
+    assert texts(order) == [], "bob may still tell of something before that"
+    order.add(*seen("bob", "in", udp(A, 1, B, 2, b"second"), 20))
+    order.told("bob", BEGIN + 25)
+    assert texts(order) == [b"first", b"second"]
+    assert order.has_all_until(BEGIN + 25)
+    assert not order.has_all_until(BEGIN + 26)
+    order.told("bob", BEGIN + 5)  # an older word changes nothing
+    assert order.has_all_until(BEGIN + 25)
+    order.ended("bob")
+    assert texts(order) == [b"third"]
+
+
+def test_rest_is_given_in_order():
+    order = InOrder(["alice", "bob"])
+    order.add(*seen("bob", "in", udp(A, 1, B, 2, b"later"), 20))
+    order.add(*seen("alice", "out", udp(A, 1, B, 2, b"sooner"), 10))
+    assert texts(order) == []
+    assert texts(order, everything=True) == [b"sooner", b"later"]
+    assert texts(order, everything=True) == []
+
+
+def test_faults_are_told_of_what_they_saw():
+    order = InOrder(["alice"])
+    packet, _ = seen("alice", "sent", tcp(A, 1, B, 2, 7, 8, ACK, b"x", id=5), 10)
+    order.blame(verdict(packet, "alice", "f1", "delay", 11))
+    order.blame(verdict(packet, "alice", "f2", "drop", 12))
+    order.add(packet, "left")
+    order.add(replace(packet, ts_ns=packet.ts_ns + 5), "sent")
+    order.ended("alice")
+    given = [(one.tap, [found.rule for found in one.verdicts]) for one in order.take()]
+    assert given == [("left", []), ("sent", ["f1", "f2"])]
+
+
+def test_numbers_are_relative_to_their_conversation():
+    known = Conversations()
+    see = lambda data, at=0: known.see(decode(record("out", data, at)))  # noqa: E731
+    assert see(tcp(A, 1, B, 2, 1000, 0, SYN)).seq == 0
+    assert see(tcp(B, 2, A, 1, 9000, 1001, SYN | ACK)).ack == 1
+    found = see(tcp(A, 1, B, 2, 1001, 9001, ACK | PSH, b"hi"))
+    assert (found.seq, found.ack) == (1, 1)
+    assert see(udp(A, 1, B, 2, b"no segment")) is None
+    assert see(tcp(A, 1, B, 3, 5000, 0, SYN)).seq == 0
