@@ -132,7 +132,7 @@ def _capture(asked: argparse.Namespace) -> int:
     """Captures into the pipe until Wireshark has enough: it closes the pipe, or sends SIGTERM."""
     from labctl.cli import output
     from labctl.cli.capture import write
-    from labctl.cli.ladders import prepare, span
+    from labctl.cli.context import prepare_probe, span
     from labctl.lab import recording as uses
 
     if not asked.interface or not asked.fifo:
@@ -143,7 +143,7 @@ def _capture(asked: argparse.Namespace) -> int:
     where = uses.place(lab, names, asked.filter)
     try:
         with open(asked.fifo, "wb") as out:
-            prepare(engine)
+            prepare_probe(engine)
             write(engine, lab, where, last, None, out)
     except (BrokenPipeError, output.Terminated, KeyboardInterrupt):
         pass
