@@ -1,15 +1,24 @@
 """Whether ladders say no more and no less than what happened: under random faults, at high rates, with a recorder that
 can't keep up."""
 
+import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
-from outside import Lab
+from outside import OUT, Lab
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+
+from tshark import Oracle, compare
 
 from bench import mixes
+from labctl.lab.capture import TELL
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)  # the image of tshark may have to be built
 
 MIXES = 60  # of 200, which `make bench` takes; about half a minute
 RATE, COUNT, LARGE = 5000, 15000, 12000
@@ -87,3 +96,64 @@ def test_ladder_and_journal_of_faults_name_the_same_packets(recorded):
     assert found.verdicts > MIXES * 10
     # These are late in truth, by a busy machine, and no rule is named for it; if all were, nothing would be shown.
     assert found.late < found.packets / 2
+
+
+UNREACHABLE = """
+import socket
+sock = socket.socket(type=socket.SOCK_DGRAM)
+sock.settimeout(10)
+sock.connect(("udp1", 9))
+sock.send(b"nobody is there")
+try:
+    sock.recv(1)
+except ConnectionRefusedError:
+    print("refused")
+"""
+
+
+def test_tshark_reads_what_every_node_recorded(recorded, engine, outsider):
+    """Addresses, ports, flags, numbers, lengths and checksums of all that seven recorders saw at all their taps."""
+    for pair in (("alice", "bob"), ("client", "echo"), ("web", "udp1")):
+        recorded.run("ladder", *pair, timeout=300)
+    begin = time.time()
+    recorded.ok("fault", "drop", "alice:bob", "tcp data 1")
+    for link in ("alice:bob", "udp2:udp1"):  # which are for no packet, but are asked of each
+        recorded.ok("fault", "drop", link, "any port 1")
+    recorded.ok("chat", "send", "alice", "lost once")
+    recorded.ok("chat", "send", "bob", "grüße " + "x" * 5000)
+    recorded.ok("echo", "send", "client", "hello")
+    recorded.ok("echo", "send", "client", "exit")
+    recorded.ok("http", "get", "web", "/", "--from", "client")
+    recorded.ok("udp", "send", "udp2", "udp1", "y" * 4000)
+    assert recorded.ok("exec", "echo", "--", "python3", "-c", UNREACHABLE).stdout == "refused\n"
+    recorded.ok("fault", "clear", "--all")
+    Oracle.container = outsider("wireshark", recorded).container
+    try:
+        taps: set[str] = set()
+        for node in recorded.containers():
+            found, _ = compare(pcapng(engine, recorded, node, time.time() - begin))
+            taps |= {f"{node}:{packet.interface.rpartition(':')[2]}" for packet in found}
+    finally:
+        Oracle.container.remove(force=True)
+    ruled = {"alice", "udp2"}
+    wanted = {f"{node}:{'left' if node in ruled else 'out'}" for node in recorded.containers()}
+    assert wanted | {f"{node}:in" for node in recorded.containers()} | {f"{node}:sent" for node in ruled} <= taps
+
+
+def pcapng(engine, lab: Lab, node: str, last: float) -> Path:
+    """What a node's recorder has of the last seconds, as it tells it."""
+    labels = [f"dev.labctl.lab={lab.name}", "dev.labctl.probe=capture", f"dev.labctl.probed={node}"]
+    [recorder] = engine.containers.list(filters={"label": labels})
+    docker = shutil.which("docker") or "docker"
+    teller = subprocess.Popen(
+        [docker, "exec", "-i", recorder.id, *TELL, "--last", f"{last:.3f}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with teller:  # its input stays open: it goes when that ends
+        data = teller.stdout.read()
+    file = OUT / f"recorded-{node}.pcapng"
+    OUT.mkdir(exist_ok=True)
+    file.write_bytes(data)
+    return file
