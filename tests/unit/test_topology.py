@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.errors import ERRORS, LabError, nearest
+from labctl.error_codes import ERRORS
+from labctl.errors import LabError, nearest
 from labctl.lab.placement import local_routes
 from labctl.topology import builtin
 from labctl.topology.model import labelled, moved, parse
