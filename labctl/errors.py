@@ -1,7 +1,7 @@
 """Every error that labctl explains.
 
-One table (labctl/error_codes.py) feeds the messages, `--json` and docs/errors.md. Exit status: 1 for all of these, 2 for
-wrong usage, 3 for a bug, 130 when interrupted.
+One table (labctl/error_codes.py) feeds the messages, `--json` and docs/errors.md. Exit status: 1 for all of these,
+2 for wrong usage, 3 for a bug, 130 when interrupted.
 """
 
 from __future__ import annotations
