@@ -16,6 +16,7 @@ from labctl.engine.model import Container, Engine, Happening, Stream
 from labctl.errors import LabError
 from labctl.lab import probes
 from labctl.lab.model import Lab, Node
+from labctl.packets import taps
 from labctl.packets.capture import Parser
 from labctl.packets.model import Record
 
@@ -215,21 +216,24 @@ class _Voice:
             if not self._finished:
                 self._explain(engine)
         elif line.stderr:
-            *whole, self._said = (self._said + line.text).split(b"\n")
-            for text in whole:
-                yield from self._state(text)
+            self._said += line.text
+            self._check()
         else:
             for record in self._parser.feed(line.text):
-                yield Heard(self.node, record)
+                yield (
+                    Heard(self.node, state=self._state(record.data)) if _is_state(record) else Heard(self.node, record)
+                )
 
-    def _state(self, text: bytes) -> Iterator[Heard]:
-        try:
-            fields: dict[str, Any] = json.loads(text)
-        except ValueError:
-            return  # what Python says of a failure; the end of the stream is explained by it
-        if "refused" in fields:
-            raise LabError("bad-filter", filter=self._expression, why=fields["refused"])
-        state = State(
+    def _check(self) -> None:
+        """Raises LabError `bad-filter`. What else stands there is Python's own words of a failure."""
+        first, whole, _ = self._said.partition(b"\n")
+        if whole and first.startswith(b'{"refused"'):
+            raise LabError("bad-filter", filter=self._expression, why=json.loads(first)["refused"])
+
+    def _state(self, text: bytes) -> State:
+        fields: dict[str, Any] = json.loads(text)
+        self._finished = self._finished or fields["ended"]
+        return State(
             fields["now_ns"],
             fields["since_ns"],
             fields["live"],
@@ -238,8 +242,6 @@ class _Voice:
             tuple(fields["interfaces"].values()),
             tuple(fields["problems"]),
         )
-        self._finished = self._finished or state.ended
-        yield Heard(self.node, state=state)
 
     def _explain(self, engine: Engine) -> None:
         status = engine.status(self.stream)

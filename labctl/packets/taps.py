@@ -17,6 +17,7 @@ from labctl.packets.link import RAW
 from labctl.packets.model import Interface, Packet, Record
 
 IN, OUT, LEFT, SENT = "in", "out", "left", "sent"
+STATE = "recorder:state"  # an interface on which the recorder speaks of itself
 MTU = 1500  # bytes of a packet, where nothing else is known
 
 

@@ -1,4 +1,7 @@
-"""Tells labctl what the recorder has: pcapng on standard output, the recorder's state on standard error.
+"""Tells labctl what the recorder has: pcapng on standard output.
+
+Among the packets stand the recorder's states, as JSON on an interface of their own: each comes after all that it speaks
+of, which two streams could not promise.
 
     capture_tell.py [--last SECONDS | --since NANOSECONDS] [--follow] [--filter EXPRESSION]
 
@@ -17,9 +20,9 @@ import subprocess
 import sys
 import time
 
-from labcapture import IN, LEFT, OUT, SENT, ring, wire
+from labcapture import IN, LEFT, OUT, SENT, STATE, ring, wire
 from labcapture.filter import Filter, Refused
-from labcapture.pcapng import ETHERNET, RAW, Writer
+from labcapture.pcapng import ETHERNET, RAW, USER, Writer
 
 PATIENCE = 10.0  # seconds until the recorder must have answered at all
 SILENCE = 15.0  # seconds without a sign of labctl
@@ -90,13 +93,11 @@ class Teller:
     def _take(self, data: bytes) -> None:
         for piece in self._reader.feed(data):
             if piece.source == wire.STATE:
-                # What is told of comes before what tells of it.
-                sys.stdout.buffer.flush()
                 state = json.loads(piece.data)
                 if self._begin is None:
                     self._begin = state["begin_ns"]
                 self._names = state["interfaces"]
-                os.write(2, piece.data + b"\n")
+                self._writer.packet(STATE, USER, piece.first_ns, piece.data, len(piece.data))
             else:
                 self._tell(piece)
         sys.stdout.buffer.flush()

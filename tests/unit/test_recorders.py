@@ -22,6 +22,7 @@ from labctl.packets.write import Writer
 ALICE, BOB, WEB = "10.77.0.5", "10.77.0.6", "10.77.1.7"
 ETHER = bytes(12) + b"\x08\0"
 BROADCAST = b"\xff" * 6 + bytes(6) + b"\x08\x06"
+USER = 147  # a link type that is nobody's
 
 
 class Recorders:
@@ -58,7 +59,8 @@ class Recorders:
                 "interfaces": {"2": "eth0"},
                 "problems": self.problems,
             }
-            return Execution([Line(out.getvalue()), Line(json.dumps(state).encode() + b"\n", stderr=True)])
+            writer.packet(writer.interface("recorder:state", USER), now, json.dumps(state).encode())
+            return Execution([Line(out.getvalue())])
 
         return run
 

@@ -10,3 +10,4 @@ Three taps are recorded (docs/capture.md says why these):
 """
 
 IN, OUT, LEFT, SENT = "in", "out", "left", "sent"
+STATE = "recorder:state"  # no tap, but what the recorder says of itself

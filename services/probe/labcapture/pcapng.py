@@ -2,7 +2,7 @@
 
 import struct
 
-ETHERNET, RAW = 1, 101
+ETHERNET, RAW, USER = 1, 101, 147
 _SECTION = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
 _NAME, _RESOLUTION = 2, 9
 
