@@ -220,9 +220,8 @@ class _Voice:
             self._check()
         else:
             for record in self._parser.feed(line.text):
-                yield (
-                    Heard(self.node, state=self._state(record.data)) if _is_state(record) else Heard(self.node, record)
-                )
+                is_state = record.interface.name == taps.STATE
+                yield Heard(self.node, state=self._state(record.data)) if is_state else Heard(self.node, record)
 
     def _check(self) -> None:
         """Raises LabError `bad-filter`. What else stands there is Python's own words of a failure."""
