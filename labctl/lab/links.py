@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labctl.errors import LabError
 from labctl.faults.conditions import Malformed
-from labctl.faults.link import parse
+from labctl.faults.link import LinkName, parse
 from labctl.lab.model import Lab, Node
 
 
@@ -28,13 +28,18 @@ def ways(lab: Lab, text: str) -> list[Way]:
     if text in names:
         node = lab.running(text, "nothing can be done to its traffic")
         return [Way(node, f"{text}:*", None), *(way(lab, other.name, text) for other in lab.neighbours(node))]
+    return [way(lab, a, b) for a, b in named(lab, text).ways]
+
+
+def named(lab: Lab, text: str) -> LinkName:
+    """The link that a text names; whether its ends share a network is for the caller to see. Raises LabError
+    `bad-link-name`, `unknown-node`."""
     try:
-        link = parse(text, names)
+        return parse(text, [node.name for node in lab.nodes])
     except Malformed as problem:
         if not any(mark in text for mark in ":-"):
             lab.node(text)  # raises, with the nearest names
         raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
-    return [way(lab, a, b) for a, b in link.ways]
 
 
 def ways_from(lab: Lab, node: Node, text: str) -> list[Way]:

@@ -11,12 +11,10 @@ from typing import IO
 
 from labctl.engine.model import Engine, Happening
 from labctl.errors import LabError
-from labctl.faults.conditions import Malformed
-from labctl.faults.link import parse
 from labctl.lab import capture, verdicts
 from labctl.lab.capture import Heard, Listening
 from labctl.lab.ladder import ends, recorders_now
-from labctl.lab.links import peers
+from labctl.lab.links import named, peers
 from labctl.lab.model import Lab, Node
 from labctl.lab.verdicts import Journals
 from labctl.packets import taps
@@ -61,18 +59,13 @@ def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
         why = f"{links[0]} is no node, and a link stands alone"
         raise LabError("bad-link-name", why=why, mend="name nodes, or one link such as alice-bob")
     if links:
-        return _link(lab, links[0], known, expression)
+        return _link(lab, links[0], expression)
     chosen = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
     return Place(tuple(chosen), expression)
 
 
-def _link(lab: Lab, text: str, known: list[str], expression: str) -> Place:
-    try:
-        link = parse(text, known)
-    except Malformed as problem:
-        if not any(mark in text for mark in ":-"):
-            lab.node(text)  # raises, with the nearest names
-        raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
+def _link(lab: Lab, text: str, expression: str) -> Place:
+    link = named(lab, text)
     a, b = ends(lab, link.a, link.b)
     mine, theirs = peers(b, a) or tuple(a.addresses), peers(a, b) or tuple(b.addresses)
     words = ("host", "host") if link.both else ("src host", "dst host")

@@ -76,6 +76,21 @@ def test_behind_nat_the_server_sees_the_router_and_a_rewritten_port(started):
     lab.ok("exec", "udp2", "--", "python3", "-c", knock)
     assert lab.json("udp", "send", "udp1", "udp2", "still there")["bytes"] == 11
     assert len(lab.events("udp1", "recv")) == before
+    # Both sides of the router are matched, packet by packet, with what it made of the addresses.
+    arrows = traced(lab, "client", "web", "http", "get", "web", "/", "--from", "client")
+    assert {"SYN", "SYN, ACK", "PSH, ACK", "FIN, ACK"} <= {arrow["head"] for arrow in arrows}
+    outside, behind = networks_of(lab, "router")["outside"][0], networks_of(lab, "client")["inside"][0]
+    for arrow in arrows:
+        assert arrow["fate"] == "delivered"
+        assert arrow["rewritten"]["source" if arrow["from"] == "client" else "new_target"][0] == behind
+        assert arrow["rewritten"]["new_source" if arrow["from"] == "client" else "target"][0] == outside
+
+
+def traced(lab, a: str, b: str, *command: str) -> list[dict]:
+    """The arrows between two nodes that a command causes, but for ARP and its like in IPv6."""
+    [ladder] = lab.json("trace", "--node", a, "--node", b, "--", *command)["ladders"]
+    assert {ladder["left"]["node"], ladder["right"]["node"]} == {a, b}
+    return [arrow for arrow in ladder["arrows"] if arrow["packet"]["protocol"] not in ("arp", "icmp6")]
 
 
 def test_dual_stack_hosts_are_reached_by_either_family(started):
@@ -101,6 +116,13 @@ def test_ipv6_only_hosts_have_no_ipv4(started):
     assert "Network is unreachable" in lab.run("exec", "client", "--", "python3", "-c", connect).stderr
     lab.ok("restart", "client")
     assert "Network is unreachable" in lab.run("exec", "client", "--", "python3", "-c", connect).stderr
+    lab.ok("echo", "send", "client", "again")
+    lab.ok("fault", "drop", "client:echo", "tcp data 1")
+    lost, again, *_ = traced(lab, "client", "echo", "echo", "send", "client", "six and lost")
+    assert (lost["fate"], lost["faults"][0]["action"], lost["text"]) == ("lost", "drop", "six and lost\n")
+    assert (again["fate"], again["text"]) == ("delivered", "six and lost\n")
+    assert "retransmission" in {mark["word"] for mark in again["marks"]}
+    assert lost["packet"]["ip_version"] == again["packet"]["ip_version"] == 6
 
 
 def test_one_datagram_to_a_group_reaches_all_who_joined_and_nobody_else(started):
@@ -133,6 +155,9 @@ def test_isolated_networks_time_out_and_closed_ports_refuse(started):
     own = networks_of(lab, "client")["here"][0]
     assert "ECONNREFUSED" in lab.refused("echo", "send", "client", "hello?", "--to", f"{own}:9")
     assert lab.events("echo", "accept") == []
+    for command in ("ladder", "xray"):
+        assert "they share no network" in lab.refused(command, "client", "echo")
+    assert "they share no network" in lab.refused("capture", "client-echo")
 
 
 def test_a_line_of_n_networks_takes_n_minus_one_hops(started):
