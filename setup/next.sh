@@ -11,8 +11,9 @@ for node in json.load(sys.stdin)["nodes"]:
 cat <<END
 
 The lab is up. Now type:
-  $labctl chat send alice "hi"       say something, and see it arrive at bob
-  $labctl logs -f                    watch all hosts on one clock
-  $labctl --help                     what else there is
+  $labctl chat send alice "hi"            say something, and see it arrive at bob
+  $labctl trace -- chat send alice "hi"   the same, with the packets that it causes
+  $labctl logs -f                         watch all hosts on one clock
+  $labctl --help                          what else there is
 and open $page in a browser. \`make lab-down\` removes it all.
 END
