@@ -32,7 +32,7 @@ class Format(enum.StrEnum):
 
 Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")]
 Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
-Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows; 0: all.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows, and calls; 0: all.")]
 
 
 def ladder(
@@ -92,13 +92,14 @@ def xray(
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
-    output.data(drawn(_with_all(uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))), chosen))
+    seen = uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))
+    output.data(drawn(_with_all(seen, limit), chosen))
 
 
-def _with_all(found: XRay) -> Ladder:
+def _with_all(found: XRay, limit: int) -> Ladder:
     from labctl.render.xray import with_moments
 
-    made = with_moments(found.ladder, found.events, found.changes)
+    made = with_moments(found.ladder, found.events, found.changes, limit)
     return replace(made, notes=(*made.notes, *found.notes))
 
 
@@ -150,7 +151,7 @@ def trace(
     done = uses.trace(engine, found, node or [], run, Options(port, acks, limit), deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {uses.PATIENCE:g} s after the command")
-    ladders = [_with_all(done.deep[n]) if n in done.deep else found for n, found in enumerate(done.ladders)]
+    ladders = [_with_all(done.deep[n], limit) if n in done.deep else found for n, found in enumerate(done.ladders)]
     if chosen is Format.JSON:
         from labctl.render.ladder.document import document
 

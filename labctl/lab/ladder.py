@@ -49,7 +49,8 @@ def drawn(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options:
     """What two nodes sent each other in the last seconds. Raises LabError."""
     sides, found, problems = seen(engine, lab, nodes, last)
     made = two_sided(sides[0], sides[1], found, options, others=sides[2:])
-    return replace(made, notes=(*made.notes, *problems))
+    further = [] if made.arrows else [f"None in the last {last:g} s, that is; `--last 10m` looks further back."]
+    return replace(made, notes=(*made.notes, *further, *problems))
 
 
 def seen(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float) -> tuple[list[Side], list[Verdict], list[str]]:

@@ -17,8 +17,11 @@ from labctl.render.text import address, fitted, width
 TEXT = 36  # columns of a text in a call
 
 
-def with_moments(ladder: Ladder, events: Iterable[Event], changes: Mapping[str, Sequence[Transition]]) -> Ladder:
-    """The ladder with system calls and states; a call that took a while stands at its beginning and at its end."""
+def with_moments(
+    ladder: Ladder, events: Iterable[Event], changes: Mapping[str, Sequence[Transition]], limit: int = 0
+) -> Ladder:
+    """The ladder with system calls and states, at most so many of them (0: all), and none after its last arrow where
+    it is cut there; a call that took a while stands at its beginning and at its end."""
     moments: list[Moment] = []
     passed = sorted({arrow.at_ns for arrow in ladder.arrows} | {arrow.arrived_ns or 0 for arrow in ladder.arrows})
     for event in events:
@@ -26,7 +29,13 @@ def with_moments(ladder: Ladder, events: Iterable[Event], changes: Mapping[str, 
         moments += [_state(event, on_right)] if event.name == "socket-state" else _call(event, on_right, passed)
     for name, found in changes.items():
         moments += [_change(one, name == ladder.right.name) for one in found]
-    return replace(ladder, moments=tuple(sorted(moments, key=lambda moment: moment.at_ns)))
+    moments.sort(key=lambda moment: moment.at_ns)
+    kept = [moment for moment in moments if not ladder.cut or moment.at_ns <= ladder.end_ns]
+    kept = kept[:limit] if limit else kept
+    if len(kept) == len(moments):
+        return replace(ladder, moments=tuple(kept))
+    note = f"Not shown: {len(moments) - len(kept)} more system calls and states, beyond the limit."
+    return replace(ladder, moments=tuple(kept), notes=(*ladder.notes, note))
 
 
 def _call(event: Event, on_right: bool, passed: Sequence[int]) -> list[Moment]:

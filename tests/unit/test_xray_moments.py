@@ -1,12 +1,15 @@
 """System calls and states beside packets: which belong to a conversation, and where they stand."""
 
+from dataclasses import replace
+
 from test_packets_ladders import made
 
 from labctl.engine.memory import MemoryEngine
+from labctl.events.codec import stamp_of
 from labctl.events.model import Event
 from labctl.lab import model
 from labctl.lab.xray import Between, calls_of
-from labctl.packets.ladder import two_sided
+from labctl.packets.ladder import Options, two_sided
 from labctl.packets.transitions import transitions
 from labctl.render.ladder import text
 from labctl.render.xray import with_moments
@@ -124,8 +127,6 @@ def test_a_slow_call_stands_where_it_began_and_where_it_ended_if_packets_passed_
     long = f'"{"x" * 300}"'
 
     def event(at, took, name):
-        from labctl.events.codec import stamp_of
-
         fields = {"call": name, "args": ["3", long], "fd": 3, "proto": "tcp", "result": 0, "duration_ns": took}
         return Event(stamp_of(at), ladder.left.name, "syscall", None, None, fields)
 
@@ -138,3 +139,18 @@ def test_a_slow_call_stands_where_it_began_and_where_it_ended_if_packets_passed_
     assert found.moments[2].text.endswith(" = 0  2.0 ms")  # nothing passed: one line
     assert all(len(moment.text) < 80 for moment in found.moments)
     assert "connect ... = 0" in text.draw(found, columns=80)
+
+
+def test_what_is_beyond_the_limit_is_counted_and_nothing_stands_behind_the_last_arrow():
+    wire, sides = made("handshake")
+    whole = two_sided(*sides, wire.verdicts)
+    times = [arrow.at_ns for arrow in whole.arrows]
+    events = [call("send", 3, at=0) for _ in range(4)]
+    events = [replace(event, ts=stamp_of(at - 1)) for event, at in zip(events, [times[0], *times], strict=False)]
+    assert len(with_moments(whole, events, {}).moments) == len(events)
+    few = with_moments(whole, events, {}, 2)
+    assert len(few.moments) == 2
+    assert f"Not shown: {len(events) - 2} more" in few.notes[-1]
+    cut = with_moments(two_sided(*sides, wire.verdicts, Options(limit=1)), events, {})
+    assert [moment.at_ns for moment in cut.moments] == [times[0] - 1] * 2
+    assert "Not shown" in cut.notes[-1]
