@@ -18,7 +18,7 @@ lab-down: venv ## remove the default lab
 	@$(BIN)/labctl down hello
 
 test: venv engine images ## set up all that is needed and run all tests
-	$(BIN)/python -m pytest
+	@$(BIN)/python tests/all.py
 
 test-unit: venv ## run the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/errors
