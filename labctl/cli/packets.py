@@ -51,10 +51,12 @@ def packet(
     if as_json:
         _document({"file": file, "count": count, "packets": _documents(kept, layers)}, problem)
         return
-    if layers:
+    if layers and kept:
         output.data("\n\n".join(_drawn(item, dump=True) for item in kept))
-    else:
+    elif kept:
         _list(kept)
+    if not count:
+        output.talk("there is no packet in it")
     if count > len(kept):
         output.talk(f"{len(kept)} of {count} packets are shown; --limit {count} shows all")
     if problem:

@@ -42,9 +42,12 @@ def _call(event: Event, on_right: bool, passed: Sequence[int]) -> list[Moment]:
     """One moment, or two where packets passed while the call took its time. The arrows say which ends are meant."""
     made, gave, failed = parts(_brief(event), "none")
     at, took = event.nanoseconds, event.get("duration_ns") or 0
-    if took < SLOW or bisect(passed, at) == bisect(passed, at + took):
+    if took < SLOW:
         return [Moment(at, on_right, "call", made + gave, failed)]
-    ended = f"{event.get('call')} ...{gave.rpartition('  ')[0] or gave}  after {milliseconds(took)}"
+    came, _, _ = gave.rpartition("  ")  # without the time, which is said in other words here
+    if bisect(passed, at) == bisect(passed, at + took):
+        return [Moment(at, on_right, "call", f"{made}{came} ({milliseconds(took)})", failed)]
+    ended = f"{event.get('call')} ...{came} after {milliseconds(took)}"
     return [Moment(at, on_right, "call", f"{made} ..."), Moment(at + took, on_right, "call", ended, failed)]
 
 

@@ -285,3 +285,11 @@ def test_other_protocols_and_broken_packets(file):
     lines = packet_lines(labctl("packet", str(file))[1])
     assert "ICMP echo request  id 7  seq 1" in lines[0]
     assert "malformed: " in lines[1]
+
+
+def test_a_capture_of_nothing_says_so():
+    for more in ((), ("--layers",)):
+        status, shown, said = labctl("packet", "-", *more, input=capture([]))
+        assert (status, shown, said) == (0, "", "there is no packet in it\n")
+    status, shown, _ = labctl("packet", "-", "--json", input=capture([]))
+    assert (status, json.loads(shown)["packets"]) == (0, [])

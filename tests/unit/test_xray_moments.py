@@ -136,7 +136,7 @@ def test_a_slow_call_stands_where_it_began_and_where_it_ended_if_packets_passed_
     assert [moment.at_ns for moment in found.moments] == [slow.nanoseconds, slow.nanoseconds + took, quick.nanoseconds]
     assert found.moments[0].text.endswith(" ...")
     assert "after" in found.moments[1].text
-    assert found.moments[2].text.endswith(" = 0  2.0 ms")  # nothing passed: one line
+    assert found.moments[2].text.endswith(" = 0 (2.0 ms)")  # nothing passed: one line
     assert all(len(moment.text) < 80 for moment in found.moments)
     assert "connect ... = 0" in text.draw(found, columns=80)
 
