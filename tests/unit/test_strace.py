@@ -209,3 +209,24 @@ def test_descriptions():
     assert described("TCP:[29035]").inode == 29035
     assert described("UNIX-STREAM:[28292->28293]").family == "unix"
     assert described("NETLINK:[ROUTE:123]").family == "netlink"
+
+
+@pytest.mark.parametrize("name", ["python.txt", "odd.txt"])
+def test_a_connection_that_was_gone_before_it_was_looked_up_gets_its_own_end_from_a_later_call(name):
+    leader = items(name)[0].pid
+    calls = Calls(
+        lambda thread: Identity(leader if name == "python.txt" else thread, 0, "x"), lambda proto, inode: None
+    )
+    told = [(moment, event) for item in items(name) for moment, event in calls.events(item)]
+    alone = events(name, "x")
+    # None is lost and none told twice; only the ends may be more.
+    keys = [(event["ts"], event["event"], event.get("call"), event["pid"]) for _, event in told]
+    assert sorted(keys) == sorted((event["ts"], event["event"], event.get("call"), event["pid"]) for event in alone)
+    assert all(event["ts"].endswith(f"{moment % 10**9:09d}Z") for moment, event in told)
+    late = [event for _, event in told if event not in alone]
+    assert [event["call"] for event in late] == ["connect"] * len(late)
+    for event in late:
+        later = [found for found in alone if found.get("local") and found.get("fd") == event["fd"]]
+        assert event["local"] in [found["local"] for found in later]
+    unknown = [event for event in made(alone, "connect") if event.get("proto") == "tcp" and not event.get("local")]
+    assert len(late) == {"python.txt": 4, "odd.txt": 1}[name] <= len(unknown)

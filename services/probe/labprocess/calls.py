@@ -74,6 +74,41 @@ class Calls:
         self._who: dict[int, Identity] = {}
         self._sockets: dict[int, dict[int, Socket]] = {}  # by process and descriptor
         self._muted: set[int] = set()  # processes that are still the engine's
+        # Connections whose own end isn't known yet: when, the event, whose, which descriptor, and its socket.
+        self._waiting: list[tuple[int, dict, int, int, Socket]] = []
+
+    def events(self, item: Call | Signal | Ended) -> list[tuple[int, dict]]:
+        """What there is to tell now, with the time of each in nanoseconds since the epoch.
+
+        A connect(2) whose socket was gone from the kernel's table before it could be looked up waits for the next call
+        on it, of which strace tells both ends, or for its end.
+        """
+        event = self.event(item)
+        out = self._known_now()
+        if event and not (isinstance(item, Call) and self._must_wait(item, event)):
+            out.append((item.ts, event))
+        return out
+
+    def _must_wait(self, call: Call, event: dict) -> bool:
+        if event.get("call") != "connect" or event.get("proto") != "tcp" or event.get("local"):
+            return False
+        if event["result"] != 0 and event.get("error") != "EINPROGRESS":
+            return False
+        sock = self._sockets.get(event["pid"], {}).get(event["fd"])
+        if sock:
+            self._waiting.append((call.ts, event, event["pid"], event["fd"], sock))
+        return sock is not None
+
+    def _known_now(self) -> list[tuple[int, dict]]:
+        out, rest = [], []
+        for entry in self._waiting:
+            moment, event, pid, number, sock = entry
+            if sock.local or self._sockets.get(pid, {}).get(number) is not sock:
+                out.append((moment, event | sock.fields()))
+            else:
+                rest.append(entry)
+        self._waiting = rest
+        return out
 
     def event(self, item: Call | Signal | Ended) -> dict | None:
         """The event of it, without its node; None for what is none of anybody's interest."""

@@ -115,10 +115,8 @@ class Recorder:
             self._record("calls", time.time_ns(), {"event": "error", **fields})
 
     def _happened(self, item) -> None:
-        event = self._calls.event(item)
-        if event:
-            kind = "waits" if event.get("call") in WAITS else "calls"
-            self._record(kind, item.ts, event)
+        for moment, event in self._calls.events(item):
+            self._record("waits" if event.get("call") in WAITS else "calls", moment, event)
 
     def _record(self, kind: str, moment: int, event: dict) -> None:
         if self.since is not None:
