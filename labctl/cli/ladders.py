@@ -30,6 +30,7 @@ class Format(enum.StrEnum):
     JSON = "json"
 
 
+Form = Annotated[Format, typer.Option("--format", help="What it is drawn as.")]
 Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")]
 Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows, and calls; 0: all.")]
@@ -42,7 +43,7 @@ def ladder(
         str | None, typer.Option(metavar="TIME", help="How far back to look: 5m ...", show_default="30s")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
+    form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
     limit: Limit = 500,
@@ -53,8 +54,7 @@ def ladder(
     from labctl.lab import ladder as uses
     from labctl.packets.ladder import Options
 
-    chosen = Format.JSON if as_json else form
-    output.Settings.json = chosen is Format.JSON
+    chosen = _chosen(form, as_json)
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
     seconds = span("--last", last or "30s")
@@ -74,7 +74,7 @@ def xray(
     node: NodeName,
     other: NodeName,
     last: Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 5m ...")] = "30s",
-    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
+    form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
     limit: Limit = 500,
@@ -86,14 +86,20 @@ def xray(
     from labctl.lab import xray as uses
     from labctl.packets.ladder import Options
 
-    chosen = Format.JSON if as_json else form
-    output.Settings.json = chosen is Format.JSON
+    chosen = _chosen(form, as_json)
     seconds = span("--last", last)
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
     seen = uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))
     output.data(drawn(_with_all(seen, limit), chosen))
+
+
+def _chosen(form: Format, as_json: bool) -> Format:
+    """What to draw; where it is JSON, an error is a document, too."""
+    chosen = Format.JSON if as_json else form
+    output.Settings.json = chosen is Format.JSON
+    return chosen
 
 
 def _with_all(found: XRay, limit: int) -> Ladder:
@@ -131,7 +137,7 @@ def trace(
         typer.Option(metavar="NODE", help="Record only this node; again for more.", autocompletion=complete_nodes),
     ] = None,
     deep: Annotated[bool, typer.Option("--xray", help="With system calls and states of sockets.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="What it is drawn as.")] = Format.TEXT,
+    form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
     limit: Limit = 500,
@@ -142,8 +148,7 @@ def trace(
     from labctl.lab import trace as uses
     from labctl.packets.ladder import Options
 
-    chosen = Format.JSON if as_json else form
-    output.Settings.json = chosen is Format.JSON
+    chosen = _chosen(form, as_json)
     engine, found = engine_and_lab(lab)
     prepare_probe(engine)
     apart = chosen is not Format.TEXT
