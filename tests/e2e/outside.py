@@ -95,6 +95,14 @@ def read_until(stream, wanted: bytes, within: float = PATIENCE) -> bytes:
     return data
 
 
+def until(true, what: str, within: float = PATIENCE) -> None:
+    """Looks until something is true that no pipe tells of, and fails when it has not come true in time."""
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline, f"{what}: not within {within} s"
+        time.sleep(0.05)
+
+
 class Terminal:
     """A program at a terminal of its own: what it shows can be waited for, keys can be typed, ^C and ^D are keys."""
 

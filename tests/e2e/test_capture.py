@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from outside import PATIENCE, end_group, finish, json_lines, read_until, run
+from outside import PATIENCE, end_group, finish, json_lines, read_until, run, until
 
 from labctl.engine.model import PROBE_IMAGE
 from labctl.packets.capture import read
@@ -28,11 +28,14 @@ with socket.create_server(("", 9000)) as door:
 """
 MEGABYTE = """
 import socket, time
-for _ in range(200):
+deadline = time.monotonic() + 20
+while True:
     try:
         sock = socket.create_connection(("udp2", 9000))
         break
     except OSError:
+        if time.monotonic() > deadline:
+            raise
         time.sleep(0.02)
 sock.sendall(bytes(1 << 20))
 """
@@ -69,13 +72,6 @@ def tellers(lab, node) -> list[str]:
     """The programs that tell labctl of packets, in the recorder of a node."""
     listing = recorder(lab, node).top()["Processes"]
     return [line[-1] for line in listing if "capture_tell.py" in line[-1]]
-
-
-def until(true, what: str, within: float = PATIENCE) -> None:
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {within} s"
-        time.sleep(0.05)
 
 
 def piped(lab, *args: str, **variables) -> tuple[subprocess.Popen, bytes]:

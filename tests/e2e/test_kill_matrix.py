@@ -9,12 +9,11 @@ import random
 import secrets
 import signal
 import subprocess
-import time
 
 import pytest
 from kill_matrix import DOWN, PAGE, RESULTS, RUNNING, SIGNALS, UP, page
 from machine import Machine, Shell, no_processes
-from outside import PATIENCE, Lab, Result, begin, finish, run
+from outside import Lab, Result, begin, finish, run, until
 
 from labctl.phases import PHASES
 
@@ -248,10 +247,11 @@ def check_recorders(trial, there: list[str]) -> None:
     assert come <= {found.name for found in recorders}
     running = [found for found in recorders if found.status == "running"]
     assert running
-    deadline = time.monotonic() + PATIENCE
-    while any("capture_tell.py" in line[-1] for found in running for line in found.top()["Processes"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def programs() -> list[str]:
+        return [line[-1] for found in recorders for line in found.top()["Processes"]]
+
+    until(lambda: not any("capture_tell.py" in program for program in programs()), "nobody listens any more")
     trial.ok("capture", "alice", "bob", "--for", "100ms")
     trial.ok("ladder", "alice", "bob")
 

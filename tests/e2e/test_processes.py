@@ -2,11 +2,10 @@
 
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from outside import PATIENCE, Lab, finish, json_lines, read_until
+from outside import Lab, finish, json_lines, read_until, until
 
 from labctl.render.text import width
 
@@ -70,13 +69,6 @@ def probe(engine, lab: Lab, node: str):
 def programs(container) -> list[str]:
     found = container.top()
     return [line[found["Titles"].index("CMD")] for line in found["Processes"]]
-
-
-def wait_for(condition, within: float = PATIENCE) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def run_in(lab: Lab, node: str, code: str) -> str:
@@ -214,7 +206,7 @@ def test_watch_ends_with_its_node_and_with_labctl(engine, own_lab):
     assert any("sockets.py watch" in command for command in programs(helper))
     child.kill()
     finish(child)
-    wait_for(lambda: not any("sockets.py watch" in command for command in programs(helper)))
+    until(lambda: not any("sockets.py watch" in command for command in programs(helper)), "its program ends")
     child = watching(own_lab, "bob")
     own_lab.ok("kill", "bob")
     assert finish(child, 30).returncode == 0
@@ -265,7 +257,7 @@ def test_follow(engine, own_lab):
     child.send_signal(signal.SIGINT)
     assert finish(child).returncode == 130
     [helper] = probe(engine, own_lab, "client")
-    wait_for(lambda: not any("syscalls.py" in command for command in programs(helper)))
+    until(lambda: not any("syscalls.py" in command for command in programs(helper)), "its program ends")
     # The recorder stays, until it is told to stop; its node goes on.
     assert any(command.startswith("strace") for command in programs(helper))
     other = own_lab.begin("syscalls", "client", "--follow")
@@ -282,7 +274,7 @@ def test_a_process_that_is_traced_already(engine, own_lab):
     [helper] = probe(engine, own_lab, "udp1")
     other = helper.exec_run(["strace", "-f", "-qq", "-o", "/dev/null", "-p", "1"], detach=True)
     assert other.exit_code is None
-    wait_for(lambda: "TracerPid:\t0\n" not in helper.exec_run(["cat", "/proc/1/status"]).output.decode())
+    until(lambda: "TracerPid:\t0\n" not in helper.exec_run(["cat", "/proc/1/status"]).output.decode(), "it is traced")
     got = own_lab.run("syscalls", "udp1")
     assert got.returncode == 1
     assert re.match(

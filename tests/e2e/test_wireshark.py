@@ -8,10 +8,9 @@ import os
 import shlex
 import signal
 import sys
-import time
 
 import pytest
-from outside import PATIENCE, begin_command, environment, finish, read_until, run, run_command
+from outside import begin_command, environment, finish, read_until, run, run_command, until
 
 EXTCAP = [sys.executable, "-P", "-m", "labctl.cli.extcap"]
 FOLDER = "/root/.local/lib/wireshark/extcap"
@@ -166,14 +165,9 @@ def test_window_that_is_closed(own_lab, tmp_path):
     path = f"{program.parent}:{environment()['PATH']}"
     child = own_lab.begin("capture", "echo", "--wireshark", PATH=path, FAKE_FOLDER=str(tmp_path))
     packets, reader = tmp_path / "packets", tmp_path / "reader"
-    deadline = time.monotonic() + PATIENCE
-    while not (reader.exists() and packets.exists() and packets.stat().st_size):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: reader.exists() and packets.exists() and packets.stat().st_size, "it reads")
     own_lab.ok("echo", "send", "client", "to the window")
-    while b"to the window" not in packets.read_bytes():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: b"to the window" in packets.read_bytes(), "the packet comes")
     assert (tmp_path / "arguments").read_text() == "-k -i -\n"
     assert child.poll() is None
     os.kill(int(reader.read_text()), signal.SIGTERM)
