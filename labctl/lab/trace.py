@@ -13,6 +13,7 @@ from labctl.lab.capture import State
 from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node
 from labctl.lab.xray import XRay, of_sides
+from labctl.packets import questions
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
 from labctl.packets.model import Record
@@ -50,7 +51,7 @@ def trace(
         records, states, quiet = _until_quiet(engine, nodes, there, begin)
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-        between = [ladder for ladder in of_pairs(sides, found, options) if not _is_overheard(lab, ladder)]
+        between = [ladder for ladder in of_pairs(sides, found, options) if not _is_aside(lab, ladder)]
         ladders = between + _outside(lab, sides, options)
         ladders.sort(key=lambda one: one.begin_ns)
         looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
@@ -95,11 +96,13 @@ def _until_quiet(
         time.sleep(QUIET - silent)
 
 
-def _is_overheard(lab: Lab, ladder: Ladder) -> bool:
-    """Whether two nodes only heard each other ask for a third one: an ARP request reaches all (RFC 826)."""
+def _is_aside(lab: Lab, ladder: Ladder) -> bool:
+    """Whether two nodes only heard each other ask for a third one, as an ARP request reaches all (RFC 826), or checked
+    what they know of each other since some earlier conversation."""
     theirs = {address for line in (ladder.left, ladder.right) for address in lab.node(line.name).addresses}
     packets = [arrow.crossing.packet for arrow in ladder.arrows]
-    return all(packet.arp is not None and packet.arp.operation == 1 and packet.dst not in theirs for packet in packets)
+    overheard = all(one.arp is not None and one.arp.operation == 1 and one.dst not in theirs for one in packets)
+    return overheard or all(questions.is_upkeep(one) for one in packets)
 
 
 def _outside(lab: Lab, sides: Sequence[Side], options: Options) -> list[Ladder]:

@@ -64,6 +64,11 @@ def unwrapped(record: Record) -> Link:
     return Link(0, 0, len(data), (), f"link type {kind} isn't known")
 
 
+def is_to_one(record: Record) -> bool:
+    """It is an Ethernet frame to one station: the group bit of the target is not set (IEEE 802, section 8.2)."""
+    return record.interface.link_type == ETHERNET and len(record.data) >= 6 and not record.data[0] & 1
+
+
 def _version(data: bytes, at: int) -> int:
     return {4: IP4, 6: IP6}.get(data[at] >> 4, 0)
 

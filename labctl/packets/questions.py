@@ -1,18 +1,22 @@
-"""ARP questions that nobody answered (RFC 826): what was for that address could not be sent."""
+"""Questions for a neighbour's hardware address: those that nobody answered, and those that only check an old answer."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
 
+from labctl.packets import link
 from labctl.packets.crossings import Side
+from labctl.packets.model import Packet
 
 _REQUEST, _REPLY = 1, 2
+_SOLICITATION, _ADVERTISEMENT = 135, 136  # of a neighbour (RFC 4861, section 4.3)
 PATIENCE = 1_000_000_000  # ns: Linux asks again after that (arp(7), retrans_time_ms)
 
 
 def unanswered(sides: Iterable[Side]) -> set[int]:
-    """The `id()`s of the questions that a side sent and had no answer to in time, as far as its capture tells."""
+    """The `id()`s of the ARP questions (RFC 826) that a side sent and had no answer to in time, as far as its capture
+    tells: what was for that address could not be sent."""
     out: set[int] = set()
     for side in sides:
         replies: dict[str, list[int]] = {}
@@ -29,3 +33,14 @@ def unanswered(sides: Iterable[Side]) -> set[int]:
             if after == len(times) or times[after] > packet.ts_ns + PATIENCE:
                 out.add(id(packet))
     return out
+
+
+def is_upkeep(packet: Packet) -> bool:
+    """It asks the one neighbour whether its known address still holds (RFC 1122, section 2.3.2.1; RFC 4861, section
+    7.3.1), or may answer that: a kernel does this by itself, seconds after the packets that it was used for."""
+    if packet.arp is not None:
+        return packet.arp.operation == _REPLY or link.is_to_one(packet.record)
+    if packet.protocol == "icmp6" and packet.icmp is not None:
+        kind = packet.icmp.type
+        return kind == _ADVERTISEMENT or (kind == _SOLICITATION and link.is_to_one(packet.record))
+    return False

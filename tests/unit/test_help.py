@@ -15,7 +15,7 @@ def commands():
             yield name, command
 
 
-@pytest.mark.parametrize(("name", "command"), commands())
+@pytest.mark.parametrize(("name", "command"), list(commands()))
 def test_every_argument_and_option_is_explained(name, command):
     assert command.help
     context = click.Context(command, info_name=name)

@@ -21,7 +21,6 @@ from labctl.packets.write import Writer
 
 ALICE, BOB, WEB = "10.77.0.5", "10.77.0.6", "10.77.1.7"
 ETHER = bytes(12) + b"\x08\0"
-BROADCAST = b"\xff" * 6 + bytes(6) + b"\x08\x06"
 USER = 147  # a link type that is nobody's
 
 
@@ -86,9 +85,10 @@ def refused(code, word, act, *args, **options):
     assert word in found.value.message
 
 
-def arp(asking, asked):
+def arp(asking, asked, *, operation=1, target=b"\xff" * 6):
     ends = [bytes(6) + bytes(map(int, address.split("."))) for address in (asking, asked)]
-    return BROADCAST + struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + ends[0] + ends[1]
+    head = target + bytes(6) + b"\x08\x06"
+    return head + struct.pack(">HHBBH", 1, 0x0800, 6, 4, operation) + ends[0] + ends[1]
 
 
 def test_first_ladder_starts_recorders(engine, lab, fakes):
@@ -244,6 +244,22 @@ def test_trace_leaves_out_who_only_overhears(engine, lab, fakes):
     assert trace.trace(engine, lab(), ["alice", "bob"], run, Options()).ladders == ()
     refused("unknown-node", "alise", trace.trace, engine, lab(), ["alise"], run, Options())
     refused("not-running", "off", trace.trace, engine, lab(), ["off"], run, Options())
+
+
+@pytest.mark.parametrize(("target", "count"), [(b"\xff" * 6, 1), (b"\x02\x42\x0a\x4d\x00\x06", 0)])
+def test_trace_leaves_out_checks_of_a_known_neighbour(engine, lab, fakes, target, count):
+    """Asked of all, an address was not known, and what was to be sent waits for it; asked of its owner alone, a kernel
+    checks what it knows of an earlier conversation."""
+
+    def run() -> int:
+        ask, answer = arp(ALICE, BOB, target=target), arp(BOB, ALICE, operation=2, target=bytes(6))
+        fakes.packets = {
+            "alice": [("out", 1_950_000_000, ask), ("in", 1_900_000_000, answer)],
+            "bob": [("in", 1_940_000_000, ask), ("out", 1_930_000_000, answer)],
+        }
+        return 0
+
+    assert len(trace.trace(engine, lab(), [], run, Options()).ladders) == count
 
 
 def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):

@@ -29,7 +29,7 @@ def summed(src: str, dst: str, number: int, body: bytes, at: int) -> bytes:
     else:
         pseudo = struct.pack(">16s16sI3xB", one, other, len(body), number)
     found = dpkt.in_cksum_done(dpkt.in_cksum_add(dpkt.in_cksum_add(0, pseudo), body)) or (0xFFFF if number == 17 else 0)
-    return body[:at] + struct.pack(">H", socket.htons(found) if False else found) + body[at + 2 :]
+    return body[:at] + struct.pack(">H", found) + body[at + 2 :]
 
 
 def ip(src: str, dst: str, number: int, body: bytes, *, id=0, ttl=64, flags=0x4000) -> bytes:
