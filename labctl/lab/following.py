@@ -33,7 +33,7 @@ def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options
     An arrow is given when it is certain: its packet has arrived, or would have. Raises LabError.
     """
     there = recorders_now(engine, lab, nodes)
-    growing = _Growing(nodes, options)
+    growing = Growing(nodes, options)
     begin = time.time_ns() - int(last * 1e9)
     with (
         Journals(engine, lab, begin, follow=True) as journals,
@@ -44,15 +44,16 @@ def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options
                 journals.look()  # a rule that is set meanwhile may bring a probe with it
             elif isinstance(heard, Happening):
                 growing.verdicts += journals.verdicts(heard)
-            elif growing.take(heard):
-                step = growing.step()
-                if step.fresh:
+            else:
+                if growing.take(heard) and (step := growing.step()).fresh:
                     yield step
                 if growing.ended:
                     return
 
 
-class _Growing:
+class Growing:
+    """The ladder of two nodes from what their recorders have told until now."""
+
     def __init__(self, nodes: Sequence[Node], options: Options) -> None:
         self._nodes, self._options = nodes, replace(options, limit=0)
         self._records: dict[str, list[Record]] = {node.name: [] for node in nodes}
@@ -64,7 +65,7 @@ class _Growing:
         self.ended = False
 
     def take(self, heard: Heard) -> bool:
-        """Whether there is anything to look at again."""
+        """One more word of a recorder; whether there is anything to look at again."""
         if heard.record is not None:
             self._records[heard.node.name].append(heard.record)
             self._new = True
@@ -73,16 +74,19 @@ class _Growing:
         if heard.state.live or heard.state.ended:
             self._states[heard.node.name] = heard.state
         self.ended = self.ended or heard.state.ended
-        return self.ended or (self._new and len(self._states) == len(self._nodes))
+        return (self.ended or self._new) and len(self._states) == len(self._nodes)
 
     def step(self) -> Step:
+        """What can be said by now."""
         since = self._since_ns
         states = {name: replace(one, since_ns=max(one.since_ns, since)) for name, one in self._states.items()}
         left, right = (side_of(node, self._records[node.name], states[node.name]) for node in self._nodes)
         ladder = two_sided(left, right, self.verdicts, self._options)
+        # The two tell of the same moment one after the other: until both have, something may come in between.
+        told_ns = min(one.now_ns for one in states.values())
         fresh = []
         for arrow in ladder.arrows:
-            if arrow.crossing.open and not self.ended:
+            if not self.ended and (arrow.crossing.open or arrow.at_ns > told_ns):
                 break
             if arrow.at_ns > self._drawn_ns:
                 fresh.append(arrow)

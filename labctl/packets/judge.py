@@ -115,6 +115,9 @@ def _unsent(side: Side, packet: Packet, place: _Places, resets: list[Verdict], r
         return replace(stray, fate="unknown", why=f"its sending: {_missed(source)}")
     if source.since_ns is not None and packet.ts_ns < source.since_ns + rules.flight:
         return replace(stray, fate="unknown", why=f"the capture at {source.node} had not begun when it was sent")
+    if source.until_ns is not None and packet.ts_ns + rules.slack > source.until_ns:
+        why = f"the capture at {source.node} had ended when it was sent"
+        return replace(stray, fate="unknown", why=why, open=True)
     return stray
 
 

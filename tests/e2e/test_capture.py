@@ -341,8 +341,8 @@ def test_ladder_follows_a_loss(own_lab):
     child = own_lab.begin("ladder", "alice", "bob", "-f", "--last", "30s", "--json")
     text = read_until(child.stdout, b"\n")  # it follows
     own_lab.ok("chat", "send", "alice", "sent again")
-    while b'"word":"retransmission"' not in text or not text.endswith(b"\n"):
-        text += read_until(child.stdout, b"\n")
+    text += read_until(child.stdout, b'"word":"retransmission"')
+    text += b"" if text.endswith(b"\n") else read_until(child.stdout, b"\n")
     end_group(child, signal.SIGINT)
     assert finish(child).returncode == 130
     own_lab.ok("fault", "clear", "--all")
@@ -373,6 +373,15 @@ def test_trace_ends_as_its_command_does(own_lab):
     assert (none.returncode, none.stdout) == (2, "")
     assert "it caused no packet" in none.stderr
     assert own_lab.run("trace").returncode == 2
+
+
+def test_trace_leaves_out_what_kernels_check_of_an_earlier_conversation(own_lab):
+    """Five seconds after a first answer the kernel asks whether the neighbour is still there (arp(7))."""
+    own_lab.ok("ping", "bob", "web", "-c", "1")  # these two had nothing to do with each other until now
+    traced = own_lab.json("trace", "--", "ping", "alice", "bob", "-c", "8", "-i", "1s")
+    assert [{one["left"]["node"], one["right"]["node"]} for one in traced["ladders"]] == [{"alice", "bob"}]
+    found = json_lines(own_lab.ok("capture", "web", "--last", "30s", "--filter", "arp", "--json").stdout)
+    assert any(line["tap"] == "out" and "who has" in line["label"][0] for line in found), found
 
 
 def test_start_and_stop(own_lab):

@@ -194,6 +194,16 @@ def test_the_ends_of_a_capture_lose_nothing():
     assert [one.fate for one in match([wire.side("alice"), bob])] == ["unknown", "unknown"]
 
 
+@pytest.mark.parametrize(("told", "fate", "is_open"), [(-1, "unknown", True), (100, "elsewhere", False)])
+def test_what_was_sent_after_its_senders_capture_had_ended(told, fate, is_open):
+    """Two captures of one conversation do not end at the same instant."""
+    wire = Wire()
+    wire.stray("bob", udp("10.77.0.11", 1, "10.77.0.12", 2, b"late"))
+    [one] = match([wire.side("alice", until_ns=BEGIN + told * MS), wire.side("bob")])
+    assert (one.sender, one.fate, one.open) == ("alice", fate, is_open)
+    assert "alice had ended" in one.why or not is_open
+
+
 def test_a_reset_by_a_fault_names_its_rule_at_both_ends():
     wire, alice, _bob = connected()
     alice.say(b"hello", lost=True, by=[("f9", "reset")])
