@@ -87,10 +87,10 @@ def _choices(engine: DockerEngine) -> Iterator[tuple[str, Lab, Node | None]]:
     from labctl.lab.model import find_all
 
     for lab in find_all(engine):
-        running = [node for node in lab.nodes if node.is_running]
-        if running:
+        there = [node for node in lab.nodes if node.has_network]
+        if there:
             yield f"{PREFIX}{lab.name}", lab, None
-        for node in running:
+        for node in there:
             yield f"{PREFIX}{lab.name}.{node.name}", lab, node
 
 

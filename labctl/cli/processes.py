@@ -79,7 +79,7 @@ def syscalls(
         raise typer.BadParameter("--stop goes with none of the other options")
     since = 0 if last is None else time.time_ns() - int(span("--last", last) * 1e9)
     engine, found = engine_and_lab(lab)
-    chosen = found.running(node, "look at its system calls")
+    chosen = found.running(node, "its system calls can't be recorded")
     if stop:
         stopped = bool(uses.stop(engine, found, [chosen]))
         if as_json:
@@ -136,5 +136,5 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool,
 
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
     if names:
-        return [lab.running(name, "look at its sockets") for name in dict.fromkeys(names)]
-    return [node for node in lab.nodes if node.is_running]
+        return [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+    return [node for node in lab.nodes if node.has_network]

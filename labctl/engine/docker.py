@@ -66,6 +66,7 @@ class DockerEngine:
                 name: tuple(net.get("Aliases") or ()) for name, net in found["NetworkSettings"]["Networks"].items()
             },
             check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
+            processes=found["HostConfig"].get("PidsLimit"),
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -185,7 +186,8 @@ class DockerEngine:
             "StopTimeout": 3,
             "HostConfig": host,
         }
-        return str(self._call("make a probe", "POST", "/containers/create", body=body)["Id"])
+        path = f"/containers/create?name={quote(probe.name)}"
+        return str(self._call("make a probe", "POST", path, body=body)["Id"])
 
     def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
         body = {"Cmd": list(command), "AttachStdin": True, "AttachStdout": True, "AttachStderr": True}

@@ -166,6 +166,7 @@ class MemoryEngine:
             started=found.started,
             environment=found.environment,
             aliases=found.aliases,
+            processes=found.processes,
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -230,7 +231,7 @@ class MemoryEngine:
         """Its program is what `probe_program` gives, and what commands in it do what `probe_commands` gives."""
         self._get(probe.target)
         ident = f"{next(self._numbers):064x}"
-        record = Container(ident, f"probe-{ident[-4:]}", PROBE_IMAGE, "created", dict(probe.labels))
+        record = Container(ident, probe.name, PROBE_IMAGE, "created", dict(probe.labels))
         program = self.probe_program(probe) if self.probe_program else None
         made = self._containers[ident] = MemoryContainer(record, program)
         made.commands = self.probe_commands(probe) if self.probe_commands else None

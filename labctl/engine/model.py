@@ -61,7 +61,7 @@ class Container:
 @dataclass(frozen=True)
 class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
-    printed last; `aliases` are its names on each network.
+    printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number).
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -77,6 +77,7 @@ class Details:
     check: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    processes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,11 @@ class Happening:
 
 @dataclass(frozen=True)
 class ProbeOrder:
-    """A helper container with a keyboard, in the network namespace of the container `target`, with `capabilities`
-    there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any, is mounted at
-    /run/labctl and made with the same labels. `memory` is its limit in MiB."""
+    """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
+    `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
+    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB."""
 
+    name: str
     command: Sequence[str]
     target: str
     labels: Mapping[str, str]

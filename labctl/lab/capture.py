@@ -46,6 +46,11 @@ class State:
         return not any("links with faults" in text for text in self.problems)
 
 
+def nothing(until_ns: int) -> State:
+    """What a recorder would say that recorded nothing and is no more since a moment."""
+    return State(until_ns, until_ns, live=False, ended=True, drops=0, interfaces=(), problems=())
+
+
 @dataclass(frozen=True)
 class Heard:
     """One record of a node, or its recorder's state."""
@@ -66,8 +71,18 @@ def recorders(engine: Engine, lab: Lab) -> dict[str, Container]:
     }
 
 
+def lingering(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
+    """The recorders of nodes that have stopped, which still tell for a minute what they have."""
+    there = probes.all_of(engine, lab.name, probes.CAPTURE)
+    return {
+        node.name: probe
+        for node in nodes
+        if (probe := there.get(node.name)) and probe.state == "running" and not probes.is_another(node, probe)
+    }
+
+
 def _is_old(engine: Engine, node: Node, probe: Container) -> bool:
-    gone = not node.is_running or probes.is_another(node, probe)
+    gone = not node.has_network or probes.is_another(node, probe)
     return gone or probes.is_outdated(engine, probe) or probes.is_stale(engine, node, probe)
 
 

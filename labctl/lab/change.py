@@ -6,6 +6,7 @@ import time
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
+from labctl.lab import record, syscalls
 from labctl.lab.model import Lab, find, of_containers
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
@@ -23,7 +24,10 @@ _FROM = {
 
 
 def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) -> None:
-    """Does one verb to one node; after start and restart, waits until it is ready again. Raises LabError."""
+    """Does one verb to one node; after start and restart, waits until it is ready again. Raises LabError.
+
+    A node whose packets or system calls were recorded is recorded again, from the first one on where it can wait.
+    """
     node = lab.node(name)
     state = node.container.state
     if state not in _FROM[verb]:
@@ -32,10 +36,24 @@ def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) ->
             mend = f"it runs already; `labctl pause {name}` freezes it"
         raise LabError("not-running", node=name, state=state, action=f"labctl can't {verb} it", mend=mend)
     deadline = time.monotonic() + timeout
-    engine.change(verb, node.container.id, limit=timeout)
-    if verb in ("start", "restart"):
-        fresh = [item for item in engine.containers() if item.id == node.container.id]
+    if verb not in ("start", "restart"):
+        engine.change(verb, node.container.id, limit=timeout)
+        return
+    begins = verb == "restart" or state != "running"
+    held = record.waiting_again(engine, lab, node) if begins else None
+    traced = begins and node.is_running and syscalls.is_on(engine, lab, node)
+    record.hold(engine, held or [])
+    try:
+        engine.change(verb, node.container.id, limit=timeout)
         now = find(engine, lab.name)
-        set_routes(engine, now, [now.node(name)])
-        put_in_force(engine, now, [now.node(name)])
-        wait_ready(engine, of_containers(lab.name, fresh), deadline, timeout, lambda text: None)
+    except BaseException:
+        record.release(engine, held or [])
+        raise
+    if traced:  # before the recorder lets the node go on
+        syscalls.start(engine, now, [now.node(name)])
+    if held is not None:
+        record.record(engine, now, held, [now.node(name)])
+    set_routes(engine, now, [now.node(name)])
+    put_in_force(engine, now, [now.node(name)])
+    fresh = [item for item in engine.containers() if item.id == node.container.id]
+    wait_ready(engine, of_containers(lab.name, fresh), deadline, timeout, lambda text: None)

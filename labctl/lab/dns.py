@@ -81,7 +81,7 @@ def ask(
 
     Raises LabError: those of `look`, and `bad-option`.
     """
-    node = lab.running(node_name, "it can't ask")
+    node = lab.networked(node_name, "it can't ask")
     asked, wanted = _question(name, types)
     if server is not None:
         server = _server(lab, server)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labctl.engine.model import Engine, Happening
@@ -12,11 +12,15 @@ from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node
 from labctl.lab.verdicts import Journals
 from labctl.packets.crossings import Verdict
+from labctl.packets.decode import decode
 from labctl.packets.ladder import Arrow, Ladder, Options, two_sided
 from labctl.packets.model import Record
+from labctl.packets.taps import tap_of
 
 KEPT = 2000  # packets that are looked at again when new ones come
 FORGET = 5_000_000_000  # ns: how much of what has been drawn is kept besides
+CONVERSATIONS = 500  # ways of conversations whose beginnings are kept
+GIBIBYTE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,23 @@ def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options
                     yield step
                 if growing.ended:
                     return
+
+
+def milestones(records: Iterable[Record]) -> list[Record]:
+    """Of each TCP conversation, each way and at each tap, the first and the last record, and one for each GiB between:
+    positions are told from numbers of 32 bits as long as two neighbours are less than 2 GiB apart (RFC 9293, 3.4)."""
+    kept: dict[tuple[object, ...], list[tuple[int, Record]]] = {}
+    for record in records:
+        packet = decode(record, 0, "")
+        if packet.tcp is None:
+            continue
+        key = (tap_of(record), packet.source, packet.target)
+        found = kept.pop(key, [])
+        if len(found) > 1 and (packet.tcp.seq - found[-2][0]) & 0xFFFFFFFF < GIBIBYTE:
+            found.pop()
+        kept[key] = [*found, (packet.tcp.seq, record)]
+    newest = list(kept.values())[-CONVERSATIONS:]
+    return sorted((record for found in newest for _, record in found), key=lambda record: record.ts_ns)
 
 
 class Growing:
@@ -99,8 +120,9 @@ class Growing:
         return Step(ladder, tuple(fresh))
 
     def _forget(self) -> None:
-        """Lets go of what was drawn a while ago; conversations that go on count their numbers anew from there."""
+        """Lets go of what was drawn a while ago, but for what conversations that go on count their numbers from."""
         self._since_ns = self._drawn_ns - FORGET
         for name, found in self._records.items():
-            self._records[name] = [record for record in found if record.ts_ns > self._since_ns]
+            old = [record for record in found if record.ts_ns <= self._since_ns]
+            self._records[name] = milestones(old) + [record for record in found if record.ts_ns > self._since_ns]
         self.verdicts = [verdict for verdict in self.verdicts if verdict.ts_ns > self._since_ns]

@@ -22,7 +22,7 @@ def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
     """Two running nodes that reach each other. Raises LabError."""
     if one == other:
         raise LabError("bad-link-name", why=f"{one} has no link to itself", mend="name two nodes")
-    nodes = lab.running(one, "nothing can be recorded there"), lab.running(other, "nothing can be recorded there")
+    nodes = lab.networked(one, "nothing can be recorded there"), lab.networked(other, "nothing can be recorded there")
     if not nodes[0].networks & nodes[1].networks and not any(routes_of(node) for node in nodes):
         networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks)) or 'none'}" for node in nodes)
         raise LabError("no-link", a=one, b=other, networks=networks)

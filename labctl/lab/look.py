@@ -57,7 +57,7 @@ def target(lab: Lab, node: Node, name: str, family: int | None) -> Target:
         raise LabError("bad-option", option="TARGET", why="it is empty")
     found = next((other for other in lab.nodes if other.name == name), None)
     if found:
-        lab.running(name, "it has no address to reach it at")
+        lab.networked(name, "it has no address to reach it at")
         shared = [net for net in found.container.addresses if net in node.networks]
         rest = [net for net in found.container.addresses if net not in node.networks]
         addresses = [address for net in shared + rest for address in found.container.addresses[net]]

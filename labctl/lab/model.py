@@ -37,6 +37,11 @@ class Node:
         return self.container.state == "running"
 
     @property
+    def has_network(self) -> bool:
+        """Its network is there. While its programs are paused the kernel still answers for them."""
+        return self.container.state in ("running", "paused")
+
+    @property
     def addresses(self) -> list[str]:
         return [address for found in self.container.addresses.values() for address in found]
 
@@ -62,12 +67,19 @@ class Lab:
         raise LabError("unknown-node", name=name, lab=self.name, near=near)
 
     def running(self, name: str, action: str) -> Node:
-        """A node that must be running for `action`. Raises LabError `unknown-node`, `not-running`."""
-        node = self.node(name)
+        """A node whose programs must run, or `action`. Raises LabError `unknown-node`, `not-running`."""
+        node = self.networked(name, action)
         if not node.is_running:
-            verb = "unpause" if node.container.state == "paused" else "start"
-            state = node.container.state
-            raise LabError("not-running", node=name, state=state, action=action, mend=f"`labctl {verb} {name}`")
+            mend = f"`labctl unpause {name}`"
+            raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
+        return node
+
+    def networked(self, name: str, action: str) -> Node:
+        """A node whose network must be there, or `action`. Raises LabError `unknown-node`, `not-running`."""
+        node = self.node(name)
+        if not node.has_network:
+            mend = f"`labctl start {name}`"
+            raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
         return node
 
     def owner(self, address: str) -> Node | None:

@@ -96,7 +96,7 @@ def ping(
     family: int | None = None,
 ) -> Iterator[Asked | Answer]:
     """First what is asked of whom, then each answer as it comes. Raises LabError: those of `look`, `no-address`."""
-    node = lab.running(name, "it can't ask")
+    node = lab.networked(name, "it can't ask")
     whom = target(lab, node, to, family)
     options = {"count": count, "interval": interval, "timeout": timeout, "size": size, "ttl": ttl}
     order = {"do": "ping", "name": to, "address": whom.address, "family": family, **options}

@@ -86,6 +86,8 @@ def order(
     """What the engine is asked for."""
     own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
     return ProbeOrder(
+        # Two labctl may make one at the same time, and a lab isn't found by names.
+        f"{lab.name}-{node.name}-{kind.name}-{os.urandom(3).hex()}",
         ("python3", f"/opt/probe/{kind.program}"),
         node.container.id,
         {**own, **(labels or {})},
@@ -125,8 +127,9 @@ def ensure(
 def _ensure(
     engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind, environment: Mapping[str, str]
 ) -> Container:
-    if probe and is_another(node, probe):
-        engine.remove_container(probe.id)  # its node was made anew
+    # Its node was made anew; or it would remember nothing, and have the environment of another time.
+    if probe and (is_another(node, probe) or (kind.forgets and is_stale(engine, node, probe))):
+        engine.remove_container(probe.id)
         probe = None
     if probe is None:
         ident = engine.create_probe(order(lab, node, kind, environment=environment))

@@ -1,4 +1,4 @@
-"""Recorders from a lab's first moment on, for `labctl up --record`.
+"""Recorders from a lab's or a node's first moment on: `labctl up --record`, and `restart` of a node that is recorded.
 
 A recorder lives in its node's network namespace, which is there only while the node runs; so a node of labctl's own is
 told to wait until it is recorded, in the way that it waits for rules (services/base/labnode/hold.py). Somebody's own
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labctl.engine.model import COMPOSE_SERVICE, Container, Engine
-from labctl.lab import capture
-from labctl.lab.model import Lab
-from labctl.lab.standing import HOLD, USUAL
+from labctl.lab import capture, probes
+from labctl.lab.model import Lab, Node
+from labctl.lab.standing import HOLD, USUAL, has_rules
 
 MOST = 16  # nodes: the recorders of more would take longer to come than a node waits
 GIVES_SIGN = {"LABCTL_SIGN": "1"}  # tells a recorder to tell its node
@@ -43,13 +43,33 @@ def hold(engine: Engine, containers: Iterable[Container]) -> None:
         engine.limit_processes(container.id, HOLD)
 
 
-def record(engine: Engine, lab: Lab, held: Iterable[Container] = ()) -> None:
-    """Recorders at all running nodes that have none; then nobody waits at another start. Raises LabError."""
+def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | None:
+    """The node, if it is to wait at its next start since it was recorded until now, or is still; None: it was not."""
+    recorder = probes.all_of(engine, lab.name, probes.CAPTURE).get(node.name)
+    if recorder is None or recorder.state == "paused":
+        return None
+    # A limit of HOLD that no rules ask for is what a labctl that was killed has left.
+    able = node.role and engine.details(node.container.id).processes in (HOLD, USUAL)
+    return [node.container] if able and not has_rules(engine, lab, node) else []
+
+
+def release(engine: Engine, held: Iterable[Container]) -> None:
+    """Nobody waits at another start."""
+    for container in held:
+        engine.limit_processes(container.id, USUAL)
+
+
+def record(engine: Engine, lab: Lab, held: Iterable[Container] = (), chosen: Iterable[Node] | None = None) -> None:
+    """Recorders at the running nodes that have none, or at some of these; then nobody waits at another start.
+
+    Raises LabError.
+    """
     there = capture.recorders(engine, lab)
-    nodes = [node for node in lab.nodes if node.is_running and node.name not in there]
+    chosen = lab.nodes if chosen is None else chosen
+    nodes = [node for node in chosen if node.has_network and node.name not in there]
+    held = list(held)
     names = {container.id for container in held}
     try:
         capture.start(engine, lab, nodes, {node.name: GIVES_SIGN for node in nodes if node.container.id in names})
     finally:
-        for ident in names:
-            engine.limit_processes(ident, USUAL)
+        release(engine, held)

@@ -51,7 +51,7 @@ def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
     known = [node.name for node in lab.nodes]
     links = [name for name in names if name not in known]
     if not names:
-        nodes = [node for node in lab.nodes if node.is_running]
+        nodes = [node for node in lab.nodes if node.has_network]
         if not nodes:
             raise LabError("none-running", lab=lab.name)
         return Place(tuple(nodes), expression)
@@ -60,7 +60,7 @@ def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
         raise LabError("bad-link-name", why=why, mend="name nodes, or one link such as alice-bob")
     if links:
         return _link(lab, links[0], expression)
-    chosen = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
+    chosen = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
     return Place(tuple(chosen), expression)
 
 

@@ -65,7 +65,7 @@ class Hop:
 
 def table(engine: Engine, lab: Lab, name: str) -> list[Entry]:
     """All routes of a node, IPv4 first. Raises LabError."""
-    node = lab.running(name, "its network is gone with it")
+    node = lab.networked(name, "its network is gone with it")
     order = {"do": "route", "name": "", "address": None}
     found = look(engine, lab, node, order, limit=5)
     return [_entry(lab, event["family"], route) for event in found for route in event["routes"]]
@@ -82,7 +82,7 @@ def path(
     family: int | None = None,
 ) -> Iterator[Chosen | Hop]:
     """First the route, then each hop as it answers; `timeout` in seconds for each. Raises LabError: those of `look`."""
-    node = lab.running(name, "nothing can go out from it")
+    node = lab.networked(name, "nothing can go out from it")
     whom = target(lab, node, to, family)
     order = {"do": "route", "name": to, "address": whom.address, "family": family, "hops": hops, "timeout": timeout}
     try:

@@ -53,6 +53,11 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
         lock.close()
 
 
+def has_rules(engine: Engine, lab: Lab, node: Node) -> bool:
+    """Whether rules wait for the node's next start."""
+    return bool(_conditions(node)) or node.name in probes.all_of(engine, lab.name, probes.ON_START)
+
+
 def _conditions(node: Node) -> list[tuple[str, str]]:
     """`(receiver, conditions)` as the topology has them for what this node sends."""
     return [(to, text) for to, text in json.loads(node.container.labels.get(LABEL_CONDITIONS, "[]"))]

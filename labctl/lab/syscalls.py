@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +50,11 @@ def stop(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     there = _running(engine, lab, nodes)
     found = processes.run(engine, there, _asked(do="stop")) if there else ()
     return {event.node for event in found if event.name == HEAD and event.get("since")}
+
+
+def is_on(engine: Engine, lab: Lab, node: Node) -> bool:
+    """Whether a node's calls are recorded. Starts nothing."""
+    return recordings(engine, lab, [node], since_ns=time.time_ns())[node.name].since is not None
 
 
 def recordings(

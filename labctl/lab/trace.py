@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.lab import capture, syscalls, verdicts
 from labctl.lab.capture import State
 from labctl.lab.ladder import recorders_now, side_of
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import Lab, Node, find
 from labctl.lab.xray import XRay, of_sides
 from labctl.packets import questions
 from labctl.packets.crossings import Side, Verdict
@@ -39,15 +39,17 @@ def trace(
 ) -> Trace:
     """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
     a conversation are drawn, whatever is between them; `deep`: with system calls and states. Raises LabError."""
-    nodes = [lab.running(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
-    nodes = nodes or [node for node in lab.nodes if node.is_running and node.role != "router"]
+    nodes = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
+    nodes = nodes or [node for node in lab.nodes if node.has_network and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
     there = recorders_now(engine, lab, nodes)
-    fresh = syscalls.start(engine, lab, nodes) if deep else set()
+    fresh = syscalls.start(engine, lab, [node for node in nodes if node.is_running]) if deep else set()
     try:
         begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
         status = run()
+        lab, there = _afterwards(engine, lab, [node.name for node in nodes])
+        nodes = [lab.node(node.name) for node in nodes]
         records, states, quiet = _until_quiet(engine, nodes, there, begin)
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
@@ -59,6 +61,18 @@ def trace(
         # It slows the programs down, and nobody has asked for more of it.
         syscalls.stop(engine, lab, [node for node in nodes if node.name in fresh])
     return Trace(status, tuple(ladders), quiet, looks)
+
+
+def _afterwards(engine: Engine, lab: Lab, names: Iterable[str]) -> tuple[Lab, dict[str, Container]]:
+    """The lab as it is now, and the recorders of some nodes: the command may have started one again, or ended it.
+
+    A node whose network is gone is still in the lab as it was, so that what others sent to it is known by its name.
+    """
+    there = {node.name: node for node in find(engine, lab.name).nodes if node.has_network}
+    nodes = {node.name: node for node in lab.nodes} | there
+    now = replace(lab, nodes=tuple(nodes[name] for name in sorted(nodes)))
+    ended = capture.lingering(engine, now, [nodes[name] for name in names if name not in there])
+    return now, ended | recorders_now(engine, now, [there[name] for name in names if name in there])
 
 
 def _deep(
@@ -86,14 +100,18 @@ def _until_quiet(
     engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], begin_ns: int
 ) -> tuple[dict[str, list[Record]], dict[str, State], bool]:
     """What was recorded since a moment of the recorders' clock, once nothing has come for a while."""
+    left = [node for node in nodes if node.name in there]
+    # What a node's recorder had is gone with the node.
+    ended = {node.name: capture.nothing(begin_ns) for node in nodes if node.name not in there}
     deadline = time.monotonic() + PATIENCE
-    while True:
-        records, states = capture.recorded(engine, nodes, there, since_ns=begin_ns)
+    while left:
+        records, states = capture.recorded(engine, left, there, since_ns=begin_ns)
         newest = max((record.ts_ns for found in records.values() for record in found), default=0)
         silent = (max(state.now_ns for state in states.values()) - newest) / 1e9
         if silent >= QUIET or time.monotonic() > deadline:
-            return records, states, silent >= QUIET
+            return records | {name: [] for name in ended}, states | ended, silent >= QUIET
         time.sleep(QUIET - silent)
+    return {name: [] for name in ended}, ended, True
 
 
 def _is_aside(lab: Lab, ladder: Ladder) -> bool:

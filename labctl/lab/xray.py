@@ -32,6 +32,8 @@ class XRay:
 
 def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[str]:
     """Records packets, system calls and states at some nodes from now on; the names of those where not all was."""
+    for node in nodes:
+        lab.running(node.name, "its system calls can't be recorded")
     there = capture.recorders(engine, lab)
     fresh = {node.name for node in nodes if node.name not in there}
     ladder.recorders_now(engine, lab, nodes)

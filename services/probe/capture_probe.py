@@ -23,6 +23,7 @@ from labnode import hold, journal, life
 from labnode.loop import READ, WRITE, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
+LINGER = 60.0  # seconds that it still tells what it has when the node has stopped
 ANNOUNCE = 0.2  # seconds between two states, for whoever listens
 PLAIN, MARKED = 40, 12  # blocks of a quarter MiB that the kernel may fill before it must let packets fall
 BEHIND = 64 << 20  # bytes that a listener may be behind
@@ -102,6 +103,7 @@ class Recorder:
         self._interfaces: dict[int, str] = {}
         self._log: NetLog | None = None
         self._problem = ""
+        self._ends_at: float | None = None  # of time.monotonic(), once the node's network is gone
         self._look_at_interfaces()
         self._open_log()
         self._plain = Ring(MARK | COPY, marked=False, blocks=PLAIN)
@@ -186,7 +188,7 @@ class Recorder:
         listener.tell(self._state(listener, now))
         for piece in self._store.since(listener.since_ns):
             listener.tell(piece)
-        if wish["follow"]:
+        if wish["follow"] and self._ends_at is None:
             listener.live = True
             listener.tell(self._state(listener, now))
         else:
@@ -224,7 +226,11 @@ class Recorder:
 
     def _look(self) -> None:
         if not self._look_at_interfaces():
-            raise life.Stop("the node's network is gone")
+            if self._ends_at is None:
+                self._ends_at = time.monotonic() + LINGER
+                self._end([listener for listener in self._listeners if listener.live])
+            elif time.monotonic() >= self._ends_at:
+                raise life.Stop("the node's network is gone")
         self._loop.later(LOOK, self._look)
 
     def _announce(self) -> None:
@@ -240,11 +246,16 @@ class Recorder:
             if listener.live:
                 listener.tell(self._state(listener, now))
 
-    def close(self) -> None:
+    def _end(self, listeners: list[Listener]) -> None:
+        """Nothing more comes."""
         now = time.time_ns()
-        for listener in list(self._listeners):
+        for listener in listeners:
+            listener.live = False
             listener.tell(self._state(listener, now, ended=True))
             listener.end()
+
+    def close(self) -> None:
+        self._end(list(self._listeners))
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             tables.clear()
             self._offload.restore()

@@ -242,10 +242,22 @@ def test_nodes_that_do_not_run(own_lab):
     assert own_lab.refused("ladder", "udp1", "udp2").startswith("udp2 is exited")
     own_lab.ok("capture", "--for", "100ms")  # all that run
     own_lab.ok("start", "udp2")
-    own_lab.ok("pause", "udp1")
-    assert own_lab.refused("capture", "udp1").startswith("udp1 is paused")
-    own_lab.ok("unpause", "udp1")
     own_lab.ok("capture", "udp1", "udp2", "--for", "100ms")
+
+
+def test_a_paused_node_is_recorded_since_its_kernel_goes_on(own_lab):
+    own_lab.ok("pause", "udp1")
+    try:
+        assert own_lab.json("ping", "udp2", "udp1", "-c", "2")["received"] == 2
+        assert own_lab.json("ping", "udp1", "udp2", "-c", "1")["received"] == 1
+        arrows = own_lab.json("ladder", "udp2", "udp1", "--last", "20s")["arrows"]
+        assert {(arrow["from"], arrow["fate"]) for arrow in arrows if arrow["packet"]["protocol"] == "icmp"} == {
+            ("udp1", "delivered"),
+            ("udp2", "delivered"),
+        }
+        assert "5005" in own_lab.ok("sockets", "udp1").stdout
+    finally:
+        own_lab.ok("unpause", "udp1")
 
 
 def test_recorder_that_is_paused(own_lab):
@@ -382,6 +394,39 @@ def test_trace_leaves_out_what_kernels_check_of_an_earlier_conversation(own_lab)
     assert [{one["left"]["node"], one["right"]["node"]} for one in traced["ladders"]] == [{"alice", "bob"}]
     found = json_lines(own_lab.ok("capture", "web", "--last", "30s", "--filter", "arp", "--json").stdout)
     assert any(line["tap"] == "out" and "who has" in line["label"][0] for line in found), found
+
+
+def _heads(ladders, a: str, b: str) -> list[tuple[str, str, str]]:
+    [found] = [one for one in ladders if {one["left"]["node"], one["right"]["node"]} == {a, b}]
+    return [(arrow["from"], arrow["head"], arrow["fate"]) for arrow in found["arrows"] if arrow["segment"]]
+
+
+@pytest.mark.parametrize("verbs", [["restart"], ["stop", "start"]])
+def test_trace_of_a_node_that_starts_again_has_its_first_segment(own_lab, verbs):
+    own_lab.ok("capture", "--start")
+    for verb in verbs:
+        heads = _heads(own_lab.json("trace", "--", verb, "bob")["ladders"], "alice", "bob")
+        if verb == "stop":
+            assert ("bob", "FIN, ACK", "delivered") in heads, "what it said last is told by its recorder"
+        else:
+            assert [head for head in heads if "SYN" in head[1]] == [
+                ("bob", "SYN", "delivered"),
+                ("alice", "SYN, ACK", "delivered"),
+            ]
+    assert own_lab.events("bob", "error") == [], "it did not wait in vain"
+    assert own_lab.container("bob").attrs["HostConfig"]["PidsLimit"] == 64
+    assert own_lab.json("ladder", "alice", "bob", "--last", "1m")["arrows"]
+
+
+def test_trace_of_a_node_that_is_killed(own_lab):
+    """Its kernel goes with it, so nobody says goodbye; the lab is whole again afterwards."""
+    traced = own_lab.json("trace", "--node", "udp1", "--node", "udp2", "--", "kill", "udp2")
+    assert traced["status"] == 0
+    assert own_lab.refused("ladder", "udp1", "udp2").startswith("udp2 is exited")
+    lost = own_lab.run("trace", "--json", "--node", "udp1", "--", "udp", "send", "udp1", "udp2", "x")
+    assert lost.returncode == 1
+    own_lab.ok("start", "udp2")
+    own_lab.ok("udp", "send", "udp1", "udp2", "x")
 
 
 def test_start_and_stop(own_lab):

@@ -99,6 +99,20 @@ def test_a_trace_with_calls_records_them_for_its_own_time_alone(own_lab):
     assert "from now on" in after.stderr
 
 
+def test_a_trace_of_a_start_has_the_first_call_and_the_first_segment(own_lab):
+    """What the textbook says of a client, from socket(2) on."""
+    found = own_lab.json("trace", "--xray", "--json", "--node", "alice", "--node", "bob", "--", "restart", "bob")
+    [ladder] = found["ladders"]
+    calls = [m for m in ladder["moments"] if (m["node"], m["kind"]) == ("bob", "call")]
+    names = [call["text"].partition("(")[0] for call in calls]
+    assert names[0] == "socket"
+    assert "connect" in names
+    connect = calls[names.index("connect")]
+    syn = next(arrow for arrow in ladder["arrows"] if arrow["head"] == "SYN")
+    assert connect["at_ns"] < syn["sent_ns"]
+    assert labctl(own_lab, "syscalls", "bob").returncode == 1, "somebody still traces bob"
+
+
 def test_who_has_no_link_is_not_looked_at(own_lab):
     wrong = labctl(own_lab, "xray", "client", "client")
     assert wrong.returncode == 1

@@ -1,16 +1,20 @@
 """A ladder that grows: what two recorders tell, one after the other."""
 
-import pytest
-from traffic import BEGIN, MS, udp
+from itertools import pairwise
 
+import pytest
+from traffic import BEGIN, MS, tcp, udp
+
+from labctl.lab import following
 from labctl.lab.capture import Heard, State
 from labctl.lab.following import Growing
 from labctl.lab.model import find
 from labctl.packets.ladder import Options
 from labctl.packets.link import ETHERNET
-from labctl.packets.model import Interface, Record
+from labctl.packets.model import ACK, PSH, SYN, Interface, Record
 
 ALICE, BOB = "10.77.0.5", "10.77.0.6"
+ISN = 2**32 - 100
 ETHER = bytes(12) + b"\x08\0"
 
 
@@ -83,3 +87,39 @@ def test_a_recorder_that_ends_before_the_other_spoke(pair):
     pair.packet("alice", "out", 100, udp(ALICE, 1, BOB, 2, b"x", id=3))
     assert pair.state("alice", 110, ended=True) == []
     assert pair.growing.ended
+
+
+def test_numbers_go_on_where_the_beginning_is_let_go_of(pair, monkeypatch):
+    """Five bytes a second for a minute, of which five seconds are kept."""
+    monkeypatch.setattr(following, "KEPT", 8)
+    seen = []
+
+    def tell(at: float, flags: int, seq: int, data: bytes = b"") -> None:
+        segment = tcp(ALICE, 4000, BOB, 80, ISN + seq, 1, flags, data)
+        pair.packet("alice", "out", at, segment)
+        pair.packet("bob", "in", at + 0.1, segment)
+        pair.state("alice", at + 900)
+        pair.growing.take(
+            Heard(pair.nodes["bob"], state=State(BEGIN + int((at + 900) * MS), 0, True, False, 0, (), ()))
+        )
+        seen.extend((arrow.segment.seq, arrow.segment.notes) for arrow in pair.growing.step().fresh)
+
+    tell(0, SYN, 0)
+    for number in range(60):
+        tell(1000 * (number + 1), ACK | PSH, 1 + 5 * number, b"hello")
+    assert seen == [(0, ()), *((1 + 5 * number, ()) for number in range(60))]
+    assert sum(map(len, pair.growing._records.values())) < 30
+
+
+def test_milestones_are_near_enough_to_count_on():
+    """Three GiB in steps of half a GiB, past the end of the 32 bits."""
+    segments = [tcp(ALICE, 4000, BOB, 80, (ISN + step * (1 << 29)) % 2**32, 1, ACK, b"x") for step in range(7)]
+    records = [
+        Record(BEGIN + n, ETHER + data, len(data) + 14, Interface(0, "eth0:in", ETHERNET))
+        for n, data in enumerate(segments)
+    ]
+    kept = [records.index(record) for record in following.milestones(records)]
+    assert kept[0] == 0
+    assert kept[-1] == 6
+    assert all(1 <= b - a < 4 for a, b in pairwise(kept))
+    assert following.milestones(following.milestones(records)) == following.milestones(records)

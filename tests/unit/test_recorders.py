@@ -6,12 +6,14 @@ import struct
 import time
 
 import pytest
+from memory_lab import event
 from traffic import tcp, udp
 
 from labctl.engine.memory import Execution, MemoryEngine
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_PROBED, LABEL_SOURCE, PROBE_IMAGE, Image, Line
 from labctl.errors import LabError
 from labctl.lab import capture, ladder, probes, record, recording, trace
+from labctl.lab.change import change
 from labctl.lab.model import find
 from labctl.packets.capture import read
 from labctl.packets.ladder import Options
@@ -31,13 +33,17 @@ class Recorders:
         self.packets: dict[str, list[tuple[str, int, bytes]]] = {}
         self.asked: list[tuple[str, list[str]]] = []
         self.status, self.words, self.refused, self.drops, self.problems = 0, b"", "", 0, []
+        self.orders: list = []
+        self.on_asked = lambda node: None
         engine.probe_commands = self.commands
 
     def commands(self, order):
         node = order.labels[LABEL_PROBED]
+        self.orders.append(order)
 
         def run(command) -> Execution:
             self.asked.append((node, list(command[2:])))
+            self.on_asked(node)
             if self.refused:
                 return Execution([Line(json.dumps({"refused": self.refused}).encode() + b"\n", stderr=True)], 2)
             if self.status or self.words:
@@ -157,6 +163,43 @@ def test_recorders_of_what_a_node_was_before(engine, lab, fakes):
     assert sorted(capture.recorders(engine, lab())) == ["alice"]
     engine.images[PROBE_IMAGE] = Image("new", {LABEL_SOURCE: "newer"})
     assert capture.recorders(engine, lab()) == {}, "labctl is a newer one"
+
+
+@pytest.mark.parametrize("limit", [record.USUAL, record.HOLD])
+@pytest.mark.parametrize("verbs", [["restart"], ["stop", "start"], ["kill", "start"]])
+def test_a_recorded_node_that_starts_again_waits_for_its_recorder(engine, lab, fakes, verbs, limit):
+    """Also where a labctl that was killed has left it waiting."""
+    alice = engine._get(lab().node("alice").container.id)
+    alice.processes = limit
+    capture.start(engine, lab(), [lab().node("alice")])
+    seen: list = []
+
+    def asked(node):
+        seen.append((node, alice.processes, fakes.orders[-1].environment.get("LABCTL_SIGN")))
+        event(alice, "ready")
+
+    fakes.on_asked = asked
+    for verb in verbs:
+        change(engine, lab(), verb, "alice", timeout=5)
+    assert seen[0] == ("alice", record.HOLD, "1")
+    assert alice.processes == record.USUAL
+    assert sorted(capture.recorders(engine, lab())) == ["alice"]
+
+
+def test_a_node_that_was_not_recorded_starts_as_it_did(engine, lab, fakes):
+    web = engine._get(lab().node("web").container.id)
+    web.processes = 7
+    refused("not-ready", "web", change, engine, lab(), "restart", "web", timeout=0)
+    assert (web.processes, fakes.orders) == (7, [])
+
+
+def test_a_node_whose_recorder_fails_waits_no_more(engine, lab, fakes):
+    alice = engine._get(lab().node("alice").container.id)
+    alice.processes = record.USUAL
+    capture.start(engine, lab(), [lab().node("alice")])
+    fakes.status = 3
+    refused("recorder-gone", "did not answer", change, engine, lab(), "restart", "alice", timeout=5)
+    assert alice.processes == record.USUAL
 
 
 def test_places(engine, lab):
