@@ -183,6 +183,11 @@ ERRORS: dict[str, Kind] = {
         "{mend}",
         "The node has no running process.",
     ),
+    "host-namespace": Kind(
+        "{node} has no {what} of its own, but this machine's ({mode})",
+        "labctl does nothing to the machine itself; take `{mode}` out of its Compose file",
+        "The container shares a namespace with the machine, where a helper would act on all of it.",
+    ),
     "wrong-role": Kind(
         "{node} is {actual}, and `{command}` needs {wanted}",
         "{fitting}",

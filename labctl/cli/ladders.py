@@ -163,7 +163,11 @@ def trace(
         documents = [document(ladder) for ladder in ladders]
         output.document({"command": command, "status": done.status, "ladders": documents})
     elif not ladders:
-        output.talk("it caused no packet")
+        output.talk(
+            "it caused no conversation, only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
+            if done.packets
+            else "it caused no packet"
+        )
     else:
         if apart and len(ladders) > 1:
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
@@ -183,9 +187,10 @@ def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
     from labctl.engine.children import Group
 
     sys.stdout.flush()
-    with Group() as group:
+    with Group() as group, group.foreground():
         child: subprocess.Popen[bytes] = group.start(
-            [sys.executable, "-m", "labctl", *command],
+            # -P: a learner's own socket.py, in the folder that this runs in, is none of labctl's.
+            [sys.executable, "-P", "-m", "labctl", *command],
             stdout=sys.stderr if apart else None,
             env={**os.environ, "LABCTL_LAB": lab},
         )

@@ -13,12 +13,21 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 # The shell itself only goes by the pipe: a signal for the whole group is none for the one that watches over it.
-_WATCH = "trap '' INT TERM HUP; read -r word || kill -KILL 0"
+_WATCH = "trap '' INT TERM HUP TTIN TTOU TSTP; read -r word || kill -KILL 0"
 PATIENCE = 10.0  # seconds until what was killed is gone
+
+
+def _give_terminal(group: int) -> None:
+    # Who isn't in the foreground is stopped where it says who is.
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        os.tcsetpgrp(0, group)
+    finally:
+        signal.signal(signal.SIGTTOU, before)
 
 
 class Group:
@@ -44,6 +53,23 @@ class Group:
     def start(self, command: Sequence[str], *, hold: Sequence[int] = (), **options: Any) -> subprocess.Popen[Any]:
         """A child in the group. It holds the file descriptors of `hold`, and with them their locks, while it lives."""
         return subprocess.Popen(command, process_group=self._watcher.pid, pass_fds=hold, **options)
+
+    @contextlib.contextmanager
+    def foreground(self) -> Iterator[None]:
+        """Gives the group the terminal on standard input, if labctl has one: its keys, ^C among them, are the group's.
+
+        ^Z does nothing meanwhile, in children that are started here: nobody would be there to go on with them.
+        """
+        if not os.isatty(0) or os.tcgetpgrp(0) != os.getpgrp():
+            yield
+            return
+        before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        _give_terminal(self._watcher.pid)
+        try:
+            yield
+        finally:
+            _give_terminal(os.getpgrp())
+            signal.signal(signal.SIGTSTP, before)
 
     def kill(self) -> None:
         """Kills all of the group at once."""

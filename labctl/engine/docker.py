@@ -67,6 +67,7 @@ class DockerEngine:
             },
             check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
             processes=found["HostConfig"].get("PidsLimit"),
+            host_processes=found["HostConfig"].get("PidMode") == "host",
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -167,7 +168,7 @@ class DockerEngine:
             raise LabError("probe-failed", command=" ".join(command), status=status, why=printed.strip() or "no words")
         return printed
 
-    def create_probe(self, probe: ProbeOrder) -> str:
+    def create_probe(self, probe: ProbeOrder) -> str | None:
         place = f"container:{probe.target}"
         host = _probe_host(place, list(probe.capabilities), memory=probe.memory)
         # An init of its own only where it is the first process.
@@ -187,7 +188,12 @@ class DockerEngine:
             "HostConfig": host,
         }
         path = f"/containers/create?name={quote(probe.name)}"
-        return str(self._call("make a probe", "POST", path, body=body)["Id"])
+        try:
+            return str(self._wire.call("POST", path, body=body)["Id"])
+        except Refused as refusal:
+            if refusal.status == CONFLICT:
+                return None
+            raise _explain("make a probe", refusal) from None
 
     def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
         body = {"Cmd": list(command), "AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
@@ -271,6 +277,8 @@ def _container(item: dict[str, Any]) -> Container:
         addresses,
         ports,
         health[1] if health and item["State"] == "running" else None,
+        (item.get("HostConfig") or {}).get("NetworkMode") == "host",
+        tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
     )
 
 

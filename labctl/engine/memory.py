@@ -56,6 +56,7 @@ class MemoryContainer:
     commands: Callable[[Sequence[str]], Execution] | None = None  # what comes of a command that is run in it
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    host_processes: bool = False
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -130,6 +131,8 @@ class MemoryEngine:
         state: str = "running",
         ours: bool = True,
         stdin_open: bool = True,
+        gateways: tuple[str, ...] = (),
+        host_network: bool = False,
     ) -> MemoryContainer:
         """Makes a container; `ours` gives it labctl's labels beside Compose's."""
         ident = f"{next(self._numbers):064x}"
@@ -139,6 +142,7 @@ class MemoryEngine:
         if role:
             labels[LABEL_ROLE] = role
         record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, labels, addresses or {}, ports)
+        record = replace(record, gateways=gateways, host_network=host_network)
         made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
         for name in record.addresses:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
@@ -167,6 +171,7 @@ class MemoryEngine:
             environment=found.environment,
             aliases=found.aliases,
             processes=found.processes,
+            host_processes=found.host_processes,
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
@@ -227,9 +232,11 @@ class MemoryEngine:
         self.probes.append((network.removeprefix("container:"), list(command)))
         return ""
 
-    def create_probe(self, probe: ProbeOrder) -> str:
+    def create_probe(self, probe: ProbeOrder) -> str | None:
         """Its program is what `probe_program` gives, and what commands in it do what `probe_commands` gives."""
         self._get(probe.target)
+        if any(found.record.name == probe.name for found in self._containers.values()):
+            return None
         ident = f"{next(self._numbers):064x}"
         record = Container(ident, probe.name, PROBE_IMAGE, "created", dict(probe.labels))
         program = self.probe_program(probe) if self.probe_program else None

@@ -45,8 +45,9 @@ class Port:
 @dataclass(frozen=True)
 class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
-    the container's addresses on it, IPv4 first. `health` is what its healthcheck says (starting, healthy, unhealthy),
-    None where it has none."""
+    the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
+    healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
+    namespace of its own."""
 
     id: str
     name: str
@@ -56,12 +57,15 @@ class Container:
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     health: str | None = None
+    host_network: bool = False
+    gateways: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
-    printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number).
+    printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
+    `host_processes` it sees all of the machine's.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -78,6 +82,7 @@ class Details:
     environment: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     processes: int | None = None
+    host_processes: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,8 +192,8 @@ class Engine(Protocol):
         """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
         one of its own (`none`); what it printed. The container is gone afterwards. Raises LabError."""
 
-    def create_probe(self, probe: ProbeOrder) -> str:
-        """Makes a helper container that stays, and doesn't start it; its id."""
+    def create_probe(self, probe: ProbeOrder) -> str | None:
+        """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""
 
     def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
         """Runs a command in a running container: its output as it comes, and its standard input.

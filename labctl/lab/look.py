@@ -80,6 +80,8 @@ def look(engine: Engine, lab: Lab, node: Node, order: dict[str, Any], limit: flo
     """
     wanted = probes.order(lab, node, REACH)
     ident = engine.create_probe(replace(wanted, command=(*wanted.command, json.dumps(order))))
+    if ident is None:
+        raise LabError("engine-refused", action="make a probe", why=f"the name {wanted.name} is another container's")
     try:
         engine.change("start", ident)
         yield from _events(engine, node, order, ident, time.monotonic() + limit + START_LIMIT)

@@ -38,8 +38,8 @@ class Node:
 
     @property
     def has_network(self) -> bool:
-        """Its network is there. While its programs are paused the kernel still answers for them."""
-        return self.container.state in ("running", "paused")
+        """A network of its own is there. While its programs are paused the kernel still answers for them."""
+        return self.container.state in ("running", "paused") and not self.container.host_network
 
     @property
     def addresses(self) -> list[str]:
@@ -68,16 +68,24 @@ class Lab:
 
     def running(self, name: str, action: str) -> Node:
         """A node whose programs must run, or `action`. Raises LabError `unknown-node`, `not-running`."""
-        node = self.networked(name, action)
+        node = self._alive(name, action)
         if not node.is_running:
             mend = f"`labctl unpause {name}`"
             raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
         return node
 
     def networked(self, name: str, action: str) -> Node:
-        """A node whose network must be there, or `action`. Raises LabError `unknown-node`, `not-running`."""
+        """A node that must have a network of its own, or `action`.
+
+        Raises LabError `unknown-node`, `not-running`, `host-namespace`.
+        """
+        node = self._alive(name, action)
+        refuse_host_network(node)
+        return node
+
+    def _alive(self, name: str, action: str) -> Node:
         node = self.node(name)
-        if not node.has_network:
+        if node.container.state not in ("running", "paused"):
             mend = f"`labctl start {name}`"
             raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
         return node
@@ -89,6 +97,12 @@ class Lab:
     def neighbours(self, node: Node) -> list[Node]:
         """The running nodes that share a network with a node."""
         return [other for other in self.nodes if other != node and other.is_running and other.networks & node.networks]
+
+
+def refuse_host_network(node: Node) -> None:
+    """Raises LabError `host-namespace` for a node on the machine's own network: nothing may be done to that."""
+    if node.container.host_network:
+        raise LabError("host-namespace", node=node.name, what="network", mode="network_mode: host")
 
 
 def of_containers(name: str, containers: Iterable[Container]) -> Lab:

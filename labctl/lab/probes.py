@@ -23,18 +23,21 @@ from labctl.errors import LabError
 from labctl.events.codec import decode, normalise
 from labctl.events.model import Event
 from labctl.lab.keyboard import envelope
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import Lab, Node, refuse_host_network
 from labctl.phases import reached
 
 WORKERS = 4
 READ_LIMIT = 30.0  # seconds for a probe's log
+NAME_LIMIT = 10.0  # seconds until a probe's name must be free
+LOOK_AGAIN = 0.05  # seconds
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Kind:
     """What a helper container is for: its program, and what that may do. One that `shares` has the lab's volume with
-    others; of one that `forgets` nothing is of use once it has ended, or labctl is a newer one: it is made anew."""
+    others; of one that `forgets` nothing is of use once it has ended, or labctl is a newer one: it is made anew. Of a
+    `single` one there is at most one at a node."""
 
     name: str
     program: str
@@ -44,12 +47,13 @@ class Kind:
     shares: bool = False
     forgets: bool = False
     memory: int = 256  # MiB
+    single: bool = False
 
 
-FAULTS = Kind("faults", "fault_probe.py", "fault:probe-started", shares=True)
+FAULTS = Kind("faults", "fault_probe.py", "fault:probe-started", shares=True, single=True)
 # Never started: its label keeps rules for a node's start.
 ON_START = Kind("on-start", "fault_probe.py", "", shares=True)
-CAPTURE = Kind("capture", "capture_probe.py", "capture:probe-started", forgets=True)
+CAPTURE = Kind("capture", "capture_probe.py", "capture:probe-started", forgets=True, single=True)
 # Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone.
 PROCESSES = Kind(
     "processes",
@@ -58,6 +62,7 @@ PROCESSES = Kind(
     ("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE"),
     processes=True,
     forgets=True,
+    single=True,
 )
 
 
@@ -83,11 +88,13 @@ def order(
     labels: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> ProbeOrder:
-    """What the engine is asked for."""
+    """What the engine is asked for. Raises LabError `host-namespace`."""
+    refuse_host_network(node)
     own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
+    # The engine gives a name to one container alone, which decides between two labctl at the same moment.
+    name = f"{lab.name}-{node.name}-{kind.name}{'' if kind.single else '-' + os.urandom(3).hex()}"
     return ProbeOrder(
-        # Two labctl may make one at the same time, and a lab isn't found by names.
-        f"{lab.name}-{node.name}-{kind.name}-{os.urandom(3).hex()}",
+        name,
         ("python3", f"/opt/probe/{kind.program}"),
         node.container.id,
         {**own, **(labels or {})},
@@ -113,7 +120,7 @@ def ensure(
     there = {name: probe for name, probe in all_of(engine, lab.name, kind).items() if name in names}
     if kind.forgets:
         for name, probe in list(there.items()):
-            if probe.state != "running" or is_outdated(engine, probe):
+            if probe.state not in ("running", "created") or is_outdated(engine, probe):
                 engine.remove_container(probe.id)
                 del there[name]
 
@@ -128,11 +135,12 @@ def _ensure(
     engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind, environment: Mapping[str, str]
 ) -> Container:
     # Its node was made anew; or it would remember nothing, and have the environment of another time.
-    if probe and (is_another(node, probe) or (kind.forgets and is_stale(engine, node, probe))):
+    stale = probe and kind.forgets and probe.state == "running" and is_stale(engine, node, probe)
+    if probe and (is_another(node, probe) or stale):
         engine.remove_container(probe.id)
         probe = None
     if probe is None:
-        ident = engine.create_probe(order(lab, node, kind, environment=environment))
+        ident = _create(engine, lab, node, kind, environment)
         engine.change("start", ident)
         reached(kind.started)
     elif probe.state == "paused":
@@ -145,7 +153,26 @@ def _ensure(
         engine.change("restart", ident)
     else:
         return probe
-    return next(found for found in engine.containers([f"{LABEL_LAB}={lab.name}"]) if found.id == ident)
+    made = next((found for found in engine.containers([f"{LABEL_LAB}={lab.name}"]) if found.id == ident), None)
+    if made is None:
+        raise LabError("engine-refused", action="start a probe", why=f"that of {node.name} was removed meanwhile")
+    return made
+
+
+def _create(engine: Engine, lab: Lab, node: Node, kind: Kind, environment: Mapping[str, str]) -> str:
+    """A new probe that isn't started yet, or the one that another labctl makes at the same moment; its id."""
+    if kind.processes and engine.details(node.container.id).host_processes:
+        raise LabError("host-namespace", node=node.name, what="process table", mode="pid: host")
+    wanted = order(lab, node, kind, environment=environment)
+    deadline = time.monotonic() + NAME_LIMIT
+    while time.monotonic() < deadline:
+        if ident := engine.create_probe(wanted):
+            return ident
+        other = all_of(engine, lab.name, kind).get(node.name)
+        if other and not is_another(node, other) and other.state in ("created", "running"):
+            return other.id
+        time.sleep(LOOK_AGAIN)  # the engine is at work removing it
+    raise LabError("engine-refused", action="make a probe", why=f"the name {wanted.name} is another container's")
 
 
 def is_outdated(engine: Engine, probe: Container) -> bool:

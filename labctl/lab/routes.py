@@ -43,7 +43,9 @@ def routes_of(node: Node) -> list[Route]:
 
 def _script(lab: Lab, node: Node) -> str:
     """The ip(8) commands for a node's routes; every address in them is the engine's own word."""
-    commands = []
+    commands: list[str] = []
+    if node.container.host_network:
+        return ""  # the machine's own routes are none of ours
     if node.container.labels.get(LABEL_FAMILIES) == "ipv6":
         commands.append("ip -4 address flush scope global")
     for route in routes_of(node):

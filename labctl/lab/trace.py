@@ -16,7 +16,7 @@ from labctl.lab.xray import XRay, of_sides
 from labctl.packets import questions
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
-from labctl.packets.model import Record
+from labctl.packets.model import Packet, Record
 
 QUIET = 0.3  # seconds without a packet, after which nothing more is expected to come of the command
 PATIENCE = 5.0  # seconds until then, at most
@@ -26,12 +26,14 @@ HERE = "this machine"
 @dataclass(frozen=True)
 class Trace:
     """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say. What the
-    nodes did besides is in `deep`, by the ladder's position, where that was asked for."""
+    nodes did besides is in `deep`, by the ladder's position, where that was asked for; `packets` were recorded in all.
+    """
 
     status: int
     ladders: tuple[Ladder, ...]
     quiet: bool
     deep: Mapping[int, XRay]
+    packets: int
 
 
 def trace(
@@ -39,13 +41,15 @@ def trace(
 ) -> Trace:
     """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
     a conversation are drawn, whatever is between them; `deep`: with system calls and states. Raises LabError."""
-    nodes = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
-    nodes = nodes or [node for node in lab.nodes if node.has_network and node.role != "router"]
+    named = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
+    nodes = named or [node for node in lab.nodes if node.has_network and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
     there = recorders_now(engine, lab, nodes)
-    fresh = syscalls.start(engine, lab, [node for node in nodes if node.is_running]) if deep else set()
+    fresh: set[str] = set()
     try:
+        if deep:
+            fresh = syscalls.start(engine, lab, [node for node in nodes if node.is_running])
         begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
         status = run()
         lab, there = _afterwards(engine, lab, [node.name for node in nodes])
@@ -54,13 +58,13 @@ def trace(
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
         between = [ladder for ladder in of_pairs(sides, found, options) if not _is_aside(lab, ladder)]
-        ladders = between + _outside(lab, sides, options)
+        ladders = between + _beyond(lab, sides, between, options, all_but=not named)
         ladders.sort(key=lambda one: one.begin_ns)
         looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
     finally:
         # It slows the programs down, and nobody has asked for more of it.
         syscalls.stop(engine, lab, [node for node in nodes if node.name in fresh])
-    return Trace(status, tuple(ladders), quiet, looks)
+    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())))
 
 
 def _afterwards(engine: Engine, lab: Lab, names: Iterable[str]) -> tuple[Lab, dict[str, Container]]:
@@ -123,19 +127,36 @@ def _is_aside(lab: Lab, ladder: Ladder) -> bool:
     return overheard or all(questions.is_upkeep(one) for one in packets)
 
 
-def _outside(lab: Lab, sides: Sequence[Side], options: Options) -> list[Ladder]:
-    """What went between a node and an address that is none of the lab's: this machine's, at a published port."""
-    gone = {address for node in lab.nodes for address in node.addresses}
+def _beyond(
+    lab: Lab, sides: Sequence[Side], between: Sequence[Ladder], options: Options, *, all_but: bool
+) -> list[Ladder]:
+    """What went between a recorded node and somebody who isn't recorded: this machine, at a published port; a node that
+    was not named; an address outside. `all_but` routers, all nodes are recorded: these only pass on what is drawn."""
+    recorded = {address for side in sides for address in side.addresses}
+    shown = {arrow.crossing.packet.dst for ladder in between for arrow in ladder.arrows}
     out = []
     for side in sides:
         packets = sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
         others: dict[str, None] = {}
         for packet in packets:
             for mine, other in ((packet.src, packet.dst), (packet.dst, packet.src)):
-                if mine in side.addresses and other not in gone and packet.sport is not None:
+                if mine in side.addresses and other not in recorded and _is_of_programs(packet):
                     others[other] = None
+        gateways = lab.node(side.node).container.gateways
         for other in others:
-            names = dict.fromkeys(side.addresses, side.node) | {other: HERE}
+            owner = lab.owner(other)
+            if (owner and all_but) or other in shown:  # `shown`: to a group, whose members are recorded
+                continue
+            name = owner.name if owner else HERE if other in gateways else other
+            names = dict.fromkeys(side.addresses, side.node) | {other: name}
             both = [packet for packet in packets if other in (packet.src, packet.dst)]
-            out.append(one_sided(both, names, (HERE, side.node), options))
+            ends = (side.node, name) if both[0].src in side.addresses else (name, side.node)
+            out.append(one_sided(both, names, ends, options))
     return [ladder for ladder in out if ladder.arrows]
+
+
+def _is_of_programs(packet: Packet) -> bool:
+    """No kernel sends it by itself, as it does ARP, router solicitations and reports of multicast groups."""
+    if packet.protocol == "icmp6" and packet.icmp is not None:
+        return packet.icmp.type < 130  # RFC 4443: errors, echo
+    return packet.protocol in ("tcp", "udp", "icmp")

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 from labcapture import tables, wire
+from labcapture.listener import Listener
 from labcapture.netlog import NetLog
 from labcapture.offload import Offload
 from labcapture.ring import RETIRE, Ring
@@ -20,77 +21,12 @@ from labcapture.store import Piece, Store
 from labfault.tables import COPY, MARK
 
 from labnode import hold, journal, life
-from labnode.loop import READ, WRITE, Loop
+from labnode.loop import READ, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
 LINGER = 60.0  # seconds that it still tells what it has when the node has stopped
 ANNOUNCE = 0.2  # seconds between two states, for whoever listens
 PLAIN, MARKED = 40, 12  # blocks of a quarter MiB that the kernel may fill before it must let packets fall
-BEHIND = 64 << 20  # bytes that a listener may be behind
-
-
-class Listener:
-    """Somebody who is told of packets, as fast as it reads; first it says what it wants, in one line of JSON."""
-
-    def __init__(self, loop: Loop, sock: socket.socket, on_wish, forget) -> None:
-        self._loop, self._sock, self._on_wish, self._forget = loop, sock, on_wish, forget
-        self._outgoing = bytearray()
-        self._said = bytearray()
-        self._ends = False
-        self.since_ns = 0  # from when on it wants packets
-        self.live = False
-        sock.setblocking(False)
-        loop.watch(sock, READ, self._ready)
-
-    def _ready(self, ready) -> None:
-        if ready & READ:
-            try:
-                data = self._sock.recv(4096)
-            except OSError:
-                data = b""
-            if not data:
-                self.close()
-                return
-            self._said += data
-            line, whole, self._said = self._said.partition(b"\n")
-            if whole:
-                self._on_wish(self, json.loads(line))
-            else:
-                self._said = line
-        if ready & WRITE:
-            self._flush()
-
-    def tell(self, piece: Piece) -> None:
-        if len(self._outgoing) > BEHIND:
-            self.close()  # it sees an end without a last state, and says so
-            return
-        self._outgoing += wire.packed(piece)
-        self._flush()
-
-    def end(self) -> None:
-        """Closes when all is told."""
-        self._ends = True
-        self._flush()
-
-    def _flush(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            try:
-                while self._outgoing:
-                    sent = self._sock.send(memoryview(self._outgoing)[: 1 << 20])
-                    del self._outgoing[:sent]
-            except ConnectionError:
-                self._outgoing.clear()
-                self._ends = True
-        if not self._outgoing and self._ends:
-            self.close()
-        elif self._sock.fileno() >= 0:
-            self._loop.watch(self._sock, READ | (WRITE if self._outgoing else 0), self._ready)
-
-    def close(self) -> None:
-        if self._sock.fileno() >= 0:
-            self._loop.watch(self._sock, 0)
-            self._sock.close()
-            self._forget(self)
 
 
 class Recorder:
@@ -121,9 +57,10 @@ class Recorder:
     def _open_log(self) -> None:
         """Where the kernel can't log packets, the rest is recorded all the same, and the state says what is missing."""
         try:
-            self._log = NetLog(tables.GROUP)
+            log = NetLog(tables.GROUP)
             tables.set_up()
-            self._loop.watch(self._log, READ, self._on_log)
+            self._log = log
+            self._loop.watch(log, READ, self._on_log)
         except OSError as problem:
             self._problem = f"what is sent on links with faults can't be recorded here: {problem.strerror or problem}"
 
@@ -187,7 +124,7 @@ class Recorder:
         self._count_drops()
         listener.tell(self._state(listener, now))
         for piece in self._store.since(listener.since_ns):
-            listener.tell(piece)
+            listener.tell(piece, recorded=True)
         if wish["follow"] and self._ends_at is None:
             listener.live = True
             listener.tell(self._state(listener, now))
@@ -225,12 +162,13 @@ class Recorder:
         return bool(found)
 
     def _look(self) -> None:
-        if not self._look_at_interfaces():
-            if self._ends_at is None:
-                self._ends_at = time.monotonic() + LINGER
-                self._end([listener for listener in self._listeners if listener.live])
-            elif time.monotonic() >= self._ends_at:
-                raise life.Stop("the node's network is gone")
+        if self._look_at_interfaces():
+            self._ends_at = None  # a cable was pulled, and is plugged in again
+        elif self._ends_at is None:
+            self._ends_at = time.monotonic() + LINGER
+            self._end([listener for listener in self._listeners if listener.live])
+        elif time.monotonic() >= self._ends_at:
+            raise life.Stop("the node's network is gone")
         self._loop.later(LOOK, self._look)
 
     def _announce(self) -> None:
@@ -257,7 +195,8 @@ class Recorder:
     def close(self) -> None:
         self._end(list(self._listeners))
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            tables.clear()
+            if self._log is not None:
+                tables.clear()
             self._offload.restore()
 
 

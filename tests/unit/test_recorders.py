@@ -74,7 +74,7 @@ class Recorders:
 def lab(engine):
     engine.add("lab", "alice", role="chat", addresses={"ab": (ALICE,)})
     engine.add("lab", "bob", role="chat", addresses={"ab": (BOB,)})
-    engine.add("lab", "web", role="http", addresses={"w": (WEB,)})
+    engine.add("lab", "web", role="http", addresses={"w": (WEB,)}, gateways=("10.77.1.1",))
     engine.add("lab", "off", role="udp", addresses={"ab": ("10.77.0.8",)}, state="exited")
     return lambda: find(engine, "lab")
 
@@ -260,7 +260,7 @@ def test_capture_that_has_enough(engine, lab, fakes):
 
 def test_trace_shows_who_spoke(engine, lab, fakes):
     data = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
-    outside = tcp("192.0.2.1", 40000, WEB, 8080, 7, 8, ACK | PSH, b"GET / ")
+    outside = tcp("10.77.1.1", 40000, WEB, 8080, 7, 8, ACK | PSH, b"GET / ")
 
     def run() -> int:
         ask = arp(BOB, "10.77.0.99")
@@ -274,6 +274,83 @@ def test_trace_shows_who_spoke(engine, lab, fakes):
     done = trace.trace(engine, lab(), [], run, Options())
     assert (done.status, done.quiet) == (7, True)
     assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob"), ("this machine", "web")]
+
+
+def test_trace_names_who_is_not_recorded(engine, lab, fakes):
+    """A node that was not asked for by its name, and somebody whom nobody here knows by his address."""
+
+    def run() -> int:
+        fakes.packets = {
+            "alice": [
+                ("out", 2_000_000_000, ETHER + tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")),
+                ("out", 1_900_000_000, ETHER + udp(ALICE, 1, "192.0.2.9", 53, b"?")),
+                ("in", 1_800_000_000, ETHER + udp("192.0.2.9", 53, ALICE, 1, b"!")),
+            ]
+        }
+        return 0
+
+    done = trace.trace(engine, lab(), ["alice"], run, Options())
+    assert [(one.left.name, one.right.name, len(one.arrows)) for one in done.ladders] == [
+        ("alice", "bob", 1),
+        ("alice", "192.0.2.9", 2),
+    ]
+
+
+def test_trace_draws_what_went_to_a_group_once(engine, lab, fakes):
+    hello = udp(ALICE, 7, "239.77.7.7", 7, b"hello")
+
+    def run() -> int:
+        fakes.packets = {
+            "alice": [("out", 2_000_000_000, ETHER + hello)],
+            "bob": [("in", 1_999_000_000, ETHER + hello)],
+        }
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options())
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob")]
+    fakes.packets = {}
+
+    def alone() -> int:
+        fakes.packets = {"alice": [("out", 2_000_000_000, ETHER + hello)]}
+        return 0
+
+    done = trace.trace(engine, lab(), [], alone, Options())
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "239.77.7.7")]
+
+
+def test_trace_tells_no_conversation_from_no_packet(engine, lab, fakes):
+    assert trace.trace(engine, lab(), [], lambda: 0, Options()).packets == 0
+
+    def run() -> int:
+        fakes.packets = {"alice": [("out", 1_950_000_000, arp(ALICE, "10.77.0.99"))]}
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options())
+    assert (done.ladders, done.packets) == ((), 1)
+
+
+def test_a_node_on_the_machines_own_network_is_left_alone(engine, lab, fakes):
+    engine.add("lab", "dashboard", addresses={"host": ()}, host_network=True)
+    refused("host-namespace", "network_mode: host", capture.start, engine, lab(), [lab().node("dashboard")])
+    refused("host-namespace", "this machine's", recording.place, lab(), ["dashboard"])
+    assert "dashboard" not in [node.name for node in recording.place(lab(), []).nodes]
+    assert probes.all_of(engine, "lab", probes.CAPTURE) == {}
+
+
+def test_two_labctl_at_the_same_moment_make_one_recorder(engine, lab, fakes):
+    """The other one has its own already, and has not started it yet."""
+    alice = lab().node("alice")
+    create = engine.create_probe
+
+    def slower(order):
+        engine.create_probe = create
+        create(order)
+        return create(order)
+
+    engine.create_probe = slower
+    capture.start(engine, lab(), [alice])
+    found = [one for one in engine.containers() if one.labels.get(LABEL_PROBED) == "alice"]
+    assert [(one.name, one.state) for one in found] == [("lab-alice-capture", "running")]
 
 
 def test_trace_leaves_out_who_only_overhears(engine, lab, fakes):

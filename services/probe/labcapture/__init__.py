@@ -1,7 +1,7 @@
 """Recording what a node sends and what arrives at it, with the kernel's own times.
 
 The package runs in a probe, a helper container in the node's network namespace, and needs NET_ADMIN and NET_RAW there.
-Three taps are recorded (docs/capture.md says why these):
+Four taps are recorded (docs/capture.md says why these):
 
     in     what arrived on an interface
     out    what left on an interface, where no fault was in force for it: so this is also what was sent
