@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -75,8 +76,8 @@ def capture(
     if wireshark:
         _for_wireshark(engine, found, where, past, seconds, places or [])
     elif file is not None:
-        with _opened(file) as out:
-            summary = write(engine, found, where, past, seconds, out)
+        with _opened(file) as (out, begin):
+            summary = write(engine, found, where, past, seconds, out, begin, output.talk)
         _tell(summary, "standard output" if str(file) == "-" else str(file))
     else:
         _show(engine, found, where, past, seconds, as_json)
@@ -124,7 +125,7 @@ def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
             output.data(lines.line(one))
 
     closed = partial(output.nobody_reads, sys.stdout)
-    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed) as seen:
+    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed, talk=output.talk) as seen:
         try:
             for one in seen:
                 show(one)
@@ -138,15 +139,26 @@ def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
             _tell_missing(seen.summary)
 
 
-def write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, out: IO[bytes]) -> Summary:
-    """Captures into a file until the time is over, a node's recorder ends, or whoever reads has enough.
+def write(
+    engine: DockerEngine,
+    lab: Lab,
+    where: Place,
+    last: float,
+    seconds: float | None,
+    out: IO[bytes],
+    begin: Callable[[], object] = lambda: None,
+    talk: Callable[[str], None] = lambda text: None,
+) -> Summary:
+    """Captures into a file until the time is over, all recorders have ended, or whoever reads has enough; `begin` is
+    called once it is known that there is something to write.
 
     Raises LabError, OSError.
     """
     from labctl.lab.recording import Capture, File
 
     closed = partial(output.nobody_reads, out)
-    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed) as seen:
+    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed, talk=talk) as seen:
+        begin()
         file = File(out, where.nodes)
         out.flush()  # whoever reads a pipe knows from here on what comes
         try:
@@ -167,19 +179,27 @@ def write(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[IO[bytes]]:
-    """The file, or standard output. Raises LabError `file-unwritable`, Unwritten."""
+def _opened(file: Path) -> Iterator[tuple[IO[bytes], Callable[[], object]]]:
+    """The file, or standard output, and what empties it: a capture that can't begin leaves an older one as it was.
+
+    Raises LabError `file-unwritable`, Unwritten.
+    """
     if str(file) == "-":
         if sys.stdout.isatty():
             raise typer.BadParameter("a terminal can't show pcapng: lead it into a file or a program, or leave -w out")
         try:
-            yield sys.stdout.buffer
+            yield sys.stdout.buffer, lambda: None
         except OSError as problem:
             raise output.Unwritten(problem.errno or errno.EIO) from None
         return
     try:
-        with file.open("wb") as out:
-            yield out
+        there = file.exists()
+        with file.open("ab") as out:
+            yield out, lambda: out.truncate(0) if file.is_file() else None
+    except LabError:
+        if not there and file.is_file() and not file.stat().st_size:
+            file.unlink()
+        raise
     except OSError as problem:
         raise LabError("file-unwritable", file=file, why=problem.strerror or problem) from None
 
@@ -194,6 +214,9 @@ def _tell_missing(summary: Summary) -> None:
     for node, count in summary.drops.items():
         if count:
             output.talk(f"the kernel could not hand over {count} packets at {node}: they are missing here")
+    for node, since in summary.since_ns.items():
+        moment = datetime.fromtimestamp(since / 1e9, UTC)
+        output.talk(f"{node} is recorded since {moment:%Y-%m-%d %H:%M:%S} UTC: what came before is not here")
     for node, problems in summary.problems.items():
         for text in problems:
             output.talk(f"at {node} {text}")

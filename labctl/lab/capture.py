@@ -24,7 +24,12 @@ TELL = ("python3", "/opt/probe/capture_tell.py")
 BEAT = 1.0  # seconds between two signs of life
 READ_LIMIT = 60.0  # seconds for what is recorded already
 SILENCE = 10.0  # seconds without a word of a recorder that has spoken: it does several times a second
-REFUSED, SILENT = 2, 3  # exit statuses of capture_tell.py
+# What exit statuses of capture_tell.py mean.
+_ENDS = {
+    3: "its recorder did not answer",
+    4: "nobody read for half an hour what it had to tell",
+    5: "more came than was read in time, 64 MiB of it wait",
+}
 
 
 @dataclass(frozen=True)
@@ -139,18 +144,26 @@ class Listening:
         follow: bool = False,
         expression: str = "",
     ) -> None:
-        command = [*TELL, "--last", f"{last:.9f}", *(["--follow"] if follow else [])]
-        command += ["--since", str(since_ns)] if since_ns is not None else []
-        command += ["--filter", expression] if expression else []
-        self._engine = engine
+        self._engine, self._expression = engine, expression
+        self._options = ["--follow"] if follow else []
+        self._options += [f"--filter={expression}"] if expression else []  # which may begin with a minus
         self._voices: dict[int, _Voice] = {}
+        since = ["--last", f"{last:.9f}"] if since_ns is None else ["--since", str(since_ns)]
         try:
             for node in nodes:
-                stream = engine.open(probes_[node.name].id, command, lines=False)
-                self._voices[id(stream)] = _Voice(node, stream, expression)
+                self._open(node, probes_[node.name], since)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, node: Node, probe: Container, since: Sequence[str]) -> _Voice:
+        stream = self._engine.open(probe.id, [*TELL, *since, *self._options], lines=False)
+        found = self._voices[id(stream)] = _Voice(node, stream, self._expression)
+        return found
+
+    def add(self, node: Node, probe: Container) -> None:
+        """Listens to one more recorder, from its beginning on."""
+        self._open(node, probe, ["--since", "0"]).heard = time.monotonic()
 
     def __enter__(self) -> Listening:
         return self
@@ -259,7 +272,7 @@ class _Voice:
 
     def _explain(self, engine: Engine) -> None:
         status = engine.status(self.stream)
-        why = "its recorder did not answer" if status == SILENT else f"its recorder ended (status {status})"
+        why = _ENDS.get(status or 0, f"its recorder ended (status {status})")
         last = self._said.decode(errors="replace").strip()
         raise LabError("recorder-gone", node=self.node.name, why=f"{why}{': ' + last if last else ''}")
 

@@ -15,7 +15,7 @@ from labctl.lab import capture, verdicts
 from labctl.lab.capture import Heard, Listening
 from labctl.lab.ladder import ends, recorders_now
 from labctl.lab.links import named, peers
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import Lab, Node, find
 from labctl.lab.verdicts import Journals
 from labctl.packets import taps
 from labctl.packets.crossings import Verdict
@@ -26,7 +26,10 @@ from labctl.packets.write import Writer
 from labctl.phases import reached
 
 LAST_WORD = 1.0  # seconds
-KEPT = 7 * 86400.0  # seconds: longer than any recorder keeps anything
+# Seconds to look back for the newest packets, until enough are found; at last longer than any recorder keeps anything.
+WINDOWS = (1.0, 10.0, 60.0, 600.0, 7 * 86400.0)
+SLACK = 1_000_000  # ns
+AGAIN = 1.0  # seconds between two looks whether a node that has stopped is there again
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class Place:
 
 @dataclass
 class Summary:
-    """What a capture came to: packets by tap's node, and those that the kernel could not hand over."""
+    """What a capture came to: how many packets were given out, and by node how many the kernel could not hand over,
+    what else is wrong, and since when (ns) all was recorded, where that is later than was asked for."""
 
     packets: int = 0
     drops: dict[str, int] = field(default_factory=dict)
     problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    since_ns: dict[str, int] = field(default_factory=dict)
 
 
 def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
@@ -78,7 +83,8 @@ class Capture:
     """A capture that goes on: a context manager, and an iterator of what is seen, in order of time.
 
     `last`: so many seconds of what was recorded before; `seconds`: how long it listens, None for ever, 0 not at all.
-    `enough` is asked now and then, and ends it.
+    `enough` is asked now and then, and ends it. `talk` is told what happens meanwhile, as sentences: a node that stops
+    is seen no more, until it is there again.
     """
 
     def __init__(
@@ -90,14 +96,17 @@ class Capture:
         last: float,
         seconds: float | None,
         enough: Callable[[], bool] = lambda: False,
+        talk: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._engine, self._lab, self._where = engine, lab, where
-        self._last, self._seconds, self._enough = last, seconds, enough
+        self._last, self._seconds, self._enough, self._talk = last, seconds, enough, talk
         self.summary = Summary()
         self._stack = ExitStack()
         self._journals: Journals | None = None
         self._verdicts: list[Verdict] = []
-        self._pending = False
+        self._ready: deque[Seen] = deque()  # to be given out
+        self._counts = dict.fromkeys((node.name for node in where.nodes), 0)
+        self._gone: set[str] = set()  # nodes that have stopped
         self._listening: Listening | None = None
         self._heard_first: list[Heard] = []
         self._order = InOrder([node.name for node in where.nodes])
@@ -129,7 +138,7 @@ class Capture:
     @property
     def pending(self) -> bool:
         """There is more to give out at once."""
-        return self._pending
+        return bool(self._ready)
 
     def __iter__(self) -> Iterator[Seen]:
         assert self._listening
@@ -138,60 +147,74 @@ class Capture:
             order.blame(verdict)
         until = time.time_ns() + int(self._seconds * 1e9) if self._seconds else None
         for _ in self._heard(order):
-            yield from self._counted(order.take(), until)
+            yield from self._given(order.take(), until)
             if until is not None and order.has_all_until(until):
                 break
-        yield from self._counted(order.take(everything=True), until)
+        yield from self._given(order.take(everything=True), until)
 
     def rest(self) -> Iterator[Seen]:
         """What has come and was not given out yet, for whoever stops in the middle."""
-        yield from self._counted(self._order.take(everything=True), None)
+        yield from self._given(self._order.take(everything=True), None)
 
     def _heard(self, order: InOrder) -> Iterator[None]:
         """Takes in what comes; after each thing there may be something to give out."""
         assert self._listening
-        counts = {node.name: 0 for node in self._where.nodes}
         for first in self._heard_first:
-            self._take(first, order, counts)
-        journals = self._journals
+            self._take(first, order)
+        journals, look = self._journals, 0.0
         for heard in self._listening.hear(self._deadline(), also=journals.streams if journals else ()):
             if heard is None:
                 if self._enough():
                     return
                 if journals:
                     journals.look()  # a rule that is set meanwhile may bring a probe with it
+                if self._gone and time.monotonic() >= look:
+                    self._find_again(self._listening)
+                    look = time.monotonic() + AGAIN
             elif isinstance(heard, Happening):
                 for verdict in journals.verdicts(heard) if journals else ():
                     order.blame(verdict)
             else:
-                self._take(heard, order, counts)
+                self._take(heard, order)
             yield
 
+    def _find_again(self, listening: Listening) -> None:
+        """Goes on with nodes that have started again, and are recorded again."""
+        there = {node.name: node for node in find(self._engine, self._lab.name).nodes if node.name in self._gone}
+        for name, recorder in capture.recorders(self._engine, find(self._engine, self._lab.name)).items():
+            if name in there:
+                listening.add(there[name], recorder)
+                self._gone.discard(name)
+                self._talk(f"{name} is there again")
+
     def _deadline(self) -> float | None:
-        if self._seconds is None:
-            return None
-        # What was on its way at the end is told by the next state, which is waited for.
-        return time.monotonic() + (self._seconds + LAST_WORD if self._seconds else capture.READ_LIMIT)
+        # What was recorded takes as long as it takes: who falls silent is found out. What was on its way at the end is
+        # told by the next state, which is waited for.
+        return time.monotonic() + self._seconds + LAST_WORD if self._seconds else None
 
-    def _counted(self, taken: Iterator[Seen], until: int | None) -> Iterator[Seen]:
-        found = [seen for seen in taken if until is None or seen.packet.ts_ns <= until]
-        self.summary.packets += len(found)
-        for number, seen in enumerate(found, 1):
-            self._pending = number < len(found)
-            yield seen
+    def _given(self, taken: Iterator[Seen], until: int | None) -> Iterator[Seen]:
+        self._ready.extend(seen for seen in taken if until is None or seen.packet.ts_ns <= until)
+        while self._ready:
+            self.summary.packets += 1
+            yield self._ready.popleft()
 
-    def _take(self, heard: Heard, order: InOrder, counts: dict[str, int]) -> None:
-        name = heard.node.name
+    def _take(self, heard: Heard, order: InOrder) -> None:
+        name, state = heard.node.name, heard.state
         if heard.record is not None:
-            counts[name] += 1
-            order.add(decode(heard.record, counts[name] - 1, name), taps.tap_of(heard.record))
-        if heard.state is not None:
-            self.summary.drops[name] = heard.state.drops
-            self.summary.problems[name] = heard.state.problems
-            if heard.state.ended:
+            self._counts[name] += 1
+            order.add(decode(heard.record, self._counts[name] - 1, name), taps.tap_of(heard.record))
+        if state is not None:
+            self.summary.drops[name] = state.drops
+            self.summary.problems[name] = state.problems
+            if self._last and state.since_ns > state.now_ns - int(self._last * 1e9) + SLACK:
+                self.summary.since_ns.setdefault(name, state.since_ns)
+            if state.ended:
                 order.ended(name)
-            elif heard.state.live:
-                order.told(name, heard.state.now_ns)
+                if self._seconds != 0:
+                    self._gone.add(name)
+                    self._talk(f"{name} has stopped, or is recorded no more")
+            elif state.live:
+                order.told(name, state.now_ns)
 
 
 def newest(engine: Engine, lab: Lab, number: int) -> Packet:
@@ -200,20 +223,22 @@ def newest(engine: Engine, lab: Lab, number: int) -> Packet:
     nodes = [node for node in lab.nodes if node.name in there]
     if not nodes:
         raise LabError("none-recorded", lab=lab.name)
-    with Capture(engine, lab, Place(tuple(nodes)), last=KEPT, seconds=0) as seen:
-        kept = deque((one.packet for one in seen if one.tap != taps.LEFT), maxlen=number)
-    if len(kept) < number:
-        raise LabError("no-such-packet", file="the recording", number=number, has=f"it has {len(kept) or 'none'}")
-    return kept[0]
+    for last in WINDOWS:
+        with Capture(engine, lab, Place(tuple(nodes)), last=last, seconds=0) as seen:
+            kept = deque((one.packet for one in seen if one.tap != taps.LEFT), maxlen=number)
+        if len(kept) == number:
+            return kept[0]
+    raise LabError("no-such-packet", file="the recording", number=number, has=f"it has {len(kept) or 'none'}")
 
 
 class File:
-    """Writes what is seen as pcapng: an interface for each node, and one more for what was sent before faults."""
+    """Writes what is seen as pcapng: an interface for each node, or for each of its own where it is on several
+    networks, and one more for what was sent before faults."""
 
     def __init__(self, out: IO[bytes], nodes: Sequence[Node]) -> None:
         self._writer = Writer(out)
         self._nodes = {node.name: node for node in nodes}
-        self._devices: dict[str, set[str]] = {}
+        self._devices: dict[str, str] = {}
         self._last_ns = 0
 
     def add(self, seen: Seen) -> None:
@@ -232,13 +257,12 @@ class File:
         """Says what is missing."""
         for node, count in summary.drops.items():
             if count:
-                device = min(self._devices.get(node, {"eth0"}))
+                device = self._devices.get(node, "eth0")
                 self._writer.drops(self._interface(node, device, taps.IN, 1), self._last_ns, count)
 
     def _interface(self, node: str, device: str, tap: str, link_type: int) -> int:
-        devices = self._devices.setdefault(node, set())
-        devices.add(device)
-        name = node if min(devices) == device else f"{node} {device}"
+        first = self._devices.setdefault(node, device)
+        name = node if first == device and len(self._nodes[node].networks) < 2 else f"{node} {device}"
         where = ", ".join(self._nodes[node].addresses)
         if tap == taps.SENT:
             return self._writer.interface(f"{name} before faults", link_type, description=f"what {where} sent")

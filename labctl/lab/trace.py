@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labctl.engine.model import Container, Engine
@@ -52,8 +52,7 @@ def trace(
             fresh = syscalls.start(engine, lab, [node for node in nodes if node.is_running])
         begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
         status = run()
-        lab, there = _afterwards(engine, lab, [node.name for node in nodes])
-        nodes = [lab.node(node.name) for node in nodes]
+        lab, nodes, there = _afterwards(engine, lab, nodes, alone=bool(named))
         records, states, quiet = _until_quiet(engine, nodes, there, begin)
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
@@ -67,16 +66,20 @@ def trace(
     return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())))
 
 
-def _afterwards(engine: Engine, lab: Lab, names: Iterable[str]) -> tuple[Lab, dict[str, Container]]:
-    """The lab as it is now, and the recorders of some nodes: the command may have started one again, or ended it.
-
-    A node whose network is gone is still in the lab as it was, so that what others sent to it is known by its name.
-    """
-    there = {node.name: node for node in find(engine, lab.name).nodes if node.has_network}
-    nodes = {node.name: node for node in lab.nodes} | there
-    now = replace(lab, nodes=tuple(nodes[name] for name in sorted(nodes)))
-    ended = capture.lingering(engine, now, [nodes[name] for name in names if name not in there])
-    return now, ended | recorders_now(engine, now, [there[name] for name in names if name in there])
+def _afterwards(
+    engine: Engine, lab: Lab, nodes: Sequence[Node], *, alone: bool
+) -> tuple[Lab, list[Node], dict[str, Container]]:
+    """The lab as it is now, its nodes that are drawn (`alone`: only these), and their recorders: the command may have
+    started one, or ended it. A node whose network is gone is still there as it was, with its addresses."""
+    running = {node.name: node for node in find(engine, lab.name).nodes if node.has_network}
+    known = {node.name: node for node in lab.nodes} | running
+    now = replace(lab, nodes=tuple(known[name] for name in sorted(known)))
+    names = [node.name for node in nodes]
+    if not alone:
+        names += [name for name, node in running.items() if node.role != "router" and name not in names]
+    ended = capture.lingering(engine, now, [known[name] for name in names if name not in running])
+    there = ended | recorders_now(engine, now, [running[name] for name in names if name in running])
+    return now, [known[name] for name in names], there
 
 
 def _deep(

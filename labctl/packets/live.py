@@ -44,7 +44,7 @@ class InOrder:
 
     def told(self, node: str, until_ns: int) -> None:
         """A node has told all that came until then."""
-        self._told[node] = max(self._told[node], until_ns)
+        self._told[node] = max(self._told.get(node, 0), until_ns)
 
     def ended(self, node: str) -> None:
         """Nothing more comes of a node."""

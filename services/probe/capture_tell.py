@@ -7,8 +7,7 @@ of, which two streams could not promise.
 
 --since is a time of the recorder's own clock, since the epoch.
 
-It ends with its standard input, or when nobody has written there for a while: labctl writes a byte now and then, so
-that nothing is left behind where labctl dies.
+It ends with its standard input, or when nobody has written there for very long: labctl writes a byte now and then.
 """
 
 import argparse
@@ -25,8 +24,10 @@ from labcapture.filter import Filter, Refused
 from labcapture.pcapng import ETHERNET, RAW, USER, Writer
 
 PATIENCE = 10.0  # seconds until the recorder must have answered at all
-SILENCE = 15.0  # seconds without a sign of labctl
-LIMIT = 60.0  # seconds for standard output to take something
+# Seconds without a sign of labctl. Its death ends standard input at once; this is for an engine that lost it, and much
+# longer than somebody looks at a pager.
+SILENCE = 1800.0
+NOBODY, TOO_SLOW = 4, 5  # exit statuses: labctl fell silent; the recorder could not wait for it
 
 
 def main() -> int:
@@ -70,6 +71,7 @@ class Teller:
         self._names: dict[str, str] = {}
         self._writer = Writer(sys.stdout.buffer)
         self._begin: int | None = None
+        self._ended = False
 
     def run(self) -> int:
         heard = time.monotonic()
@@ -80,11 +82,11 @@ class Teller:
                     return 0
                 heard = time.monotonic()
             if time.monotonic() - heard > SILENCE:
-                return 0
+                return NOBODY
             if self._recorder in ready:
                 data = self._recorder.recv(1 << 20)
                 if not data:
-                    return 0
+                    return 0 if self._ended else TOO_SLOW
                 try:
                     self._take(data)
                 except BrokenPipeError:
@@ -97,6 +99,7 @@ class Teller:
                 if self._begin is None:
                     self._begin = state["begin_ns"]
                 self._names = state["interfaces"]
+                self._ended = state["ended"]
                 self._writer.packet(STATE, USER, piece.first_ns, piece.data, len(piece.data))
             else:
                 self._tell(piece)

@@ -16,9 +16,11 @@ from labctl.lab import capture, ladder, probes, record, recording, trace
 from labctl.lab.change import change
 from labctl.lab.model import find
 from labctl.packets.capture import read
+from labctl.packets.decode import decode
 from labctl.packets.ladder import Options
 from labctl.packets.link import ETHERNET, RAW
-from labctl.packets.model import ACK, PSH
+from labctl.packets.live import Seen
+from labctl.packets.model import ACK, PSH, Interface, Record
 from labctl.packets.write import Writer
 
 ALICE, BOB, WEB = "10.77.0.5", "10.77.0.6", "10.77.1.7"
@@ -34,6 +36,7 @@ class Recorders:
         self.asked: list[tuple[str, list[str]]] = []
         self.status, self.words, self.refused, self.drops, self.problems = 0, b"", "", 0, []
         self.orders: list = []
+        self.since: float | None = None  # seconds from now, when the recorder began
         self.on_asked = lambda node: None
         engine.probe_commands = self.commands
 
@@ -51,13 +54,16 @@ class Recorders:
             now = time.time_ns()
             out = io.BytesIO()
             writer = Writer(out)
+            wanted = float(command[command.index("--last") + 1]) * 1e9 if "--last" in command else now
             for tap, ago, data in self.packets.get(node, []):
+                if ago > wanted:
+                    continue
                 number = writer.interface(f"eth0:{tap}", RAW if tap == "sent" else ETHERNET)
                 writer.packet(number, now - ago, data)
             state = {
                 "now_ns": now,
                 "begin_ns": 0,
-                "since_ns": 0,
+                "since_ns": 0 if self.since is None else now + int(self.since * 1e9),
                 "live": False,
                 "ended": True,
                 "drops": self.drops,
@@ -220,8 +226,8 @@ def test_places(engine, lab):
     refused("none-running", "lab", place, lab(), [])
 
 
-def seen(engine, lab, where):
-    with recording.Capture(engine, lab(), where, last=30, seconds=0) as found:
+def seen(engine, lab, where, last=30):
+    with recording.Capture(engine, lab(), where, last=last, seconds=0) as found:
         return list(found), found.summary
 
 
@@ -248,14 +254,45 @@ def test_what_was_recorded_in_order_and_as_a_file(engine, lab, fakes):
 
 
 def test_capture_that_has_enough(engine, lab, fakes):
-    """Whoever stops in the middle gets the rest of what has come."""
+    """Whoever stops in the middle gets the rest of what has come, each packet once."""
     data = ETHER + udp(ALICE, 1, BOB, 2, b"x")
-    fakes.packets = {"alice": [("out", 3_000_000, data), ("out", 2_000_000, data)]}
+    fakes.packets = {"alice": [("out", ago * 1_000_000, data) for ago in range(9, 0, -1)]}
     where = recording.place(lab(), ["alice"])
     with recording.Capture(engine, lab(), where, last=30, seconds=0) as found:
-        next(iter(found))
-        list(found.rest())
-    assert found.summary.packets == 2
+        given = [one.packet.ts_ns for _, one in zip(range(4), found, strict=False)]
+        given += [one.packet.ts_ns for one in found.rest()]
+    assert len(given) == len(set(given)) == found.summary.packets == 9
+    assert given == sorted(given)
+
+
+def test_the_newest_packet_is_looked_for_further_and_further_back(engine, lab, fakes):
+    capture.start(engine, lab(), [lab().node("alice")])
+    data = ETHER + udp(ALICE, 1, BOB, 2, b"x")
+    fakes.packets = {"alice": [("out", 300_000_000_000, data), ("out", 2_000_000, data)]}
+    fakes.asked.clear()
+    assert time.time_ns() - recording.newest(engine, lab(), 1).ts_ns < 10_000_000_000
+    assert len(fakes.asked) == 1
+    assert recording.newest(engine, lab(), 2).ts_ns < time.time_ns() - 299_000_000_000
+    refused("no-such-packet", "it has 2", recording.newest, engine, lab(), 3)
+
+
+@pytest.mark.parametrize(("since", "said"), [(-20, []), (-5, ["alice"])])
+def test_what_was_not_recorded_yet_is_said(engine, lab, fakes, since, said):
+    fakes.since = since
+    assert list(seen(engine, lab, recording.place(lab(), ["alice"]), last=10)[1].since_ns) == said
+
+
+def test_files_name_the_interfaces_of_a_node_on_several_networks(engine, lab):
+    """Always the same names, whichever speaks first."""
+    engine.add("lab", "router", role="router", addresses={"a": ("10.1.0.1",), "b": ("10.2.0.1",)})
+    out = io.BytesIO()
+    file = recording.File(out, [lab().node("router"), lab().node("alice")])
+    for node, device in (("router", "eth1"), ("router", "eth0"), ("alice", "eth0"), ("router", "eth1")):
+        record = Record(1, ETHER + udp(ALICE, 1, BOB, 2, b"x"), 40, Interface(0, f"{device}:in", ETHERNET))
+        file.add(Seen(decode(record, 0, node), "in"))
+    file.finish(recording.Summary())
+    out.seek(0)
+    assert [item.interface.name for item in read(out)] == ["router eth1", "router eth0", "alice", "router eth1"]
 
 
 def test_trace_shows_who_spoke(engine, lab, fakes):
