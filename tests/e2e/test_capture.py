@@ -248,8 +248,8 @@ def test_nodes_that_do_not_run(own_lab):
 def test_a_paused_node_is_recorded_since_its_kernel_goes_on(own_lab):
     own_lab.ok("pause", "udp1")
     try:
-        assert own_lab.json("ping", "udp2", "udp1", "-c", "2")["received"] == 2
-        assert own_lab.json("ping", "udp1", "udp2", "-c", "1")["received"] == 1
+        assert own_lab.json("ping", "udp2", "udp1", "-c", "2")["summary"]["received"] == 2
+        assert own_lab.json("ping", "udp1", "udp2", "-c", "1")["summary"]["received"] == 1
         arrows = own_lab.json("ladder", "udp2", "udp1", "--last", "20s")["arrows"]
         assert {(arrow["from"], arrow["fate"]) for arrow in arrows if arrow["packet"]["protocol"] == "icmp"} == {
             ("udp1", "delivered"),
@@ -325,6 +325,57 @@ def test_segments_are_those_of_the_wire(own_lab, tmp_path):
     assert own_lab.json("capture", "--stop", "udp1")["ended"] == ["udp1"]
     assert offload() == before
     assert recorder(own_lab, "udp1") is None
+
+
+def test_a_recorder_gives_out_all_that_it_holds(own_lab, tmp_path):
+    """More than a reader can take at once; and it is still there afterwards."""
+    own_lab.ok("capture", "--stop", "udp1")
+    own_lab.ok("capture", "--start", "udp1")
+    server = own_lab.begin("exec", "udp2", "--", "python3", "-c", RETURN_TO_SENDER)
+    own_lab.ok("exec", "udp1", "--", "python3", "-c", MEGABYTE.replace("1 << 20", "80 << 20"))
+    assert finish(server).stdout == f"{80 << 20}\n"
+    kept = recorder(own_lab, "udp1").id
+    file = tmp_path / "all.pcapng"
+    for _ in range(2):
+        said = own_lab.ok("capture", "udp1", "--last", "1h", "--filter", "tcp port 9000", "-w", str(file)).stderr
+        assert file.stat().st_size > 64 << 20
+        assert "udp1 is recorded since" in said
+    assert (recorder(own_lab, "udp1").id, recorder(own_lab, "udp1").status) == (kept, "running")
+    own_lab.ok("packet", "last")
+
+
+def test_several_at_once_make_one_recorder(own_lab):
+    own_lab.ok("capture", "--stop")
+    started = [own_lab.begin("capture", "--start") for _ in range(3)]
+    assert [finish(child).returncode for child in started] == [0, 0, 0]
+    assert len([name for name in own_lab.labelled() if name.endswith("-capture")]) == 7
+    assert own_lab.json("capture", "--stop")["ended"] == ["alice", "bob", "client", "echo", "udp1", "udp2", "web"]
+    assert own_lab.ok("capture", "--stop").stderr == "nothing was being recorded\n"
+
+
+def test_capture_goes_on_with_a_node_that_starts_again(own_lab):
+    own_lab.ok("capture", "--start", "alice", "bob")
+    child = own_lab.begin("capture", "alice", "bob", "--last", "1s", "--for", "1m")
+    own_lab.ok("chat", "send", "alice", "before")
+    read_until(child.stdout, b"before")
+    own_lab.ok("restart", "bob")
+    read_until(child.stderr, b"bob is there again")
+    own_lab.ok("chat", "send", "bob", "after all")
+    read_until(child.stdout, b"bob   -> 10.77")
+    read_until(child.stdout, b"after all")
+    end_group(child, signal.SIGINT)
+    assert finish(child).returncode == 130
+
+
+def test_a_capture_that_can_not_begin_leaves_an_older_file(own_lab, tmp_path):
+    old, new = tmp_path / "old.pcapng", tmp_path / "new.pcapng"
+    old.write_bytes(b"precious")
+    for file in (old, new):
+        assert "is none" in own_lab.refused("capture", "alice", "--filter", "tcp prt 7", "-w", str(file))
+    assert old.read_bytes() == b"precious"
+    assert not new.exists()
+    own_lab.ok("capture", "alice", "--last", "1s", "-w", str(old))
+    assert b"precious" not in old.read_bytes()
 
 
 def test_ladder_in_each_form(own_lab):

@@ -1,6 +1,7 @@
 """Nodes hold no privileges: asked of Docker, of each node's own kernel, and tried."""
 
 import http.client
+import json
 import shutil
 import socket
 
@@ -196,3 +197,32 @@ def assert_chat_by_docker_attach(lab: Lab) -> None:
         read_until(person.stdout, b'"text":"hello, Alice"')
         person.kill()
         person.wait(10)
+
+
+@pytest.fixture(scope="module")
+def host_lab(spare_for_all, tmp_path_factory):
+    """Somebody's Compose file with nodes on the machine's own network and process table, and one beside."""
+    lab, file = spare_for_all("host"), tmp_path_factory.mktemp("host") / "compose.yaml"
+    plain = {"image": "labctl/udp-peer", "stdin_open": True}
+    services = {"a": plain | {"network_mode": "host", "environment": {"PORT": "45005"}}, "b": plain | {"pid": "host"}}
+    file.write_text(json.dumps({"services": services | {"c": plain}}))
+    lab.ok("up", str(file), "--lab", lab.name)
+    return lab
+
+
+@pytest.mark.parametrize(
+    "words", [("capture", "a", "--last", "1s"), ("ping", "a", "127.0.0.1"), ("sockets", "a"), ("route", "a")]
+)
+def test_nothing_is_done_to_the_machines_own_network(host_lab, words):
+    assert host_lab.refused(*words) == "a has no network of its own, but this machine's (network_mode: host)"
+
+
+def test_no_process_of_the_machine_is_traced(host_lab):
+    said = host_lab.refused("syscalls", "b")
+    assert said == "b has no process table of its own, but this machine's (pid: host)"
+
+
+def test_all_nodes_are_those_with_a_network_of_their_own(host_lab):
+    host_lab.ok("capture", "--last", "1s")
+    helpers = sorted(name for name in host_lab.labelled() if name.endswith(("-capture", "-processes")))
+    assert helpers == [f"{host_lab.name}-b-capture", f"{host_lab.name}-c-capture"]
