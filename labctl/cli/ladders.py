@@ -114,8 +114,12 @@ def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:
     from labctl.render.ladder.document import arrow_document
 
     roll = text.Roll(columns=output.columns() or text.COLUMNS, colour=output.colour())
-    count = 0
+    count, told = 0, set[str]()
     for step in steps:
+        for note in (*step.problems, *step.ladder.notes):
+            if note not in told:
+                told.add(note)
+                output.talk(note)
         fresh = step.fresh[: limit - count] if limit else step.fresh
         count += len(fresh)
         if form is Format.JSON:

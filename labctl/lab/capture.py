@@ -68,12 +68,14 @@ class Heard:
 def recorders(engine: Engine, lab: Lab) -> dict[str, Container]:
     """The recorders that run, by the name of their node."""
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
-    nodes = {node.name: node for node in lab.nodes}
-    return {
-        name: probe
-        for name, probe in there.items()
-        if name in nodes and probe.state == "running" and not _is_old(engine, nodes[name], probe)
-    }
+    nodes = {node.name: node for node in lab.nodes if node.has_network and node.name in there}
+    source = probes.source_now(engine) if nodes else None
+
+    def is_old(node: Node, probe: Container) -> bool:
+        gone = probe.state != "running" or probes.is_another(node, probe) or probes.is_outdated(probe, source)
+        return gone or probes.is_stale(engine, node, probe)
+
+    return {name: there[name] for name, node in nodes.items() if not is_old(node, there[name])}
 
 
 def lingering(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
@@ -84,11 +86,6 @@ def lingering(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Cont
         for node in nodes
         if (probe := there.get(node.name)) and probe.state == "running" and not probes.is_another(node, probe)
     }
-
-
-def _is_old(engine: Engine, node: Node, probe: Container) -> bool:
-    gone = not node.has_network or probes.is_another(node, probe)
-    return gone or probes.is_outdated(engine, probe) or probes.is_stale(engine, node, probe)
 
 
 def start(

@@ -10,8 +10,8 @@ from typing import Any
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
-from labctl.lab.look import look, owner
-from labctl.lab.model import Lab
+from labctl.lab.look import look, owner, target
+from labctl.lab.model import Lab, Node
 from labctl.packets.dns import NO_SUCH_NAME, NUMBERS, Entry, Malformed, Message, decode
 
 TYPES = tuple(sorted(NUMBERS.keys() - {"OPT"}))  # OPT is no question
@@ -84,7 +84,7 @@ def ask(
     node = lab.networked(node_name, "it can't ask")
     asked, wanted = _question(name, types)
     if server is not None:
-        server = _server(lab, server)
+        server = _server(lab, node, server)
     numbers = [NUMBERS[kind] for kind in wanted]
     order = {"do": "dns", "name": asked, "host": name, "types": numbers, "server": server, "timeout": timeout}
     resolver: dict[str, Any] = {}
@@ -120,15 +120,11 @@ def _question(name: str, types: Sequence[str]) -> tuple[str, tuple[str, ...]]:
         return name, wanted or USUAL
 
 
-def _server(lab: Lab, given: str) -> str:
-    """A name server's address; a node's name stands for its first one."""
-    node = next((node for node in lab.nodes if node.name == given), None)
-    if node and node.addresses:
-        return node.addresses[0]
-    try:
-        return str(ipaddress.ip_address(given))
-    except ValueError:
-        raise LabError("bad-option", option="--server", why=f"{given} is neither an address nor a node") from None
+def _server(lab: Lab, node: Node, given: str) -> str:
+    """A name server's address; a node's name stands for one that the asking node shares a network with, if any."""
+    if given and (found := target(lab, node, given, None).address):
+        return found
+    raise LabError("bad-option", option="--server", why=f"{given} is neither an address nor a node")
 
 
 def _reply(event: dict[str, Any], names: dict[int, str]) -> Reply:

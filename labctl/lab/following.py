@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from labctl.engine.model import Engine, Happening
 from labctl.lab.capture import Heard, Listening, State
-from labctl.lab.ladder import recorders_now, side_of
+from labctl.lab.ladder import problems_of, recorders_now, side_of
 from labctl.lab.model import Lab, Node
 from labctl.lab.verdicts import Journals
 from labctl.packets.crossings import Verdict
@@ -25,10 +25,11 @@ GIBIBYTE = 1 << 30
 
 @dataclass(frozen=True)
 class Step:
-    """The ladder as it is known now, and the arrows that weren't certain before."""
+    """The ladder as it is known now, the arrows that weren't certain before, and what the recorders can't record."""
 
     ladder: Ladder
     fresh: tuple[Arrow, ...]
+    problems: tuple[str, ...] = ()
 
 
 def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Iterator[Step]:
@@ -117,7 +118,7 @@ class Growing:
             self._drawn_ns = fresh[-1].at_ns
         if sum(map(len, self._records.values())) > KEPT:
             self._forget()
-        return Step(ladder, tuple(fresh))
+        return Step(ladder, tuple(fresh), tuple(problems_of(self._states)))
 
     def _forget(self) -> None:
         """Lets go of what was drawn a while ago, but for what conversations that go on count their numbers from."""

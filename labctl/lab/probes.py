@@ -118,9 +118,10 @@ def ensure(
     chosen = list(nodes)
     names = {node.name for node in chosen}
     there = {name: probe for name, probe in all_of(engine, lab.name, kind).items() if name in names}
-    if kind.forgets:
+    if kind.forgets and there:
+        source = source_now(engine)
         for name, probe in list(there.items()):
-            if probe.state not in ("running", "created") or is_outdated(engine, probe):
+            if probe.state not in ("running", "created") or is_outdated(probe, source):
                 engine.remove_container(probe.id)
                 del there[name]
 
@@ -175,10 +176,15 @@ def _create(engine: Engine, lab: Lab, node: Node, kind: Kind, environment: Mappi
     raise LabError("engine-refused", action="make a probe", why=f"the name {wanted.name} is another container's")
 
 
-def is_outdated(engine: Engine, probe: Container) -> bool:
-    """Whether the probe was made from an image that has been built anew since."""
+def source_now(engine: Engine) -> str | None:
+    """What the image of probes is built from now, if it is there."""
     image = engine.image(PROBE_IMAGE)
-    return image is not None and image.labels.get(LABEL_SOURCE) != probe.labels.get(LABEL_SOURCE)
+    return image.labels.get(LABEL_SOURCE) if image else None
+
+
+def is_outdated(probe: Container, source: str | None) -> bool:
+    """Whether the image of probes has been built anew since the probe was made."""
+    return source is not None and source != probe.labels.get(LABEL_SOURCE)
 
 
 def is_another(node: Node, probe: Container) -> bool:
