@@ -469,6 +469,35 @@ def test_trace_of_a_node_that_starts_again_has_its_first_segment(own_lab, verbs)
     assert own_lab.json("ladder", "alice", "bob", "--last", "1m")["arrows"]
 
 
+def test_trace_gives_its_command_the_terminal(own_lab):
+    """What is typed is the command's, and so is ^C, after which what was caused is drawn."""
+    with own_lab.terminal("trace", "--", "attach", "alice", columns=120, NO_COLOR="1") as terminal:
+        terminal.wait("at alice's keyboard")
+        terminal.type("typed in a trace\n")
+        with own_lab.journal("bob", whole=True) as journal:
+            journal.wait("bob", "message", text="typed in a trace")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "PSH, ACK" in terminal.shown
+        assert '"typed in a trace\\n"' in terminal.shown
+
+
+def test_trace_of_a_command_that_goes_on_until_control_c(own_lab):
+    with own_lab.terminal("trace", "--", "logs", "-f", "bob", columns=120, NO_COLOR="1") as terminal:
+        terminal.wait("bob")
+        own_lab.ok("chat", "send", "alice", "while it follows")
+        terminal.wait("while it follows")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "10.77." in terminal.shown.split("while it follows", 1)[1]
+
+
+def test_modules_of_the_folder_are_none_of_traces(own_lab, tmp_path):
+    (tmp_path / "select.py").write_text("raise SystemExit('a learner's own')")
+    done = own_lab.run("trace", "--", "chat", "send", "alice", "from a folder", cwd=tmp_path)
+    assert done.returncode == 0, done
+
+
 def test_trace_of_a_node_that_is_killed(own_lab):
     """Its kernel goes with it, so nobody says goodbye; the lab is whole again afterwards."""
     traced = own_lab.json("trace", "--node", "udp1", "--node", "udp2", "--", "kill", "udp2")
