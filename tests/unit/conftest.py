@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from memory_lab import Chat
+from recorder_fakes import fakes, lab  # noqa: F401  fixtures, for the tests of recorders
 
 from labctl.engine.memory import MemoryEngine
 from labctl.lab.model import find

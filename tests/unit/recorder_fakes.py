@@ -1,0 +1,94 @@
+"""Recorders of the in-memory engine: what they would tell, and a lab for them."""
+
+import io
+import json
+import struct
+import time
+
+import pytest
+
+from labctl.engine.memory import Execution, MemoryEngine
+from labctl.engine.model import LABEL_PROBED, Line
+from labctl.errors import LabError
+from labctl.lab.model import find
+from labctl.packets.link import ETHERNET, RAW
+from labctl.packets.write import Writer
+
+ALICE, BOB, WEB = "10.77.0.5", "10.77.0.6", "10.77.1.7"
+ETHER = bytes(12) + b"\x08\0"
+USER = 147  # a link type that is nobody's
+
+
+class Recorders:
+    """What the recorders would answer, without any kernel: `packets` by node, as (tap, nanoseconds ago, bytes)."""
+
+    def __init__(self, engine: MemoryEngine):
+        self.packets: dict[str, list[tuple[str, int, bytes]]] = {}
+        self.asked: list[tuple[str, list[str]]] = []
+        self.status, self.words, self.refused, self.drops, self.problems = 0, b"", "", 0, []
+        self.orders: list = []
+        self.since: float | None = None  # seconds from now, when the recorder began
+        self.on_asked = lambda node: None
+        engine.probe_commands = self.commands
+
+    def commands(self, order):
+        node = order.labels[LABEL_PROBED]
+        self.orders.append(order)
+
+        def run(command) -> Execution:
+            self.asked.append((node, list(command[2:])))
+            self.on_asked(node)
+            if self.refused:
+                return Execution([Line(json.dumps({"refused": self.refused}).encode() + b"\n", stderr=True)], 2)
+            if self.status or self.words:
+                return Execution([Line(self.words, stderr=True)], self.status)
+            now = time.time_ns()
+            out = io.BytesIO()
+            writer = Writer(out)
+            wanted = float(command[command.index("--last") + 1]) * 1e9 if "--last" in command else now
+            for tap, ago, data in self.packets.get(node, []):
+                if ago > wanted:
+                    continue
+                number = writer.interface(f"eth0:{tap}", RAW if tap == "sent" else ETHERNET)
+                writer.packet(number, now - ago, data)
+            state = {
+                "now_ns": now,
+                "begin_ns": 0,
+                "since_ns": 0 if self.since is None else now + int(self.since * 1e9),
+                "live": False,
+                "ended": True,
+                "drops": self.drops,
+                "interfaces": {"2": "eth0"},
+                "problems": self.problems,
+            }
+            writer.packet(writer.interface("recorder:state", USER), now, json.dumps(state).encode())
+            return Execution([Line(out.getvalue())])
+
+        return run
+
+
+@pytest.fixture
+def lab(engine):
+    engine.add("lab", "alice", role="chat", addresses={"ab": (ALICE,)})
+    engine.add("lab", "bob", role="chat", addresses={"ab": (BOB,)})
+    engine.add("lab", "web", role="http", addresses={"w": (WEB,)}, gateways=("10.77.1.1",))
+    engine.add("lab", "off", role="udp", addresses={"ab": ("10.77.0.8",)}, state="exited")
+    return lambda: find(engine, "lab")
+
+
+@pytest.fixture
+def fakes(engine):
+    return Recorders(engine)
+
+
+def refused(code, word, act, *args, **options):
+    with pytest.raises(LabError) as found:
+        act(*args, **options)
+    assert found.value.code == code, found.value.message
+    assert word in found.value.message
+
+
+def arp(asking, asked, *, operation=1, target=b"\xff" * 6):
+    ends = [bytes(6) + bytes(map(int, address.split("."))) for address in (asking, asked)]
+    head = target + bytes(6) + b"\x08\x06"
+    return head + struct.pack(">HHBBH", 1, 0x0800, 6, 4, operation) + ends[0] + ends[1]

@@ -1,0 +1,109 @@
+"""What `trace` draws of what a command caused, on a lab of the in-memory engine."""
+
+import pytest
+from recorder_fakes import ALICE, BOB, ETHER, WEB, arp, refused
+from traffic import tcp, udp
+
+from labctl.lab import trace
+from labctl.packets.ladder import Options
+from labctl.packets.model import ACK, PSH
+
+
+def test_trace_shows_who_spoke(engine, lab, fakes):
+    data = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
+    outside = tcp("10.77.1.1", 40000, WEB, 8080, 7, 8, ACK | PSH, b"GET / ")
+
+    def run() -> int:
+        ask = arp(BOB, "10.77.0.99")
+        fakes.packets = {
+            "alice": [("out", 2_000_000_000, ETHER + data), ("in", 1_900_000_000, ask)],
+            "bob": [("in", 1_999_000_000, ETHER + data), ("out", 1_950_000_000, ask)],
+            "web": [("in", 1_800_000_000, ETHER + outside)],
+        }
+        return 7
+
+    done = trace.trace(engine, lab(), [], run, Options())
+    assert (done.status, done.quiet) == (7, True)
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob"), ("this machine", "web")]
+
+
+def test_trace_names_who_is_not_recorded(engine, lab, fakes):
+    """A node that was not asked for by its name, and somebody whom nobody here knows by his address."""
+
+    def run() -> int:
+        fakes.packets = {
+            "alice": [
+                ("out", 2_000_000_000, ETHER + tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")),
+                ("out", 1_900_000_000, ETHER + udp(ALICE, 1, "192.0.2.9", 53, b"?")),
+                ("in", 1_800_000_000, ETHER + udp("192.0.2.9", 53, ALICE, 1, b"!")),
+            ]
+        }
+        return 0
+
+    done = trace.trace(engine, lab(), ["alice"], run, Options())
+    assert [(one.left.name, one.right.name, len(one.arrows)) for one in done.ladders] == [
+        ("alice", "bob", 1),
+        ("alice", "192.0.2.9", 2),
+    ]
+
+
+def test_trace_draws_what_went_to_a_group_once(engine, lab, fakes):
+    hello = udp(ALICE, 7, "239.77.7.7", 7, b"hello")
+
+    def run() -> int:
+        fakes.packets = {
+            "alice": [("out", 2_000_000_000, ETHER + hello)],
+            "bob": [("in", 1_999_000_000, ETHER + hello)],
+        }
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options())
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob")]
+    fakes.packets = {}
+
+    def alone() -> int:
+        fakes.packets = {"alice": [("out", 2_000_000_000, ETHER + hello)]}
+        return 0
+
+    done = trace.trace(engine, lab(), [], alone, Options())
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "239.77.7.7")]
+
+
+def test_trace_tells_no_conversation_from_no_packet(engine, lab, fakes):
+    assert trace.trace(engine, lab(), [], lambda: 0, Options()).packets == 0
+
+    def run() -> int:
+        fakes.packets = {"alice": [("out", 1_950_000_000, arp(ALICE, "10.77.0.99"))]}
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options())
+    assert (done.ladders, done.packets) == ((), 1)
+
+
+def test_trace_leaves_out_who_only_overhears(engine, lab, fakes):
+    """All hear who has an address; only the one that is asked has a part in it."""
+
+    def run() -> int:
+        ask = arp(BOB, "10.77.0.99")
+        fakes.packets = {"alice": [("in", 1_900_000_000, ask)], "bob": [("out", 1_950_000_000, ask)]}
+        return 0
+
+    assert trace.trace(engine, lab(), ["alice", "bob"], run, Options()).ladders == ()
+    refused("unknown-node", "alise", trace.trace, engine, lab(), ["alise"], run, Options())
+    refused("not-running", "off", trace.trace, engine, lab(), ["off"], run, Options())
+
+
+@pytest.mark.parametrize(("target", "count"), [(b"\xff" * 6, 1), (b"\x02\x42\x0a\x4d\x00\x06", 0)])
+def test_trace_leaves_out_checks_of_a_known_neighbour(engine, lab, fakes, target, count):
+    """Asked of all, an address was not known, and what was to be sent waits for it; asked of its owner alone, a kernel
+    checks what it knows of an earlier conversation."""
+
+    def run() -> int:
+        ask, answer = arp(ALICE, BOB, target=target), arp(BOB, ALICE, operation=2, target=bytes(6))
+        fakes.packets = {
+            "alice": [("out", 1_950_000_000, ask), ("in", 1_900_000_000, answer)],
+            "bob": [("in", 1_940_000_000, ask), ("out", 1_930_000_000, answer)],
+        }
+        return 0
+
+    assert len(trace.trace(engine, lab(), [], run, Options()).ladders) == count
