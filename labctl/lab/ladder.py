@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -58,8 +57,9 @@ def seen(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float) -> tuple[
 
     Raises LabError.
     """
-    begin = time.time_ns() - int(last * 1e9)
     records, states = capture.recorded(engine, nodes, recorders(engine, lab, nodes), last)
+    # Of the recorders' clock: an engine elsewhere, or in a virtual machine, may have another than labctl.
+    begin = min(state.now_ns for state in states.values()) - int(last * 1e9)
     sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
     return sides, verdicts.since(engine, lab, begin), problems_of(states)
 
