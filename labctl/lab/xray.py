@@ -12,7 +12,7 @@ from labctl.errors import LabError
 from labctl.events.merge import merge
 from labctl.events.model import Event
 from labctl.lab import capture, ladder, syscalls
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import Lab, Node, plain
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.flows import Endpoint
 from labctl.packets.ladder import Ladder, Options, two_sided
@@ -124,11 +124,16 @@ def calls_of(events: Iterable[Event], between: Between) -> list[Event]:
 
 def _untold(events: Iterable[Event], between: Between, moved: Iterable[Transition]) -> list[Event]:
     """Changes of state in the kernel's table that no packet tells of; those it does tell of, it times better."""
-    told = {(one.local, one.peer, one.after) for one in moved}
+    told = {(_plain(one.local), _plain(one.peer), one.after) for one in moved}
     return [
         event
         for event in events
         if event.name == "socket-state"
         and between.has(event.local, event.peer)
-        and (event.local, event.peer, RFC_NAMES.get(str(event.get("to")), event.get("to"))) not in told
+        and (_plain(event.local), _plain(event.peer), RFC_NAMES.get(str(event.get("to")), event.get("to"))) not in told
     ]
+
+
+def _plain(end: Endpoint | None) -> Endpoint | None:
+    """The end of a socket as packets have it."""
+    return (plain(end[0]), end[1]) if end else None

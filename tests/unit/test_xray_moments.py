@@ -8,9 +8,9 @@ from labctl.engine.memory import MemoryEngine
 from labctl.events.codec import stamp_of
 from labctl.events.model import Event
 from labctl.lab import model
-from labctl.lab.xray import Between, calls_of
+from labctl.lab.xray import Between, _untold, calls_of
 from labctl.packets.ladder import Options, two_sided
-from labctl.packets.transitions import transitions
+from labctl.packets.transitions import Transition, transitions
 from labctl.render.ladder import text
 from labctl.render.xray import with_moments
 
@@ -90,6 +90,25 @@ def test_other_families_and_other_ports_are_left_out_and_a_router_may_stand_for_
     assert calls_of([unix, here, through], between()) == [here, through]
     assert calls_of([here], between(80)) == calls_of([here], between(4000)) == [here]
     assert calls_of([here], between(81)) == []
+
+
+def test_a_dual_stack_socket_s_ends_are_those_of_its_packets():
+    """A socket of IPv6 that speaks IPv4 says so in addresses of IPv6 (RFC 4291, section 2.5.5.2)."""
+    mine, theirs, stranger = (("::ffff:" + host, port) for host, port in (MINE, THEIRS, STRANGER))
+    events = [
+        call("accept4", 3, 4, at=1, local=mine, peer=theirs),
+        call("recvfrom", 4, 2, at=2, local=mine, peer=theirs),
+        call("accept4", 3, 5, at=3, local=mine, peer=stranger),
+    ]
+    assert calls_of(events, between()) == events[:2]
+
+    def state(after, peer=theirs):
+        fields = {"proto": "tcp", "from": "x", "to": after, "seen": True}
+        return Event("2026-01-31T12:00:00.000000000Z", "a", "socket-state", mine, peer, fields)
+
+    states = [state("SYN-RECV"), state("ESTAB"), state("ESTAB", stranger), state("CLOSED")]
+    moved = [Transition(1, MINE, THEIRS, "x", after) for after in ("SYN-RECEIVED", "ESTABLISHED")]
+    assert _untold(states, between(), moved) == [states[3]]
 
 
 def moves(name):
