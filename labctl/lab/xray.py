@@ -118,8 +118,12 @@ def calls_of(events: Iterable[Event], between: Between) -> list[Event]:
     for life in lives:
         if any(between.has(event.local, event.peer) for event in life):
             out += [event for event in life if event.peer is None or between.has(event.local, event.peer)]
-    idle = [event for event in out if str(event.get("call")).startswith("accept") and event.peer is None]
-    return sorted((event for event in out if event not in idle), key=lambda event: event.ts)
+    return sorted((event for event in out if not _is_idle(event)), key=lambda event: event.ts)
+
+
+def _is_idle(event: Event) -> bool:
+    """A look for who has connected, that found nobody."""
+    return event.peer is None and str(event.get("call")).startswith("accept")
 
 
 def _untold(events: Iterable[Event], between: Between, moved: Iterable[Transition]) -> list[Event]:

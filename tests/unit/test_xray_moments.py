@@ -73,6 +73,16 @@ def test_a_listening_socket_gives_those_that_came_from_the_other_node():
     assert calls_of(strangers, between()) == []
 
 
+def test_looks_that_found_nobody_are_left_out_whatever_their_number(monkeypatch):
+    """Each event is looked at by itself: comparing each with all idle ones goes by their square."""
+    idle = [call("accept4", 3, -1, at=1, local=("0.0.0.0", 80), error="EAGAIN") for _ in range(1000)]
+    made = [call("accept4", 3, 4, at=2, local=MINE, peer=THEIRS), call("recv", 4, 2, at=3, local=MINE, peer=THEIRS)]
+    compared = []
+    monkeypatch.setattr(Event, "__eq__", lambda one, other: compared.append(1) or one is other)
+    assert list(map(id, calls_of([*idle, *made], between()))) == list(map(id, made))
+    assert compared == []
+
+
 def test_datagrams_of_one_socket_are_told_apart_by_their_peers():
     events = [
         call("socket", result=3, at=1),
