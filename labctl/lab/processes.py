@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from labctl.engine.model import Container, Engine, Stream
 from labctl.errors import LabError
@@ -15,10 +16,11 @@ from labctl.events.model import Event
 from labctl.lab import probes
 from labctl.lab.model import Lab, Node
 
-LIMIT = 30.0  # seconds for what is over by itself
+LIMIT = 30.0  # seconds without a word from any, for what is over by itself
 BEAT = 1.0  # seconds; what runs in a probe ends when it has heard nothing for five
 PAUSE = 0.05  # seconds that a listener waits at most before it looks at anything else
 QUEUE = 100_000  # events that wait for whoever reads them; then the probes wait
+COMPLETE = "complete"  # the last event of a program that has told all
 
 
 def ensure(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
@@ -26,26 +28,76 @@ def ensure(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Contain
     return probes.ensure(engine, lab, nodes, probes.PROCESSES)
 
 
-def run(engine: Engine, there: Mapping[str, Container], command: Sequence[str]) -> Iterator[Event]:
-    """What a program prints in each of some probes, until all have ended.
+def run(engine: Engine, there: Mapping[str, Container], command: Sequence[str], head: str = "") -> Iterator[Event]:
+    """What a program prints in each of some probes, until all have ended; `head` is the event that each begins with.
 
-    Raises LabError `processes-failed` where it says that it can't, or takes too long.
+    Raises LabError `processes-failed` where one says that it can't, has not told all, or says nothing for long; but not
+    before the others have told what they have.
     """
-    streams = [engine.open(probe.id, command) for probe in there.values()]
-    left = set(there)
-    try:
-        for happening in engine.wait(streams, time.monotonic() + LIMIT):
-            node = _node(there, happening.stream)
-            if happening.line is None:
-                left.discard(node)
-            else:
-                yield _checked(decode(happening.line.text, node=node, stderr=happening.line.stderr))
-    finally:
-        for stream in streams:
+    problems: dict[str, LabError] = {}
+    last = dict.fromkeys(there, "")  # the name of each one's last event
+    with _Talk(engine, there, command) as talk:
+        live, heard = list(talk.streams), time.monotonic()
+        while live and time.monotonic() < heard + LIMIT:
+            beat = talk.beat()
+            for happening in engine.wait(live, min(beat, heard + LIMIT)):
+                heard, node = time.monotonic(), _node(there, happening.stream)
+                if happening.line is None:
+                    live.remove(happening.stream)
+                    if last[node] != COMPLETE:
+                        engine.containers(running=True)  # raises where it is the engine that went away
+                        problems.setdefault(node, _failed(node, "its program ended before it had told all", "EPIPE"))
+                elif node not in problems:
+                    event = decode(happening.line.text, node=node, stderr=happening.line.stderr)
+                    problem = _problem(event)
+                    if head and not last[node] and event.name != head:
+                        problem = problem or _failed(node, f"its program began with {event.name}, not {head}", "EPROTO")
+                    last[node] = event.name
+                    if problem:
+                        problems[node] = problem
+                    elif event.name != COMPLETE:
+                        yield event
+                if heard >= beat:
+                    break
+    if live:
+        nodes = ", ".join(sorted(_node(there, stream) for stream in live))
+        raise _failed(nodes, f"its program said nothing for {LIMIT:g} s", "ETIMEDOUT")
+    if problems:
+        raise next(iter(problems.values()))
+
+
+class _Talk:
+    """A program in each of some probes, and what keeps it there: a context manager that ends them."""
+
+    def __init__(self, engine: Engine, there: Mapping[str, Container], command: Sequence[str]) -> None:
+        self.streams: list[Stream] = []
+        self._due = 0.0
+        try:
+            for probe in there.values():
+                self.streams.append(engine.open(probe.id, command))
+                self.beat()  # the first ones must not wait for the last one to be there
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> _Talk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def beat(self) -> float:
+        """Says that labctl is there, where it is time to; when it is the next time."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + BEAT
+            for stream in self.streams:
+                stream.write(b"\n")
+        return self._due
+
+    def close(self) -> None:
+        for stream in self.streams:
             stream.close()
-    if left:
-        why = f"its program did not end within {LIMIT:g} s"
-        raise LabError("processes-failed", node=", ".join(sorted(left)), why=why, error="ETIMEDOUT")
 
 
 def follow(engine: Engine, there: Mapping[str, Container], command: Sequence[str]) -> Iterator[Event]:
@@ -62,7 +114,7 @@ def follow(engine: Engine, there: Mapping[str, Container], command: Sequence[str
                 break
             if isinstance(found, BaseException):
                 raise found
-            if isinstance(found, Event):
+            if isinstance(found, Event) and found.name != COMPLETE:
                 window.add(_checked(found), time.monotonic())
             yield from window.take(time.monotonic())
         yield from window.take()
@@ -136,9 +188,19 @@ def _node(there: Mapping[str, Container], stream: Stream) -> str:
 
 
 def _checked(event: Event) -> Event:
-    """An error about one process is an event like others."""
-    if event.name == "error" and event.get("pid") is None:
-        raise LabError("processes-failed", node=event.node, why=event.get("reason"), error=event.get("error"))
-    if event.name == "log":
-        raise LabError("processes-failed", node=event.node, why=event.get("text"), error="EPROTO")
+    if problem := _problem(event):
+        raise problem
     return event
+
+
+def _problem(event: Event) -> LabError | None:
+    """What an event says of its program's failure; an error about one process is an event like others."""
+    if event.name == "error" and event.get("pid") is None:
+        return _failed(event.node, event.get("reason"), event.get("error"))
+    if event.name == "log":
+        return _failed(event.node, event.get("text"), "EPROTO")
+    return None
+
+
+def _failed(node: str, why: Any, error: Any) -> LabError:
+    return LabError("processes-failed", node=node, why=why, error=error)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,23 +35,34 @@ class Recording:
 def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     """Records at some running nodes from now on; the names of those where nothing did before.
 
-    Raises LabError `not-traceable`.
+    Raises LabError `not-traceable`, `processes-failed`; then it has begun nowhere.
     """
     there = processes.ensure(engine, lab, nodes)
-    fresh = set()
-    for event in processes.run(engine, there, _asked(do="start")):
-        if event.name == HEAD:
-            _check(event)
-            if event.get("fresh"):
-                fresh.add(event.node)
-    return fresh
+    mark = os.urandom(6).hex()
+    try:
+        heads = list(processes.run(engine, there, _asked(do="start", mark=mark), HEAD))
+        for head in heads:
+            _check(head)
+    except BaseException:
+        _undo(engine, nodes, there, mark)
+        raise
+    return {head.node for head in heads if head.get("fresh")}
+
+
+def _undo(engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], mark: str) -> None:
+    """Ends what a start has begun, and nothing that was recorded before or that somebody else has begun since."""
+
+    def one(node: Node) -> None:
+        with contextlib.suppress(LabError):
+            list(processes.run(engine, {node.name: there[node.name]}, _asked(do="stop", mark=mark)))
+
+    probes.at_once(one, list(nodes))
 
 
 def stop(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     """Ends recording, and forgets what was recorded; the names of those where something was."""
     there = _running(engine, lab, nodes)
-    found = processes.run(engine, there, _asked(do="stop")) if there else ()
-    return {event.node for event in found if event.name == HEAD and event.get("since")}
+    return {event.node for event in processes.run(engine, there, _asked(do="stop"), HEAD) if event.get("since")}
 
 
 def is_on(engine: Engine, lab: Lab, node: Node) -> bool:
@@ -63,7 +76,7 @@ def recordings(
     """What was recorded since a time (nanoseconds since the epoch), by node, in order of time. Starts nothing."""
     there = _running(engine, lab, nodes)
     found = {node.name: Recording() for node in nodes}
-    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, since=since_ns)) if there else ():
+    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, since=since_ns), HEAD):
         if event.name == HEAD:
             found[event.node].since, found[event.node].cut = event.get("since"), event.get("cut")
         else:

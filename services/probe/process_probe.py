@@ -2,11 +2,12 @@
 
 It is asked by `syscalls.py`, over a unix socket in the probe's own files (docs/processes.md), one line of JSON each:
 
-    {"do": "start"}                               records from now on
-    {"do": "stop"}                                ends that, and forgets
+    {"do": "start", "mark": "..."}                records from now on
+    {"do": "stop"}                                ends that, and forgets; with "mark" only what was begun under that one
     {"do": "read", "kinds": [...], "since": ns}   what was recorded; with "follow" also what comes
 
-Each answer begins with a `recording` event: since when, and how much of it is gone. The node's end ends the probe.
+Each answer begins with a `recording` event: since when, and how much of it is gone. It ends with a `complete` event:
+what ends without was cut off. The node's end ends the probe.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Iterable
 
 from labprocess.calls import stamp
 from labprocess.recorder import Recorder
@@ -23,6 +25,12 @@ from labnode.loop import READ, WRITE, Loop
 
 ADDRESS = "/dev/shm/processes"
 BACKLOG_LIMIT = 16 << 20  # bytes that one who asked may leave unread
+
+
+def event_line(event: str, **fields) -> bytes:
+    """An event of our own."""
+    head = {"ts": journal.stamp(), "node": journal.NODE, "event": event}
+    return json.dumps({**head, **fields}, separators=(",", ":")).encode()
 
 
 class Asker:
@@ -45,9 +53,9 @@ class Asker:
             self._watch()
 
     def end(self) -> None:
-        """Closes once all is written."""
+        """Says that this was all, and closes once it is written."""
         self._ends = True
-        self._watch()
+        self.write(event_line("complete"))
 
     def close(self) -> None:
         self._probe.forget(self)
@@ -88,6 +96,7 @@ class ProcessProbe:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self._askers: set[Asker] = set()
+        self._mark: str | None = None  # of whoever began to record
         self._recorder = Recorder(loop, self._publish)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ADDRESS)
@@ -108,16 +117,21 @@ class ProcessProbe:
         recorder = self._recorder
         if request["do"] == "start":
             fresh = recorder.since is None
+            if fresh:
+                self._mark = request.get("mark")
 
             def ready(refused: dict[int, str]) -> None:
                 told = [{"pid": pid, "reason": why} for pid, why in refused.items()]
-                self._head(asker, [], fresh=fresh, refused=told)
+                self._head(asker, fresh=fresh, refused=told)
                 asker.end()
 
             recorder.start(ready)
             return
         if request["do"] == "stop":
-            self._head(asker, [])
+            self._head(asker)
+            if request.get("mark", self._mark) != self._mark:
+                asker.end()  # somebody else has begun it
+                return
             self._end_followers()
             recorder.stop(asker.end)
             return
@@ -140,16 +154,15 @@ class ProcessProbe:
         if request.get("follow") and self._recorder.since is not None:
             asker.follows = kinds
 
-    def _head(self, asker: Asker, kinds: list[str], since: int = 0, **fields) -> None:
+    def _head(self, asker: Asker, kinds: Iterable[str] = (), since: int = 0, **fields) -> None:
         recorder = self._recorder
         cut = sum(
             recorder.histories[kind].cut
             for kind in kinds
             if recorder.histories and recorder.histories[kind].cut_until >= since
         )
-        head = {"ts": journal.stamp(), "node": journal.NODE, "event": "recording", "cut": cut, **fields}
-        head["since"] = None if recorder.since is None else stamp(recorder.since)
-        asker.write(json.dumps(head, separators=(",", ":")).encode())
+        begun = None if recorder.since is None else stamp(recorder.since)
+        asker.write(event_line("recording", cut=cut, since=begun, **fields))
 
     def _publish(self, kind: str, line: bytes) -> None:
         for asker in list(self._askers):

@@ -1,6 +1,6 @@
 """The sockets of one node, once or as they change. Runs in a probe; labctl starts it, and it ends with labctl.
 
-python3 /opt/probe/sockets.py table    one JSON object a socket
+python3 /opt/probe/sockets.py table    one JSON object a socket, then a `complete` event
 python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends
 """
 
@@ -40,6 +40,7 @@ def table() -> None:
         elif DNS in (row.local[0], (row.peer or ("",))[0]):
             fields["program"] = "docker dns"
         journal.event("socket", ends(row), **fields)
+    journal.event("complete")
 
 
 def watch(line) -> None:

@@ -38,6 +38,9 @@ def main() -> None:
     line = Lifeline()
     try:
         sock = dial()
+        line.read()
+        if line.is_cut:
+            return  # whoever wanted this wants it no more, and may be taking it back
         sock.sendall(sys.argv[1].encode() + b"\n")
     except OSError as problem:
         journal.error(problem.errno or "EIO", f"the process probe does not answer: {problem}")

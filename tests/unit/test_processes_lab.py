@@ -10,7 +10,7 @@ from labctl.engine.memory import Execution, MemoryEngine
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
 from labctl.events.codec import decode
-from labctl.lab import probes, sockets, syscalls
+from labctl.lab import probes, processes, sockets, syscalls
 from labctl.lab.model import find
 from labctl.render import sockets as render
 from labctl.render.syscalls import Calls
@@ -43,8 +43,10 @@ class Probes:
     """What the programs in the probes would print."""
 
     def __init__(self, engine: MemoryEngine):
-        self.engine, self.recording, self.asked = engine, set(), []
-        self.refused: list[dict] = []
+        self.engine, self.asked = engine, []
+        self.recording: dict[str, str] = {}  # node: under which mark it was begun
+        self.refused: dict[str, list[dict]] = {}  # node: the processes that can't be traced
+        self.cut_off: set[str] = set()  # nodes whose probes' programs end in the middle
         self.lines: dict[str, list[dict]] = {}  # what is recorded, by the kind
         engine.probe_program = lambda order: lambda container, line: None
 
@@ -52,6 +54,7 @@ class Probes:
         def run(command) -> Execution:
             self.asked.append((node, command[-1]))
             printed = self.table() if "sockets.py" in command[1] else self.answer(node, json.loads(command[2]))
+            printed = printed[: len(printed) // 2] if node in self.cut_off else [*printed, {"event": "complete"}]
             return Execution([Line(json.dumps({"ts": stamp(), **line}).encode()) for line in printed])
 
         return run
@@ -60,12 +63,13 @@ class Probes:
         return [{"event": "socket", "receive_queue": 0, "send_queue": 128, **item} for item in TABLE]
 
     def answer(self, node: str, request: dict) -> list[dict]:
-        head = {"event": "recording", "cut": 4, "fresh": node not in self.recording, "refused": self.refused}
-        if request["do"] == "start" and not self.refused:
-            self.recording.add(node)
+        refused = self.refused.get(node, [])
+        head = {"event": "recording", "cut": 4, "fresh": node not in self.recording, "refused": refused}
+        if request["do"] == "start" and not refused:
+            self.recording.setdefault(node, request["mark"])
         head["since"] = TS if node in self.recording else None
-        if request["do"] == "stop":
-            self.recording.discard(node)
+        if request["do"] == "stop" and request.get("mark") in (None, self.recording.get(node)):
+            self.recording.pop(node, None)
         lines = [line for kind in request.get("kinds", ()) for line in self.lines.get(kind, ())]
         return [head, *(line for line in lines if node in self.recording)]
 
@@ -155,12 +159,85 @@ def test_what_was_recorded_is_in_order_of_time(engine, lab, fakes):
     [("it is traced already, by process 9", "one tracer at most"), ("Operation not permitted", "ptrace_scope")],
 )
 def test_processes_that_can_not_be_traced(engine, lab, fakes, why, mend):
-    fakes.refused = [{"pid": 1, "reason": why}]
+    fakes.refused = {"bob": [{"pid": 1, "reason": why}]}
     with pytest.raises(LabError) as problem:
         syscalls.start(engine, lab, lab.nodes)
     assert problem.value.code == "not-traceable"
     assert why in problem.value.message
     assert mend in problem.value.hint
+    assert fakes.recording == {}, "alice is not recorded on the way to what can't be"
+
+
+# -- what goes on meanwhile
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_begins_nowhere_goes_on_where_it_was(engine, lab, fakes, before):
+    if before:
+        syscalls.start(engine, lab, lab.nodes[:1])
+    fakes.cut_off = {"bob"}
+    with pytest.raises(LabError) as problem:
+        syscalls.start(engine, lab, lab.nodes)
+    assert problem.value.code == "processes-failed"
+    assert problem.value.message.startswith("the probe at bob can't do that")
+    assert ("alice" in fakes.recording) == before
+
+
+def test_a_start_that_is_interrupted_is_taken_back(engine, lab, fakes, monkeypatch):
+    wait = engine.wait
+
+    def interrupted(streams, deadline):
+        monkeypatch.setattr(engine, "wait", wait)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        syscalls.start(engine, lab, lab.nodes)
+    assert [node for node, asked in fakes.asked if '"start"' in asked] == ["alice", "bob"]
+    assert fakes.recording == {}
+
+
+@pytest.mark.parametrize("use", [syscalls.recordings, syscalls.stop, sockets.table])
+def test_what_is_cut_off_is_no_answer(engine, lab, fakes, use):
+    syscalls.start(engine, lab, lab.nodes)
+    fakes.lines = {"calls": [{**SEND, "ts": TS}] * 4}
+    fakes.cut_off = {"alice"}
+    with pytest.raises(LabError) as problem:
+        use(engine, lab, lab.nodes)
+    assert problem.value.code == "processes-failed"
+    assert problem.value.message == (
+        "the probe at alice can't do that: its program ended before it had told all (EPIPE)"
+    )
+
+
+def test_an_answer_begins_with_its_head(engine, lab, fakes):
+    fakes.answer = lambda node, request: []
+    for use in (syscalls.start, syscalls.stop, syscalls.recordings):
+        with pytest.raises(LabError, match="began with complete, not recording"):
+            use(engine, lab, lab.nodes)
+
+
+class Waiting(MemoryEngine):
+    """Its streams bring something only once labctl has written a few times, as programs do that take their time."""
+
+    def wait(self, streams, deadline):
+        if all(len(stream.typed) > 3 for stream in streams):
+            yield from super().wait(streams, deadline)
+
+
+def test_labctl_gives_signs_of_life_while_it_reads(monkeypatch):
+    monkeypatch.setattr(processes, "BEAT", 0.001)
+    engine = Waiting()
+    engine.add("lab", "alice", addresses={"net": ("10.77.0.5",)})
+    lab = find(engine, "lab")
+    fakes = Probes(engine)
+    probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
+    fakes.wake()
+    assert len(sockets.table(engine, lab, lab.nodes)) == 3
+    monkeypatch.setattr(processes, "BEAT", 60.0)
+    monkeypatch.setattr(processes, "LIMIT", 0.05)
+    with pytest.raises(LabError, match="said nothing for 0.05 s .ETIMEDOUT"):
+        sockets.table(engine, lab, lab.nodes)
 
 
 # -- how it looks
