@@ -7,7 +7,8 @@ It is asked by `syscalls.py`, over a unix socket in the probe's own files (docs/
     {"do": "read", "kinds": [...], "since": ns}   what was recorded; with "follow" also what comes
 
 Each answer begins with a `recording` event: since when, and how much of it is gone. It ends with a `complete` event:
-what ends without was cut off. The node's end ends the probe.
+what ends without was cut off. One who follows and reads too slowly gets a `behind` event as the last one: so many were
+left out. The node's end ends the probe.
 """
 
 import contextlib
@@ -17,20 +18,14 @@ import signal
 import socket
 from collections.abc import Iterable
 
+from labprocess.backlog import Backlog, event_line
 from labprocess.calls import stamp
 from labprocess.recorder import Recorder
 
-from labnode import journal, life
+from labnode import life
 from labnode.loop import READ, WRITE, Loop
 
 ADDRESS = "/dev/shm/processes"
-BACKLOG_LIMIT = 16 << 20  # bytes that one who asked may leave unread
-
-
-def event_line(event: str, **fields) -> bytes:
-    """An event of our own."""
-    head = {"ts": journal.stamp(), "node": journal.NODE, "event": event}
-    return json.dumps({**head, **fields}, separators=(",", ":")).encode()
 
 
 class Asker:
@@ -39,23 +34,25 @@ class Asker:
     def __init__(self, probe: "ProcessProbe", sock: socket.socket) -> None:
         self._probe, self._socket = probe, sock
         self._typed = b""
-        self._outgoing = bytearray()
-        self._ends = False
+        self._backlog = Backlog()
+        self._wanted = 0
         self.follows: list[str] = []
         sock.setblocking(False)
         self._watch()
 
-    def write(self, line: bytes) -> None:
-        self._outgoing += line + b"\n"
-        if len(self._outgoing) > BACKLOG_LIMIT:
-            self.close()
-        else:
-            self._watch()
+    def answer(self, lines: Iterable[bytes]) -> None:
+        self._backlog.answer(lines)
+        self._watch()
+
+    def add(self, line: bytes) -> None:
+        """Something that happened."""
+        self._backlog.add(line)
+        self._watch()
 
     def end(self) -> None:
         """Says that this was all, and closes once it is written."""
-        self._ends = True
-        self.write(event_line("complete"))
+        self._backlog.end()
+        self._watch()
 
     def close(self) -> None:
         self._probe.forget(self)
@@ -63,23 +60,28 @@ class Asker:
         self._socket.close()
 
     def _watch(self) -> None:
-        wanted = READ | (WRITE if self._outgoing or self._ends else 0)
-        if self._socket.fileno() >= 0:
+        wanted = READ | (WRITE if self._backlog.piece() else 0)
+        if wanted != self._wanted and self._socket.fileno() >= 0:
+            self._wanted = wanted
             self._probe.loop.watch(self._socket, wanted, self._on_ready)
 
     def _on_ready(self, ready: int) -> None:
         try:
             if ready & READ:
                 self._read()
-            elif self._outgoing:
-                del self._outgoing[: self._socket.send(memoryview(self._outgoing)[: 1 << 16])]
-                self._watch()
-            elif self._ends:
-                self.close()
+            else:
+                self._write()
         except BlockingIOError:
             return
         except OSError:
             self.close()
+
+    def _write(self) -> None:
+        self._backlog.wrote(self._socket.send(self._backlog.piece()))
+        if self._backlog.is_over:
+            self.close()
+        else:
+            self._watch()
 
     def _read(self) -> None:
         data = self._socket.recv(1 << 16)
@@ -148,9 +150,10 @@ class ProcessProbe:
     def _give(self, asker: Asker, request: dict) -> None:
         kinds, since = request["kinds"], request.get("since", 0)
         self._head(asker, kinds, since)
-        for kind in kinds if self._recorder.histories else ():
-            for line in self._recorder.histories[kind].since(since):
-                asker.write(line)
+        there = self._recorder.histories
+        # In order of time, whatever kind they are of: whoever follows sees them as they come.
+        kept = sorted((item for kind in kinds if there for item in there[kind].since(since)), key=lambda item: item[0])
+        asker.answer(line for _, line in kept)
         if request.get("follow") and self._recorder.since is not None:
             asker.follows = kinds
 
@@ -162,12 +165,12 @@ class ProcessProbe:
             if recorder.histories and recorder.histories[kind].cut_until >= since
         )
         begun = None if recorder.since is None else stamp(recorder.since)
-        asker.write(event_line("recording", cut=cut, since=begun, **fields))
+        asker.answer([event_line("recording", cut=cut, since=begun, **fields)])
 
     def _publish(self, kind: str, line: bytes) -> None:
         for asker in list(self._askers):
             if kind in asker.follows:
-                asker.write(line)
+                asker.add(line)
 
     def close(self) -> None:
         self._recorder.stop()

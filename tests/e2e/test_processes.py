@@ -214,6 +214,18 @@ def test_watch_ends_with_its_node_and_with_labctl(engine, own_lab):
     assert own_lab.json("sockets", "bob")["sockets"]
 
 
+def test_a_watch_whose_labctl_stood_still_says_that_it_is_over(engine, own_lab):
+    """^Z and, later, fg: the program in the probe has taken labctl for dead. That is no end of the node's."""
+    child = watching(own_lab, "udp1")
+    [helper] = probe(engine, own_lab, "udp1")
+    child.send_signal(signal.SIGSTOP)
+    until(lambda: not any("sockets.py watch" in command for command in programs(helper)), "its program ends")
+    child.send_signal(signal.SIGCONT)
+    got = finish(child)
+    assert got.returncode == 1
+    assert "the probe at udp1 can't do that: its program ended, and its node did not" in got.stderr
+
+
 # -- system calls
 
 
@@ -267,6 +279,29 @@ def test_follow(engine, own_lab):
     assert finish(other).returncode == 0
     assert own_lab.json("echo", "send", "client", "still there?")["answer"] == "still there?"
     assert own_lab.json("syscalls", "client", "--stop")["stopped"] is False
+
+
+# More than labctl takes ahead (100,000 events) and the probe keeps for it (16 MiB) together.
+FLOOD = """
+import socket
+datagram = socket.socket(type=socket.SOCK_DGRAM)
+for _ in range(160_000):
+    datagram.sendto(bytes(256), ("127.0.0.1", 9))
+"""
+
+
+def test_a_reader_that_stands_still_is_told_how_much_is_missing(own_lab):
+    child = own_lab.begin("syscalls", "udp2", "--follow", "--json")
+    read_until(child.stderr, b"recorded", 120)
+    flood = own_lab.begin("exec", "udp2", "--", "python3", "-c", FLOOD)
+    assert finish(flood, 240).returncode == 0, "the node does not wait for a reader"
+    got = finish(child, 240)
+    own_lab.ok("syscalls", "udp2", "--stop")
+    assert got.returncode == 1
+    [missing] = re.findall(r"udp2 had more to tell than was read: (\d+) events are left out", got.stderr)
+    sent = sum(event.get("call") == "sendto" and event.get("bytes") == 256 for event in json_lines(got.stdout))
+    assert 100_000 < sent < 160_000
+    assert sent + int(missing) >= 160_000
 
 
 def test_a_process_that_is_traced_already(engine, own_lab):

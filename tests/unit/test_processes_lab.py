@@ -2,11 +2,12 @@
 
 import json
 import re
+import threading
 
 import pytest
 from memory_lab import stamp
 
-from labctl.engine.memory import Execution, MemoryEngine
+from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
 from labctl.events.codec import decode
@@ -47,6 +48,8 @@ class Probes:
         self.recording: dict[str, str] = {}  # node: under which mark it was begun
         self.refused: dict[str, list[dict]] = {}  # node: the processes that can't be traced
         self.cut_off: set[str] = set()  # nodes whose probes' programs end in the middle
+        self.closes = True  # what is told ends with a word that this was all
+        self.on_asked = lambda node: None
         self.lines: dict[str, list[dict]] = {}  # what is recorded, by the kind
         engine.probe_program = lambda order: lambda container, line: None
 
@@ -54,7 +57,11 @@ class Probes:
         def run(command) -> Execution:
             self.asked.append((node, command[-1]))
             printed = self.table() if "sockets.py" in command[1] else self.answer(node, json.loads(command[2]))
-            printed = printed[: len(printed) // 2] if node in self.cut_off else [*printed, {"event": "complete"}]
+            self.on_asked(node)
+            if node in self.cut_off:
+                printed = printed[: len(printed) // 2]
+            elif self.closes:
+                printed = [*printed, {"event": "complete"}]
             return Execution([Line(json.dumps({"ts": stamp(), **line}).encode()) for line in printed])
 
         return run
@@ -72,6 +79,12 @@ class Probes:
             self.recording.pop(node, None)
         lines = [line for kind in request.get("kinds", ()) for line in self.lines.get(kind, ())]
         return [head, *(line for line in lines if node in self.recording)]
+
+    def watching(self, then, *last: dict) -> None:
+        """Each tells a change, and what is `last`; `then(node)` happens, and no word says that this was all."""
+        change = {"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "TIME-WAIT", "seen": False}
+        self.table = lambda: [{"event": "watching"}, change, *last]
+        self.on_asked, self.closes = then, False
 
     def wake(self) -> None:
         for probe in probes.all_of(self.engine, "lab", probes.PROCESSES).values():
@@ -112,10 +125,35 @@ def test_table_of_all_nodes(engine, lab, fakes):
 
 
 def test_watch_ends_with_its_probes(engine, lab, fakes):
-    changes = [{"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "TIME-WAIT", "seen": False}]
-    fakes.table = lambda: [{"event": "watching"}, *changes]
+    fakes.watching(lambda node: engine.change("stop", lab.node(node).container.id))
     events = list(sockets.watch(engine, lab, lab.nodes))
     assert sorted(event.name for event in events) == ["socket-state", "socket-state", "watching", "watching"]
+
+
+def test_watch_ends_with_a_node_that_starts_again(engine, lab, fakes):
+    """Its probe is left behind in a namespace that nobody else is in."""
+    fakes.watching(lambda node: engine.change("restart", lab.node(node).container.id))
+    assert len(list(sockets.watch(engine, lab, lab.nodes))) == 4
+
+
+def test_a_watch_that_ends_without_its_node_was_cut_off(engine, lab, fakes, monkeypatch):
+    monkeypatch.setattr(processes, "LAG", 0.0)
+    fakes.watching(lambda node: None)
+    watch = sockets.watch(engine, lab, lab.nodes[:1])
+    assert [next(watch).name, next(watch).name] == ["watching", "socket-state"]
+    with pytest.raises(LabError, match="its program ended, and its node did not") as problem:
+        next(watch)
+    assert problem.value.code == "processes-failed"
+
+
+def test_who_reads_too_slowly_is_told_what_is_missing(engine, lab, fakes):
+    fakes.watching(lambda node: None, {"event": "behind", "count": 7})
+    watch = sockets.watch(engine, lab, lab.nodes[:1])
+    assert [next(watch).name, next(watch).name] == ["watching", "socket-state"], "what came before is not lost with it"
+    with pytest.raises(LabError) as problem:
+        next(watch)
+    assert problem.value.code == "fell-behind"
+    assert problem.value.message.startswith("alice had more to tell than was read: 7 events are left out")
 
 
 @pytest.mark.parametrize("use", [sockets.table, lambda *arguments: list(sockets.watch(*arguments))])
@@ -238,6 +276,40 @@ def test_labctl_gives_signs_of_life_while_it_reads(monkeypatch):
     monkeypatch.setattr(processes, "LIMIT", 0.05)
     with pytest.raises(LabError, match="said nothing for 0.05 s .ETIMEDOUT"):
         sockets.table(engine, lab, lab.nodes)
+
+
+class Beaten(MemoryStream):
+    """Tells when labctl has given signs of life for a while."""
+
+    def __init__(self, stream: MemoryStream):
+        super().__init__(stream.container, stream.attached, stream.pending, ended=True, status=0)
+        self.beats, self.often = 0, threading.Event()
+
+    def write(self, data: bytes) -> None:
+        self.beats += 1
+        if self.beats == 20:
+            self.often.set()
+
+
+def test_labctl_gives_signs_of_life_while_nobody_takes_what_it_has_read(engine, lab, fakes, monkeypatch):
+    """A pager that stands still: else the probe's program takes labctl for dead after five seconds."""
+    monkeypatch.setattr(processes, "QUEUE", 1)
+    monkeypatch.setattr(processes, "PAUSE", 0.001)
+    monkeypatch.setattr(processes, "BEAT", 0.0)
+    opened = []
+    open_ = engine.open
+    monkeypatch.setattr(engine, "open", lambda *args: opened.append(Beaten(open_(*args))) or opened[-1])
+    changes = [{"event": "socket-state", **TABLE[0], "from": "x", "to": "y", "seen": True}] * 10
+    fakes.table = lambda: [{"event": "watching"}, *changes]
+    there = processes.ensure(engine, lab, lab.nodes[:1])
+    listener = processes._Listener(engine, there, (*sockets.PROGRAM, "watch"))
+    try:
+        assert opened[0].often.wait(20), "it has room for one event, and nobody takes it"
+        taken = [listener.next(20) for _ in range(12)]
+    finally:
+        listener.close()
+    assert [event.name for event in taken[:-1]] == ["watching"] + ["socket-state"] * 10
+    assert taken[-1] is processes._END
 
 
 # -- how it looks

@@ -168,8 +168,8 @@ def test_history_is_bounded_and_says_so():
     history = History(count=3, size=100)
     for moment in range(5):
         history.add(moment, b"x" * 10)
-    assert (history.since(0), history.cut, history.cut_until) == ([b"x" * 10] * 3, 2, 1)
+    assert (history.since(0), history.cut, history.cut_until) == ([(at, b"x" * 10) for at in (2, 3, 4)], 2, 1)
     assert len(history.since(4)) == 1
     history.add(5, b"y" * 95)
-    assert history.since(0) == [b"y" * 95]
+    assert history.since(0) == [(5, b"y" * 95)]
     assert history.cut == 5

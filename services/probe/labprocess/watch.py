@@ -54,13 +54,13 @@ class Watch:
         self._failed = 0  # as counted after it
         self._next = 0.0
 
-    def run(self, other, is_over: Callable[[], bool]) -> None:
-        """Until `is_over()`; `other` is read whenever it can be."""
+    def run(self, other, goes_on: Callable[[], bool]) -> None:
+        """While `goes_on()`, which is asked before each look; `other` is read whenever it can be."""
         saved, clock, used = BURST, time.monotonic(), time.thread_time()
         poll = select.poll()
         for source in (other, self._destroyed):
             poll.register(source, select.POLLIN)
-        while not is_over():
+        while goes_on():
             time.sleep(LOOK)
             ready = [number for number, _ in poll.poll(0)]
             if other.fileno() in ready:
