@@ -10,6 +10,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
@@ -92,8 +93,6 @@ def syscalls(
     if follow:
         _follow(engine, found, chosen, since if last else time.time_ns(), waits, as_json)
     elif fresh:
-        from labctl.errors import LabError
-
         raise LabError("recording-begins", node=node)
     else:
         _show(engine, found, chosen, since, waits, as_json)
@@ -135,6 +134,10 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool,
 
 
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
+    """The named nodes, else all that have sockets. Raises LabError."""
     if names:
         return [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
-    return [node for node in lab.nodes if node.has_network]
+    found = [node for node in lab.nodes if node.has_network]
+    if not found:
+        raise LabError("none-running", lab=lab.name)
+    return found

@@ -7,6 +7,9 @@ import threading
 import pytest
 from memory_lab import stamp
 
+from labctl.cli import output
+from labctl.cli import processes as commands
+from labctl.cli.app import command_line
 from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
@@ -122,6 +125,18 @@ def test_table_of_all_nodes(engine, lab, fakes):
     ]
     assert found[0].as_json()["program"] == "python3"
     assert found[2].as_json() == found[2].as_json() | {"program": None, "pid": None, "peer": ["10.77.0.6", 9]}
+
+
+@pytest.mark.parametrize("options", [[], ["--watch"], ["--json"]])
+def test_sockets_of_no_node_at_all_are_an_error(engine, lab, monkeypatch, options):
+    for node in lab.nodes:
+        engine.change("stop", node.container.id)
+    monkeypatch.setattr(output.Settings, "json", False)  # what the command makes of it is undone
+    monkeypatch.setattr(commands, "engine_and_lab", lambda name: (engine, find(engine, "lab")))
+    monkeypatch.setattr(commands, "prepare_probe", lambda engine: None)
+    with pytest.raises(LabError) as problem:
+        command_line().main(["sockets", *options], standalone_mode=False)
+    assert problem.value.code == "none-running"
 
 
 def test_watch_ends_with_its_probes(engine, lab, fakes):
