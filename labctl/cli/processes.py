@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,7 +77,7 @@ def syscalls(
 
     if stop and (follow or last or waits):
         raise typer.BadParameter("--stop goes with none of the other options")
-    since = 0 if last is None else time.time_ns() - int(span("--last", last) * 1e9)
+    seconds = None if last is None else span("--last", last)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
     if stop:
@@ -91,20 +90,20 @@ def syscalls(
     prepare_probe(engine)
     fresh = bool(uses.start(engine, found, [chosen]))
     if follow:
-        _follow(engine, found, chosen, since if last else time.time_ns(), waits, as_json)
+        _follow(engine, found, chosen, seconds or 0.0, waits, as_json)
     elif fresh:
         raise LabError("recording-begins", node=node)
     else:
-        _show(engine, found, chosen, since, waits, as_json)
+        _show(engine, found, chosen, seconds, waits, as_json)
 
 
-def _show(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:
+def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
 
     kinds = [uses.CALLS, uses.WAITS] if waits else [uses.CALLS]
-    recording = uses.recordings(engine, lab, [node], kinds, since)[node.name]
+    recording = uses.recordings(engine, lab, [node], kinds, last=last)[node.name]
     calls = Calls([node.name], columns=output.columns(), colour=output.colour())
     if recording.cut:
         output.talk(f"{node.name}: {recording.cut} earlier ones are gone, there were too many")
@@ -113,18 +112,18 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, a
             output.json_line(encode(event))
         else:
             output.data(calls.line(event))
-    if not recording.events and recording.since:
-        begun = max(recording.since[11:19], time.strftime("%H:%M:%S", time.gmtime(since / 1e9)) if since else "")
+    if not recording.events and recording.begin:
+        begun = recording.begin[:19].replace("T", " ")
         output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
-def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:
+def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
 
     calls = Calls([node.name], columns=output.columns(), colour=output.colour())
-    for event in uses.follow(engine, lab, [node], since_ns=since, waits=waits):
+    for event in uses.follow(engine, lab, [node], last=last, waits=waits):
         if event.name == uses.HEAD:
             output.talk(f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
         elif as_json:

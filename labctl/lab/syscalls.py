@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,10 +23,11 @@ HEAD = "recording"
 
 @dataclass
 class Recording:
-    """What one node's probe has: `since` when it records (None: it does not), how many events are `cut` from the
-    beginning because there were too many, and the rest."""
+    """What one node's probe has: `since` when it records (None: it does not), when that `begin`s which was asked for,
+    how many events are `cut` from the beginning because there were too many, and the rest."""
 
     since: str | None = None
+    begin: str | None = None
     cut: int = 0
     events: list[Event] = field(default_factory=list)
 
@@ -67,18 +67,26 @@ def stop(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
 
 def is_on(engine: Engine, lab: Lab, node: Node) -> bool:
     """Whether a node's calls are recorded. Starts nothing."""
-    return recordings(engine, lab, [node], since_ns=time.time_ns())[node.name].since is not None
+    return recordings(engine, lab, [node], ())[node.name].since is not None
 
 
 def recordings(
-    engine: Engine, lab: Lab, nodes: Sequence[Node], kinds: Sequence[str] = (CALLS,), since_ns: int = 0
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    kinds: Sequence[str] = (CALLS,),
+    since_ns: int = 0,
+    last: float | None = None,
 ) -> dict[str, Recording]:
-    """What was recorded since a time (nanoseconds since the epoch), by node, in order of time. Starts nothing."""
+    """What was recorded, by node, in order of time: since a time of the recorders' clock (nanoseconds since the epoch),
+    or in the last seconds. Starts nothing."""
     there = _running(engine, lab, nodes)
     found = {node.name: Recording() for node in nodes}
-    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, since=since_ns), HEAD):
+    begin: dict[str, int] = {"since": since_ns} if last is None else {"last": int(last * 1e9)}
+    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, **begin), HEAD):
         if event.name == HEAD:
-            found[event.node].since, found[event.node].cut = event.get("since"), event.get("cut")
+            head = found[event.node]
+            head.since, head.begin, head.cut = event.get("since"), event.get("begin"), event.get("cut")
         else:
             found[event.node].events.append(event)
     for item in found.values():
@@ -96,14 +104,14 @@ def states(engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int = 0) -
     return _merged(recordings(engine, lab, nodes, [STATES], since_ns))
 
 
-def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, since_ns: int, waits: bool = False) -> Iterator[Event]:
-    """Calls as they return, at nodes where they are recorded; those since a time first. Ends with the last node.
+def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, last: float, waits: bool = False) -> Iterator[Event]:
+    """Calls as they return, at nodes where they are recorded; those of the last seconds first. Ends with the last node.
 
     The first event of each node is `recording`.
     """
     there = _running(engine, lab, nodes)
     kinds = [CALLS, WAITS] if waits else [CALLS]
-    yield from processes.follow(engine, there, _asked(do="read", kinds=kinds, since=since_ns, follow=True))
+    yield from processes.follow(engine, there, _asked(do="read", kinds=kinds, last=int(last * 1e9), follow=True))
 
 
 def _merged(found: dict[str, Recording]) -> list[Event]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,8 +45,9 @@ def xray(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: 
     fresh = start(engine, lab, nodes)
     if fresh:
         raise LabError("not-recorded", nodes=" and ".join(fresh))
-    begin = time.time_ns() - int(last * 1e9)
     sides, found, problems = ladder.seen(engine, lab, nodes, last)
+    # By the recorders' clock, which is the nodes': labctl's may be that of another machine.
+    begin = max(0, min(side.until_ns or 0 for side in sides) - int(last * 1e9))
     return of_sides(engine, lab, nodes, sides, found, options, begin, problems)
 
 

@@ -5,10 +5,11 @@ It is asked by `syscalls.py`, over a unix socket in the probe's own files (docs/
     {"do": "start", "mark": "..."}                records from now on
     {"do": "stop"}                                ends that, and forgets; with "mark" only what was begun under that one
     {"do": "read", "kinds": [...], "since": ns}   what was recorded; with "follow" also what comes
+    {"do": "read", "kinds": [...], "last": ns}    the same of the last nanoseconds
 
-Each answer begins with a `recording` event: since when, and how much of it is gone. It ends with a `complete` event:
-what ends without was cut off. One who follows and reads too slowly gets a `behind` event as the last one: so many were
-left out. The node's end ends the probe.
+Each answer begins with a `recording` event: since when, from when on it tells, and how much of that is gone. It ends
+with a `complete` event: what ends without was cut off. One who follows and reads too slowly gets a `behind` event as
+the last one: so many were left out. The node's end ends the probe.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterable
 
 from labprocess.backlog import Backlog, event_line
@@ -148,7 +150,9 @@ class ProcessProbe:
                 asker.end()
 
     def _give(self, asker: Asker, request: dict) -> None:
-        kinds, since = request["kinds"], request.get("since", 0)
+        # The calls' own clock: labctl's may be that of another machine.
+        since = time.time_ns() - request["last"] if "last" in request else request.get("since", 0)
+        kinds = request["kinds"]
         self._head(asker, kinds, since)
         there = self._recorder.histories
         # In order of time, whatever kind they are of: whoever follows sees them as they come.
@@ -164,8 +168,9 @@ class ProcessProbe:
             for kind in kinds
             if recorder.histories and recorder.histories[kind].cut_until >= since
         )
-        begun = None if recorder.since is None else stamp(recorder.since)
-        asker.answer([event_line("recording", cut=cut, since=begun, **fields)])
+        if recorder.since is not None:
+            fields |= {"since": stamp(recorder.since), "begin": stamp(max(recorder.since, since))}
+        asker.answer([event_line("recording", cut=cut, **{"since": None, **fields})])
 
     def _publish(self, kind: str, line: bytes) -> None:
         for asker in list(self._askers):

@@ -125,6 +125,25 @@ def test_what_was_recorded_is_told_whatever_its_size(probe, monkeypatch):
     assert [event["n"] for event in found[1:-1]] == list(range(10, 10_000)), "in order of time, whatever their kind"
 
 
+def test_the_last_seconds_are_those_of_its_own_clock(probe, monkeypatch):
+    """The day that begins meanwhile makes no difference."""
+    midnight = 1_795_305_600_000_000_000  # 2026-11-22T00:00:00Z
+    second = 1_000_000_000
+    probe.ask(do="start").all()
+    probe._recorder.since = midnight - 2 * second
+    for moment in (-1, 1, 3):
+        record(probe, "calls", midnight + moment * second, LINE % (moment + 1))
+    monkeypatch.setattr(process_probe.time, "time_ns", lambda: midnight + 4 * second)
+
+    def told(**asked) -> tuple[str, list[int]]:
+        head, *events, _ = probe.ask(do="read", kinds=["calls"], **asked).all()
+        return head["begin"], [event["n"] for event in events]
+
+    assert told(last=3 * second) == ("2026-11-22T00:00:01.000000000Z", [2, 4])
+    assert told(last=60 * second) == ("2026-11-21T23:59:58.000000000Z", [0, 2, 4])
+    assert told(since=midnight) == ("2026-11-22T00:00:00.000000000Z", [2, 4])
+
+
 def test_one_who_follows_and_is_too_slow_is_told_how_much_is_missing(probe, monkeypatch):
     monkeypatch.setattr(process_probe, "Backlog", lambda: Backlog(100_000))
     probe.ask(do="start").all()

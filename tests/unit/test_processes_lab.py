@@ -14,8 +14,10 @@ from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
 from labctl.events.codec import decode
-from labctl.lab import probes, processes, sockets, syscalls
+from labctl.lab import probes, processes, sockets, syscalls, xray
 from labctl.lab.model import find
+from labctl.packets.crossings import Side
+from labctl.packets.ladder import Options
 from labctl.render import sockets as render
 from labctl.render.syscalls import Calls
 from labctl.render.text import width
@@ -51,6 +53,7 @@ class Probes:
         self.recording: dict[str, str] = {}  # node: under which mark it was begun
         self.refused: dict[str, list[dict]] = {}  # node: the processes that can't be traced
         self.cut_off: set[str] = set()  # nodes whose probes' programs end in the middle
+        self.begin = TS  # when that begins which was asked for
         self.closes = True  # what is told ends with a word that this was all
         self.on_asked = lambda node: None
         self.lines: dict[str, list[dict]] = {}  # what is recorded, by the kind
@@ -78,6 +81,8 @@ class Probes:
         if request["do"] == "start" and not refused:
             self.recording.setdefault(node, request["mark"])
         head["since"] = TS if node in self.recording else None
+        if node in self.recording:
+            head["begin"] = self.begin
         if request["do"] == "stop" and request.get("mark") in (None, self.recording.get(node)):
             self.recording.pop(node, None)
         lines = [line for kind in request.get("kinds", ()) for line in self.lines.get(kind, ())]
@@ -203,8 +208,31 @@ def test_what_was_recorded_is_in_order_of_time(engine, lab, fakes):
     assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "since": 5}
     assert syscalls.recordings(engine, lab, lab.nodes)["bob"].cut == 4
     assert {event.name for event in syscalls.states(engine, lab, lab.nodes)} == {"socket-state"}
-    followed = [event.name for event in syscalls.follow(engine, lab, lab.nodes[:1], since_ns=0)]
+    followed = [event.name for event in syscalls.follow(engine, lab, lab.nodes[:1], last=60)]
     assert sorted(followed) == ["recording", "syscall", "syscall"]
+
+
+def test_the_last_seconds_are_those_of_the_recorders_clock(engine, lab, fakes, monkeypatch):
+    """labctl may run on another machine than the nodes, whose clock is another one."""
+    syscalls.start(engine, lab, lab.nodes)
+    syscalls.recordings(engine, lab, lab.nodes[:1], last=30)
+    assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "last": 30_000_000_000}
+    list(syscalls.follow(engine, lab, lab.nodes[:1], last=0.0))
+    assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "last": 0, "follow": True}
+    theirs = 5_000_000_000_000
+    sides = [Side(node.name, [], [], tuple(node.addresses), until_ns=theirs + n) for n, node in enumerate(lab.nodes)]
+    monkeypatch.setattr(xray, "start", lambda engine, lab, nodes: [])
+    monkeypatch.setattr(xray.ladder, "seen", lambda engine, lab, nodes, last: (sides, [], []))
+    xray.xray(engine, lab, lab.nodes, 30, Options())
+    assert json.loads(fakes.asked[-1][1])["since"] == theirs - 30_000_000_000
+
+
+def test_where_there_is_nothing_it_is_said_since_when(engine, lab, fakes, capsys):
+    """Also over midnight: what was asked for begins on the day after."""
+    syscalls.start(engine, lab, lab.nodes)
+    fakes.begin = "2026-11-23T00:00:01.000000000Z"
+    commands._show(engine, lab, lab.nodes[0], 60, False, False)
+    assert "alice: no system call on a socket since 2026-11-23 00:00:01 UTC\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
