@@ -56,6 +56,8 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> 
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
         elif as_json:
             output.json_line(encode(event))
+        elif event.name == uses.MISSED:
+            output.talk(f"{event.node}: {event.get('reason')}")
         else:
             output.data(changes.line(event))
 

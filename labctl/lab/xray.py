@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.events.merge import merge
 from labctl.events.model import Event
-from labctl.lab import capture, ladder, syscalls
+from labctl.lab import capture, ladder, sockets, syscalls
 from labctl.lab.model import Lab, Node, plain
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.flows import Endpoint
@@ -71,8 +71,16 @@ def of_sides(
         events = recorded[node.name].events
         chosen.append(calls_of(events, between))
         chosen.append(_untold(events, between, moved))
-    cut = [f"At {name} {one.cut} earlier calls are gone." for name, one in recorded.items() if one.cut]
-    return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *cut))
+    return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *_missing(recorded)))
+
+
+def _missing(recorded: Mapping[str, syscalls.Recording]) -> list[str]:
+    """What could not be recorded, or is no more, as sentences."""
+    notes = [f"At {name} {one.cut} earlier calls are gone." for name, one in recorded.items() if one.cut]
+    for name, one in recorded.items():
+        reasons = [event.get("reason") for event in one.events if event.name in (sockets.MISSED, "error")]
+        notes += [f"At {name} {reason}." for reason in dict.fromkeys(reasons)]
+    return notes
 
 
 @dataclass(frozen=True)

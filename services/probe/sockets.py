@@ -19,6 +19,7 @@ from labprocess.watch import Watch
 
 from labnode import journal
 
+MISSED = "more sockets ended at once than the kernel could tell of; changes of state of some are missing"
 RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
 
 
@@ -57,6 +58,9 @@ def watch(line: Lifeline) -> None:
             out.add(event_line("socket-state", **ends(change.row), **change.fields()))
         write()
 
+    def miss(times: int) -> None:
+        out.add(event_line("missed", times=times, reason=MISSED))
+
     def write() -> None:
         with contextlib.suppress(BlockingIOError):
             while data := out.piece():
@@ -66,7 +70,7 @@ def watch(line: Lifeline) -> None:
         write()
         return not (line.is_cut or out.is_over)
 
-    watching = Watch(tell)
+    watching = Watch(tell, miss)
     out.answer([event_line("watching")])
     watching.run(line, goes_on)
 

@@ -261,11 +261,12 @@ from labprocess.diag import Row
 row = Row("tcp", "ESTAB", ("10.77.0.5", 7), ("10.77.0.6", 9), 0, 0, 0, 1, 1)
 
 class Watch:
-    def __init__(self, tell):
-        self.tell = tell
+    def __init__(self, tell, miss):
+        self.tell, self.miss = tell, miss
 
     def run(self, line, goes_on):
         assert goes_on()
+        self.miss(3)
         for _ in range(5000):
             self.tell([Change(row, "x", "ESTAB", True, None)])
         print("told", file=sys.stderr, flush=True)
@@ -282,8 +283,10 @@ def test_a_watch_that_nobody_reads_looks_on_and_tells_what_is_missing():
     assert child.stderr.readline() == b"told\n", "it did not wait for its reader"
     events = [json.loads(line) for line in child.stdout]
     assert events[0]["event"] == "watching"
-    assert events[1] == events[1] | {"event": "socket-state", "local": ["10.77.0.5", 7], "to": "ESTAB"}
+    assert events[1] == events[1] | {"event": "missed", "times": 3}
+    assert events[1]["reason"]
+    assert events[2] == events[2] | {"event": "socket-state", "local": ["10.77.0.5", 7], "to": "ESTAB"}
     assert events[-1]["event"] == "behind"
-    assert len(events) - 2 + events[-1]["count"] == 5000
+    assert len(events) - 3 + events[-1]["count"] == 5000
     assert child.wait(20) == 0
     child.communicate()

@@ -150,6 +150,31 @@ def test_watch_ends_with_its_probes(engine, lab, fakes):
     assert sorted(event.name for event in events) == ["socket-state", "socket-state", "watching", "watching"]
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_changes_that_are_missing_are_told(engine, lab, fakes, capsys, as_json):
+    missed = {"event": "missed", "times": 1, "reason": "too many at once"}
+    fakes.watching(lambda node: engine.change("stop", lab.node(node).container.id), missed)
+    commands._watch(engine, lab, lab.nodes[:1], as_json)
+    out, err = capsys.readouterr()
+    assert ('"event":"missed"' in out) == as_json
+    assert ("alice: too many at once\n" in err) == (not as_json)
+    assert len(out.splitlines()) == (2 if as_json else 1)
+
+
+def test_an_x_ray_says_what_of_its_states_is_missing(engine, lab, fakes, monkeypatch):
+    syscalls.start(engine, lab, lab.nodes)
+    missed = [{"event": "missed", "times": 1, "reason": "some are missing"}] * 2
+    traced = {"event": "error", "error": "EPERM", "reason": "process 9 could not be traced: no", "pid": 9}
+    fakes.lines = {"states": missed, "calls": [traced]}
+    sides = [Side(node.name, [], [], tuple(node.addresses), until_ns=10**12) for node in lab.nodes]
+    monkeypatch.setattr(xray, "start", lambda engine, lab, nodes: [])
+    monkeypatch.setattr(xray.ladder, "seen", lambda engine, lab, nodes, last: (sides, [], ["At bob it rains."]))
+    said = {name: ["some are missing", "process 9 could not be traced: no"] for name in ("alice", "bob")}
+    notes = xray.xray(engine, lab, lab.nodes, 30, Options()).notes
+    assert notes[:3] == ("At bob it rains.", "At alice 4 earlier calls are gone.", "At bob 4 earlier calls are gone.")
+    assert sorted(notes[3:]) == sorted(f"At {name} {reason}." for name, found in said.items() for reason in found)
+
+
 def test_watch_ends_with_a_node_that_starts_again(engine, lab, fakes):
     """Its probe is left behind in a namespace that nobody else is in."""
     fakes.watching(lambda node: engine.change("restart", lab.node(node).container.id))
