@@ -124,9 +124,19 @@ def calls_of(events: Iterable[Event], between: Between) -> list[Event]:
             del now[key]
     out = []
     for life in lives:
-        if any(between.has(event.local, event.peer) for event in life):
-            out += [event for event in life if event.peer is None or between.has(event.local, event.peer)]
+        if any(_speaks(event, between) for event in life):
+            out += [event for event in life if not _peers(event) or _speaks(event, between)]
     return sorted((event for event in out if not _is_idle(event)), key=lambda event: event.ts)
+
+
+def _peers(event: Event) -> list[Endpoint]:
+    """Whom a call is about; sendmmsg(2) and recvmmsg(2) may be about several."""
+    several = (one.get("peer") for one in event.get("datagrams") or ())
+    return [*([event.peer] if event.peer else []), *((str(peer[0]), int(peer[1])) for peer in several if peer)]
+
+
+def _speaks(event: Event, between: Between) -> bool:
+    return any(between.has(event.local, peer) for peer in _peers(event))
 
 
 def _is_idle(event: Event) -> bool:

@@ -260,6 +260,15 @@ def test_calls_of_a_known_program(own_lab):
     assert any(event.get("call") == "epoll_wait" for event in calls(own_lab, "echo", "--waits"))
 
 
+def test_a_name_server_is_asked_for_both_families_with_one_call(own_lab):
+    record(own_lab, "echo")
+    pid = int(run_in(own_lab, "echo", "import os, socket; print(os.getpid()); socket.getaddrinfo('web', 80)"))
+    [asked] = [event for event in calls(own_lab, "echo") if event.get("pid") == pid and event.get("call") == "sendmmsg"]
+    assert asked["peer"] == ["127.0.0.11", 53]
+    assert [one["bytes"] for one in asked["datagrams"]] == [21, 21]
+    assert asked["bytes"] == 42
+
+
 def test_follow(engine, own_lab):
     child = own_lab.begin("syscalls", "client", "--follow")
     read_until(child.stderr, b"recorded", 120)

@@ -93,6 +93,18 @@ def test_datagrams_of_one_socket_are_told_apart_by_their_peers():
     assert calls_of(events, between()) == [events[0], events[1], events[3]]
 
 
+def test_one_call_for_several_datagrams_belongs_to_each_of_their_peers():
+    to = [[{"peer": list(peer), "bytes": 1} for peer in peers] for peers in ((STRANGER, THEIRS), (STRANGER, STRANGER))]
+    events = [
+        call("socket", result=3, at=1),
+        call("sendmmsg", 3, 2, at=2, local=MINE, datagrams=to[0]),
+        call("sendmmsg", 3, 2, at=3, local=MINE, datagrams=to[1]),
+        call("recvmmsg", 3, 0, at=4, local=MINE, datagrams=[]),
+    ]
+    assert calls_of(events, between()) == [events[0], events[1], events[3]]
+    assert calls_of([events[0], events[2]], between()) == []
+
+
 def test_other_families_and_other_ports_are_left_out_and_a_router_may_stand_for_the_other_node():
     unix = call("connect", 3, at=1, family="unix")
     here = call("connect", 4, at=2, local=MINE, peer=THEIRS)
