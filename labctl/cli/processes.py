@@ -108,7 +108,7 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
     recording = uses.recordings(engine, lab, [node], kinds, last=last)[node.name]
     calls = Calls([node.name], columns=output.columns(), colour=output.colour())
     if recording.cut:
-        output.talk(f"{node.name}: {recording.cut} earlier ones are gone, there were too many")
+        output.talk(_gone(node, recording.cut))
     for event in recording.events:
         if as_json:
             output.json_line(encode(event))
@@ -127,11 +127,17 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool
     calls = Calls([node.name], columns=output.columns(), colour=output.colour())
     for event in uses.follow(engine, lab, [node], last=last, waits=waits):
         if event.name == uses.HEAD:
+            if event.get("cut"):
+                output.talk(_gone(node, event.get("cut")))
             output.talk(f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
         elif as_json:
             output.json_line(encode(event))
         else:
             output.data(calls.line(event))
+
+
+def _gone(node: Node, count: int) -> str:
+    return f"{node.name}: {count} earlier ones are gone, there were too many"
 
 
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:

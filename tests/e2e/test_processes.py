@@ -295,7 +295,7 @@ FLOOD = """
 import socket
 datagram = socket.socket(type=socket.SOCK_DGRAM)
 for _ in range(160_000):
-    datagram.sendto(bytes(256), ("127.0.0.1", 9))
+    datagram.sendto(b"x" * 200, ("127.0.0.1", 9))
 """
 
 
@@ -308,13 +308,14 @@ def test_a_reader_that_stands_still_is_told_how_much_is_missing(own_lab):
     own_lab.ok("syscalls", "udp2", "--stop")
     assert got.returncode == 1
     [missing] = re.findall(r"udp2 had more to tell than was read: (\d+) events are left out", got.stderr)
-    sent = sum(event.get("call") == "sendto" and event.get("bytes") == 256 for event in json_lines(got.stdout))
+    sent = sum(event.get("call") == "sendto" and event.get("bytes") == 200 for event in json_lines(got.stdout))
     assert 100_000 < sent < 160_000
     assert sent + int(missing) >= 160_000
 
 
 def test_a_process_that_is_traced_already(engine, own_lab):
     own_lab.ok("sockets", "udp1")
+    own_lab.ok("syscalls", "udp2", "--stop")
     [helper] = probe(engine, own_lab, "udp1")
     other = helper.exec_run(["strace", "-f", "-qq", "-o", "/dev/null", "-p", "1"], detach=True)
     assert other.exit_code is None
@@ -325,6 +326,10 @@ def test_a_process_that_is_traced_already(engine, own_lab):
         r"labctl: the processes of udp1 can't be traced: it is traced already, by process \d+\n", got.stderr
     )
     assert "one tracer at most" in got.stderr
+    # What is asked of two nodes and can't be had of one is begun at neither.
+    got = own_lab.run("xray", "udp2", "udp1")
+    assert (got.returncode, "the processes of udp1 can't be traced" in got.stderr) == (1, True)
+    assert own_lab.json("syscalls", "udp2", "--stop")["stopped"] is False
 
 
 def test_programs_of_others(clients, spare, tmp_path):

@@ -260,6 +260,13 @@ def test_where_there_is_nothing_it_is_said_since_when(engine, lab, fakes, capsys
     assert "alice: no system call on a socket since 2026-11-23 00:00:01 UTC\n" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("use", [commands._show, commands._follow])
+def test_calls_that_are_gone_are_counted_whether_it_goes_on_or_not(engine, lab, fakes, capsys, use):
+    syscalls.start(engine, lab, lab.nodes)
+    use(engine, lab, lab.nodes[0], 60, False, False)
+    assert "alice: 4 earlier ones are gone, there were too many\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("why", "mend"),
     [("it is traced already, by process 9", "one tracer at most"), ("Operation not permitted", "ptrace_scope")],
