@@ -389,6 +389,11 @@ ERRORS: dict[str, Kind] = {
         "`labctl doctor` looks at this machine; sockets need a kernel with sock_diag",
         "The program in the node's probe answered with an error.",
     ),
+    "fell-behind": Kind(
+        "{node} had more to tell than was read: {count} events are left out, and what would follow them",
+        "write it to a file (`... > FILE`), or look at fewer nodes; `labctl syscalls NODE` has what is recorded",
+        "What follows a node's sockets or calls stood still, or was slower than they; the probe keeps 16 MiB for it.",
+    ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
     "output-failed": Kind(
         "the output can't be written: {why}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
@@ -56,6 +56,8 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> 
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
         elif as_json:
             output.json_line(encode(event))
+        elif event.name == uses.MISSED:
+            output.talk(f"{event.node}: {event.get('reason')}")
         else:
             output.data(changes.line(event))
 
@@ -77,7 +79,7 @@ def syscalls(
 
     if stop and (follow or last or waits):
         raise typer.BadParameter("--stop goes with none of the other options")
-    since = 0 if last is None else time.time_ns() - int(span("--last", last) * 1e9)
+    seconds = None if last is None else span("--last", last)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
     if stop:
@@ -90,43 +92,43 @@ def syscalls(
     prepare_probe(engine)
     fresh = bool(uses.start(engine, found, [chosen]))
     if follow:
-        _follow(engine, found, chosen, since if last else time.time_ns(), waits, as_json)
+        _follow(engine, found, chosen, seconds or 0.0, waits, as_json)
     elif fresh:
-        from labctl.errors import LabError
-
         raise LabError("recording-begins", node=node)
     else:
-        _show(engine, found, chosen, since, waits, as_json)
+        _show(engine, found, chosen, seconds, waits, as_json)
 
 
-def _show(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:
+def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
 
     kinds = [uses.CALLS, uses.WAITS] if waits else [uses.CALLS]
-    recording = uses.recordings(engine, lab, [node], kinds, since)[node.name]
+    recording = uses.recordings(engine, lab, [node], kinds, last=last)[node.name]
     calls = Calls([node.name], columns=output.columns(), colour=output.colour())
     if recording.cut:
-        output.talk(f"{node.name}: {recording.cut} earlier ones are gone, there were too many")
+        output.talk(_gone(node, recording.cut))
     for event in recording.events:
         if as_json:
             output.json_line(encode(event))
         else:
             output.data(calls.line(event))
-    if not recording.events and recording.since:
-        begun = max(recording.since[11:19], time.strftime("%H:%M:%S", time.gmtime(since / 1e9)) if since else "")
+    if not recording.events and recording.begin:
+        begun = recording.begin[:19].replace("T", " ")
         output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
-def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool, as_json: bool) -> None:
+def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
 
     calls = Calls([node.name], columns=output.columns(), colour=output.colour())
-    for event in uses.follow(engine, lab, [node], since_ns=since, waits=waits):
+    for event in uses.follow(engine, lab, [node], last=last, waits=waits):
         if event.name == uses.HEAD:
+            if event.get("cut"):
+                output.talk(_gone(node, event.get("cut")))
             output.talk(f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
         elif as_json:
             output.json_line(encode(event))
@@ -134,7 +136,15 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, since: int, waits: bool,
             output.data(calls.line(event))
 
 
+def _gone(node: Node, count: int) -> str:
+    return f"{node.name}: {count} earlier ones are gone, there were too many"
+
+
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
+    """The named nodes, else all that have sockets. Raises LabError."""
     if names:
         return [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
-    return [node for node in lab.nodes if node.has_network]
+    found = [node for node in lab.nodes if node.has_network]
+    if not found:
+        raise LabError("none-running", lab=lab.name)
+    return found

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from labctl.engine.model import (
     COMPOSE_NUMBER,
@@ -91,8 +92,9 @@ class Lab:
         return node
 
     def owner(self, address: str) -> Node | None:
-        """The node that has an address."""
-        return next((node for node in self.nodes if address in node.addresses), None)
+        """The node that has an address, in whichever way it is written."""
+        wanted = plain(address)
+        return next((node for node in self.nodes if wanted in map(plain, node.addresses)), None)
 
     def neighbours(self, node: Node) -> list[Node]:
         """The running nodes that share a network with a node."""
@@ -103,6 +105,21 @@ def refuse_host_network(node: Node) -> None:
     """Raises LabError `host-namespace` for a node on the machine's own network: nothing may be done to that."""
     if node.container.host_network:
         raise LabError("host-namespace", node=node.name, what="network", mode="network_mode: host")
+
+
+@lru_cache(maxsize=4096)
+def plain(address: str) -> str:
+    """An address in its one spelling: that of IPv6 is RFC 5952's, without a zone, and what stands for IPv4 on a socket
+    of IPv6 (`::ffff:10.77.0.5`, RFC 4291, section 2.5.5.2) is IPv4."""
+    if ":" not in address:
+        return address
+    import ipaddress  # most commands meet no such address
+
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or found)
 
 
 def of_containers(name: str, containers: Iterable[Container]) -> Lab:

@@ -12,6 +12,7 @@ from labctl.lab import processes
 from labctl.lab.model import Lab, Node
 
 PROGRAM = ("python3", "/opt/probe/sockets.py")
+MISSED = "missed"  # an event: changes of state that could not be told, with a `reason`
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def table(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[Socket]:
 def watch(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> Iterator[Event]:
     """Each change of state at some running nodes from now on, as `socket-state` events; ends with the last node.
 
-    The first event of each node is `watching`: what happens after it is told.
+    The first event of each node is `watching`: what happens after it is told, or there is a `missed` event.
     """
     there = processes.ensure(engine, lab, nodes)
     yield from processes.follow(engine, there, (*PROGRAM, "watch"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +23,11 @@ HEAD = "recording"
 
 @dataclass
 class Recording:
-    """What one node's probe has: `since` when it records (None: it does not), how many events are `cut` from the
-    beginning because there were too many, and the rest."""
+    """What one node's probe has: `since` when it records (None: it does not), when that `begin`s which was asked for,
+    how many events are `cut` from the beginning because there were too many, and the rest."""
 
     since: str | None = None
+    begin: str | None = None
     cut: int = 0
     events: list[Event] = field(default_factory=list)
 
@@ -33,39 +35,61 @@ class Recording:
 def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     """Records at some running nodes from now on; the names of those where nothing did before.
 
-    Raises LabError `not-traceable`.
+    Raises LabError `not-traceable`, `processes-failed`; then it has begun nowhere.
     """
     there = processes.ensure(engine, lab, nodes)
-    fresh = set()
-    for event in processes.run(engine, there, _asked(do="start")):
-        if event.name == HEAD:
-            _check(event)
-            if event.get("fresh"):
-                fresh.add(event.node)
-    return fresh
+    mark = os.urandom(6).hex()
+    try:
+        heads = list(processes.run(engine, there, _asked(do="start", mark=mark), HEAD))
+        for head in heads:
+            _check(head)
+    except BaseException:
+        _undo(engine, nodes, there, mark)
+        raise
+    return {head.node for head in heads if head.get("fresh")}
+
+
+def _undo(engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], mark: str) -> None:
+    """Ends what a start has begun, and nothing that was recorded before or that somebody else has begun since."""
+
+    def one(node: Node) -> None:
+        with contextlib.suppress(LabError):
+            list(processes.run(engine, {node.name: there[node.name]}, _asked(do="stop", mark=mark)))
+
+    probes.at_once(one, list(nodes))
 
 
 def stop(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     """Ends recording, and forgets what was recorded; the names of those where something was."""
     there = _running(engine, lab, nodes)
-    found = processes.run(engine, there, _asked(do="stop")) if there else ()
-    return {event.node for event in found if event.name == HEAD and event.get("since")}
+    return {event.node for event in processes.run(engine, there, _asked(do="stop"), HEAD) if event.get("since")}
 
 
 def is_on(engine: Engine, lab: Lab, node: Node) -> bool:
-    """Whether a node's calls are recorded. Starts nothing."""
-    return recordings(engine, lab, [node], since_ns=time.time_ns())[node.name].since is not None
+    """Whether a node's calls are recorded, by a probe that this labctl can ask. Starts nothing."""
+    probe = _running(engine, lab, [node]).get(node.name)
+    if probe is None or probes.is_outdated(probe, probes.source_now(engine)):
+        return False
+    return recordings(engine, lab, [node], ())[node.name].since is not None
 
 
 def recordings(
-    engine: Engine, lab: Lab, nodes: Sequence[Node], kinds: Sequence[str] = (CALLS,), since_ns: int = 0
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    kinds: Sequence[str] = (CALLS,),
+    since_ns: int = 0,
+    last: float | None = None,
 ) -> dict[str, Recording]:
-    """What was recorded since a time (nanoseconds since the epoch), by node, in order of time. Starts nothing."""
+    """What was recorded, by node, in order of time: since a time of the recorders' clock (nanoseconds since the epoch),
+    or in the last seconds. Starts nothing."""
     there = _running(engine, lab, nodes)
     found = {node.name: Recording() for node in nodes}
-    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, since=since_ns)) if there else ():
+    begin: dict[str, int] = {"since": since_ns} if last is None else {"last": int(last * 1e9)}
+    for event in processes.run(engine, there, _asked(do="read", kinds=kinds, **begin), HEAD):
         if event.name == HEAD:
-            found[event.node].since, found[event.node].cut = event.get("since"), event.get("cut")
+            head = found[event.node]
+            head.since, head.begin, head.cut = event.get("since"), event.get("begin"), event.get("cut")
         else:
             found[event.node].events.append(event)
     for item in found.values():
@@ -83,14 +107,14 @@ def states(engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int = 0) -
     return _merged(recordings(engine, lab, nodes, [STATES], since_ns))
 
 
-def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, since_ns: int, waits: bool = False) -> Iterator[Event]:
-    """Calls as they return, at nodes where they are recorded; those since a time first. Ends with the last node.
+def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, last: float, waits: bool = False) -> Iterator[Event]:
+    """Calls as they return, at nodes where they are recorded; those of the last seconds first. Ends with the last node.
 
     The first event of each node is `recording`.
     """
     there = _running(engine, lab, nodes)
     kinds = [CALLS, WAITS] if waits else [CALLS]
-    yield from processes.follow(engine, there, _asked(do="read", kinds=kinds, since=since_ns, follow=True))
+    yield from processes.follow(engine, there, _asked(do="read", kinds=kinds, last=int(last * 1e9), follow=True))
 
 
 def _merged(found: dict[str, Recording]) -> list[Event]:

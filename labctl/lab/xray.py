@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,8 @@ from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.events.merge import merge
 from labctl.events.model import Event
-from labctl.lab import capture, ladder, syscalls
-from labctl.lab.model import Lab, Node
+from labctl.lab import capture, ladder, sockets, syscalls
+from labctl.lab.model import Lab, Node, plain
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.flows import Endpoint
 from labctl.packets.ladder import Ladder, Options, two_sided
@@ -46,8 +45,9 @@ def xray(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: 
     fresh = start(engine, lab, nodes)
     if fresh:
         raise LabError("not-recorded", nodes=" and ".join(fresh))
-    begin = time.time_ns() - int(last * 1e9)
     sides, found, problems = ladder.seen(engine, lab, nodes, last)
+    # By the recorders' clock, which is the nodes': labctl's may be that of another machine.
+    begin = max(0, min(side.until_ns or 0 for side in sides) - int(last * 1e9))
     return of_sides(engine, lab, nodes, sides, found, options, begin, problems)
 
 
@@ -71,8 +71,16 @@ def of_sides(
         events = recorded[node.name].events
         chosen.append(calls_of(events, between))
         chosen.append(_untold(events, between, moved))
-    cut = [f"At {name} {one.cut} earlier calls are gone." for name, one in recorded.items() if one.cut]
-    return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *cut))
+    return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *_missing(recorded)))
+
+
+def _missing(recorded: Mapping[str, syscalls.Recording]) -> list[str]:
+    """What could not be recorded, or is no more, as sentences."""
+    notes = [f"At {name} {one.cut} earlier calls are gone." for name, one in recorded.items() if one.cut]
+    for name, one in recorded.items():
+        reasons = [event.get("reason") for event in one.events if event.name in (sockets.MISSED, "error")]
+        notes += [f"At {name} {reason}." for reason in dict.fromkeys(reasons)]
+    return notes
 
 
 @dataclass(frozen=True)
@@ -116,19 +124,38 @@ def calls_of(events: Iterable[Event], between: Between) -> list[Event]:
             del now[key]
     out = []
     for life in lives:
-        if any(between.has(event.local, event.peer) for event in life):
-            out += [event for event in life if event.peer is None or between.has(event.local, event.peer)]
-    idle = [event for event in out if str(event.get("call")).startswith("accept") and event.peer is None]
-    return sorted((event for event in out if event not in idle), key=lambda event: event.ts)
+        if any(_speaks(event, between) for event in life):
+            out += [event for event in life if not _peers(event) or _speaks(event, between)]
+    return sorted((event for event in out if not _is_idle(event)), key=lambda event: event.ts)
+
+
+def _peers(event: Event) -> list[Endpoint]:
+    """Whom a call is about; sendmmsg(2) and recvmmsg(2) may be about several."""
+    several = (one.get("peer") for one in event.get("datagrams") or ())
+    return [*([event.peer] if event.peer else []), *((str(peer[0]), int(peer[1])) for peer in several if peer)]
+
+
+def _speaks(event: Event, between: Between) -> bool:
+    return any(between.has(event.local, peer) for peer in _peers(event))
+
+
+def _is_idle(event: Event) -> bool:
+    """A look for who has connected, that found nobody."""
+    return event.peer is None and str(event.get("call")).startswith("accept")
 
 
 def _untold(events: Iterable[Event], between: Between, moved: Iterable[Transition]) -> list[Event]:
     """Changes of state in the kernel's table that no packet tells of; those it does tell of, it times better."""
-    told = {(one.local, one.peer, one.after) for one in moved}
+    told = {(_plain(one.local), _plain(one.peer), one.after) for one in moved}
     return [
         event
         for event in events
         if event.name == "socket-state"
         and between.has(event.local, event.peer)
-        and (event.local, event.peer, RFC_NAMES.get(str(event.get("to")), event.get("to"))) not in told
+        and (_plain(event.local), _plain(event.peer), RFC_NAMES.get(str(event.get("to")), event.get("to"))) not in told
     ]
+
+
+def _plain(end: Endpoint | None) -> Endpoint | None:
+    """The end of a socket as packets have it."""
+    return (plain(end[0]), end[1]) if end else None

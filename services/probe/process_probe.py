@@ -2,11 +2,14 @@
 
 It is asked by `syscalls.py`, over a unix socket in the probe's own files (docs/processes.md), one line of JSON each:
 
-    {"do": "start"}                               records from now on
-    {"do": "stop"}                                ends that, and forgets
+    {"do": "start", "mark": "..."}                records from now on
+    {"do": "stop"}                                ends that, and forgets; with "mark" only what was begun under that one
     {"do": "read", "kinds": [...], "since": ns}   what was recorded; with "follow" also what comes
+    {"do": "read", "kinds": [...], "last": ns}    the same of the last nanoseconds
 
-Each answer begins with a `recording` event: since when, and how much of it is gone. The node's end ends the probe.
+Each answer begins with a `recording` event: since when, from when on it tells, and how much of that is gone. It ends
+with a `complete` event: what ends without was cut off. One who follows and reads too slowly gets a `behind` event as
+the last one: so many were left out. The node's end ends the probe.
 """
 
 import contextlib
@@ -14,15 +17,17 @@ import json
 import os
 import signal
 import socket
+import time
+from collections.abc import Iterable
 
+from labprocess.backlog import Backlog, event_line
 from labprocess.calls import stamp
 from labprocess.recorder import Recorder
 
-from labnode import journal, life
+from labnode import life
 from labnode.loop import READ, WRITE, Loop
 
 ADDRESS = "/dev/shm/processes"
-BACKLOG_LIMIT = 16 << 20  # bytes that one who asked may leave unread
 
 
 class Asker:
@@ -31,22 +36,24 @@ class Asker:
     def __init__(self, probe: "ProcessProbe", sock: socket.socket) -> None:
         self._probe, self._socket = probe, sock
         self._typed = b""
-        self._outgoing = bytearray()
-        self._ends = False
+        self._backlog = Backlog()
+        self._wanted = 0
         self.follows: list[str] = []
         sock.setblocking(False)
         self._watch()
 
-    def write(self, line: bytes) -> None:
-        self._outgoing += line + b"\n"
-        if len(self._outgoing) > BACKLOG_LIMIT:
-            self.close()
-        else:
-            self._watch()
+    def answer(self, lines: Iterable[bytes]) -> None:
+        self._backlog.answer(lines)
+        self._watch()
+
+    def add(self, line: bytes) -> None:
+        """Something that happened."""
+        self._backlog.add(line)
+        self._watch()
 
     def end(self) -> None:
-        """Closes once all is written."""
-        self._ends = True
+        """Says that this was all, and closes once it is written."""
+        self._backlog.end()
         self._watch()
 
     def close(self) -> None:
@@ -55,23 +62,28 @@ class Asker:
         self._socket.close()
 
     def _watch(self) -> None:
-        wanted = READ | (WRITE if self._outgoing or self._ends else 0)
-        if self._socket.fileno() >= 0:
+        wanted = READ | (WRITE if self._backlog.piece() else 0)
+        if wanted != self._wanted and self._socket.fileno() >= 0:
+            self._wanted = wanted
             self._probe.loop.watch(self._socket, wanted, self._on_ready)
 
     def _on_ready(self, ready: int) -> None:
         try:
             if ready & READ:
                 self._read()
-            elif self._outgoing:
-                del self._outgoing[: self._socket.send(memoryview(self._outgoing)[: 1 << 16])]
-                self._watch()
-            elif self._ends:
-                self.close()
+            else:
+                self._write()
         except BlockingIOError:
             return
         except OSError:
             self.close()
+
+    def _write(self) -> None:
+        self._backlog.wrote(self._socket.send(self._backlog.piece()))
+        if self._backlog.is_over:
+            self.close()
+        else:
+            self._watch()
 
     def _read(self) -> None:
         data = self._socket.recv(1 << 16)
@@ -88,6 +100,7 @@ class ProcessProbe:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self._askers: set[Asker] = set()
+        self._mark: str | None = None  # of whoever began to record
         self._recorder = Recorder(loop, self._publish)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ADDRESS)
@@ -108,16 +121,21 @@ class ProcessProbe:
         recorder = self._recorder
         if request["do"] == "start":
             fresh = recorder.since is None
+            if fresh:
+                self._mark = request.get("mark")
 
             def ready(refused: dict[int, str]) -> None:
                 told = [{"pid": pid, "reason": why} for pid, why in refused.items()]
-                self._head(asker, [], fresh=fresh, refused=told)
+                self._head(asker, fresh=fresh, refused=told)
                 asker.end()
 
             recorder.start(ready)
             return
         if request["do"] == "stop":
-            self._head(asker, [])
+            self._head(asker)
+            if request.get("mark", self._mark) != self._mark:
+                asker.end()  # somebody else has begun it
+                return
             self._end_followers()
             recorder.stop(asker.end)
             return
@@ -132,29 +150,32 @@ class ProcessProbe:
                 asker.end()
 
     def _give(self, asker: Asker, request: dict) -> None:
-        kinds, since = request["kinds"], request.get("since", 0)
+        # The calls' own clock: labctl's may be that of another machine.
+        since = time.time_ns() - request["last"] if "last" in request else request.get("since", 0)
+        kinds = request["kinds"]
         self._head(asker, kinds, since)
-        for kind in kinds if self._recorder.histories else ():
-            for line in self._recorder.histories[kind].since(since):
-                asker.write(line)
+        there = self._recorder.histories
+        # In order of time, whatever kind they are of: whoever follows sees them as they come.
+        kept = sorted((item for kind in kinds if there for item in there[kind].since(since)), key=lambda item: item[0])
+        asker.answer(line for _, line in kept)
         if request.get("follow") and self._recorder.since is not None:
             asker.follows = kinds
 
-    def _head(self, asker: Asker, kinds: list[str], since: int = 0, **fields) -> None:
+    def _head(self, asker: Asker, kinds: Iterable[str] = (), since: int = 0, **fields) -> None:
         recorder = self._recorder
         cut = sum(
             recorder.histories[kind].cut
             for kind in kinds
             if recorder.histories and recorder.histories[kind].cut_until >= since
         )
-        head = {"ts": journal.stamp(), "node": journal.NODE, "event": "recording", "cut": cut, **fields}
-        head["since"] = None if recorder.since is None else stamp(recorder.since)
-        asker.write(json.dumps(head, separators=(",", ":")).encode())
+        if recorder.since is not None:
+            fields |= {"since": stamp(recorder.since), "begin": stamp(max(recorder.since, since))}
+        asker.answer([event_line("recording", cut=cut, **{"since": None, **fields})])
 
     def _publish(self, kind: str, line: bytes) -> None:
         for asker in list(self._askers):
             if kind in asker.follows:
-                asker.write(line)
+                asker.add(line)
 
     def close(self) -> None:
         self._recorder.stop()

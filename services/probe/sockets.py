@@ -1,12 +1,16 @@
 """The sockets of one node, once or as they change. Runs in a probe; labctl starts it, and it ends with labctl.
 
-python3 /opt/probe/sockets.py table    one JSON object a socket
-python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends
+python3 /opt/probe/sockets.py table    one JSON object a socket, then a `complete` event
+python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends; a `behind`
+                                       event where too much of it was not read, and then no more
 """
 
+import contextlib
+import os
 import signal
 import sys
 
+from labprocess.backlog import Backlog, event_line
 from labprocess.changes import Change
 from labprocess.diag import Diag, Row, raw
 from labprocess.lifeline import Lifeline
@@ -15,6 +19,7 @@ from labprocess.watch import Watch
 
 from labnode import journal
 
+MISSED = "more sockets ended at once than the kernel could tell of; changes of state of some are missing"
 RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
 
 
@@ -40,16 +45,34 @@ def table() -> None:
         elif DNS in (row.local[0], (row.peer or ("",))[0]):
             fields["program"] = "docker dns"
         journal.event("socket", ends(row), **fields)
+    journal.event("complete")
 
 
-def watch(line) -> None:
+def watch(line: Lifeline) -> None:
+    """Looks on while nobody reads: what is told then waits, and is counted where it is too much."""
+    out = Backlog()
+    os.set_blocking(1, False)
+
     def tell(changes: list[Change]) -> None:
         for change in changes:
-            journal.event("socket-state", ends(change.row), **change.fields())
+            out.add(event_line("socket-state", **ends(change.row), **change.fields()))
+        write()
 
-    watching = Watch(tell)
-    journal.event("watching")
-    watching.run(line, lambda: line.is_cut)
+    def miss(times: int) -> None:
+        out.add(event_line("missed", times=times, reason=MISSED))
+
+    def write() -> None:
+        with contextlib.suppress(BlockingIOError):
+            while data := out.piece():
+                out.wrote(os.write(1, data))
+
+    def goes_on() -> bool:
+        write()
+        return not (line.is_cut or out.is_over)
+
+    watching = Watch(tell, miss)
+    out.answer([event_line("watching")])
+    watching.run(line, goes_on)
 
 
 def main() -> None:

@@ -214,6 +214,18 @@ def test_watch_ends_with_its_node_and_with_labctl(engine, own_lab):
     assert own_lab.json("sockets", "bob")["sockets"]
 
 
+def test_a_watch_whose_labctl_stood_still_says_that_it_is_over(engine, own_lab):
+    """^Z and, later, fg: the program in the probe has taken labctl for dead. That is no end of the node's."""
+    child = watching(own_lab, "udp1")
+    [helper] = probe(engine, own_lab, "udp1")
+    child.send_signal(signal.SIGSTOP)
+    until(lambda: not any("sockets.py watch" in command for command in programs(helper)), "its program ends")
+    child.send_signal(signal.SIGCONT)
+    got = finish(child)
+    assert got.returncode == 1
+    assert "the probe at udp1 can't do that: its program ended, and its node did not" in got.stderr
+
+
 # -- system calls
 
 
@@ -248,6 +260,15 @@ def test_calls_of_a_known_program(own_lab):
     assert any(event.get("call") == "epoll_wait" for event in calls(own_lab, "echo", "--waits"))
 
 
+def test_a_name_server_is_asked_for_both_families_with_one_call(own_lab):
+    record(own_lab, "echo")
+    pid = int(run_in(own_lab, "echo", "import os, socket; print(os.getpid()); socket.getaddrinfo('web', 80)"))
+    [asked] = [event for event in calls(own_lab, "echo") if event.get("pid") == pid and event.get("call") == "sendmmsg"]
+    assert asked["peer"] == ["127.0.0.11", 53]
+    assert [one["bytes"] for one in asked["datagrams"]] == [21, 21]
+    assert asked["bytes"] == 42
+
+
 def test_follow(engine, own_lab):
     child = own_lab.begin("syscalls", "client", "--follow")
     read_until(child.stderr, b"recorded", 120)
@@ -269,8 +290,32 @@ def test_follow(engine, own_lab):
     assert own_lab.json("syscalls", "client", "--stop")["stopped"] is False
 
 
+# More than labctl takes ahead (100,000 events) and the probe keeps for it (16 MiB) together.
+FLOOD = """
+import socket
+datagram = socket.socket(type=socket.SOCK_DGRAM)
+for _ in range(160_000):
+    datagram.sendto(b"x" * 200, ("127.0.0.1", 9))
+"""
+
+
+def test_a_reader_that_stands_still_is_told_how_much_is_missing(own_lab):
+    child = own_lab.begin("syscalls", "udp2", "--follow", "--json")
+    read_until(child.stderr, b"recorded", 120)
+    flood = own_lab.begin("exec", "udp2", "--", "python3", "-c", FLOOD)
+    assert finish(flood, 240).returncode == 0, "the node does not wait for a reader"
+    got = finish(child, 240)
+    own_lab.ok("syscalls", "udp2", "--stop")
+    assert got.returncode == 1
+    [missing] = re.findall(r"udp2 had more to tell than was read: (\d+) events are left out", got.stderr)
+    sent = sum(event.get("call") == "sendto" and event.get("bytes") == 200 for event in json_lines(got.stdout))
+    assert 100_000 < sent < 160_000
+    assert sent + int(missing) >= 160_000
+
+
 def test_a_process_that_is_traced_already(engine, own_lab):
     own_lab.ok("sockets", "udp1")
+    own_lab.ok("syscalls", "udp2", "--stop")
     [helper] = probe(engine, own_lab, "udp1")
     other = helper.exec_run(["strace", "-f", "-qq", "-o", "/dev/null", "-p", "1"], detach=True)
     assert other.exit_code is None
@@ -281,6 +326,10 @@ def test_a_process_that_is_traced_already(engine, own_lab):
         r"labctl: the processes of udp1 can't be traced: it is traced already, by process \d+\n", got.stderr
     )
     assert "one tracer at most" in got.stderr
+    # What is asked of two nodes and can't be had of one is begun at neither.
+    got = own_lab.run("xray", "udp2", "udp1")
+    assert (got.returncode, "the processes of udp1 can't be traced" in got.stderr) == (1, True)
+    assert own_lab.json("syscalls", "udp2", "--stop")["stopped"] is False
 
 
 def test_programs_of_others(clients, spare, tmp_path):

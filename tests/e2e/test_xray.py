@@ -4,9 +4,27 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import pytest
-from outside import run
+from outside import finish, read_until, run
 
 SENDS, RECEIVES = ("send(", "sendto(", "sendmsg(", "write("), ("recv(", "recvfrom(", "recvmsg(", "read(")
+
+
+# One socket of IPv6 for both families, as most servers of today have it: it speaks IPv4 with its client.
+DUAL_STACK = """
+import socket
+server = socket.create_server(("", 9300), family=socket.AF_INET6, dualstack_ipv6=True)
+print("there", flush=True)
+accepted, (address, *_) = server.accept()
+assert address.startswith("::ffff:"), address
+accepted.sendall(accepted.recv(100))
+accepted.close()
+"""
+CLIENT = """
+import socket
+client = socket.create_connection(("{}", 9300))
+client.sendall(b"both")
+while client.recv(100): pass
+"""
 
 
 def labctl(lab, *words, timeout=90, **more):
@@ -73,6 +91,32 @@ def test_states_go_the_ways_of_the_diagram_and_come_with_their_packets(exchange)
     seen = {moment for arrow in exchange["arrows"] for moment in (arrow["sent_ns"], arrow["arrived_ns"])}
     for found in moments(exchange, "client", "state") + moments(exchange, "web", "state"):
         assert found["at_ns"] - 1 in seen
+
+
+def test_a_dual_stack_server_is_seen_as_any_other(own_lab, exchange):
+    server = own_lab.begin("exec", "web", "--", "python3", "-c", DUAL_STACK)
+    read_until(server.stdout, b"there")
+    own_lab.ok("exec", "client", "--", "python3", "-c", CLIENT.format(own_lab.address("web")))
+    assert finish(server).returncode == 0
+    document = own_lab.json("xray", "client", "web", "--port", "9300")
+    calls = [found["text"].partition("(")[0] for found in moments(document, "web", "call")]
+    assert calls[0] == "socket"
+    assert [name for name in calls if name.startswith(("listen", "accept", "recv", "send"))] == [
+        "listen",
+        "accept4",
+        "recvfrom",
+        "sendto",
+    ]
+    assert "close" in calls
+    way = states(document, "web")
+    # Each state once, by its packet: what the kernel's table told of the same, in addresses of IPv6, is not told again.
+    assert way[:2] == ["LISTEN -> SYN-RECEIVED", "SYN-RECEIVED -> ESTABLISHED"]
+    assert len(way) == len(set(way))
+    assert all(one.split(" -> ")[1] == other.split(" -> ")[0] for one, other in pairwise(way))
+    assert not any("::ffff:" in found["text"] for found in moments(document, "web", "state"))
+    # The kernel's own words stay where they are asked for.
+    accepted = [line for line in labctl(own_lab, "syscalls", "web").stdout.splitlines() if "accept4(" in line]
+    assert "::ffff:" in accepted[-1]
 
 
 def test_the_pictures_show_the_same(own_lab, exchange):

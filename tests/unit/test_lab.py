@@ -55,6 +55,28 @@ def test_scaled_services_are_told_apart(engine):
     assert [node.name for node in find(engine).nodes] == ["peer-1", "peer-1", "web"]
 
 
+@pytest.mark.parametrize(
+    ("address", "owner"),
+    [
+        ("10.77.0.5", "alice"),
+        ("::ffff:10.77.0.5", "alice"),
+        ("::FFFF:a4d:5", "alice"),
+        ("fd77:0:0::5", "alice"),
+        ("fd77::5%eth0", "alice"),
+        ("fd77::6", None),
+        ("10.77.0.55", None),
+        ("::", None),
+        ("no: address", None),
+    ],
+)
+def test_an_address_s_owner_is_found_in_whichever_way_it_is_written(engine, lab_of, address, owner):
+    engine.add("lab", "alice", addresses={"net": ("10.77.0.5", "fd77::5")})
+    engine.add("lab", "bob", addresses={"net": ("10.77.0.6", "FD77:0::7")})
+    found = lab_of().owner(address)
+    assert (found and found.name) == owner
+    assert lab_of().owner("fd77::7").name == "bob"
+
+
 def test_down_removes_what_carries_the_label_and_nothing_else(engine):
     engine.add("mine", "a", addresses={"mine_net": ("10.0.0.2",)})
     engine.add("theirs", "db", addresses={"theirs_net": ("10.1.0.2",)}, ours=False)

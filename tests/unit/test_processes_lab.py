@@ -2,16 +2,22 @@
 
 import json
 import re
+import threading
 
 import pytest
 from memory_lab import stamp
 
-from labctl.engine.memory import Execution, MemoryEngine
+from labctl.cli import output
+from labctl.cli import processes as commands
+from labctl.cli.app import command_line
+from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
 from labctl.events.codec import decode
-from labctl.lab import probes, sockets, syscalls
+from labctl.lab import probes, processes, sockets, syscalls, xray
 from labctl.lab.model import find
+from labctl.packets.crossings import Side
+from labctl.packets.ladder import Options
 from labctl.render import sockets as render
 from labctl.render.syscalls import Calls
 from labctl.render.text import width
@@ -43,8 +49,13 @@ class Probes:
     """What the programs in the probes would print."""
 
     def __init__(self, engine: MemoryEngine):
-        self.engine, self.recording, self.asked = engine, set(), []
-        self.refused: list[dict] = []
+        self.engine, self.asked = engine, []
+        self.recording: dict[str, str] = {}  # node: under which mark it was begun
+        self.refused: dict[str, list[dict]] = {}  # node: the processes that can't be traced
+        self.cut_off: set[str] = set()  # nodes whose probes' programs end in the middle
+        self.begin = TS  # when that begins which was asked for
+        self.closes = True  # what is told ends with a word that this was all
+        self.on_asked = lambda node: None
         self.lines: dict[str, list[dict]] = {}  # what is recorded, by the kind
         engine.probe_program = lambda order: lambda container, line: None
 
@@ -52,6 +63,11 @@ class Probes:
         def run(command) -> Execution:
             self.asked.append((node, command[-1]))
             printed = self.table() if "sockets.py" in command[1] else self.answer(node, json.loads(command[2]))
+            self.on_asked(node)
+            if node in self.cut_off:
+                printed = printed[: len(printed) // 2]
+            elif self.closes:
+                printed = [*printed, {"event": "complete"}]
             return Execution([Line(json.dumps({"ts": stamp(), **line}).encode()) for line in printed])
 
         return run
@@ -60,14 +76,23 @@ class Probes:
         return [{"event": "socket", "receive_queue": 0, "send_queue": 128, **item} for item in TABLE]
 
     def answer(self, node: str, request: dict) -> list[dict]:
-        head = {"event": "recording", "cut": 4, "fresh": node not in self.recording, "refused": self.refused}
-        if request["do"] == "start" and not self.refused:
-            self.recording.add(node)
+        refused = self.refused.get(node, [])
+        head = {"event": "recording", "cut": 4, "fresh": node not in self.recording, "refused": refused}
+        if request["do"] == "start" and not refused:
+            self.recording.setdefault(node, request["mark"])
         head["since"] = TS if node in self.recording else None
-        if request["do"] == "stop":
-            self.recording.discard(node)
+        if node in self.recording:
+            head["begin"] = self.begin
+        if request["do"] == "stop" and request.get("mark") in (None, self.recording.get(node)):
+            self.recording.pop(node, None)
         lines = [line for kind in request.get("kinds", ()) for line in self.lines.get(kind, ())]
         return [head, *(line for line in lines if node in self.recording)]
+
+    def watching(self, then, *last: dict) -> None:
+        """Each tells a change, and what is `last`; `then(node)` happens, and no word says that this was all."""
+        change = {"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "TIME-WAIT", "seen": False}
+        self.table = lambda: [{"event": "watching"}, change, *last]
+        self.on_asked, self.closes = then, False
 
     def wake(self) -> None:
         for probe in probes.all_of(self.engine, "lab", probes.PROCESSES).values():
@@ -107,11 +132,73 @@ def test_table_of_all_nodes(engine, lab, fakes):
     assert found[2].as_json() == found[2].as_json() | {"program": None, "pid": None, "peer": ["10.77.0.6", 9]}
 
 
+@pytest.mark.parametrize("options", [[], ["--watch"], ["--json"]])
+def test_sockets_of_no_node_at_all_are_an_error(engine, lab, monkeypatch, options):
+    for node in lab.nodes:
+        engine.change("stop", node.container.id)
+    monkeypatch.setattr(output.Settings, "json", False)  # what the command makes of it is undone
+    monkeypatch.setattr(commands, "engine_and_lab", lambda name: (engine, find(engine, "lab")))
+    monkeypatch.setattr(commands, "prepare_probe", lambda engine: None)
+    with pytest.raises(LabError) as problem:
+        command_line().main(["sockets", *options], standalone_mode=False)
+    assert problem.value.code == "none-running"
+
+
 def test_watch_ends_with_its_probes(engine, lab, fakes):
-    changes = [{"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "TIME-WAIT", "seen": False}]
-    fakes.table = lambda: [{"event": "watching"}, *changes]
+    fakes.watching(lambda node: engine.change("stop", lab.node(node).container.id))
     events = list(sockets.watch(engine, lab, lab.nodes))
     assert sorted(event.name for event in events) == ["socket-state", "socket-state", "watching", "watching"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_changes_that_are_missing_are_told(engine, lab, fakes, capsys, as_json):
+    missed = {"event": "missed", "times": 1, "reason": "too many at once"}
+    fakes.watching(lambda node: engine.change("stop", lab.node(node).container.id), missed)
+    commands._watch(engine, lab, lab.nodes[:1], as_json)
+    out, err = capsys.readouterr()
+    assert ('"event":"missed"' in out) == as_json
+    assert ("alice: too many at once\n" in err) == (not as_json)
+    assert len(out.splitlines()) == (2 if as_json else 1)
+
+
+def test_an_x_ray_says_what_of_its_states_is_missing(engine, lab, fakes, monkeypatch):
+    syscalls.start(engine, lab, lab.nodes)
+    missed = [{"event": "missed", "times": 1, "reason": "some are missing"}] * 2
+    traced = {"event": "error", "error": "EPERM", "reason": "process 9 could not be traced: no", "pid": 9}
+    fakes.lines = {"states": missed, "calls": [traced]}
+    sides = [Side(node.name, [], [], tuple(node.addresses), until_ns=10**12) for node in lab.nodes]
+    monkeypatch.setattr(xray, "start", lambda engine, lab, nodes: [])
+    monkeypatch.setattr(xray.ladder, "seen", lambda engine, lab, nodes, last: (sides, [], ["At bob it rains."]))
+    said = {name: ["some are missing", "process 9 could not be traced: no"] for name in ("alice", "bob")}
+    notes = xray.xray(engine, lab, lab.nodes, 30, Options()).notes
+    assert notes[:3] == ("At bob it rains.", "At alice 4 earlier calls are gone.", "At bob 4 earlier calls are gone.")
+    assert sorted(notes[3:]) == sorted(f"At {name} {reason}." for name, found in said.items() for reason in found)
+
+
+def test_watch_ends_with_a_node_that_starts_again(engine, lab, fakes):
+    """Its probe is left behind in a namespace that nobody else is in."""
+    fakes.watching(lambda node: engine.change("restart", lab.node(node).container.id))
+    assert len(list(sockets.watch(engine, lab, lab.nodes))) == 4
+
+
+def test_a_watch_that_ends_without_its_node_was_cut_off(engine, lab, fakes, monkeypatch):
+    monkeypatch.setattr(processes, "LAG", 0.0)
+    fakes.watching(lambda node: None)
+    watch = sockets.watch(engine, lab, lab.nodes[:1])
+    assert [next(watch).name, next(watch).name] == ["watching", "socket-state"]
+    with pytest.raises(LabError, match="its program ended, and its node did not") as problem:
+        next(watch)
+    assert problem.value.code == "processes-failed"
+
+
+def test_who_reads_too_slowly_is_told_what_is_missing(engine, lab, fakes):
+    fakes.watching(lambda node: None, {"event": "behind", "count": 7})
+    watch = sockets.watch(engine, lab, lab.nodes[:1])
+    assert [next(watch).name, next(watch).name] == ["watching", "socket-state"], "what came before is not lost with it"
+    with pytest.raises(LabError) as problem:
+        next(watch)
+    assert problem.value.code == "fell-behind"
+    assert problem.value.message.startswith("alice had more to tell than was read: 7 events are left out")
 
 
 @pytest.mark.parametrize("use", [sockets.table, lambda *arguments: list(sockets.watch(*arguments))])
@@ -146,8 +233,38 @@ def test_what_was_recorded_is_in_order_of_time(engine, lab, fakes):
     assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "since": 5}
     assert syscalls.recordings(engine, lab, lab.nodes)["bob"].cut == 4
     assert {event.name for event in syscalls.states(engine, lab, lab.nodes)} == {"socket-state"}
-    followed = [event.name for event in syscalls.follow(engine, lab, lab.nodes[:1], since_ns=0)]
+    followed = [event.name for event in syscalls.follow(engine, lab, lab.nodes[:1], last=60)]
     assert sorted(followed) == ["recording", "syscall", "syscall"]
+
+
+def test_the_last_seconds_are_those_of_the_recorders_clock(engine, lab, fakes, monkeypatch):
+    """labctl may run on another machine than the nodes, whose clock is another one."""
+    syscalls.start(engine, lab, lab.nodes)
+    syscalls.recordings(engine, lab, lab.nodes[:1], last=30)
+    assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "last": 30_000_000_000}
+    list(syscalls.follow(engine, lab, lab.nodes[:1], last=0.0))
+    assert json.loads(fakes.asked[-1][1]) == {"do": "read", "kinds": ["calls"], "last": 0, "follow": True}
+    theirs = 5_000_000_000_000
+    sides = [Side(node.name, [], [], tuple(node.addresses), until_ns=theirs + n) for n, node in enumerate(lab.nodes)]
+    monkeypatch.setattr(xray, "start", lambda engine, lab, nodes: [])
+    monkeypatch.setattr(xray.ladder, "seen", lambda engine, lab, nodes, last: (sides, [], []))
+    xray.xray(engine, lab, lab.nodes, 30, Options())
+    assert json.loads(fakes.asked[-1][1])["since"] == theirs - 30_000_000_000
+
+
+def test_where_there_is_nothing_it_is_said_since_when(engine, lab, fakes, capsys):
+    """Also over midnight: what was asked for begins on the day after."""
+    syscalls.start(engine, lab, lab.nodes)
+    fakes.begin = "2026-11-23T00:00:01.000000000Z"
+    commands._show(engine, lab, lab.nodes[0], 60, False, False)
+    assert "alice: no system call on a socket since 2026-11-23 00:00:01 UTC\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("use", [commands._show, commands._follow])
+def test_calls_that_are_gone_are_counted_whether_it_goes_on_or_not(engine, lab, fakes, capsys, use):
+    syscalls.start(engine, lab, lab.nodes)
+    use(engine, lab, lab.nodes[0], 60, False, False)
+    assert "alice: 4 earlier ones are gone, there were too many\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -155,12 +272,119 @@ def test_what_was_recorded_is_in_order_of_time(engine, lab, fakes):
     [("it is traced already, by process 9", "one tracer at most"), ("Operation not permitted", "ptrace_scope")],
 )
 def test_processes_that_can_not_be_traced(engine, lab, fakes, why, mend):
-    fakes.refused = [{"pid": 1, "reason": why}]
+    fakes.refused = {"bob": [{"pid": 1, "reason": why}]}
     with pytest.raises(LabError) as problem:
         syscalls.start(engine, lab, lab.nodes)
     assert problem.value.code == "not-traceable"
     assert why in problem.value.message
     assert mend in problem.value.hint
+    assert fakes.recording == {}, "alice is not recorded on the way to what can't be"
+
+
+# -- what goes on meanwhile
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_begins_nowhere_goes_on_where_it_was(engine, lab, fakes, before):
+    if before:
+        syscalls.start(engine, lab, lab.nodes[:1])
+    fakes.cut_off = {"bob"}
+    with pytest.raises(LabError) as problem:
+        syscalls.start(engine, lab, lab.nodes)
+    assert problem.value.code == "processes-failed"
+    assert problem.value.message.startswith("the probe at bob can't do that")
+    assert ("alice" in fakes.recording) == before
+
+
+def test_a_start_that_is_interrupted_is_taken_back(engine, lab, fakes, monkeypatch):
+    wait = engine.wait
+
+    def interrupted(streams, deadline):
+        monkeypatch.setattr(engine, "wait", wait)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        syscalls.start(engine, lab, lab.nodes)
+    assert [node for node, asked in fakes.asked if '"start"' in asked] == ["alice", "bob"]
+    assert fakes.recording == {}
+
+
+@pytest.mark.parametrize("use", [syscalls.recordings, syscalls.stop, sockets.table])
+def test_what_is_cut_off_is_no_answer(engine, lab, fakes, use):
+    syscalls.start(engine, lab, lab.nodes)
+    fakes.lines = {"calls": [{**SEND, "ts": TS}] * 4}
+    fakes.cut_off = {"alice"}
+    with pytest.raises(LabError) as problem:
+        use(engine, lab, lab.nodes)
+    assert problem.value.code == "processes-failed"
+    assert problem.value.message == (
+        "the probe at alice can't do that: its program ended before it had told all (EPIPE)"
+    )
+
+
+def test_an_answer_begins_with_its_head(engine, lab, fakes):
+    fakes.answer = lambda node, request: []
+    for use in (syscalls.start, syscalls.stop, syscalls.recordings):
+        with pytest.raises(LabError, match="began with complete, not recording"):
+            use(engine, lab, lab.nodes)
+
+
+class Waiting(MemoryEngine):
+    """Its streams bring something only once labctl has written a few times, as programs do that take their time."""
+
+    def wait(self, streams, deadline):
+        if all(len(stream.typed) > 3 for stream in streams):
+            yield from super().wait(streams, deadline)
+
+
+def test_labctl_gives_signs_of_life_while_it_reads(monkeypatch):
+    monkeypatch.setattr(processes, "BEAT", 0.001)
+    engine = Waiting()
+    engine.add("lab", "alice", addresses={"net": ("10.77.0.5",)})
+    lab = find(engine, "lab")
+    fakes = Probes(engine)
+    probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
+    fakes.wake()
+    assert len(sockets.table(engine, lab, lab.nodes)) == 3
+    monkeypatch.setattr(processes, "BEAT", 60.0)
+    monkeypatch.setattr(processes, "LIMIT", 0.05)
+    with pytest.raises(LabError, match="said nothing for 0.05 s .ETIMEDOUT"):
+        sockets.table(engine, lab, lab.nodes)
+
+
+class Beaten(MemoryStream):
+    """Tells when labctl has given signs of life for a while."""
+
+    def __init__(self, stream: MemoryStream):
+        super().__init__(stream.container, stream.attached, stream.pending, ended=True, status=0)
+        self.beats, self.often = 0, threading.Event()
+
+    def write(self, data: bytes) -> None:
+        self.beats += 1
+        if self.beats == 20:
+            self.often.set()
+
+
+def test_labctl_gives_signs_of_life_while_nobody_takes_what_it_has_read(engine, lab, fakes, monkeypatch):
+    """A pager that stands still: else the probe's program takes labctl for dead after five seconds."""
+    monkeypatch.setattr(processes, "QUEUE", 1)
+    monkeypatch.setattr(processes, "PAUSE", 0.001)
+    monkeypatch.setattr(processes, "BEAT", 0.0)
+    opened = []
+    open_ = engine.open
+    monkeypatch.setattr(engine, "open", lambda *args: opened.append(Beaten(open_(*args))) or opened[-1])
+    changes = [{"event": "socket-state", **TABLE[0], "from": "x", "to": "y", "seen": True}] * 10
+    fakes.table = lambda: [{"event": "watching"}, *changes]
+    there = processes.ensure(engine, lab, lab.nodes[:1])
+    listener = processes._Listener(engine, there, (*sockets.PROGRAM, "watch"))
+    try:
+        assert opened[0].often.wait(20), "it has room for one event, and nobody takes it"
+        taken = [listener.next(20) for _ in range(12)]
+    finally:
+        listener.close()
+    assert [event.name for event in taken[:-1]] == ["watching"] + ["socket-state"] * 10
+    assert taken[-1] is processes._END
 
 
 # -- how it looks

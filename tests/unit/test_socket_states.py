@@ -1,13 +1,20 @@
 """Changes of state between two looks at the kernel's table; the states that nobody saw among them."""
 
+import json
+import os
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
+from labprocess import recorder, watch
+from labprocess.backlog import event_line
 from labprocess.changes import Changes, Counts
 from labprocess.diag import Row
 from labprocess.history import History
 from labprocess.owners import Owner
 from labprocess.states import CLOSED, LISTEN, WAYS, ending, passed
+
+from labnode.loop import Loop
 
 A, B = ("10.77.0.4", 40000), ("10.77.0.3", 7)
 COOKIES = count(1)
@@ -164,12 +171,55 @@ def test_programs():
     assert found.fields()["program"] == "docker dns"
 
 
+class Kernel:
+    """Stands in for the kernel's table and for what it tells by itself."""
+
+    def __init__(self):
+        self.lost, self.rows, self.counts = 0, [], Counts()
+
+    def read(self):
+        return []
+
+    def look(self, proto):
+        return self.rows if proto == "tcp" else []
+
+
+def test_ends_that_the_kernel_had_no_room_to_tell_of_are_told_as_missing(monkeypatch):
+    kernel, told = Kernel(), []
+    for name in ("Destroyed", "Diag", "Counters"):
+        monkeypatch.setattr(watch, name, lambda: kernel)
+    looking = watch.Watch(lambda changes: told.append([change.after for change in changes]), told.append)
+    looking._look(True)
+    kernel.lost, kernel.rows = 2, [row("SYN-SENT")]
+    looking._look(True)
+    looking._look(True)
+    kernel.lost, kernel.rows = 3, []
+    looking._look(True)
+    assert told == [2, ["SYN-SENT"], 1, ["CLOSED"]], "each time once, before what was found then"
+
+
+def test_a_recorder_keeps_what_is_missing_beside_the_states(monkeypatch):
+    monkeypatch.setattr(recorder, "Diag", lambda: None)
+    published = []
+    keeping = recorder.Recorder(Loop(), lambda kind, line: published.append((kind, json.loads(line)["event"])))
+    keeping.histories = {kind: History() for kind in recorder.KINDS}
+    source, sink = os.pipe()
+    with open(source, "rb", 0) as stdout:
+        keeping._watch = SimpleNamespace(stdout=stdout)
+        for event in ("watching", "socket-state", "missed"):
+            os.write(sink, event_line(event) + b"\n")
+        keeping._on_states(1)
+    os.close(sink)
+    assert published == [("states", "socket-state"), ("states", "missed")]
+    assert len(keeping.histories["states"].since(0)) == 2
+
+
 def test_history_is_bounded_and_says_so():
     history = History(count=3, size=100)
     for moment in range(5):
         history.add(moment, b"x" * 10)
-    assert (history.since(0), history.cut, history.cut_until) == ([b"x" * 10] * 3, 2, 1)
+    assert (history.since(0), history.cut, history.cut_until) == ([(at, b"x" * 10) for at in (2, 3, 4)], 2, 1)
     assert len(history.since(4)) == 1
     history.add(5, b"y" * 95)
-    assert history.since(0) == [b"y" * 95]
+    assert history.since(0) == [(5, b"y" * 95)]
     assert history.cut == 5

@@ -160,6 +160,38 @@ def test_members_of_a_struct():
     assert members("[1]") == {}
 
 
+def test_several_datagrams_of_one_call():
+    """glibc's resolver asks for both families at once; strace tells the bytes of those that went."""
+    [asked] = made(events("python.txt"), "sendmmsg")
+    assert (asked["result"], asked["bytes"], asked["peer"]) == (2, 42, ["127.0.0.11", 53])
+    first, other = asked["datagrams"]
+    assert first == {"bytes": 21, "data": "uoUBAAABAAAAAAAAA3dlYgAAAQAB"}
+    assert other["bytes"] == 21
+    assert "peer" not in first, "the socket is connected: it is the call's"
+
+
+def test_several_datagrams_to_whom_and_from_whom():
+    """Of strace 6.1: four at once, of which one was cut and one came from two buffers; and three tries more."""
+    calls = made(events("several.txt"), "sendmmsg", "recvmmsg")
+    sent, read, none, half = calls
+    assert sent["peer"] == ["127.0.0.1", 48681]
+    assert sent["bytes"] == 3 + 3 + 600 + 5
+    assert [one["peer"] for one in sent["datagrams"]] == [["127.0.0.1", 48681]] * 4
+    assert [one.get("text", one.get("data")) for one in sent["datagrams"]] == ["one", "dP9v", "z" * 255, "split"]
+    assert sent["datagrams"][2]["cut"] == 600 - 255
+    assert read["result"] == 4
+    assert read["peer"] == ["::ffff:127.0.0.1", 43357]
+    assert [one["bytes"] for one in read["datagrams"]] == [3, 3, 600, 5]
+    assert read["datagrams"][3] == {"peer": ["::ffff:127.0.0.1", 43357], "bytes": 5, "text": "split"}
+    assert none["error"] == "EAGAIN"
+    assert "datagrams" not in none
+    assert half["result"] == 1, "the second one had no address that the kernel would take"
+    assert half["datagrams"] == [{"peer": ["127.0.0.1", 48681], "bytes": 3, "text": "one"}]
+    check = jsonschema.Draft202012Validator(SCHEMA)
+    for event in calls:
+        check.validate({"node": "echo", **event})
+
+
 def escaped(data: bytes) -> str:
     """As strace writes bytes: letters where it can, else up to three octal digits, all three before another digit."""
     out = []

@@ -8,9 +8,9 @@ from labctl.engine.memory import MemoryEngine
 from labctl.events.codec import stamp_of
 from labctl.events.model import Event
 from labctl.lab import model
-from labctl.lab.xray import Between, calls_of
+from labctl.lab.xray import Between, _untold, calls_of
 from labctl.packets.ladder import Options, two_sided
-from labctl.packets.transitions import transitions
+from labctl.packets.transitions import Transition, transitions
 from labctl.render.ladder import text
 from labctl.render.xray import with_moments
 
@@ -73,6 +73,16 @@ def test_a_listening_socket_gives_those_that_came_from_the_other_node():
     assert calls_of(strangers, between()) == []
 
 
+def test_looks_that_found_nobody_are_left_out_whatever_their_number(monkeypatch):
+    """Each event is looked at by itself: comparing each with all idle ones goes by their square."""
+    idle = [call("accept4", 3, -1, at=1, local=("0.0.0.0", 80), error="EAGAIN") for _ in range(1000)]
+    made = [call("accept4", 3, 4, at=2, local=MINE, peer=THEIRS), call("recv", 4, 2, at=3, local=MINE, peer=THEIRS)]
+    compared = []
+    monkeypatch.setattr(Event, "__eq__", lambda one, other: compared.append(1) or one is other)
+    assert list(map(id, calls_of([*idle, *made], between()))) == list(map(id, made))
+    assert compared == []
+
+
 def test_datagrams_of_one_socket_are_told_apart_by_their_peers():
     events = [
         call("socket", result=3, at=1),
@@ -83,6 +93,18 @@ def test_datagrams_of_one_socket_are_told_apart_by_their_peers():
     assert calls_of(events, between()) == [events[0], events[1], events[3]]
 
 
+def test_one_call_for_several_datagrams_belongs_to_each_of_their_peers():
+    to = [[{"peer": list(peer), "bytes": 1} for peer in peers] for peers in ((STRANGER, THEIRS), (STRANGER, STRANGER))]
+    events = [
+        call("socket", result=3, at=1),
+        call("sendmmsg", 3, 2, at=2, local=MINE, datagrams=to[0]),
+        call("sendmmsg", 3, 2, at=3, local=MINE, datagrams=to[1]),
+        call("recvmmsg", 3, 0, at=4, local=MINE, datagrams=[]),
+    ]
+    assert calls_of(events, between()) == [events[0], events[1], events[3]]
+    assert calls_of([events[0], events[2]], between()) == []
+
+
 def test_other_families_and_other_ports_are_left_out_and_a_router_may_stand_for_the_other_node():
     unix = call("connect", 3, at=1, family="unix")
     here = call("connect", 4, at=2, local=MINE, peer=THEIRS)
@@ -90,6 +112,25 @@ def test_other_families_and_other_ports_are_left_out_and_a_router_may_stand_for_
     assert calls_of([unix, here, through], between()) == [here, through]
     assert calls_of([here], between(80)) == calls_of([here], between(4000)) == [here]
     assert calls_of([here], between(81)) == []
+
+
+def test_a_dual_stack_socket_s_ends_are_those_of_its_packets():
+    """A socket of IPv6 that speaks IPv4 says so in addresses of IPv6 (RFC 4291, section 2.5.5.2)."""
+    mine, theirs, stranger = (("::ffff:" + host, port) for host, port in (MINE, THEIRS, STRANGER))
+    events = [
+        call("accept4", 3, 4, at=1, local=mine, peer=theirs),
+        call("recvfrom", 4, 2, at=2, local=mine, peer=theirs),
+        call("accept4", 3, 5, at=3, local=mine, peer=stranger),
+    ]
+    assert calls_of(events, between()) == events[:2]
+
+    def state(after, peer=theirs):
+        fields = {"proto": "tcp", "from": "x", "to": after, "seen": True}
+        return Event("2026-01-31T12:00:00.000000000Z", "a", "socket-state", mine, peer, fields)
+
+    states = [state("SYN-RECV"), state("ESTAB"), state("ESTAB", stranger), state("CLOSED")]
+    moved = [Transition(1, MINE, THEIRS, "x", after) for after in ("SYN-RECEIVED", "ESTABLISHED")]
+    assert _untold(states, between(), moved) == [states[3]]
 
 
 def moves(name):

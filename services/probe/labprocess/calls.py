@@ -15,6 +15,7 @@ from labprocess.strace import Call, Ended, Signal, members, split, string
 
 SENDS = ("send", "sendto", "sendmsg", "write", "writev", "sendfile")
 RECEIVES = ("recv", "recvfrom", "recvmsg", "read", "readv")
+MANY = ("sendmmsg", "recvmmsg")  # several datagrams with one call, as glibc's resolver asks for A and AAAA
 WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "restart_syscall")
 # Calls of files, too: told only where it is a socket that they are made on.
 ON_SOCKETS = ("read", "readv", "write", "writev", "close", "fcntl", "ioctl", "dup", "dup2", "dup3", "sendfile")
@@ -190,7 +191,7 @@ class Calls:
         happened = self._follow(call, number, sock, mine) or sock
         if happened:
             fields |= happened.fields()
-        fields |= _other_end(call)
+        fields |= _other_end(call) | _datagrams(call)
         fields["result"] = call.value
         if call.error:
             fields |= {"error": call.error, "reason": call.words}
@@ -236,7 +237,7 @@ class Calls:
         if call.name == "connect" and (call.value == 0 or call.error == "EINPROGRESS"):
             self._connected(sock, address(call.args[1]) if len(call.args) > 1 else None)
         elif (call.name == "bind" and call.value == 0) or (
-            call.name in SENDS and sock.proto == "udp" and not sock.local
+            call.name in (*SENDS, "sendmmsg") and sock.proto == "udp" and not sock.local
         ):
             self._ask(sock)
         elif call.name == "close" and call.value == 0:
@@ -331,12 +332,36 @@ def _payload(call: Call) -> dict:
     else:
         found = string(call.args[1]) if len(call.args) > 1 else None
         data = found[0] if found else b""
-    data = data[: call.value]
-    if call.value == len(data):
+    return _bytes(data, call.value)
+
+
+def _bytes(data: bytes, count: int) -> dict:
+    """So many bytes, of which strace shows the beginning."""
+    data = data[:count]
+    if count == len(data):
         return journal.payload(data)
     # strace may have cut in the middle of a character: `payload` does not.
     fields = journal.payload(data, max(0, len(data) - 1))
-    return {**fields, "bytes": call.value, "cut": call.value - len(data) + fields.get("cut", 0)}
+    return {**fields, "bytes": count, "cut": count - len(data) + fields.get("cut", 0)}
+
+
+def _datagrams(call: Call) -> dict:
+    """Of a call for several: each that went or came with its peer and its bytes; `peer` where all have the same."""
+    messages = call.args[1] if len(call.args) > 1 else ""
+    if call.name not in MANY or call.value is None or call.value < 0 or not messages.startswith("["):
+        return {}
+    found = []
+    for text in split(messages[1:-1])[: call.value]:  # of those to be sent, the first ones were
+        message = members(text)
+        header = members(message.get("msg_hdr", ""))
+        if not message.get("msg_len", "").isdigit():
+            break
+        peer = address(header.get("msg_name", ""))
+        shown = _bytes(_gathered(header.get("msg_iov", "")), int(message["msg_len"]))
+        found.append({"peer": list(peer), **shown} if peer else shown)
+    peers = [one.get("peer") for one in found]
+    same = {"peer": peers[0]} if found and peers[0] and peers.count(peers[0]) == len(peers) else {}
+    return {**same, "bytes": sum(one["bytes"] for one in found), "datagrams": found}
 
 
 def _gathered(vectors: str) -> bytes:

@@ -105,7 +105,7 @@ class Diag:
 
 
 class Destroyed:
-    """Hears of each socket that the kernel gives up, so that no end is missed between two looks."""
+    """Hears of each socket that the kernel gives up, so that no end is missed between two looks; else `lost` counts."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)

@@ -26,5 +26,6 @@ class History:
             self.cut += 1
             self.cut_until = max(self.cut_until, gone)
 
-    def since(self, moment: int) -> list[bytes]:
-        return [line for when, line in self._lines if when >= moment]
+    def since(self, moment: int) -> list[tuple[int, bytes]]:
+        """With their times."""
+        return [kept for kept in self._lines if kept[0] >= moment]

@@ -9,18 +9,19 @@ SILENCE = 5.0  # seconds; labctl writes a byte each second
 class Lifeline:
     """Standard input. Where whoever started us was killed, the engine may keep it open: then the silence tells."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: int = 0) -> None:
+        self._source = source
         self._heard = time.monotonic()
         self._ended = False
-        os.set_blocking(0, False)
+        os.set_blocking(source, False)
 
     def fileno(self) -> int:
-        return 0
+        return self._source
 
     def read(self) -> None:
         """Takes in what has come."""
         try:
-            data = os.read(0, 4096)
+            data = os.read(self._source, 4096)
         except BlockingIOError:
             return
         self._heard = time.monotonic()
@@ -28,4 +29,6 @@ class Lifeline:
 
     @property
     def is_cut(self) -> bool:
+        if not self._ended and time.monotonic() - self._heard > SILENCE:
+            self.read()  # whoever was held up has not looked for long
         return self._ended or time.monotonic() - self._heard > SILENCE

@@ -162,7 +162,7 @@ class Recorder:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            if b'"event":"socket-state"' in line or b'"event":"error"' in line:
+            if any(b'"event":"%b"' % name in line for name in (b"socket-state", b"missed", b"error")):
                 self._keep("states", time.time_ns(), line)
 
 

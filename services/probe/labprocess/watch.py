@@ -42,10 +42,12 @@ class Counters:
 
 
 class Watch:
-    """Tells of each change of state. `tell(changes)` is called right after the look that found them."""
+    """Tells of each change of state. `tell(changes)` is called right after the look that found them, and before it
+    `miss(times)` where the kernel had more ends of sockets to tell of than there was room, so many times."""
 
-    def __init__(self, tell: Callable[[list[Change]], None]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[list[Change]], None], miss: Callable[[int], None]) -> None:
+        self._tell, self._miss = tell, miss
+        self._missed = 0  # how many times that was, as told
         self._destroyed, self._diag, self._counters = Destroyed(), Diag(), Counters()
         self._changes = Changes(Owners().find)
         self._gone: list[Row] = []
@@ -54,13 +56,13 @@ class Watch:
         self._failed = 0  # as counted after it
         self._next = 0.0
 
-    def run(self, other, is_over: Callable[[], bool]) -> None:
-        """Until `is_over()`; `other` is read whenever it can be."""
+    def run(self, other, goes_on: Callable[[], bool]) -> None:
+        """While `goes_on()`, which is asked before each look; `other` is read whenever it can be."""
         saved, clock, used = BURST, time.monotonic(), time.thread_time()
         poll = select.poll()
         for source in (other, self._destroyed):
             poll.register(source, select.POLLIN)
-        while not is_over():
+        while goes_on():
             time.sleep(LOOK)
             ready = [number for number, _ in poll.poll(0)]
             if other.fileno() in ready:
@@ -81,6 +83,9 @@ class Watch:
         before, self._counts = self._counts, self._counters.counts
         # Before the table: what goes on in another state, as in TIME-WAIT, is in it by then.
         gone = self._destroyed.read()
+        if self._destroyed.lost > self._missed:
+            self._miss(self._destroyed.lost - self._missed)
+            self._missed = self._destroyed.lost
         rows = [*self._diag.look("tcp"), *self._diag.look("udp")]
         self._counters.read()
         after = self._counters.counts
