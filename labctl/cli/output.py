@@ -18,10 +18,12 @@ SCHEMA_VERSION = 1
 
 
 class Settings:
-    """What the options before the command chose; one object for the process."""
+    """What the options before the command chose; one object for the process. `streams`: lines of JSON have begun, so
+    that an error after them is one, too."""
 
     colour: str = "auto"
     json: bool = False
+    streams: bool = False
 
 
 def colour(stream: Any = None) -> bool:
@@ -80,8 +82,11 @@ def talk(text: str) -> None:
 
 
 def document(value: dict[str, Any]) -> None:
-    """One JSON document, for --json."""
-    data(document_text(value))
+    """One JSON document, for --json; in a stream it is a line."""
+    if Settings.streams:
+        json_line({"schema_version": SCHEMA_VERSION, **value})
+    else:
+        data(document_text(value))
 
 
 def document_text(value: dict[str, Any]) -> str:
@@ -99,6 +104,7 @@ def save(file: Path, text: str) -> None:
 
 def json_line(value: dict[str, Any]) -> None:
     """One line of a stream of JSON objects."""
+    Settings.streams = True
     data(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 

@@ -99,7 +99,9 @@ def test_a_dual_stack_server_is_seen_as_any_other(own_lab, exchange):
     own_lab.ok("exec", "client", "--", "python3", "-c", CLIENT.format(own_lab.address("web")))
     assert finish(server).returncode == 0
     document = own_lab.json("xray", "client", "web", "--port", "9300")
-    calls = [found["text"].partition("(")[0] for found in moments(document, "web", "call")]
+    # One that took long stands a second time, where it returned.
+    made = [found["text"] for found in moments(document, "web", "call") if "(" in found["text"]]
+    calls = [text.partition("(")[0] for text in made]
     assert calls[0] == "socket"
     assert [name for name in calls if name.startswith(("listen", "accept", "recv", "send"))] == [
         "listen",
@@ -120,13 +122,15 @@ def test_a_dual_stack_server_is_seen_as_any_other(own_lab, exchange):
 
 
 def test_the_pictures_show_the_same(own_lab, exchange):
+    document = own_lab.json("xray", "client", "web", "--last", "5m")
+    assert len(document["moments"]) >= len(exchange["moments"])
     shown = labctl(own_lab, "xray", "client", "web", "--last", "5m", NO_COLOR="1").stdout
     assert max(map(len, shown.splitlines())) <= 100
     for word in ("● socket(AF_INET", "● connect(", "SYN-SENT -> ESTABLISHED", " ■", " ●", "FIN, ACK"):
         assert word in shown
     drawn = labctl(own_lab, "xray", "client", "web", "--last", "5m", "--format", "svg").stdout
     assert len([item for item in ET.fromstring(drawn).iter() if "dot" in item.get("class", "")]) == len(
-        exchange["moments"]
+        document["moments"]
     )
     assert "Note left of A" in labctl(own_lab, "xray", "client", "web", "--last", "5m", "--format", "mermaid").stdout
 
