@@ -29,7 +29,7 @@ def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool
     ]
     out += [line for comment in record.comments for line in wrapped(f"comment: {printable(comment)}", columns)]
     if packet.malformed:
-        out.append(paint(fitted(f"malformed: {packet.malformed}", columns), RED, colour))
+        out.append(paint(fitted(printable(f"malformed: {packet.malformed}"), columns), RED, colour))
     for layer in layers(packet):
         out += ["", paint(_heading(layer), BOLD, colour)]
         for field in layer.fields:
@@ -46,7 +46,8 @@ def _heading(layer: Layer) -> str:
 def _field(field: Field, columns: int) -> list[str]:
     place = f"{field.offset}+{field.length}".rjust(_BYTES)
     value = quoted(field.value) if field.name in _QUOTED else printable(field.value)
-    text = f"{value}  ({field.meaning})" if field.meaning and value else value or field.meaning
+    meaning = printable(field.meaning)
+    text = f"{value}  ({meaning})" if meaning and value else value or meaning
     head = f"{place}  {padded(fitted(printable(field.name), _NAME), _NAME)}  "
     room = columns - width(head)
     first, *more = wrapped(text, room) if width(text) > room else [text]

@@ -30,7 +30,7 @@ class Lines:
         words = [ends(packet) if packet.src else "", found.head, *found.parts, quoted(found.text) if found.text else ""]
         words += [f"! {verdict.action} by {verdict.rule}" for verdict in seen.verdicts]
         words += [f"! {packet.malformed}"] if packet.malformed else []
-        body = "  ".join(printable(word) if not word.startswith('"') else word for word in words if word)
+        body = printable("  ".join(word for word in words if word))
         clock, arrow = stamp_of(packet.ts_ns)[11:26], _ARROWS.get(seen.tap, "->")
         room = None if self._columns is None else max(20, self._columns - len(clock) - self._width - 6)
         body = body if room is None else fitted(body, room)

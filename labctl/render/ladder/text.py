@@ -112,7 +112,8 @@ class _Page:
 
     def _divider(self, arrow: Arrow, *, new_flow: bool) -> str:
         phase = arrow.label.phase if arrow.label.phase and arrow.segment else ""
-        words = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part) or arrow.flow
+        words = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part)
+        words = words or printable(arrow.flow)
         text = f"┄┄ {fitted(words, self._inner - 6)} "
         return self._between("", paint(text + "┄" * (self._inner - width(text)), DIM, self._colour))
 
