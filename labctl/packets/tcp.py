@@ -92,7 +92,11 @@ class Conversation:
         if tcp is None or tcp.flags & (SYN | ACK) != SYN:
             return False
         half = self._halves[packet.source]
-        return half.base is not None and (tcp.seq != half.base or not half.syn) and self._established
+        if half.syn:
+            return tcp.seq != half.base
+        # Its own SYN wasn't seen; it may yet come, as one that crosses the other's.
+        is_reset = self.ends.client == self.ends.server == "CLOSED"
+        return half.base is not None and (self._established or is_reset)
 
     def see(self, packet: Packet) -> Segment:
         """The next segment."""
