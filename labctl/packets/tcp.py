@@ -106,7 +106,8 @@ class Conversation:
         seq, ack = self._numbers(tcp, mine, other)
         length = packet.payload_length
         span = length + tcp.has(SYN) + tcp.has(FIN)
-        kind = self._kind(tcp, mine, other, seq, ack, length)
+        kind = self._kind(tcp, mine, seq, ack, length)
+        self._established = self._established or kind in ("data", "handshake-ack")
         notes = self._notes(packet, tcp, mine, other, seq, ack, span)
         if tcp.has(SYN):
             mine.syn, mine.scale = True, tcp.window_scale
@@ -116,6 +117,19 @@ class Conversation:
         phase = self._phase(kind, other, ack)
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)
+
+    def dropped(self, packet: Packet) -> Segment | None:
+        """A segment with a wrong checksum: its receiver drops it, so it changes nothing."""
+        tcp = packet.tcp
+        assert tcp is not None
+        mine, other = self._halves[packet.source], self._halves[packet.target]
+        if mine.base is None or (tcp.has(ACK) and other.base is None):
+            return None
+        seq, ack = self._numbers(tcp, mine, other) if mine.syn or not tcp.has(SYN) else (0, None)
+        length = packet.payload_length
+        kind = self._kind(tcp, mine, seq, ack, length)
+        window, phase = self._window(tcp, mine, other), self._phase(kind, other, ack)
+        return Segment(seq, ack, length, window, kind, phase, (), (self.ends.client, self.ends.server))
 
     def _numbers(self, tcp: Tcp, mine: _Half, other: _Half) -> tuple[int, int | None]:
         if mine.base is None or (tcp.has(SYN) and not mine.syn and mine.next <= 1):
@@ -130,7 +144,7 @@ class Conversation:
             other.next = 1
         return seq, other.place(tcp.ack, other.next)
 
-    def _kind(self, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, length: int) -> Kind:
+    def _kind(self, tcp: Tcp, mine: _Half, seq: int, ack: int | None, length: int) -> Kind:
         if tcp.has(RST):
             return "reset"
         if tcp.has(SYN):
@@ -138,12 +152,8 @@ class Conversation:
         if tcp.has(FIN):
             return "fin"
         if length:
-            self._established = True
             return "data"
-        if not self._established and ack == 1 and seq == 1 and mine.syn:
-            self._established = True
-            return "handshake-ack"
-        return "ack"
+        return "handshake-ack" if not self._established and ack == 1 and seq == 1 and mine.syn else "ack"
 
     def _phase(self, kind: Kind, other: _Half, ack: int | None) -> Phase:
         if kind == "reset":
