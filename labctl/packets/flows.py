@@ -10,6 +10,7 @@ from labctl.packets.model import FIN, RST, Packet
 from labctl.packets.tcp import Conversation, Note, Segment
 
 Endpoint = tuple[str, int | None]
+_TOO_BIG = {("icmp", 3, 4), ("icmp6", 2, 0)}  # protocol, type, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
         known = ports.get(position)
         source: Endpoint = (packet.src, known.sport if known else packet.sport)
         target: Endpoint = (packet.dst, known.dport if known else packet.dport)
-        key = (packet.protocol, source, target) if _order(source, target) else (packet.protocol, target, source)
+        key = _key(packet.protocol, source, target)
         number = newest.get(key)
         speaks = packet.tcp is not None and not packet.is_fragment and packet.sport is not None
         dropped = speaks and bool(own) and packet.src not in own and is_damaged(packet)
@@ -81,6 +82,10 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
         flow = flows[number]
         flow.packets.append(position)
         flow_of.append(number)
+        if (quoted := _too_big(packet)) is not None:
+            place = newest.get(_key(quoted.protocol, quoted.source, quoted.target))
+            if place is not None and (talk := flows[place].tcp):
+                talk.told_to_be_smaller(quoted, packet.ts_ns)
         if not speaks or flow.tcp is None:
             segments.append(None)
         elif dropped:
@@ -97,8 +102,18 @@ def is_damaged(packet: Packet) -> bool:
     return "bad" in (packet.checksum, packet.ip_checksum)
 
 
-def _order(one: Endpoint, other: Endpoint) -> bool:
-    return (one[0], one[1] or 0) <= (other[0], other[1] or 0)
+def _key(protocol: str, one: Endpoint, other: Endpoint) -> tuple[str, Endpoint, Endpoint]:
+    """The same for both directions."""
+    is_ordered = (one[0], one[1] or 0) <= (other[0], other[1] or 0)
+    return (protocol, one, other) if is_ordered else (protocol, other, one)
+
+
+def _too_big(packet: Packet) -> Packet | None:
+    """The packet that an ICMP error quotes for its size (RFC 792, RFC 4443)."""
+    icmp = packet.icmp
+    if icmp is None or (packet.protocol, icmp.type, icmp.code if icmp.type == 3 else 0) not in _TOO_BIG:
+        return None
+    return icmp.quoted
 
 
 def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> Flow:

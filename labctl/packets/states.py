@@ -31,7 +31,11 @@ def _after(mine: str, other: str, flags: int, covers_syn: bool, covers_fin: bool
         return "CLOSED", "CLOSED"
     if flags & SYN:
         if not flags & ACK:
-            return ("SYN-RECEIVED", "SYN-RECEIVED") if other == "SYN-SENT" else ("SYN-SENT", other)
+            if other == "SYN-SENT":
+                return "SYN-RECEIVED", "SYN-RECEIVED"
+            return ("SYN-SENT" if mine in ("", "CLOSED") else mine), other
+        if covers_syn and other == "SYN-RECEIVED":  # it had sent a SYN of its own (RFC 9293, figure 7)
+            other = "ESTABLISHED"
         return ("SYN-RECEIVED" if mine in ("", "CLOSED", "SYN-RECEIVED") else mine), other or "SYN-SENT"
     if not mine or not other:
         mine, other = mine or "ESTABLISHED", other or "ESTABLISHED"

@@ -20,7 +20,7 @@ TROUBLE = frozenset(
     {"lost", "duplicate", "delayed", "out of order", "corrupted", "malformed", "not captured", "limited", "reset"}
 )
 TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "zero window", "no answer"}
-TROUBLE |= {"connection refused"}
+TROUBLE |= {"connection refused", "spurious retransmission"}
 
 
 def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:
