@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from labctl.packets import words
 from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.tcp import milliseconds
 from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted, width, wrapped
@@ -90,9 +90,8 @@ class _Page:
         ladder = self._ladder
         out = []
         if ladder.arrows or ladder.moments:
-            start = datetime.fromtimestamp(self._begin_ns // 1_000_000_000, UTC)
-            moment = f"{start:%Y-%m-%d %H:%M:%S}.{self._begin_ns % 1_000_000_000:09d}"
-            out.append(fitted(f"seconds from {moment} UTC", self._columns))
+            begun = words.moment(self._begin_ns).replace("T", " ").replace("Z", " UTC")
+            out.append(fitted(f"seconds from {begun}", self._columns))
         left, right = _named(ladder.left), _named(ladder.right)
         half = (self._inner + 2) // 2 - 1
         for index in range(max(len(left), len(right))):
@@ -112,9 +111,8 @@ class _Page:
 
     def _divider(self, arrow: Arrow, *, new_flow: bool) -> str:
         phase = arrow.label.phase if arrow.label.phase and arrow.segment else ""
-        words = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part)
-        words = words or printable(arrow.flow)
-        text = f"┄┄ {fitted(words, self._inner - 6)} "
+        said = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part)
+        text = f"┄┄ {fitted(said or printable(arrow.flow), self._inner - 6)} "
         return self._between("", paint(text + "┄" * (self._inner - width(text)), DIM, self._colour))
 
     def _arrow(self, arrow: Arrow) -> list[str]:
