@@ -7,7 +7,7 @@ from typing import Any
 from labctl.packets.layers import Field, Layer, layers, moment
 from labctl.packets.model import Packet
 from labctl.packets.words import ends
-from labctl.render.text import BOLD, DIM, RED, fitted, padded, paint, printable, quoted, width, wrapped
+from labctl.render.text import BOLD, DIM, RED, fitted, left_to_right, padded, paint, printable, quoted, width, wrapped
 
 _NAME, _BYTES = 26, 9  # columns of a field's name, and of where its bytes are
 _QUOTED = frozenset({"text", "body", "start line"})
@@ -36,7 +36,7 @@ def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool
             out += _field(field, columns)
     if dump:
         out += ["", paint("bytes", BOLD, colour), *_dump(packet, columns, colour)]
-    return "\n".join(out)
+    return "\n".join(map(left_to_right, out))
 
 
 def _heading(layer: Layer) -> str:

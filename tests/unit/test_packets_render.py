@@ -27,8 +27,11 @@ from labctl.render.ladder import document, layout, mermaid, svg, text
 A, B = "10.77.0.11", "10.77.0.12"
 SVG = "{http://www.w3.org/2000/svg}"
 STYLES = {found.name: found for found in vars(layout).values() if isinstance(found, layout.Style)}
+_RIGHT_TO_LEFT = '\u05e9\u05dc\u05d5\u05dd 1 "\u0628'
 _WIDE = "😀\U0001f469\u200d\U0001f680世界"
-NASTY = st.text(max_size=40) | st.sampled_from(["\x1b[31m", "\u202eabc", _WIDE, "end", '"; #', "<b>&", "\r\n\t\0"])
+NASTY = st.text(max_size=40) | st.sampled_from(
+    ["\x1b[31m", "\u202eabc", _WIDE, "end", '"; #', "<b>&", "\r\n\t\0", _RIGHT_TO_LEFT]
+)
 
 
 def ladder(name):

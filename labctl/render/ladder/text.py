@@ -7,13 +7,25 @@ from collections.abc import Sequence
 from labctl.packets import words
 from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.tcp import milliseconds
-from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted, width, wrapped
+from labctl.render.text import (
+    DIM,
+    RED,
+    colour_of,
+    fitted,
+    left_to_right,
+    padded,
+    paint,
+    printable,
+    quoted,
+    width,
+    wrapped,
+)
 
 COLUMNS = 100
 _LATENCY = 8  # columns: `12.3 ms`
 _SIGNS = {"call": "●", "state": "■"}
 _MOST = 3  # lines of a system call
-_CLOCK = 10  # columns of a growing ladder's clock: up to 999 s
+_CLOCK = 12  # columns of a growing ladder's clock: microseconds for a day, and less of them after that
 _LEAST = 60  # columns that a ladder needs
 # What went wrong with a packet, as against what is merely to be said of it.
 TROUBLE = frozenset(
@@ -25,7 +37,7 @@ TROUBLE |= {"connection refused", "spurious retransmission"}
 
 def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:
     """The ladder in lines of at most so many columns, 60 at least."""
-    return "\n".join(_Page(ladder, max(columns, _LEAST), colour).lines())
+    return "\n".join(map(left_to_right, _Page(ladder, max(columns, _LEAST), colour).lines()))
 
 
 class Roll:
@@ -49,7 +61,7 @@ class Roll:
         page.told = self._told
         out += page.head() if is_first else []
         more, self._last = page.rows(fresh, self._last)
-        return out + more
+        return list(map(left_to_right, out + more))
 
 
 class _Page:
@@ -125,7 +137,7 @@ class _Page:
         latency = "" if arrow.latency_ns is None else milliseconds(arrow.latency_ns).rjust(_LATENCY - 1)
         trouble = any(mark.word in TROUBLE for mark in arrow.marks)
         code = RED if trouble else colour_of((self._ladder.left if arrow.rightwards else self._ladder.right).name)
-        clock = _seconds(arrow.at_ns - self._begin_ns)
+        clock = _seconds(arrow.at_ns - self._begin_ns)[: self._clock].removesuffix(".")
         out = [self._between(clock, paint(drawn, code, self._colour), latency)]
         return out + self._remarks(arrow, spilled)
 
