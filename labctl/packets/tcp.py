@@ -244,8 +244,9 @@ def _acknowledged(now: int, tcp: Tcp, mine: _Half, other: _Half, ack: int) -> No
     """What one end has told the other to have received."""
     if mine.acked is None or ack > mine.acked:
         mine.acked, mine.duplicates = ack, 0
-        other.holes.remove_below(ack)
-        other.sent.remove_below(ack)
+        if ack <= other.next:  # else it is of bytes that nobody has seen, or no true number at all
+            other.holes.remove_below(ack)
+            other.sent.remove_below(ack)
         if other.recovery is not None:
             mine.told_at = now  # of several lost ones, this lets the next be sent again (RFC 6582, section 3.2)
     edges = [other.place(right, ack) for _, right in tcp.sack]
@@ -291,7 +292,7 @@ def _came_twice(tcp: Tcp, other: _Half, ack: int) -> Note | None:
 
 def _again(now: int, mine: _Half, other: _Half, seq: int, span: int) -> Note:
     """A segment with bytes that come before the newest: sent again, or late."""
-    if other.acked is not None and seq + span <= other.acked:
+    if other.acked is not None and seq + span <= other.acked <= mine.next:
         return Note("spurious retransmission", "it had arrived")
     if seq >= 1 and seq < mine.early and other.acked == 1:
         mine.early = 0

@@ -184,6 +184,15 @@ def test_what_had_arrived_is_sent_again_for_nothing():
     assert notes(wire)[0] == (1, "retransmission by timeout, 210 ms after the last try")
 
 
+def test_an_acknowledgement_of_what_was_never_sent_proves_nothing():
+    wire, alice, bob = connected()
+    alice.say(b"hello", lost=True)
+    bob.confirm(1_000_000)
+    wire.wait(300)
+    alice.say(b"hello", seq=1001)
+    assert notes(wire)[-1] == (1, "retransmission by timeout, 300 ms after the last try")
+
+
 def test_a_d_sack_may_stand_within_what_sack_tells():
     wire, alice, bob = connected()
     alice.say(b"one", lost=True)
