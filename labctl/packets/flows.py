@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from labctl.packets.fragments import Datagram, reassembled
@@ -10,6 +10,7 @@ from labctl.packets.model import FIN, RST, Packet
 from labctl.packets.tcp import Conversation, Note, Segment
 
 Endpoint = tuple[str, int | None]
+_TOO_BIG = {("icmp", 3, 4), ("icmp6", 2, 0)}  # protocol, type, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,14 @@ class _Open:
     server: Endpoint
     tcp: Conversation | None = None
     packets: list[int] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)  # the TCP segments among them that nobody dropped
 
 
-def analyse(packets: Sequence[Packet]) -> Analysis:
-    """Sort the packets into conversations and say what each TCP segment is for. Near linear in their number."""
+def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
+    """Sort the packets into conversations and say what each TCP segment is for. Near linear in their number.
+
+    `own` are the observer's addresses, where it is one of the ends: what came to it damaged it has dropped.
+    """
     flows: list[_Open] = []
     newest: dict[tuple[str, Endpoint, Endpoint], int] = {}
     segments: list[Segment | None] = []
@@ -61,28 +66,54 @@ def analyse(packets: Sequence[Packet]) -> Analysis:
         known = ports.get(position)
         source: Endpoint = (packet.src, known.sport if known else packet.sport)
         target: Endpoint = (packet.dst, known.dport if known else packet.dport)
-        key = (packet.protocol, source, target) if _order(source, target) else (packet.protocol, target, source)
+        key = _key(packet.protocol, source, target)
         number = newest.get(key)
         speaks = packet.tcp is not None and not packet.is_fragment and packet.sport is not None
-        if number is not None and speaks:
+        dropped = speaks and bool(own) and packet.src not in own and is_damaged(packet)
+        if number is not None and speaks and not dropped:
             open_one = flows[number].tcp
             if open_one is None or open_one.is_over_by(packet):
                 number = None
         if number is None:
             number = newest[key] = len(flows)
-            conversation = Conversation(packet) if speaks else None
+            conversation = Conversation(packet) if speaks and not dropped else None
             ends = (conversation.client, conversation.server) if conversation else (source, target)
             flows.append(_Open(packet.protocol, *ends, conversation))
         flow = flows[number]
         flow.packets.append(position)
         flow_of.append(number)
-        segments.append(flow.tcp.see(packet) if speaks and flow.tcp else None)
+        if (quoted := _too_big(packet)) is not None:
+            place = newest.get(_key(quoted.protocol, quoted.source, quoted.target))
+            if place is not None and (talk := flows[place].tcp):
+                talk.told_to_be_smaller(quoted, packet.ts_ns)
+        if not speaks or flow.tcp is None:
+            segments.append(None)
+        elif dropped:
+            segments.append(flow.tcp.dropped(packet))
+        else:
+            segments.append(flow.tcp.see(packet))
+            flow.heard.append(position)
     finished = [_finished(flow, packets, segments) for flow in flows]
     return Analysis(tuple(finished), tuple(segments), tuple(flow_of), _quotes(packets), datagrams)
 
 
-def _order(one: Endpoint, other: Endpoint) -> bool:
-    return (one[0], one[1] or 0) <= (other[0], other[1] or 0)
+def is_damaged(packet: Packet) -> bool:
+    """Its receiver's kernel drops it for a wrong checksum."""
+    return "bad" in (packet.checksum, packet.ip_checksum)
+
+
+def _key(protocol: str, one: Endpoint, other: Endpoint) -> tuple[str, Endpoint, Endpoint]:
+    """The same for both directions."""
+    is_ordered = (one[0], one[1] or 0) <= (other[0], other[1] or 0)
+    return (protocol, one, other) if is_ordered else (protocol, other, one)
+
+
+def _too_big(packet: Packet) -> Packet | None:
+    """The packet that an ICMP error quotes for its size (RFC 792, RFC 4443)."""
+    icmp = packet.icmp
+    if icmp is None or (packet.protocol, icmp.type, icmp.code if icmp.type == 3 else 0) not in _TOO_BIG:
+        return None
+    return icmp.quoted
 
 
 def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> Flow:
@@ -92,7 +123,7 @@ def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | N
 
 def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> str:
     """How a TCP conversation ended; what only the end can tell is added to its segments' notes."""
-    mine = [(place, found) for place in flow.packets if (found := segments[place]) is not None]
+    mine = [(place, found) for place in flow.heard if (found := segments[place]) is not None]
     fins = [(place, found) for place, found in mine if packets[place].tcp.flags & FIN]  # type: ignore[union-attr]
     first: dict[tuple[str, int | None], tuple[int, Segment]] = {}
     for place, found in fins:
@@ -101,16 +132,38 @@ def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | Non
     if first:
         (opener, opening), *rest = first.values()
         ended = _close(packets, segments, mine, opener, opening, rest)
-    for place, _ in mine:
+    for number, (place, _) in enumerate(mine):
         if packets[place].tcp.flags & RST:  # type: ignore[union-attr]
-            answered = any(found.kind == "syn-ack" or found.kind == "data" for _, found in mine)
-            if answered or (len(mine) > 2 and mine[0][1].kind != "syn"):
-                return "reset"
-            _add(segments, place, Note("connection refused"))
-            return "refused"
+            if _is_refusal(packets, mine[: number + 1]):
+                _add(segments, place, Note("connection refused"))
+                return "refused"
+            # Both had closed before: what came later is answered so where nobody knows the connection any more.
+            return ended if _both_closed(packets, mine[:number]) else "reset"
     if mine and all(found.kind == "syn" for _, found in mine):
         return "no answer"
     return ended
+
+
+def _is_refusal(packets: Sequence[Packet], until: list[tuple[int, Segment]]) -> bool:
+    """The last of them, a RST, is all that the other end says to a SYN (RFC 9293, section 3.10.7.1)."""
+    (first, syn), (last, reset) = until[0], until[-1]
+    caller = packets[first].source
+    answers = sum(packets[place].source != caller for place, _ in until)
+    is_others = packets[last].source != caller and answers == 1
+    return syn.kind == "syn" and is_others and reset.ack is not None and reset.ack > syn.seq
+
+
+def _both_closed(packets: Sequence[Packet], mine: list[tuple[int, Segment]]) -> bool:
+    """Each end has sent a FIN, and the other has acknowledged it."""
+    fins: dict[Endpoint, int] = {}
+    closed: set[Endpoint] = set()
+    for place, found in mine:
+        packet = packets[place]
+        if found.ack is not None and found.ack >= fins.get(packet.target, found.ack + 1):
+            closed.add(packet.target)
+        if found.kind == "fin":
+            fins.setdefault(packet.source, found.seq + found.length + 1)
+    return len(closed) == 2
 
 
 def _close(

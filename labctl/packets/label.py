@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from labctl.packets import application
 from labctl.packets.crossings import Crossing, Verdict
@@ -87,7 +88,17 @@ def _icmp(packet: Packet) -> Label:
     head = f"{'ICMPv6' if packet.protocol == 'icmp6' else 'ICMP'} {icmp_name(packet)}"
     if icmp.quoted is not None:
         return Label(head, (f"quotes {icmp.quoted.protocol.upper()} {ends(icmp.quoted)}",), phase="data")
-    return Label(head, () if icmp.seq is None else (f"id {icmp.id}", f"seq {icmp.seq}"), phase="data")
+    parts = _neighbour(packet) if icmp.seq is None else (f"id {icmp.id}", f"seq {icmp.seq}")
+    return Label(head, parts, phase="data")
+
+
+def _neighbour(packet: Packet) -> tuple[str, ...]:
+    """Whose address is asked for or told (RFC 4861, sections 4.3 and 4.4): it goes to a group, or to who asked."""
+    kind = packet.icmp.type if packet.icmp else None
+    if packet.protocol != "icmp6" or kind not in (135, 136) or len(packet.payload) < 16:
+        return ()
+    target = IPv6Address(packet.payload[:16])
+    return (f"who has {target}?",) if kind == 135 else (f"of {target}",)
 
 
 def _arp(packet: Packet) -> Label:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from labctl.packets import application, link, words
 from labctl.packets.model import FLAG_NAMES, Checksum, Packet
@@ -301,6 +300,5 @@ def _data(packet: Packet, name: str) -> Layer:
 
 
 def moment(packet: Packet) -> str:
-    """When the packet was captured, as RFC 3339 with nanoseconds."""
-    start = datetime.fromtimestamp(packet.ts_ns // 1_000_000_000, UTC)
-    return f"{start:%Y-%m-%dT%H:%M:%S}.{packet.ts_ns % 1_000_000_000:09d}Z"
+    """When the packet was captured, as words.moment says it."""
+    return words.moment(packet.ts_ns)

@@ -11,7 +11,10 @@ _FIN_ACKED = {"FIN-WAIT-1": "FIN-WAIT-2", "CLOSING": "TIME-WAIT", "LAST-ACK": "C
 
 
 class Ends:
-    """The two states. Where the beginning wasn't seen the connection is taken to be established."""
+    """The two states; empty: not known. Where the beginning wasn't seen the connection is taken to be established.
+
+    Whether a server listens is known only once it has answered a SYN.
+    """
 
     def __init__(self) -> None:
         self.client = self.server = ""
@@ -28,8 +31,12 @@ def _after(mine: str, other: str, flags: int, covers_syn: bool, covers_fin: bool
         return "CLOSED", "CLOSED"
     if flags & SYN:
         if not flags & ACK:
-            return ("SYN-RECEIVED", "SYN-RECEIVED") if other == "SYN-SENT" else ("SYN-SENT", other or "LISTEN")
-        return ("SYN-RECEIVED" if mine in ("", "LISTEN", "SYN-RECEIVED") else mine), other or "SYN-SENT"
+            if other == "SYN-SENT":
+                return "SYN-RECEIVED", "SYN-RECEIVED"
+            return ("SYN-SENT" if mine in ("", "CLOSED") else mine), other
+        if covers_syn and other == "SYN-RECEIVED":  # it had sent a SYN of its own (RFC 9293, figure 7)
+            other = "ESTABLISHED"
+        return ("SYN-RECEIVED" if mine in ("", "CLOSED", "SYN-RECEIVED") else mine), other or "SYN-SENT"
     if not mine or not other:
         mine, other = mine or "ESTABLISHED", other or "ESTABLISHED"
     if covers_syn:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl.packets.model import ACK, FIN, RST, SYN, Packet, Tcp
+from labctl.packets.ranges import Ranges
 from labctl.packets.states import Ends
 
 Kind = Literal["syn", "syn-ack", "handshake-ack", "data", "ack", "fin", "reset"]
 Phase = Literal["handshake", "data", "close", "reset"]
 
 _RTO = 200_000_000  # ns: no retransmission timer of Linux is shorter (RFC 6298 asks for a second)
+# ns: what a fault dropped has the time when somebody read the log, which may be a little later than it was sent.
+_SLACK = 50_000_000
 _REORDERING = 3_000_000  # ns: a hole that is filled sooner was no loss but two segments that changed places
 
 
@@ -58,14 +61,19 @@ class _Half:
     syn: bool = False
     scale: int | None = None
     window: int | None = None  # the last, as it stood
+    answered: bool = False  # it has sent a SYN, ACK
+    early: int = 0  # where the data ends that its SYN took along (TCP Fast Open, RFC 7413); 0: there was none
     acked: int | None = None  # the last that it acknowledged of the other's
+    sacked: int = 0  # up to where it has told that it got some of the other's out of order (RFC 2018)
     duplicates: int = 0
-    duplicate_at: int = 0
-    recovery: int | None = None  # this end resends all lost below this (RFC 6582)
+    told_at: int = 0  # when it last told so, or that it lacks something, by a duplicate acknowledgement
+    recovery: int | None = None  # this end resends all lost below this (RFC 6582, RFC 8985)
+    smaller: int = 0  # this end resends all below this in smaller segments, as an ICMP error told it
+    smaller_at: int = 0
     fin: int | None = None
     probing: str = ""
-    holes: list[tuple[int, int, int]] = field(default_factory=list)  # from, to, since when
-    sent: dict[int, int] = field(default_factory=dict)  # position -> when it was last sent
+    holes: Ranges = field(default_factory=Ranges)  # what was passed over, and when
+    sent: Ranges = field(default_factory=Ranges)  # what the other has not acknowledged, and when it was last sent
 
     def place(self, number: int, around: int) -> int:
         """A number of 32 bits as a position: the one next to `around` (RFC 9293, section 3.4: modulo 2**32)."""
@@ -92,7 +100,11 @@ class Conversation:
         if tcp is None or tcp.flags & (SYN | ACK) != SYN:
             return False
         half = self._halves[packet.source]
-        return half.base is not None and (tcp.seq != half.base or not half.syn) and self._established
+        if half.syn:
+            return tcp.seq != half.base
+        # Its own SYN wasn't seen; it may yet come, as one that crosses the other's.
+        is_reset = self.ends.client == self.ends.server == "CLOSED"
+        return half.base is not None and (self._established or is_reset)
 
     def see(self, packet: Packet) -> Segment:
         """The next segment."""
@@ -102,7 +114,8 @@ class Conversation:
         seq, ack = self._numbers(tcp, mine, other)
         length = packet.payload_length
         span = length + tcp.has(SYN) + tcp.has(FIN)
-        kind = self._kind(tcp, mine, other, seq, ack, length)
+        kind = self._kind(tcp, mine, seq, ack, length)
+        self._established = self._established or kind in ("data", "handshake-ack")
         notes = self._notes(packet, tcp, mine, other, seq, ack, span)
         if tcp.has(SYN):
             mine.syn, mine.scale = True, tcp.window_scale
@@ -112,6 +125,25 @@ class Conversation:
         phase = self._phase(kind, other, ack)
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)
+
+    def told_to_be_smaller(self, quoted: Packet, now: int) -> None:
+        """An ICMP error said that a packet of this conversation was too big for the way (RFC 1191, RFC 8201)."""
+        half = self._halves.get(quoted.source)
+        if half is not None:
+            half.smaller, half.smaller_at = half.next, now
+
+    def dropped(self, packet: Packet) -> Segment | None:
+        """A segment with a wrong checksum: its receiver drops it, so it changes nothing."""
+        tcp = packet.tcp
+        assert tcp is not None
+        mine, other = self._halves[packet.source], self._halves[packet.target]
+        if mine.base is None or (tcp.has(ACK) and other.base is None):
+            return None
+        seq, ack = self._numbers(tcp, mine, other) if mine.syn or not tcp.has(SYN) else (0, None)
+        length = packet.payload_length
+        kind = self._kind(tcp, mine, seq, ack, length)
+        window, phase = self._window(tcp, mine, other), self._phase(kind, other, ack)
+        return Segment(seq, ack, length, window, kind, phase, (), (self.ends.client, self.ends.server))
 
     def _numbers(self, tcp: Tcp, mine: _Half, other: _Half) -> tuple[int, int | None]:
         if mine.base is None or (tcp.has(SYN) and not mine.syn and mine.next <= 1):
@@ -126,7 +158,7 @@ class Conversation:
             other.next = 1
         return seq, other.place(tcp.ack, other.next)
 
-    def _kind(self, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, length: int) -> Kind:
+    def _kind(self, tcp: Tcp, mine: _Half, seq: int, ack: int | None, length: int) -> Kind:
         if tcp.has(RST):
             return "reset"
         if tcp.has(SYN):
@@ -134,12 +166,8 @@ class Conversation:
         if tcp.has(FIN):
             return "fin"
         if length:
-            self._established = True
             return "data"
-        if not self._established and ack == 1 and seq == 1 and mine.syn:
-            self._established = True
-            return "handshake-ack"
-        return "ack"
+        return "handshake-ack" if not self._established and ack == 1 and seq == 1 and mine.syn else "ack"
 
     def _phase(self, kind: Kind, other: _Half, ack: int | None) -> Phase:
         if kind == "reset":
@@ -173,7 +201,8 @@ class Conversation:
         if probe:
             notes.append(Note(probe))
         elif span and seq < mine.next:
-            notes.append(_again(packet.ts_ns, mine, other, seq, span))
+            crossed = tcp.flags & (SYN | ACK) == SYN | ACK and mine.syn and other.syn and not mine.answered
+            notes.append(Note("simultaneous open") if crossed else _again(packet.ts_ns, mine, other, seq, span))
         elif span and seq > mine.next and mine.next > 0:
             notes.append(Note("gap", f"{seq - mine.next} B before it not seen"))
         elif plain and not span and tcp.has(ACK):
@@ -186,20 +215,19 @@ class Conversation:
     def _remember(self, now: int, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, span: int) -> None:
         if span and not mine.probing:
             if seq > mine.next > 0:
-                mine.holes.append((mine.next, seq, now))
-            elif seq < mine.next and mine.holes:
-                mine.holes = _filled(mine.holes, seq, seq + span)
-            mine.sent[seq] = now
+                mine.holes.put(mine.next, seq, now)
+            elif seq < mine.next:
+                mine.holes.remove(seq, seq + span)
+            mine.sent.put(seq, seq + span, now)
         if not mine.probing:
             mine.next = max(mine.next, seq + span)
         if tcp.has(FIN) and mine.fin is None:
             mine.fin = seq + span
-        if ack is not None:
-            if mine.acked is None or ack > mine.acked:
-                mine.acked, mine.duplicates = ack, 0
-            if other.recovery is not None and ack >= other.recovery:
-                other.recovery = None
-            other.probing = ""
+        if tcp.has(SYN):
+            mine.answered = mine.answered or tcp.has(ACK)
+            mine.early = span if span > 1 else mine.early
+        if ack is not None and not tcp.has(RST):
+            _acknowledged(now, tcp, mine, other, ack)
         if not tcp.has(RST | SYN):  # a SYN's window isn't scaled, so it can't be compared with the next one
             mine.window = tcp.window
 
@@ -212,11 +240,33 @@ class Conversation:
         return other.fin is not None and ack is not None and ack >= other.fin
 
 
+def _acknowledged(now: int, tcp: Tcp, mine: _Half, other: _Half, ack: int) -> None:
+    """What one end has told the other to have received."""
+    if mine.acked is None or ack > mine.acked:
+        mine.acked, mine.duplicates = ack, 0
+        if ack <= other.next:  # else it is of bytes that nobody has seen, or no true number at all
+            other.holes.remove_below(ack)
+            other.sent.remove_below(ack)
+        if other.recovery is not None:
+            mine.told_at = now  # of several lost ones, this lets the next be sent again (RFC 6582, section 3.2)
+    edges = [other.place(right, ack) for _, right in tcp.sack]
+    if (farthest := max(edges, default=0)) > ack:
+        mine.sacked, mine.told_at = max(mine.sacked, farthest), now
+    if other.recovery is not None and ack >= other.recovery:
+        other.recovery = None
+    other.probing = ""
+
+
 def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None) -> list[Note]:
     """What a segment without data says besides: RFC 5681, section 2 on duplicates, RFC 9293, 3.8.6 on windows."""
-    if ack is None or mine.acked is None or ack != mine.acked or seq != mine.next:
+    if ack is None or mine.acked is None:
         return []
-    changed = mine.window is not None and tcp.window != mine.window
+    is_same = ack == mine.acked and seq == mine.next
+    changed = is_same and mine.window is not None and tcp.window != mine.window
+    if not other.probing and (twice := _came_twice(tcp, other, ack)):
+        return [twice, Note("window update")] if changed and tcp.window else [twice]
+    if not is_same:
+        return []
     if other.probing:
         answer = Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")
         return [answer, Note("window update")] if changed and tcp.window else [answer]
@@ -225,40 +275,57 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
         return [Note("window update")] if tcp.window else []
     if outstanding or tcp.sack:
         mine.duplicates += 1
-        mine.duplicate_at = packet.ts_ns
+        mine.told_at = packet.ts_ns
         return [Note("duplicate ACK", f"#{mine.duplicates}")]
     return []
 
 
+def _came_twice(tcp: Tcp, other: _Half, ack: int) -> Note | None:
+    """What a first block of SACK says that is below the acknowledgement, or within the second one (RFC 2883)."""
+    if not tcp.sack or other.base is None:
+        return None
+    (start, end), *more = [(other.place(left, ack), other.place(right, ack)) for left, right in tcp.sack]
+    if start < end <= ack or (more and more[0][0] <= start < end <= more[0][1]):
+        return Note("D-SACK", f"bytes {start} to {end - 1} came twice")
+    return None
+
+
 def _again(now: int, mine: _Half, other: _Half, seq: int, span: int) -> Note:
     """A segment with bytes that come before the newest: sent again, or late."""
-    for start, end, since in mine.holes:
-        if seq < end and seq + span > start:
-            if now - since < _REORDERING:
-                return Note("out of order", "fills a gap")
-            return Note("retransmission", "of what was not seen")
-    first = mine.sent.get(seq)
-    after = "" if first is None else f", {milliseconds(now - first)} after the last try"
+    if other.acked is not None and seq + span <= other.acked <= mine.next:
+        return Note("spurious retransmission", "it had arrived")
+    if seq >= 1 and seq < mine.early and other.acked == 1:
+        mine.early = 0
+        return Note("retransmission", "the SYN's data was not taken")
+    tried = mine.sent.time(seq, seq + 1)
+    after = "" if tried is None else f", {milliseconds(now - tried)} after the last try"
     told = other.duplicates if other.acked == seq else 0
-    recent = now - other.duplicate_at < _RTO
-    if told >= 3 and recent:
-        mine.recovery = mine.next
-        return Note("fast retransmission", f"after {told} duplicate ACKs{after}")
-    if mine.recovery is not None and seq < mine.recovery and recent:
-        return Note("fast retransmission", f"of the same recovery{after}")
-    if told and recent:
-        return Note("retransmission", f"after {told} duplicate ACK{'s' if told > 1 else ''}{after}")
-    return Note("retransmission", f"by timeout{after}")
+    recent = now - other.told_at < _RTO
+    # What the other end asked for was lost, even where a hole was seen only just before.
+    if recent and (told >= 2 or (mine.recovery is not None and seq < mine.recovery)):
+        return _asked_for(mine, told, after)
+    if (since := mine.holes.time(seq, seq + span)) is not None:
+        is_late = now - since < _REORDERING
+        return Note("out of order", "fills a gap") if is_late else Note("retransmission", "of what was not seen")
+    if seq < mine.smaller and now - mine.smaller_at < _RTO:
+        return Note("retransmission", f"smaller, after an ICMP error{after}")
+    if recent and (told or other.sacked > seq + span):
+        return _asked_for(mine, told, after)
+    mine.recovery = None
+    if tried is not None and now - tried >= _RTO - _SLACK:
+        return Note("retransmission", f"by timeout{after}")
+    return Note("retransmission", after.removeprefix(", "))
 
 
-def _filled(holes: list[tuple[int, int, int]], start: int, end: int) -> list[tuple[int, int, int]]:
-    out = []
-    for low, high, since in holes:
-        if low < start:
-            out.append((low, min(high, start), since))
-        if high > end:
-            out.append((max(low, end), high, since))
-    return [hole for hole in out if hole[0] < hole[1]]
+def _asked_for(mine: _Half, told: int, after: str) -> Note:
+    """One that the other end's acknowledgements told to be lost: three duplicate ones (RFC 5681), fewer or SACK where
+    times say so as well (RFC 8985)."""
+    goes_on = mine.recovery is not None
+    mine.recovery = mine.recovery if goes_on and not told else mine.next
+    if told:
+        word = "fast retransmission" if told >= 3 else "retransmission"
+        return Note(word, f"after {told} duplicate ACK{'s' if told > 1 else ''}{after}")
+    return Note("fast retransmission", f"{'of the same recovery' if goes_on else 'after SACK of later bytes'}{after}")
 
 
 def milliseconds(nanoseconds: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.packets.crossings import Side
-from labctl.packets.flows import Endpoint, analyse
+from labctl.packets.flows import Endpoint, analyse, is_damaged
+from labctl.packets.tcp import Kind
 
 # As ss(8) calls them, where that is another name.
 RFC_NAMES = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN-RECEIVED"}
@@ -22,9 +23,20 @@ class Transition:
     after: str
 
 
+def _before(kind: Kind, asked: bool) -> str:
+    """What an end was before the first segment that it sent, of this kind; `asked`: another one came to it before.
+
+    Who resets a SYN had no socket. An end whose beginning wasn't seen is taken to be established.
+    """
+    if kind == "syn-ack":
+        return "LISTEN" if asked else ""
+    return "CLOSED" if kind == "syn" else ""
+
+
 def transitions(side: Side) -> list[Transition]:
     """Those of all of the node's connections, in order of time. What was before the first packet isn't known."""
-    view = sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
+    heard = [packet for packet in side.arrived if not is_damaged(packet)]  # the kernel drops the others
+    view = sorted((*side.sent, *heard), key=lambda packet: (packet.ts_ns, packet.index))
     analysis = analyse(view)
     out: list[Transition] = []
     now: dict[int, str] = {}
@@ -35,11 +47,11 @@ def transitions(side: Side) -> list[Transition]:
         flow = analysis.flows[number]
         is_client = flow.client[0] in side.addresses
         after = segment.states[0 if is_client else 1]
-        # An end whose beginning wasn't seen is taken to be established; that is no change.
-        first = segment.kind == "syn"
-        before = now.get(number, ("CLOSED" if is_client else "LISTEN") if first else after)
+        before = now.get(number, "")
+        if not before and packet.src in side.addresses:
+            before = _before(segment.kind, number in now)
         now[number] = after
-        if after and after != before:
+        if before and after != before:
             ends = (flow.client, flow.server) if is_client else (flow.server, flow.client)
             out.append(Transition(packet.ts_ns, *ends, before, after))
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from labctl.packets.model import Packet
 
 # RFC 792, RFC 1122, RFC 1812; RFC 4443, RFC 4861.
@@ -55,6 +57,19 @@ _EXCEEDED = {0: "hops used up", 1: "fragments missing"}
 PROTOCOLS = {0: "hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 43: "routing header", 44: "fragment"}
 PROTOCOLS |= {47: "GRE", 50: "ESP", 51: "AH", 58: "ICMPv6", 59: "nothing", 60: "destination options", 132: "SCTP"}
 ETHERTYPES = {0x0800: "IPv4", 0x0806: "ARP", 0x86DD: "IPv6", 0x8100: "VLAN", 0x88A8: "service VLAN"}
+
+
+# Seconds since the epoch of the years 1 and 10000: RFC 3339 has no others, but a capture file can.
+_FIRST, _BEYOND = -62_135_596_800, 253_402_300_800
+
+
+def moment(nanoseconds: int) -> str:
+    """A time since the epoch as RFC 3339 with nanoseconds; as `12345.678901234 s since 1970` where that has no word."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    if _FIRST <= seconds < _BEYOND:
+        return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}.{rest:09d}Z"
+    seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
+    return f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09d} s since 1970"
 
 
 def icmp_name(packet: Packet) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from labctl.packets.layers import Field, Layer, layers, moment
 from labctl.packets.model import Packet
 from labctl.packets.words import ends
-from labctl.render.text import BOLD, DIM, RED, fitted, padded, paint, printable, quoted, width, wrapped
+from labctl.render.text import BOLD, DIM, RED, fitted, left_to_right, padded, paint, printable, quoted, width, wrapped
 
 _NAME, _BYTES = 26, 9  # columns of a field's name, and of where its bytes are
 _QUOTED = frozenset({"text", "body", "start line"})
@@ -29,14 +29,14 @@ def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool
     ]
     out += [line for comment in record.comments for line in wrapped(f"comment: {printable(comment)}", columns)]
     if packet.malformed:
-        out.append(paint(fitted(f"malformed: {packet.malformed}", columns), RED, colour))
+        out.append(paint(fitted(printable(f"malformed: {packet.malformed}"), columns), RED, colour))
     for layer in layers(packet):
         out += ["", paint(_heading(layer), BOLD, colour)]
         for field in layer.fields:
             out += _field(field, columns)
     if dump:
         out += ["", paint("bytes", BOLD, colour), *_dump(packet, columns, colour)]
-    return "\n".join(out)
+    return "\n".join(map(left_to_right, out))
 
 
 def _heading(layer: Layer) -> str:
@@ -46,7 +46,8 @@ def _heading(layer: Layer) -> str:
 def _field(field: Field, columns: int) -> list[str]:
     place = f"{field.offset}+{field.length}".rjust(_BYTES)
     value = quoted(field.value) if field.name in _QUOTED else printable(field.value)
-    text = f"{value}  ({field.meaning})" if field.meaning and value else value or field.meaning
+    meaning = printable(field.meaning)
+    text = f"{value}  ({meaning})" if meaning and value else value or meaning
     head = f"{place}  {padded(fitted(printable(field.name), _NAME), _NAME)}  "
     room = columns - width(head)
     first, *more = wrapped(text, room) if width(text) > room else [text]

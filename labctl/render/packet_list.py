@@ -10,7 +10,7 @@ from labctl.packets.label import Label, label
 from labctl.packets.layers import moment
 from labctl.packets.model import Packet
 from labctl.packets.words import ends
-from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted, width
+from labctl.render.text import DIM, RED, colour_of, fitted, left_to_right, padded, paint, printable, quoted, width
 
 _NODE, _ENDS = 12, 47  # columns at most: longer names and pairs of ends are cut (all is in --json)
 _LEAST = 60
@@ -40,7 +40,7 @@ def listed(packets: Sequence[Packet], *, columns: int | None, colour: bool) -> l
             start, end = len(front), len(front) + len(names[place])
             shown = paint(line[start:end], colour_of(packet.node), colour and end > start)
             out.append(line[:start] + shown + line[end:])
-    return out
+    return list(map(left_to_right, out))
 
 
 def _cell(text: str, columns: int) -> str:

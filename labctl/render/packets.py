@@ -10,7 +10,7 @@ from labctl.packets.label import label
 from labctl.packets.live import Conversations, Seen
 from labctl.packets.taps import IN, LEFT, device_of
 from labctl.packets.words import ends
-from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted
+from labctl.render.text import DIM, RED, colour_of, fitted, left_to_right, padded, paint, printable, quoted
 
 _ARROWS = {IN: "<-", LEFT: "=>"}
 
@@ -30,10 +30,10 @@ class Lines:
         words = [ends(packet) if packet.src else "", found.head, *found.parts, quoted(found.text) if found.text else ""]
         words += [f"! {verdict.action} by {verdict.rule}" for verdict in seen.verdicts]
         words += [f"! {packet.malformed}"] if packet.malformed else []
-        body = "  ".join(printable(word) if not word.startswith('"') else word for word in words if word)
+        body = printable("  ".join(word for word in words if word))
         clock, arrow = stamp_of(packet.ts_ns)[11:26], _ARROWS.get(seen.tap, "->")
         room = None if self._columns is None else max(20, self._columns - len(clock) - self._width - 6)
-        body = body if room is None else fitted(body, room)
+        body = left_to_right(body if room is None else fitted(body, room))
         if not self._colour:
             return f"{clock}  {padded(packet.node, self._width)} {arrow} {body}"
         name = paint(padded(packet.node, self._width), colour_of(packet.node), True)

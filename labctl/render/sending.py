@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.render.text import address, fitted, quoted, width
+from labctl.render.text import address, fitted, printable, quoted, width
 
 if TYPE_CHECKING:
     from labctl.lab.delivery import Delivery
@@ -22,14 +22,14 @@ def delivery(found: Delivery) -> str:
         outcome = f"delivered in {_ms(found.seconds)}"
     else:
         outcome = f"answered {_short(found.answer)} in {_ms(found.seconds)}"
-    return f"{found.sender} -> {found.receiver}  {_short(found.text)}  {ends}  {outcome}"
+    return f"{found.sender} -> {found.receiver}  {_short(found.text)}  {printable(ends)}  {outcome}"
 
 
 def train(found: Train) -> str:
     ends = f"{address(found.local)} -> {address(found.peer)}"
     counts = f"sent {found.sent}, received {found.received}, lost {found.lost}"
     more = f"duplicated {found.duplicated}, reordered {found.reordered}"
-    return f"{found.sender} -> {found.receiver}  {ends}  {counts}, {more}  in {found.seconds:.3g} s"
+    return f"{found.sender} -> {found.receiver}  {printable(ends)}  {counts}, {more}  in {found.seconds:.3g} s"
 
 
 def _short(text: str) -> str:

@@ -53,9 +53,9 @@ class Changes:
         self._columns, self._colour = columns, colour
 
     def line(self, event: Event) -> str:
-        clock = event.ts[11:26]
-        head = f"{clock}  {padded(event.node, self._width)}  {padded(str(event.get('proto')), 3)}  "
-        body = change(event)
+        clock, proto = event.ts[11:26], padded(printable(str(event.get("proto"))), 3)
+        head = f"{clock}  {padded(event.node, self._width)}  {proto}  "
+        body = printable(change(event))
         if self._columns is not None:
             body = fitted(body, max(20, self._columns - len(head)))
         if not self._colour:
@@ -63,7 +63,7 @@ class Changes:
         name = paint(padded(event.node, self._width), colour_of(event.node), True)
         # What nobody saw stands back.
         body = body if event.get("seen") else paint(body, DIM, True)
-        return f"{paint(clock, DIM, True)}  {name}  {padded(str(event.get('proto')), 3)}  {body}".rstrip()
+        return f"{paint(clock, DIM, True)}  {name}  {proto}  {body}".rstrip()
 
 
 def change(event: Event) -> str:

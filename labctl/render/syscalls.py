@@ -53,10 +53,15 @@ Ends = Literal["both", "far", "none"]
 
 def parts(event: Event, ends: Ends = "both") -> tuple[str, str, bool]:
     """What was asked, what came of it, and whether that is an error; `ends`: which of a socket's are shown."""
+    made, gave, failed = _parts(event, ends)
+    return printable(made), printable(gave), failed
+
+
+def _parts(event: Event, ends: Ends) -> tuple[str, str, bool]:
     if event.name == "syscall":
         return _made(event, ends), _gave(event, ends), is_failure(event)
     if event.name == "process" and event.get("state") == "started":
-        return "-- ", f"started {printable(str(event.get('command')))}", False
+        return "-- ", f"started {event.get('command')}", False
     if event.name == "process":
         how = event.get("signal") or f"status {event.get('status')}"
         return "-- ", f"ended, {how}", bool(event.get("signal"))
@@ -69,7 +74,7 @@ def _made(event: Event, ends: Ends) -> str:
     arguments = [str(item) for item in event.get("args") or ()]
     if event.get("fd") is not None and arguments:
         arguments[0] = _descriptor(arguments[0], event, with_peer=event.get("call") not in GIVES, ends=ends)
-    return printable(f"{event.get('call')}({', '.join(arguments)})")
+    return f"{event.get('call')}({', '.join(arguments)})"
 
 
 def _gave(event: Event, ends: Ends) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from labctl.render.text import colour_of
+from labctl.render.text import colour_of, printable
 
 if TYPE_CHECKING:  # `ps` need not import the doctor
     from labctl.engine.model import Port
@@ -38,7 +38,7 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
             (
                 Text(status.node.name, style=_COLOURS[colour_of(status.node.name)]),
                 status.node.role or "-",
-                Text(status.state, style=_STATES.get(status.state, "red")),
+                _styled(status.state, style=_STATES.get(status.state, "red")),
                 "\n".join(networks) or "-",
                 " ".join(f"{port}/{proto}" for proto, port in status.listening) or "-",
                 "\n".join(_published(port) for port in status.published) or "-",
@@ -71,7 +71,7 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
         name = node.name if node.count == 1 else f"{node.name} x {node.count}"
         change = _change(node.change)
         if node.why and node.change not in ("keep", "create"):
-            change.append(f" ({node.why})")
+            change.append(_lines(f" ({node.why})"))
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
     upper = laid_out(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
@@ -80,15 +80,15 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
 
 
 def _change(change: str) -> Text:
-    return Text(change, style={"keep": "", "create": "green", "remove": "red"}.get(change, "yellow"))
+    return _styled(change, style={"keep": "", "create": "green", "remove": "red"}.get(change, "yellow"))
 
 
 def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> str:
     rows = []
     for item in found:
-        text = Text(item.what)
+        text = _styled(item.what)
         if item.mend and item.level != "ok":
-            text.append(f"\n-> {item.mend}", style="bold" if item.level == "bad" else "")
+            text.append(_lines(f"\n-> {item.mend}"), style="bold" if item.level == "bad" else "")
         rows.append((item.check, Text(item.level, style=_STATES[item.level]), text))
     return laid_out(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
 
@@ -102,12 +102,21 @@ def _published(port: Port) -> str:
     return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
 
 
+def _styled(text: str, style: str = "") -> Text:
+    return Text(_lines(text), style=style)
+
+
+def _lines(text: str) -> str:
+    """Safe to print, line by line: roles, titles and reasons may be anybody's words."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def laid_out(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
     table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else _styled(cell) for cell in row))
     out = io.StringIO()
     console = Console(
         file=out,

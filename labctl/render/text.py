@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from zlib import crc32
 
 # Colours that can be read on black and on white; red is kept for errors.
 PALETTE = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 RED, DIM, BOLD = 31, 2, 1
+
+_EMOJI = "\ufe0f"  # VARIATION SELECTOR-16: the character before it as an emoji
+_MARK = "\u200e"  # LEFT-TO-RIGHT MARK: takes no column on any terminal, also where isolates (U+2068) take one
+# A quoted text, up to where it is cut; or what two spaces, a quote or a line of a ladder end.
+_PIECE = re.compile(r'"(?:[^"\\…│]|\\.)*["…]?|[^"│─┄ ]+(?: [^"│─┄ ]+)*')
 
 
 def quoted(text: str) -> str:
@@ -37,16 +44,52 @@ def _escaped(character: str) -> str:
     return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
 
 
+def left_to_right(line: str) -> str:
+    """The line with its words where they are put, also on terminals that write some from right to left.
+
+    There a word of Hebrew or Arabic takes along what stands between it and the next number: the arrow of a ladder, and
+    the lifeline behind it. A mark behind such a text ends that; one at the line's beginning keeps the line's own
+    direction. For lines that are as they will be printed: marks are no part of a text that is cut or escaped.
+    """
+    if line.isascii() or not _has_right_to_left(line):
+        return line
+    return _MARK + _PIECE.sub(lambda piece: piece[0] + _MARK * _has_right_to_left(piece[0]), line)
+
+
+def _has_right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
+
+
 def width(text: str) -> int:
     """Columns that the text takes: two for a wide character, none for a combining one."""
     if text.isascii():
         return len(text)
-    return sum(_cell(character) for character in text)
+    return sum(_cells(text))
+
+
+def _cells(text: str) -> Iterator[int]:
+    """The columns of each character. A narrow one becomes wide by the selector behind it, which has the second."""
+    before = ""
+    for character in text:
+        yield 1 if character == _EMOJI and _may_be_emoji(before) else _cell(character)
+        before = character
+
+
+def _may_be_emoji(character: str) -> bool:
+    """A narrow one that is one with the selector behind it (Unicode's emoji-variation-sequences.txt, roughly)."""
+    if not character or _cell(character) != 1:
+        return False
+    is_line = "\u2500" <= character <= "\u259f"
+    is_symbol = character >= "\u2000" and unicodedata.category(character) in ("So", "Sm") and not is_line
+    return is_symbol or character in "#*0123456789©®\u2139\u203c\u2049"
 
 
 @lru_cache(maxsize=4096)
 def _cell(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    # Vowels and final consonants of Hangul join the consonant before them to one syllable.
+    if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb":
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
@@ -56,8 +99,8 @@ def fitted(text: str, columns: int) -> str:
     if width(text) <= columns:
         return text
     out, used = [], 1
-    for character in text:
-        used += _cell(character)
+    for character, cells in zip(text, _cells(text), strict=True):
+        used += cells
         if used > columns:
             break
         out.append(character)

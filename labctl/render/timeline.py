@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labctl.events.model import Event
-from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, quoted
+from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, printable, quoted, width
 
 ARROWS = {"send": "->", "connect": "->", "retry": "->", "recv": "<-", "accept": "<-", "message": "<-", "answer": "<-"}
 # Shown first and in this order; what else an event holds follows by name.
@@ -22,16 +22,17 @@ class Timeline:
         self._colour = colour
 
     def line(self, event: Event) -> str:
-        clock = event.ts[11:26]
-        head = f"{clock}  {padded(event.node, self._name_width)}  {padded(event.name, 8)}  "
-        body = "  ".join(part for part in (_ends(event), _details(event)) if part)
+        clock, named = event.ts[11:26], printable(event.name)
+        head = f"{clock}  {padded(event.node, self._name_width)}  {padded(named, 8)}  "
+        # Whoever writes to a journal chooses names, addresses and keys as well: none of it reaches the terminal raw.
+        body = printable("  ".join(part for part in (_ends(event), _details(event)) if part))
         if self._columns is not None:
-            body = fitted(body, max(20, self._columns - len(head)))
+            body = fitted(body, max(20, self._columns - width(head)))
         if not self._colour:
             return (head + body).rstrip()
         code = RED if event.name == "error" else colour_of(event.node)
         name = paint(padded(event.node, self._name_width), colour_of(event.node), True)
-        verb = paint(padded(event.name, 8), code, True)
+        verb = paint(padded(named, 8), code, True)
         return f"{paint(clock, DIM, True)}  {name}  {verb}  {body}".rstrip()
 
 

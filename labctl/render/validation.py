@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from labctl.lab.validate import Report
+from labctl.render.text import printable
 
 
 def text(report: Report) -> str:
-    return "\n".join(problem.shown(report.file) for problem in report.problems)
+    lines = "\n".join(problem.shown(report.file) for problem in report.problems).split("\n")
+    return "\n".join(map(printable, lines))
 
 
 def verdict(report: Report) -> str:
@@ -16,4 +18,4 @@ def verdict(report: Report) -> str:
         for count, word in ((report.errors, "error"), (report.warnings, "warning"))
         if count
     ]
-    return f"{report.file}: {', '.join(counts) or 'no errors'}"
+    return f"{printable(report.file)}: {', '.join(counts) or 'no errors'}"

@@ -289,7 +289,7 @@ def states(name):
 
 def test_states_of_a_four_way_close():
     assert states("four-way-close") == [
-        ("SYN-SENT", "LISTEN"),
+        ("SYN-SENT", ""),
         ("SYN-SENT", "SYN-RECEIVED"),
         ("ESTABLISHED", "ESTABLISHED"),
         ("FIN-WAIT-1", "CLOSE-WAIT"),

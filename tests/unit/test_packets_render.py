@@ -27,8 +27,11 @@ from labctl.render.ladder import document, layout, mermaid, svg, text
 A, B = "10.77.0.11", "10.77.0.12"
 SVG = "{http://www.w3.org/2000/svg}"
 STYLES = {found.name: found for found in vars(layout).values() if isinstance(found, layout.Style)}
+_RIGHT_TO_LEFT = '\u05e9\u05dc\u05d5\u05dd 1 "\u0628'
 _WIDE = "😀\U0001f469\u200d\U0001f680世界"
-NASTY = st.text(max_size=40) | st.sampled_from(["\x1b[31m", "\u202eabc", _WIDE, "end", '"; #', "<b>&", "\r\n\t\0"])
+NASTY = st.text(max_size=40) | st.sampled_from(
+    ["\x1b[31m", "\u202eabc", _WIDE, "end", '"; #', "<b>&", "\r\n\t\0", _RIGHT_TO_LEFT]
+)
 
 
 def ladder(name):
@@ -154,7 +157,7 @@ def test_mermaid_holds_nothing_that_means_something_to_it(words, name):
     for line in drawn.split("\n")[2:]:
         _, _, said = line.strip().partition(" as " if "participant" in line else ": ")
         cleaned = re.sub(r"#\d+;|<br/>", "", said)
-        assert not re.search(r"[^\w .,_()/-]", cleaned), line
+        assert not re.search(r"[^\w .,_()/:=!?'*+\"\[\]…-]", cleaned), line
 
 
 def test_mermaid_of_a_ladder():
@@ -169,7 +172,24 @@ def test_mermaid_of_a_ladder():
         "A->>B",
         "B->>A",
     ]
-    assert "lost#58; dropped by f3" in lines[9]
+    assert "lost: dropped by f3" in lines[9]
+
+
+def test_mermaid_is_never_longer_than_mermaid_draws():
+    wire, alice, bob = connected()
+    for _ in range(250):
+        alice.say(b"GET / HTTP/1.1\r\nHost: web.lab\r\nUser-Agent: \xf0\x9d\x94\x98\r\n\r\n")
+        bob.confirm(alice.seq)
+    found = two_sided(*wire.sides())
+    lines = mermaid.draw(found).split("\n")
+    assert len(lines) > 400  # no longer than need be
+    arrows = [line for line in lines if "->>" in line]
+    assert f"cut here: {len(found.arrows) - len(arrows)} more would be too long" in lines[-2]
+    assert "cut here: 3 more beyond the limit of 500" in lines[-1]
+    assert 47_000 < len("\n".join(lines).encode("utf-16-le")) / 2 <= 48_000
+    few = mermaid.draw(two_sided(*wire.sides(), (), Options(limit=100)))
+    assert few.count("->>") == 100
+    assert "too long" not in few
 
 
 def test_json_is_one_document_that_holds_everything():

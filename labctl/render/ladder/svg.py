@@ -91,7 +91,7 @@ def _label(text: Text) -> str:
 
 def _style() -> str:
     fixed = (
-        f".labctl-ladder text{{font-family:{SANS};white-space:pre}}"
+        f".labctl-ladder text{{font-family:{SANS};white-space:pre;direction:ltr}}"
         f".labctl-ladder .numbers,.labctl-ladder .address{{font-family:{MONO}}}"
         ".labctl-ladder .name{font-size:15px}.labctl-ladder .head{font-size:13px}"
         ".labctl-ladder .said,.labctl-ladder .mark,.labctl-ladder .note,.labctl-ladder .address{font-size:12px}"

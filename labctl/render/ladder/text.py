@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from labctl.packets import words
 from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.tcp import milliseconds
-from labctl.render.text import DIM, RED, colour_of, fitted, padded, paint, printable, quoted, width, wrapped
+from labctl.render.text import (
+    DIM,
+    RED,
+    colour_of,
+    fitted,
+    left_to_right,
+    padded,
+    paint,
+    printable,
+    quoted,
+    width,
+    wrapped,
+)
 
 COLUMNS = 100
 _LATENCY = 8  # columns: `12.3 ms`
 _SIGNS = {"call": "●", "state": "■"}
 _MOST = 3  # lines of a system call
-_CLOCK = 10  # columns of a growing ladder's clock: up to 999 s
+_CLOCK = 12  # columns of a growing ladder's clock: microseconds for a day, and less of them after that
 _LEAST = 60  # columns that a ladder needs
 # What went wrong with a packet, as against what is merely to be said of it.
 TROUBLE = frozenset(
     {"lost", "duplicate", "delayed", "out of order", "corrupted", "malformed", "not captured", "limited", "reset"}
 )
 TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "zero window", "no answer"}
-TROUBLE |= {"connection refused"}
+TROUBLE |= {"connection refused", "spurious retransmission"}
 
 
 def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:
     """The ladder in lines of at most so many columns, 60 at least."""
-    return "\n".join(_Page(ladder, max(columns, _LEAST), colour).lines())
+    return "\n".join(map(left_to_right, _Page(ladder, max(columns, _LEAST), colour).lines()))
 
 
 class Roll:
@@ -49,7 +61,7 @@ class Roll:
         page.told = self._told
         out += page.head() if is_first else []
         more, self._last = page.rows(fresh, self._last)
-        return out + more
+        return list(map(left_to_right, out + more))
 
 
 class _Page:
@@ -90,9 +102,8 @@ class _Page:
         ladder = self._ladder
         out = []
         if ladder.arrows or ladder.moments:
-            start = datetime.fromtimestamp(self._begin_ns // 1_000_000_000, UTC)
-            moment = f"{start:%Y-%m-%d %H:%M:%S}.{self._begin_ns % 1_000_000_000:09d}"
-            out.append(fitted(f"seconds from {moment} UTC", self._columns))
+            begun = words.moment(self._begin_ns).replace("T", " ").replace("Z", " UTC")
+            out.append(fitted(f"seconds from {begun}", self._columns))
         left, right = _named(ladder.left), _named(ladder.right)
         half = (self._inner + 2) // 2 - 1
         for index in range(max(len(left), len(right))):
@@ -112,8 +123,8 @@ class _Page:
 
     def _divider(self, arrow: Arrow, *, new_flow: bool) -> str:
         phase = arrow.label.phase if arrow.label.phase and arrow.segment else ""
-        words = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part) or arrow.flow
-        text = f"┄┄ {fitted(words, self._inner - 6)} "
+        said = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part)
+        text = f"┄┄ {fitted(said or printable(arrow.flow), self._inner - 6)} "
         return self._between("", paint(text + "┄" * (self._inner - width(text)), DIM, self._colour))
 
     def _arrow(self, arrow: Arrow) -> list[str]:
@@ -126,7 +137,7 @@ class _Page:
         latency = "" if arrow.latency_ns is None else milliseconds(arrow.latency_ns).rjust(_LATENCY - 1)
         trouble = any(mark.word in TROUBLE for mark in arrow.marks)
         code = RED if trouble else colour_of((self._ladder.left if arrow.rightwards else self._ladder.right).name)
-        clock = _seconds(arrow.at_ns - self._begin_ns)
+        clock = _seconds(arrow.at_ns - self._begin_ns)[: self._clock].removesuffix(".")
         out = [self._between(clock, paint(drawn, code, self._colour), latency)]
         return out + self._remarks(arrow, spilled)
 
