@@ -3,9 +3,10 @@
 import sys
 
 import pytest
-from traffic import BEGIN, Wire, udp, verdict
+from traffic import BEGIN, Wire, ip, packet, udp, verdict
 
 from labctl.packets.blame import blamed
+from labctl.packets.fragments import reassembled
 from labctl.packets.ladder import of_pairs
 from labctl.packets.match import match
 
@@ -73,7 +74,17 @@ def half_damaged(count):
     return lambda: match(sides)
 
 
-@pytest.mark.parametrize("scene", [late_verdicts, late_drops, rewritten, half_unseen, half_damaged])
+def endless_fragments(count):
+    """The last one never comes."""
+    pieces = [ip("10.77.0.11", "10.77.0.12", 17, b"12345678", id=7, flags=0x2000 | n) for n in range(count)]
+    packets = [packet(data, n * 1000, n) for n, data in enumerate(pieces)]
+    return lambda: reassembled(packets)
+
+
+SCENES = [late_verdicts, late_drops, rewritten, half_unseen, half_damaged, endless_fragments]
+
+
+@pytest.mark.parametrize("scene", SCENES)
 def test_work_grows_with_the_number_of_packets(scene):
     assert effort(scene(1600)) < 6 * effort(scene(400))
 
