@@ -12,7 +12,7 @@ from labctl.packets.model import Packet
 _Ends = tuple[str, str, int | None, str, int | None]
 _Numbers = tuple[int | None, int | None, int | None]
 _Known = tuple[bool, bool, bool]
-_Misfit = Callable[[Packet, Verdict], int]
+_Misfit = Callable[[int, Verdict], int]
 FAR = 10_000_000_000  # ns: a verdict this far from a packet's sending isn't about that packet
 _AT_ONCE = 1_000_000  # ns: two verdicts on one packet mostly come within that
 _RATHER = 10_000_000  # ns: a duplicated packet that didn't arrive at all is looked for after one that has a copy
@@ -121,7 +121,9 @@ class _Court:
         if action in ("drop", "reset"):
             packets = [packet for packet in packets if id(packet) not in self._outcomes.first_ns]
         taken = [(id(packet), rule, action) in self._done for packet in packets]
-        found = assigned(verdicts, packets, self._misfit, taken)
+        times = [packet.ts_ns for packet in packets]
+        places = assigned(verdicts, times, taken, lambda place, verdict: self._misfit(packets[place], verdict))
+        found = [None if place is None else packets[place] for place in places]
         for verdict, packet in zip(verdicts, found, strict=True):
             if packet is not None:
                 self._done.add((id(packet), rule, action))
@@ -152,14 +154,20 @@ class _Court:
 
 
 def assigned(
-    verdicts: Sequence[Verdict], packets: Sequence[Packet], misfit: _Misfit, taken: Sequence[bool]
-) -> list[Packet | None]:
-    """The packet of each verdict; `taken` are those that one of the same kind was given to before. Near linear.
+    verdicts: Sequence[Verdict],
+    times: Sequence[int],
+    taken: Sequence[bool],
+    misfit: _Misfit = lambda place, verdict: 0,
+    far: int = FAR,
+) -> list[int | None]:
+    """The place of each verdict's packet among packets that were sent at some times, none farther off than `far`.
 
-    All are in order of time. A verdict goes to the nearest packet, but the packets that verdicts were found for have
-    them in the order of their sending: a fault decides on one after the other, and may lag behind by several.
+    Near linear. Verdicts are of one kind, and all are in order of time. `taken` are the packets that such a verdict
+    was given to before, `misfit` says how much farther off (ns) another may be for it to be meant rather than this. A
+    verdict goes to the nearest packet, but the packets that verdicts were found for have them in the order of their
+    sending: a fault decides on one after the other, and may lag behind by several.
     """
-    line = _Line(packets, taken)
+    line = _Line(times, taken, far)
     places: list[int | None] = []
     for verdict in verdicts:
         place = line.nearest(verdict, misfit)
@@ -170,27 +178,25 @@ def assigned(
     turned = list(zip((verdict for verdict, _ in chosen), sorted(place for _, place in chosen), strict=True))
 
     def cost(pairs: Iterable[tuple[Verdict, int]]) -> int:
-        return sum(abs(v.ts_ns - packets[at].ts_ns) + misfit(packets[at], v) for v, at in pairs)
+        return sum(abs(verdict.ts_ns - times[place]) + misfit(place, verdict) for verdict, place in pairs)
 
     if cost(turned) <= cost(chosen):
         in_turn = iter([place for _, place in turned])
         places = [None if place is None else next(in_turn) for place in places]
     # What is left over of delays is about packets that were delayed before.
-    places = [
+    return [
         line.again(verdict) if place is None and verdict.action == "delay" else place
         for verdict, place in zip(verdicts, places, strict=True)
     ]
-    return [None if place is None else packets[place] for place in places]
 
 
 class _Line:
     """Packets in order of time, of which those that are taken are stepped over without looking at each."""
 
-    def __init__(self, packets: Sequence[Packet], taken: Sequence[bool]) -> None:
-        self._packets = packets
-        self._times = [packet.ts_ns for packet in packets]
+    def __init__(self, times: Sequence[int], taken: Sequence[bool], far: int) -> None:
+        self._times, self._far = times, far
         # The next free place from each on, in both directions; the ends are never taken. Places count from 1 here.
-        self._above, self._below = list(range(len(packets) + 2)), list(range(len(packets) + 2))
+        self._above, self._below = list(range(len(times) + 2)), list(range(len(times) + 2))
         for place, one in enumerate(taken):
             if one:
                 self.take(place)
@@ -212,14 +218,15 @@ class _Line:
         best: int | None = None
         least = 0
         for _ in range(_STEPS):
-            before = verdict.ts_ns - self._times[low - 1] if low > 0 else FAR + 1
-            after = self._times[high - 1] - verdict.ts_ns if high <= len(self._times) else FAR + 1
+            before = verdict.ts_ns - self._times[low - 1] if low > 0 else self._far + 1
+            after = self._times[high - 1] - verdict.ts_ns if high <= len(self._times) else self._far + 1
             off = min(before, after)
-            if off > FAR or (best is not None and off >= least):
+            if off > self._far or (best is not None and off >= least):
                 break
             place = low if before <= after else high
-            if best is None or off + misfit(self._packets[place - 1], verdict) < least:
-                best, least = place, off + misfit(self._packets[place - 1], verdict)
+            cost = off + misfit(place - 1, verdict)
+            if best is None or cost < least:
+                best, least = place, cost
             if before <= after:
                 low = self._free(self._below, low - 1)
             else:
@@ -230,5 +237,5 @@ class _Line:
         """The nearest place, taken or not."""
         middle = bisect_left(self._times, verdict.ts_ns)
         around = [one for one in (middle - 1, middle) if 0 <= one < len(self._times)]
-        near = [one for one in around if abs(self._times[one] - verdict.ts_ns) <= FAR]
+        near = [one for one in around if abs(self._times[one] - verdict.ts_ns) <= self._far]
         return min(near, key=lambda one: abs(self._times[one] - verdict.ts_ns), default=None)

@@ -8,6 +8,7 @@ from traffic import BEGIN, Wire, ip, packet, udp, verdict
 from labctl.packets.blame import blamed
 from labctl.packets.fragments import reassembled
 from labctl.packets.ladder import of_pairs
+from labctl.packets.live import InOrder
 from labctl.packets.match import match
 
 A6, B6 = "fd00:77::11", "fd00:77::12"
@@ -81,7 +82,21 @@ def endless_fragments(count):
     return lambda: reassembled(packets)
 
 
-SCENES = [late_verdicts, late_drops, rewritten, half_unseen, half_damaged, endless_fragments]
+def live(count):
+    """As they come, all held until the end."""
+    pieces = [packet(udp("10.77.0.11", 1, "10.77.0.12", 2, b"same"), n * 1000, n, "alice") for n in range(count)]
+
+    def work():
+        order = InOrder(["alice"])
+        for one in pieces:
+            order.add(one, "sent")
+            order.blame(verdict(one, "alice", "f1", "delay", one.ts_ns - BEGIN + 100))
+        assert sum(len(seen.verdicts) for seen in order.take(everything=True)) == count
+
+    return work
+
+
+SCENES = [live, late_verdicts, late_drops, rewritten, half_unseen, half_damaged, endless_fragments]
 
 
 @pytest.mark.parametrize("scene", SCENES)

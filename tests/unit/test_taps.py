@@ -4,13 +4,13 @@ import struct
 from dataclasses import replace
 
 import pytest
-from traffic import BEGIN, icmp, ip, tcp, udp, verdict
+from traffic import BEGIN, MS, icmp, ip, tcp, udp, verdict
 
 from labctl.packets import taps
 from labctl.packets.checksum import remainder
 from labctl.packets.decode import decode
 from labctl.packets.link import RAW
-from labctl.packets.live import Conversations, InOrder
+from labctl.packets.live import CONVERSATIONS, Conversations, InOrder
 from labctl.packets.match import match
 from labctl.packets.model import ACK, FIN, PSH, SYN, Interface, Record
 
@@ -181,6 +181,67 @@ def test_faults_are_told_of_what_they_saw():
     order.ended("alice")
     given = [(one.tap, [found.rule for found in one.verdicts]) for one in order.take()]
     assert given == [("left", []), ("sent", ["f1", "f2"])]
+
+
+def alike(order, count, *, dropped=(), lag=50_000, gap=10 * MS):
+    """Datagrams without an id, of one length; and what is told of some of them."""
+    for number in range(count):
+        packet, tap = seen("alice", "sent", udp(A, 1, B, 2, b"seq=%d" % (number % 10)), number * gap)
+        order.add(packet, tap)
+        if number in dropped:
+            order.blame(verdict(packet, "alice", "f1", "drop", number * gap + lag))
+
+
+def given(order, **how):
+    return [[found.rule for found in one.verdicts] for one in order.take(**how)]
+
+
+@pytest.mark.parametrize(("lag", "gap"), [(50_000, 10 * MS), (160_000, 100_000)])
+def test_each_of_those_that_look_alike_has_its_own_verdict(lag, gap):
+    order = InOrder(["alice"])
+    alike(order, 5, dropped=(2, 3, 4) if gap < MS else (2, 4), lag=lag, gap=gap)
+    order.told("alice", BEGIN + 1000 * MS)
+    assert given(order) == [[], [], ["f1"], ["f1"] if gap < MS else [], ["f1"]]
+
+
+def test_what_is_told_too_late_is_no_later_packets():
+    order = InOrder(["alice"])
+    first, tap = seen("alice", "sent", udp(A, 1, B, 2, b"seq=0"), 0)
+    order.add(first, tap)
+    order.told("alice", BEGIN + 10)
+    assert given(order) == [[]]
+    order.blame(verdict(first, "alice", "f1", "drop", 50_000))
+    second, tap = seen("alice", "sent", udp(A, 1, B, 2, b"seq=1"), 100 * MS)
+    order.add(second, tap)
+    order.blame(verdict(second, "alice", "f2", "drop", 100 * MS + 50_000))
+    order.told("alice", BEGIN + 200 * MS)
+    assert given(order) == [["f2"]]
+
+
+def test_a_verdict_waits_for_its_packet():
+    """The journal of faults may be faster than the recorder."""
+    order = InOrder(["alice"])
+    packets = [seen("alice", "sent", udp(A, 1, B, 2, b"seq=%d" % n), n * 50 * MS) for n in range(3)]
+    for number in (1, 2):
+        order.blame(verdict(packets[number][0], "alice", f"f{number}", "drop", number * 50 * MS + 50_000))
+    out = []
+    for number, (packet, tap) in enumerate(packets):
+        order.add(packet, tap)
+        order.told("alice", BEGIN + number * 50 * MS + 10_000)
+        out += given(order)
+    assert out == [[], ["f1"], ["f2"]]
+
+
+def test_verdicts_are_let_go_of():
+    order = InOrder(["alice"])
+    for number in range(5000):
+        packet, tap = seen("alice", "sent", udp(A, 1, B, 2, b"x", id=number + 1), number * 1000)
+        order.add(packet, tap)
+        order.blame(verdict(packet, "alice", "f1", "delay", number * 1000 + 10))
+    order.told("alice", BEGIN + 1000 * MS)
+    assert given(order) == [["f1"]] * 5000
+    assert not any(one.verdicts for one in order._alike.values())
+    assert len(order._alike) <= CONVERSATIONS
 
 
 def test_numbers_are_relative_to_their_conversation():
