@@ -12,7 +12,7 @@ from labctl.packets.fragments import with_ports
 from labctl.packets.label import Label, Mark, label, marks
 from labctl.packets.match import matched
 from labctl.packets.model import Packet
-from labctl.packets.questions import unanswered
+from labctl.packets.questions import asked, unanswered
 from labctl.packets.tcp import Segment
 from labctl.packets.words import ends
 
@@ -265,7 +265,7 @@ def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
 def _asked(arrow: Arrow, silent: set[int]) -> Arrow:
     if id(arrow.crossing.packet) not in silent:
         return arrow
-    mark = Mark("no answer", f"what is for {arrow.crossing.packet.dst} can't be sent")
+    mark = Mark("no answer", f"what is for {asked(arrow.crossing.packet)} can't be sent")
     return replace(arrow, marks=(*arrow.marks, mark))
 
 

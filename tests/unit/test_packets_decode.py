@@ -255,3 +255,11 @@ def test_what_is_longer_than_ip_can_say_is_decoded(source, target):
     found = packet(bytes(head) + body)
     assert (found.protocol, found.sport, found.payload_length, found.malformed) == ("tcp", 1, 70000, "")
     assert found.checksum == ("unknown" if source == A else "bad")
+
+
+def test_what_a_neighbour_is_asked_for():
+    asked = packet(icmp(A6, "ff02::1:ff00:2", 135, 0, bytes(4) + packed(B6), ttl=255))
+    assert asked.icmp.target == B6
+    assert packet(icmp(B6, A6, 136, 0, bytes(4) + packed(B6), ttl=255)).icmp.target == B6
+    assert packet(icmp(A6, B6, 135, 0, bytes(4) + packed(B6)[:15])).icmp.target is None
+    assert packet(icmp(A6, B6, 128, 0, bytes(24))).icmp.target is None
