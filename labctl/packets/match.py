@@ -80,21 +80,22 @@ class _Matcher:
         """Packets that arrived with other contents than they were sent with."""
         place = {(receiver, id(packet)): found for _, receiver, packet, found in self.pairs}
         for key_of in (identity.damaged, identity.by_number):
-            sent: dict[identity.Key, list[Sent]] = {}
-            for sender, side in enumerate(self.sides):
-                for packet in side.sent:
-                    key = key_of(packet, self.ends.get(ends_of(packet), ends_of(packet)))
-                    if key is not None:
-                        sent.setdefault(key, []).append(self._as_sent(sender, packet))
+            came: dict[identity.Key, dict[int, list[Packet]]] = {}
             for receiver, side in enumerate(self.sides):
-                groups: dict[identity.Key, list[Packet]] = {}
                 for packet in side.arrived:
                     if id(packet) not in self._found and packet.protocol != "arp":
                         key = key_of(packet, ends_of(packet))
-                        if key is not None and key in sent:
-                            groups.setdefault(key, []).append(packet)
-                for key, arrivals in groups.items():
-                    self._add_damaged(receiver, sent[key], arrivals, place)
+                        if key is not None:
+                            came.setdefault(key, {}).setdefault(receiver, []).append(packet)
+            sent: dict[identity.Key, list[Sent]] = {}
+            for sender, side in enumerate(self.sides if came else ()):
+                for packet in side.sent:
+                    key = key_of(packet, self.ends.get(ends_of(packet), ends_of(packet)))
+                    if key in came:
+                        sent.setdefault(key, []).append(self._as_sent(sender, packet))
+            for key, mine in sent.items():
+                for receiver, arrivals in came[key].items():
+                    self._add_damaged(receiver, mine, arrivals, place)
 
     def _add_damaged(
         self, receiver: int, sent: list[Sent], arrivals: list[Packet], place: dict[tuple[int, int], list[Packet]]
@@ -225,7 +226,7 @@ def _rewritten(sides: Sequence[Side], gone: set[int], found: set[int]) -> _Group
             if id(packet) not in found and identity.is_telling(packet):
                 came.setdefault(identity.translated(packet), {}).setdefault(receiver, []).append(packet)
     out: _Groups = []
-    for sender, side in enumerate(sides):
+    for sender, side in enumerate(sides if came else ()):
         sent: dict[identity.Key, list[Packet]] = {}
         for packet in side.sent:
             if id(packet) not in gone and identity.is_telling(packet) and (key := identity.translated(packet)) in came:

@@ -55,6 +55,15 @@ def rewritten(count):
     return lambda: match(sides)
 
 
+def too_short(count):
+    """Nothing in them tells that a router rewrote them: all are looked at, and none is taken for another."""
+    wire = Wire(names={A6: "alice", B6: "bob"})
+    for _ in range(count):
+        wire.send(udp(A6, 5000, B6, 53, b"hi"), arrives=udp("fd00:88::1", 33000, B6, 53, b"hi", ttl=63))
+    sides = wire.sides()
+    return lambda: match(sides)
+
+
 def half_unseen(count):
     """The sender's capture began half-way."""
     wire = Wire(names={A6: "alice", B6: "bob"})
@@ -96,7 +105,7 @@ def live(count):
     return work
 
 
-SCENES = [live, late_verdicts, late_drops, rewritten, half_unseen, half_damaged, endless_fragments]
+SCENES = [live, late_verdicts, late_drops, rewritten, too_short, half_unseen, half_damaged, endless_fragments]
 
 
 @pytest.mark.parametrize("scene", SCENES)
