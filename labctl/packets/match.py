@@ -212,10 +212,18 @@ def _alike(sides: Sequence[Side]) -> _Groups:
             for receiver in came.get(key, ()):
                 if receiver != sender:
                     sent.setdefault((receiver, sender), {}).setdefault(key, []).append(packet)
-    return [
-        (sender, receiver, [(found, came[key][receiver]) for key, found in groups.items()])
-        for (receiver, sender), groups in sorted(sent.items(), key=lambda item: item[0])
-    ]
+    out: _Groups = []
+    for (receiver, sender), groups in sorted(sent.items(), key=lambda item: item[0]):
+        made = [(found, _unharmed(found, came[key][receiver])) for key, found in groups.items()]
+        out.append((sender, receiver, [group for group in made if group[1]]))
+    return out
+
+
+def _unharmed(sent: list[Packet], arrivals: list[Packet]) -> list[Packet]:
+    """Without those that are damaged: damage may have made them the same as another."""
+    if all(packet.checksum != "bad" for packet in arrivals) or any(packet.checksum != "ok" for packet in sent):
+        return arrivals
+    return [packet for packet in arrivals if packet.checksum != "bad"]
 
 
 def _rewritten(sides: Sequence[Side], gone: set[int], found: set[int]) -> _Groups:

@@ -69,6 +69,23 @@ def test_damage_is_known_by_its_checksum_without_an_id(by):
     ]
 
 
+def test_what_damage_made_the_same_as_another_is_not_that_one():
+    wire = Wire(names={A6: "alice", B6: "bob"})
+    harmed = udp(A6, 5005, B6, 5005, b"seq=0002")[:-1] + b"1"
+    train(wire, 4, n2={"arrives": harmed})
+    assert told(match(wire.sides())) == [(b"seq=%04d" % n, "delivered", n == 2, 0) for n in range(4)]
+
+
+def test_a_checksum_alone_may_be_damaged():
+    wire = Wire()
+    data = udp(A, 1, B, 2)
+    sent = wire.send(data, arrives=data[:26] + bytes([data[26] ^ 1]) + data[27:])
+    wire.verdicts.append(verdict(sent, "alice", "f1", "corrupt", 10_000))
+    assert [(one.fate, one.corrupted, len(one.faults)) for one in match(wire.sides(), wire.verdicts)] == [
+        ("delivered", True, 1)
+    ]
+
+
 def test_damage_with_its_checksum_made_right_is_known_by_the_verdict():
     wire = Wire(names={A6: "alice", B6: "bob"})
     harmed = udp(A6, 5005, B6, 5005, b"seq=0006")  # one bit of 0002
