@@ -3,78 +3,239 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from labctl.packets.crossings import Side, Verdict
+from labctl.packets.crossings import Rules, Side, Verdict
 from labctl.packets.model import Packet
 
-_Key = tuple[str, str, int | None, str, int | None]
-_FAR = 10_000_000_000  # ns: a verdict this far from a packet's sending isn't about that packet
+_Ends = tuple[str, str, int | None, str, int | None]
+_Numbers = tuple[int | None, int | None, int | None]
+_Known = tuple[bool, bool, bool]
+_Misfit = Callable[[int, Verdict], int]
+FAR = 10_000_000_000  # ns: a verdict this far from a packet's sending isn't about that packet
+_AT_ONCE = 1_000_000  # ns: two verdicts on one packet mostly come within that
+_RATHER = 10_000_000  # ns: a duplicated packet that didn't arrive at all is looked for after one that has a copy
+_STEPS = 64  # packets that are looked at for one verdict
+_FIRST = ("drop", "reset", "corrupt")  # what a packet does not arrive after, or not as it was
 
 
-def blamed(sides: Sequence[Side], verdicts: Iterable[Verdict]) -> tuple[dict[int, list[Verdict]], list[Verdict]]:
+@dataclass
+class Outcomes:
+    """What became of sent packets, by their `id()`, as far as that is certain without any verdict.
+
+    `first_ns`: when it arrived as it was sent; `copies`: how often more; `overtaken`: something that was sent later
+    was there before it. `doubtful`: others look just like it.
+    """
+
+    first_ns: dict[int, int] = field(default_factory=dict)
+    copies: dict[int, int] = field(default_factory=dict)
+    overtaken: set[int] = field(default_factory=set)
+    doubtful: set[int] = field(default_factory=set)
+
+
+def blamed(
+    sides: Sequence[Side], verdicts: Iterable[Verdict], outcomes: Outcomes | None = None, rules: Rules | None = None
+) -> tuple[dict[int, list[Verdict]], list[Verdict]]:
     """The verdicts of each packet, by the packet's `id()`; and those that no sent packet was found for.
 
-    Among packets that look alike the one sent nearest in time to the verdict is meant. One rule does one thing once to
-    a packet, but for a delay: it holds one for a time, and again for another to overtake it, in vain.
+    Of packets that look alike to a fault, the one is meant to which that happened, and which was sent nearest in time.
+    One rule does one thing once to a packet, but for a delay: it holds one for a time, and again for another to
+    overtake it, in vain.
     """
-    sent: dict[_Key, list[Packet]] = {}
-    for side in sides:
-        for packet in side.sent:
-            sent.setdefault((packet.protocol, *packet.source, *packet.target), []).append(packet)
-            if packet.fragment_offset and packet.sport is not None:  # a fault sees no ports in a later fragment
-                sent.setdefault((packet.protocol, packet.src, None, packet.dst, None), []).append(packet)
-    finder = {key: _Finder(found) for key, found in sent.items()}
-    out: dict[int, list[Verdict]] = {}
-    rest: list[Verdict] = []
-    done: set[tuple[int, str, str]] = set()
-    for verdict in verdicts:
-        key = (verdict.proto, verdict.src, verdict.sport, verdict.dst, verdict.dport)
-        found = finder[key].nearest(verdict, done) if key in finder else None
-        if found is None:
-            rest.append(verdict)
-        else:
-            done.add((id(found), verdict.rule, verdict.action))
-            out.setdefault(id(found), []).append(verdict)
-    return out, rest
+    finder = _Finder(sides)
+    court = _Court(outcomes or Outcomes(), (rules or Rules()).flight)
+    groups: dict[tuple[object, ...], list[tuple[int, Verdict]]] = {}
+    for number, verdict in enumerate(verdicts):
+        # A packet is dropped but once, whichever rule does it.
+        rule = "" if verdict.action == "drop" else verdict.rule
+        groups.setdefault((*finder.key(verdict), verdict.action, rule), []).append((number, verdict))
+    found: dict[int, list[tuple[int, Verdict]]] = {}
+    rest: list[tuple[int, Verdict]] = []
+    for group in sorted(groups.values(), key=lambda group: group[0][1].action not in _FIRST):
+        group.sort(key=lambda item: item[1].ts_ns)
+        told = [verdict for _, verdict in group]
+        for item, packet in zip(group, court.judge(told, finder.fitting(told[0])), strict=True):
+            if packet is None:
+                rest.append(item)
+            else:
+                found.setdefault(id(packet), []).append(item)
+    in_turn = {key: [verdict for _, verdict in sorted(mine, key=_number)] for key, mine in found.items()}
+    return in_turn, [verdict for _, verdict in sorted(rest, key=_number)]
+
+
+def _number(item: tuple[int, Verdict]) -> int:
+    return item[0]
 
 
 class _Finder:
-    """The packets between two ends, by what a verdict may know of them."""
+    """The sent packets, by what a verdict may know of them."""
 
-    def __init__(self, packets: list[Packet]) -> None:
-        self._by: dict[tuple[int | None, int | None, int | None], list[Packet]] = {}
-        self._packets = packets
-        self._known: set[tuple[bool, bool, bool]] = set()
+    def __init__(self, sides: Sequence[Side]) -> None:
+        self._sent: dict[_Ends, list[Packet]] = {}
+        self._by: dict[tuple[_Ends, _Known], dict[_Numbers, list[Packet]]] = {}
+        for side in sides:
+            for packet in side.sent:
+                self._sent.setdefault((packet.protocol, *packet.source, *packet.target), []).append(packet)
+                if packet.fragment_offset and packet.sport is not None:  # a fault sees no ports in a later fragment
+                    ends = (packet.protocol, packet.src, None, packet.dst, None)
+                    self._sent.setdefault(ends, []).append(packet)
 
-    def nearest(self, verdict: Verdict, done: set[tuple[int, str, str]]) -> Packet | None:
-        """The fitting packet whose sending is nearest to the verdict in time; a done one where there is no other."""
-        self._index((verdict.seq is not None, verdict.length is not None, verdict.ip_id is not None))
-        fitting = self._by.get((verdict.seq, verdict.length, verdict.ip_id), [])
-        middle = bisect_left(fitting, verdict.ts_ns, key=lambda packet: packet.ts_ns)
-        again: Packet | None = None
-        low, high = middle - 1, middle
-        while low >= 0 or high < len(fitting):
-            before = verdict.ts_ns - fitting[low].ts_ns if low >= 0 else None
-            after = fitting[high].ts_ns - verdict.ts_ns if high < len(fitting) else None
-            if before is not None and (after is None or before <= after):
-                place, off, low = low, before, low - 1
-            else:
-                assert after is not None
-                place, off, high = high, after, high + 1
-            if off > _FAR:
-                break
-            if (id(fitting[place]), verdict.rule, verdict.action) not in done:
-                return fitting[place]
-            again = again or fitting[place]
-        return again if verdict.action == "delay" else None
+    @staticmethod
+    def key(verdict: Verdict) -> tuple[_Ends, _Numbers]:
+        ends = (verdict.proto, verdict.src, verdict.sport, verdict.dst, verdict.dport)
+        return ends, (verdict.seq, verdict.length, verdict.ip_id)
 
-    def _index(self, known: tuple[bool, bool, bool]) -> None:
-        if known in self._known:
-            return
-        self._known.add(known)
-        for packet in sorted(self._packets, key=lambda packet: packet.ts_ns):
+    def fitting(self, verdict: Verdict) -> list[Packet]:
+        """In order of time those that a verdict may speak of."""
+        ends, numbers = self.key(verdict)
+        known = (verdict.seq is not None, verdict.length is not None, verdict.ip_id is not None)
+        if (ends, known) not in self._by:
+            self._by[ends, known] = self._indexed(self._sent.get(ends, []), known)
+        return self._by[ends, known].get(numbers, [])
+
+    @staticmethod
+    def _indexed(packets: list[Packet], known: _Known) -> dict[_Numbers, list[Packet]]:
+        out: dict[_Numbers, list[Packet]] = {}
+        for packet in sorted(packets, key=lambda packet: packet.ts_ns):
             seq = packet.tcp.seq if packet.tcp else None
             values = (seq, packet.total_length, packet.ip_id)
             key = tuple(value if use else None for value, use in zip(values, known, strict=True))
-            self._by.setdefault(key, []).append(packet)  # type: ignore[arg-type]
+            out.setdefault(key, []).append(packet)  # type: ignore[arg-type]
+        return out
+
+
+class _Court:
+    """Gives verdicts to packets, and keeps in mind what each has been given."""
+
+    def __init__(self, outcomes: Outcomes, flight: int) -> None:
+        self._outcomes, self._flight = outcomes, flight
+        self._done: set[tuple[int, str, str]] = set()
+        self._gone: dict[int, list[int]] = {}  # when packets were given a verdict after which they don't arrive whole
+        self._copied: dict[int, int] = {}  # how often packets were duplicated
+
+    def judge(self, verdicts: Sequence[Verdict], packets: Sequence[Packet]) -> list[Packet | None]:
+        """The packet of each verdict; all of them of one action, and in order of time as the packets are."""
+        action = verdicts[0].action
+        rule = "" if action == "drop" else verdicts[0].rule
+        if action in ("drop", "reset"):
+            packets = [packet for packet in packets if id(packet) not in self._outcomes.first_ns]
+        taken = [(id(packet), rule, action) in self._done for packet in packets]
+        times = [packet.ts_ns for packet in packets]
+        places = assigned(verdicts, times, taken, lambda place, verdict: self._misfit(packets[place], verdict))
+        found = [None if place is None else packets[place] for place in places]
+        for verdict, packet in zip(verdicts, found, strict=True):
+            if packet is not None:
+                self._done.add((id(packet), rule, action))
+                if action in _FIRST:
+                    self._gone.setdefault(id(packet), []).append(verdict.ts_ns)
+                elif action == "duplicate":
+                    self._copied[id(packet)] = self._copied.get(id(packet), 0) + 1
+        return found
+
+    def _misfit(self, packet: Packet, verdict: Verdict) -> int:
+        """How badly what became of a packet fits a verdict, as the time (ns) that another may be farther off for it."""
+        key = id(packet)
+        first = self._outcomes.first_ns.get(key)
+        if key in self._outcomes.doubtful:
+            return self._flight if verdict.action in ("drop", "reset") else 0
+        if verdict.action in _FIRST:
+            return 0 if first is None else 2 * self._flight
+        if verdict.action == "duplicate":
+            if first is not None:
+                return 0 if self._outcomes.copies.get(key, 0) > self._copied.get(key, 0) else 2 * self._flight
+            at_once = any(abs(at - verdict.ts_ns) <= _AT_ONCE for at in self._gone.get(key, ()))
+            return _RATHER if at_once else self._flight
+        if first is None:
+            return 0
+        # What arrived before the verdict, or sooner than it says, had not been held back by it.
+        held = first >= verdict.ts_ns and first - packet.ts_ns >= verdict.held_ns // 2
+        return 0 if held and (verdict.action != "reorder" or key in self._outcomes.overtaken) else self._flight
+
+
+def assigned(
+    verdicts: Sequence[Verdict],
+    times: Sequence[int],
+    taken: Sequence[bool],
+    misfit: _Misfit = lambda place, verdict: 0,
+    far: int = FAR,
+) -> list[int | None]:
+    """The place of each verdict's packet among packets that were sent at some times, none farther off than `far`.
+
+    Near linear. Verdicts are of one kind, and all are in order of time. `taken` are the packets that such a verdict
+    was given to before, `misfit` says how much farther off (ns) another may be for it to be meant rather than this. A
+    verdict goes to the nearest packet, but the packets that verdicts were found for have them in the order of their
+    sending: a fault decides on one after the other, and may lag behind by several.
+    """
+    line = _Line(times, taken, far)
+    places: list[int | None] = []
+    for verdict in verdicts:
+        place = line.nearest(verdict, misfit)
+        if place is not None:
+            line.take(place)
+        places.append(place)
+    chosen = [(verdict, place) for verdict, place in zip(verdicts, places, strict=True) if place is not None]
+    turned = list(zip((verdict for verdict, _ in chosen), sorted(place for _, place in chosen), strict=True))
+
+    def cost(pairs: Iterable[tuple[Verdict, int]]) -> int:
+        return sum(abs(verdict.ts_ns - times[place]) + misfit(place, verdict) for verdict, place in pairs)
+
+    if cost(turned) <= cost(chosen):
+        in_turn = iter([place for _, place in turned])
+        places = [None if place is None else next(in_turn) for place in places]
+    # What is left over of delays is about packets that were delayed before.
+    return [
+        line.again(verdict) if place is None and verdict.action == "delay" else place
+        for verdict, place in zip(verdicts, places, strict=True)
+    ]
+
+
+class _Line:
+    """Packets in order of time, of which those that are taken are stepped over without looking at each."""
+
+    def __init__(self, times: Sequence[int], taken: Sequence[bool], far: int) -> None:
+        self._times, self._far = times, far
+        # The next free place from each on, in both directions; the ends are never taken. Places count from 1 here.
+        self._above, self._below = list(range(len(times) + 2)), list(range(len(times) + 2))
+        for place, one in enumerate(taken):
+            if one:
+                self.take(place)
+
+    def take(self, place: int) -> None:
+        self._above[place + 1], self._below[place + 1] = place + 2, place
+
+    @staticmethod
+    def _free(towards: list[int], place: int) -> int:
+        while towards[place] != place:
+            towards[place] = towards[towards[place]]
+            place = towards[place]
+        return place
+
+    def nearest(self, verdict: Verdict, misfit: _Misfit) -> int | None:
+        """The free place that is nearest in time and fits; None where none is near enough."""
+        middle = bisect_left(self._times, verdict.ts_ns)
+        low, high = self._free(self._below, middle), self._free(self._above, middle + 1)
+        best: int | None = None
+        least = 0
+        for _ in range(_STEPS):
+            before = verdict.ts_ns - self._times[low - 1] if low > 0 else self._far + 1
+            after = self._times[high - 1] - verdict.ts_ns if high <= len(self._times) else self._far + 1
+            off = min(before, after)
+            if off > self._far or (best is not None and off >= least):
+                break
+            place = low if before <= after else high
+            cost = off + misfit(place - 1, verdict)
+            if best is None or cost < least:
+                best, least = place, cost
+            if before <= after:
+                low = self._free(self._below, low - 1)
+            else:
+                high = self._free(self._above, high + 1)
+        return None if best is None else best - 1
+
+    def again(self, verdict: Verdict) -> int | None:
+        """The nearest place, taken or not."""
+        middle = bisect_left(self._times, verdict.ts_ns)
+        around = [one for one in (middle - 1, middle) if 0 <= one < len(self._times)]
+        near = [one for one in around if abs(self._times[one] - verdict.ts_ns) <= self._far]
+        return min(near, key=lambda one: abs(self._times[one] - verdict.ts_ns), default=None)

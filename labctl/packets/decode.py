@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from labctl.packets.transport import Segment, transport
 
 _PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _NOTHING, _DESTINATION = 0, 43, 44, 51, 59, 60
+_ICMP6, _NEIGHBOUR = 58, (135, 136)  # solicitation and advertisement
 _EXTENSIONS = (_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION)
 
 Fields = dict[str, Any]
@@ -152,12 +154,12 @@ def _upper(data: bytes, upper: _Upper, record: Record, quoted: bool) -> Fields:
     inner = found.pop("quote", None)
     if inner is not None and "icmp" in found:
         found["icmp"] = _with_quote(found["icmp"], data, inner, record)
+    if upper.number == _ICMP6 and "icmp" in found and found["icmp"].type in _NEIGHBOUR and len(body) >= 24:
+        found["icmp"] = replace(found["icmp"], target=address(body[8:24]))
     return {"protocol": _PROTOCOLS[upper.number], "transport_offset": at, **found}
 
 
 def _with_quote(icmp: Any, data: bytes, at: int, record: Record) -> Any:
-    from dataclasses import replace
-
     if at >= len(data):
         return icmp
     return replace(icmp, quoted=Packet(record.ts_ns, -1, "", record, **network(data, at, record, quoted=True)))

@@ -63,7 +63,7 @@ def _delivered(sides: Sequence[Side], pair: _Pair, faults: dict[int, list[Verdic
     sender, receiver, sent, arrivals = pair
     first, *copies = sorted(arrivals, key=lambda packet: (packet.ts_ns, packet.index))
     rewritten = None
-    if (sent.source, sent.target) != (first.source, first.target) and not is_corrupted(sent, first):
+    if _has_other_ends(sent, first) and not is_corrupted(sent, first):
         rewritten = Rewriting(sent.source, sent.target, first.source, first.target)
     return Crossing(
         sides[sender].node,
@@ -77,6 +77,13 @@ def _delivered(sides: Sequence[Side], pair: _Pair, faults: dict[int, list[Verdic
         rewritten=rewritten,
         faults=tuple(faults.get(id(sent), ())),
     )
+
+
+def _has_other_ends(sent: Packet, arrived: Packet) -> bool:
+    """A fragment whose first one is missing has no ports, and is the same for all that."""
+    if sent.is_fragment and None in (sent.sport, arrived.sport):
+        return (sent.src, sent.dst) != (arrived.src, arrived.dst)
+    return (sent.source, sent.target) != (arrived.source, arrived.target)
 
 
 def _unarrived(side: Side, packet: Packet, place: _Places, faults: dict[int, list[Verdict]], rules: Rules) -> Crossing:

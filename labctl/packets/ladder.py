@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from labctl.packets.blame import blamed
 from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
 from labctl.packets.flows import analyse
 from labctl.packets.fragments import with_ports
 from labctl.packets.label import Label, Mark, label, marks
-from labctl.packets.match import match
+from labctl.packets.match import matched
 from labctl.packets.model import Packet
-from labctl.packets.questions import unanswered
+from labctl.packets.questions import asked, unanswered
 from labctl.packets.tcp import Segment
 from labctl.packets.words import ends
 
@@ -145,9 +144,12 @@ class _Matched:
 
     def __init__(self, sides: Sequence[Side], verdicts: list[Verdict], rules: Rules | None) -> None:
         self._sides = [_whole(side) for side in sides]
-        self._verdicts, self._rules = verdicts, rules or Rules()
-        self._crossings = match(self._sides, verdicts, rules)
-        self._pairs = {frozenset((one.sender, one.receiver)) for one in self._crossings}
+        self._rules = rules or Rules()
+        found = matched(self._sides, verdicts, rules)
+        self._crossings = _Crossings(found.crossings)
+        self._unblamed: dict[frozenset[str], list[Verdict]] = {}
+        for verdict in found.unblamed:
+            self._unblamed.setdefault(frozenset((verdict.src, verdict.dst)), []).append(verdict)
         self._silent = unanswered(self._sides)
         self._segments: dict[int, Segment] = {}
         for side in self._sides:
@@ -157,18 +159,57 @@ class _Matched:
 
     def has(self, one: int, other: int) -> bool:
         """Anything went between two sides, by their positions."""
-        return frozenset((self._sides[one].node, self._sides[other].node)) in self._pairs
+        return self._crossings.has(self._sides[one].node, self._sides[other].node)
 
     def ladder(self, one: int, other: int, options: Options) -> Ladder:
         pair = self._sides[one], self._sides[other]
-        rest = [side for side in self._sides if side not in pair]
-        wanted = _between(self._crossings, pair[0].node, pair[1].node)
-        notes = _notes(wanted, pair, self._rules) + _unseen([*pair, *rest], wanted, self._verdicts)
+        wanted = self._crossings.between(pair[0].node, pair[1].node)
+        notes = _notes(wanted, pair, self._rules) + self._unseen(pair, wanted)
         lines = [Lifeline(side.node, _own(_addresses(wanted, side.node), side)) for side in pair]
         made = _drawn(wanted, lines[0], lines[1], self._segments, options, notes)
         if not self._silent:
             return made
         return replace(made, arrows=tuple(_asked(arrow, self._silent) for arrow in made.arrows))
+
+    def _unseen(self, pair: tuple[Side, Side], crossings: Sequence[Crossing]) -> tuple[str, ...]:
+        """Says which faults acted between the two on packets that no capture shows."""
+        if not self._unblamed:
+            return ()
+        ends = {frozenset((one.packet.src, one.packet.dst)) for one in crossings}
+        ends |= {frozenset((a, b)) for a in pair[0].addresses for b in pair[1].addresses}
+        told = {id(verdict) for one in crossings for verdict in one.faults}
+        rest = [one for key in ends for one in self._unblamed.get(key, ()) if id(one) not in told]
+        if not rest:
+            return ()
+        rules = ", ".join(dict.fromkeys(one.rule for one in sorted(rest, key=lambda one: one.ts_ns)))
+        count = "1 packet" if len(rest) == 1 else f"{len(rest)} packets"
+        return (f"{rules} acted on {count} that the captures don't show.",)
+
+
+class _Crossings:
+    """Crossings by the two nodes between which they are."""
+
+    def __init__(self, crossings: Sequence[Crossing]) -> None:
+        self._of: dict[frozenset[str], list[Crossing]] = {}
+        self._quoting: dict[str, list[Crossing]] = {}  # what speaks of other packets, by who got it
+        for one in crossings:
+            self._of.setdefault(frozenset((one.sender, one.receiver)), []).append(one)
+            if one.packet.icmp and one.packet.icmp.quoted:
+                self._quoting.setdefault(one.receiver, []).append(one)
+
+    def has(self, left: str, right: str) -> bool:
+        return frozenset((left, right)) in self._of
+
+    def between(self, left: str, right: str) -> list[Crossing]:
+        """The crossings between two nodes, and what routers on the way say of these."""
+        mine = list(self._of.get(frozenset((left, right)), ()))
+        said = [one for node in dict.fromkeys((left, right)) for one in self._quoting.get(node, ())]
+        spoken = {one.packet.source + one.packet.target for one in mine} if said else set()
+        for one in said:
+            quoted = one.packet.icmp.quoted if one.packet.icmp else None
+            if quoted and one.sender not in (left, right) and quoted.source + quoted.target in spoken:
+                mine.append(one)
+        return mine
 
 
 def one_sided(
@@ -188,7 +229,7 @@ def one_sided(
     ]
     first = next(((one.sender, one.receiver) for one in crossings if one.sender != one.receiver), ("?", "?"))
     left, right = nodes or first
-    wanted = _between(crossings, left, right)
+    wanted = _Crossings(crossings).between(left, right)
     lines = [Lifeline(name, _addresses(wanted, name)) for name in (left, right)]
     return _drawn(wanted, lines[0], lines[1], _segments(packets), options or Options(), ())
 
@@ -210,19 +251,6 @@ def _segments(view: Sequence[Packet]) -> dict[int, Segment]:
     return {id(packet): segment for packet, segment in zip(view, found, strict=True) if segment is not None}
 
 
-def _between(crossings: Sequence[Crossing], left: str, right: str) -> list[Crossing]:
-    """The crossings between two nodes, and what routers on the way say of these."""
-    pair = {left, right}
-    mine = [one for one in crossings if {one.sender, one.receiver} == pair]
-    spoken = {one.packet.source + one.packet.target for one in mine}
-    for one in crossings:
-        quoted = one.packet.icmp.quoted if one.packet.icmp else None
-        outside = one.receiver in pair and one.sender not in pair
-        if quoted is not None and outside and quoted.source + quoted.target in spoken:
-            mine.append(one)
-    return mine
-
-
 def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
     """A node's addresses as it knows them itself, in the order of their use."""
     out: dict[str, None] = {}
@@ -237,7 +265,7 @@ def _addresses(crossings: Sequence[Crossing], node: str) -> tuple[str, ...]:
 def _asked(arrow: Arrow, silent: set[int]) -> Arrow:
     if id(arrow.crossing.packet) not in silent:
         return arrow
-    mark = Mark("no answer", f"what is for {arrow.crossing.packet.dst} can't be sent")
+    mark = Mark("no answer", f"what is for {asked(arrow.crossing.packet)} can't be sent")
     return replace(arrow, marks=(*arrow.marks, mark))
 
 
@@ -260,21 +288,6 @@ def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -
             f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
         )
     return tuple(out)
-
-
-def _unseen(sides: Sequence[Side], crossings: Sequence[Crossing], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Says which faults acted between the two on packets that no capture shows."""
-    if not verdicts:
-        return ()
-    told = {id(verdict) for one in crossings for verdict in one.faults}
-    ends = {frozenset((one.packet.src, one.packet.dst)) for one in crossings}
-    ends |= {frozenset((a, b)) for a in sides[0].addresses for b in sides[1].addresses}
-    rest = [one for one in blamed(sides, verdicts)[1] if frozenset((one.src, one.dst)) in ends and id(one) not in told]
-    if not rest:
-        return ()
-    rules = ", ".join(dict.fromkeys(one.rule for one in rest))
-    count = "1 packet" if len(rest) == 1 else f"{len(rest)} packets"
-    return (f"{rules} acted on {count} that the captures don't show.",)
 
 
 def _drawn(

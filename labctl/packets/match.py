@@ -6,16 +6,29 @@ Captures of routers are no sides here: between two ends a router's rewriting sho
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from labctl.packets import identity
-from labctl.packets.blame import blamed
+from labctl.packets.blame import Outcomes, blamed
 from labctl.packets.crossings import Crossing, Rules, Side, Verdict
+from labctl.packets.damage import Sent, damaged
+from labctl.packets.identity import Ends, ends_of
 from labctl.packets.judge import judged
 from labctl.packets.model import Packet
 from labctl.packets.pairing import Sending, paired
 
-_Ends = tuple[str, int | None, str, int | None]
+_Group = tuple[list[Packet], list[Packet]]  # what was sent and what arrived, and looks alike
+_Groups = list[tuple[int, int, list[_Group]]]  # with the sender's and the receiver's position among the sides
+_Way = tuple[Ends, int | None]  # the ends of packets, and how far they may still go
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """`unblamed`: the verdicts that no sent packet was found for."""
+
+    crossings: list[Crossing]
+    unblamed: list[Verdict]
 
 
 def match(sides: Sequence[Side], verdicts: Iterable[Verdict] = (), rules: Rules | None = None) -> list[Crossing]:
@@ -24,15 +37,17 @@ def match(sides: Sequence[Side], verdicts: Iterable[Verdict] = (), rules: Rules 
     Near linear in the number of packets. Each sent packet and each arrival is in exactly one crossing, but for one
     that is sent to many (multicast), which has a crossing for each receiver it arrived at.
     """
+    return matched(sides, verdicts, rules).crossings
+
+
+def matched(sides: Sequence[Side], verdicts: Iterable[Verdict] = (), rules: Rules | None = None) -> Matched:
+    """The same, and what the verdicts are about that were left over."""
     matcher = _Matcher(sides, list(verdicts), rules or Rules())
     matcher.exact()
     matcher.translated()
     matcher.damaged()
-    return judged(matcher.sides, matcher.pairs, matcher.faults, matcher.unblamed, matcher.ends, matcher.rules)
-
-
-def ends_of(packet: Packet) -> _Ends:
-    return packet.src, packet.sport, packet.dst, packet.dport
+    found = judged(matcher.sides, matcher.pairs, matcher.faults, matcher.unblamed, matcher.ends, matcher.rules)
+    return Matched(found, matcher.unblamed)
 
 
 class _Matcher:
@@ -40,93 +55,105 @@ class _Matcher:
 
     def __init__(self, sides: Sequence[Side], verdicts: list[Verdict], rules: Rules) -> None:
         self.sides, self.rules = sides, rules
-        self.faults, self.unblamed = blamed(sides, verdicts)
         # (sender's and receiver's position among the sides, the packet sent, its arrivals)
         self.pairs: list[tuple[int, int, Packet, list[Packet]]] = []
-        self.ends: dict[_Ends, _Ends] = {}  # as a router translates them, learned on the way
-        self._found: dict[int, set[int]] = {n: set() for n in range(len(sides))}  # receiver -> ids of its arrivals
-        self._gone: dict[int, set[int]] = {n: set() for n in range(len(sides))}  # sender -> ids of what it sent
+        self.ends: dict[Ends, Ends] = {}  # as a router translates them, learned on the way
+        self._found: set[int] = set()  # ids of arrivals
+        self._gone: set[int] = set()  # ids of what was sent
         self._latency = 0
+        self._alike = _alike(sides)
+        # What can be told from bytes alone comes first: of packets that look alike to a fault, it shows which it hit.
+        self.faults, self.unblamed = blamed(sides, verdicts, self._outcomes() if verdicts else None, rules)
 
     def exact(self) -> None:
         """Packets that are the same in all that stays on the way."""
-        for receiver, side in enumerate(self.sides):
-            arrivals = _grouped(side.arrived, identity.exact)
-            for sender, other in enumerate(self.sides):
-                if sender == receiver:
-                    continue
-                sent = [(key, p) for p in other.sent if (key := identity.exact(p)) in arrivals]
-                groups: dict[identity.Key, list[Packet]] = {}
-                for key, packet in sent:
-                    groups.setdefault(key, []).append(packet)
-                self._settle(sender, receiver, groups, arrivals)
+        for sender, receiver, groups in self._alike:
+            self._settle(sender, receiver, groups)
 
     def translated(self) -> None:
         """Packets whose addresses and ports a router rewrote, with a hop less to live."""
-        for sender, receiver in self._both_ways():
-            sent = _grouped(self._left_sent(sender), identity.translated)
-            arrivals = _grouped(self._left_arrived(receiver), identity.translated)
-            fitting = {
-                key: [a for a in found if any(_is_rewritten(s, a) for s in sent[key])]
-                for key, found in arrivals.items()
-                if key in sent
-            }
-            groups = {key: sent[key] for key, found in fitting.items() if found}
-            for one, found in self._settle(sender, receiver, groups, fitting):
+        for sender, receiver, groups in _rewritten(self.sides, self._gone, self._found):
+            for one, found in self._settle(sender, receiver, groups):
                 self.ends[ends_of(one)] = ends_of(found[0])
 
     def damaged(self) -> None:
         """Packets that arrived with other contents than they were sent with."""
-        for sender, receiver in self._both_ways():
-            for loose in (True, False):
-                arrivals: dict[identity.Key, list[Packet]] = {}
-                for packet in self._left_arrived(receiver):
-                    key = _damage(packet, ends_of(packet), loose)
-                    if key is not None and packet.protocol != "arp":
-                        arrivals.setdefault(key, []).append(packet)
-                self._settle(sender, receiver, self._damageable(sender, arrivals, loose, again=False), arrivals)
-                left = {id(packet) for packet in self._left_arrived(receiver)}
-                rest = {key: [p for p in found if id(p) in left] for key, found in arrivals.items()}
-                self._add_copies(sender, receiver, {key: found for key, found in rest.items() if found}, loose)
+        place = {(receiver, id(packet)): found for _, receiver, packet, found in self.pairs}
+        for key_of in (identity.damaged, identity.by_number):
+            came: dict[identity.Key, dict[int, list[Packet]]] = {}
+            for receiver, side in enumerate(self.sides):
+                for packet in side.arrived:
+                    if id(packet) not in self._found and packet.protocol != "arp":
+                        key = key_of(packet, ends_of(packet))
+                        if key is not None:
+                            came.setdefault(key, {}).setdefault(receiver, []).append(packet)
+            sent: dict[identity.Key, list[Sent]] = {}
+            for sender, side in enumerate(self.sides if came else ()):
+                for packet in side.sent:
+                    key = key_of(packet, self.ends.get(ends_of(packet), ends_of(packet)))
+                    if key in came:
+                        sent.setdefault(key, []).append(self._as_sent(sender, packet))
+            for key, mine in sent.items():
+                for receiver, arrivals in came[key].items():
+                    self._add_damaged(receiver, mine, arrivals, place)
 
-    def _damageable(
-        self, sender: int, arrivals: dict[identity.Key, list[Packet]], loose: bool, *, again: bool
-    ) -> dict[identity.Key, list[Packet]]:
-        packets = self.sides[sender].sent if again else self._left_sent(sender)
-        out: dict[identity.Key, list[Packet]] = {}
-        for packet in packets:
-            key = _damage(packet, self.ends.get(ends_of(packet), ends_of(packet)), loose)
-            if key is not None and key in arrivals:
-                out.setdefault(key, []).append(packet)
+    def _add_damaged(
+        self, receiver: int, sent: list[Sent], arrivals: list[Packet], place: dict[tuple[int, int], list[Packet]]
+    ) -> None:
+        able = [
+            one
+            for one in sent
+            if one.sender != receiver and (id(one.packet) not in self._gone or (receiver, id(one.packet)) in place)
+        ]
+        arrived = {id(one.packet) for one in able if (receiver, id(one.packet)) in place}
+        for one, packet in damaged(able, arrivals, arrived, self.rules):
+            self._found.add(id(packet))
+            if (receiver, id(one.packet)) in place:
+                place[receiver, id(one.packet)].append(packet)
+            else:
+                found = place[receiver, id(one.packet)] = [packet]
+                self.pairs.append((one.sender, receiver, one.packet, found))
+                self._gone.add(id(one.packet))
+
+    def _as_sent(self, sender: int, packet: Packet) -> Sent:
+        faults = self.faults.get(id(packet), ())
+        actions = {verdict.action for verdict in faults}
+        due = packet.ts_ns + self._latency + sum(verdict.held_ns for verdict in faults)
+        return Sent(sender, packet, due, "corrupt" in actions, bool(actions & {"drop", "reset"}))
+
+    def _outcomes(self) -> Outcomes:
+        out = Outcomes()
+        sent = {id(packet) for _, _, groups in self._alike for group in groups for packet in group[0]}
+        met = {id(packet) for _, _, groups in self._alike for group in groups for packet in group[1]}
+        for _, _, groups in self._alike + _rewritten(self.sides, sent, met):
+            for group in groups:
+                self._tell(out, *group)
+        for side in self.sides:
+            out.overtaken |= _overtaken(side.sent, out.first_ns)
         return out
 
-    def _add_copies(self, sender: int, receiver: int, rest: dict[identity.Key, list[Packet]], loose: bool) -> None:
-        """A corrupted arrival of a packet that has arrived once already is its copy."""
-        if not rest:
-            return
-        mine = self._damageable(sender, rest, loose, again=True)
-        place = {id(pair[2]): pair for pair in self.pairs if pair[:2] == (sender, receiver)}
-        for key, sent in mine.items():
-            for packet in rest[key]:
-                able = [p for p in sent if id(p) in place and p.ts_ns <= packet.ts_ns + self.rules.slack]
-                if able and identity.is_corrupted(able[-1], packet):
-                    place[id(able[-1])][3].append(packet)
-                    self._found[receiver].add(id(packet))
+    def _tell(self, out: Outcomes, sent: list[Packet], arrivals: list[Packet]) -> None:
+        one, slack, flight = sent[0], self.rules.slack, self.rules.flight
+        times = [packet.ts_ns for packet in arrivals if packet.ts_ns >= one.ts_ns - slack]
+        if len(sent) > 1 or (times and times[0] - one.ts_ns > flight):
+            out.doubtful.update(map(id, sent))
+        elif times:
+            key, copies = id(one), sum(at - times[0] <= flight for at in times) - 1
+            out.first_ns[key] = min(times[0], out.first_ns.get(key, times[0]))
+            out.copies[key] = max(copies, out.copies.get(key, 0))
 
-    def _settle(
-        self,
-        sender: int,
-        receiver: int,
-        sent: dict[identity.Key, list[Packet]],
-        arrivals: dict[identity.Key, list[Packet]],
-    ) -> list[tuple[Packet, list[Packet]]]:
-        """Pairs the packets of each key, the unmistakable ones first: their latency tells of the others'."""
+    def _settle(self, sender: int, receiver: int, groups: list[_Group]) -> list[tuple[Packet, list[Packet]]]:
+        """Pairs the packets of each group, the unmistakable ones first: their latency tells of the others'."""
         new: list[tuple[Packet, list[Packet]]] = []
-        certain = [key for key, found in sent.items() if len(found) == 1]
-        doubtful = [key for key, found in sent.items() if len(found) > 1]
-        for keys in (certain, doubtful):
-            for key in keys:
-                new += self._pair(sender, receiver, sent[key], arrivals[key])
+        taken: set[int] = set()
+        certain = [group for group in groups if len(group[0]) == 1]
+        doubtful = [group for group in groups if len(group[0]) > 1]
+        for chosen in (certain, doubtful):
+            for sent, arrivals in chosen:
+                left = [packet for packet in sent if id(packet) not in taken]
+                fresh = self._pair(sender, receiver, left, arrivals)
+                taken.update(id(packet) for packet, _ in fresh)
+                new += fresh
             took = [found[0].ts_ns - one.ts_ns for one, found in new]
             self._latency = max(0, int(median(took))) if took else self._latency
         return new
@@ -135,14 +162,15 @@ class _Matcher:
         self, sender: int, receiver: int, sent: list[Packet], arrivals: list[Packet]
     ) -> list[tuple[Packet, list[Packet]]]:
         times = [packet.ts_ns for packet in arrivals]
-        places = paired([self._sending(packet) for packet in sent], times, self._latency, self.rules.slack)
+        sendings = [self._sending(packet) for packet in sent]
+        places = paired(sendings, times, self._latency, self.rules.slack, self.rules.flight)
         new = []
         for packet, mine in zip(sent, places, strict=True):
             if mine:
                 found = [arrivals[place] for place in mine]
                 self.pairs.append((sender, receiver, packet, found))
-                self._found[receiver].update(map(id, found))
-                self._gone[sender].add(id(packet))
+                self._found.update(map(id, found))
+                self._gone.add(id(packet))
                 new.append((packet, found))
         return new
 
@@ -156,30 +184,100 @@ class _Matcher:
             duplicated="duplicate" in actions,
         )
 
-    def _both_ways(self) -> Iterable[tuple[int, int]]:
-        count = len(self.sides)
-        return [(one, other) for one in range(count) for other in range(count) if one != other]
 
-    def _left_sent(self, sender: int) -> list[Packet]:
-        return [packet for packet in self.sides[sender].sent if id(packet) not in self._gone[sender]]
-
-    def _left_arrived(self, receiver: int) -> list[Packet]:
-        return [packet for packet in self.sides[receiver].arrived if id(packet) not in self._found[receiver]]
-
-
-def _damage(packet: Packet, ends: _Ends, loose: bool) -> identity.Key | None:
-    return identity.damaged(packet, ends) if loose else identity.by_number(packet, ends[0], ends[2])
-
-
-def _grouped(packets: Sequence[Packet], key: object) -> dict[identity.Key, list[Packet]]:
-    out: dict[identity.Key, list[Packet]] = {}
-    for packet in packets:
-        out.setdefault(key(packet), []).append(packet)  # type: ignore[operator]
+def _overtaken(sent: Sequence[Packet], first_ns: dict[int, int]) -> set[int]:
+    """The ids of those that arrived after something that was sent later in their direction."""
+    out: set[int] = set()
+    earliest: dict[Ends, int] = {}
+    for packet in reversed(sent):
+        at = first_ns.get(id(packet))
+        if at is not None:
+            least = earliest.get(ends_of(packet), at)
+            if least < at:
+                out.add(id(packet))
+            earliest[ends_of(packet)] = min(least, at)
     return out
 
 
-def _is_rewritten(sent: Packet, arrived: Packet) -> bool:
+def _alike(sides: Sequence[Side]) -> _Groups:
+    """What was sent at one side and arrived at another the same."""
+    came: dict[identity.Key, dict[int, list[Packet]]] = {}
+    for receiver, side in enumerate(sides):
+        for packet in side.arrived:
+            came.setdefault(identity.exact(packet), {}).setdefault(receiver, []).append(packet)
+    sent: dict[tuple[int, int], dict[identity.Key, list[Packet]]] = {}
+    for sender, side in enumerate(sides):
+        for packet in side.sent:
+            key = identity.exact(packet)
+            for receiver in came.get(key, ()):
+                if receiver != sender:
+                    sent.setdefault((receiver, sender), {}).setdefault(key, []).append(packet)
+    out: _Groups = []
+    for (receiver, sender), groups in sorted(sent.items(), key=lambda item: item[0]):
+        made = [(found, _unharmed(found, came[key][receiver])) for key, found in groups.items()]
+        out.append((sender, receiver, [group for group in made if group[1]]))
+    return out
+
+
+def _unharmed(sent: list[Packet], arrivals: list[Packet]) -> list[Packet]:
+    """Without those that are damaged: damage may have made them the same as another."""
+    if all(packet.checksum != "bad" for packet in arrivals) or any(packet.checksum != "ok" for packet in sent):
+        return arrivals
+    return [packet for packet in arrivals if packet.checksum != "bad"]
+
+
+def _rewritten(sides: Sequence[Side], gone: set[int], found: set[int]) -> _Groups:
+    """What was sent at one side and may have arrived at another with other ends, but for what is gone and found."""
+    came: dict[identity.Key, dict[int, list[Packet]]] = {}
+    for receiver, side in enumerate(sides):
+        for packet in side.arrived:
+            if id(packet) not in found and identity.is_telling(packet):
+                came.setdefault(identity.translated(packet), {}).setdefault(receiver, []).append(packet)
+    out: _Groups = []
+    for sender, side in enumerate(sides if came else ()):
+        sent: dict[identity.Key, list[Packet]] = {}
+        for packet in side.sent:
+            if id(packet) not in gone and identity.is_telling(packet) and (key := identity.translated(packet)) in came:
+                sent.setdefault(key, []).append(packet)
+        groups: dict[int, list[_Group]] = {}
+        for key, mine in sent.items():
+            for receiver, arrivals in came[key].items():
+                if receiver != sender:
+                    groups.setdefault(receiver, []).extend(_by_way(mine, arrivals))
+        out += [(sender, receiver, made) for receiver, made in groups.items() if made]
+    return out
+
+
+def _by_way(sent: list[Packet], arrivals: list[Packet]) -> list[_Group]:
+    """Each arrival with the sendings that a router may have made it of."""
+    ways: dict[_Way, list[Packet]] = {}
+    for packet in sent:
+        ways.setdefault((ends_of(packet), packet.ttl), []).append(packet)
+    came: dict[_Way, list[Packet]] = {}
+    for packet in arrivals:
+        came.setdefault((ends_of(packet), packet.ttl), []).append(packet)
+    pools: dict[tuple[_Way, ...], list[Packet]] = {}
+    for new, found in came.items():
+        able = [old for old in ways if _is_rewritten(old, new)]
+        # A router mostly rewrites one of the two ends: what was for somebody else was hardly it.
+        one_end = [old for old in able if old[0][0] == new[0][0] or old[0][2] == new[0][2]]
+        if able:
+            pools.setdefault(tuple(one_end or able), []).extend(found)
+    return [
+        (
+            sorted((packet for way in chosen for packet in ways[way]), key=_moment),
+            sorted(found, key=_moment),
+        )
+        for chosen, found in pools.items()
+    ]
+
+
+def _moment(packet: Packet) -> tuple[int, int]:
+    return packet.ts_ns, packet.index
+
+
+def _is_rewritten(sent: _Way, arrived: _Way) -> bool:
     """Other ends, and fewer hops left: a router was between."""
-    if ends_of(sent) == ends_of(arrived) or not identity.is_telling(sent):
+    if sent[0] == arrived[0]:
         return False
-    return sent.ttl is not None and arrived.ttl is not None and arrived.ttl < sent.ttl
+    return sent[1] is not None and arrived[1] is not None and arrived[1] < sent[1]

@@ -78,13 +78,17 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True)
 class Icmp:
-    """An ICMP (RFC 792) or ICMPv6 (RFC 4443) message; `quoted` is the packet that an error quotes."""
+    """An ICMP (RFC 792) or ICMPv6 (RFC 4443) message; `quoted` is the packet that an error quotes.
+
+    `target`: the address that a neighbour solicitation or advertisement is about (RFC 4861, sections 4.3 and 4.4).
+    """
 
     type: int
     code: int
     id: int | None = None
     seq: int | None = None
     quoted: Packet | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

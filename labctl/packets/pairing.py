@@ -17,17 +17,21 @@ class Sending:
     duplicated: bool = False
 
 
-def paired(sendings: Sequence[Sending], arrivals: Sequence[int], latency: int, slack: int) -> list[list[int]]:
+def paired(
+    sendings: Sequence[Sending], arrivals: Sequence[int], latency: int, slack: int, flight: int
+) -> list[list[int]]:
     """For each sending the positions of its arrivals, first to last. Both come in order of time; linear.
 
     `latency` is what a packet usually takes. What can't be told from looks alone is decided by the verdicts, and then
     by nearness: an undisturbed packet has the arrival next to when it was due; a disturbed one has what is left over.
+    What comes more than `flight` after the first is no copy, unless a fault says that it made one: it is left out.
     """
     out: list[list[int]] = [[] for _ in sendings]
-    if len(sendings) == 1:
-        out[0] = [place for place, at in enumerate(arrivals) if at >= sendings[0].at - slack]
-        return out
     free = [True] * len(arrivals)
+    if len(sendings) == 1:
+        _in_turn(sendings, arrivals, [0], slack, out, free)
+        _copies(sendings, arrivals, slack, flight, out, free)
+        return out
     plain = [n for n, one in enumerate(sendings) if not (one.dropped or one.delayed or one.reordered)]
     _punctual(sendings, arrivals, plain, latency, slack, out, free)
     for chosen in (
@@ -39,7 +43,7 @@ def paired(sendings: Sequence[Sending], arrivals: Sequence[int], latency: int, s
         [n for n, one in enumerate(sendings) if one.dropped],
     ):
         _in_turn(sendings, arrivals, chosen, slack, out, free)
-    _copies(sendings, arrivals, slack, out, free)
+    _copies(sendings, arrivals, slack, flight, out, free)
     return [sorted(places) for places in out]
 
 
@@ -98,14 +102,20 @@ def _in_turn(
 
 
 def _copies(
-    sendings: Sequence[Sending], arrivals: Sequence[int], slack: int, out: list[list[int]], free: list[bool]
+    sendings: Sequence[Sending],
+    arrivals: Sequence[int],
+    slack: int,
+    flight: int,
+    out: list[list[int]],
+    free: list[bool],
 ) -> None:
-    """Gives what is left over to the last sending before it that has arrived at all."""
+    """Gives what is left over to the last sending before it that has arrived at all, and of which it may be a copy."""
+    first = [arrivals[min(places)] if places else 0 for places in out]
     number, last = 0, -1
     for place, at in enumerate(arrivals):
         while number < len(sendings) and sendings[number].at - slack <= at:
             last = number if out[number] else last
             number += 1
-        if free[place] and last >= 0:
+        if free[place] and last >= 0 and (sendings[last].duplicated or at - first[last] <= flight):
             out[last].append(place)
             free[place] = False

@@ -15,24 +15,51 @@ PATIENCE = 1_000_000_000  # ns: Linux asks again after that (arp(7), retrans_tim
 
 
 def unanswered(sides: Iterable[Side]) -> set[int]:
-    """The `id()`s of the ARP questions (RFC 826) that a side sent and had no answer to in time, as far as its capture
-    tells: what was for that address could not be sent."""
+    """The `id()`s of the questions (RFC 826; RFC 4861) that a side sent and had no answer to in time, as far as its
+    capture tells: what was for that address could not be sent."""
     out: set[int] = set()
     for side in sides:
+        if side.kernel_drops:
+            continue
         replies: dict[str, list[int]] = {}
         for packet in side.arrived:
-            if packet.arp is not None and packet.arp.operation == _REPLY:
-                replies.setdefault(packet.src, []).append(packet.ts_ns)
+            if (address := _answered(packet)) is not None:
+                replies.setdefault(address, []).append(packet.ts_ns)
+        for times in replies.values():
+            times.sort()
         for packet in side.sent:
-            if packet.arp is None or packet.arp.operation != _REQUEST or packet.src == packet.dst or side.kernel_drops:
+            address = asked(packet)
+            if address is None or (side.until_ns is not None and packet.ts_ns + PATIENCE > side.until_ns):
                 continue
-            if side.until_ns is not None and packet.ts_ns + PATIENCE > side.until_ns:
-                continue
-            times = sorted(replies.get(packet.dst, ()))
+            times = replies.get(address, [])
             after = bisect_right(times, packet.ts_ns)
             if after == len(times) or times[after] > packet.ts_ns + PATIENCE:
                 out.add(id(packet))
     return out
+
+
+def asked(packet: Packet) -> str | None:
+    """The address whose hardware address a packet asks for; None: it asks nothing, or for nobody to answer.
+
+    Who has no address yet asks whether anybody has the one that it is about to take (RFC 5227, section 2.1.1; RFC 4862,
+    section 5.4), and who has taken one tells so by asking for it.
+    """
+    if packet.src in ("0.0.0.0", "::"):
+        return None
+    if packet.arp is not None:
+        return packet.dst if packet.arp.operation == _REQUEST and packet.src != packet.dst else None
+    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type == _SOLICITATION:
+        return packet.icmp.target
+    return None
+
+
+def _answered(packet: Packet) -> str | None:
+    """The address that a packet tells the hardware address of."""
+    if packet.arp is not None:
+        return packet.src if packet.arp.operation == _REPLY else None
+    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type == _ADVERTISEMENT:
+        return packet.icmp.target
+    return None
 
 
 def is_upkeep(packet: Packet) -> bool:

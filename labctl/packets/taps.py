@@ -13,12 +13,15 @@ from dataclasses import replace
 from labctl.packets.checksum import remainder
 from labctl.packets.crossings import Side
 from labctl.packets.decode import decode
+from labctl.packets.fragments import reassembled
 from labctl.packets.link import RAW
 from labctl.packets.model import Interface, Packet, Record
 
 IN, OUT, LEFT, SENT = "in", "out", "left", "sent"
 STATE = "recorder:state"  # an interface on which the recorder speaks of itself
 MTU = 1500  # bytes of a packet, where nothing else is known
+_TCP, _FRAGMENT = 6, 44  # as next headers
+_Left = dict[tuple[str, str, str, bytes], list[list[bytes]]]
 
 
 def tap_of(record: Record) -> str:
@@ -42,12 +45,17 @@ def side(
 ) -> Side:
     """One side of a ladder. Without `logs` the recorder could not see packets before a fault: what left stands in."""
     found: dict[str, list[Packet]] = {IN: [], OUT: [], LEFT: [], SENT: []}
+    logged: list[tuple[int, Record]] = []
     for index, record in enumerate(records):
         tap = tap_of(record)
-        if tap == SENT and len(record.data) > mtu:
-            found[SENT] += [decode(piece, index, node) for piece in as_on_wire(record, mtu)]
+        if tap == SENT:
+            logged.append((index, record))
         elif tap in found:
             found[tap].append(decode(record, index, node))
+    left = _fragments_of(found[LEFT]) if any(len(record.data) > mtu for _, record in logged) else {}
+    for index, record in logged:
+        pieces = as_on_wire(record, mtu, left) if len(record.data) > mtu else [record]
+        found[SENT] += [decode(piece, index, node) for piece in pieces]
     sent = found[OUT] + (_timed(found[SENT], found[LEFT]) if logs else found[LEFT])
     ordered = [sorted(packets, key=lambda one: (one.ts_ns, one.index)) for packets in (sent, found[IN])]
     sent, arrived = ([replace(one, index=n) for n, one in enumerate(packets)] for packets in ordered)
@@ -81,19 +89,69 @@ def _network(packet: Packet) -> bytes:
     return data[:at] + data[at + 2 :]
 
 
-def as_on_wire(record: Record, mtu: int) -> list[Record]:
+def as_on_wire(record: Record, mtu: int, left: _Left | None = None) -> list[Record]:
     """A packet that the kernel logged before it cut it up, as the pieces that it makes of it.
 
-    UDP and ICMP are cut into fragments (RFC 791, section 3.2), TCP into segments, where a connection is older than the
-    recording and its segmentation offload therefore still on. What can't be cut so is given back as it is.
+    UDP and ICMP are cut into fragments (RFC 791, section 3.2; RFC 8200, section 4.5), TCP into segments, where a
+    connection is older than the recording and its segmentation offload therefore still on. What can't be cut so is
+    given back as it is. IPv6 gives its fragments an id that only those tell that have `left`.
     """
     data = record.data
-    if not data or data[0] >> 4 != 4 or record.original_length > len(data):
+    if not data or record.original_length > len(data):
         return [record]
-    head = (data[0] & 15) * 4
-    pieces = _segments(data, head, mtu) if data[9] == 6 else _fragments(data, head, mtu)
+    if data[0] >> 4 == 6:
+        pieces = _pieces_6(record, mtu, left or {})
+    elif data[0] >> 4 == 4:
+        head = (data[0] & 15) * 4
+        pieces = _segments(data, head, mtu) if data[9] == _TCP else _fragments(data, head, mtu)
+    else:
+        return [record]
     where = Interface(record.interface.index, record.interface.name, RAW)
     return [Record(record.ts_ns, piece, len(piece), where) for piece in pieces]
+
+
+def _fragments_of(packets: Sequence[Packet]) -> _Left:
+    """The fragments of IPv6 datagrams that left, by what they were made of."""
+    out: _Left = {}
+    for datagram in reassembled(packets):
+        if datagram.payload is not None and ":" in datagram.src:
+            key = datagram.src, datagram.dst, datagram.protocol, _unsummed(datagram.protocol, datagram.payload)
+            parts = [packets[place] for place in datagram.parts]
+            out.setdefault(key, []).append([_from_network(one) for one in parts])
+    return out
+
+
+def _pieces_6(record: Record, mtu: int, left: _Left) -> list[bytes]:
+    data = record.data
+    if data[6] == _TCP:
+        return _segments(data, 40, mtu)
+    packet = decode(record)
+    if packet.transport_offset != 40 or packet.protocol not in ("udp", "icmp6"):
+        return [data]
+    waiting = left.get((packet.src, packet.dst, packet.protocol, _unsummed(packet.protocol, data[40:])))
+    return waiting.pop(0) if waiting else _fragments_6(data, mtu)
+
+
+def _from_network(packet: Packet) -> bytes:
+    return packet.record.data[packet.network_offset : packet.network_offset + packet.total_length]
+
+
+def _unsummed(protocol: str, body: bytes) -> bytes:
+    """What IP carries without its checksum, which the way to the wire may complete."""
+    at = {"udp": 6, "icmp6": 2}.get(protocol, len(body))
+    return body[:at] + body[at + 2 :]
+
+
+def _fragments_6(data: bytes, mtu: int) -> list[bytes]:
+    """Of a datagram that never left: nobody gave its fragments an id."""
+    room = (mtu - 48) & ~7
+    body = data[40:]
+    out = []
+    for at in range(0, len(body), room):
+        more = at + room < len(body)
+        piece = struct.pack(">BBHI", data[6], 0, at | more, 0) + body[at : at + room]
+        out.append(data[:4] + struct.pack(">HB", len(piece), _FRAGMENT) + data[7:40] + piece)
+    return out
 
 
 def _fragments(data: bytes, head: int, mtu: int) -> list[bytes]:
@@ -111,8 +169,7 @@ def _segments(data: bytes, head: int, mtu: int) -> list[bytes]:
     size = (data[head + 12] >> 4) * 4
     room = mtu - head - size
     body = data[head + size :]
-    (ident,) = struct.unpack_from(">H", data, 4)
-    (flags,) = struct.unpack_from(">H", data, 6)
+    ident, flags = struct.unpack_from(">HH", data, 4)
     (seq,) = struct.unpack_from(">I", data, head + 4)
     out = []
     for number, at in enumerate(range(0, len(body), room)):
@@ -120,7 +177,11 @@ def _segments(data: bytes, head: int, mtu: int) -> list[bytes]:
         struct.pack_into(">I", tcp, 4, (seq + at) & 0xFFFFFFFF)
         if at + room < len(body):
             tcp[13] &= ~0x09  # FIN and PSH stand in the last one
-        out.append(_headed(data[:head], bytes(tcp) + body[at : at + room], flags, (ident + number) & 0xFFFF))
+        piece = bytes(tcp) + body[at : at + room]
+        if head == 40 and data[0] >> 4 == 6:
+            out.append(data[:4] + struct.pack(">H", len(piece)) + data[6:40] + piece)
+        else:
+            out.append(_headed(data[:head], piece, flags, (ident + number) & 0xFFFF))
     return out
 
 

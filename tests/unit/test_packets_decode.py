@@ -244,3 +244,22 @@ def test_http():
 def test_the_command_line_does_not_import_dpkt():
     code = "import labctl.cli.app, sys; sys.exit('dpkt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("source", "target"), [(A, B), (A6, B6)])
+def test_what_is_longer_than_ip_can_say_is_decoded(source, target):
+    """The kernel merges segments, and leaves IP's length 0 above 65,535 bytes (BIG TCP)."""
+    body = struct.pack(">HHIIBBHHH", 1, 2, 7, 8, 5 << 4, ACK, 502, 0, 0) + b"x" * 70000
+    head = bytearray(ip(source, target, 6, b""))
+    head[2:4] = head[2:4] if source == A6 else b"\0\0"
+    found = packet(bytes(head) + body)
+    assert (found.protocol, found.sport, found.payload_length, found.malformed) == ("tcp", 1, 70000, "")
+    assert found.checksum == ("unknown" if source == A else "bad")
+
+
+def test_what_a_neighbour_is_asked_for():
+    asked = packet(icmp(A6, "ff02::1:ff00:2", 135, 0, bytes(4) + packed(B6), ttl=255))
+    assert asked.icmp.target == B6
+    assert packet(icmp(B6, A6, 136, 0, bytes(4) + packed(B6), ttl=255)).icmp.target == B6
+    assert packet(icmp(A6, B6, 135, 0, bytes(4) + packed(B6)[:15])).icmp.target is None
+    assert packet(icmp(A6, B6, 128, 0, bytes(24))).icmp.target is None

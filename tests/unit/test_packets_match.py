@@ -45,7 +45,9 @@ def mixed(seed, *, count=40, v6=False, same=False, kind="udp"):
             data = udp(one, 4000, other, 9000, body, id=wire.id())
         roll = chance.random()
         what = {0: "drop", 1: "duplicate", 2: "delay", 3: "reorder", 4: "corrupt"}.get(int(roll * 15))
-        if what == "corrupt" and same:
+        # A reordered one is overtaken by the next one.
+        alone = what == "reorder" and number == count - 1
+        if (what == "corrupt" and same) or number - 1 in truth["reorder"] or alone:
             what = None
         how = {}
         if what == "drop":
@@ -309,13 +311,13 @@ def test_a_fault_on_a_later_fragment_names_no_ports():
 
 def test_pairing_of_packets_that_look_alike():
     one = [Sending(0), Sending(100), Sending(200)]
-    assert paired(one, [10, 110, 210], 10, 5) == [[0], [1], [2]]
-    assert paired(one, [110, 210], 10, 5) == [[], [0], [1]]
-    assert paired(one, [10, 210], 10, 5) == [[0], [], [1]]
-    assert paired(one, [10, 110], 10, 5) == [[0], [1], []]
-    assert paired(one, [10, 110, 111, 210], 10, 5) == [[0], [1, 2], [3]]
-    assert paired([Sending(0, delayed=True), Sending(100)], [110, 300], 10, 5) == [[1], [0]]
-    assert paired([Sending(0, dropped=True), Sending(100)], [110], 10, 5) == [[], [0]]
+    assert paired(one, [10, 110, 210], 10, 5, 200) == [[0], [1], [2]]
+    assert paired(one, [110, 210], 10, 5, 200) == [[], [0], [1]]
+    assert paired(one, [10, 210], 10, 5, 200) == [[0], [], [1]]
+    assert paired(one, [10, 110], 10, 5, 200) == [[0], [1], []]
+    assert paired(one, [10, 110, 111, 210], 10, 5, 200) == [[0], [1, 2], [3]]
+    assert paired([Sending(0, delayed=True), Sending(100)], [110, 300], 10, 5, 200) == [[1], [0]]
+    assert paired([Sending(0, dropped=True), Sending(100)], [110], 10, 5, 200) == [[], [0]]
 
 
 def test_ten_thousand_packets_are_drawn_in_time():

@@ -2,8 +2,9 @@
 
 import struct
 from dataclasses import replace
+from socket import AF_INET6, inet_pton
 
-from traffic import BEGIN, MS, Wire, packet, udp
+from traffic import BEGIN, MS, Wire, icmp, packet, udp
 
 from labctl.packets.crossings import Side
 from labctl.packets.ladder import two_sided
@@ -14,6 +15,7 @@ from labctl.packets.taps import side
 from labctl.render.ladder import text
 
 A, B, NOBODY = "10.77.0.11", "10.77.0.12", "10.77.0.99"
+A6, B6 = "fd00:77::11", "fd00:77::12"
 EVERYBODY = b"\xff" * 6
 
 
@@ -73,3 +75,36 @@ def test_a_question_is_not_called_unanswered_too_early_nor_where_it_was_answered
         assert not any(arrow.said("no answer") for arrow in two_sided(*sides).arrows)
     missed = [replace(one, kernel_drops=1) for one in asked(NOBODY, False, 2000 * MS)]
     assert not any(arrow.said("no answer") for arrow in two_sided(*missed).arrows)
+
+
+def test_who_asks_before_it_takes_an_address_hopes_for_no_answer():
+    """An ARP probe (RFC 5227), and what a host asks before it uses an IPv6 address (RFC 4862)."""
+    frame = arp(1, A, NOBODY)
+    probe = frame[:28] + bytes(4) + frame[32:]
+    solicitation = neighbour(135, "::", "fd00:77::11")
+    for sides in (heard(probe, ETHERNET), heard(solicitation, RAW)):
+        assert sides[0].sent[0].src in ("0.0.0.0", "::")
+        assert not any(arrow.said("no answer") for arrow in two_sided(*sides).arrows)
+
+
+def neighbour(kind: int, source: str, about: str) -> bytes:
+    """A neighbour solicitation or advertisement (RFC 4861, sections 4.3 and 4.4)."""
+    to = "ff02::1:ff00:99" if kind == 135 else A6
+    return icmp(source, to, kind, 0, bytes(4) + inet_pton(AF_INET6, about), ttl=255)
+
+
+def heard(data: bytes, link_type: int, *answers: bytes) -> list[Side]:
+    """A question of alice's that bob hears, and what comes back to her."""
+    sent, came = (packet(data, at, 0, link_type=link_type) for at in (0, 10_000))
+    replies = [packet(answer, 20_000 + n, n) for n, answer in enumerate(answers)]
+    return [Side("alice", [sent], replies, (A, A6), until_ns=BEGIN + 2000 * MS), Side("bob", [], [came], (B, B6))]
+
+
+def test_an_ipv6_neighbour_that_does_not_answer_is_marked():
+    question = neighbour(135, A6, "fd00:77::99")
+    found = two_sided(*heard(question, RAW)).arrows
+    assert [str(mark) for mark in found[0].marks] == ["no answer: what is for fd00:77::99 can't be sent"]
+    about_another = neighbour(136, B6, B6)
+    assert two_sided(*heard(question, RAW, about_another)).arrows[0].said("no answer")
+    answered = two_sided(*heard(question, RAW, neighbour(136, "fd00:77::99", "fd00:77::99"))).arrows
+    assert not any(arrow.said("no answer") for arrow in answered)

@@ -4,13 +4,14 @@ import struct
 from dataclasses import replace
 
 import pytest
-from traffic import BEGIN, icmp, tcp, udp, verdict
+from traffic import BEGIN, MS, icmp, ip, tcp, udp, verdict
 
 from labctl.packets import taps
 from labctl.packets.checksum import remainder
 from labctl.packets.decode import decode
 from labctl.packets.link import RAW
-from labctl.packets.live import Conversations, InOrder
+from labctl.packets.live import CONVERSATIONS, Conversations, InOrder
+from labctl.packets.match import match
 from labctl.packets.model import ACK, FIN, PSH, SYN, Interface, Record
 
 A, B = "10.77.0.11", "10.77.0.12"
@@ -78,7 +79,58 @@ def test_fragments_as_on_the_wire(make):
     assert [decode(Record(0, piece, len(piece), TAPS["sent"])).ip_checksum for piece in pieces] == ["ok"] * 3
 
 
-@pytest.mark.parametrize("data", [b"", udp("fd00::1", 1, "fd00::2", 2, bytes(3000))])
+A6, B6 = "fd00:77::11", "fd00:77::12"
+
+
+def fragments_6(whole, number, room=1448):
+    """As a kernel makes them (RFC 8200, section 4.5)."""
+    body = whole[40:]
+    return [
+        ip(A6, B6, 44, struct.pack(">BBHI", whole[6], 0, at | (at + room < len(body)), number) + body[at : at + room])
+        for at in range(0, len(body), room)
+    ]
+
+
+def test_ipv6_segments_as_on_the_wire():
+    body = bytes(n % 251 for n in range(4000))
+    whole = tcp(A6, 1, B6, 2, 2**32 - 1000, 5, ACK | PSH | FIN, body)
+    found = [decode(piece) for piece in taps.as_on_wire(record("sent", whole), 1500)]
+    assert b"".join(one.payload for one in found) == body
+    assert [(one.total_length, one.payload_length, one.malformed) for one in found] == [
+        (1500, 1440, ""),
+        (1500, 1440, ""),
+        (1180, 1120, ""),
+    ]
+    assert [one.tcp.seq for one in found] == [2**32 - 1000, 440, 1880]
+    assert [bool(one.tcp.flags & (PSH | FIN)) for one in found] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda body: udp(A6, 1, B6, 2, body), lambda body: icmp(A6, B6, 128, 0, b"\0\1\0\1" + body)]
+)
+def test_ipv6_fragments_are_those_that_left(make):
+    """The id that the kernel gave them stands nowhere else."""
+    late, lost, twice = (make(bytes([n]) * 3000) for n in range(3))
+    unsummed = bytearray(late)
+    unsummed[46:48] = b"\0\0"
+    unsummed = bytes(unsummed) if late[6] == 17 else late  # the checksum is completed on the way to the wire
+    records = [record("sent", data, at) for at, data in ((10, unsummed), (20, lost), (30, twice), (40, twice))]
+    gone = [(50_000, late, 7), (60_000, twice, 9), (70_000, twice, 8)]
+    records += [record("left", piece, at + n) for at, whole, i in gone for n, piece in enumerate(fragments_6(whole, i))]
+    side = taps.side("alice", records, addresses=(A6,))
+    assert [(one.ts_ns - BEGIN, one.ip_id, one.fragment_offset) for one in side.sent] == [
+        (at, number, offset) for at, number in ((10, 7), (20, 0), (30, 9), (40, 8)) for offset in (0, 1448, 2896)
+    ]
+    arrived = [record("in", piece, at + n) for at, whole, i in gone for n, piece in enumerate(fragments_6(whole, i))]
+    found = match([side, taps.side("bob", arrived, addresses=(B6,))])
+    assert [one.fate for one in found] == ["delivered"] * 3 + ["lost"] * 3 + ["delivered"] * 6
+    assert b"".join(one.record.data[48:] for one in side.sent[3:6]) == lost[40:]
+
+
+HOP_BY_HOP = struct.pack(">BB6s", 17, 0, b"\1\4\0\0\0\0")
+
+
+@pytest.mark.parametrize("data", [b"", ip(A6, B6, 0, HOP_BY_HOP + udp(A6, 1, B6, 2, bytes(3000))[40:])])
 def test_what_can_not_be_cut_stays(data):
     assert taps.as_on_wire(record("sent", data), 1500) == [record("sent", data)]
     cut = record("sent", udp(A, 1, B, 2, bytes(3000))[:2000], length=3028)
@@ -129,6 +181,67 @@ def test_faults_are_told_of_what_they_saw():
     order.ended("alice")
     given = [(one.tap, [found.rule for found in one.verdicts]) for one in order.take()]
     assert given == [("left", []), ("sent", ["f1", "f2"])]
+
+
+def alike(order, count, *, dropped=(), lag=50_000, gap=10 * MS):
+    """Datagrams without an id, of one length; and what is told of some of them."""
+    for number in range(count):
+        packet, tap = seen("alice", "sent", udp(A, 1, B, 2, b"seq=%d" % (number % 10)), number * gap)
+        order.add(packet, tap)
+        if number in dropped:
+            order.blame(verdict(packet, "alice", "f1", "drop", number * gap + lag))
+
+
+def given(order, **how):
+    return [[found.rule for found in one.verdicts] for one in order.take(**how)]
+
+
+@pytest.mark.parametrize(("lag", "gap"), [(50_000, 10 * MS), (160_000, 100_000)])
+def test_each_of_those_that_look_alike_has_its_own_verdict(lag, gap):
+    order = InOrder(["alice"])
+    alike(order, 5, dropped=(2, 3, 4) if gap < MS else (2, 4), lag=lag, gap=gap)
+    order.told("alice", BEGIN + 1000 * MS)
+    assert given(order) == [[], [], ["f1"], ["f1"] if gap < MS else [], ["f1"]]
+
+
+def test_what_is_told_too_late_is_no_later_packets():
+    order = InOrder(["alice"])
+    first, tap = seen("alice", "sent", udp(A, 1, B, 2, b"seq=0"), 0)
+    order.add(first, tap)
+    order.told("alice", BEGIN + 10)
+    assert given(order) == [[]]
+    order.blame(verdict(first, "alice", "f1", "drop", 50_000))
+    second, tap = seen("alice", "sent", udp(A, 1, B, 2, b"seq=1"), 100 * MS)
+    order.add(second, tap)
+    order.blame(verdict(second, "alice", "f2", "drop", 100 * MS + 50_000))
+    order.told("alice", BEGIN + 200 * MS)
+    assert given(order) == [["f2"]]
+
+
+def test_a_verdict_waits_for_its_packet():
+    """The journal of faults may be faster than the recorder."""
+    order = InOrder(["alice"])
+    packets = [seen("alice", "sent", udp(A, 1, B, 2, b"seq=%d" % n), n * 50 * MS) for n in range(3)]
+    for number in (1, 2):
+        order.blame(verdict(packets[number][0], "alice", f"f{number}", "drop", number * 50 * MS + 50_000))
+    out = []
+    for number, (packet, tap) in enumerate(packets):
+        order.add(packet, tap)
+        order.told("alice", BEGIN + number * 50 * MS + 10_000)
+        out += given(order)
+    assert out == [[], ["f1"], ["f2"]]
+
+
+def test_verdicts_are_let_go_of():
+    order = InOrder(["alice"])
+    for number in range(5000):
+        packet, tap = seen("alice", "sent", udp(A, 1, B, 2, b"x", id=number + 1), number * 1000)
+        order.add(packet, tap)
+        order.blame(verdict(packet, "alice", "f1", "delay", number * 1000 + 10))
+    order.told("alice", BEGIN + 1000 * MS)
+    assert given(order) == [["f1"]] * 5000
+    assert not any(one.verdicts for one in order._alike.values())
+    assert len(order._alike) <= CONVERSATIONS
 
 
 def test_numbers_are_relative_to_their_conversation():
