@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 
 from labctl.packets import application
 from labctl.packets.crossings import Crossing, Verdict
@@ -94,11 +93,9 @@ def _icmp(packet: Packet) -> Label:
 
 def _neighbour(packet: Packet) -> tuple[str, ...]:
     """Whose address is asked for or told (RFC 4861, sections 4.3 and 4.4): it goes to a group, or to who asked."""
-    kind = packet.icmp.type if packet.icmp else None
-    if packet.protocol != "icmp6" or kind not in (135, 136) or len(packet.payload) < 16:
+    if packet.icmp is None or packet.icmp.target is None:
         return ()
-    target = IPv6Address(packet.payload[:16])
-    return (f"who has {target}?",) if kind == 135 else (f"of {target}",)
+    return (f"who has {packet.icmp.target}?",) if packet.icmp.type == 135 else (f"of {packet.icmp.target}",)
 
 
 def _arp(packet: Packet) -> Label:

@@ -153,9 +153,8 @@ class _Matched:
         self._silent = unanswered(self._sides)
         self._segments: dict[int, Segment] = {}
         for side in self._sides:
-            self._segments |= _segments(
-                sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
-            )
+            view = sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
+            self._segments |= _segments(view, side.addresses)
 
     def has(self, one: int, other: int) -> bool:
         """Anything went between two sides, by their positions."""
@@ -246,8 +245,8 @@ def _whole(side: Side) -> Side:
     )
 
 
-def _segments(view: Sequence[Packet]) -> dict[int, Segment]:
-    found = analyse(view).segments
+def _segments(view: Sequence[Packet], own: Sequence[str] = ()) -> dict[int, Segment]:
+    found = analyse(view, own).segments
     return {id(packet): segment for packet, segment in zip(view, found, strict=True) if segment is not None}
 
 

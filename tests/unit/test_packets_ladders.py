@@ -364,3 +364,19 @@ def test_a_fin_of_both_in_three_segments_is_a_plain_close():
     bob.segment(FIN | ACK)
     alice.confirm(bob.seq)
     assert analyse(wire.side("alice").sent + wire.side("alice").arrived).flows[0].ended == "close"
+
+
+def test_a_damaged_acknowledgement_proves_nothing_in_a_ladder():
+    """The sender's kernel drops it, so what it sends again after that is no spurious retransmission."""
+    wire, alice, bob = connected()
+    alice.say(b"hello")
+    at = wire.now
+    bob.ack = alice.seq
+    ack = tcp(B, 80, A, 40022, bob.seq, bob.ack, ACK)
+    wire.send(ack, arrives=ack[:-1] + bytes([ack[-1] ^ 1]), by=[("f1", "corrupt")])
+    wire.wait(210)
+    alice.segment(PSH | ACK, b"hello", seq=alice.seq - 5)
+    assert at < wire.now
+    drawn = two_sided(*wire.sides(), wire.verdicts)
+    again = [arrow for arrow in drawn.arrows if arrow.segment and arrow.segment.length][-1]
+    assert any(note.word == "retransmission" for note in again.segment.notes), again.segment.notes
