@@ -122,7 +122,7 @@ def ensure(
         source = source_now(engine)
         for name, probe in list(there.items()):
             if probe.state not in ("running", "created") or is_outdated(probe, source):
-                engine.remove_container(probe.id)
+                _end(engine, probe)
                 del there[name]
 
     def one(node: Node) -> tuple[str, Container]:
@@ -138,7 +138,7 @@ def _ensure(
     # Its node was made anew; or it would remember nothing, and have the environment of another time.
     stale = probe and kind.forgets and probe.state == "running" and is_stale(engine, node, probe)
     if probe and (is_another(node, probe) or stale):
-        engine.remove_container(probe.id)
+        _end(engine, probe)
         probe = None
     if probe is None:
         ident = _create(engine, lab, node, kind, environment)
@@ -158,6 +158,13 @@ def _ensure(
     if made is None:
         raise LabError("engine-refused", action="start a probe", why=f"that of {node.name} was removed meanwhile")
     return made
+
+
+def _end(engine: Engine, probe: Container) -> None:
+    """In order, so that whoever listens to it hears that it was the end."""
+    if probe.state == "running":
+        engine.change("stop", probe.id)
+    engine.remove_container(probe.id)
 
 
 def _create(engine: Engine, lab: Lab, node: Node, kind: Kind, environment: Mapping[str, str]) -> str:

@@ -24,6 +24,7 @@ from labnode import hold, journal, life
 from labnode.loop import READ, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
+LAST_WORDS = 1.0  # seconds for those who listen to hear that it ends
 LINGER = 60.0  # seconds that it still tells what it has when the node has stopped
 ANNOUNCE = 0.2  # seconds between two states, for whoever listens
 PLAIN, MARKED = 40, 12  # blocks of a quarter MiB that the kernel may fill before it must let packets fall
@@ -193,7 +194,10 @@ class Recorder:
             listener.end()
 
     def close(self) -> None:
-        self._end(list(self._listeners))
+        now, deadline = time.time_ns(), time.monotonic() + LAST_WORDS
+        for listener in list(self._listeners):
+            listener.tell(self._state(listener, now, ended=True))
+            listener.finish(deadline)
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._log is not None:
                 tables.clear()

@@ -351,6 +351,7 @@ def test_several_at_once_make_one_recorder(own_lab):
     assert len([name for name in own_lab.labelled() if name.endswith("-capture")]) == 7
     assert own_lab.json("capture", "--stop")["ended"] == ["alice", "bob", "client", "echo", "udp1", "udp2", "web"]
     assert own_lab.ok("capture", "--stop").stderr == "nothing was being recorded\n"
+    own_lab.ok("capture", "--start")
 
 
 def test_capture_goes_on_with_a_node_that_starts_again(own_lab):

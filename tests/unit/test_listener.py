@@ -2,6 +2,8 @@
 
 import json
 import socket
+import threading
+import time
 
 import pytest
 from labcapture import listener as listeners
@@ -96,4 +98,31 @@ def test_who_goes_away_in_the_middle_is_forgotten(asker, count):
         asker.listener.tell(Piece("R", number, number, bytes(BLOCK)), recorded=True)
     asker.listener.tell(Piece(wire.STATE, 0, 0, b"{}"))
     asker.listener.end()
+    assert asker.gone == [asker.listener]
+
+
+def test_the_recorders_own_end_waits_until_it_was_heard(asker):
+    for number in range(20):
+        asker.listener.tell(Piece("R", number, number, bytes(BLOCK)), recorded=True)
+    found = []
+
+    def read():
+        reader = wire.Reader()
+        while data := asker.sock.recv(1 << 20):
+            found.extend(reader.feed(data))
+        asker.sock.close()  # it has passed all on
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    asker.listener.finish(time.monotonic() + 20)
+    assert not asker.listener.is_open
+    reader.join(20)
+    assert [piece.first_ns for piece in found] == list(range(20))
+
+
+def test_the_recorders_own_end_does_not_wait_for_good(asker):
+    asker.listener.tell(Piece("R", 0, 0, bytes(BLOCK * 20)), recorded=True)
+    begun = time.monotonic()
+    asker.listener.finish(begun + 0.1)
+    assert time.monotonic() - begun < 5
     assert asker.gone == [asker.listener]

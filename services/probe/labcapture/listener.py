@@ -1,6 +1,8 @@
 """Somebody who is told what the recorder has, and what comes, as fast as it reads."""
 
 import json
+import socket
+import time
 from collections import deque
 
 from labcapture import wire
@@ -63,6 +65,23 @@ class Listener:
         """Closes when all is told."""
         self._ends = True
         self._flush()
+
+    def finish(self, deadline: float) -> None:
+        """The recorder's own end (`deadline` of time.monotonic()): waits until all is told, and the listener has passed
+        it on: it runs in the recorder's container, and ends with that."""
+        if not self.is_open:
+            return
+        try:
+            while self._outgoing or self._waiting:
+                self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+                self._send()
+            self._sock.shutdown(socket.SHUT_WR)
+            self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+            while self._sock.recv(4096):
+                pass
+        except OSError:
+            pass
+        self.close()
 
     def _flush(self) -> None:
         if not self.is_open:
