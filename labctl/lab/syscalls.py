@@ -62,7 +62,12 @@ def _undo(engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container],
 def stop(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     """Ends recording, and forgets what was recorded; the names of those where something was."""
     there = _running(engine, lab, nodes)
-    return {event.node for event in processes.run(engine, there, _asked(do="stop"), HEAD) if event.get("since")}
+    source = probes.source_now(engine) if there else None
+    old = [name for name, probe in there.items() if probes.is_outdated(probe, source)]
+    for name in old:  # of another labctl, which may have had other words for this
+        engine.remove_container(there.pop(name).id)
+    found = processes.run(engine, there, _asked(do="stop"), HEAD)
+    return {event.node for event in found if event.get("since")} | set(old)
 
 
 def is_on(engine: Engine, lab: Lab, node: Node) -> bool:

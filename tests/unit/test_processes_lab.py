@@ -11,7 +11,7 @@ from labctl.cli import output
 from labctl.cli import processes as commands
 from labctl.cli.app import command_line
 from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
-from labctl.engine.model import LABEL_PROBED, Line
+from labctl.engine.model import LABEL_PROBED, LABEL_SOURCE, PROBE_IMAGE, Image, Line
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.lab import probes, processes, sockets, syscalls, xray
@@ -215,6 +215,16 @@ def test_recording_begins_once(engine, lab, fakes):
     assert syscalls.start(engine, lab, lab.nodes) == {"bob"}
     assert syscalls.stop(engine, lab, lab.nodes[:1]) == {"alice"}
     assert syscalls.stop(engine, lab, lab.nodes[:1]) == set()
+
+
+def test_a_probe_of_an_older_labctl_is_ended_and_not_asked(engine, lab, fakes):
+    """It may have other words for all of this."""
+    syscalls.start(engine, lab, lab.nodes)
+    engine.images[PROBE_IMAGE] = Image("new", {LABEL_SOURCE: "newer"})
+    fakes.closes = False
+    assert not syscalls.is_on(engine, lab, lab.nodes[0])
+    assert syscalls.stop(engine, lab, lab.nodes) == {node.name for node in lab.nodes}
+    assert probes.all_of(engine, "lab", probes.PROCESSES) == {}
 
 
 def test_looking_starts_no_probe(engine, lab):
