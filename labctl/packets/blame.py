@@ -59,7 +59,8 @@ def blamed(
             if packet is None:
                 rest.append(item)
             else:
-                found.setdefault(id(packet), []).append(item)
+                for piece in (packet, *finder.further.get(id(packet), ())):
+                    found.setdefault(id(piece), []).append(item)
     in_turn = {key: [verdict for _, verdict in sorted(mine, key=_number)] for key, mine in found.items()}
     return in_turn, [verdict for _, verdict in sorted(rest, key=_number)]
 
@@ -69,13 +70,23 @@ def _number(item: tuple[int, Verdict]) -> int:
 
 
 class _Finder:
-    """The sent packets, by what a verdict may know of them."""
+    """The sent packets, by what a verdict may know of them.
+
+    A fault sees a packet before the kernel cuts it up: what it did to that it did to all pieces, of which the first one
+    stands for all here, and `further` are the others, by its `id()`.
+    """
 
     def __init__(self, sides: Sequence[Side]) -> None:
+        self.further: dict[int, list[Packet]] = {}
         self._sent: dict[_Ends, list[Packet]] = {}
         self._by: dict[tuple[_Ends, _Known], dict[_Numbers, list[Packet]]] = {}
+        firsts: dict[int, Packet] = {}
         for side in sides:
             for packet in side.sent:
+                whole = packet.record.piece_of
+                if whole is not None and (first := firsts.setdefault(id(whole), packet)) is not packet:
+                    self.further.setdefault(id(first), []).append(packet)
+                    continue
                 self._sent.setdefault((packet.protocol, *packet.source, *packet.target), []).append(packet)
                 if packet.fragment_offset and packet.sport is not None:  # a fault sees no ports in a later fragment
                     ends = (packet.protocol, packet.src, None, packet.dst, None)
@@ -99,7 +110,8 @@ class _Finder:
         out: dict[_Numbers, list[Packet]] = {}
         for packet in sorted(packets, key=lambda packet: packet.ts_ns):
             seq = packet.tcp.seq if packet.tcp else None
-            values = (seq, packet.total_length, packet.ip_id)
+            whole = packet.record.piece_of
+            values = (seq, len(whole.data) if whole else packet.total_length, packet.ip_id)
             key = tuple(value if use else None for value, use in zip(values, known, strict=True))
             out.setdefault(key, []).append(packet)  # type: ignore[arg-type]
         return out

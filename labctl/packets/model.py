@@ -41,7 +41,7 @@ class Record:
     """One packet of a capture as bytes.
 
     `ts_ns` is UTC in nanoseconds since the epoch; `original_length` what was on the wire, in bytes, of which `data`
-    may be the beginning alone.
+    may be the beginning alone. `piece_of` is what it was cut from, if a recorder saw it before it was cut.
     """
 
     ts_ns: int
@@ -49,6 +49,7 @@ class Record:
     original_length: int
     interface: Interface
     comments: tuple[str, ...] = ()
+    piece_of: Record | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

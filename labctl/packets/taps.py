@@ -107,7 +107,7 @@ def as_on_wire(record: Record, mtu: int, left: _Left | None = None) -> list[Reco
     else:
         return [record]
     where = Interface(record.interface.index, record.interface.name, RAW)
-    return [Record(record.ts_ns, piece, len(piece), where) for piece in pieces]
+    return [Record(record.ts_ns, piece, len(piece), where, piece_of=record) for piece in pieces]
 
 
 def _fragments_of(packets: Sequence[Packet]) -> _Left:

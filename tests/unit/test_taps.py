@@ -130,6 +130,20 @@ def test_ipv6_fragments_are_those_that_left(make):
 HOP_BY_HOP = struct.pack(">BB6s", 17, 0, b"\1\4\0\0\0\0")
 
 
+@pytest.mark.parametrize(("a", "b"), [(A, B), ("fd00:77::11", "fd00:77::12")])
+def test_what_a_fault_did_to_a_datagram_it_did_to_all_fragments(a, b):
+    """It saw the datagram whole; the one beside it, which looks just like it to a fault, is another matter."""
+    dropped, passed = (udp(a, 1, b, 2, letter * 4000, id=n) for n, letter in ((7, b"x"), (8, b"y")))
+    whole = decode(record("sent", dropped, 1 * MS), 0, "alice")
+    pieces = taps.as_on_wire(record("left", passed, 9 * MS), 1500)
+    left = [record("left", piece.data, 9 * MS) for piece in pieces]
+    alice = taps.side("alice", [record("sent", dropped, 1 * MS), record("sent", passed, 9 * MS), *left], addresses=(a,))
+    bob = taps.side("bob", [record("in", piece.data, 9 * MS + 100_000) for piece in pieces], addresses=(b,))
+    found = match([alice, bob], [verdict(whole, "alice", "f1", "drop", 1 * MS)])
+    assert [one.fate for one in found] == ["lost"] * 3 + ["delivered"] * 3
+    assert [[fault.rule for fault in one.faults] for one in found] == [["f1"]] * 3 + [[]] * 3
+
+
 @pytest.mark.parametrize("data", [b"", ip(A6, B6, 0, HOP_BY_HOP + udp(A6, 1, B6, 2, bytes(3000))[40:])])
 def test_what_can_not_be_cut_stays(data):
     assert taps.as_on_wire(record("sent", data), 1500) == [record("sent", data)]
