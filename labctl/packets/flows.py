@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from labctl.packets.fragments import Datagram, reassembled
+from labctl.packets.idle import first_keep_alives
 from labctl.packets.model import FIN, RST, Packet
 from labctl.packets.tcp import Conversation, Note, Segment
 
@@ -62,6 +63,7 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
     flow_of: list[int | None] = []
     datagrams = tuple(reassembled(packets))
     ports = {place: found for found in datagrams for place in found.parts if found.sport is not None}
+    idle = first_keep_alives(packets)
     for position, packet in enumerate(packets):
         known = ports.get(position)
         source: Endpoint = (packet.src, known.sport if known else packet.sport)
@@ -91,7 +93,7 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
         elif dropped:
             segments.append(flow.tcp.dropped(packet))
         else:
-            segments.append(flow.tcp.see(packet))
+            segments.append(flow.tcp.see(packet, keeps_alive=position in idle))
             flow.heard.append(position)
     finished = [_finished(flow, packets, segments) for flow in flows]
     return Analysis(tuple(finished), tuple(segments), tuple(flow_of), _quotes(packets), datagrams)

@@ -106,11 +106,13 @@ class Conversation:
         is_reset = self.ends.client == self.ends.server == "CLOSED"
         return half.base is not None and (self._established or is_reset)
 
-    def see(self, packet: Packet) -> Segment:
-        """The next segment."""
+    def see(self, packet: Packet, *, keeps_alive: bool = False) -> Segment:
+        """The next segment; `keeps_alive`: it is a keep-alive, as what follows tells."""
         tcp = packet.tcp
         assert tcp is not None
         mine, other = self._halves[packet.source], self._halves[packet.target]
+        if keeps_alive and mine.base is None:
+            mine.base, mine.next = tcp.seq, 1
         seq, ack = self._numbers(tcp, mine, other)
         length = packet.payload_length
         span = length + tcp.has(SYN) + tcp.has(FIN)

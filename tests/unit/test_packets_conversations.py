@@ -4,6 +4,7 @@ import pytest
 from traffic import Peer, Wire, connected, tcp
 
 from labctl.packets.flows import analyse
+from labctl.packets.ladder import two_sided
 from labctl.packets.model import ACK, FIN, RST, SYN
 from labctl.packets.transitions import transitions
 
@@ -177,3 +178,38 @@ def test_only_an_answer_to_a_syn_refuses_a_connection(scene, ended):
     found = analyse(seen_by(wire, "alice"))
     assert [flow.ended for flow in found.flows] == [ended]
     assert not any(segment.said("connection refused") for segment in found.segments)
+
+
+def test_keep_alives_that_are_the_first_thing_seen():
+    """Both ends ask at the same moment, in a connection that was there before; then one of them says something."""
+    wire = Wire()
+    alice, bob = Peer(wire, A, 40022, B, 80, isn=1000), Peer(wire, B, 80, A, 40022, isn=5000)
+    alice.ack, bob.ack = 5000, 1000
+    alice.segment(ACK, seq=999)
+    bob.segment(ACK, seq=4999)
+    bob.segment(ACK)
+    alice.segment(ACK)
+    alice.say(b"hi")
+    bob.ack = alice.seq
+    bob.confirm()
+    found = [
+        (arrow.segment.seq, arrow.segment.ack, [note.word for note in arrow.segment.notes])
+        for arrow in two_sided(*wire.sides()).arrows
+    ]
+    assert [item[:2] for item in found] == [(0, 1), (0, 1), (1, 1), (1, 1), (1, 1), (1, 3)]
+    assert found[0][2] == found[1][2] == ["keep-alive"]
+    assert not any("gap" in words for _, _, words in found)
+
+
+@pytest.mark.parametrize("data", [b"x", b"more than a byte"])
+def test_a_bare_acknowledgement_before_data_is_no_keep_alive(data):
+    wire = Wire()
+    alice, bob = Peer(wire, A, 40022, B, 80, isn=1000), Peer(wire, B, 80, A, 40022, isn=5000)
+    alice.ack, bob.ack = 5000, 1000
+    alice.confirm()
+    alice.say(data)
+    bob.ack = alice.seq
+    bob.confirm()
+    first, said, confirmed = (arrow.segment for arrow in two_sided(*wire.sides()).arrows)
+    assert (first.seq, said.seq, confirmed.ack) == (1, 1, 1 + len(data))
+    assert first.notes == said.notes == ()
