@@ -20,7 +20,7 @@ from labctl.lab.model import Lab, Node
 LIMIT = 30.0  # seconds without a word from any, for what is over by itself
 BEAT = 1.0  # seconds; what runs in a probe ends when it has heard nothing for five
 PAUSE = 0.05  # seconds that a listener waits at most before it looks at anything else
-QUEUE = 100_000  # events that wait for whoever reads them; then the probes wait
+QUEUE = 20_000  # events that wait for whoever reads them; then the probes wait
 LAG = 5.0  # seconds that the engine may take to know that a node has ended
 COMPLETE = "complete"  # the last event of a program that has told all
 BEHIND = "behind"  # that of one that had more to tell than was read
