@@ -41,7 +41,7 @@ class Record:
     """One packet of a capture as bytes.
 
     `ts_ns` is UTC in nanoseconds since the epoch; `original_length` what was on the wire, in bytes, of which `data`
-    may be the beginning alone. `piece_of` is what it was cut from, if a recorder saw it before it was cut.
+    may be the beginning alone. `piece_of` is the datagram that it is a fragment of, if a recorder saw it whole.
     """
 
     ts_ns: int

@@ -107,7 +107,9 @@ def as_on_wire(record: Record, mtu: int, left: _Left | None = None) -> list[Reco
     else:
         return [record]
     where = Interface(record.interface.index, record.interface.name, RAW)
-    return [Record(record.ts_ns, piece, len(piece), where, piece_of=record) for piece in pieces]
+    # The kernel cuts TCP up before it hands it to a fault, which so judges each segment, and datagrams after that.
+    whole = None if (data[6] if data[0] >> 4 == 6 else data[9]) == _TCP else record
+    return [Record(record.ts_ns, piece, len(piece), where, piece_of=whole) for piece in pieces]
 
 
 def _fragments_of(packets: Sequence[Packet]) -> _Left:

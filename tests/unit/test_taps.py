@@ -130,6 +130,17 @@ def test_ipv6_fragments_are_those_that_left(make):
 HOP_BY_HOP = struct.pack(">BB6s", 17, 0, b"\1\4\0\0\0\0")
 
 
+def test_what_a_fault_did_to_one_segment_it_did_not_to_its_neighbours():
+    """The log sees two segments in one; the queue that faults decide on is given each for itself."""
+    merged = tcp(A, 1, B, 2, 1000, 1, ACK | PSH, b"z" * 2896, id=5)
+    first, second = taps.as_on_wire(record("left", merged, 1 * MS), 1500)
+    alice = taps.side("alice", [record("sent", merged, 1 * MS), record("left", second.data, 1 * MS)], addresses=(A,))
+    bob = taps.side("bob", [record("in", second.data, 1 * MS + 100_000)], addresses=(B,))
+    told = verdict(decode(first, 0, "alice"), "alice", "f1", "drop", 1 * MS)
+    found = match([alice, bob], [told])
+    assert [(one.fate, [fault.rule for fault in one.faults]) for one in found] == [("lost", ["f1"]), ("delivered", [])]
+
+
 @pytest.mark.parametrize(("a", "b"), [(A, B), ("fd00:77::11", "fd00:77::12")])
 def test_what_a_fault_did_to_a_datagram_it_did_to_all_fragments(a, b):
     """It saw the datagram whole; the one beside it, which looks just like it to a fault, is another matter."""
