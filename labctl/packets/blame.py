@@ -72,8 +72,8 @@ def _number(item: tuple[int, Verdict]) -> int:
 class _Finder:
     """The sent packets, by what a verdict may know of them.
 
-    A fault sees a datagram before the kernel cuts it up: what it did to that it did to all fragments; of these the first
-    one stands for all here, and `further` are the others, by its `id()`.
+    A fault sees a datagram before the kernel cuts it up: what it did to that it did to all fragments. The first one
+    stands for all here, and `further` are the others, by its `id()`.
     """
 
     def __init__(self, sides: Sequence[Side]) -> None:
