@@ -68,7 +68,8 @@ class Group:
         try:
             yield
         finally:
-            _give_terminal(os.getpgrp())
+            with contextlib.suppress(OSError):  # its window was closed
+                _give_terminal(os.getpgrp())
             signal.signal(signal.SIGTSTP, before)
 
     def kill(self) -> None:

@@ -46,11 +46,11 @@ def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) ->
     try:
         engine.change(verb, node.container.id, limit=timeout)
         now = find(engine, lab.name)
+        if traced:  # before the recorder lets the node go on
+            syscalls.start(engine, now, [now.node(name)])
     except BaseException:
         record.release(engine, held or [])
         raise
-    if traced:  # before the recorder lets the node go on
-        syscalls.start(engine, now, [now.node(name)])
     if held is not None:
         record.record(engine, now, held, [now.node(name)])
     set_routes(engine, now, [now.node(name)])

@@ -5,7 +5,8 @@ from memory_lab import event
 from recorder_fakes import refused
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_SOURCE, PROBE_IMAGE, Image
-from labctl.lab import capture, probes, record
+from labctl.errors import LabError
+from labctl.lab import capture, probes, record, syscalls
 from labctl.lab.change import change
 
 
@@ -46,6 +47,24 @@ def test_a_node_that_was_not_recorded_starts_as_it_did(engine, lab, fakes):
     web.processes = 7
     refused("not-ready", "web", change, engine, lab(), "restart", "web", timeout=0)
     assert (web.processes, fakes.orders) == (7, [])
+
+
+def test_a_node_whose_programs_can_not_be_traced_waits_no_more(engine, lab, fakes, monkeypatch):
+    """A debugger has them by now: an error, after which the node has its usual limit again."""
+    alice = engine._get(lab().node("alice").container.id)
+    alice.processes = record.USUAL
+    capture.start(engine, lab(), [lab().node("alice")])
+    limits = []
+
+    def start(*_):
+        limits.append(alice.processes)
+        raise LabError("not-traceable", node="alice", why="it is traced already", mend="end that")
+
+    monkeypatch.setattr(syscalls, "is_on", lambda *_: True)
+    monkeypatch.setattr(syscalls, "start", start)
+    refused("not-traceable", "traced already", change, engine, lab(), "restart", "alice", timeout=5)
+    assert limits == [record.HOLD]
+    assert alice.processes == record.USUAL
 
 
 def test_a_node_whose_recorder_fails_waits_no_more(engine, lab, fakes):
