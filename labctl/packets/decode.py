@@ -110,8 +110,8 @@ def _ip4(data: bytes, at: int, record: Record, room: int, quoted: bool) -> Field
     if number == extensions.AUTHENTICATION and not offset:
         found = extensions.chain(data, place, number, src, dst, at + total)
         if found.early is not None:
-            remark = _early("its authentication header", found.early, min(room, at + total), record, quoted)
-            return fields | _body(number, data[found.place :], found.place) | remark
+            ending = _early("its authentication header", found.early, min(room, at + total), record, quoted)
+            return fields | _body(number, data[found.place :], found.place) | ending
         number, place = found.number, found.place
     upper = _Upper(number, src, dst, place, at + total - place, offset, more)
     return fields | _upper(data, upper, record, room, quoted)

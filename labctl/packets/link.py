@@ -152,8 +152,8 @@ def is_to_one(record: Record) -> bool:
 
 
 def _cooked(record: Record, protocol: int, at: int, hardware: int) -> Walked:
-    """Linux's own numbers below 1,536 are no lengths: 1 is IPX without LLC, 4 LLC (packet(7), if_ether.h). Some kinds of
-    hardware have something else altogether there."""
+    """Linux's own numbers below 1,536 are no lengths: 1 is IPX without LLC, 4 LLC (packet(7), if_ether.h). Some kinds
+    of hardware have something else altogether there."""
     if hardware in (824, 803, 802):
         name = {824: "netlink"}.get(hardware, "802.11")
         return Walked(0, at, len(record.data), protocol=name, unread=f"{name} isn't decoded")

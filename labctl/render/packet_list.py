@@ -62,13 +62,18 @@ def _label(packet: Packet, analysis: Analysis, place: int) -> Label:
 def _what(packet: Packet, analysis: Analysis, place: int) -> str:
     found = _label(packet, analysis, place)
     head = f"TCP {found.head}" if packet.tcp is not None else found.head
-    segment = analysis.segments[place]
     text = [quoted(found.text)] if found.text else []
     wrong = [f"malformed: {packet.malformed}"] if packet.malformed else []
     unread = [f"unread: {packet.unread}"] if packet.unread else []
-    notes = [f"[{note}]" for note in segment.notes] if segment else []
+    notes = [f"[{note}]" for note in _notes(analysis, place)]
     said = printable("  ".join([head, *wrong, *unread, *notes, *found.parts]))
     return said + "".join(f"  {item}" for item in text)
+
+
+def _notes(analysis: Analysis, place: int) -> list[str]:
+    """What TCP does by it."""
+    segment = analysis.segments[place]
+    return [str(note) for note in segment.notes] if segment else []
 
 
 def documents(packets: Sequence[Packet]) -> list[dict[str, Any]]:
@@ -90,7 +95,7 @@ def documents(packets: Sequence[Packet]) -> list[dict[str, Any]]:
                 "original_length": packet.record.original_length,
                 "what": [found.head, *found.parts],
                 "text": found.text or None,
-                "notes": [str(note) for note in analysis.segments[place].notes] if analysis.segments[place] else [],
+                "notes": _notes(analysis, place),
                 "malformed": packet.malformed or None,
                 "unread": packet.unread or None,
             }

@@ -1,7 +1,7 @@
-"""TCP's words where captures of other people's networks showed them to be wrong: half-closes, gaps, windows, numbers."""
+"""TCP's words where captures of other networks showed them to be wrong: half-closes, gaps, windows, numbers."""
 
 import pytest
-from traffic import BEGIN, Peer, Wire, connected, packet, tcp
+from traffic import Peer, Wire, connected, packet, tcp
 
 from labctl.packets.flows import analyse
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN
@@ -62,7 +62,7 @@ def test_an_acknowledgement_beyond_a_gap_says_so_and_what_fills_it_was_late():
 
 
 def test_what_fills_a_gap_with_a_later_ip_id_was_sent_again_however_soon():
-    wire, alice, bob = connected()
+    wire, alice, _ = connected()
     alice.seq += 5
     alice.say(b"later")
     alice.say(b"early", seq=1001)
@@ -81,7 +81,7 @@ def test_an_overtaken_segment_is_no_retransmission_for_the_duplicate_acks_that_i
 
 
 def test_a_reset_with_any_number_opens_no_gap():
-    wire, alice, bob = connected()
+    wire, _, bob = connected()
     bob.segment(RST, seq=bob.seq + 700)
     bob.say(b"what the real one says")
     assert words(wire)[3:] == [[], []]
@@ -133,12 +133,10 @@ def test_an_answer_with_another_initial_number_begins_anew_and_opens_no_gap():
 
 
 def test_a_finished_conversation_is_a_close_also_where_data_crossed_the_first_fin():
-    wire, alice, bob = connected()
     packets = [
         packet(tcp(A, 1, B, 2, 1, 1, FIN | ACK, id=1)),
         packet(tcp(B, 2, A, 1, 1, 1, PSH | ACK, b"crossed", id=1), at=1000),
         packet(tcp(B, 2, A, 1, 8, 2, FIN | ACK, id=2), at=2000),
         packet(tcp(A, 1, B, 2, 2, 9, ACK, id=2), at=3000),
     ]
-    assert packets[0].ts_ns == BEGIN
     assert [flow.ended for flow in analyse(packets).flows] == ["close"]

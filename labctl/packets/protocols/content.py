@@ -8,8 +8,8 @@ from labctl.packets.protocols import upper
 from labctl.packets.protocols.reader import Field, Layer
 
 _OPERATIONS = ("query", "inverse query", "status", "operation 3", "notify", "update", "stateful")
-_BITS = ((0x0400, "authoritative"), (0x0200, "truncated"), (0x0100, "recursion desired"), (0x0080, "available"))
-_BITS += ((0x0020, "authentic"), (0x0010, "checking disabled"))
+_BITS = {0x0400: "authoritative", 0x0200: "truncated", 0x0100: "recursion desired", 0x0080: "recursion available"}
+_BITS |= {0x0020: "authentic", 0x0010: "checking disabled"}
 
 
 def content(packet: Packet) -> Layer:
@@ -55,7 +55,7 @@ def _dns(found: dns.Seen, at: int, start: int, size: int) -> Layer:
     operation = found.flags >> 11 & 15
     words_ = ["answer" if found.is_answer else "question"]
     words_ += [_OPERATIONS[operation]] if operation and operation < len(_OPERATIONS) else []
-    words_ += [name for bit, name in _BITS if found.flags & bit]
+    words_ += [name for bit, name in _BITS.items() if found.flags & bit]
     fields.append(Field("identifier", f"0x{found.ident:04x}", begin, 2))
     fields.append(Field("flags", f"0x{found.flags:04x}", begin + 2, 2, ", ".join(words_)))
     for place, (name, count) in enumerate(

@@ -51,7 +51,8 @@ def _records(data: bytes, size: int) -> tuple[str, ...]:
     if len(data) < 8:
         return ()
     (count,) = struct.unpack_from(">H", data, 6)
-    at, out = 8, []
+    at = 8
+    out: list[str] = []
     while len(out) < count and at + 4 + size <= len(data):
         extra, sources = struct.unpack_from(">xBH", data, at)
         out.append(inet_ntop(AF_INET if size == 4 else AF_INET6, data[at + 4 : at + 4 + size]))

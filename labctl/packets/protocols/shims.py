@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labctl.packets.model import Record
@@ -102,8 +103,8 @@ class Shim:
 
 @dataclass(slots=True)
 class Walked:
-    """Where the network layer begins and ends, and which it is: an EtherType (0: none is known), and a `protocol`'s name
-    where that says more. The remarks are as those of Packet."""
+    """Where the network layer begins and ends, and which it is: an EtherType (0: none is known), and a `protocol`'s
+    name where that says more. The remarks are as those of Packet."""
 
     ethertype: int
     offset: int
@@ -121,7 +122,7 @@ class Walked:
 
 
 def walk(record: Record, ethertype: int, at: int) -> Walked:
-    """On from what a header says is inside it: an EtherType or, up to 1,500, the length of what follows. Never raises."""
+    """On from what a header says is inside: an EtherType or, up to 1,500, the length of what follows. Never raises."""
     found = Walked(ethertype, at, len(record.data))
     steps = 0
     while steps < 64 and (step := _step(found.ethertype)) is not None:
@@ -148,7 +149,7 @@ def words_of(ethertype: int) -> str:
     return ETHERTYPES[ethertype][1] if ethertype in ETHERTYPES else ""
 
 
-def _step(ethertype: int):  # type: ignore[no-untyped-def]
+def _step(ethertype: int) -> Callable[[Record, Walked], None] | None:
     if ethertype in VLANS:
         return _vlan
     if ethertype in _MPLS:
