@@ -179,9 +179,9 @@ ERRORS: dict[str, Kind] = {
         "No node of the lab has that name.",
     ),
     "not-running": Kind(
-        "{node} is {state}, so {action}",
+        "{node} {state}, so {action}",
         "{mend}",
-        "The node has no running process.",
+        "The node has no running process, or it is frozen.",
     ),
     "host-namespace": Kind(
         "{node} has no {what} of its own, but this machine's ({mode})",

@@ -95,7 +95,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
-        wait_ready(docker, lab, deadline, request.timeout, report)
+        lab = wait_ready(docker, lab, deadline, request.timeout, report)
         reached("up:done")
     except LabError as problem:
         if problem.code in ("node-failed", "engine-refused") and not look(docker, topology.name).containers:
