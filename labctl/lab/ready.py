@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from labctl.engine.model import Container, Details, Engine, Stream
 from labctl.errors import LabError
@@ -26,6 +27,24 @@ def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report
 
     Raises LabError `node-failed` (with the node's last lines), `not-ready`.
     """
+    try:
+        return _wait(engine, lab, deadline, timeout, report)
+    except LabError as problem:
+        if problem.code == "node-failed":
+            _name_others(engine, lab, problem)
+        raise
+
+
+def _name_others(engine: Engine, lab: Lab, problem: LabError) -> None:
+    """Adds who else has failed by now: often one node fails for the other."""
+    now = {container.id: container for container in engine.containers()}
+    nodes = of_containers(lab.name, [now[node.container.id] for node in lab.nodes if node.container.id in now]).nodes
+    failed = [node for node in nodes if node.container.exit_code and node.name != problem.values["node"]]
+    if failed:
+        problem.message += "".join(f"\n{node.name} {node.condition} as well" for node in failed)
+
+
+def _wait(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> Lab:
     _wait_for_roles(engine, lab, deadline, timeout, report)
     _wait_for_others(engine, lab, deadline, timeout, report)
     found = {container.id: container for container in engine.containers()}
@@ -137,7 +156,12 @@ def _fail_unless_done(engine: Engine, node: Node, details: Details) -> None:
         _fail(engine, node, details)
 
 
-def _fail(engine: Engine, node: Node, details: Details, *, unhealthy: bool = False) -> None:
+def _fail(engine: Engine, node: Node, details: Details, *, unhealthy: bool = False) -> NoReturn:
+    raise failure(engine, node, details, unhealthy=unhealthy)
+
+
+def failure(engine: Engine, node: Node, details: Details, *, unhealthy: bool = False) -> LabError:
+    """LabError `node-failed` with the node's last lines."""
     why = details.error or f"it ended with exit status {details.exit_code}"
     if details.restarts:
         times = "once" if details.restarts == 1 else f"{details.restarts} times"
@@ -150,7 +174,7 @@ def _fail(engine: Engine, node: Node, details: Details, *, unhealthy: bool = Fal
     lines = last_lines(engine, node.container.id)
     if lines:
         why += "; its last lines:\n" + "\n".join(f"    {line}" for line in lines)
-    raise LabError("node-failed", node=node.name, why=why)
+    return LabError("node-failed", node=node.name, why=why)
 
 
 def last_lines(engine: Engine, container: str, count: int = LAST_LINES) -> list[str]:

@@ -94,6 +94,16 @@ def test_a_program_that_has_run_for_long_is_not_waited_for(engine, lab_of, monke
     assert waited(engine, lab_of()) == ""
 
 
+def test_all_that_have_failed_are_named(engine, lab_of):
+    mine, other = begun(engine, "mine"), begun(engine, "other")
+    lab = lab_of()
+    engine.then = [lambda: (mine.end(1), other.end(2))]
+    assert waited(engine, lab).splitlines() == [
+        "mine failed: it ended with exit status 1",
+        "other exited (2) less than a second ago as well",
+    ]
+
+
 @pytest.mark.parametrize("state", ["running", "restarting"])
 def test_a_program_that_is_started_again_and_again_has_failed(engine, lab_of, state):
     mine = begun(engine, "mine")
