@@ -141,6 +141,16 @@ ERRORS: dict[str, Kind] = {
         "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
         "labctl changes only what carries its own labels.",
     ),
+    "lab-of-another": Kind(
+        "the lab {lab} is another one's: {owner}{made}",
+        "{mend}",
+        "Several people share the engine. What one of them made, another one changes or removes only on purpose.",
+    ),
+    "lab-from-another-file": Kind(
+        "the lab {lab} was made from {there}, and this is {file}",
+        "give this one another name (`--lab NAME`), or let it take that one's place (`--take-over`)",
+        "Two topologies of one name, or of folders of one name, would otherwise take each other's nodes away.",
+    ),
     "lab-busy": Kind(
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",
         "let it finish, or end it (^C where it runs)",
@@ -162,11 +172,16 @@ ERRORS: dict[str, Kind] = {
         "Locks between several labctl are files.",
     ),
     "no-lab": Kind("no lab is there", "`labctl up` starts one", "No container on the engine carries labctl's label."),
+    "no-lab-of-yours": Kind(
+        "no lab of yours is there; others' are: {names}",
+        "`labctl up` starts one of your own; `--lab NAME` is for looking at another's",
+        "Without --lab, labctl takes the only lab that the user has made.",
+    ),
     "unknown-lab": Kind("there is no lab {name}{near}", "`labctl ls` lists the labs", "No lab has that name."),
     "ambiguous-lab": Kind(
         "several labs are there: {names}",
         "choose one by --lab NAME, or set LABCTL_LAB",
-        "Without --lab, labctl takes the only lab there is.",
+        "Without --lab, labctl takes the only lab of the user's.",
     ),
     "bad-lab-name": Kind(
         "{name!r} is not a lab's name",

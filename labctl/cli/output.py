@@ -19,11 +19,13 @@ SCHEMA_VERSION = 1
 
 class Settings:
     """What the options before the command chose; one object for the process. `streams`: lines of JSON have begun, so
-    that an error after them is one, too."""
+    that an error after them is one, too. `changes`: the command does something to a lab; `force`: also to another's."""
 
     colour: str = "auto"
     json: bool = False
     streams: bool = False
+    changes: bool = False
+    force: bool = False
 
 
 def colour(stream: Any = None) -> bool:

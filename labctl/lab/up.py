@@ -11,10 +11,10 @@ from typing import Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
+from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
-from labctl.lab import images
+from labctl.lab import claim, images, owners
 from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
 from labctl.lab.locks import LabLock
@@ -48,7 +48,8 @@ class Request:
     """What `labctl up` was asked for.
 
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
-    `record`: the nodes are recorded from their start on.
+    `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
+    or was made from another file, becomes this one.
     """
 
     topology: str | None = None
@@ -58,6 +59,7 @@ class Request:
     build_timeout: float = 1800.0
     subnets: tuple[str, ...] = ()
     record: bool = False
+    take_over: bool = False
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -67,11 +69,18 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     stays for a look.
     """
     reached("up:begun")
-    docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True)
+    while True:
+        try:
+            return _up(_docker(engine), request, report)
+        except claim.Overtaken:
+            report("somebody else has just taken that name")
+
+
+def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
+    blueprint = claim.read(docker, request.topology, request.name, take_over=request.take_over)
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
-    existing(docker, topology.name)
+    claim.existing(docker, topology.name)
     # Before anything is built for nothing
     refuse_ipv6(topology, local=docker.endpoint.is_local)
     place_networks(topology, docker, topology.config, 0, chosen)
@@ -87,9 +96,10 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
             report("waiting for the engine to be done with what a killed labctl asked for")
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
-        before = existing(docker, topology.name)
-        config = blueprint.configuration(found)
-        lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request.record)
+        named = bool(blueprints.asked_name(request.name))
+        with claim.held(docker, blueprint, named=named, take_over=request.take_over) as before:
+            config = blueprint.configuration(found, owners.same(docker, before))
+            lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request.record)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
@@ -146,14 +156,6 @@ def build(engine: Engine, request: Request, report: Report) -> list[str]:
     blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     return sorted({blueprint.image_of(service) for service in found})
-
-
-def existing(engine: Engine, name: str) -> list[Container]:
-    """A lab's containers before anything is done. Raises LabError `lab-not-ours`."""
-    containers = engine.containers([f"{COMPOSE_PROJECT}={name}"])
-    if any(LABEL_LAB not in container.labels for container in containers):
-        raise LabError("lab-not-ours", name=name)
-    return containers
 
 
 def _docker(engine: Engine) -> DockerEngine:
@@ -282,7 +284,7 @@ def _rescue(
     try:
         _take_back(engine, name, before, report, awaited)
         lock.finish()
-        if not look(engine, name).names:
+        if not _begun(engine, name):
             lock.forget()
     except LabError as second:
         if isinstance(problem, LabError):
@@ -300,7 +302,7 @@ def _take_back(
     """
     old = {container.id for container in before}
     awaited = set(unfinished)
-    if not awaited and not before and not look(engine, name).names:
+    if not awaited and not before and not _begun(engine, name):
         return  # nothing was begun
     report("taking back what was begun")
     deadline = time.monotonic() + STILL_AT_WORK
@@ -309,6 +311,11 @@ def _take_back(
         if not awaited or time.monotonic() > deadline:
             return
         time.sleep(LOOK_AGAIN)
+
+
+def _begun(engine: Engine, name: str) -> set[str]:
+    """What there is of a lab, beside the claim to its name."""
+    return look(engine, name).names - {claim.volume(name)}
 
 
 def _remove_new(engine: Engine, name: str, old: set[str], report: Report) -> set[str]:
