@@ -58,6 +58,7 @@ LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs
 LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
 LOOKS |= {"version", "compat"}
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
+ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 
 # `labctl packet FILE -1`: a number, and no option.
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
@@ -110,16 +111,18 @@ def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
     else:
         parent.command(name, context_settings=SETTINGS.get(name))(found)
     made = cast(click.Group, typer.main.get_command(parent)).commands[name]
-    if name not in LOOKS:
+    if name in ASKS_ITSELF:
+        made.params.append(_force(changes=False))
+    elif name not in LOOKS:
         for within, command in getattr(made, "commands", {"": made}).items():
             if within not in LOOKS_IN.get(name, ()):
-                command.params.append(_force())
+                command.params.append(_force(changes=True))
     return made
 
 
-def _force() -> click.Option:
+def _force(*, changes: bool) -> click.Option:
     def choose(_context: click.Context, _option: click.Parameter, value: bool) -> None:
-        Settings.changes, Settings.force = True, value
+        Settings.changes, Settings.force = changes, value
 
     words = "Also where the lab is somebody else's."
     return click.Option(["--force"], is_flag=True, expose_value=False, callback=choose, help=words)
