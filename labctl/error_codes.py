@@ -315,8 +315,9 @@ ERRORS: dict[str, Kind] = {
         "The engine has no such image.",
     ),
     "no-subnet": Kind(
-        "no free subnet was found for the network {network} ({tried} tried)",
-        "remove networks that nobody needs (`docker network prune`), or choose one in the file",
+        "no free subnet was found for the network {network}: {why}",
+        "choose one by --subnet {key}=CIDR; --allow-overlap takes one that a route leads to; `docker network prune` "
+        "removes networks that nobody needs",
         "All subnets that labctl tried overlap with others on this machine.",
     ),
     "no-ipv6": Kind(
@@ -338,6 +339,12 @@ ERRORS: dict[str, Kind] = {
         "the subnet {subnet} of the network {network} overlaps with {owner}",
         "choose another, by --subnet or in the file; or mark the network `x-labctl: {{movable: true}}`, and it moves",
         "The engine refuses networks that overlap.",
+    ),
+    "subnet-routed": Kind(
+        "the subnet {subnet} of the network {network} overlaps with {route}",
+        "choose another, by --subnet or in the file; --allow-overlap takes it all the same, and this machine then no "
+        "longer reaches what has these addresses there",
+        "A lab's network would take the place of one that the machine itself is on, such as its LAN or a VPN.",
     ),
     "http-failed": Kind(
         "GET {url} failed: {why}",

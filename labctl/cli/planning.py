@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName
-from labctl.cli.running import Subnets, TakeOver, TopologyName
+from labctl.cli.running import AllowOverlap, Subnets, TakeOver, TopologyName
 
 
 def plan(
     topology: TopologyName = None,
     lab: LabName = None,
     subnet: Subnets = None,
+    allow_overlap: AllowOverlap = False,
     take_over: TakeOver = False,
     as_json: Json = False,
 ) -> None:
@@ -18,7 +19,7 @@ def plan(
     from labctl.engine.docker import DockerEngine
     from labctl.lab.plan import plan as uses
 
-    found = uses(DockerEngine(), topology, lab, subnet or (), take_over=take_over)
+    found = uses(DockerEngine(), topology, lab, subnet or (), take_over=take_over, allow_overlap=allow_overlap)
     if as_json:
         output.document(found.as_json())
         return

@@ -41,6 +41,11 @@ TakeOver = Annotated[
 ]
 
 
+AllowOverlap = Annotated[
+    bool, typer.Option("--allow-overlap", help="Also take subnets that this machine has a route to, such as its LAN's.")
+]
+
+
 def up(
     topology: TopologyName = None,
     lab: LabName = None,
@@ -49,6 +54,7 @@ def up(
     record: Annotated[
         bool, typer.Option("--record", help="Record all packets from the beginning: labctl ladder, labctl capture.")
     ] = False,
+    allow_overlap: AllowOverlap = False,
     take_over: TakeOver = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
@@ -60,7 +66,14 @@ def up(
 
     engine = DockerEngine()
     request = uses.Request(
-        topology, lab, build, timeout, subnets=tuple(subnet or ()), record=record, take_over=take_over
+        topology,
+        lab,
+        build,
+        timeout,
+        subnets=tuple(subnet or ()),
+        record=record,
+        take_over=take_over,
+        allow_overlap=allow_overlap,
     )
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.

@@ -37,6 +37,7 @@ from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
+from labctl.topology.apart import apart
 from labctl.topology.model import Topology, labelled, parse
 
 if TYPE_CHECKING:
@@ -158,8 +159,10 @@ def place(
     local: bool,
     attempt: int,
     chosen: Chosen,
+    allow_overlap: bool = False,
 ) -> dict[str, Any]:
-    """The configuration with chosen or free subnets and free ports; what a running lab has already, it keeps."""
+    """The configuration with chosen or free subnets and free ports, and with room for nodes without an address; what a
+    running lab has already, it keeps."""
     refuse_ipv6(topology, local=local)
-    placed = place_networks(topology, engine, config, attempt, chosen)
-    return place_ports(topology, placed, running, local=local)
+    placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
+    return place_ports(topology, apart(placed), running, local=local)

@@ -83,6 +83,7 @@ def plan(
     subnets: Sequence[str] = (),
     *,
     take_over: bool = False,
+    allow_overlap: bool = False,
 ) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
 
@@ -95,7 +96,14 @@ def plan(
     config = blueprint.configuration(found, owners.same(engine, running))
     local = engine.endpoint.is_local
     placed = blueprints.place(
-        topology, engine, config, running, local=local, attempt=0, chosen=choose(topology, subnets)
+        topology,
+        engine,
+        config,
+        running,
+        local=local,
+        attempt=0,
+        chosen=choose(topology, subnets),
+        allow_overlap=allow_overlap,
     )
     hashes = blueprint.compose().hashes(topology.name, topology.folder, json.dumps(placed)) if running else {}
     nodes = []

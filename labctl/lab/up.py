@@ -49,7 +49,8 @@ class Request:
 
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
     `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
-    or was made from another file, becomes this one.
+    or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
+    route to.
     """
 
     topology: str | None = None
@@ -60,6 +61,7 @@ class Request:
     subnets: tuple[str, ...] = ()
     record: bool = False
     take_over: bool = False
+    allow_overlap: bool = False
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -83,7 +85,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
     claim.existing(docker, topology.name)
     # Before anything is built for nothing
     refuse_ipv6(topology, local=docker.endpoint.is_local)
-    place_networks(topology, docker, topology.config, 0, chosen)
+    place_networks(topology, docker, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     if request.record:
         images.ensure_probe(docker, report, request.build_timeout)
@@ -99,7 +101,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
         named = bool(blueprints.asked_name(request.name))
         with claim.held(docker, blueprint, named=named, take_over=request.take_over) as before:
             config = blueprint.configuration(found, owners.same(docker, before))
-            lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request.record)
+            lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
@@ -127,19 +129,19 @@ def _make(
     lock: LabLock,
     deadline: float,
     report: Report,
-    recorded: bool,
+    request: Request,
 ) -> Lab:
     """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
     name = blueprint.topology.name
     compose = blueprint.compose()
     try:
         lock.begin()
-        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, recorded)
+        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, request)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
         lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
-        if recorded:
+        if request.record:
             record(docker, lab, held)
         set_routes(docker, lab, lab.nodes)
         reached("up:routes-set")
@@ -174,19 +176,28 @@ def _start(
     lock: LabLock,
     deadline: float,
     report: Report,
-    recorded: bool,
+    request: Request,
 ) -> list[Container]:
     """The nodes that wait until they are recorded."""
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
-        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt, chosen=chosen)
+        placed = blueprints.place(
+            topology,
+            engine,
+            config,
+            before,
+            local=local,
+            attempt=attempt,
+            chosen=chosen,
+            allow_overlap=request.allow_overlap,
+        )
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
             held = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
-            watched, wait = _watched(report), recorded and can_wait(placed)
+            watched, wait = _watched(report), request.record and can_wait(placed)
             alone = not _is_scaled(placed) and not wait
             compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=held, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
