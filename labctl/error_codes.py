@@ -151,6 +151,16 @@ ERRORS: dict[str, Kind] = {
         "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
         "labctl changes only what carries its own labels.",
     ),
+    "lab-of-another": Kind(
+        "the lab {lab} is another one's: {owner}{made}",
+        "{mend}",
+        "Several people share the engine. What one of them made, another one changes or removes only on purpose.",
+    ),
+    "lab-from-another-file": Kind(
+        "the lab {lab} was made from {there}, and this is {file}",
+        "give this one another name (`--lab NAME`), or let it take that one's place (`--take-over`)",
+        "Two topologies of one name, or of folders of one name, would otherwise take each other's nodes away.",
+    ),
     "lab-busy": Kind(
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",
         "let it finish, or end it (^C where it runs)",
@@ -172,11 +182,16 @@ ERRORS: dict[str, Kind] = {
         "Locks between several labctl are files.",
     ),
     "no-lab": Kind("no lab is there", "`labctl up` starts one", "No container on the engine carries labctl's label."),
+    "no-lab-of-yours": Kind(
+        "no lab of yours is there; others' are: {names}",
+        "`labctl up` starts one of your own; `--lab NAME` is for looking at another's",
+        "Without --lab, labctl takes the only lab that the user has made.",
+    ),
     "unknown-lab": Kind("there is no lab {name}{near}", "`labctl ls` lists the labs", "No lab has that name."),
     "ambiguous-lab": Kind(
         "several labs are there: {names}",
         "choose one by --lab NAME, or set LABCTL_LAB",
-        "Without --lab, labctl takes the only lab there is.",
+        "Without --lab, labctl takes the only lab of the user's.",
     ),
     "bad-lab-name": Kind(
         "{name!r} is not a lab's name",
@@ -310,8 +325,9 @@ ERRORS: dict[str, Kind] = {
         "The engine has no such image.",
     ),
     "no-subnet": Kind(
-        "no free subnet was found for the network {network} ({tried} tried)",
-        "remove networks that nobody needs (`docker network prune`), or choose one in the file",
+        "no free subnet was found for the network {network}: {why}",
+        "choose one by --subnet {key}=CIDR; --allow-overlap takes one that a route leads to; `docker network prune` "
+        "removes networks that nobody needs",
         "All subnets that labctl tried overlap with others on this machine.",
     ),
     "no-ipv6": Kind(
@@ -333,6 +349,12 @@ ERRORS: dict[str, Kind] = {
         "the subnet {subnet} of the network {network} overlaps with {owner}",
         "choose another, by --subnet or in the file; or mark the network `x-labctl: {{movable: true}}`, and it moves",
         "The engine refuses networks that overlap.",
+    ),
+    "subnet-routed": Kind(
+        "the subnet {subnet} of the network {network} overlaps with {route}",
+        "choose another, by --subnet or in the file; --allow-overlap takes it all the same, and this machine then no "
+        "longer reaches what has these addresses there",
+        "A lab's network would take the place of one that the machine itself is on, such as its LAN or a VPN.",
     ),
     "http-failed": Kind(
         "GET {url} failed: {why}",

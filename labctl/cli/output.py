@@ -23,12 +23,15 @@ SCHEMA_VERSION = 1
 
 class Settings:
     """What the options before the command chose; one object for the process. `streams`: lines of JSON have begun, so
-    that an error after them is one, too. `lab` is the engine and the lab that the command is about, for its errors."""
+    that an error after them is one, too. `lab` is the engine and the lab that the command is about, for its errors.
+    `changes`: the command does something to a lab; `force`: also to another's."""
 
     colour: str = "auto"
     json: bool = False
     streams: bool = False
     lab: tuple[Engine, Lab] | None = None
+    changes: bool = False
+    force: bool = False
 
 
 def colour(stream: Any = None) -> bool:

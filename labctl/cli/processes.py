@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
+from labctl.cli.context import consent, engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
 from labctl.errors import LabError
 
@@ -83,6 +83,7 @@ def syscalls(
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
     if stop:
+        consent(engine, found.name, found.standing)
         stopped = bool(uses.stop(engine, found, [chosen]))
         if as_json:
             output.document({"lab": found.name, "node": node, "stopped": stopped})

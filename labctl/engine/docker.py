@@ -44,6 +44,10 @@ class DockerEngine:
         self.endpoint = endpoint or endpoints.find()
         self._wire = Wire(self.endpoint)
 
+    @property
+    def is_local(self) -> bool:
+        return self.endpoint.is_local
+
     def _call(self, action: str, method: str, path: str, /, **options: Any) -> Any:
         try:
             return self._wire.call(method, path, **options)
@@ -117,6 +121,10 @@ class DockerEngine:
     def volumes(self, labels: Sequence[str]) -> list[Volume]:
         found = self._call("list volumes", "GET", "/volumes", filters={"label": list(labels)})
         return [Volume(item["Name"], item.get("Labels") or {}) for item in found.get("Volumes") or []]
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        made = self._call("make a volume", "POST", "/volumes/create", body={"Name": name, "Labels": dict(labels)})
+        return Volume(made["Name"], made.get("Labels") or {})
 
     def image(self, name: str) -> Image | None:
         try:

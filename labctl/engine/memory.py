@@ -117,6 +117,8 @@ class MemoryStream:
 class MemoryEngine:
     """See Engine."""
 
+    is_local = True
+
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
@@ -142,15 +144,16 @@ class MemoryEngine:
         stdin_open: bool = True,
         gateways: tuple[str, ...] = (),
         host_network: bool = False,
+        labels: Mapping[str, str] | None = None,
     ) -> MemoryContainer:
-        """Makes a container; `ours` gives it labctl's labels beside Compose's."""
+        """Makes a container; `ours` gives it labctl's labels beside Compose's, and `labels` are further ones."""
         ident = f"{next(self._numbers):064x}"
-        labels = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node}
+        own = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node, **(labels or {})}
         if ours:
-            labels |= {LABEL_LAB: lab, LABEL_NODE: node}
+            own |= {LABEL_LAB: lab, LABEL_NODE: node}
         if role:
-            labels[LABEL_ROLE] = role
-        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, labels, addresses or {}, ports)
+            own[LABEL_ROLE] = role
+        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, own, addresses or {}, ports)
         record = replace(record, gateways=gateways, host_network=host_network)
         made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
         for name in record.addresses:
@@ -193,6 +196,9 @@ class MemoryEngine:
 
     def volumes(self, labels: Sequence[str]) -> list[Volume]:
         return [Volume(name, found) for name, found in self._volumes.items() if _carries(found, labels)]
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        return Volume(name, self._volumes.setdefault(name, dict(labels)))
 
     def image(self, name: str) -> Image | None:
         return self.images.get(name)

@@ -14,7 +14,8 @@ LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
 LABEL_ROLE = "dev.labctl.role"
 LABEL_TITLE = "dev.labctl.title"
-LABEL_TOPOLOGY = "dev.labctl.topology"
+LABEL_TOPOLOGY = "dev.labctl.topology"  # the name of a built-in one, else its file
+LABEL_OWNER = "dev.labctl.owner"  # UID@HOST/USER
 LABEL_SOURCE = "dev.labctl.source"
 LABEL_ROUTES = "dev.labctl.routes"
 LABEL_FAMILIES = "dev.labctl.families"
@@ -177,6 +178,10 @@ class ProbeOrder:
 class Engine(Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
 
+    @property
+    def is_local(self) -> bool:
+        """It runs on this machine, as far as its address tells."""
+
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 
@@ -240,3 +245,6 @@ class Engine(Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from labctl.engine.model import (
     LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
+    LABEL_OWNER,
     LABEL_ROLE,
     LABEL_ROUTES,
     LABEL_TITLE,
@@ -29,11 +31,13 @@ from labctl.engine.model import (
     Image,
 )
 from labctl.errors import LabError
+from labctl.lab import owners
 from labctl.lab.model import check_name
 from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
+from labctl.topology.apart import apart
 from labctl.topology.model import Topology, labelled, parse
 
 if TYPE_CHECKING:
@@ -56,13 +60,15 @@ class Blueprint:
         """The name of a service's image; Compose's own default where the file names none: project-service."""
         return str(self.topology.config["services"][service].get("image") or f"{self.topology.name}-{service}")
 
-    def configuration(self, images: Mapping[str, Image]) -> dict[str, Any]:
+    def configuration(self, images: Mapping[str, Image], owner: owners.Owner | None = None) -> dict[str, Any]:
         """What Compose is given, before it has a place: with labels, and without the polling that labctl doesn't need.
 
-        `images` holds the image of each service that has one by now.
+        `images` holds the image of each service that has one by now; `owner` is whose it is already, where it is the
+        caller's: a machine that got another name is no reason to make all nodes anew.
         """
         topology = self.topology
-        labels = {LABEL_LAB: topology.name, LABEL_TITLE: topology.title, LABEL_TOPOLOGY: str(topology.file)}
+        labels = {LABEL_LAB: topology.name, LABEL_TITLE: topology.title, LABEL_TOPOLOGY: self.source.origin}
+        labels[LABEL_OWNER] = str(owner or owners.me())
         config = labelled(topology.config, labels, LABEL_NODE)
         config["name"] = topology.name
         watched = {other for member in topology.members for other in member.waits_for_health_of}
@@ -90,12 +96,18 @@ class Blueprint:
         return config
 
 
+def asked_name(lab: str | None) -> str | None:
+    """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
+    return lab or os.environ.get("LABCTL_LAB") or None
+
+
 def read(endpoint: Endpoint, name: str | None, lab: str | None = None, *, strict: bool = False) -> Blueprint:
-    """The topology of that path or name, for a lab of its own name or of the one given.
+    """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
 
     Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
     working only once it is brought up, such as a route via a node that is no neighbour.
     """
+    lab = asked_name(lab)
     if lab:
         check_name(lab)
     source = builtin.find(name)
@@ -147,8 +159,10 @@ def place(
     local: bool,
     attempt: int,
     chosen: Chosen,
+    allow_overlap: bool = False,
 ) -> dict[str, Any]:
-    """The configuration with chosen or free subnets and free ports; what a running lab has already, it keeps."""
+    """The configuration with chosen or free subnets and free ports, and with room for nodes without an address; what a
+    running lab has already, it keeps."""
     refuse_ipv6(topology, local=local)
-    placed = place_networks(topology, engine, config, attempt, chosen)
-    return place_ports(topology, placed, running, local=local)
+    placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
+    return place_ports(topology, apart(placed), running, local=local)

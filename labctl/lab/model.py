@@ -21,6 +21,7 @@ from labctl.engine.model import (
     Engine,
 )
 from labctl.errors import LabError, nearest
+from labctl.lab.owners import NOBODYS, Standing, is_mine, standing
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -73,11 +74,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Lab:
-    """`ours` is False for a Compose project that labctl did not bring up."""
+    """`ours` is False for a Compose project that labctl did not bring up; `standing` says whose it is."""
 
     name: str
     nodes: tuple[Node, ...]
     ours: bool = True
+    standing: Standing = NOBODYS
 
     def node(self, name: str) -> Node:
         """Raises LabError `unknown-node`."""
@@ -143,7 +145,8 @@ def plain(address: str) -> str:
 def of_containers(name: str, containers: Iterable[Container]) -> Lab:
     found = list(containers)
     ours = all(LABEL_LAB in container.labels for container in found)
-    return Lab(name, tuple(sorted((_node(item, found) for item in found), key=lambda node: node.name)), ours)
+    nodes = tuple(sorted((_node(item, found) for item in found), key=lambda node: node.name))
+    return Lab(name, nodes, ours, standing(item.labels for item in found) or NOBODYS)
 
 
 def _node(container: Container, all_of_lab: list[Container]) -> Node:
@@ -160,7 +163,7 @@ def _node(container: Container, all_of_lab: list[Container]) -> Node:
 
 
 def find(engine: Engine, name: str | None = None) -> Lab:
-    """The lab that a command is about: the named one, else LABCTL_LAB's, else the only one there is.
+    """The lab that a command is about: the named one, else LABCTL_LAB's, else the only one of the caller's.
 
     A Compose project that labctl did not make is found only by its name. Raises LabError.
     """
@@ -172,12 +175,19 @@ def find(engine: Engine, name: str | None = None) -> Lab:
             known = {lab.name for lab in find_all(engine)}
             raise LabError("unknown-lab", name=wanted, near=nearest(wanted, known))
         return of_containers(wanted, containers)
-    labs = find_all(engine)
+    every = find_all(engine)
+    labs = [lab for lab in every if is_mine(engine, lab.standing.owner)]
+    if every and not labs:
+        raise LabError("no-lab-of-yours", names=", ".join(map(_with_owner, every)))
     if not labs:
         raise LabError("no-lab")
     if len(labs) > 1:
         raise LabError("ambiguous-lab", names=", ".join(lab.name for lab in labs))
     return labs[0]
+
+
+def _with_owner(lab: Lab) -> str:
+    return f"{lab.name} ({lab.standing.owner.shown})" if lab.standing.owner else lab.name
 
 
 def find_all(engine: Engine) -> list[Lab]:

@@ -11,9 +11,8 @@ from typing import Any, Literal
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
 from labctl.lab import blueprint as blueprints
-from labctl.lab import images
+from labctl.lab import claim, images, owners
 from labctl.lab.subnets import choose
-from labctl.lab.up import existing
 from labctl.topology.model import Member, Topology
 
 Change = Literal["create", "keep", "recreate", "start", "remove"]
@@ -77,19 +76,34 @@ class Plan:
         }
 
 
-def plan(engine: DockerEngine, name: str | None, lab: str | None = None, subnets: Sequence[str] = ()) -> Plan:
+def plan(
+    engine: DockerEngine,
+    name: str | None,
+    lab: str | None = None,
+    subnets: Sequence[str] = (),
+    *,
+    take_over: bool = False,
+    allow_overlap: bool = False,
+) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
 
     Raises LabError.
     """
-    blueprint = blueprints.read(engine.endpoint, name, lab, strict=True)
+    blueprint = claim.read(engine, name, lab, take_over=take_over)
     topology = blueprint.topology
-    running = existing(engine, topology.name)
+    running = claim.existing(engine, topology.name)
     found = images.present(engine, blueprint)
-    config = blueprint.configuration(found)
+    config = blueprint.configuration(found, owners.same(engine, running))
     local = engine.endpoint.is_local
     placed = blueprints.place(
-        topology, engine, config, running, local=local, attempt=0, chosen=choose(topology, subnets)
+        topology,
+        engine,
+        config,
+        running,
+        local=local,
+        attempt=0,
+        chosen=choose(topology, subnets),
+        allow_overlap=allow_overlap,
     )
     hashes = blueprint.compose().hashes(topology.name, topology.folder, json.dumps(placed)) if running else {}
     nodes = []

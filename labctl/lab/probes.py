@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from labctl.engine.model import (
     LABEL_LAB,
+    LABEL_OWNER,
     LABEL_PROBE,
     LABEL_PROBED,
     LABEL_SOURCE,
@@ -22,6 +23,7 @@ from labctl.engine.model import (
 from labctl.errors import LabError
 from labctl.events.codec import decode, normalise
 from labctl.events.model import Event
+from labctl.lab import owners
 from labctl.lab.keyboard import envelope
 from labctl.lab.model import Lab, Node, refuse_host_network
 from labctl.phases import reached
@@ -91,6 +93,7 @@ def order(
     """What the engine is asked for. Raises LabError `host-namespace`."""
     refuse_host_network(node)
     own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
+    own[LABEL_OWNER] = str(owners.me())
     # The engine gives a name to one container alone, which decides between two labctl at the same moment.
     name = f"{lab.name}-{node.name}-{kind.name}{'' if kind.single else '-' + os.urandom(3).hex()}"
     return ProbeOrder(

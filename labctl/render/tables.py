@@ -51,8 +51,10 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     rows = []
     for summary in summaries:
         found = summary.as_json()
-        rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
-    return laid_out(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+        owner = summary.lab.standing.owner
+        running = f"{summary.running} of {found['nodes']}"
+        rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
+    return laid_out(("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:

@@ -230,6 +230,14 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
     return out
 
 
+def replicas(service: Mapping[str, Any]) -> int:
+    """How many containers a service of Compose's configuration has."""
+    found = service.get("scale")
+    if found is None:
+        found = (service.get("deploy") or {}).get("replicas")
+    return 1 if found is None else int(found)
+
+
 def labelled(config: Mapping[str, Any], labels: Mapping[str, str], node_label: str) -> dict[str, Any]:
     """The configuration with labels on all that it makes: services (with their own name), networks and volumes."""
     out = copy.deepcopy(dict(config))
