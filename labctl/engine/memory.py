@@ -57,6 +57,7 @@ class MemoryContainer:
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
+    unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -288,10 +289,14 @@ class MemoryEngine:
                 stream.typed.clear()  # a command that has ended reads nothing
                 continue
             container = self._containers.get(stream.container)
-            if not container or container.record.state != "running":
-                continue
-            *lines, rest = bytes(stream.typed).split(b"\n")
-            stream.typed = bytearray(rest)
+            if container and container.record.state in ("running", "paused"):
+                container.unread += stream.typed
+                stream.typed.clear()
+        for container in list(self._containers.values()):
+            if container.record.state != "running" or not container.unread:
+                continue  # a paused one reads later, whoever typed it
+            *lines, rest = bytes(container.unread).split(b"\n")
+            container.unread = bytearray(rest)
             for line in lines:
                 if container.program:
                     container.program(container, line)
