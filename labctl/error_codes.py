@@ -242,7 +242,13 @@ ERRORS: dict[str, Kind] = {
     "not-taken": Kind(
         "{node} did not take the line within {seconds:g} s",
         "`labctl logs {node}` shows what it does; `labctl ps` its state",
-        "The line was written to the node's keyboard, and its journal shows no `input` event.",
+        "The node's keyboard takes nothing: not all of the line could be written to it, so it won't go out later.",
+    ),
+    "maybe-taken": Kind(
+        "{node} did not show within {seconds:g} s that it took the line, which may still go out",
+        "typed again, it may go out twice: `labctl logs {node}` shows what becomes of it; `labctl ps` its state",
+        "The line is on its way to the node's keyboard, where a node that is slow, paused or stopped reads it later. "
+        "Under `--json`, each error of a line that was typed says by `may_go_out` whether it may go out, or has.",
     ),
     "keyboard-busy": Kind(
         "another labctl types at {node} and did not finish within {seconds:g} s",
@@ -263,6 +269,11 @@ ERRORS: dict[str, Kind] = {
         "sent, not confirmed: {why}",
         "{mend}",
         "The line left the node, and no journal shows that it arrived.",
+    ),
+    "not-shown": Kind(
+        "{why}",
+        "typed again, it may go out twice: `labctl logs {node}` shows what becomes of it",
+        "The node took the line, and its journal shows neither that it was sent nor why not.",
     ),
     "no-answer": Kind(
         "sent, but {peer} did not answer within {seconds:g} s",

@@ -140,11 +140,36 @@ class DockerEngine:
         return {**self._call("describe itself", "GET", "/info", limit=20), "Version": version}
 
     def attach(self, container: str, *, keyboard: bool) -> Stream:
+        """The output by the log, the keyboard by a WebSocket: of an attached connection the engine would keep the
+        descriptors, those of an output up to the container's end (its standard error is never written to)."""
+        output = None
+        try:
+            output = self._wire.stream(
+                "GET", f"/containers/{container}/logs", stdout=True, stderr=True, follow=True, tail=0
+            )
+            typed = None
+            if keyboard:
+                typed = self._wire.stream(
+                    "GET", f"/containers/{container}/attach/ws", upgrade="websocket", stream=True, stdin=True
+                )
+        except Refused:
+            if output:
+                output.sock.close()
+            return self._attach_whole(container, keyboard)
+        except BaseException:
+            if output:
+                output.sock.close()
+            raise
+        demultiplexer = _demultiplexer(output.headers, stamped=False)
+        return streams.DockerStream(container, output, demultiplexer, keyboard=typed)
+
+    def _attach_whole(self, container: str, keyboard: bool) -> Stream:
+        """As `attach`, where the log can't be read (a logging driver that only sends it elsewhere, say)."""
         try:
             response = self._wire.stream(
                 "POST",
                 f"/containers/{container}/attach",
-                upgrade=True,
+                upgrade="tcp",
                 stream=True,
                 stdin=keyboard,
                 stdout=True,
@@ -236,7 +261,7 @@ class DockerEngine:
         body = {"Cmd": list(command), "AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
         try:
             made = self._wire.call("POST", f"/containers/{container}/exec", body=body)["Id"]
-            response = self._wire.stream("POST", f"/exec/{made}/start", upgrade=True, body={"Detach": False})
+            response = self._wire.stream("POST", f"/exec/{made}/start", upgrade="tcp", body={"Detach": False})
         except Refused as refusal:
             raise _explain("run a command in a container", refusal) from None
         return streams.DockerStream(container, response, streams.Demultiplexer() if lines else streams.Pieces(), made)

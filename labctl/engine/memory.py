@@ -61,6 +61,7 @@ class MemoryContainer:
     restarts: int = 0
     out_of_memory: bool = False
     sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
+    unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
 
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
         """One of its programs listens there from now on."""
@@ -308,10 +309,14 @@ class MemoryEngine:
                 stream.typed.clear()  # a command that has ended reads nothing
                 continue
             container = self._containers.get(stream.container)
-            if not container or container.record.state != "running":
-                continue
-            *lines, rest = bytes(stream.typed).split(b"\n")
-            stream.typed = bytearray(rest)
+            if container and container.record.state in ("running", "paused"):
+                container.unread += stream.typed
+                stream.typed.clear()
+        for container in list(self._containers.values()):
+            if container.record.state != "running" or not container.unread:
+                continue  # a paused one reads later, whoever typed it
+            *lines, rest = bytes(container.unread).split(b"\n")
+            container.unread = bytearray(rest)
             for line in lines:
                 if container.program:
                     container.program(container, line)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import cast
 
+from labctl.engine import websocket
 from labctl.engine.model import Happening, Line, Stream
 from labctl.engine.wire import Response
 
@@ -94,14 +95,20 @@ class Pieces:
 
 
 class DockerStream:
-    """A Stream of the Docker engine: one HTTP response, or one upgraded connection.
+    """A Stream of the Docker engine: one HTTP response, or one upgraded connection; `keyboard` is a WebSocket beside
+    it that takes what is typed.
 
     `pending` holds lines that have arrived and were not given out yet: whoever stops listening in the middle of a batch
     finds the rest when it listens again.
     """
 
     def __init__(
-        self, container: str, response: Response, demultiplexer: Demultiplexer | Pieces, execution: str = ""
+        self,
+        container: str,
+        response: Response,
+        demultiplexer: Demultiplexer | Pieces,
+        execution: str = "",
+        keyboard: Response | None = None,
     ) -> None:
         self.container = container
         self.execution = execution  # the engine's id of the command whose output this is
@@ -110,18 +117,27 @@ class DockerStream:
         self.told = False  # the end was given out
         self._response = response
         self._demultiplexer = demultiplexer
+        self._framed = keyboard is not None
+        self._keyboard = (keyboard or response).sock
         self._outgoing = bytearray()
         response.sock.setblocking(False)
+        self._keyboard.setblocking(False)
         if response.first:
             self.pending += demultiplexer.feed(response.first)
         if response.body.ended:
             self._finish()
 
-    def fileno(self) -> int:
-        return self._response.sock.fileno()
+    def interests(self) -> dict[int, int]:
+        """What is waited for on which descriptor, as selectors' events."""
+        if self.ended:
+            return {}
+        found = {self._response.sock.fileno(): selectors.EVENT_READ}
+        if self._outgoing:
+            found[self._keyboard.fileno()] = found.get(self._keyboard.fileno(), 0) | selectors.EVENT_WRITE
+        return found
 
     def write(self, data: bytes) -> None:
-        self._outgoing += data
+        self._outgoing += websocket.frame(data) if self._framed else data
         self.flush()
 
     @property
@@ -132,7 +148,7 @@ class DockerStream:
         """Writes what the connection takes now."""
         while self._outgoing:
             try:
-                written = self._response.sock.send(memoryview(self._outgoing)[: 1 << 16])
+                written = self._keyboard.send(memoryview(self._outgoing)[: 1 << 16])
             except OSError as problem:
                 if not _would_block(problem):
                     self._outgoing.clear()  # the reading side sees the end, too, and says so
@@ -163,6 +179,7 @@ class DockerStream:
         self.ended = self.told = True
         self.pending.clear()
         self._response.sock.close()
+        self._keyboard.close()
 
 
 def _would_block(problem: OSError) -> bool:
@@ -179,28 +196,35 @@ def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[Happenin
     with selectors.DefaultSelector() as selector:
         for stream in live:
             yield from _given_out(stream)
-            if not stream.ended:
-                selector.register(stream, _interest(stream))
+        _register(selector, live)
         while selector.get_map():
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return
             for key, ready in selector.select(left):
-                stream = cast(DockerStream, key.fileobj)
+                stream = cast(DockerStream, key.data)
                 if ready & selectors.EVENT_WRITE:
                     stream.flush()
                 if ready & selectors.EVENT_READ:
                     stream.read()
-                if stream.ended:
-                    selector.unregister(stream)
                 yield from _given_out(stream)
             # The caller may have closed a stream, or typed something, while it had the floor.
-            for key in list(selector.get_map().values()):
-                stream = cast(DockerStream, key.fileobj)
-                if stream.ended:
-                    selector.unregister(stream)
-                elif key.events != _interest(stream):
-                    selector.modify(stream, _interest(stream))
+            _register(selector, live)
+
+
+def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream]) -> None:
+    """Makes the selector wait for what the streams wait for now."""
+    wanted = {number: (events, stream) for stream in live for number, events in stream.interests().items()}
+    for key in list(selector.get_map().values()):
+        events, stream = wanted.pop(key.fd, (0, None))
+        if stream is not key.data:
+            selector.unregister(key.fd)
+            if stream is not None:
+                selector.register(key.fd, events, stream)
+        elif events != key.events:
+            selector.modify(key.fd, events, stream)
+    for number, (events, stream) in wanted.items():
+        selector.register(number, events, stream)
 
 
 def _given_out(stream: DockerStream) -> Iterator[Happening]:
@@ -209,7 +233,3 @@ def _given_out(stream: DockerStream) -> Iterator[Happening]:
     if stream.ended and not stream.told:
         stream.told = True
         yield Happening(stream, None)
-
-
-def _interest(stream: DockerStream) -> int:
-    return selectors.EVENT_READ | (selectors.EVENT_WRITE if stream.unwritten else 0)
