@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import click
 import typer
+from typer.core import TyperCommand
 
 from labctl import __version__
 from labctl.cli.output import Settings
@@ -26,13 +27,16 @@ COMMANDS = {
     "logs": "looking.logs",
     "send": "keyboard.send",
     "attach": "keyboard.attach",
-    "exec": "keyboard.execute",
-    "start": "running.start",
-    "stop": "running.stop",
-    "restart": "running.restart",
-    "kill": "running.kill",
-    "pause": "running.pause",
-    "unpause": "running.unpause",
+    "exec": "inside.execute",
+    "shell": "inside.shell",
+    "top": "inside.top",
+    "cp": "inside.cp",
+    "start": "changing.start",
+    "stop": "changing.stop",
+    "restart": "changing.restart",
+    "kill": "changing.kill",
+    "pause": "changing.pause",
+    "unpause": "changing.unpause",
     "doctor": "looking.doctor",
     "chat": "keyboard.chat",
     "echo": "keyboard.echo",
@@ -55,6 +59,8 @@ COMMANDS = {
 
 # `labctl packet FILE -1`: a number, and no option.
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
+# Commands that end in somebody else's command line (labctl/cli/passing.py).
+CLASSES = {"exec": "InNode", "trace": "Passing"}
 
 
 class Commands(MutableMapping[str, click.Command]):
@@ -102,8 +108,16 @@ def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
     if isinstance(found, typer.Typer):
         parent.add_typer(found, name=name)
     else:
-        parent.command(name, context_settings=SETTINGS.get(name))(found)
+        parent.command(name, cls=_class_of(name), context_settings=SETTINGS.get(name))(found)
     return cast(click.Group, typer.main.get_command(parent)).commands[name]
+
+
+def _class_of(name: str) -> type[TyperCommand] | None:
+    if name not in CLASSES:
+        return None
+    from labctl.cli import passing
+
+    return cast("type[TyperCommand]", getattr(passing, CLASSES[name]))
 
 
 def _show_version(value: bool) -> None:

@@ -1,4 +1,4 @@
-"""Commands that type at nodes: send, attach, chat, echo, udp; and exec, http."""
+"""Commands that type at nodes: send, attach, chat, echo, udp; and http."""
 
 from __future__ import annotations
 
@@ -167,17 +167,3 @@ def http_get(
     output.write(seen["body"])
     if seen["status"] >= 400:
         raise typer.Exit(1)
-
-
-def execute(
-    node: NodeName,
-    command: Annotated[list[str], typer.Argument(metavar="CMD...", help="The command and its arguments, after --.")],
-    lab: LabName = None,
-) -> None:
-    """Run a command in a node; its exit status is labctl's."""
-    from labctl.engine.compose import Compose
-
-    engine, found = engine_and_lab(lab)
-    target = found.running(node, "no command can run in it")
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    Compose(engine.endpoint).execute(target.container.id, command, interactive=True, terminal=terminal)
