@@ -45,6 +45,7 @@ COMMANDS = {
     "ping": "reach.ping",
     "route": "reach.route",
     "dns": "reach.dns",
+    "speed": "speed.speed",
     "fault": "faults.fault",
     "partition": "faults.partition",
     "heal": "faults.heal",
@@ -55,6 +56,8 @@ COMMANDS = {
     "packet": "packets.packet",
     "sockets": "processes.sockets",
     "syscalls": "processes.syscalls",
+    "help": "helping.show_help",
+    "version": "helping.version",
 }
 
 # `labctl packet FILE -1`: a number, and no option.
@@ -146,9 +149,10 @@ def _labctl(
 
 def command_line() -> click.Command:
     """All of labctl as one command of click."""
-    made = cast(
-        click.Group,
-        typer.main.get_command(_typer(name="labctl", no_args_is_help=True, callback=_labctl)),
-    )
+    from labctl.cli.words import Commands as Group
+
+    settings = {"help_option_names": ["-h", "--help"]}  # those of all commands below, too
+    options: dict[str, Any] = {"no_args_is_help": True, "callback": _labctl, "cls": Group, "context_settings": settings}
+    made = cast(click.Group, typer.main.get_command(_typer(name="labctl", **options)))
     made.commands = Commands(COMMANDS)
     return made
