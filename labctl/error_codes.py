@@ -213,6 +213,26 @@ ERRORS: dict[str, Kind] = {
         "labctl does nothing to the machine itself; take `{mode}` out of its Compose file",
         "The container shares a namespace with the machine, where a helper would act on all of it.",
     ),
+    "no-program": Kind(
+        "{node} can't run {program}: {why}",
+        "`labctl exec {node} -- ls /bin /usr/bin` shows what the image has, if it has `ls`",
+        "The command isn't in the node's image, or is no program. Exit status 127 where it isn't there, else 126.",
+    ),
+    "no-shell": Kind(
+        "{node} has no shell: its image {image} has neither bash nor sh",
+        "`labctl exec {node} PROGRAM` runs a program that it has; `labctl top {node}` shows those that run",
+        "A small image may hold its program alone.",
+    ),
+    "copy-failed": Kind(
+        "it can't be copied: {why}",
+        "{mend}",
+        "A file of a node or of this machine can't be read or written, or an archive holds what it must not.",
+    ),
+    "command-left": Kind(
+        "what was started in {node} may still run: {why}",
+        "`labctl top {node}` shows its processes; `labctl restart {node}` ends them all",
+        "labctl was interrupted, and could not end the command that it had started in a node.",
+    ),
     "wrong-role": Kind(
         "{node} is {actual}, and `{command}` needs {wanted}",
         "{fitting}",

@@ -22,6 +22,7 @@ from labctl.engine.model import (
     Network,
     Port,
     ProbeOrder,
+    Process,
     Stream,
     Volume,
 )
@@ -29,6 +30,8 @@ from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
 
+ARCHIVE_LIMIT = 60.0  # seconds until the next piece
+_PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
@@ -200,10 +203,14 @@ class DockerEngine:
     def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
         return streams.wait(streams_, deadline)
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        assert isinstance(stream, streams.DockerStream)
+        return streams.converse(stream, source, deadline)
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         try:
             # A container's own grace (10 s by default) comes before the kill; give the engine time for both.
-            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15)
+            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15, signal=signal)
         except Refused as refusal:
             if refusal.status != UNCHANGED:
                 raise _explain(f"{verb} the container", refusal) from None
@@ -232,7 +239,7 @@ class DockerEngine:
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         place = f"container:{probe.target}"
-        host = _probe_host(place, list(probe.capabilities), memory=probe.memory)
+        host = _probe_host("none" if probe.apart else place, list(probe.capabilities), memory=probe.memory)
         # An init of its own only where it is the first process.
         host |= {"PidMode": place} if probe.processes else {"Init": True}
         if probe.volume:
@@ -257,8 +264,16 @@ class DockerEngine:
                 return None
             raise _explain("make a probe", refusal) from None
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         body = {"Cmd": list(command), "AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
+        body["Env"] = [f"{name}={value}" for name, value in (environment or {}).items()]
         try:
             made = self._wire.call("POST", f"/containers/{container}/exec", body=body)["Id"]
             response = self._wire.stream("POST", f"/exec/{made}/start", upgrade="tcp", body={"Detach": False})
@@ -270,6 +285,21 @@ class DockerEngine:
         assert isinstance(stream, streams.DockerStream)
         found = self._call("tell how a command ended", "GET", f"/exec/{stream.execution}/json")
         return None if found["Running"] else int(found["ExitCode"])
+
+    def top(self, container: str) -> list[Process]:
+        try:
+            found = self._wire.call("GET", f"/containers/{container}/top", ps_args=f"-eo {','.join(_PS)}")
+        except Refused:  # a `ps` that knows no columns
+            found = self._call("list a container's processes", "GET", f"/containers/{container}/top")
+        return [_process(dict(zip(found["Titles"], row, strict=False))) for row in found["Processes"] or []]
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        try:
+            response = self._wire.stream("GET", f"/containers/{container}/archive", path=path)
+        except Refused as refusal:
+            raise _explain(f"give {path}", refusal) from None
+        with response.sock:
+            yield from response.pieces(ARCHIVE_LIMIT)
 
     def limit_processes(self, container: str, count: int) -> None:
         self._call("limit a container", "POST", f"/containers/{container}/update", body={"PidsLimit": count})
@@ -303,6 +333,21 @@ def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str,
         "Memory": memory * 1024**2,
         "PidsLimit": 64,
     }
+
+
+def _process(row: dict[str, str]) -> Process:
+    """A line of ps(1), by the titles of its columns."""
+    cpu, memory = row.get("%CPU"), row.get("RSS")
+    user, command = row.get("USER") or row.get("UID", "?"), row.get("COMMAND") or row.get("CMD", "?")
+    return Process(
+        int(row.get("PID", 0)),
+        int(row.get("PPID", 0)),
+        user,
+        float(cpu) if cpu else None,
+        int(memory) if memory else None,
+        row.get("ELAPSED", ""),
+        command,
+    )
 
 
 def _unix(stamp: str) -> str:

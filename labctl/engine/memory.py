@@ -8,6 +8,7 @@ nothing is left that could happen, the deadline counts as reached.
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from labctl.engine.model import (
     Network,
     Port,
     ProbeOrder,
+    Process,
     Stream,
     Volume,
 )
@@ -62,6 +64,8 @@ class MemoryContainer:
     out_of_memory: bool = False
     sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
     unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
+    running: list[Process] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)  # tar archives
 
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
         """One of its programs listens there from now on."""
@@ -103,6 +107,7 @@ class MemoryStream:
     ended: bool = False
     told: bool = False
     status: int | None = None
+    input_ended: bool = False
 
     def write(self, data: bytes) -> None:
         self.typed += data
@@ -110,6 +115,9 @@ class MemoryStream:
     @property
     def unwritten(self) -> int:
         return len(self.typed)
+
+    def end_input(self) -> None:
+        self.input_ended = True
 
     def close(self) -> None:
         self.ended = self.told = True
@@ -125,6 +133,7 @@ class MemoryEngine:
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
         self.probes: list[tuple[str, list[str]]] = []  # (container, command) of each that was run
+        self.changes: list[tuple[str, str, str | None]] = []  # (verb, container's name, signal) of each change
         self.probe_program: Callable[[ProbeOrder], Program] | None = None
         self.probe_commands: Callable[[ProbeOrder], Callable[[Sequence[str]], Execution]] | None = None
         self.images: dict[str, Image] = {}
@@ -237,10 +246,19 @@ class MemoryEngine:
                 return
             self._later.popleft()()
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        """All that can be read from the source comes first."""
+        while source is not None and (typed := os.read(source, 1 << 16)):
+            stream.write(typed)
+        yield from self.wait([stream], deadline)
+        stream.end_input()
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
+        """A signal ends a container, whichever it is."""
         found = self._get(container)
+        self.changes.append((verb, found.record.name, signal))
         if _AFTER[verb] == "exited":
-            found.end(137 if verb == "kill" else 0)
+            found.end((128 + _signal(signal)) if verb == "kill" else 0)
         else:
             if verb == "restart":
                 found.finished = _stamp()
@@ -267,7 +285,14 @@ class MemoryEngine:
             self._volumes.setdefault(probe.volume, dict(probe.labels))
         return ident
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         """The container's `commands` says what comes of it."""
         found = self._get(container)
         if found.record.state != "running" or found.commands is None:
@@ -279,6 +304,16 @@ class MemoryEngine:
     def status(self, stream: Stream) -> int | None:
         assert isinstance(stream, MemoryStream)
         return stream.status
+
+    def top(self, container: str) -> list[Process]:
+        return list(self._get(container).running)
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        """Its `files` by their paths, each an archive."""
+        files = self._get(container).files
+        if path not in files:
+            raise LabError("engine-refused", action=f"give {path}", why=f"Could not find the file {path}")
+        yield files[path]
 
     def limit_processes(self, container: str, count: int) -> None:
         self._get(container).processes = count
@@ -325,6 +360,13 @@ class MemoryEngine:
 def _carries(labels: Any, wanted: Sequence[str]) -> bool:
     pairs = (item.partition("=") for item in wanted)
     return all(name in labels and (not equals or labels[name] == value) for name, equals, value in pairs)
+
+
+def _signal(name: str | None) -> int:
+    """A signal's number."""
+    import signal
+
+    return signal.Signals[name or "SIGKILL"].value
 
 
 def _stamp() -> str:

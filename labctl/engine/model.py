@@ -128,6 +128,21 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Process:
+    """What the engine's machine says of a process in a container; `pid` is its number there. `memory` is what is
+    resident, in KiB, `cpu` a share of one core in percent, both None where the engine doesn't tell; `elapsed` is
+    [[days-]hours:]minutes:seconds."""
+
+    pid: int
+    parent: int
+    user: str
+    cpu: float | None
+    memory: int | None
+    elapsed: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Line:
     """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream."""
 
@@ -147,6 +162,9 @@ class Stream(Protocol):
     @property
     def unwritten(self) -> int: ...
 
+    def end_input(self) -> None:
+        """Whoever reads what is typed finds its end there. What is still queued is lost."""
+
     def close(self) -> None: ...
 
 
@@ -162,7 +180,8 @@ class Happening:
 class ProbeOrder:
     """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
     `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
-    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB."""
+    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB. One that is `apart` has no
+    network at all."""
 
     name: str
     command: Sequence[str]
@@ -173,6 +192,7 @@ class ProbeOrder:
     capabilities: Sequence[str] = ("NET_ADMIN", "NET_RAW")
     processes: bool = False
     memory: int = 256
+    apart: bool = False
 
 
 class Engine(Protocol):
@@ -216,8 +236,13 @@ class Engine(Protocol):
         Whatever is queued for keyboards is written meanwhile.
         """
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
-        """`start`, `stop`, `restart`, `kill`, `pause` or `unpause`."""
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        """As `wait` for one stream of a command. What can be read from the file descriptor `source` is typed at it, and
+        the end of that (None: at once) is the end of the command's standard input. A second call with the same source
+        goes on where the first one was left."""
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
+        """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`."""
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
@@ -226,15 +251,32 @@ class Engine(Protocol):
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         """Runs a command in a running container: its output as it comes, and its standard input.
 
         Nothing of it is kept in the container's log. Without `lines` the output comes as it was written, piece by
-        piece. Closing the stream ends the command's standard input, and not the command.
+        piece. Closing the stream ends the command's standard input, and not the command. `environment` comes on top of
+        the container's own variables.
         """
 
     def status(self, stream: Stream) -> int | None:
         """The exit status of a command that `open` ran, None while it runs."""
+
+    def top(self, container: str) -> list[Process]:
+        """The processes of a container that runs."""
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        """A file or a folder of a container, also of one that has stopped, as a tar archive, piece by piece.
+
+        Raises LabError `engine-refused`.
+        """
 
     def limit_processes(self, container: str, count: int) -> None:
         """Changes how many processes a container may have, also while it is stopped."""

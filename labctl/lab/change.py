@@ -7,7 +7,7 @@ import time
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab import record, syscalls
-from labctl.lab.model import Lab, find, of_containers
+from labctl.lab.model import Lab, Node, find, of_containers
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
@@ -23,14 +23,20 @@ _FROM = {
 }
 
 
-def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) -> None:
-    """Does one verb to one node; after start and restart, waits until it is ready again. Raises LabError.
+def applies(verb: str, node: Node) -> bool:
+    """Whether the verb makes sense for a node as it is."""
+    return node.container.state in _FROM[verb]
+
+
+def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float, signal: str | None = None) -> None:
+    """Does one verb to one node; after start and restart, waits until it is ready again. `signal` is that of `kill`,
+    else SIGKILL. Raises LabError.
 
     A node whose packets or system calls were recorded is recorded again, from the first one on where it can wait.
     """
     node = lab.node(name)
     state = node.container.state
-    if state not in _FROM[verb]:
+    if not applies(verb, node):
         problem = node.does_not_run(f"labctl can't {verb} it")
         if state == "running":
             mend = f"it runs already; `labctl pause {name}` freezes it"
@@ -38,7 +44,7 @@ def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) ->
         raise problem
     deadline = time.monotonic() + timeout
     if verb not in ("start", "restart"):
-        engine.change(verb, node.container.id, limit=timeout)
+        engine.change(verb, node.container.id, limit=timeout, signal=signal)
         return
     begins = verb == "restart" or state != "running"
     held = record.waiting_again(engine, lab, node) if begins else None
