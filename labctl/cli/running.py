@@ -133,8 +133,9 @@ def _change(verb: str, done: str, node: str, lab: str | None, timeout: float) ->
 
     engine, found = engine_and_lab(lab)
     started = time.monotonic()
-    change(engine, found, verb, node, timeout=timeout)
-    output.talk(f"{node} is {done} ({time.monotonic() - started:.1f} s)")
+    others = change(engine, found, verb, node, timeout=timeout)
+    besides = f", and so {'is' if len(others) == 1 else 'are'} {', '.join(others)}, on its network" if others else ""
+    output.talk(f"{node} is {done}{besides} ({time.monotonic() - started:.1f} s)")
 
 
 def start(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:

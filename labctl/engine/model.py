@@ -47,7 +47,8 @@ class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
-    namespace of its own."""
+    namespace of its own. `network_of` is the id of the container whose network it shares, empty where it has its own;
+    `addresses` and `gateways` are that one's then."""
 
     id: str
     name: str
@@ -59,6 +60,7 @@ class Container:
     health: str | None = None
     host_network: bool = False
     gateways: tuple[str, ...] = ()
+    network_of: str = ""
 
 
 @dataclass(frozen=True)

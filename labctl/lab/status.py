@@ -34,6 +34,7 @@ class Status:
             "state": self.state,
             "image": container.image,
             "container": container.id[:12],
+            **({"network_of": self.node.owner.name} if self.node.owner else {}),
             "networks": {name: list(addresses) for name, addresses in container.addresses.items()},
             "listening": [{"proto": proto, "port": port} for proto, port in self.listening],
             "published": [
