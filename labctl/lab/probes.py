@@ -59,12 +59,13 @@ FAULTS = Kind("faults", "fault_probe.py", "fault:probe-started", shares=True, si
 # Never started: its label keeps rules for a node's start.
 ON_START = Kind("on-start", "fault_probe.py", "", shares=True, own=True)
 CAPTURE = Kind("capture", "capture_probe.py", "capture:probe-started", forgets=True, single=True)
-# Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone.
+# Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone; NET_RAW: a
+# packet wakes it.
 PROCESSES = Kind(
     "processes",
     "process_probe.py",
     "processes:probe-started",
-    ("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE"),
+    ("DAC_OVERRIDE", "NET_ADMIN", "NET_RAW", "SYS_PTRACE"),
     processes=True,
     forgets=True,
     single=True,

@@ -310,12 +310,11 @@ def test_links_heal_when_the_probe_does_not_live(links, end, state):
 
 
 def test_the_kernel_says_whether_a_rule_is_in_force(links, inside):
-    """Others in the node's network may flush its tables; then no rule is told to be in force, and a new one mends it."""
+    """Others in the node's network may flush its tables: then no rule is told to be in force, until one is added."""
     add(links, "alice:bob", "--loss", "100%")
     assert rules(links)[0]["state"] == "in force"
     for command in (
         ["nft", "flush", "chain", "inet", "labctl_faults", "links"],
-        ["iptables", "-t", "mangle", "-F", "POSTROUTING"],
         ["nft", "flush", "ruleset"],
     ):
         assert inside("alice", *command, image="labctl/probe")[0] == 0
@@ -323,10 +322,10 @@ def test_the_kernel_says_whether_a_rule_is_in_force(links, inside):
         assert {(rule["state"], rule["reason"].endswith("by some other program")) for rule in rules(links)} == {
             ("out of force", True)
         }
-        links.ok("fault", "add", "alice:web", "--delay", "1ms", "--for", "1s")
+        added = add(links, "alice:web", "--delay", "1ms")
         assert {rule["state"] for rule in rules(links)} == {"in force"}
-        assert ping(inside, "alice", links.address("bob"), count=2, interval=0.2) == []
-        wait_for(lambda: len(rules(links)) == 1)
+        assert ping(inside, "alice", links.address("bob"), count=1) == []
+        links.ok("fault", "clear", added["id"])
 
 
 TAKEN = """
@@ -348,10 +347,10 @@ def test_what_cannot_be_set_leaves_what_was_there(links, inside, engine):
             "alice", "python3", "-c", TAKEN.format(first=first), image="labctl/probe", wait=False, stdin=True
         )
         wait_for(lambda other=other: b"taken" in other.logs())
-        done = run("--lab", links.name, "fault", "add", "alice:bob", "--loss", "100%")
+        done = run("fault", "add", "alice:bob", "--loss", "100%", "--lab", links.name)
         assert (done.returncode != 0) == refused, done
         assert [rule["state"] for rule in rules(links)] == ([] if refused else ["in force"])
-        assert len(ping(inside, "alice", links.address("bob"), count=2, interval=0.2)) == (2 if refused else 0)
+        assert len(ping(inside, "alice", links.address("bob"), count=1)) == (1 if refused else 0)
         other.remove(force=True)
         links.ok("fault", "clear", "--all")
     assert "are all taken by other programs in this network" in done.stderr
@@ -359,7 +358,7 @@ def test_what_cannot_be_set_leaves_what_was_there(links, inside, engine):
     second = inside("alice", "python3", "/opt/probe/fault_probe.py", image="labctl/probe", wait=False, stdin=True)
     wait_for(lambda: b'"ready"' in second.logs())
     assert rules(links)[0]["state"] == "in force"
-    assert ping(inside, "alice", links.address("bob"), count=2, interval=0.2) == []
+    assert ping(inside, "alice", links.address("bob"), count=1) == []
     second.remove(force=True)
 
 

@@ -202,12 +202,7 @@ def test_rules_of_a_probe_that_ended(engine, lab, fakes):
     assert fault.kind == "condition"
     # What it did went with it: unknown is not 0.
     assert (fault.matched, fault.done, fault.as_json()["matched"]) == (None, None, None)
-    assert table([fault], columns=None, colour=False).splitlines()[1].split()[4:] == [
-        "?",
-        "?",
-        "gone:",
-        *"its probe ended".split(),
-    ]
+    assert "  ?        ?     gone: its probe ended" in table([fault], columns=None, colour=False)
 
 
 def test_rules_that_the_kernel_has_no_more(engine, lab, fakes):
