@@ -26,6 +26,7 @@ from labctl.engine.model import (
     Stream,
     Volume,
 )
+from labctl.engine.sharing import with_networks
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
@@ -59,8 +60,11 @@ class DockerEngine:
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         filters = {"label": list(labels)} if labels else {}
-        found = self._call("list containers", "GET", "/containers/json", all=not running, filters=filters)
-        return sorted((_container(item) for item in found), key=lambda container: container.name)
+        found = self._listed(all=not running, filters=filters)
+        return sorted(with_networks(found, lambda: self._listed(all=True)), key=lambda container: container.name)
+
+    def _listed(self, **options: Any) -> list[Container]:
+        return [_container(item) for item in self._call("list containers", "GET", "/containers/json", **options)]
 
     def details(self, container: str) -> Details:
         found = self._call("inspect a container", "GET", f"/containers/{container}/json")
@@ -376,6 +380,7 @@ def _container(item: dict[str, Any]) -> Container:
     # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
     health = _HEALTH.search(item.get("Status") or "")
     ended = _ENDED.match(item.get("Status") or "")
+    mode = (item.get("HostConfig") or {}).get("NetworkMode") or ""
     return Container(
         item["Id"],
         name,
@@ -385,10 +390,11 @@ def _container(item: dict[str, Any]) -> Container:
         addresses,
         ports,
         health[1] if health and item["State"] == "running" else None,
-        (item.get("HostConfig") or {}).get("NetworkMode") == "host",
+        mode == "host",
         tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
         int(ended[1]) if ended else None,
         ended[2].lower() if ended else "",
+        mode.removeprefix("container:") if mode.startswith("container:") else "",
     )
 
 

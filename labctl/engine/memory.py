@@ -35,6 +35,7 @@ from labctl.engine.model import (
     Stream,
     Volume,
 )
+from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
 Program = Callable[["MemoryContainer", bytes], None]
@@ -155,8 +156,10 @@ class MemoryEngine:
         gateways: tuple[str, ...] = (),
         host_network: bool = False,
         labels: Mapping[str, str] | None = None,
+        network_of: str = "",
     ) -> MemoryContainer:
-        """Makes a container; `ours` gives it labctl's labels beside Compose's, and `labels` are further ones."""
+        """Makes a container; `ours` gives it labctl's labels beside Compose's, `labels` are further ones, `network_of`
+        another one's network."""
         ident = f"{next(self._numbers):064x}"
         own = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node, **(labels or {})}
         if ours:
@@ -164,7 +167,7 @@ class MemoryEngine:
         if role:
             own[LABEL_ROLE] = role
         record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, own, addresses or {}, ports)
-        record = replace(record, gateways=gateways, host_network=host_network)
+        record = replace(record, gateways=gateways, host_network=host_network, network_of=network_of)
         made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
         for name in record.addresses:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
@@ -180,8 +183,8 @@ class MemoryEngine:
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         records = [container.record for container in self._containers.values()]
-        found = [record for record in records if _carries(record.labels, labels)]
-        return sorted((r for r in found if not running or r.state == "running"), key=lambda record: record.name)
+        found = [r for r in records if _carries(r.labels, labels) and (not running or r.state == "running")]
+        return sorted(with_networks(found, lambda: records), key=lambda record: record.name)
 
     def details(self, container: str) -> Details:
         found = self._get(container)

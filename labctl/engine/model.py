@@ -63,7 +63,8 @@ class Container:
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
     namespace of its own. Of one whose program has ended, `exit_code` is its status, and `ended` says in the engine's
-    words how long ago that was."""
+    words how long ago that was. `network_of` is the id of the container whose network it shares, empty where it has its
+    own; `addresses` and `gateways` are that one's then."""
 
     id: str
     name: str
@@ -77,6 +78,7 @@ class Container:
     gateways: tuple[str, ...] = ()
     exit_code: int | None = None
     ended: str = ""
+    network_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ class PlannedNetwork:
 
 @dataclass(frozen=True)
 class PlannedNode:
-    """`addresses` by network; a network without one leaves the choice to the engine. `why` explains a change."""
+    """`addresses` by network; a network without one leaves the choice to the engine. `why` explains a change. `owner`
+    is the node whose network it shares, None where it has its own: the addresses are that one's."""
 
     name: str
     role: str | None
@@ -40,6 +41,7 @@ class PlannedNode:
     count: int
     change: Change
     why: str = ""
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Plan:
                     "count": node.count,
                     "change": node.change,
                     "why": node.why,
+                    **({"network_of": node.owner} if node.owner else {}),
                 }
                 for node in self.nodes
             ],
@@ -105,16 +108,33 @@ def plan(
         chosen=choose(topology, subnets),
         allow_overlap=allow_overlap,
     )
-    hashes = blueprint.compose().hashes(topology.name, topology.folder, json.dumps(placed)) if running else {}
+    given = json.dumps(_joined(topology, placed, running))
+    hashes = blueprint.compose().hashes(topology.name, topology.folder, given) if running else {}
     nodes = []
-    for member in topology.members:
+    changes: dict[str, Change] = {}
+    for member in sorted(topology.members, key=lambda member: member.owner is not None):
         mine = [item for item in running if item.labels.get(LABEL_NODE) == member.name]
         change, why = _change(member, mine, hashes, found.get(member.name), _count(placed, member.name))
+        if change != "create" and changes.get(member.owner or "") in ("create", "recreate"):
+            change, why = "recreate", f"it shares the network of {member.owner}"
+        changes[member.name] = change
         nodes.append(_node(blueprint, placed, member, found.get(member.name), change, why))
-    known = {member.name for member in topology.members}
+    order = [member.name for member in topology.members]
+    nodes.sort(key=lambda node: order.index(node.name))
+    known = set(order)
     left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
     nodes += [_removed(node, item) for node, item in sorted(left.items())]
     return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
+
+
+def _joined(topology: Topology, placed: Mapping[str, Any], running: Sequence[Container]) -> dict[str, Any]:
+    """The configuration as Compose compares it: what shares another one's network, with that one's container."""
+    services = dict(placed["services"])
+    for member in topology.members:
+        owner = next((item for item in running if item.labels.get(LABEL_NODE) == member.owner), None)
+        if owner:
+            services[member.name] = {**services[member.name], "network_mode": f"container:{owner.id}"}
+    return {**placed, "services": services}
 
 
 def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
@@ -171,7 +191,7 @@ def _node(
             for field in ("ipv4_address", "ipv6_address")
             if options and options.get(field)
         )
-        for key, options in (service.get("networks") or {}).items()
+        for key, options in (placed["services"][member.owner or member.name].get("networks") or {}).items()
     }
     ports = tuple(
         f"{port.get('host_ip') or '0.0.0.0'}:{port.get('published', '')}->{port['target']}/{port['protocol']}"
@@ -187,6 +207,7 @@ def _node(
         count=_count(placed, member.name),
         change=change,
         why=why if image or change != "create" else "it is new, and its image is still to be had",
+        owner=member.owner,
     )
 
 

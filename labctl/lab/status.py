@@ -62,6 +62,7 @@ class Status:
             "health": container.health,
             "image": container.image,
             "container": container.id[:12],
+            **({"network_of": self.node.owner.name} if self.node.owner else {}),
             "networks": {name: list(addresses) for name, addresses in container.addresses.items()},
             "listening": listening,
             "published": [

@@ -70,6 +70,8 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             for name, mine in node.addresses.items()
             for address in mine or ("the engine's choice",)
         ]
+        if node.owner:
+            addresses = [f"that of {node.owner}"]
         name = node.name if node.count == 1 else f"{node.name} x {node.count}"
         change = _change(node.change)
         if node.why and node.change not in ("keep", "create"):
