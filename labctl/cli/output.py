@@ -24,6 +24,7 @@ class Settings:
     colour: str = "auto"
     json: bool = False
     streams: bool = False
+    local: bool = False  # times are the machine's own, and those without a zone are taken so
 
 
 def colour(stream: Any = None) -> bool:

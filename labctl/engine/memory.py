@@ -57,6 +57,7 @@ class MemoryContainer:
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
+    log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -172,6 +173,7 @@ class MemoryEngine:
             aliases=found.aliases,
             processes=found.processes,
             host_processes=found.host_processes,
+            log=found.log,
         )
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:

@@ -24,6 +24,10 @@ LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
+# What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
+# stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
+LOG_FILE, LOG_FILES = "20m", "3"
+LOG_DRIVER = "json-file"
 # Compose's own, which labctl only reads.
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
@@ -67,6 +71,8 @@ class Details:
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's.
 
+    `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
+
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
     run for a while, which may be a tenth of a second.
@@ -83,6 +89,7 @@ class Details:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     processes: int | None = None
     host_processes: bool = False
+    log: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,18 +108,25 @@ class Volume:
 
 @dataclass(frozen=True)
 class Image:
+    """`command` is what a container of it runs: its entrypoint and its command in one."""
+
     id: str
     labels: Mapping[str, str]
     size: int = 0
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream."""
+    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream.
+
+    `entries` is how many the engine's log has of it: a long line is kept in pieces.
+    """
 
     text: bytes
     stderr: bool = False
     stamp: str | None = None
+    entries: int = 1
 
 
 class Stream(Protocol):
@@ -177,7 +191,7 @@ class Engine(Protocol):
     def logs(
         self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
     ) -> Stream:
-        """A container's output from its beginning, or from a time (RFC 3339) or a number of lines before the end."""
+        """A container's output from its beginning, or from a time (RFC 3339) or a number of entries before the end."""
 
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
         """What the streams bring, in order of arrival, until all have ended or the deadline (time.monotonic()).

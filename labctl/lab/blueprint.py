@@ -5,6 +5,7 @@ Reading changes nothing, on the engine or elsewhere.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import threading
@@ -24,6 +25,9 @@ from labctl.engine.model import (
     LABEL_ROUTES,
     LABEL_TITLE,
     LABEL_TOPOLOGY,
+    LOG_DRIVER,
+    LOG_FILE,
+    LOG_FILES,
     Container,
     Engine,
     Image,
@@ -38,6 +42,8 @@ from labctl.topology.model import Topology, labelled, parse
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
+
+LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ class Blueprint:
             ]
             if sent:
                 service["labels"][LABEL_CONDITIONS] = json.dumps(sent)
+            # The oldest part goes before it fills the disk; whoever says how it is to be kept is right.
+            service.setdefault("logging", copy.deepcopy(LOGGING))
             image = images.get(member.name)
             # labctl waits for the `ready` event; polling costs a process in each node, again and again.
             if image and LABEL_ROLE in image.labels and member.name not in watched:

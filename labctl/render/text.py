@@ -128,6 +128,23 @@ def wrapped(text: str, columns: int) -> list[str]:
     return lines
 
 
+def folded(text: str, columns: int) -> list[str]:
+    """The text in lines of at most some columns, with all of its spaces: behind one where there is one in reach."""
+    cells = list(_cells(text))
+    lines, begin, used, at = [], 0, 0, 0
+    while at < len(text):
+        if used + cells[at] > columns and at > begin:
+            space = text.rfind(" ", begin + columns // 2, at)
+            end = space + 1 if space > 0 and text[begin:space].strip() else at
+            lines.append(text[begin:end].rstrip() or text[begin:end])
+            begin = at = end
+            used = 0
+        else:
+            used += cells[at]
+            at += 1
+    return [*lines, text[begin:]]
+
+
 def colour_of(name: str) -> int:
     """The same colour for the same name, always."""
     return PALETTE[crc32(name.encode()) % len(PALETTE)]
