@@ -103,8 +103,8 @@ class DockerEngine:
                 return None
             raise _explain(f"inspect the image {name}", refusal) from None
         config = found.get("Config") or {}
-        command = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
-        return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), command)
+        entrypoint, command = tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ())
+        return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), entrypoint, command)
 
     def info(self) -> dict[str, Any]:
         version = self._call("tell its version", "GET", "/version", limit=10)
@@ -299,6 +299,7 @@ def _container(item: dict[str, Any]) -> Container:
         health[1] if health and item["State"] == "running" else None,
         (item.get("HostConfig") or {}).get("NetworkMode") == "host",
         tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
+        item.get("Command") or "",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
 LABEL_ROLE = "dev.labctl.role"
+LABEL_PROGRAM = "dev.labctl.program"  # the file whose program has the image's role
 LABEL_TITLE = "dev.labctl.title"
 LABEL_TOPOLOGY = "dev.labctl.topology"
 LABEL_SOURCE = "dev.labctl.source"
@@ -51,7 +52,7 @@ class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
-    namespace of its own."""
+    namespace of its own. `command` is what it runs, in one line; "" where that isn't known."""
 
     id: str
     name: str
@@ -63,6 +64,7 @@ class Container:
     health: str | None = None
     host_network: bool = False
     gateways: tuple[str, ...] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,12 @@ class Volume:
 
 @dataclass(frozen=True)
 class Image:
-    """`command` is what a container of it runs: its entrypoint and its command in one."""
+    """`entrypoint` and `command` are what a container of it runs, one behind the other."""
 
     id: str
     labels: Mapping[str, str]
     size: int = 0
+    entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
 

@@ -35,6 +35,7 @@ from labctl.engine.model import (
 from labctl.errors import LabError
 from labctl.lab.model import check_name
 from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
+from labctl.lab.roles import role_of
 from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
@@ -91,9 +92,15 @@ class Blueprint:
             service.setdefault("logging", copy.deepcopy(LOGGING))
             image = images.get(member.name)
             # labctl waits for the `ready` event; polling costs a process in each node, again and again.
-            if image and LABEL_ROLE in image.labels and member.name not in watched:
+            if image and LABEL_ROLE in image.labels:
+                ours = role_of(service, image) is not None
+                if not ours:
+                    service["labels"][LABEL_ROLE] = ""  # its container would take the image's
+                if member.name in watched:
+                    continue
+                # Of another program than the image's own, the image's healthcheck knows nothing.
                 service.setdefault("healthcheck", {"disable": True})
-                if sent:
+                if sent and ours:
                     service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
         return config
 
