@@ -71,6 +71,15 @@ def write(text: str) -> None:
         raise Unwritten(problem.errno or errno.EIO) from None
 
 
+def write_bytes(content: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as problem:
+        raise Unwritten(problem.errno or errno.EIO) from None
+
+
 def data(text: str) -> None:
     write(text + "\n")
 

@@ -31,6 +31,12 @@ def printable(text: str) -> str:
     return "".join(character if _is_printable(character) else _escaped(character) for character in text)
 
 
+def for_terminal(text: str) -> str:
+    """A text of many lines, with its lines and tabs, and with all else escaped that a terminal would act on."""
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    return "\n".join("\t".join(printable(part) for part in line.split("\t")) for line in lines)
+
+
 def _is_printable(character: str) -> bool:
     # Cc: control; Cf: format, among them those that turn the direction of text around; Cs, Co, Cn: no characters.
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or character == "\u200d"
