@@ -61,6 +61,16 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose answered with an error of its own, which is repeated.",
     ),
+    "compose-killed": Kind(
+        "`docker compose {verb}` was killed by {signal} before it had done its work",
+        "the kernel does that where memory runs out (`dmesg` tells); if somebody did it, run the command again",
+        "A signal ended Compose. Where it is its plugin that was killed, Docker's client doesn't tell by which.",
+    ),
+    "build-failed": Kind(
+        "building {what} failed: {why}; the step and its last lines:\n{step}",
+        "mend what the step says; `labctl build` tries again without starting anything",
+        "A step of a Dockerfile ended with an error, or the file can't be understood.",
+    ),
     "base-image": Kind(
         "no Debian base image could be had: {why}",
         "load one by hand (`docker pull debian:trixie-slim` or `docker load`), or install mmdebstrap",
@@ -179,9 +189,9 @@ ERRORS: dict[str, Kind] = {
         "No node of the lab has that name.",
     ),
     "not-running": Kind(
-        "{node} is {state}, so {action}",
+        "{node} {state}, so {action}",
         "{mend}",
-        "The node has no running process.",
+        "The node has no running process, or it is frozen.",
     ),
     "host-namespace": Kind(
         "{node} has no {what} of its own, but this machine's ({mode})",

@@ -16,11 +16,14 @@ STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
 def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
+    from labctl.cli.output import Settings
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import find
 
     engine = DockerEngine()
-    return engine, find(engine, name)
+    found = find(engine, name)
+    Settings.lab = (engine, found)
+    return engine, found
 
 
 def prepare_probe(engine: DockerEngine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
-from labctl.engine import streams
+from labctl.engine import proc, streams
 from labctl.engine.model import (
     LOG_DRIVER,
     LOG_FILE,
@@ -20,6 +21,7 @@ from labctl.engine.model import (
     Details,
     Happening,
     Image,
+    Listening,
     Network,
     Port,
     ProbeOrder,
@@ -35,7 +37,9 @@ UNCHANGED = 304
 CONFLICT = 409
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}  # go-units' FromHumanSize, which Docker reads them with
+READ_LIMIT = 10.0  # seconds for a command in a container that only reads
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
+_ENDED = re.compile(r"(?:Exited|Restarting) \((-?\d+)\) (.+)")
 
 
 class DockerEngine:
@@ -74,7 +78,32 @@ class DockerEngine:
             processes=found["HostConfig"].get("PidsLimit"),
             host_processes=found["HostConfig"].get("PidMode") == "host",
             log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
+            restarts=found.get("RestartCount", 0),
+            pid=state.get("Pid", 0),
         )
+
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        found: dict[str, tuple[Listening, ...]] = {}
+        if self.endpoint.is_local:
+            found = {name: told for name, pid in pids.items() if (told := proc.read(pid, name)) is not None}
+        return found | self._told_inside([name for name in pids if name not in found])
+
+    def _told_inside(self, containers: Iterable[str]) -> dict[str, tuple[Listening, ...]]:
+        """What containers whose processes aren't this machine's read themselves, where they have a cat(1)."""
+        lines: dict[str, list[str]] = {}
+        opened: list[Stream] = []
+        try:
+            for name in containers:
+                with contextlib.suppress(LabError):  # it is paused, or has just ended
+                    opened.append(self.open(name, proc.COMMAND))
+            for happening in self.wait(opened, time.monotonic() + READ_LIMIT) if opened else ():
+                if happening.line and not happening.line.stderr:
+                    text = happening.line.text.decode("ascii", "replace")
+                    lines.setdefault(happening.stream.container, []).append(text)
+        finally:
+            for stream in opened:
+                stream.close()
+        return {name: proc.listening(told) for name, told in lines.items() if proc.is_table(told)}
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         filters = {"label": list(labels)} if labels else {}
@@ -288,6 +317,7 @@ def _container(item: dict[str, Any]) -> Container:
     name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
     # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
     health = _HEALTH.search(item.get("Status") or "")
+    ended = _ENDED.match(item.get("Status") or "")
     return Container(
         item["Id"],
         name,
@@ -299,7 +329,9 @@ def _container(item: dict[str, Any]) -> Container:
         health[1] if health and item["State"] == "running" else None,
         (item.get("HostConfig") or {}).get("NetworkMode") == "host",
         tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
-        item.get("Command") or "",
+        int(ended[1]) if ended else None,
+        ended[2].lower() if ended else "",
+        command=item.get("Command") or "",
     )
 
 

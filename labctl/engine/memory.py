@@ -26,6 +26,7 @@ from labctl.engine.model import (
     Happening,
     Image,
     Line,
+    Listening,
     Network,
     Port,
     ProbeOrder,
@@ -58,6 +59,13 @@ class MemoryContainer:
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
     log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
+    restarts: int = 0
+    out_of_memory: bool = False
+    sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
+
+    def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
+        """One of its programs listens there from now on."""
+        self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -68,7 +76,8 @@ class MemoryContainer:
 
     def end(self, exit_code: int = 0) -> None:
         """Its process ends."""
-        self.record = replace(self.record, state="exited")
+        self.record = replace(self.record, state="exited", exit_code=exit_code, ended="less than a second ago")
+        self.sockets = () if self.sockets is not None else None
         self.exit_code = exit_code
         self.finished = _stamp()
         for listener in self.listeners:
@@ -174,7 +183,12 @@ class MemoryEngine:
             processes=found.processes,
             host_processes=found.host_processes,
             log=found.log,
+            restarts=found.restarts,
+            out_of_memory=found.out_of_memory,
         )
+
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        return {name: told for name in pids if (told := self._get(name).sockets) is not None}
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
@@ -227,7 +241,7 @@ class MemoryEngine:
                 found.finished = _stamp()
             if verb in ("start", "restart"):
                 found.started = _stamp()
-            found.record = replace(found.record, state=_AFTER[verb])
+            found.record = replace(found.record, state=_AFTER[verb], exit_code=None, ended="")
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         self._get(network.removeprefix("container:"))

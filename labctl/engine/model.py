@@ -48,11 +48,26 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Listening:
+    """Where a program of a container listens (`proto` is tcp), or takes datagrams from anybody (udp). `address` is
+    0.0.0.0 or :: for all that there are; a socket on :: may be for IPv4 as well."""
+
+    proto: str
+    address: str
+    port: int
+
+    @property
+    def is_everywhere(self) -> bool:
+        return self.address in ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True)
 class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
-    namespace of its own. `command` is what it runs, in one line; "" where that isn't known."""
+    namespace of its own. `command` is what it runs, in one line; "" where that isn't known. Of one whose program has
+    ended, `exit_code` is its status, and `ended` says in the engine's words how long ago that was."""
 
     id: str
     name: str
@@ -64,6 +79,8 @@ class Container:
     health: str | None = None
     host_network: bool = False
     gateways: tuple[str, ...] = ()
+    exit_code: int | None = None
+    ended: str = ""
     command: str = ""
 
 
@@ -71,7 +88,8 @@ class Container:
 class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
-    `host_processes` it sees all of the machine's.
+    `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
+    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs.
 
     `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
 
@@ -92,6 +110,8 @@ class Details:
     processes: int | None = None
     host_processes: bool = False
     log: tuple[int, int] | None = None
+    restarts: int = 0
+    pid: int = 0
 
 
 @dataclass(frozen=True)
@@ -178,6 +198,12 @@ class Engine(Protocol):
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 
     def details(self, container: str) -> Details: ...
+
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        """Where the programs of running containers listen, by their kernels' own tables; each with its first process.
+
+        Without the engine's own name server. Those of which it can't be known are left out. Raises nothing.
+        """
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]: ...
 

@@ -31,10 +31,11 @@ def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) ->
     node = lab.node(name)
     state = node.container.state
     if state not in _FROM[verb]:
-        mend = f"`labctl unpause {name}`" if state == "paused" else f"`labctl start {name}`"
+        problem = node.does_not_run(f"labctl can't {verb} it")
         if state == "running":
             mend = f"it runs already; `labctl pause {name}` freezes it"
-        raise LabError("not-running", node=name, state=state, action=f"labctl can't {verb} it", mend=mend)
+            problem = LabError("not-running", **{**problem.values, "mend": mend})
+        raise problem
     deadline = time.monotonic() + timeout
     if verb not in ("start", "restart"):
         engine.change(verb, node.container.id, limit=timeout)

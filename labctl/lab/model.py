@@ -44,6 +44,26 @@ class Node:
         return self.container.state in ("running", "paused") and not self.container.host_network
 
     @property
+    def condition(self) -> str:
+        """How it is, as the end of a sentence: `exited (1) 12 seconds ago`, `is paused`."""
+        container = self.container
+        ended = f"exited ({container.exit_code}) {container.ended}" if container.exit_code is not None else ""
+        if container.state == "restarting":
+            return f"is about to be started again (it {ended})" if ended else "is about to be started again"
+        if container.state == "created":
+            return "has not been started"
+        return ended or f"is {container.state}"
+
+    def does_not_run(self, action: str) -> LabError:
+        """LabError `not-running`: `action` is what can't be for that, and what to do depends on how the node is."""
+        mend = f"`labctl start {self.name}`"
+        if self.container.state == "paused":
+            mend = f"`labctl unpause {self.name}`"
+        elif self.container.exit_code is not None:
+            mend = f"`labctl logs {self.name}` shows its last lines; {mend}"
+        return LabError("not-running", node=self.name, state=self.condition, action=action, mend=mend)
+
+    @property
     def addresses(self) -> list[str]:
         return [address for found in self.container.addresses.values() for address in found]
 
@@ -72,8 +92,7 @@ class Lab:
         """A node whose programs must run, or `action`. Raises LabError `unknown-node`, `not-running`."""
         node = self._alive(name, action)
         if not node.is_running:
-            mend = f"`labctl unpause {name}`"
-            raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
+            raise node.does_not_run(action)
         return node
 
     def networked(self, name: str, action: str) -> Node:
@@ -88,8 +107,7 @@ class Lab:
     def _alive(self, name: str, action: str) -> Node:
         node = self.node(name)
         if node.container.state not in ("running", "paused"):
-            mend = f"`labctl start {name}`"
-            raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
+            raise node.does_not_run(action)
         return node
 
     def owner(self, address: str) -> Node | None:
