@@ -132,12 +132,12 @@ def _capture(asked: argparse.Namespace) -> int:
     """Captures into the pipe until Wireshark has enough: it closes the pipe, or sends SIGTERM."""
     from labctl.cli import output
     from labctl.cli.capture import write
-    from labctl.cli.context import prepare_probe, span
+    from labctl.cli.context import ago, prepare_probe
     from labctl.lab import recording as uses
 
     if not asked.interface or not asked.fifo:
         raise LabError("bad-option", option="--capture", why="it needs --extcap-interface NAME and --fifo FILE")
-    last = span("--last", asked.last) if asked.last else 0.0
+    last = ago("--last", asked.last) if asked.last else 0.0
     engine = _engine()
     lab, names = _chosen(engine, asked.interface)
     where = uses.place(lab, names, asked.filter)

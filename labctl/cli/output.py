@@ -29,6 +29,7 @@ class Settings:
     colour: str = "auto"
     json: bool = False
     streams: bool = False
+    local: bool = False  # times are the machine's own, and those without a zone are taken so
     lab: tuple[Engine, Lab] | None = None
     changes: bool = False
     force: bool = False
@@ -74,6 +75,15 @@ def write(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except OSError as problem:
+        raise Unwritten(problem.errno or errno.EIO) from None
+
+
+def write_bytes(content: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
     except OSError as problem:
         raise Unwritten(problem.errno or errno.EIO) from None
 

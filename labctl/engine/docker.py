@@ -13,6 +13,9 @@ from urllib.parse import quote
 from labctl.engine import endpoint as endpoints
 from labctl.engine import proc, streams
 from labctl.engine.model import (
+    LOG_DRIVER,
+    LOG_FILE,
+    LOG_FILES,
     PROBE_IMAGE,
     Container,
     Details,
@@ -36,6 +39,8 @@ _PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}  # go-units' FromHumanSize, which Docker reads them with
 READ_LIMIT = 10.0  # seconds for a command in a container that only reads
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 _ENDED = re.compile(r"(?:Exited|Restarting) \((-?\d+)\) (.+)")
@@ -83,6 +88,7 @@ class DockerEngine:
             check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
             processes=found["HostConfig"].get("PidsLimit"),
             host_processes=found["HostConfig"].get("PidMode") == "host",
+            log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
             restarts=found.get("RestartCount", 0),
             pid=state.get("Pid", 0),
         )
@@ -140,7 +146,9 @@ class DockerEngine:
             if refusal.status == GONE:
                 return None
             raise _explain(f"inspect the image {name}", refusal) from None
-        return Image(found["Id"], (found.get("Config") or {}).get("Labels") or {}, found.get("Size", 0))
+        config = found.get("Config") or {}
+        entrypoint, command = tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ())
+        return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), entrypoint, command)
 
     def info(self) -> dict[str, Any]:
         version = self._call("tell its version", "GET", "/version", limit=10)
@@ -336,6 +344,7 @@ def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str,
         "ReadonlyRootfs": True,
         "Memory": memory * 1024**2,
         "PidsLimit": 64,
+        "LogConfig": {"Type": LOG_DRIVER, "Config": {"max-size": LOG_FILE, "max-file": LOG_FILES}},
     }
 
 
@@ -352,6 +361,17 @@ def _process(row: dict[str, str]) -> Process:
         row.get("ELAPSED", ""),
         command,
     )
+
+
+def _log_limit(config: dict[str, Any]) -> tuple[int, int] | None:
+    """Bytes of a file and number of files that a container's log may take; None where it may grow without end."""
+    options = config.get("Config") or {}
+    usual = {"json-file": ("-1", "1"), "local": ("20m", "5")}.get(config.get("Type", ""))
+    found = _SIZE.fullmatch(options.get("max-size", usual[0])) if usual else None
+    if not usual or not found:
+        return None
+    files = options.get("max-file", usual[1])
+    return int(float(found[1]) * _UNITS[found[2].lower()]), int(files) if files.isdigit() else 1
 
 
 def _unix(stamp: str) -> str:
@@ -395,6 +415,7 @@ def _container(item: dict[str, Any]) -> Container:
         int(ended[1]) if ended else None,
         ended[2].lower() if ended else "",
         mode.removeprefix("container:") if mode.startswith("container:") else "",
+        command=item.get("Command") or "",
     )
 
 

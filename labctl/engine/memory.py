@@ -61,6 +61,7 @@ class MemoryContainer:
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
+    log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
     restarts: int = 0
     out_of_memory: bool = False
     sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
@@ -197,6 +198,7 @@ class MemoryEngine:
             aliases=found.aliases,
             processes=found.processes,
             host_processes=found.host_processes,
+            log=found.log,
             restarts=found.restarts,
             out_of_memory=found.out_of_memory,
         )

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
 LABEL_ROLE = "dev.labctl.role"
+LABEL_PROGRAM = "dev.labctl.program"  # the file whose program has the image's role
 LABEL_TITLE = "dev.labctl.title"
 LABEL_TOPOLOGY = "dev.labctl.topology"  # the name of a built-in one, else its file
 LABEL_OWNER = "dev.labctl.owner"  # UID@HOST/USER
@@ -25,6 +26,10 @@ LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
+# What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
+# stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
+LOG_FILE, LOG_FILES = "20m", "3"
+LOG_DRIVER = "json-file"
 # Compose's own, which labctl only reads.
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
@@ -64,7 +69,8 @@ class Container:
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
     namespace of its own. Of one whose program has ended, `exit_code` is its status, and `ended` says in the engine's
     words how long ago that was. `network_of` is the id of the container whose network it shares, empty where it has its
-    own; `addresses` and `gateways` are that one's then."""
+    own; `addresses` and `gateways` are that one's then. `command` is what it runs, in one line; "" where that isn't
+    known."""
 
     id: str
     name: str
@@ -79,6 +85,7 @@ class Container:
     exit_code: int | None = None
     ended: str = ""
     network_of: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,8 @@ class Details:
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
     since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs.
+
+    `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -104,6 +113,7 @@ class Details:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     processes: int | None = None
     host_processes: bool = False
+    log: tuple[int, int] | None = None
     restarts: int = 0
     pid: int = 0
 
@@ -124,9 +134,13 @@ class Volume:
 
 @dataclass(frozen=True)
 class Image:
+    """`entrypoint` and `command` are what a container of it runs, one behind the other."""
+
     id: str
     labels: Mapping[str, str]
     size: int = 0
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,11 +160,15 @@ class Process:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream."""
+    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream.
+
+    `entries` is how many the engine's log has of it: a long line is kept in pieces.
+    """
 
     text: bytes
     stderr: bool = False
     stamp: str | None = None
+    entries: int = 1
 
 
 class Stream(Protocol):
@@ -230,7 +248,7 @@ class Engine(Protocol):
     def logs(
         self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
     ) -> Stream:
-        """A container's output from its beginning, or from a time (RFC 3339) or a number of lines before the end."""
+        """A container's output from its beginning, or from a time (RFC 3339) or a number of entries before the end."""
 
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
         """What the streams bring, in order of arrival, until all have ended or the deadline (time.monotonic()).

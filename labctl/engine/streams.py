@@ -32,12 +32,13 @@ class Demultiplexer:
         self._buffer = bytearray()
         self._lines: dict[bool, bytearray] = {False: bytearray(), True: bytearray()}
         self._stamps: dict[bool, str | None] = {False: None, True: None}
+        self._entries = {False: 0, True: 0}
 
     def feed(self, data: bytes) -> list[Line]:
         out: list[Line] = []
         if self._raw:
             self._add(False, data, None, out)
-            return out
+            return [_unstamped(line) for line in out] if self._stamped else out
         self._buffer += data
         start = 0
         while len(self._buffer) - start >= 8:
@@ -62,17 +63,30 @@ class Demultiplexer:
         if not pending:
             self._stamps[stderr] = stamp
         pending += payload
+        self._entries[stderr] += 1
         if b"\n" not in payload and len(pending) < LINE_LIMIT:
             return
         *lines, rest = bytes(pending).split(b"\n") if len(pending) < LINE_LIMIT else [bytes(pending), b""]
         for line in lines:
-            out.append(Line(line, stderr, self._stamps[stderr] or stamp))
+            out.append(Line(line, stderr, self._stamps[stderr] or stamp, max(1, self._entries[stderr])))
             self._stamps[stderr] = stamp
+            self._entries[stderr] = 0
         self._lines[stderr] = bytearray(rest)
 
     def finish(self) -> list[Line]:
         """What is left of a last line that never got its newline."""
-        return [Line(bytes(rest), stderr, self._stamps[stderr]) for stderr, rest in self._lines.items() if rest]
+        left = [
+            Line(bytes(rest), stderr, self._stamps[stderr], max(1, self._entries[stderr]))
+            for stderr, rest in self._lines.items()
+            if rest
+        ]
+        return [_unstamped(line) for line in left] if self._raw and self._stamped else left
+
+
+def _unstamped(line: Line) -> Line:
+    """A line of a terminal's log, which has no frames: the engine's time stands before its text."""
+    head, _, text = line.text.partition(b" ")
+    return Line(text, line.stderr, head.decode("ascii", "replace"))
 
 
 class Pieces:

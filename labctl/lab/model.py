@@ -16,6 +16,7 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_PROBE,
+    LABEL_PROGRAM,
     LABEL_ROLE,
     Container,
     Engine,
@@ -216,7 +217,15 @@ def _node(container: Container, all_of_lab: list[Container]) -> Node:
         # What the engine gave it, a probe has taken away again.
         kept = {net: tuple(item for item in found if ":" in item) for net, found in container.addresses.items()}
         container = replace(container, addresses=kept)
-    return Node(name, labels.get(LABEL_ROLE), container)
+    return Node(name, _role(container), container)
+
+
+def _role(container: Container) -> str | None:
+    """A role is its program's: where an image of ours runs another command, that is somebody's own program."""
+    program = container.labels.get(LABEL_PROGRAM)
+    if program and container.command and program not in container.command:
+        return None
+    return container.labels.get(LABEL_ROLE) or None
 
 
 def find(engine: Engine, name: str | None = None) -> Lab:

@@ -12,6 +12,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
 from labctl.lab import blueprint as blueprints
 from labctl.lab import claim, images, owners
+from labctl.lab.roles import role_of
 from labctl.lab.subnets import choose
 from labctl.topology.model import Member, Topology
 
@@ -199,7 +200,7 @@ def _node(
     )
     return PlannedNode(
         name=member.name,
-        role=image.labels.get(LABEL_ROLE) if image else None,
+        role=role_of(service, image) if image else None,
         image=blueprint.image_of(member.name),
         addresses=addresses,
         routes=tuple(str(route) for route in member.routes),
@@ -212,5 +213,5 @@ def _node(
 
 
 def _removed(node: str, item: Container) -> PlannedNode:
-    role = item.labels.get(LABEL_ROLE)
+    role = item.labels.get(LABEL_ROLE) or None
     return PlannedNode(node, role, item.image, item.addresses, (), (), 1, "remove", "the topology has it no more")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labctl.engine.model import COMPOSE_SERVICE, Container, Engine
+from labctl.engine.model import COMPOSE_SERVICE, LABEL_ROLE, Container, Engine
 from labctl.lab import capture, probes
 from labctl.lab.model import Lab, Node
 from labctl.lab.standing import HOLD, USUAL, has_rules
@@ -34,7 +34,8 @@ def waiting(config: Mapping[str, Any], made: Iterable[Container]) -> list[Contai
 
 def _is_ours(service: Mapping[str, Any]) -> bool:
     # What labctl disables is the healthcheck of its own nodes, whose word it waits for instead.
-    return bool((service.get("healthcheck") or {}).get("disable"))
+    own_program = (service.get("labels") or {}).get(LABEL_ROLE) == ""
+    return not own_program and bool((service.get("healthcheck") or {}).get("disable"))
 
 
 def hold(engine: Engine, containers: Iterable[Container]) -> None:

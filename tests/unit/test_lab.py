@@ -117,17 +117,6 @@ def test_following_goes_on_where_reading_ended(engine, lab_of):
     assert [item.get("bytes") for item in journal.follow(engine, lab_of())] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "5", "5 m", "2026-01-31", "-5s"])
-def test_a_time_that_is_none_is_refused(text):
-    with pytest.raises(LabError, match="neither a span"):
-        journal.parse_since(text)
-
-
-def test_times():
-    assert journal.parse_since("90s", now=1000.5) == "1970-01-01T00:15:10.500000000Z"
-    assert journal.parse_since("2026-01-31T12:00:00.5Z") == "2026-01-31T12:00:00.500000000Z"
-
-
 def test_ps_tells_ready_from_running(engine, lab_of):
     web = engine.add("lab", "web", role="http", addresses={"lab_net": ("10.77.0.2",)})
     engine.add("lab", "gone", role="chat", state="exited")
