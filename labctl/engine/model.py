@@ -92,6 +92,7 @@ class Network:
     name: str
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
+    internal: bool = False
 
 
 @dataclass(frozen=True)
