@@ -61,6 +61,16 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose answered with an error of its own, which is repeated.",
     ),
+    "compose-killed": Kind(
+        "`docker compose {verb}` was killed by {signal} before it had done its work",
+        "the kernel does that where memory runs out (`dmesg` tells); if somebody did it, run the command again",
+        "A signal ended Compose. Where it is its plugin that was killed, Docker's client doesn't tell by which.",
+    ),
+    "build-failed": Kind(
+        "building {what} failed: {why}; the step and its last lines:\n{step}",
+        "mend what the step says; `labctl build` tries again without starting anything",
+        "A step of a Dockerfile ended with an error, or the file can't be understood.",
+    ),
     "base-image": Kind(
         "no Debian base image could be had: {why}",
         "load one by hand (`docker pull debian:trixie-slim` or `docker load`), or install mmdebstrap",
@@ -199,14 +209,34 @@ ERRORS: dict[str, Kind] = {
         "No node of the lab has that name.",
     ),
     "not-running": Kind(
-        "{node} is {state}, so {action}",
+        "{node} {state}, so {action}",
         "{mend}",
-        "The node has no running process.",
+        "The node has no running process, or it is frozen.",
     ),
     "host-namespace": Kind(
         "{node} has no {what} of its own, but this machine's ({mode})",
         "labctl does nothing to the machine itself; take `{mode}` out of its Compose file",
         "The container shares a namespace with the machine, where a helper would act on all of it.",
+    ),
+    "no-program": Kind(
+        "{node} can't run {program}: {why}",
+        "`labctl exec {node} -- ls /bin /usr/bin` shows what the image has, if it has `ls`",
+        "The command isn't in the node's image, or is no program. Exit status 127 where it isn't there, else 126.",
+    ),
+    "no-shell": Kind(
+        "{node} has no shell: its image {image} has neither bash nor sh",
+        "`labctl exec {node} PROGRAM` runs a program that it has; `labctl top {node}` shows those that run",
+        "A small image may hold its program alone.",
+    ),
+    "copy-failed": Kind(
+        "it can't be copied: {why}",
+        "{mend}",
+        "A file of a node or of this machine can't be read or written, or an archive holds what it must not.",
+    ),
+    "command-left": Kind(
+        "what was started in {node} may still run: {why}",
+        "`labctl top {node}` shows its processes; `labctl restart {node}` ends them all",
+        "labctl was interrupted, and could not end the command that it had started in a node.",
     ),
     "wrong-role": Kind(
         "{node} is {actual}, and `{command}` needs {wanted}",
@@ -237,7 +267,13 @@ ERRORS: dict[str, Kind] = {
     "not-taken": Kind(
         "{node} did not take the line within {seconds:g} s",
         "`labctl logs {node}` shows what it does; `labctl ps` its state",
-        "The line was written to the node's keyboard, and its journal shows no `input` event.",
+        "The node's keyboard takes nothing: not all of the line could be written to it, so it won't go out later.",
+    ),
+    "maybe-taken": Kind(
+        "{node} did not show within {seconds:g} s that it took the line, which may still go out",
+        "typed again, it may go out twice: `labctl logs {node}` shows what becomes of it; `labctl ps` its state",
+        "The line is on its way to the node's keyboard, where a node that is slow, paused or stopped reads it later. "
+        "Under `--json`, each error of a line that was typed says by `may_go_out` whether it may go out, or has.",
     ),
     "keyboard-busy": Kind(
         "another labctl types at {node} and did not finish within {seconds:g} s",
@@ -258,6 +294,11 @@ ERRORS: dict[str, Kind] = {
         "sent, not confirmed: {why}",
         "{mend}",
         "The line left the node, and no journal shows that it arrived.",
+    ),
+    "not-shown": Kind(
+        "{why}",
+        "typed again, it may go out twice: `labctl logs {node}` shows what becomes of it",
+        "The node took the line, and its journal shows neither that it was sent nor why not.",
     ),
     "no-answer": Kind(
         "sent, but {peer} did not answer within {seconds:g} s",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as
     from labctl.lab.owners import Standing
 
 FORCE = "--force does it all the same; `labctl ls` shows whose each lab is"
+LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
@@ -24,6 +25,7 @@ def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
 
     engine = DockerEngine()
     lab = find(engine, name)
+    Settings.lab = (engine, lab)
     if Settings.changes:
         consent(engine, lab.name, lab.standing)
     return engine, lab
@@ -79,6 +81,34 @@ def text_of(argument: str) -> str:
     if "\n" in text:
         raise LabError("newline-in-line")
     return text
+
+
+def moment(option: str, text: str) -> int:
+    """The time that an option names, in nanoseconds since the epoch. Raises LabError `bad-option`."""
+    import time
+
+    from labctl.cli.output import Settings
+    from labctl.events import moments
+
+    found = moments.moment(text, time.time_ns(), local=Settings.local)
+    if found is None:
+        why = f"{text!r} is neither a span nor a time; give one such as {moments.EXAMPLES}"
+        raise LabError("bad-option", option=option, why=why)
+    return found
+
+
+def ago(option: str, text: str) -> float:
+    """How long ago the time is that an option names, in seconds. Raises LabError `bad-option`."""
+    import time
+
+    from labctl.events import moments
+
+    seconds = moments.span(text)
+    if seconds is None:
+        seconds = (time.time_ns() - moment(option, text)) / 1e9
+    if not 0.01 <= seconds <= LONGEST_AGO:
+        raise LabError("bad-option", option=option, why=f"{text} is not between 10 ms and 7 days ago")
+    return seconds
 
 
 def span(option: str, text: str) -> float:

@@ -1,4 +1,4 @@
-"""Commands for a lab's life: up, down, and single nodes."""
+"""Commands for a lab's life: up, build, down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, NodeName, Timeout, complete_labs, complete_topologies
+from labctl.cli.options import Json, LabName, Timeout, complete_labs, complete_topologies
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
@@ -173,45 +173,3 @@ def _default_lab() -> str | None:
     import os
 
     return os.environ.get("LABCTL_LAB") or None
-
-
-def _change(verb: str, done: str, node: str, lab: str | None, timeout: float) -> None:
-    import time
-
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab.change import change
-
-    engine, found = engine_and_lab(lab)
-    started = time.monotonic()
-    change(engine, found, verb, node, timeout=timeout)
-    output.talk(f"{node} is {done} ({time.monotonic() - started:.1f} s)")
-
-
-def start(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Start a node again, and wait until it is ready."""
-    _change("start", "ready", node, lab, timeout)
-
-
-def stop(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Stop a node in order (SIGTERM)."""
-    _change("stop", "stopped", node, lab, timeout)
-
-
-def restart(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Stop a node in order and start it again."""
-    _change("restart", "ready", node, lab, timeout)
-
-
-def kill(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Kill a node at once (SIGKILL), as a crash would."""
-    _change("kill", "killed", node, lab, timeout)
-
-
-def pause(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Freeze a node's programs; its kernel still answers."""
-    _change("pause", "paused", node, lab, timeout)
-
-
-def unpause(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Let a paused node go on."""
-    _change("unpause", "running again", node, lab, timeout)

@@ -5,6 +5,7 @@ Reading changes nothing, on the engine or elsewhere.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -26,6 +27,9 @@ from labctl.engine.model import (
     LABEL_ROUTES,
     LABEL_TITLE,
     LABEL_TOPOLOGY,
+    LOG_DRIVER,
+    LOG_FILE,
+    LOG_FILES,
     Container,
     Engine,
     Image,
@@ -34,6 +38,7 @@ from labctl.errors import LabError
 from labctl.lab import owners
 from labctl.lab.model import check_name
 from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
+from labctl.lab.roles import role_of
 from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
@@ -42,6 +47,8 @@ from labctl.topology.model import Topology, labelled, parse, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
+
+LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
 @dataclass(frozen=True)
@@ -88,11 +95,19 @@ class Blueprint:
             ]
             if sent:
                 service["labels"][LABEL_CONDITIONS] = json.dumps(sent)
+            # The oldest part goes before it fills the disk; whoever says how it is to be kept is right.
+            service.setdefault("logging", copy.deepcopy(LOGGING))
             image = images.get(member.name)
             # labctl waits for the `ready` event; polling costs a process in each node, again and again.
-            if image and LABEL_ROLE in image.labels and member.name not in watched:
+            if image and LABEL_ROLE in image.labels:
+                ours = role_of(service, image) is not None
+                if not ours:
+                    service["labels"][LABEL_ROLE] = ""  # its container would take the image's
+                if member.name in watched:
+                    continue
+                # Of another program than the image's own, the image's healthcheck knows nothing.
                 service.setdefault("healthcheck", {"disable": True})
-                if sent:
+                if sent and ours:
                     service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
         return config
 

@@ -17,6 +17,7 @@ from labctl.lab import blueprint as blueprints
 from labctl.lab import claim, images, owners
 from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
+from labctl.lab.giving_up import cause
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placement import place_networks, refuse_ipv6
@@ -109,7 +110,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
-        wait_ready(docker, lab, deadline, request.timeout, report)
+        lab = wait_ready(docker, lab, deadline, request.timeout, report)
         reached("up:done")
     except LabError as problem:
         if problem.code in ("node-failed", "engine-refused") and not look(docker, topology.name).containers:
@@ -133,7 +134,8 @@ def _make(
     report: Report,
     request: Request,
 ) -> Lab:
-    """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
+    """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before.
+    Where it is a node that failed, all stays as it is."""
     name = blueprint.topology.name
     compose = blueprint.compose()
     try:
@@ -149,6 +151,9 @@ def _make(
         reached("up:routes-set")
         put_in_force(docker, lab, lab.nodes)
     except BaseException as problem:
+        if isinstance(problem, LabError) and (why := cause(docker, blueprint.topology, problem, request.timeout)):
+            lock.finish()
+            raise why from None
         _rescue(problem, docker, name, before, lock, report, compose.unfinished)
         raise
     return lab
