@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName
-from labctl.cli.running import AllowOverlap, Subnets, TakeOver, TopologyName
+from labctl.cli.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
 
 
 def plan(
@@ -12,6 +12,7 @@ def plan(
     lab: LabName = None,
     subnet: Subnets = None,
     allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
     take_over: TakeOver = False,
     as_json: Json = False,
 ) -> None:
@@ -19,7 +20,16 @@ def plan(
     from labctl.engine.docker import DockerEngine
     from labctl.lab.plan import plan as uses
 
-    found = uses(DockerEngine(), topology, lab, subnet or (), take_over=take_over, allow_overlap=allow_overlap)
+    found = uses(
+        DockerEngine(),
+        topology,
+        lab,
+        subnet or (),
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+        isolated=isolated,
+        report=output.talk,
+    )
     if as_json:
         output.document(found.as_json())
         return

@@ -46,6 +46,11 @@ AllowOverlap = Annotated[
 ]
 
 
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="No way from the lab's networks to others, and no published ports.")
+]
+
+
 def up(
     topology: TopologyName = None,
     lab: LabName = None,
@@ -55,6 +60,7 @@ def up(
         bool, typer.Option("--record", help="Record all packets from the beginning: labctl ladder, labctl capture.")
     ] = False,
     allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
     take_over: TakeOver = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
@@ -74,6 +80,7 @@ def up(
         record=record,
         take_over=take_over,
         allow_overlap=allow_overlap,
+        isolated=isolated,
     )
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.

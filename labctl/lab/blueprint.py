@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.apart import apart
-from labctl.topology.model import Topology, labelled, parse
+from labctl.topology.model import Topology, labelled, parse, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
@@ -53,11 +53,12 @@ LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": L
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A topology with where it came from."""
+    """A topology with where it came from; `notes` are what whoever brings it up should know."""
 
     topology: Topology
     source: builtin.Source
     endpoint: Endpoint
+    notes: tuple[str, ...] = ()
 
     def compose(self, **variables: str) -> Compose:
         """Compose with the variables that this topology is interpolated with, and more."""
@@ -116,7 +117,14 @@ def asked_name(lab: str | None) -> str | None:
     return lab or os.environ.get("LABCTL_LAB") or None
 
 
-def read(endpoint: Endpoint, name: str | None, lab: str | None = None, *, strict: bool = False) -> Blueprint:
+def read(
+    endpoint: Endpoint,
+    name: str | None,
+    lab: str | None = None,
+    *,
+    strict: bool = False,
+    isolated: bool = False,
+) -> Blueprint:
     """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
 
     Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
@@ -131,7 +139,8 @@ def read(endpoint: Endpoint, name: str | None, lab: str | None = None, *, strict
         threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
     compose = Compose(endpoint, dict(source.variables))
     try:
-        topology = parse(compose.config(source.file, name=lab, text=source.text), source.file)
+        text = compose.config(source.file, name=lab, text=source.text)
+        topology = parse(text, source.file, isolated=isolated)
     except LabError as problem:
         if problem.code != "topology-invalid" or source.text is not None:
             raise
@@ -143,7 +152,17 @@ def read(endpoint: Endpoint, name: str | None, lab: str | None = None, *, strict
         problems = errors_in(source.file, topology.config)
         if problems:
             raise _errors(source, problems, name)
-    return Blueprint(topology, source, endpoint)
+    return Blueprint(topology, source, endpoint, tuple(_notes(topology, source, named=lab is not None)))
+
+
+def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterator[str]:
+    written = "" if named or source.text is not None else written_name(source.file.read_text(errors="replace"))
+    if written and written != topology.name:
+        yield f"the file's name {written!r} is no project's: Compose makes {topology.name} of it, and that is the lab's"
+    closed = {net.key for net in topology.networks if net.internal}
+    hidden = [member.name for member in topology.members if member.ports and set(member.networks) <= closed]
+    if hidden and not topology.outside:
+        yield f"nothing of a lab without a way outside is published on this machine (here: of {', '.join(hidden)})"
 
 
 def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose, name: str | None) -> LabError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,11 +21,13 @@ Change = Literal["create", "keep", "recreate", "start", "remove"]
 
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """`gateway` of a subnet is the engine's own choice where the file names none: its first address."""
+    """`gateway` of a subnet is the engine's own choice where the file names none: its first address. `internal`: no way
+    leads outside."""
 
     name: str
     subnets: tuple[str, ...]
     change: Change
+    internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,10 @@ class Plan:
         return {
             "lab": self.lab,
             "title": self.title,
-            "networks": [{"name": n.name, "subnets": list(n.subnets), "change": n.change} for n in self.networks],
+            "networks": [
+                {"name": n.name, "subnets": list(n.subnets), "internal": n.internal, "change": n.change}
+                for n in self.networks
+            ],
             "nodes": [
                 {
                     "node": node.name,
@@ -88,12 +93,14 @@ def plan(
     *,
     take_over: bool = False,
     allow_overlap: bool = False,
+    isolated: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
 
     Raises LabError.
     """
-    blueprint = claim.read(engine, name, lab, take_over=take_over)
+    blueprint = claim.read(engine, name, lab, report, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     running = claim.existing(engine, topology.name)
     found = images.present(engine, blueprint)
@@ -150,7 +157,8 @@ def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any
         subnets = tuple(str(item["subnet"]) for item in configs if item.get("subnet"))
         if net.name in there:
             subnets = there[net.name].subnets
-        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create"))
+        internal = there[net.name].internal if net.external else net.internal
+        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create", internal))
     return out
 
 

@@ -51,7 +51,7 @@ class Request:
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
     `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
     or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
-    route to.
+    route to. `isolated`: without a way outside, whatever the file says.
     """
 
     topology: str | None = None
@@ -63,6 +63,7 @@ class Request:
     record: bool = False
     take_over: bool = False
     allow_overlap: bool = False
+    isolated: bool = False
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -80,7 +81,8 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
 
 
 def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
-    blueprint = claim.read(docker, request.topology, request.name, take_over=request.take_over)
+    take_over, isolated = request.take_over, request.isolated
+    blueprint = claim.read(docker, request.topology, request.name, report, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
     claim.existing(docker, topology.name)
