@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 120.0  # seconds for one file
+_COLUMNS = 30  # that it takes at once
+_FILES = 50  # after which it starts anew, for it forgets little
 _NAMES = {
     "frame": "time_epoch len cap_len protocols",
     "ip": "src dst id ttl len hdr_len proto frag_offset flags.mf checksum.status",
@@ -59,6 +61,7 @@ class Tshark:
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._said = b""
+        self._loaded = 0
 
     def __enter__(self) -> Tshark:
         return self
@@ -68,11 +71,21 @@ class Tshark:
 
     def fields(self, file: Path, most: int) -> list[dict[str, str]]:
         """The first packets' fields, the first of each name. Raises Refused."""
+        if self._loaded >= _FILES:
+            self._end()
+        self._loaded += 1
         self._ask("load", file=str(file))
-        columns = {f"column{number}": f"{field}:1" for number, field in enumerate(FIELDS)}
-        rows = self._ask("frames", limit=most, **columns)
-        # Of a file without packets it says that all is well.
-        return [dict(zip(FIELDS, row["c"], strict=True)) for row in rows] if isinstance(rows, list) else []
+        out: list[dict[str, str]] = []
+        for begin in range(0, len(FIELDS), _COLUMNS):
+            names = FIELDS[begin : begin + _COLUMNS]
+            columns = {f"column{number}": f"{name}:1" for number, name in enumerate(names)}
+            rows = self._ask("frames", limit=most, **columns)
+            if not isinstance(rows, list):  # of a file without packets it says that all is well
+                return []
+            out = out or [{} for _ in rows]
+            for found, row in zip(out, rows, strict=True):
+                found |= zip(names, row["c"], strict=True)
+        return out
 
     def _ask(self, method: str, **params: Any) -> Any:
         child = self._child or self._start()
@@ -115,3 +128,4 @@ class Tshark:
             self._child.kill()
             self._child.communicate()
             self._child = None
+            self._loaded = 0

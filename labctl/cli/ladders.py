@@ -190,7 +190,7 @@ def trace(
     prepare_probe(engine)
     apart = chosen is not Format.TEXT
     run = partial(_labctl, command, found.name, apart=apart)
-    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit), deep=deep)
+    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {uses.PATIENCE:g} s after the command")
     ladders = [_with_all(done.deep[n], limit) if n in done.deep else found for n, found in enumerate(done.ladders)]
@@ -198,7 +198,8 @@ def trace(
         from labctl.render.ladder.document import document
 
         documents = [document(ladder) for ladder in ladders]
-        output.document({"command": command, "status": done.status, "ladders": documents})
+        aside = {"packets": done.aside.packets, "pairs": done.aside.pairs, "kinds": list(done.aside.kinds)}
+        output.document({"command": command, "status": done.status, "ladders": documents, "aside": aside})
     elif not ladders:
         output.talk(
             "it caused no conversation, only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
@@ -211,6 +212,8 @@ def trace(
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
         for ladder in ladders:
             output.data(drawn(ladder, chosen))
+        if done.aside.packets:
+            output.talk(str(done.aside))
     if done.status:
         raise typer.Exit(done.status)
 
