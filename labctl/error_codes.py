@@ -483,6 +483,23 @@ ERRORS: dict[str, Kind] = {
         "what was whole before is shown",
         "The file is no capture, is empty, or ends in the middle of a packet.",
     ),
+    "nothing-in-common": Kind(
+        "{first} and {second} have no packet in common",
+        "take both while the same packets pass, with offload off (`ethtool -K IFACE tso off gso off gro off`)",
+        "Two captures are put together by packets that both have: the same addresses or, behind a router that "
+        "translates these, the same numbers and contents. Segments that a network card merges or cuts differ at both "
+        "ends.",
+    ),
+    "no-such-flow": Kind(
+        "{file} has no conversation {flow}; it has {has}",
+        "--flow takes one of these numbers, an end (HOST or HOST:PORT), or both ends with a dash between",
+        "The conversation that is to be drawn isn't in the capture.",
+    ),
+    "no-conversation": Kind(
+        "{file} has no conversation to draw: it has {has}, none of them of IP or ARP",
+        "`labctl packet {file}` lists what is there",
+        "A ladder shows packets between two addresses.",
+    ),
     "no-such-packet": Kind(
         "{file} has no packet {number}: {has}",
         "`labctl packet {file}` lists them; a negative number counts from the end",
