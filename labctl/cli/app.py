@@ -106,6 +106,15 @@ def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
     return cast(click.Group, typer.main.get_command(parent)).commands[name]
 
 
+class _Labctl(typer.core.TyperGroup):
+    """All of labctl: its help is the page that `labctl --help` prints without any of this."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from labctl.cli import front, output
+
+        formatter.write(front.text(output.columns()))
+
+
 def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"labctl {__version__}")
@@ -134,7 +143,7 @@ def command_line() -> click.Command:
     """All of labctl as one command of click."""
     made = cast(
         click.Group,
-        typer.main.get_command(_typer(name="labctl", no_args_is_help=True, callback=_labctl)),
+        typer.main.get_command(_typer(name="labctl", cls=_Labctl, no_args_is_help=True, callback=_labctl)),
     )
     made.commands = Commands(COMMANDS)
     return made

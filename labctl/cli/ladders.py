@@ -67,7 +67,7 @@ def ladder(
         back = seconds if last else 0.0
         _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
         return
-    output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
+    show(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
 
 
 def xray(
@@ -92,7 +92,7 @@ def xray(
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
     seen = uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    output.data(drawn(_with_all(seen, limit), chosen))
+    show(_with_all(seen, limit), chosen)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -177,7 +177,7 @@ def trace(
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
         for ladder in ladders:
-            output.data(drawn(ladder, chosen))
+            show(ladder, chosen)
     if done.status:
         raise typer.Exit(done.status)
 
@@ -199,6 +199,10 @@ def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
             env={**os.environ, "LABCTL_LAB": lab},
         )
         return child.wait()
+
+
+def show(found: Ladder, form: Format) -> None:
+    (output.markup if form is Format.SVG else output.data)(drawn(found, form))
 
 
 def drawn(found: Ladder, form: Format) -> str:
