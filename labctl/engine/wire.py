@@ -206,9 +206,10 @@ class Wire:
                     while piece := stream.read(1 << 20):
                         sock.settimeout(_left(deadline))
                         sock.sendall(piece)
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError) as problem:
+            why = ssh.last_words(sock) or problem.strerror
             sock.close()
-            raise ConnectionError(ssh.last_words(sock) or "it hung up") from None
+            raise ConnectionError(why) from None
         except BaseException:
             sock.close()
             raise
@@ -218,7 +219,10 @@ class Wire:
         data = b""
         while b"\r\n\r\n" not in data:
             sock.settimeout(_left(deadline))
-            received = sock.recv(1 << 16)
+            try:
+                received = sock.recv(1 << 16)
+            except ConnectionResetError as problem:  # also an ssh that ended before it read what we sent
+                raise ConnectionError(ssh.last_words(sock) or problem.strerror) from None
             if not received or len(data) > HEADER_LIMIT:
                 raise ConnectionError(ssh.last_words(sock) or "it hung up in the middle of an answer")
             data += received

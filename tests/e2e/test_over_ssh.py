@@ -72,4 +72,7 @@ def test_the_doctor_looks_at_an_engine_over_ssh(over_ssh):
 def test_what_ssh_says_is_why_there_is_no_engine(over_ssh):
     got = over_ssh("ps", program=NO_WAY)
     assert got.returncode == 1
-    assert "user@far: Permission denied (publickey)." in got.stderr
+    where = "ssh://user@far:2222 (DOCKER_HOST)"
+    assert got.stderr.startswith(
+        f"labctl: no Docker engine answers at {where}: user@far: Permission denied (publickey).\n"
+    )
