@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from labctl.engine import sdk
+from labctl.engine import images
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.model import Engine
 from labctl.errors import LabError
@@ -47,10 +47,10 @@ def ensure(engine: Engine, endpoint: Endpoint, report: Callable[[str], None]) ->
 
 def _pull(endpoint: Endpoint, report: Callable[[str], None]) -> str | None:
     """Pulls the official image; None when that worked, else why not."""
-    why = sdk.registry_answers(endpoint, OFFICIAL)
+    why = images.registry_answers(endpoint, OFFICIAL)
     if why is None:
         report(f"pulling {OFFICIAL}")
-        why = sdk.pull(endpoint, OFFICIAL, PULL_LIMIT)
+        why = images.pull(endpoint, OFFICIAL, PULL_LIMIT)
     return why
 
 
@@ -69,7 +69,7 @@ def _bootstrap(endpoint: Endpoint, why: str) -> None:
         if result.returncode:
             last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise LabError("base-image", why=f"the registry said: {why}; mmdebstrap said: {last}")
-        problem = sdk.import_image(endpoint, archive, MADE, PULL_LIMIT)
+        problem = images.import_image(endpoint, archive, MADE, PULL_LIMIT)
         if problem:
             raise LabError("base-image", why=problem)
 

@@ -228,9 +228,17 @@ class DockerEngine:
             if refusal.status != UNCHANGED:
                 raise _explain(f"{verb} the container", refusal) from None
 
-    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
+    def run_probe(
+        self,
+        command: Sequence[str],
+        *,
+        network: str,
+        labels: Mapping[str, str],
+        limit: float = 30,
+        image: str = PROBE_IMAGE,
+    ) -> str:
         host = _probe_host(network, ["NET_ADMIN"], memory=64)
-        body = {"Image": PROBE_IMAGE, "Cmd": list(command), "User": "0", "Labels": dict(labels), "HostConfig": host}
+        body = {"Image": image, "Cmd": list(command), "User": "0", "Labels": dict(labels), "HostConfig": host}
         made = self._call("make a probe", "POST", "/containers/create", body=body)["Id"]
         try:
             self._call("start a probe", "POST", f"/containers/{made}/start")
