@@ -74,6 +74,12 @@ class DockerEngine:
             host_processes=found["HostConfig"].get("PidMode") == "host",
             restarts=found.get("RestartCount", 0),
             pid=state.get("Pid", 0),
+            fixed=tuple(
+                address
+                for net in found["NetworkSettings"]["Networks"].values()
+                for key in ("IPv4Address", "IPv6Address")
+                if (address := (net.get("IPAMConfig") or {}).get(key))
+            ),
         )
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:

@@ -60,6 +60,7 @@ class MemoryContainer:
     host_processes: bool = False
     restarts: int = 0
     out_of_memory: bool = False
+    fixed: tuple[str, ...] = ()
     sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
 
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
@@ -183,6 +184,7 @@ class MemoryEngine:
             host_processes=found.host_processes,
             restarts=found.restarts,
             out_of_memory=found.out_of_memory,
+            fixed=found.fixed,
         )
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:

@@ -83,7 +83,8 @@ class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
-    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs.
+    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs; `fixed` are the
+    addresses that it has whenever it runs.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -103,6 +104,7 @@ class Details:
     host_processes: bool = False
     restarts: int = 0
     pid: int = 0
+    fixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
