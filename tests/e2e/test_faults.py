@@ -8,6 +8,8 @@ import time
 import pytest
 from outside import PATIENCE, Lab, finish, json_lines, read_until, run
 
+pytestmark = pytest.mark.alone  # delays and rates are measured
+
 ROUND_TRIP = 0.01  # seconds between two pings
 
 
