@@ -10,8 +10,9 @@ from typing import Any
 
 from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port, Stream
 from labctl.errors import LabError
-from labctl.events.codec import decode, normalise
+from labctl.events.codec import normalise
 from labctl.lab.model import Lab, Node
+from labctl.lab.run import Run
 
 READ_LIMIT = 10.0  # seconds
 _ALIVE = ("running", "paused")  # the states in which there is a program, and with it a network
@@ -64,6 +65,7 @@ class Status:
             "health": container.health,
             "image": container.image,
             "container": container.id[:12],
+            **({"network_of": self.node.owner.name} if self.node.owner else {}),
             "networks": {name: list(addresses) for name, addresses in container.addresses.items()},
             "listening": listening,
             "published": [
@@ -93,19 +95,18 @@ def ps(engine: Engine, lab: Lab) -> list[Status]:
 def _ready(engine: Engine, nodes: Iterable[Node], details: Mapping[str, Details]) -> set[str]:
     """The containers of nodes with a role that have said so in this run."""
     streams: dict[str, Stream] = {}
-    before: dict[str, str] = {}  # when the run before this one ended
+    runs: dict[str, Run] = {}
     ready: set[str] = set()
     for node in nodes:
         if node.role and node.container.state in _ALIVE:
-            before[node.container.id] = normalise(details[node.container.id].finished) or ""
-            streams[node.container.id] = engine.logs(node.container.id, since=before[node.container.id] or None)
+            run = runs[node.container.id] = Run(node, details[node.container.id])
+            streams[node.container.id] = engine.logs(node.container.id, since=run.since)
     try:
         waiting = set(streams)
         for happening in engine.wait(streams.values(), time.monotonic() + READ_LIMIT) if streams else ():
             container = happening.stream.container
             if happening.line is not None:
-                event = decode(happening.line.text, node="")
-                if event.name != "ready" or event.ts <= before[container]:
+                if not runs[container].is_ready(happening.line):
                     continue
                 ready.add(container)
             waiting.discard(container)
@@ -138,18 +139,23 @@ def _status(node: Node, details: Details | None, is_ready: bool, listening: tupl
 
 @dataclass(frozen=True)
 class Summary:
+    """`mine`: it is the caller's, or nobody's."""
+
     lab: Lab
+    mine: bool = True
 
     @property
     def running(self) -> int:
         return sum(node.is_running for node in self.lab.nodes)
 
     def as_json(self) -> dict[str, Any]:
-        labels = self.lab.nodes[0].container.labels
+        labels, owner = self.lab.nodes[0].container.labels, self.lab.standing.owner
         return {
             "lab": self.lab.name,
             "title": labels.get(LABEL_TITLE, ""),
             "topology": labels.get(LABEL_TOPOLOGY, ""),
+            "owner": owner.as_json() if owner else None,
+            "mine": self.mine,
             "nodes": len(self.lab.nodes),
             "running": self.running,
         }
