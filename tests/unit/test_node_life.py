@@ -236,7 +236,12 @@ def test_a_failure_about_others_says_nothing_of_a_node_that_has_ended(engine, la
     ("state", "exit_code", "condition", "mend"),
     [
         ("exited", 1, "exited (1) 12 seconds ago", "`labctl logs mine` shows its last lines; `labctl start mine`"),
-        ("restarting", 1, "is about to be started again (it exited (1) 12 seconds ago)", "`labctl logs mine`"),
+        (
+            "restarting",
+            1,
+            "is about to be started again (it exited (1) 12 seconds ago)",
+            "`labctl logs mine` shows its last lines; `labctl stop mine` keeps it from that",
+        ),
         ("created", None, "has not been started", "`labctl start mine`"),
         ("paused", None, "is paused", "`labctl unpause mine`"),
         ("dead", None, "is dead", "`labctl start mine`"),
