@@ -17,7 +17,7 @@ SUMMARIES = {
     "graph": "Draw a topology, or without one a running lab: nodes, networks, addresses, routers, routes, conditions.",
     "validate": "Check a topology's file: every error at once, each with its line and what to do.",
     "schema": "Print the JSON Schema of a Compose file with x-labctl in it, for editors.",
-    "ps": "Show the nodes of a lab: role, state, addresses, listening and published ports.",
+    "ps": "Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended.",
     "ls": "List the labs of this engine: whose each is, and what it was made from.",
     "logs": "Show what happened at all nodes, in order of time.",
     "send": "Type one line at any node.",
