@@ -76,7 +76,7 @@ def _listening(engine: Engine, lab: Lab, node: Node) -> int:
     tcp = [port.private for port in node.container.ports if port.proto == "tcp"]
     if not tcp:
         (status,) = ps(engine, replace(lab, nodes=(node,)))
-        tcp = [port for proto, port in status.listening if proto == "tcp"]
+        tcp = [found.port for found in status.listening or () if found.proto == "tcp"]
     if not tcp:
         why = f"{node.name} states no TCP port; name one in the URL (http://{node.name}:8080/)"
         raise LabError("bad-option", option="URL", why=why)
