@@ -67,7 +67,7 @@ def test_a_journal_has_a_limit_and_says_what_is_gone(lab):
     events = [json.loads(line) for line in lab.ok("logs", "echo", "--json").stdout.splitlines()]
     assert (events[0]["event"], events[0]["reason"]) == (
         "missing",
-        "the oldest part of this journal is gone: its log keeps 0.06 MB",
+        "the oldest part of this journal is gone, and the log keeps 0.06 MB",
     )
     assert events[0]["ts"] == events[1]["ts"]
     last = [json.loads(line) for line in lab.ok("logs", "echo", "--json", "-n", "5").stdout.splitlines()]
