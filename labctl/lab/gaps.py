@@ -15,7 +15,7 @@ from labctl.lab.written import weight
 
 LATE = 500_000_000  # nanoseconds from a line's writing to its reading, for which we are behind
 MUCH = 1_000_000  # bytes read while behind; whoever is so for less has caught up soon
-JUMP = 50_000_000  # nanoseconds: between two lines of what waits, where it was written without a pause
+JUMP = 150_000_000  # nanoseconds between two lines of what waits; a file of 20 MB takes as long to be written
 
 _second = lru_cache(maxsize=64)(nanoseconds_of)
 
