@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, engine_and_lab, prepare_probe, span
+from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, Last, complete_links
 from labctl.errors import LabError
 
@@ -102,6 +102,7 @@ def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: boo
         uses.start(engine, lab, [node for node in where.nodes if node.name not in there])
         names = [node.name for node in where.nodes]
     else:
+        consent(engine, lab.name, lab.standing)
         names = uses.stop(engine, lab, where.nodes)
     if as_json:
         output.document({"recorded" if on else "ended": names})

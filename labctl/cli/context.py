@@ -5,25 +5,54 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from labctl.cli.output import Settings
 from labctl.errors import LabError
 
 if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
     from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab
+    from labctl.lab.owners import Standing
 
+FORCE = "--force does it all the same; `labctl ls` shows whose each lab is"
 LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
 def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
-    from labctl.cli.output import Settings
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import find
 
     engine = DockerEngine()
-    found = find(engine, name)
-    Settings.lab = (engine, found)
-    return engine, found
+    lab = find(engine, name)
+    Settings.lab = (engine, lab)
+    if Settings.changes:
+        consent(engine, lab.name, lab.standing)
+    return engine, lab
+
+
+def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE) -> None:
+    """Asks, on a terminal, before something is done to a lab of somebody else; --force says yes.
+
+    Raises LabError `lab-of-another`.
+    """
+    from labctl.lab.owners import refuse_anothers
+
+    if Settings.force:
+        return
+    try:
+        refuse_anothers(engine, lab, there, mend)
+    except LabError as problem:
+        if not _says_yes(f"{problem.message}. All the same? [y/N] "):
+            raise
+
+
+def _says_yes(question: str) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def prepare_probe(engine: DockerEngine) -> None:

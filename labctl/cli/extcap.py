@@ -87,7 +87,7 @@ def _choices(engine: DockerEngine) -> Iterator[tuple[str, Lab, Node | None]]:
     from labctl.lab.model import find_all
 
     for lab in find_all(engine):
-        there = [node for node in lab.nodes if node.has_network]
+        there = [node for node in lab.hosts if node.has_network]
         if there:
             yield f"{PREFIX}{lab.name}", lab, None
         for node in there:
@@ -115,7 +115,7 @@ def _check_filter(asked: argparse.Namespace) -> None:
     engine = _engine()
     lab, names = _chosen(engine, asked.interface)
     there = capture.recorders(engine, lab)
-    node = next((node for node in lab.nodes if node.name in (names or there) and node.name in there), None)
+    node = next((node for node in lab.hosts if node.name in (names or there) and node.name in there), None)
     if node is None:
         return
     try:

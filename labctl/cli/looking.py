@@ -39,12 +39,14 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 
 
 def ls(as_json: Json = False) -> None:
-    """List the labs of this engine."""
+    """List the labs of this engine: whose each is, and what it was made from."""
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import find_all
+    from labctl.lab.owners import is_mine
     from labctl.lab.status import Summary
 
-    summaries = [Summary(lab) for lab in find_all(DockerEngine())]
+    engine = DockerEngine()
+    summaries = [Summary(lab, is_mine(engine, lab.standing.owner)) for lab in find_all(engine)]
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return

@@ -86,7 +86,7 @@ LabName = Annotated[
         "--lab",
         "-L",
         metavar="NAME",
-        help="The lab (else LABCTL_LAB, else the only one).",
+        help="The lab (else LABCTL_LAB, else your only one).",
         autocompletion=complete_labs,
     ),
 ]

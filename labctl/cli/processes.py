@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, Last, Local, NodeName, complete_nodes
 from labctl.errors import LabError
 
@@ -85,7 +85,11 @@ def syscalls(
     seconds = None if last is None else ago("--last", last)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
+    if len(found.members(chosen)) > 1 and chosen not in found.nodes:
+        one = " or ".join(member.name for member in found.members(chosen))
+        raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {one}")
     if stop:
+        consent(engine, found.name, found.standing)
         stopped = bool(uses.stop(engine, found, [chosen]))
         if as_json:
             output.document({"lab": found.name, "node": node, "stopped": stopped})
@@ -145,8 +149,13 @@ def _gone(node: Node, count: int) -> str:
 
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
     """The named nodes, else all that have sockets. Raises LabError."""
+    from labctl.lab.model import TOGETHER
+
     if names:
-        return [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        named = [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        # Under the names of all its nodes, a host stands for each of them.
+        every = [one for node in named for one in (lab.members(node) if TOGETHER in node.name else [node])]
+        return list({node.name: node for node in every}.values())
     found = [node for node in lab.nodes if node.has_network]
     if not found:
         raise LabError("none-running", lab=lab.name)

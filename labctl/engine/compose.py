@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from labctl.engine import last_words
 from labctl.engine.children import Group
@@ -115,13 +114,9 @@ class Compose:
         command += ["up", "--no-build", "--detach" if start else "--no-start"]
         self._stream("up", command, config, report, limit, hold)
 
-    def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> NoReturn:
-        """Becomes `docker exec`: its streams, signals and exit status are this process's own from now on."""
-        flags = [*(["-i"] if interactive else []), *(["-t"] if terminal else [])]
-        docker = _docker()
-        # Python ignores it, and what is ignored stays so in another program.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        os.execve(docker, [docker, "exec", *flags, container, *command], self._environment())
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The command line of Docker's own client with some arguments, and the environment that it needs."""
+        return [_docker(), *arguments], self._environment()
 
     def capture(self, container: str, command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
         """Runs a command in a container and gives what it printed."""

@@ -15,7 +15,8 @@ LABEL_NODE = "dev.labctl.node"
 LABEL_ROLE = "dev.labctl.role"
 LABEL_PROGRAM = "dev.labctl.program"  # the file whose program has the image's role
 LABEL_TITLE = "dev.labctl.title"
-LABEL_TOPOLOGY = "dev.labctl.topology"
+LABEL_TOPOLOGY = "dev.labctl.topology"  # the name of a built-in one, else its file
+LABEL_OWNER = "dev.labctl.owner"  # UID@HOST/USER
 LABEL_SOURCE = "dev.labctl.source"
 LABEL_ROUTES = "dev.labctl.routes"
 LABEL_FAMILIES = "dev.labctl.families"
@@ -66,8 +67,10 @@ class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
-    namespace of its own. `command` is what it runs, in one line; "" where that isn't known. Of one whose program has
-    ended, `exit_code` is its status, and `ended` says in the engine's words how long ago that was."""
+    namespace of its own. Of one whose program has ended, `exit_code` is its status, and `ended` says in the engine's
+    words how long ago that was. `network_of` is the id of the container whose network it shares, empty where it has its
+    own; `addresses` and `gateways` are that one's then. `command` is what it runs, in one line; "" where that isn't
+    known."""
 
     id: str
     name: str
@@ -81,6 +84,7 @@ class Container:
     gateways: tuple[str, ...] = ()
     exit_code: int | None = None
     ended: str = ""
+    network_of: str = ""
     command: str = ""
 
 
@@ -120,6 +124,7 @@ class Network:
     name: str
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
+    internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,21 @@ class Image:
     size: int = 0
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Process:
+    """What the engine's machine says of a process in a container; `pid` is its number there. `memory` is what is
+    resident, in KiB, `cpu` a share of one core in percent, both None where the engine doesn't tell; `elapsed` is
+    [[days-]hours:]minutes:seconds."""
+
+    pid: int
+    parent: int
+    user: str
+    cpu: float | None
+    memory: int | None
+    elapsed: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -163,6 +183,9 @@ class Stream(Protocol):
     @property
     def unwritten(self) -> int: ...
 
+    def end_input(self) -> None:
+        """Whoever reads what is typed finds its end there. What is still queued is lost."""
+
     def close(self) -> None: ...
 
 
@@ -178,7 +201,8 @@ class Happening:
 class ProbeOrder:
     """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
     `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
-    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB."""
+    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB. One that is `apart` has no
+    network at all."""
 
     name: str
     command: Sequence[str]
@@ -189,10 +213,15 @@ class ProbeOrder:
     capabilities: Sequence[str] = ("NET_ADMIN", "NET_RAW")
     processes: bool = False
     memory: int = 256
+    apart: bool = False
 
 
 class Engine(Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
+
+    @property
+    def is_local(self) -> bool:
+        """It runs on this machine, as far as its address tells."""
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
@@ -228,8 +257,13 @@ class Engine(Protocol):
         Whatever is queued for keyboards is written meanwhile.
         """
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
-        """`start`, `stop`, `restart`, `kill`, `pause` or `unpause`."""
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        """As `wait` for one stream of a command. What can be read from the file descriptor `source` is typed at it, and
+        the end of that (None: at once) is the end of the command's standard input. A second call with the same source
+        goes on where the first one was left."""
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
+        """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`."""
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
@@ -238,15 +272,32 @@ class Engine(Protocol):
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         """Runs a command in a running container: its output as it comes, and its standard input.
 
         Nothing of it is kept in the container's log. Without `lines` the output comes as it was written, piece by
-        piece. Closing the stream ends the command's standard input, and not the command.
+        piece. Closing the stream ends the command's standard input, and not the command. `environment` comes on top of
+        the container's own variables.
         """
 
     def status(self, stream: Stream) -> int | None:
         """The exit status of a command that `open` ran, None while it runs."""
+
+    def top(self, container: str) -> list[Process]:
+        """The processes of a container that runs."""
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        """A file or a folder of a container, also of one that has stopped, as a tar archive, piece by piece.
+
+        Raises LabError `engine-refused`.
+        """
 
     def limit_processes(self, container: str, count: int) -> None:
         """Changes how many processes a container may have, also while it is stopped."""
@@ -257,3 +308,6 @@ class Engine(Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

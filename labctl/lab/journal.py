@@ -164,6 +164,7 @@ def _decode(node: Node, line: Line) -> Event | None:
 
 
 def _with_probes(engine: Engine, lab: Lab, nodes: list[Node]) -> list[Node]:
-    """The nodes, and for each that has one its probe, which speaks of it."""
+    """The nodes, and for each host that has one its probe, which speaks of it."""
     found = probes.all_of(engine, lab.name)
-    return nodes + [Node(node.name, PROBE, found[node.name]) for node in nodes if node.name in found]
+    hosts = {host.name: host for host in map(lab.host, nodes) if host.probed in found}
+    return nodes + [Node(name, PROBE, found[host.probed]) for name, host in hosts.items()]

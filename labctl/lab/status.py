@@ -63,6 +63,7 @@ class Status:
             "health": container.health,
             "image": container.image,
             "container": container.id[:12],
+            **({"network_of": self.node.owner.name} if self.node.owner else {}),
             "networks": {name: list(addresses) for name, addresses in container.addresses.items()},
             "listening": listening,
             "published": [
@@ -136,18 +137,23 @@ def _status(node: Node, details: Details | None, is_ready: bool, listening: tupl
 
 @dataclass(frozen=True)
 class Summary:
+    """`mine`: it is the caller's, or nobody's."""
+
     lab: Lab
+    mine: bool = True
 
     @property
     def running(self) -> int:
         return sum(node.is_running for node in self.lab.nodes)
 
     def as_json(self) -> dict[str, Any]:
-        labels = self.lab.nodes[0].container.labels
+        labels, owner = self.lab.nodes[0].container.labels, self.lab.standing.owner
         return {
             "lab": self.lab.name,
             "title": labels.get(LABEL_TITLE, ""),
             "topology": labels.get(LABEL_TOPOLOGY, ""),
+            "owner": owner.as_json() if owner else None,
+            "mine": self.mine,
             "nodes": len(self.lab.nodes),
             "running": self.running,
         }

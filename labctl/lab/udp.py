@@ -62,7 +62,12 @@ def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeo
     arrived: list[Event] = []
     to = _address(node, receiver)
     with Typed(engine, lab, node, text, others=[receiver], to=to, timeout=timeout, keep_lock=True) as typed:
-        for event in typed.events():
+
+        def check() -> None:
+            if sent and receiver.name in typed.ended:
+                raise _stopped(receiver, source)
+
+        for event in typed.events(on_end=check):
             if event.node == node.name and event.name == "send" and event.id == typed.id:
                 sent = event
             elif event.node == receiver.name and event.name == "recv" and event.get("train") is None:
@@ -70,10 +75,11 @@ def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeo
             found = next((other for other in arrived if sent and _is_same_datagram(lab, sent, other)), None)
             if sent and found:
                 return _delivery(source, receiver.name, text, sent, found, typed.id)
+            check()
     if sent:
         why = f"{target}'s journal did not show it within {timeout:g} s, and UDP may lose datagrams"
         raise LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {target}` shows both ends")
-    raise LabError("not-taken", node=source, seconds=timeout)
+    raise _unsent(source, timeout)
 
 
 def send_train(
@@ -93,7 +99,12 @@ def send_train(
     to = _address(node, receiver)
     with Typed(engine, lab, node, text, others=[receiver], to=to, options=options, timeout=limit) as typed:
         reached("udp:train-under-way")
-        for event in typed.events():
+
+        def check() -> None:
+            if receiver.name in typed.ended:
+                raise _stopped(receiver, source)
+
+        for event in typed.events(on_end=check):
             if event.name == "train" and event.node == node.name and event.id == typed.id:
                 sent = event
             elif event.name == "train" and event.node == receiver.name and event.get("state") == "received":
@@ -101,12 +112,22 @@ def send_train(
             if sent and received and received.get("train") == sent.get("train"):
                 return _train(source, receiver.name, typed.id, sent, received)
     if sent is None:
-        raise LabError("not-taken", node=source, seconds=limit)
+        raise _unsent(source, limit)
     raise LabError(
         "not-confirmed",
         why=f"{source} sent {sent.get('count')} datagrams, and none of them reached {target} within {limit:g} s",
         mend=f"`labctl logs {source} {target}` shows both ends",
     )
+
+
+def _stopped(receiver: Node, source: str) -> LabError:
+    why = f"{receiver.name} has stopped, and its journal does not show that it arrived"
+    return LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {receiver.name}` shows both ends")
+
+
+def _unsent(source: str, seconds: float) -> LabError:
+    why = f"{source} took the line, and did not show within {seconds:g} s that it sent it: it may still"
+    return LabError("not-shown", why=why, node=source, may_go_out=True)
 
 
 def _train(source: str, target: str, ident: str, sent: Event, received: Event) -> Train:

@@ -51,14 +51,22 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     rows = []
     for summary in summaries:
         found = summary.as_json()
-        rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
-    return laid_out(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+        owner = summary.lab.standing.owner
+        running = f"{summary.running} of {found['nodes']}"
+        rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
+    return laid_out(("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
     """Networks, then nodes, each with what would happen to it."""
     networks = [
-        (net.name, " ".join(net.subnets) or "the engine's choice", _change(net.change)) for net in found.networks
+        (
+            net.name,
+            " ".join(net.subnets) or "the engine's choice",
+            "no" if net.internal else "yes",
+            _change(net.change),
+        )
+        for net in found.networks
     ]
     nodes = []
     for node in found.nodes:
@@ -68,13 +76,15 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             for name, mine in node.addresses.items()
             for address in mine or ("the engine's choice",)
         ]
+        if node.owner:
+            addresses = [f"that of {node.owner}"]
         name = node.name if node.count == 1 else f"{node.name} x {node.count}"
         change = _change(node.change)
         if node.why and node.change not in ("keep", "create"):
             change.append(_lines(f" ({node.why})"))
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
-    upper = laid_out(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
+    upper = laid_out(("NETWORK", "SUBNET", "OUTSIDE", "CHANGE"), networks, columns, colour)
     lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 

@@ -119,7 +119,7 @@ def test_probe_sees_processes_and_nothing_more_than_it_needs(engine, lab):
     engine.probe_program = lambda order: asked.append(order)
     probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
     assert {order.processes for order in asked} == {True}
-    assert {tuple(order.capabilities) for order in asked} == {("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE")}
+    assert {tuple(order.capabilities) for order in asked} == {("DAC_OVERRIDE", "NET_ADMIN", "NET_RAW", "SYS_PTRACE")}
 
 
 def test_table_of_all_nodes(engine, lab, fakes):
