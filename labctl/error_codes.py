@@ -258,7 +258,11 @@ ERRORS: dict[str, Kind] = {
         "send it line by line",
         "A newline ends a line, so it can't be part of one.",
     ),
-    "not-utf8": Kind("{what} is not UTF-8", "", "Text that is typed at a node must be UTF-8."),
+    "not-utf8": Kind(
+        "{what} is not {encoding}",
+        "",
+        "Text that is typed must be in the encoding of the locale (LC_ALL, LC_CTYPE, LANG), which mostly is UTF-8.",
+    ),
     "text-too-long": Kind(
         "the text has {size} bytes, and {what} takes at most {limit}",
         "",
@@ -463,6 +467,11 @@ ERRORS: dict[str, Kind] = {
         "What follows a node's sockets or calls stood still, or was slower than they; the probe keeps 16 MiB for it.",
     ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
+    "completion-failed": Kind(
+        "the completion can't be installed: {why}",
+        "`labctl --show-completion` prints it: put that where your shell reads it",
+        "The shell's start-up file is in a home directory that isn't there, or that this user may not write to.",
+    ),
     "output-failed": Kind(
         "the output can't be written: {why}",
         "",

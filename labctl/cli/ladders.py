@@ -92,7 +92,7 @@ def ladder(
         back = seconds if last else 0.0
         _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
         return
-    output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
+    show(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
 
 
 def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
@@ -101,7 +101,7 @@ def _of_files(first: str, second: str | None, options: Options, flow: str, form:
     found = uses.of_files(first, second, options, flow) if second else uses.of_file(first, options, flow)
     for remark in found.remarks:
         output.talk(remark)
-    output.data(drawn(found.ladder, form))
+    show(found.ladder, form)
     if found.problem:
         raise found.problem
 
@@ -128,7 +128,7 @@ def xray(
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
     seen = uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    output.data(drawn(_with_all(seen, limit), chosen))
+    show(_with_all(seen, limit), chosen)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -214,7 +214,7 @@ def trace(
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
         for ladder in ladders:
-            output.data(drawn(ladder, chosen))
+            show(ladder, chosen)
         if done.aside.packets:
             output.talk(str(done.aside))
     if done.status:
@@ -238,6 +238,10 @@ def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
             env={**os.environ, "LABCTL_LAB": lab},
         )
         return child.wait()
+
+
+def show(found: Ladder, form: Format) -> None:
+    (output.markup if form is Format.SVG else output.data)(drawn(found, form))
 
 
 def drawn(found: Ladder, form: Format) -> str:

@@ -55,7 +55,11 @@ def test_a_file_as_data():
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("title: A lab", "titel: A lab", "x-labctl at the top level knows title, description, links, outside, not titel"),
+        (
+            "title: A lab",
+            "titel: A lab",
+            "x-labctl at the top level knows title, description, links, outside, not titel",
+        ),
         ("movable: true}", "movabel: true}", "x-labctl at network net knows movable, ipv4, not movabel"),
         ("x-labctl: {title: A lab}", "x-labctl: yes", "x-labctl at the top level is no mapping"),
         ("10.77.0.0/24", "10.77.0.1/24", "network net: 10.77.0.1/24 has host bits set"),
