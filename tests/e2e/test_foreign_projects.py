@@ -236,7 +236,12 @@ def test_network_and_volume_of_somebody_else_are_used_and_left(spare, engine, tm
         file.write_text(json.dumps(top))
         planned = {net["name"]: net for net in lab.json("plan", str(file), "--lab", lab.name)["networks"]}
         subnet = engine.networks.get(network.id).attrs["IPAM"]["Config"][0]["Subnet"]
-        assert planned[network.name] == {"name": network.name, "subnets": [subnet], "change": "keep"}
+        assert planned[network.name] == {
+            "name": network.name,
+            "subnets": [subnet],
+            "internal": False,
+            "change": "keep",
+        }
         assert planned[f"{lab.name}_own"]["change"] == "create"
         lab.ok("up", str(file), "--lab", lab.name)
         assert set(lab.json("ps")["nodes"][0]["networks"]) == {network.name, f"{lab.name}_own"}
