@@ -13,6 +13,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def ladder(
     port: Port = None,
     acks: Acks = True,
     limit: Limit = 500,
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -57,15 +59,17 @@ def ladder(
     chosen = _chosen(form, as_json)
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
-    seconds = span("--last", last or "30s")
+    seconds, ready = span("--last", last or "30s"), Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
     prepare_probe(engine)
     if follow:
         from labctl.lab.following import follow as steps
 
-        back = seconds if last else 0.0
-        _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
+        back, names = seconds if last else 0.0, [one.name for one in nodes]
+        begun = f"following {' and '.join(names)}: what they send each other from now on is drawn"
+        said = partial(ready.say, names, begun)
+        _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
         return
     output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
+    from labctl.events.model import Event
     from labctl.lab.model import Lab
 
 Nodes = Annotated[
@@ -63,6 +67,7 @@ def logs(
     tail: Annotated[
         int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last N events.")
     ] = None,
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -72,11 +77,15 @@ def logs(
     from labctl.lab import journal
     from labctl.render.timeline import Timeline
 
-    start = journal.parse_since(since) if since else None
+    start, ready = journal.parse_since(since) if since else None, Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     names = nodes or []
-    events = (journal.follow if follow else journal.read)(engine, found, names, since=start, tail=tail)
     shown = names or [node.name for node in found.nodes]
+    if follow:
+        said = partial(ready.say, shown)
+        events: Iterable[Event] = journal.follow(engine, found, names, since=start, tail=tail, ready=said)
+    else:
+        events = journal.read(engine, found, names, since=start, tail=tail)
     timeline = Timeline(shown, columns=output.columns(), colour=output.colour())
     for event in events:
         if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from labctl.engine.model import Engine, Line, Stream
 from labctl.errors import LabError
@@ -61,9 +61,16 @@ def _begins_torn(events: list[Event]) -> bool:
 
 
 def follow(
-    engine: Engine, lab: Lab, names: Sequence[str] = (), *, since: str | None = None, tail: int | None = None
+    engine: Engine,
+    lab: Lab,
+    names: Sequence[str] = (),
+    *,
+    since: str | None = None,
+    tail: int | None = None,
+    ready: Callable[[], object] = lambda: None,
 ) -> Iterator[Event]:
-    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node."""
+    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node. `ready`
+    is called when what comes is heard."""
     nodes = _with_probes(engine, lab, _chosen(lab, names))
     # Listening begins before reading, so that nothing falls between the two; what both give is told by its time.
     live = [engine.logs(node.container.id, follow=True, tail=0) for node in nodes]
@@ -71,6 +78,7 @@ def follow(
         written = read(engine, lab, names, since=since, tail=tail)
         yield from written
         reached("logs:following")
+        ready()
         last: dict[tuple[str, bool], str] = {}
         for event in written:
             last[_source(event)] = event.ts
