@@ -55,7 +55,7 @@ def _follow(lab: Lab, node: Node, text: str, typed: Typed) -> Delivery:
 def _check_partner(lab: Lab, node: Node, sent: Event) -> None:
     """Delivery can be seen only in the journal of a chat node of this lab."""
     assert sent.peer
-    owner = lab.owner(sent.peer[0])
+    owner = lab.partner(sent.peer[0], "chat")
     if owner is None or owner.role != "chat":
         who = f"{owner.name} ({sent.peer[0]})" if owner else sent.peer[0]
         why = f"{node.name} talks to {who}, which is no chat node of this lab"
