@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import streams
+from labctl.engine.inspected import settings
 from labctl.engine.model import (
     PROBE_IMAGE,
     Container,
@@ -21,6 +22,7 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
+    Settings,
     Stream,
     Volume,
 )
@@ -72,6 +74,9 @@ class DockerEngine:
             processes=found["HostConfig"].get("PidsLimit"),
             host_processes=found["HostConfig"].get("PidMode") == "host",
         )
+
+    def settings(self, container: str) -> Settings:
+        return settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         filters = {"label": list(labels)} if labels else {}

@@ -31,6 +31,7 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
+    Settings,
     Stream,
     Volume,
 )
@@ -60,6 +61,7 @@ class MemoryContainer:
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
     running: list[Process] = field(default_factory=list)
+    made_as: Settings = field(default_factory=lambda: _plain())
     files: dict[str, bytes] = field(default_factory=dict)  # tar archives
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
@@ -182,6 +184,10 @@ class MemoryEngine:
             processes=found.processes,
             host_processes=found.host_processes,
         )
+
+    def settings(self, container: str) -> Settings:
+        """Its `made_as`."""
+        return self._get(container).made_as
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
@@ -335,6 +341,12 @@ class MemoryEngine:
 def _carries(labels: Any, wanted: Sequence[str]) -> bool:
     pairs = (item.partition("=") for item in wanted)
     return all(name in labels and (not equals or labels[name] == value) for name, equals, value in pairs)
+
+
+def _plain() -> Settings:
+    """How a container is made with nothing said."""
+    never = "0001-01-01T00:00:00Z"
+    return Settings(never, ("sh",), "0", "", {}, False, False, (), (), None, None, "no", 0, "SIGTERM", (), {})
 
 
 def _signal(name: str | None) -> int:
