@@ -131,26 +131,29 @@ def speed(lab, *options: str) -> dict:
     return lab.json("speed", "alice", "bob", *options)
 
 
+def best_of(count: int, *measures) -> list[float]:
+    """Of each the highest, taken in turns: whatever else this machine does only takes from them."""
+    return [max(found) for found in zip(*([measure() for measure in measures] for _ in range(count)), strict=True)]
+
+
 def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
-    lab.ok("fault", "add", "alice:bob", "--rate", "20mbit")
+    lab.ok("fault", "add", "alice:bob", "--rate", "5mbit")
     try:
-        tcp = speed(lab, "--seconds", "3")
-        assert tcp["bits_per_second"] == pytest.approx(iperf3("--time", "3"), rel=WITHIN)
-        assert tcp["bits_per_second"] == pytest.approx(20e6 * 1448 / 1514, rel=WITHIN)
-        udp = speed(lab, "--udp", "--rate", "8mbit", "--seconds", "2")
-        assert udp["bits_per_second"] == pytest.approx(iperf3("--udp", "--bitrate", "8M", "--time", "2"), rel=WITHIN)
-        assert (udp["lost"], udp["packets"] > 1300) == (0, True)
+        ours, theirs = best_of(
+            2, lambda: speed(lab, "--seconds", "2")["bits_per_second"], lambda: iperf3("--time", "2")
+        )
+        assert ours == pytest.approx(theirs, rel=WITHIN)
+        assert ours == pytest.approx(5e6 * 1448 / 1514, rel=WITHIN)
+        udp = speed(lab, "--udp", "--rate", "3mbit", "--seconds", "2")
+        assert udp["bits_per_second"] == pytest.approx(iperf3("--udp", "--bitrate", "3M", "--time", "2"), rel=WITHIN)
+        assert udp["lost"] == 0
     finally:
         lab.ok("fault", "clear", "--all")
 
 
 def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
-    """The best of three each, one after the other: another program on the machine takes from both."""
-    ours, theirs = [], []
-    for _ in range(3):
-        ours.append(speed(lab, "--seconds", "1")["bits_per_second"])
-        theirs.append(iperf3("--time", "1"))
-    assert max(ours) > (1 - WITHIN) * max(theirs)
+    ours, theirs = best_of(3, lambda: speed(lab, "--seconds", "1")["bits_per_second"], lambda: iperf3("--time", "1"))
+    assert ours > (1 - WITHIN) * theirs
 
 
 def test_speed_tells_what_a_link_loses(lab):
@@ -158,15 +161,18 @@ def test_speed_tells_what_a_link_loses(lab):
     try:
         found = speed(lab, "--udp", "--rate", "2mbit", "--seconds", "2")
     finally:
-        rules = json.loads(lab.ok("fault", "ls", "--json").stdout)["rules"]
         lab.ok("fault", "clear", "--all")
     assert found["lost"] / found["packets"] == pytest.approx(0.2, abs=0.08)
     assert 30e6 <= min(found["rtts_ns"]) < 200e6
-    assert rules, "it was in force"
 
 
-def test_speed_of_recorded_nodes_is_bounded(own_lab):
-    got = own_lab.run("trace", "--limit", "20", "speed", "alice", "bob", timeout=120)
+def test_speed_of_recorded_nodes_is_bounded(lab):
+    try:
+        got = lab.run(
+            "trace", "--node", "alice", "--node", "bob", "--limit", "20", "speed", "alice", "bob", timeout=120
+        )
+    finally:
+        lab.ok("capture", "--stop")
     assert got.returncode == 0, got
     assert "alice and bob are recorded, so it ends after 2097152 B" in got.stderr
     assert "\nCut here: " in got.stdout
