@@ -62,6 +62,13 @@ COMMANDS = {
     "version": "helping.version",
 }
 
+# What only looks at a lab, or is about none; all else does something to it, and asks before it does so to another's.
+LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs", "doctor", "ping", "route", "dns"}
+LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
+LOOKS |= {"version", "compat"}
+LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
+ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
+
 # `labctl packet FILE -1`: a number, and no option.
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
 # Commands that end in somebody else's command line (labctl/cli/passing.py).
@@ -114,7 +121,22 @@ def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
         parent.add_typer(found, name=name)
     else:
         parent.command(name, cls=_class_of(name), context_settings=SETTINGS.get(name))(found)
-    return cast(click.Group, typer.main.get_command(parent)).commands[name]
+    made = cast(click.Group, typer.main.get_command(parent)).commands[name]
+    if name in ASKS_ITSELF:
+        made.params.append(_force(changes=False))
+    elif name not in LOOKS:
+        for within, command in getattr(made, "commands", {"": made}).items():
+            if within not in LOOKS_IN.get(name, ()):
+                command.params.append(_force(changes=True))
+    return made
+
+
+def _force(*, changes: bool) -> click.Option:
+    def choose(_context: click.Context, _option: click.Parameter, value: bool) -> None:
+        Settings.changes, Settings.force = changes, value
+
+    words = "Also where the lab is somebody else's."
+    return click.Option(["--force"], is_flag=True, expose_value=False, callback=choose, help=words)
 
 
 def _class_of(name: str) -> type[TyperCommand] | None:

@@ -124,7 +124,9 @@ def _change(
 
     def tell(outcome: several.Outcome) -> None:
         if outcome.problem is None:
-            output.talk(f"{outcome.node} is {done} ({outcome.seconds:.1f} s)")
+            others = outcome.besides
+            so = f", and so {'is' if len(others) == 1 else 'are'} {', '.join(others)}, on its network" if others else ""
+            output.talk(f"{outcome.node} is {done}{so} ({outcome.seconds:.1f} s)")
         elif len(nodes) > 1:
             output.talk(f"labctl: {outcome.problem.message}\n  {outcome.problem.hint}".rstrip())
 

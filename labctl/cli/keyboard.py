@@ -178,7 +178,7 @@ def http_get(
     """Ask an HTTP server for a page, from this machine or from another node."""
     from labctl.engine.compose import Compose
     from labctl.lab.http import get
-    from labctl.render.text import address
+    from labctl.render.text import address, for_terminal, printable
 
     engine, found = engine_and_lab(lab)
     result = get(engine, Compose(engine.endpoint), found, node, url, source=source, timeout=timeout)
@@ -188,7 +188,12 @@ def http_get(
     seen = result.seen
     ends = f"{address(tuple(seen['local']))} -> {address(tuple(seen['peer']))}"
     took = f"{seen['bytes']} B in {seen['seconds'] * 1000:.1f} ms"
-    output.talk(f"GET {result.url}  {seen['status']} {seen['reason']}  {ends}  {took}")
-    output.write(seen["body"])
+    output.talk(printable(f"GET {result.url}  {seen['status']} {seen['reason']}  {ends}  {took}"))
+    if not sys.stdout.isatty():
+        output.write_bytes(result.content)  # into a file or a pipe, as it came
+    elif result.is_text:
+        output.write(for_terminal(seen["body"]))
+    else:
+        output.talk("what came is no text, and isn't shown on a terminal; send it to a file")
     if seen["status"] >= 400:
         raise typer.Exit(1)

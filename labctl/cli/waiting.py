@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
+from labctl.cli.context import engine_and_lab, moment, prepare_probe
 from labctl.cli.options import Json, LabName, Timeout, complete_nodes
 
 
@@ -82,13 +82,12 @@ def _for_state(state: State, names: list[str], lab: str | None, timeout: float, 
 
 
 def _for_event(text: str, names: list[str], since: str | None, lab: str | None, timeout: float, as_json: bool) -> None:
-    from labctl.events.codec import encode
-    from labctl.lab import journal
+    from labctl.events.codec import encode, stamp_of
     from labctl.lab.life import choosing, waiting
     from labctl.render.timeline import Timeline
 
     what = waiting.wanted(text)
-    start = journal.parse_since(since) if since else None
+    start = stamp_of(moment("--since", since)) if since else None
     engine, found = engine_and_lab(lab)
     nodes = choosing.several(found, names, everything=not names)
     event = waiting.for_event(engine, found, nodes, what, since=start, timeout=timeout)

@@ -27,7 +27,6 @@ def settings(found: dict[str, Any]) -> Settings:
         memory=host.get("Memory") or None,
         cpus=cpus or None,
         restart=(host.get("RestartPolicy") or {}).get("Name") or "no",
-        restarts=int(found.get("RestartCount") or 0),
         stop_signal=config.get("StopSignal") or "SIGTERM",
         mounts=(*(_mount(item) for item in found.get("Mounts") or []), *_in_memory(host)),
         macs={name: net["MacAddress"] for name, net in networks.items() if net.get("MacAddress")},

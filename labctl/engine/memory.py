@@ -27,6 +27,7 @@ from labctl.engine.model import (
     Happening,
     Image,
     Line,
+    Listening,
     Network,
     Port,
     ProbeOrder,
@@ -35,6 +36,7 @@ from labctl.engine.model import (
     Stream,
     Volume,
 )
+from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
 Program = Callable[["MemoryContainer", bytes], None]
@@ -60,9 +62,18 @@ class MemoryContainer:
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
+    log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
+    restarts: int = 0
+    out_of_memory: bool = False
+    sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
+    unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
     running: list[Process] = field(default_factory=list)
     made_as: Settings = field(default_factory=lambda: _plain())
     files: dict[str, bytes] = field(default_factory=dict)  # tar archives
+
+    def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
+        """One of its programs listens there from now on."""
+        self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -73,7 +84,8 @@ class MemoryContainer:
 
     def end(self, exit_code: int = 0) -> None:
         """Its process ends."""
-        self.record = replace(self.record, state="exited")
+        self.record = replace(self.record, state="exited", exit_code=exit_code, ended="less than a second ago")
+        self.sockets = () if self.sockets is not None else None
         self.exit_code = exit_code
         self.finished = _stamp()
         for listener in self.listeners:
@@ -118,6 +130,8 @@ class MemoryStream:
 class MemoryEngine:
     """See Engine."""
 
+    is_local = True
+
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
@@ -144,16 +158,19 @@ class MemoryEngine:
         stdin_open: bool = True,
         gateways: tuple[str, ...] = (),
         host_network: bool = False,
+        labels: Mapping[str, str] | None = None,
+        network_of: str = "",
     ) -> MemoryContainer:
-        """Makes a container; `ours` gives it labctl's labels beside Compose's."""
+        """Makes a container; `ours` gives it labctl's labels beside Compose's, `labels` are further ones, `network_of`
+        another one's network."""
         ident = f"{next(self._numbers):064x}"
-        labels = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node}
+        own = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node, **(labels or {})}
         if ours:
-            labels |= {LABEL_LAB: lab, LABEL_NODE: node}
+            own |= {LABEL_LAB: lab, LABEL_NODE: node}
         if role:
-            labels[LABEL_ROLE] = role
-        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, labels, addresses or {}, ports)
-        record = replace(record, gateways=gateways, host_network=host_network)
+            own[LABEL_ROLE] = role
+        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, own, addresses or {}, ports)
+        record = replace(record, gateways=gateways, host_network=host_network, network_of=network_of)
         made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
         for name in record.addresses:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
@@ -169,8 +186,8 @@ class MemoryEngine:
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         records = [container.record for container in self._containers.values()]
-        found = [record for record in records if _carries(record.labels, labels)]
-        return sorted((r for r in found if not running or r.state == "running"), key=lambda record: record.name)
+        found = [r for r in records if _carries(r.labels, labels) and (not running or r.state == "running")]
+        return sorted(with_networks(found, lambda: records), key=lambda record: record.name)
 
     def details(self, container: str) -> Details:
         found = self._get(container)
@@ -183,17 +200,26 @@ class MemoryEngine:
             aliases=found.aliases,
             processes=found.processes,
             host_processes=found.host_processes,
+            log=found.log,
+            restarts=found.restarts,
+            out_of_memory=found.out_of_memory,
         )
 
     def settings(self, container: str) -> Settings:
         """Its `made_as`."""
         return self._get(container).made_as
 
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        return {name: told for name in pids if (told := self._get(name).sockets) is not None}
+
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
 
     def volumes(self, labels: Sequence[str]) -> list[Volume]:
         return [Volume(name, found) for name, found in self._volumes.items() if _carries(found, labels)]
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        return Volume(name, self._volumes.setdefault(name, dict(labels)))
 
     def image(self, name: str) -> Image | None:
         return self.images.get(name)
@@ -249,7 +275,7 @@ class MemoryEngine:
                 found.finished = _stamp()
             if verb in ("start", "restart"):
                 found.started = _stamp()
-            found.record = replace(found.record, state=_AFTER[verb])
+            found.record = replace(found.record, state=_AFTER[verb], exit_code=None, ended="")
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         self._get(network.removeprefix("container:"))
@@ -329,10 +355,14 @@ class MemoryEngine:
                 stream.typed.clear()  # a command that has ended reads nothing
                 continue
             container = self._containers.get(stream.container)
-            if not container or container.record.state != "running":
-                continue
-            *lines, rest = bytes(stream.typed).split(b"\n")
-            stream.typed = bytearray(rest)
+            if container and container.record.state in ("running", "paused"):
+                container.unread += stream.typed
+                stream.typed.clear()
+        for container in list(self._containers.values()):
+            if container.record.state != "running" or not container.unread:
+                continue  # a paused one reads later, whoever typed it
+            *lines, rest = bytes(container.unread).split(b"\n")
+            container.unread = bytearray(rest)
             for line in lines:
                 if container.program:
                     container.program(container, line)
@@ -346,7 +376,7 @@ def _carries(labels: Any, wanted: Sequence[str]) -> bool:
 def _plain() -> Settings:
     """How a container is made with nothing said."""
     never = "0001-01-01T00:00:00Z"
-    return Settings(never, ("sh",), "0", "", {}, False, False, (), (), None, None, "no", 0, "SIGTERM", (), {})
+    return Settings(never, ("sh",), "0", "", {}, False, False, (), (), None, None, "no", "SIGTERM", (), {})
 
 
 def _signal(name: str | None) -> int:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from labctl.render.tables import listening
 from labctl.render.text import colour_of, paint, printable
 
 if TYPE_CHECKING:
@@ -43,15 +44,15 @@ def _facts(found: Inspected) -> Iterator[tuple[str, str]]:
     yield "program", f"{shlex.join(made.command)}  as user {made.user}"
     if details.error:
         yield "error", details.error
-    if made.restart != "no" or made.restarts:
-        yield "restarts", f"{made.restarts} so far; policy {made.restart}"
+    if made.restart != "no" or details.restarts:
+        yield "restarts", f"{details.restarts} so far; policy {made.restart}"
     for name, addresses in container.addresses.items():
         mac = f"  {made.macs[name]}" if name in made.macs else ""
         yield "address", f"{', '.join(addresses) or 'none'}  on {name}{mac}"
     for route in found.routes:
         yield "route", route
     yield "names", ", ".join(sorted({name for names in details.aliases.values() for name in names})) or made.hostname
-    yield "listens", " ".join(f"{port}/{proto}" for proto, port in found.status.listening) or "-"
+    yield "listens", listening(found.status.listening)
     for port in found.status.published:
         host = f"[{port.host}]" if ":" in (port.host or "") else port.host
         yield "published", f"{host}:{port.public} -> {port.private}/{port.proto}"

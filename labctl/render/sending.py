@@ -39,6 +39,8 @@ def datagram(found: Exchange) -> str:
 def train(found: Train) -> str:
     ends = f"{address(found.local)} -> {address(found.peer)}"
     counts = f"sent {found.sent}, received {found.received}, lost {found.lost}"
+    if found.overflowed:
+        counts += f" ({found.overflowed} of them at {found.receiver}, whose receive queue was full)"
     more = f"duplicated {found.duplicated}, reordered {found.reordered}"
     return f"{found.sender} -> {found.receiver}  {printable(ends)}  {counts}, {more}  in {found.seconds:.3g} s"
 

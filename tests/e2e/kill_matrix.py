@@ -101,8 +101,8 @@ before it asked for them all, nothing new has come for three seconds.
 
 **What isn't covered.** The locks are those of one user on one machine. An engine that is so busy that it takes more
 than three seconds from one container to the next may make one more after a `down` that followed a SIGKILL; a second
-`down` removes it. What `labctl http get --from` started inside a node goes on there when its `docker exec` is killed;
-it ends with the node, or at its time limit.
+`down` removes it. What `labctl http get --from` started inside a node goes on there when its `docker exec` is killed,
+as the engine has no way to end it; it ends with the node, or at its time limit.
 """
 
 

@@ -209,7 +209,7 @@ DOCKER = {
 def test_how_a_container_was_made():
     made = settings(DOCKER)
     assert (made.command, made.environment, made.user) == (("sh", "-c", "exit 3"), {"A": "b=c"}, "0")
-    assert (made.memory, made.cpus, made.restart, made.restarts) == (64 << 20, 0.5, "always", 4)
+    assert (made.memory, made.cpus, made.restart) == (64 << 20, 0.5, "always")
     assert made.mounts == (
         Mount("volume", "data", "/data", True),
         Mount("bind", "/etc/y", "/y", False),
@@ -218,9 +218,11 @@ def test_how_a_container_was_made():
 
 
 def test_summary_of_a_node(engine, lab_of):
-    made = engine.add("lab", "a", state="exited", addresses={"net": ("10.0.0.2", "fd00::2")})
+    made = engine.add("lab", "a", addresses={"net": ("10.0.0.2", "fd00::2")})
     made.record.labels[LABEL_ROUTES] = '["default via r"]'
-    made.made_as, made.finished, made.exit_code = settings(DOCKER), "2026-01-02T03:04:05Z", 3
+    made.end(3)
+    made.made_as, made.finished = settings(DOCKER), "2026-01-02T03:04:05Z"
+    made.restarts = 4
     (found,) = inspect(engine, lab_of(), ["a"])
     text = inspected_render.node(found, colour=False).splitlines()
     assert text[0] == "a  exited (3) at 2026-01-02 03:04:05 UTC"

@@ -60,11 +60,10 @@ class Inspected:
 
     def as_json(self) -> dict[str, Any]:
         container, made = self.status.node.container, self.settings
-        found = {**self.status.as_json(), "name": container.name, "id": container.id, "health": container.health}
+        found = {**self.status.as_json(), "name": container.name, "id": container.id}
         found |= {"image_id": container.labels.get(COMPOSE_IMAGE), "service": self.service, "topology": self.topology}
         found |= {"started": _time(self.details.started), "finished": _time(self.details.finished)}
-        found |= {"exit_code": self.details.exit_code if self.is_over else None, "error": self.details.error}
-        found |= {"out_of_memory": self.details.out_of_memory, "keyboard": self.details.stdin_open}
+        found |= {"error": self.details.error, "keyboard": self.details.stdin_open}
         found |= {"processes": self.details.processes, "gateways": list(container.gateways)}
         found |= {"aliases": {name: list(names) for name, names in self.details.aliases.items()}}
         found |= {key: value for key, value in asdict(made).items() if key not in ("added", "dropped")}

@@ -11,21 +11,25 @@ from typing import Any
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
-from labctl.lab.change import applies, change
+from labctl.lab.change import ENDS_OR_RENEWS, applies, change
 from labctl.lab.model import Lab, Node
 from labctl.lab.probes import at_once
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the verb at one node, after so many seconds; `problem` where it failed."""
+    """What came of the verb at one node, after so many seconds; `problem` where it failed. `besides` are the nodes on
+    its network, to which it was done as well."""
 
     node: str
     seconds: float
     problem: LabError | None = None
+    besides: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"node": self.node, "done": self.problem is None, "seconds": round(self.seconds, 3)}
+        if self.besides:
+            found["besides"] = list(self.besides)
         if self.problem:
             error = {"code": self.problem.code, "message": self.problem.message, "hint": self.problem.hint}
             found["error"] = error
@@ -54,17 +58,23 @@ def change_all(
     one_at_a_time = threading.Lock()
 
     def one(node: Node) -> Outcome:
-        begun, problem = time.monotonic(), None
+        begun, problem, besides = time.monotonic(), None, []
         try:
-            change(engine, lab, verb, node.name, timeout=timeout, signal=signal)
+            besides = change(engine, lab, verb, node.name, timeout=timeout, signal=signal)
         except LabError as found:
             problem = found
-        outcome = Outcome(node.name, time.monotonic() - begun, problem)
+        outcome = Outcome(node.name, time.monotonic() - begun, problem, tuple(besides))
         with one_at_a_time:
             report(outcome)
         return outcome
 
-    return at_once(one, list(nodes))
+    return at_once(one, [node for node in nodes if not _goes_with_another(verb, node, nodes)])
+
+
+def _goes_with_another(verb: str, node: Node, nodes: Sequence[Node]) -> bool:
+    """Whether the verb is done to a node when it is done to the owner of its network."""
+    owner = node.owner
+    return owner is not None and verb in ENDS_OR_RENEWS and any(one.name == owner.name for one in nodes)
 
 
 def signal_name(text: str) -> str:
