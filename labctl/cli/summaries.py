@@ -32,6 +32,8 @@ SUMMARIES = {
     "kill": "Kill nodes at once (SIGKILL), as a crash would; or send their first process another signal.",
     "pause": "Freeze the programs of nodes; their kernels still answer.",
     "unpause": "Let paused nodes go on.",
+    "wait": "Wait for a state of nodes, an event, or an address that answers; exit status 1 when the time is over.",
+    "inspect": "Show all that is known of nodes: program, addresses, ports, limits, rights, files, how the last run ended.",
     "doctor": "Look at what labctl needs of this machine, and say how to mend what is missing.",
     "chat": "Talk through the chat nodes.",
     "echo": "Send lines from an echo client.",

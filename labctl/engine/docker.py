@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import proc, streams
+from labctl.engine.inspected import settings
 from labctl.engine.model import (
     LOG_DRIVER,
     LOG_FILE,
@@ -25,6 +26,7 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
+    Settings,
     Stream,
     Volume,
 )
@@ -96,6 +98,9 @@ class DockerEngine:
                 if (address := (net.get("IPAMConfig") or {}).get(key))
             ),
         )
+
+    def settings(self, container: str) -> Settings:
+        return settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         found = {}

@@ -121,6 +121,39 @@ class Details:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """What stands at `target` in a container: `kind` is volume, bind or tmpfs, `source` the volume's name or the path
+    on the engine's machine."""
+
+    kind: str
+    source: str
+    target: str
+    writable: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a container was made. `memory` in bytes and `cpus` are None without a limit; `restart` is Docker's policy,
+    `macs` are its hardware addresses by network."""
+
+    created: str
+    command: tuple[str, ...]
+    user: str
+    hostname: str
+    environment: Mapping[str, str]
+    read_only: bool
+    privileged: bool
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    memory: int | None
+    cpus: float | None
+    restart: str
+    stop_signal: str
+    mounts: tuple[Mount, ...]
+    macs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Network:
     id: str
     name: str
@@ -229,6 +262,8 @@ class Engine(Protocol):
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 
     def details(self, container: str) -> Details: ...
+
+    def settings(self, container: str) -> Settings: ...
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         """Where the programs of running containers listen, by their kernels' own tables; each with its first process.
