@@ -27,7 +27,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean alice?`, or nothing where no known name is near."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -35,7 +35,7 @@ def named(lab: Lab, text: str) -> LinkName:
     """The link that a text names; whether its ends share a network is for the caller to see. Raises LabError
     `bad-link-name`, `unknown-node`."""
     try:
-        return parse(text, [node.name for node in lab.nodes])
+        return parse(text, {node.name for node in lab.nodes})
     except Malformed as problem:
         if not any(mark in text for mark in ":-"):
             lab.node(text)  # raises, with the nearest names
@@ -47,7 +47,7 @@ def ways_from(lab: Lab, node: Node, text: str) -> list[Way]:
     if text == node.name:
         return [Way(node, f"{text}:*", None)]
     try:
-        link = parse(text, [other.name for other in lab.nodes])
+        link = parse(text, {other.name for other in lab.nodes})
     except Malformed as problem:
         raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
     others = sorted({a for a, _ in link.ways} - {node.name})

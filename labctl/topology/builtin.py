@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.errors import LabError, nearest
+from labctl.faults.conditions import brief
 from labctl.topology import generate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +17,7 @@ DEFAULT = "hello"
 SIZES = {"line": (2, 32), "star": (2, 32), "udp-mesh": (2, 1000)}  # fewest and most
 NODE_MEMORY = 18 * 1024**2  # bytes that a node takes, the engine's own process for it included
 NODE_SECONDS = 0.25  # on two cores
-_SIZED = re.compile(r"([\w-]+):(\d+)")
+_SIZED = re.compile(r"([\w-]+):(\d{1,9})")
 
 
 def names() -> list[str]:
@@ -27,16 +29,16 @@ def locate(name: str | None) -> Path:
     if name is None or name == DEFAULT:
         return ROOT / "compose.yaml"
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's own raise where a name is too long for any file
         for file in ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"):
             if (path / file).is_file():
                 return (path / file).resolve()
-    if path.is_file():
+    if os.path.isfile(path):
         return path.resolve()
     built_in = ROOT / "topologies" / f"{name}.yaml"
-    if "/" not in name and built_in.is_file():
+    if "/" not in name and os.path.isfile(built_in):
         return built_in
-    raise LabError("topology-missing", name=name, near=nearest(name, names()), builtin=", ".join(names()))
+    raise LabError("topology-missing", name=brief(name), near=nearest(name, names()), builtin=", ".join(names()))
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def find(name: str | None) -> Source:
     Raises LabError `topology-missing`, `bad-size`, `too-many-nodes`.
     """
     sized = _SIZED.fullmatch(name or "")
-    if not sized or Path(name or "").exists():
+    if not sized or os.path.exists(name or ""):
         return Source(locate(name))
     base, count = sized[1], int(sized[2])
     if base not in SIZES:

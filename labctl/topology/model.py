@@ -101,7 +101,7 @@ def parse(text: str, file: Path) -> Topology:
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why="it has no services")
     extension = _extension(config, file, "the top level", TOP_KEYS)
-    names = list(config["services"])
+    names = frozenset(config["services"])
     return Topology(
         name=str(config["name"]),
         file=file,
