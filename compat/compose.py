@@ -61,7 +61,7 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _ours(compose: Compose, file: Path) -> str | None:
-    report = validate(str(file), compose.config)
+    report = validate(str(file), lambda text: compose.config(file, text=text))
     return next((f"{one.code}: {one.message}" for one in report.problems if one.level == "error"), None)
 
 

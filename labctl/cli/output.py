@@ -129,7 +129,12 @@ class Progress:
                 self._status.__exit__(*exc)
 
     def _report(self, text: str) -> None:
-        if self._status:
+        if self._status and ": warning: " in text:
+            from rich.text import Text
+
+            with contextlib.suppress(OSError):
+                self._status.console.print(Text(text))  # stays, above the line that changes
+        elif self._status:
             from rich.markup import escape
 
             with contextlib.suppress(OSError):

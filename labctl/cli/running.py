@@ -9,13 +9,24 @@ from typing import Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, NodeName, Timeout, complete_labs, complete_topologies
+from labctl.cli.options import (
+    EnvFiles,
+    Files,
+    Json,
+    LabName,
+    NodeName,
+    Profiles,
+    Timeout,
+    complete_labs,
+    complete_topologies,
+    topology_options,
+)
 
 TopologyName = Annotated[
     str | None,
     typer.Argument(
         metavar="[TOPOLOGY]",
-        help="A Compose file, or the name of a built-in topology.",
+        help="A Compose file, its folder, or the name of a built-in topology.",
         autocompletion=complete_topologies,
     ),
 ]
@@ -33,6 +44,9 @@ Subnets = Annotated[
 
 def up(
     topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     lab: LabName = None,
     subnet: Subnets = None,
     build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
@@ -48,7 +62,8 @@ def up(
     from labctl.lab import up as uses
 
     engine = DockerEngine()
-    request = uses.Request(topology, lab, build, timeout, subnets=tuple(subnet or ()), record=record)
+    options = topology_options(file, profile, env_file)
+    request = uses.Request(topology, lab, build, timeout, subnets=tuple(subnet or ()), record=record, options=options)
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.
         threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
@@ -59,6 +74,9 @@ def up(
 
 def build(
     topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     again: Annotated[bool, typer.Option("--build", help="Build also what is up to date.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +85,8 @@ def build(
     from labctl.lab import up as uses
 
     with output.Progress("building") as report:
-        images = uses.build(DockerEngine(), uses.Request(topology, build=again), report)
+        options = topology_options(file, profile, env_file)
+        images = uses.build(DockerEngine(), uses.Request(topology, build=again, options=options), report)
     if as_json:
         output.document({"images": images})
     else:

@@ -11,8 +11,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
+from labctl.engine import plugin
 from labctl.engine.children import Group
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
@@ -22,18 +23,30 @@ MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
 PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
 _UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
+_UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
 
+class Reading(NamedTuple):
+    """What Compose makes of files, as YAML, and the variables in them that are not set."""
+
+    text: str
+    unset: tuple[str, ...] = ()
+
+
 class Compose:
-    """Compose for one engine. `variables` are set for interpolation on top of the environment.
+    """Compose for one engine. `variables` are set for interpolation on top of the environment, `env_files` hold more
+    of them in place of the `.env` file.
 
     `unfinished` holds the names of what the last `up` had asked the engine for when it failed or was interrupted: the
     engine may still be at work on it.
     """
 
-    def __init__(self, endpoint: Endpoint, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, variables: Mapping[str, str] | None = None, env_files: Sequence[Path] = ()
+    ) -> None:
         self._variables = dict(variables or {})
+        self._options = [word for file in env_files for word in ("--env-file", str(file))]
         self.unfinished: frozenset[str] = frozenset()
         # What Docker's own client would not find by itself (a rootless socket, say) has to be told to it.
         if endpoint.source in ("rootless Docker", "Docker Desktop"):
@@ -52,16 +65,28 @@ class Compose:
             raise LabError("compose-missing", minimum=minimum, found=f"this is {found[0]}")
         return version
 
-    def config(self, file: Path, *, name: str | None = None, text: str | None = None) -> str:
-        """The file as Compose understands it: merged, interpolated, normalised YAML. `text` stands for its content."""
+    def config(
+        self, file: Path, *, more: Sequence[Path] = (), name: str | None = None, text: str | None = None
+    ) -> Reading:
+        """The file, and `more` over it, as Compose understands them: merged, interpolated, normalised YAML.
+
+        `text` stands for the content of all of them. Raises LabError.
+        """
         project = ["-p", name] if name else []
-        result = self._run(["compose", *project, *_source(file, text), "config"], READ_LIMIT, text)
+        arguments = [*self._options, *project, *_source([file, *more], text), "config"]
+        result = self._run(arguments, READ_LIMIT, text, reads=True)
         if result.returncode:
             _refuse_unreadable(result.stderr)
             if "unknown" in result.stderr and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
-            raise LabError("topology-invalid", file=file, why=_last_words(result.stderr))
-        return result.stdout
+            values = {"compose": self._shown_version()} if "Additional property" in result.stderr else {}
+            raise LabError("topology-invalid", file=file, why=_refusal(result), **values)
+        return Reading(result.stdout, tuple(dict.fromkeys(_UNSET.findall(result.stderr))))
+
+    def _shown_version(self) -> str:
+        with contextlib.suppress(LabError):
+            return ".".join(map(str, self.version()))
+        return ""
 
     def build(
         self,
@@ -70,18 +95,20 @@ class Compose:
         report: Callable[[str], None],
         limit: float,
         *,
+        more: Sequence[Path] = (),
         name: str | None = None,
         text: str | None = None,
     ) -> None:
         """Builds the images of some services; those without a name get the project's, `name` or the file's own."""
         project = ["-p", name] if name else []
-        command = ["compose", "--progress", "plain", *project, *_source(file, text), "build", *services]
+        options = ["--progress", "plain", *self._options, *project, *_source([file, *more], text)]
+        command = ["compose", *options, "build", *services]
         self._stream(command, text, report, limit)
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
         """Compose's digest of each service: what it compares with a container's label to tell whether it changed."""
-        command = ["compose", "-p", name, "--project-directory", str(folder), "-f", "-", "config", "--hash", "*"]
-        result = self._run(command, READ_LIMIT, config)
+        options = [*self._options, "-p", name, "--project-directory", str(folder), "-f", "-"]
+        result = self._run([*options, "config", "--hash", "*"], READ_LIMIT, config, reads=True)
         if result.returncode:
             raise LabError("compose-failed", verb="config", why=_last_words(result.stderr))
         pairs = (line.split() for line in result.stdout.splitlines())
@@ -104,7 +131,8 @@ class Compose:
 
         Compose holds the file descriptors of `hold`, and their locks, for as long as it lives.
         """
-        command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
+        options = ["--progress", "plain", *self._options, "-p", name, "--project-directory", str(folder), "-f", "-"]
+        command = ["compose", *options]
         self._stream([*command, "up", "--no-build", "--detach" if start else "--no-start"], config, report, limit, hold)
 
     def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> NoReturn:
@@ -122,10 +150,14 @@ class Compose:
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self._variables}
 
-    def _run(self, arguments: Sequence[str], limit: float, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, arguments: Sequence[str], limit: float, text: str | None = None, *, reads: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs Docker's client, or, for what only `reads`, Compose alone."""
+        docker = _docker()
         with Group() as group:
             child = group.start(
-                [_docker(), *arguments],
+                [*(plugin.reader(docker) if reads else [docker]), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -139,7 +171,7 @@ class Compose:
                 # Nothing to read where there is nothing to say: our own standard input is never theirs.
                 out, err = child.communicate(text or "", limit)
             except subprocess.TimeoutExpired:
-                action = "docker " + " ".join(arguments[:2])
+                action = "docker compose config" if reads else "docker " + " ".join(arguments[:2])
                 raise LabError("engine-timeout", seconds=limit, action=action) from None
         return subprocess.CompletedProcess(arguments, child.returncode, out, err)
 
@@ -188,8 +220,28 @@ class Compose:
             raise LabError("compose-failed", verb=verb, why=why)
 
 
-def _source(file: Path, text: str | None) -> list[str]:
-    return ["-f", str(file)] if text is None else ["--project-directory", str(file.parent), "-f", "-"]
+def _source(files: Sequence[Path], text: str | None) -> list[str]:
+    if text is not None:
+        return ["--project-directory", str(files[0].parent), "-f", "-"]
+    return [word for file in files for word in ("-f", str(file))]
+
+
+def _refusal(result: subprocess.CompletedProcess[str]) -> str:
+    """Why Compose doesn't take a file, in one line."""
+    said = result.stderr
+    if "out of memory" in said or "cannot allocate memory" in said:
+        return f"reading it takes more than {plugin.MEMORY >> 10} MiB of memory"
+    crash = re.search(r"^(?:panic|fatal error): (.*)", said, re.M)
+    if crash:
+        return f"Compose itself crashed on it ({crash[1].strip()}), which is a bug of Compose's"
+    if result.returncode < 0:
+        return f"Compose was killed by {signal.Signals(-result.returncode).name}"
+    cycle = re.search(r"include cycle detected:\n(.+)", said, re.S)
+    if cycle:
+        return "include cycle detected: " + " includes ".join(
+            line.strip().removeprefix("include ") for line in cycle[1].strip().splitlines()
+        )
+    return _last_words(said)
 
 
 def _refuse_unreadable(said: str) -> None:

@@ -14,6 +14,7 @@ from labctl.lab import blueprint as blueprints
 from labctl.lab import images
 from labctl.lab.subnets import choose
 from labctl.lab.up import existing
+from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Member, Topology
 
 Change = Literal["create", "keep", "recreate", "start", "remove"]
@@ -49,6 +50,7 @@ class Plan:
     title: str
     networks: tuple[PlannedNetwork, ...]
     nodes: tuple[PlannedNode, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -77,12 +79,18 @@ class Plan:
         }
 
 
-def plan(engine: DockerEngine, name: str | None, lab: str | None = None, subnets: Sequence[str] = ()) -> Plan:
+def plan(
+    engine: DockerEngine,
+    name: str | None,
+    lab: str | None = None,
+    subnets: Sequence[str] = (),
+    options: Options = NO_OPTIONS,
+) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
 
     Raises LabError.
     """
-    blueprint = blueprints.read(engine.endpoint, name, lab, strict=True)
+    blueprint = blueprints.read(engine.endpoint, name, lab, strict=True, options=options)
     topology = blueprint.topology
     running = existing(engine, topology.name)
     found = images.present(engine, blueprint)
@@ -100,7 +108,9 @@ def plan(engine: DockerEngine, name: str | None, lab: str | None = None, subnets
     known = {member.name for member in topology.members}
     left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
     nodes += [_removed(node, item) for node, item in sorted(left.items())]
-    return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
+    return Plan(
+        topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes), blueprint.warnings
+    )
 
 
 def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:

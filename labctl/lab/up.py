@@ -26,6 +26,7 @@ from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
 from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
+from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Topology
 
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
@@ -58,6 +59,7 @@ class Request:
     build_timeout: float = 1800.0
     subnets: tuple[str, ...] = ()
     record: bool = False
+    options: Options = NO_OPTIONS
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -68,7 +70,9 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     """
     reached("up:begun")
     docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True, options=request.options)
+    for text in blueprint.warnings:
+        report(text)
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
     existing(docker, topology.name)
@@ -143,7 +147,7 @@ def _make(
 def build(engine: Engine, request: Request, report: Report) -> list[str]:
     """Builds the images that are missing or stale; the names of all of them."""
     docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, options=request.options)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     return sorted({blueprint.image_of(service) for service in found})
 
