@@ -33,7 +33,7 @@ from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
-from labctl.topology.model import Topology, labelled, parse
+from labctl.topology.model import NO_SERVICES, Topology, labelled, parse
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
@@ -154,14 +154,21 @@ def _refuse_endless(source: builtin.Source) -> None:
 
 def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose) -> LabError:
     """`first` is what Compose or our own reading stumbled over; labctl's checks find it and the rest, with places."""
-    from labctl.lab.validate import validate
+    from labctl.lab.validate import profiles_in, validate
 
     def ask(text: str | None) -> Reading:
         return compose.config(source.file, more=source.more, text=text)
 
     report = validate(source.names, ask, paths=source.files)
     problems = [one for one in report.problems if one.level == "error"]
-    return _errors(source, problems) if problems else first
+    if problems:
+        return _errors(source, problems)
+    profiles = profiles_in(source.files) if first.values["why"] == NO_SERVICES else []
+    if profiles:
+        choice = " or ".join(f"--profile {name}" for name in profiles)
+        why = f"all of its services have profiles that are off; switch one on: {choice}"
+        return LabError("topology-invalid", file=source.names[0], why=why)
+    return first
 
 
 def _errors(source: builtin.Source, problems: Sequence[Problem]) -> LabError:

@@ -12,6 +12,7 @@ import yaml
 
 from labctl.engine.compose import Reading
 from labctl.errors import LabError
+from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
 from labctl.topology.check.source import Source, Unreadable, parse, read_all
 from labctl.topology.check.whole import Answer, check
@@ -88,6 +89,16 @@ def problems_in(files: Iterable[Path], config: Mapping[str, Any], unset: Iterabl
         return []
     found = check(source, paths, Answer(config, unset=tuple(unset)))
     return [one for one in found if not one.code.startswith("trap-")]
+
+
+def profiles_in(files: Iterable[Path]) -> list[str]:
+    """The profiles that the services of files have, where every one of them has some."""
+    try:
+        services = mapping(data_of(read_all(files).root, {}).get("services"))
+    except Unreadable:
+        return []
+    found = [[str(name) for name in items(mapping(service).get("profiles"))] for service in services.values()]
+    return sorted({name for names in found for name in names}) if all(found) else []
 
 
 def endless(files: Iterable[Path]) -> Problem | None:

@@ -27,6 +27,7 @@ from labctl.topology.extension import (
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 T = TypeVar("T")
+NO_SERVICES = "it has no services"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -99,7 +100,7 @@ def parse(text: str, file: Path) -> Topology:
     """A topology from Compose's normalised YAML. Raises LabError `topology-invalid`."""
     config = yaml.load(text, Loader=_Loader)
     if not isinstance(config, dict) or not config.get("services"):
-        raise LabError("topology-invalid", file=file, why="it has no services")
+        raise LabError("topology-invalid", file=file, why=NO_SERVICES)
     extension = _extension(config, file, "the top level", TOP_KEYS)
     names = frozenset(config["services"])
     return Topology(
