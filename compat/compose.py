@@ -172,10 +172,10 @@ def text(verdicts: list[Verdict], version: str) -> str:
         [
             f"## Compose files, beside Compose {version}",
             "",
-            f"{len(single)} files of {len(by_project)} projects, and {len(verdicts) - len(single)} times several of them "
-            "together (a folder's with what overrides them, and each further file over the first). Both read all",
-            "profiles. Refused by Compose: `docker compose config` fails. Refused by labctl: `labctl validate` or `labctl",
-            "plan` says an error. Where both accept, what labctl runs is what Compose made of the files.",
+            f"{len(single)} files of {len(by_project)} projects, and {len(verdicts) - len(single)} times several",
+            "of them together (a folder's with what overrides them, each further file over the first). Both read all profiles.",
+            "Refused by Compose: `docker compose config` fails. Refused by labctl: `labctl validate` or `labctl plan` says",
+            "an error. Where both accept, what labctl runs is what Compose made of the files.",
             "",
             f"| project | inputs | {' | '.join(groups)} |",
             "| --- | --- | --- | --- | --- | --- |",

@@ -55,10 +55,10 @@ def _explained(run: Callable[[], int]) -> int:
     except LabError as problem:
         _explain(problem)
         return EXPLAINED
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except Terminated as told:
-        return 128 + int(told.args[0])
+    except (KeyboardInterrupt, Terminated) as told:
+        for note in getattr(told, "__notes__", ()):  # what becomes of what was begun
+            talk(f"labctl: {note}")
+        return 128 + (int(told.args[0]) if isinstance(told, Terminated) else signal.SIGINT)
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever else comes here is a bug
         import typer
 
@@ -111,6 +111,10 @@ def _terminate(number: int, _frame: object) -> None:
 def _explain(problem: LabError) -> None:
     from labctl.cli import output
 
+    if output.Settings.lab:
+        from labctl.lab import fate
+
+        problem = fate.told(*output.Settings.lab, problem)
     talk(f"labctl: {problem.message}")
     if problem.hint:
         talk(f"  {problem.hint}")
@@ -118,6 +122,8 @@ def _explain(problem: LabError) -> None:
         error: dict[str, Any] = {"code": problem.code, "message": problem.message, "hint": problem.hint}
         if "problems" in problem.values:
             error["problems"] = problem.values["problems"]  # each error of a file, as `validate` tells it
+        if "may_go_out" in problem.values:
+            error["may_go_out"] = problem.values["may_go_out"]  # of a line that was typed
         seen: Any = problem.values.get("seen") or {}  # what a command has found out before it failed
         output.document({**seen, "error": error})
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.options import TIMES, Json, LabName, NodeName, complete_nodes
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -35,13 +35,16 @@ Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="O
 Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows, and calls; 0: all.")]
 
+LastOr30s = Annotated[
+    str | None,
+    typer.Option("--last", "--since", metavar="TIME", help=f"How far back to look: {TIMES}.", show_default="30s"),
+]
+
 
 def ladder(
     node: NodeName,
     other: NodeName,
-    last: Annotated[
-        str | None, typer.Option(metavar="TIME", help="How far back to look: 5m ...", show_default="30s")
-    ] = None,
+    last: LastOr30s = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     form: Form = Format.TEXT,
     port: Port = None,
@@ -57,7 +60,7 @@ def ladder(
     chosen = _chosen(form, as_json)
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
-    seconds = span("--last", last or "30s")
+    seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
     prepare_probe(engine)
@@ -73,7 +76,7 @@ def ladder(
 def xray(
     node: NodeName,
     other: NodeName,
-    last: Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 5m ...")] = "30s",
+    last: LastOr30s = None,
     form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
@@ -87,7 +90,7 @@ def xray(
     from labctl.packets.ladder import Options
 
     chosen = _chosen(form, as_json)
-    seconds = span("--last", last)
+    seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)

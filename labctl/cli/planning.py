@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.cli import output
 from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
-from labctl.cli.running import Subnets, TopologyName
+from labctl.cli.running import AllowOverlap, Subnets, TakeOver, TopologyName
 
 
 def plan(
@@ -14,13 +14,24 @@ def plan(
     env_file: EnvFiles = None,
     lab: LabName = None,
     subnet: Subnets = None,
+    allow_overlap: AllowOverlap = False,
+    take_over: TakeOver = False,
     as_json: Json = False,
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
     from labctl.engine.docker import DockerEngine
     from labctl.lab.plan import plan as uses
 
-    found = uses(DockerEngine(), topology, lab, subnet or (), topology_options(file, profile, env_file))
+    options = topology_options(file, profile, env_file)
+    found = uses(
+        DockerEngine(),
+        topology,
+        lab,
+        subnet or (),
+        options,
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+    )
     for text in found.warnings:
         output.talk(text)
     if as_json:

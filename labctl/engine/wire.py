@@ -12,9 +12,11 @@ import math
 import os
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from labctl.engine import websocket
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
 
@@ -117,6 +119,20 @@ class Response:
             parts.append(self.body.feed(data))
         return b"".join(parts)
 
+    def pieces(self, limit: float) -> Iterator[bytes]:
+        """The body as it comes; `limit` in seconds until the next piece. Raises LabError `engine-timeout`."""
+        if self.first:
+            yield self.first
+        while not self.body.ended:
+            self.sock.settimeout(limit)
+            try:
+                data = self.sock.recv(1 << 18)
+            except TimeoutError:
+                raise LabError("engine-timeout", seconds=limit, action="give the rest of its answer") from None
+            if not data:
+                return
+            yield self.body.feed(data)
+
 
 class Wire:
     """Requests to one engine; each on a connection of its own, which a local socket makes cheap."""
@@ -144,9 +160,10 @@ class Wire:
         return content
 
     def stream(
-        self, method: str, path: str, /, *, body: Any = None, upgrade: bool = False, limit: float = LIMIT, **query: Any
+        self, method: str, path: str, /, *, body: Any = None, upgrade: str = "", limit: float = LIMIT, **query: Any
     ) -> Response:
-        """One request whose body the caller reads; with `upgrade` the socket is a raw stream both ways."""
+        """One request whose body the caller reads; `upgrade` makes the socket a raw stream both ways ("tcp"), or a
+        "websocket"."""
         limit = min(limit, self._at_most)
         deadline = time.monotonic() + limit
         sock = None
@@ -172,11 +189,14 @@ class Wire:
         why = problem.strerror or str(problem) or type(problem).__name__
         return LabError("engine-unreachable", endpoint=f"{self.endpoint.url} ({self.endpoint.source})", why=why)
 
-    def _open(self, method: str, target: str, body: Any, deadline: float, *, upgrade: bool = False) -> socket.socket:
+    def _open(self, method: str, target: str, body: Any, deadline: float, *, upgrade: str = "") -> socket.socket:
         sock = connect(self.endpoint, min(_left(deadline), CONNECT_LIMIT))
         content = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {target} HTTP/1.1", "Host: docker", "User-Agent: labctl"]
-        lines += ["Connection: Upgrade", "Upgrade: tcp"] if upgrade else ["Connection: close"]
+        if upgrade == "websocket":
+            lines += websocket.request_headers()
+        else:
+            lines += ["Connection: Upgrade", f"Upgrade: {upgrade}"] if upgrade else ["Connection: close"]
         if body is not None:
             lines.append("Content-Type: application/json")
         if method in ("POST", "PUT"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,16 @@ class Exchange:
     url: str
     source: str
     seen: dict[str, Any]
+
+    @property
+    def content(self) -> bytes:
+        """The body as it came."""
+        data = self.seen.get("data")
+        return base64.b64decode(data) if data else str(self.seen["body"]).encode()
+
+    @property
+    def is_text(self) -> bool:
+        return "data" not in self.seen and "\0" not in self.seen["body"]
 
     def as_json(self) -> dict[str, Any]:
         return {"url": self.url, "from": self.source, **self.seen}
@@ -45,6 +56,8 @@ def get(
 
 def _parse(url: str) -> tuple[str, int | None]:
     """Path with query, and the port where the URL names one."""
+    if "://" in url and not url.partition("://")[2].partition("/")[0]:
+        raise LabError("bad-option", option="URL", why=f"{url!r} names no host")  # RFC 9110, section 4.2.1
     parts = urlsplit(url if "://" in url else f"http://host{url if url.startswith('/') else '/' + url}")
     if parts.scheme != "http":
         raise LabError("bad-option", option="URL", why=f"only http:// is spoken here, not {parts.scheme}://")

@@ -13,7 +13,7 @@ from rich.text import Text
 from labctl.render.text import colour_of, printable
 
 if TYPE_CHECKING:  # `ps` need not import the doctor
-    from labctl.engine.model import Port
+    from labctl.engine.model import Listening, Port
     from labctl.lab.doctor import Finding
     from labctl.lab.plan import Plan
     from labctl.lab.status import Status, Summary
@@ -38,9 +38,9 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
             (
                 Text(status.node.name, style=_COLOURS[colour_of(status.node.name)]),
                 status.node.role or "-",
-                _styled(status.state, style=_STATES.get(status.state, "red")),
+                _styled(status.told, style=_state_style(status)),
                 "\n".join(networks) or "-",
-                " ".join(f"{port}/{proto}" for proto, port in status.listening) or "-",
+                _listening(status.listening),
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
@@ -51,8 +51,10 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     rows = []
     for summary in summaries:
         found = summary.as_json()
-        rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
-    return laid_out(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+        owner = summary.lab.standing.owner
+        running = f"{summary.running} of {found['nodes']}"
+        rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
+    return laid_out(("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
@@ -68,6 +70,8 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             for name, mine in node.addresses.items()
             for address in mine or ("the engine's choice",)
         ]
+        if node.owner:
+            addresses = [f"that of {node.owner}"]
         name = node.name if node.count == 1 else f"{node.name} x {node.count}"
         change = _change(node.change)
         if node.why and node.change not in ("keep", "create"):
@@ -100,6 +104,25 @@ def _short(network: str) -> str:
 def _published(port: Port) -> str:
     # Only what is bound to one address says which: 0.0.0.0 is every one of this machine's.
     return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
+
+
+def _state_style(status: Status) -> str:
+    if status.node.container.exit_code == 0 and status.state == "exited":
+        return ""  # it has done its work
+    return _STATES.get(status.state, "red")
+
+
+def _listening(found: Sequence[Listening] | None) -> str:
+    """`7/tcp` where any address of the node will do, else the address as well: nobody else reaches 127.0.0.1."""
+    if found is None:
+        return "?"
+    everywhere = {(item.proto, item.port) for item in found if item.is_everywhere}
+    shown: dict[str, None] = {}  # in order, each once
+    for item in found:
+        host = f"[{item.address}]" if ":" in item.address else item.address
+        place = "" if (item.proto, item.port) in everywhere else f"{host}:"
+        shown[f"{place}{item.port}/{item.proto}"] = None
+    return " ".join(shown) or "-"
 
 
 def _styled(text: str, style: str = "") -> Text:

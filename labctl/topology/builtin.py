@@ -74,6 +74,13 @@ class Source:
     def names(self) -> tuple[str, ...]:
         return self.shown or tuple(map(str, self.files))
 
+    @property
+    def origin(self) -> str:
+        """What a lab of it was made from: the name of a built-in one, whichever checkout it is of, else its file."""
+        if self.file == ROOT / "compose.yaml":
+            return DEFAULT
+        return self.file.stem if self.file.parent == ROOT / "topologies" else str(self.file)
+
 
 def is_sized(name: str) -> bool:
     """Whether it is a name and a size."""
@@ -114,7 +121,7 @@ def _named(name: str | None, options: Options, *, strict: bool) -> Source:
         if files:
             return _of_files(files, [str(file) for file in files], strict=strict)
     if os.path.isfile(name):
-        return Source(Path(os.path.abspath(name)), shown=(name,))
+        return Source(absolute(name), shown=(name,))
     built_in = ROOT / "topologies" / f"{name}.yaml"
     if "/" not in name and os.path.isfile(built_in):
         return Source(built_in)
@@ -149,11 +156,18 @@ def _from_env_file(name: str, folder: Path, env_files: Iterable[str]) -> str | N
     return found
 
 
+def absolute(file: Path | str) -> Path:
+    """Where a file is, by one name for each folder. A link to the file itself stays one: what is relative in it begins
+    where the link is, as for Compose."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return Path(os.path.realpath(folder)) / name
+
+
 def _of_files(files: Sequence[Path], shown: Sequence[str], *, strict: bool) -> Source:
     for file, name in zip(files, shown, strict=True):
         if strict and not os.path.isfile(file):
             raise LabError("topology-missing", name=brief(name), near="", builtin=", ".join(names()))
-    paths = [Path(os.path.abspath(file)) for file in files]
+    paths = [absolute(file) for file in files]
     return Source(paths[0], more=tuple(paths[1:]), shown=tuple(shown))
 
 

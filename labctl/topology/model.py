@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,7 +44,8 @@ class Published:
 
 @dataclass(frozen=True)
 class Member:
-    """A service of the file."""
+    """A service of the file. `owner` is the service whose network it shares (`network_mode: service:NAME`), None where
+    it has its own; `networks` and `addresses` are that one's then."""
 
     name: str
     image: str | None
@@ -54,6 +55,7 @@ class Member:
     networks: tuple[str, ...] = ()
     addresses: tuple[tuple[str, str], ...] = ()  # (network's key, address)
     routes: tuple[Route, ...] = ()
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def parse(text: str, file: Path) -> Topology:
         title=str(extension.get("title") or config["name"]),
         description=str(extension.get("description") or ""),
         links=tuple(_each(extension, "links", lambda text: parse_link(text, names), file, "the top level")),
-        members=tuple(_member(name, service, file) for name, service in config["services"].items()),
+        members=_sharing(_member(name, service, file) for name, service in config["services"].items()),
         networks=tuple(_net(key, network or {}, file) for key, network in (config.get("networks") or {}).items()),
         config=config,
     )
@@ -164,7 +166,31 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
             if options and field in options
         ),
         routes=tuple(_each(extension, "routes", parse_route, file, f"service {name}")),
+        owner=owner_of(service.get("network_mode")),
     )
+
+
+def owner_of(network_mode: object) -> str | None:
+    """The service whose network `service:NAME` means; None for all others."""
+    text = str(network_mode or "")
+    return text.removeprefix("service:") if text.startswith("service:") else None
+
+
+def _sharing(members: Iterable[Member]) -> tuple[Member, ...]:
+    """The members, with the networks of those that share another one's."""
+    found = list(members)
+    known = {member.name: member for member in found}
+
+    def shared(member: Member) -> Member:
+        owner, seen = member, {member.name}
+        while (further := owner.owner) and further in known and further not in seen:
+            owner = known[further]
+            seen.add(further)
+        if owner is member:
+            return member
+        return replace(member, owner=owner.name, networks=owner.networks, addresses=owner.addresses)
+
+    return tuple(map(shared, found))
 
 
 def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
@@ -229,6 +255,14 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
                 f"{name}={shift(address)}" for name, address in extra_hosts(service["extra_hosts"])
             ]
     return out
+
+
+def replicas(service: Mapping[str, Any]) -> int:
+    """How many containers a service of Compose's configuration has."""
+    found = service.get("scale")
+    if found is None:
+        found = (service.get("deploy") or {}).get("replicas")
+    return 1 if found is None else int(found)
 
 
 def labelled(config: Mapping[str, Any], labels: Mapping[str, str], node_label: str) -> dict[str, Any]:

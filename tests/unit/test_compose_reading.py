@@ -152,4 +152,4 @@ def test_a_reader_that_is_killed_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with pytest.raises(LabError) as problem:
         Compose(NOWHERE).config(tmp_path / "compose.yaml")
-    assert problem.value.values["why"] == "Compose was killed by SIGKILL"
+    assert (problem.value.code, problem.value.values["signal"]) == ("compose-killed", "SIGKILL")

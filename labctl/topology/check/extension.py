@@ -75,7 +75,10 @@ def _ends_are_fine(source: Source, plan: Plan, link: Condition, path: Path, foun
     if link.a == link.b:
         found.add("link-to-self", path, place, name=link.a)
         return False
-    a, b = plan.services[link.a], plan.services[link.b]
+    a, b = plan.host(plan.services[link.a]), plan.host(plan.services[link.b])
+    if a.name == b.name:
+        found.add("link-in-one-host", path, place, a=link.a, b=link.b)
+        return False
     if _strangers(a, b):
         found.add("link-without-network", path, place, a=a.name, b=b.name, theirs=_shown(a), own=_shown(b))
     return True

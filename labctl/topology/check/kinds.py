@@ -270,6 +270,11 @@ KINDS: dict[str, Kind] = {
         "a link to {name}, which is no node{near}", "name services of this file", "A link stands between two nodes."
     ),
     "link-to-self": Kind("a link from {name} to itself", "name two nodes", "A link stands between two nodes."),
+    "link-in-one-host": Kind(
+        "{a} and {b} have one network: what they say to each other never leaves it",
+        "name two nodes with a network each",
+        "With `network_mode: service:NAME` two services are one host with two programs, which speak over its loopback.",
+    ),
     "link-without-network": Kind(
         "{a} and {b} share no network ({a}: {theirs}; {b}: {own})",
         "put both on one network, or name the links to the router between them",
