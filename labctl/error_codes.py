@@ -171,6 +171,11 @@ ERRORS: dict[str, Kind] = {
         "give this one another name (`--lab NAME`), or let it take that one's place (`--take-over`)",
         "Two topologies of one name, or of folders of one name, would otherwise take each other's nodes away.",
     ),
+    "network-otherwise": Kind(
+        "the network {network} is there already, {there}",
+        "`labctl down {lab}` removes it, and then `labctl up` makes it anew",
+        "Whether a network has a way outside is settled when it is made.",
+    ),
     "lab-busy": Kind(
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",
         "let it finish, or end it (^C where it runs)",
@@ -204,7 +209,7 @@ ERRORS: dict[str, Kind] = {
         "Without --lab, labctl takes the only lab of the user's.",
     ),
     "bad-lab-name": Kind(
-        "{name!r} is not a lab's name",
+        "{name!r} is not a lab's name{near}",
         "lower-case letters, digits, - and _, beginning with a letter or digit (a Compose project name)",
         "Compose takes only such names for a project.",
     ),

@@ -147,11 +147,9 @@ class Progress:
                 self._status.__exit__(*exc)
 
     def _report(self, text: str) -> None:
-        if self._status and ": warning: " in text:
-            from rich.text import Text
-
+        if self._status and text.startswith("note: "):  # it stays to be read
             with contextlib.suppress(OSError):
-                self._status.console.print(Text(text))  # stays, above the line that changes
+                self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
         elif self._status:
             from rich.markup import escape
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.cli import output
 from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
-from labctl.cli.running import AllowOverlap, Subnets, TakeOver, TopologyName
+from labctl.cli.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
 
 
 def plan(
@@ -15,6 +15,7 @@ def plan(
     lab: LabName = None,
     subnet: Subnets = None,
     allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
     take_over: TakeOver = False,
     as_json: Json = False,
 ) -> None:
@@ -22,18 +23,17 @@ def plan(
     from labctl.engine.docker import DockerEngine
     from labctl.lab.plan import plan as uses
 
-    options = topology_options(file, profile, env_file)
     found = uses(
         DockerEngine(),
         topology,
         lab,
         subnet or (),
-        options,
+        topology_options(file, profile, env_file),
         take_over=take_over,
         allow_overlap=allow_overlap,
+        isolated=isolated,
+        report=output.talk,
     )
-    for text in found.warnings:
-        output.talk(text)
     if as_json:
         output.document(found.as_json())
         return

@@ -56,6 +56,11 @@ AllowOverlap = Annotated[
 ]
 
 
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="No way from the lab's networks to others, and no published ports.")
+]
+
+
 def up(
     topology: TopologyName = None,
     file: Files = None,
@@ -68,6 +73,7 @@ def up(
         bool, typer.Option("--record", help="Record all packets from the beginning: labctl ladder, labctl capture.")
     ] = False,
     allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
     take_over: TakeOver = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
@@ -88,6 +94,7 @@ def up(
         options=topology_options(file, profile, env_file),
         take_over=take_over,
         allow_overlap=allow_overlap,
+        isolated=isolated,
     )
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.

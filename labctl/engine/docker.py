@@ -127,6 +127,7 @@ class DockerEngine:
                 subnets=tuple(
                     config["Subnet"] for config in (item.get("IPAM") or {}).get("Config") or [] if "Subnet" in config
                 ),
+                internal=bool(item.get("Internal")),
             )
             for item in found
         ]

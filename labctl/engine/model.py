@@ -124,6 +124,7 @@ class Network:
     name: str
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
+    internal: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.apart import apart
-from labctl.topology.model import NO_SERVICES, Topology, labelled, parse
+from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
@@ -55,12 +55,12 @@ TOLD = ("unset-variable", "bind-missing", "ipv6-off")  # warnings that somebody 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A topology with where it came from; `warnings` are what its owner should know, and doesn't stop anything."""
+    """A topology with where it came from; `notes` are what whoever brings it up should know."""
 
     topology: Topology
     source: builtin.Source
     endpoint: Endpoint
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def compose(self, **variables: str) -> Compose:
         """Compose with the variables that this topology is interpolated with, and more."""
@@ -130,6 +130,7 @@ def read(
     lab: str | None = None,
     *,
     strict: bool = False,
+    isolated: bool = False,
     options: builtin.Options = builtin.NO_OPTIONS,
 ) -> Blueprint:
     """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
@@ -150,7 +151,7 @@ def read(
         _refuse_endless(source)
     try:
         reading = compose.config(source.file, more=source.more, name=lab, text=source.text)
-        topology = parse(reading.text, source.file)
+        topology = parse(reading.text, source.file, isolated=isolated)
     except LabError as problem:
         if problem.code != "topology-invalid" or not mine:
             raise
@@ -165,7 +166,19 @@ def read(
         if errors:
             raise _errors(source, errors)
         warnings = tuple(one.shown(source.names) for one in problems if one.code in TOLD)
-    return Blueprint(topology, source, endpoint, warnings)
+    return Blueprint(topology, source, endpoint, (*_notes(topology, source, named=lab is not None), *warnings))
+
+
+def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterator[str]:
+    asked = named or source.text is not None
+    names = [] if asked else [written_name(file.read_text(errors="replace")) for file in source.files]
+    written = next((name for name in reversed(names) if name), "")
+    if written and written != topology.name:
+        yield f"the file's name {written!r} is no project's: Compose makes {topology.name} of it, and that is the lab's"
+    closed = {net.key for net in topology.networks if net.internal}
+    hidden = [member.name for member in topology.members if member.ports and set(member.networks) <= closed]
+    if hidden and not topology.outside:
+        yield f"nothing of a lab without a way outside is published on this machine (here: of {', '.join(hidden)})"
 
 
 def _refuse_endless(source: builtin.Source) -> None:

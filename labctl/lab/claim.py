@@ -8,7 +8,7 @@ carries the lab's label, `down` removes it where a killed labctl left it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_OWNER, LABEL_TOPOLOGY, Container, Engine
@@ -35,25 +35,31 @@ def read(
     docker: DockerEngine,
     topology: str | None,
     name: str | None,
+    report: Callable[[str], None],
     options: Options = NO_OPTIONS,
     *,
     take_over: bool = False,
+    isolated: bool = False,
 ) -> Blueprint:
     """The topology for the lab that it is to become: of the name that was asked for, else of its own; or, where
     somebody else has a lab of that name, of that with the caller's behind it.
 
-    Raises LabError; `lab-of-another`, `lab-from-another-file` where the lab is there and isn't to be taken over.
+    What the caller should know of it is reported, as lines that begin with `note: `. Raises LabError; `lab-of-another`,
+    `lab-from-another-file` where the lab is there and isn't to be taken over.
     """
     asked = blueprints.asked_name(name)
-    found = blueprints.read(docker.endpoint, topology, asked, strict=True, options=options)
+    found = blueprints.read(docker.endpoint, topology, asked, strict=True, isolated=isolated, options=options)
     there = standing_of(docker, found.topology.name)
-    if take_over or there is None:
-        return found
-    if not asked and not owners.is_mine(docker, there.owner):
+    notes = found.notes
+    if there and there.owner and not take_over and not asked and not owners.is_mine(docker, there.owner):
         own = owners.own_name(found.topology.name)
-        found = blueprints.read(docker.endpoint, topology, own, strict=True, options=options)
-        there = standing_of(docker, found.topology.name)
-    refuse(docker, found, there)
+        notes += (f"{found.topology.name} is the lab of {there.owner.shown}; yours is {own}",)
+        found = blueprints.read(docker.endpoint, topology, own, strict=True, isolated=isolated, options=options)
+        there = standing_of(docker, own)
+    if not take_over:
+        refuse(docker, found, there)
+    for note in notes:
+        report(f"note: {note}")
     return found
 
 

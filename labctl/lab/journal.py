@@ -11,15 +11,13 @@ from labctl.events.merge import Window, merge
 from labctl.events.model import Event
 from labctl.lab import probes, written
 from labctl.lab.model import Lab, Node
-from labctl.lab.written import Key, Written, key
+from labctl.lab.written import BEGINNINGS, NEARLY, Key, Written, key
 from labctl.phases import reached
 
 PROBE = "probe"
 OF_PROBES = ("fault", "rule", "error", "log")  # the events of a probe that belong to the lab's journal
 LOOK_FOR_MORE = 1.0  # seconds: probes that are new, nodes that run again
 LOOK_BACK = 2000  # entries of a log: more than are written while it is read, so that what comes twice is known
-BEGINNINGS = ("bind", "ready", "error")  # what our own programs say first
-NEARLY = 0.95  # of the files that are full: what an entry takes in them is only known about
 
 
 def read(

@@ -62,7 +62,8 @@ def place_networks(
     exists already.
 
     The engine has the last word: it refuses a network that overlaps, and the caller tries again with the next
-    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `subnet-routed`, `network-missing`, `bad-subnet`.
+    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `subnet-routed`, `network-missing`, `bad-subnet`,
+    `network-otherwise`.
     """
     out = dict(config)
     existing = engine.networks()
@@ -71,6 +72,9 @@ def place_networks(
         mine = next((network for network in existing if network.name == net.name), None)
         if net.external and not mine:
             raise LabError("network-missing", network=net.name)
+        if mine and not net.external and mine.internal != net.internal:
+            there = "without a way outside" if mine.internal else "with a way outside"
+            raise LabError("network-otherwise", network=net.name, there=there, lab=topology.name)
         ground = Ground([network for network in existing if network.name != net.name], routes, allow_overlap)
         for wished in net.subnets:
             choice = chosen.get((net.key, wished))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,11 +22,13 @@ Change = Literal["create", "keep", "recreate", "start", "remove"]
 
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """`gateway` of a subnet is the engine's own choice where the file names none: its first address."""
+    """`gateway` of a subnet is the engine's own choice where the file names none: its first address. `internal`: no way
+    leads outside."""
 
     name: str
     subnets: tuple[str, ...]
     change: Change
+    internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class Plan:
     title: str
     networks: tuple[PlannedNetwork, ...]
     nodes: tuple[PlannedNode, ...]
-    warnings: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -63,7 +64,10 @@ class Plan:
         return {
             "lab": self.lab,
             "title": self.title,
-            "networks": [{"name": n.name, "subnets": list(n.subnets), "change": n.change} for n in self.networks],
+            "networks": [
+                {"name": n.name, "subnets": list(n.subnets), "internal": n.internal, "change": n.change}
+                for n in self.networks
+            ],
             "nodes": [
                 {
                     "node": node.name,
@@ -91,12 +95,14 @@ def plan(
     *,
     take_over: bool = False,
     allow_overlap: bool = False,
+    isolated: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
 
     Raises LabError.
     """
-    blueprint = claim.read(engine, name, lab, options, take_over=take_over)
+    blueprint = claim.read(engine, name, lab, report, options, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     running = claim.existing(engine, topology.name)
     found = images.present(engine, blueprint)
@@ -128,9 +134,7 @@ def plan(
     known = set(order)
     left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
     nodes += [_removed(node, item) for node, item in sorted(left.items())]
-    return Plan(
-        topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes), blueprint.warnings
-    )
+    return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
 
 
 def _joined(topology: Topology, placed: Mapping[str, Any], running: Sequence[Container]) -> dict[str, Any]:
@@ -155,7 +159,8 @@ def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any
         subnets = tuple(str(item["subnet"]) for item in configs if item.get("subnet"))
         if net.name in there:
             subnets = there[net.name].subnets
-        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create"))
+        internal = there[net.name].internal if net.external else net.internal
+        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create", internal))
     return out
 
 

@@ -9,9 +9,10 @@ from typing import NoReturn
 
 from labctl.engine.model import Container, Details, Engine, Stream
 from labctl.errors import LabError
-from labctl.events.codec import EPOCH, decode, normalise
+from labctl.events.codec import EPOCH, normalise
 from labctl.events.model import nanoseconds_of
 from labctl.lab.model import Lab, Node, of_containers
+from labctl.lab.run import Run
 
 LAST_LINES = 5
 WELL = ("running", "paused")  # Docker's states of a node that has nothing wrong with it
@@ -111,7 +112,7 @@ def _is_well(engine: Engine, node: Node, now: Container | None, run: _Run) -> bo
 def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
     waiting: dict[str, Node] = {}
     streams: list[Stream] = []
-    before: dict[str, str] = {}  # when the run before this one ended
+    runs: dict[str, Run] = {}
     try:
         for node in lab.nodes:
             if not node.role or node.container.state == "paused":
@@ -119,9 +120,9 @@ def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, r
             details = engine.details(node.container.id)
             if not node.is_running:
                 _fail(engine, node, details)
-            before[node.container.id] = normalise(details.finished) or ""
+            run = runs[node.container.id] = Run(node, details)
             waiting[node.container.id] = node
-            streams.append(engine.logs(node.container.id, follow=True, since=before[node.container.id] or None))
+            streams.append(engine.logs(node.container.id, follow=True, since=run.since))
         for happening in engine.wait(streams, deadline) if streams else ():
             container = happening.stream.container
             if container not in waiting:
@@ -129,7 +130,7 @@ def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, r
             node = waiting[container]
             if happening.line is None:
                 _fail(engine, node, engine.details(container))
-            elif _is_ready(happening.line.text, node, before[container]):
+            elif runs[container].is_ready(happening.line):
                 del waiting[container]
                 report(f"{node.name} is ready")
                 if not waiting:
@@ -143,11 +144,6 @@ def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, r
 
 def _not_ready(waiting: dict[str, Node], timeout: float) -> LabError:
     return LabError("not-ready", seconds=timeout, nodes=", ".join(sorted(node.name for node in waiting.values())))
-
-
-def _is_ready(line: bytes, node: Node, before: str) -> bool:
-    event = decode(line, node=node.name)
-    return event.name == "ready" and event.ts > before
 
 
 def _fail_unless_done(engine: Engine, node: Node, details: Details) -> None:

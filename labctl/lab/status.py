@@ -10,8 +10,9 @@ from typing import Any
 
 from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port, Stream
 from labctl.errors import LabError
-from labctl.events.codec import decode, normalise
+from labctl.events.codec import normalise
 from labctl.lab.model import Lab, Node
+from labctl.lab.run import Run
 
 READ_LIMIT = 10.0  # seconds
 _ALIVE = ("running", "paused")  # the states in which there is a program, and with it a network
@@ -92,19 +93,18 @@ def ps(engine: Engine, lab: Lab) -> list[Status]:
 def _ready(engine: Engine, nodes: Iterable[Node], details: Mapping[str, Details]) -> set[str]:
     """The containers of nodes with a role that have said so in this run."""
     streams: dict[str, Stream] = {}
-    before: dict[str, str] = {}  # when the run before this one ended
+    runs: dict[str, Run] = {}
     ready: set[str] = set()
     for node in nodes:
         if node.role and node.container.state in _ALIVE:
-            before[node.container.id] = normalise(details[node.container.id].finished) or ""
-            streams[node.container.id] = engine.logs(node.container.id, since=before[node.container.id] or None)
+            run = runs[node.container.id] = Run(node, details[node.container.id])
+            streams[node.container.id] = engine.logs(node.container.id, since=run.since)
     try:
         waiting = set(streams)
         for happening in engine.wait(streams.values(), time.monotonic() + READ_LIMIT) if streams else ():
             container = happening.stream.container
             if happening.line is not None:
-                event = decode(happening.line.text, node="")
-                if event.name != "ready" or event.ts <= before[container]:
+                if not runs[container].is_ready(happening.line):
                     continue
                 ready.add(container)
             waiting.discard(container)

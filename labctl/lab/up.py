@@ -52,7 +52,7 @@ class Request:
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
     `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
     or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
-    route to.
+    route to. `isolated`: without a way outside, whatever the file says.
     """
 
     topology: str | None = None
@@ -65,6 +65,7 @@ class Request:
     options: Options = NO_OPTIONS
     take_over: bool = False
     allow_overlap: bool = False
+    isolated: bool = False
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -82,9 +83,10 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
 
 
 def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
-    blueprint = claim.read(docker, request.topology, request.name, request.options, take_over=request.take_over)
-    for text in blueprint.warnings:
-        report(text)
+    take_over, isolated, options = request.take_over, request.isolated, request.options
+    blueprint = claim.read(
+        docker, request.topology, request.name, report, options, take_over=take_over, isolated=isolated
+    )
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
     claim.existing(docker, topology.name)

@@ -17,6 +17,8 @@ from labctl.events.model import Event
 from labctl.lab.model import Node
 
 READ_LIMIT = 60.0  # seconds for what is already written
+BEGINNINGS = ("bind", "ready", "error")  # what our own programs say first
+NEARLY = 0.95  # of the files that are full: what an entry takes in them is only known about
 WIDER = 8  # times as many entries are asked for, where the last ones were too few
 
 Decode = Callable[[Node, Line], Event | None]
@@ -95,7 +97,7 @@ def _written(node: Node, lines: list[Line], decode: Decode, *, whole: bool, keys
     lines.reverse()
     while lines:  # each is let go of when it is decoded: a log may be large
         line = lines.pop()
-        one.weight += _weight(line)
+        one.weight += weight(line)
         if keys:
             one.keys.add(key(line))
         event = decode(node, line)
@@ -104,6 +106,6 @@ def _written(node: Node, lines: list[Line], decode: Decode, *, whole: bool, keys
     return one
 
 
-def _weight(line: Line) -> int:
+def weight(line: Line) -> int:
     """Bytes of a line in Docker's json-file, about: `{"log":"...","stream":"stdout","time":"..."}` with its escapes."""
     return len(line.text) + 75 * line.entries + line.text.count(b'"') + line.text.count(b"\\")

@@ -60,7 +60,13 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
     """Networks, then nodes, each with what would happen to it."""
     networks = [
-        (net.name, " ".join(net.subnets) or "the engine's choice", _change(net.change)) for net in found.networks
+        (
+            net.name,
+            " ".join(net.subnets) or "the engine's choice",
+            "no" if net.internal else "yes",
+            _change(net.change),
+        )
+        for net in found.networks
     ]
     nodes = []
     for node in found.nodes:
@@ -78,7 +84,7 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             change.append(_lines(f" ({node.why})"))
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
-    upper = laid_out(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
+    upper = laid_out(("NETWORK", "SUBNET", "OUTSIDE", "CHANGE"), networks, columns, colour)
     lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 

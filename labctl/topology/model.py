@@ -26,6 +26,8 @@ from labctl.topology.extension import (
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NAMED = re.compile(r"""^name:[ \t]*(["']?)([^"'#$\n]+?)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
+
 T = TypeVar("T")
 NO_SERVICES = "it has no services"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -63,7 +65,7 @@ class Net:
     """A network of the file.
 
     `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses;
-    `external`: somebody else has made it.
+    `external`: somebody else has made it; `internal`: no way leads from it to other networks, nor from them to it.
     """
 
     key: str
@@ -72,11 +74,13 @@ class Net:
     movable: bool
     ipv4: bool = True
     external: bool = False
+    internal: bool = False
 
 
 @dataclass(frozen=True)
 class Topology:
-    """`config` is Compose's normalised form of the file, `folder` what its relative paths are relative to."""
+    """`config` is Compose's normalised form of the file, `folder` what its relative paths are relative to. Without
+    `outside` all networks of its own are internal."""
 
     name: str
     file: Path
@@ -86,6 +90,7 @@ class Topology:
     members: tuple[Member, ...]
     networks: tuple[Net, ...]
     config: Mapping[str, Any]
+    outside: bool = True
 
     @property
     def without_ipv4(self) -> list[str]:
@@ -98,13 +103,19 @@ class Topology:
         return self.file.parent
 
 
-def parse(text: str, file: Path) -> Topology:
-    """A topology from Compose's normalised YAML. Raises LabError `topology-invalid`."""
+def parse(text: str, file: Path, *, isolated: bool = False) -> Topology:
+    """A topology from Compose's normalised YAML; `isolated`: without a way outside, whatever the file says.
+
+    Raises LabError `topology-invalid`.
+    """
     config = yaml.load(text, Loader=_Loader)
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why=NO_SERVICES)
     extension = _extension(config, file, "the top level", TOP_KEYS)
     names = frozenset(config["services"])
+    outside = extension.get("outside") is not False and not isolated
+    if not outside:
+        _close(config)
     return Topology(
         name=str(config["name"]),
         file=file,
@@ -114,7 +125,15 @@ def parse(text: str, file: Path) -> Topology:
         members=_sharing(_member(name, service, file) for name, service in config["services"].items()),
         networks=tuple(_net(key, network or {}, file) for key, network in (config.get("networks") or {}).items()),
         config=config,
+        outside=outside,
     )
+
+
+def _close(config: dict[str, Any]) -> None:
+    """Makes all networks internal that are the project's own."""
+    for key, network in (config.get("networks") or {}).items():
+        if not (network or {}).get("external"):
+            config["networks"][key] = {**(network or {}), "internal": True}
 
 
 def _extension(owner: Mapping[str, Any], file: Path, where: str, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -208,6 +227,7 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
         movable=bool(movable) and bool(subnets),
         ipv4=bool(extension.get("ipv4", True)),
         external=bool(network.get("external")),
+        internal=bool(network.get("internal")),
     )
 
 
@@ -255,6 +275,17 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
                 f"{name}={shift(address)}" for name, address in extra_hosts(service["extra_hosts"])
             ]
     return out
+
+
+def project_name(text: str) -> str:
+    """What Compose makes of a name that a file gives its project; empty where nothing is left of it."""
+    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
+
+
+def written_name(text: str) -> str:
+    """The name that a file's text gives its project, as it is written; empty where none is, or one with a variable."""
+    found = _NAMED.search(text)
+    return found[2] if found else ""
 
 
 def replicas(service: Mapping[str, Any]) -> int:

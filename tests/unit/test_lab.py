@@ -16,6 +16,7 @@ from labctl.lab.model import find, find_all
 from labctl.lab.ready import wait_ready
 from labctl.lab.status import ps
 from labctl.lab.validate import problems_in, validate
+from labctl.topology.model import project_name, written_name
 
 
 def test_the_only_lab_is_meant(engine, monkeypatch):
@@ -214,3 +215,24 @@ def test_errors_of_a_file_that_compose_takes(tmp_path):
         problem.code for problem in validate(str(file), lambda text: Reading(json.dumps(config))).problems
     }
     assert problems_in([tmp_path / "gone.yaml"], config) == [], "Compose has read it, and that is what counts"
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "name"),
+    [
+        ("name: MyLab\n", "MyLab", "mylab"),
+        ("x: 1\nname: 'My Lab'  # so\nservices: {}\n", "My Lab", "mylab"),
+        ('name: "_a.b"\r\n', "_a.b", "ab"),
+        ("name: ${X}\n", "", ""),
+        ("services:\n  name: x\n", "", ""),
+        ("name: fine-1_a\n", "fine-1_a", "fine-1_a"),
+        ("name: --\n", "--", ""),
+    ],
+)
+    assert (written_name(text), project_name(written)) == (written, name)
+
+
+def test_a_name_that_is_no_labs_says_which_one_is_meant(engine):
+    engine.add("mylab", "a")
+    with pytest.raises(LabError, match=r"^'MyLab' is not a lab's name; did you mean mylab\?$"):
+        find(engine, "MyLab")

@@ -93,6 +93,18 @@ KINDS: dict[str, Kind] = {
         "put it in quotes: {quoted}",
         "YAML reads a number or a date, and Compose writes it back in another form: the program sees other text.",
     ),
+    "name-rewritten": Kind(
+        "Compose makes the name {read} of {text!r}",
+        "write `name: {read}`, which is what --lab and LABCTL_LAB find it by",
+        "A project's name has lower-case letters, digits, - and _ alone, and begins with a letter or digit.",
+        "warning",
+    ),
+    "outside-open": Kind(
+        "{what}, though `x-labctl: {{outside: false}}` stands at the top",
+        "{mend}",
+        "A lab without a way outside has internal networks, and these are not the only way out of a container.",
+        "warning",
+    ),
     "trap-mode": Kind(
         "Compose reads the mode {text} as the decimal number {read}, which is {octal} in octal",
         "{mend}",
