@@ -229,6 +229,7 @@ def test_errors_of_a_file_that_compose_takes(tmp_path):
         ("name: --\n", "--", ""),
     ],
 )
+def test_what_compose_makes_of_a_projects_name(text, written, name):
     assert (written_name(text), project_name(written)) == (written, name)
 
 
