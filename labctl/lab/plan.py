@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
+from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image, place
 from labctl.lab import blueprint as blueprints
 from labctl.lab import claim, images, owners
 from labctl.lab.roles import role_of
@@ -205,7 +205,7 @@ def _node(
         for key, options in (placed["services"][member.owner or member.name].get("networks") or {}).items()
     }
     ports = tuple(
-        f"{port.get('host_ip') or '0.0.0.0'}:{port.get('published', '')}->{port['target']}/{port['protocol']}"
+        f"{place(port.get('host_ip'), port.get('published', ''))}->{port['target']}/{port['protocol']}"
         for port in service.get("ports") or []
     )
     return PlannedNode(
