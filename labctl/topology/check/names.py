@@ -60,7 +60,6 @@ def _no_services(source: Source, found: Problems) -> None:
     why, mend = "", "add `services:` with at least one service"
     if others and len(source.parts) == 1:
         why = f", only {' and '.join(others)}"
-        mend += "; a file that adds to another is named with it: `-f compose.yaml -f this.yaml`"
     found.add("missing-services", (), entry.key.place if entry else source.root.place, why=why, mend=mend)
 
 
