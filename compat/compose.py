@@ -41,7 +41,7 @@ REASONS = {
     "subnets-overlap": "two networks have one subnet; the engine refuses the second network",
     "subnet-too-small": "more nodes than addresses; the engine refuses the last container",
     "bad-subnet": "no subnet; the engine refuses the network",
-    "bind-refused": "a mount whose source must be there and isn't; the engine refuses the container",
+    "bind-refused": "a mount that says `create_host_path: false`, and its source isn't there; the engine refuses it",
     "trap-rewritten": "Compose writes the value back in another form than it is written; in quotes it stays. `up` and "
     "`plan` take it",
     "trap-mode": "Compose reads another mode than it seems to say. `up` and `plan` take it",

@@ -35,12 +35,10 @@ def check_names(source: Source) -> Problems:
     found = Problems()
     _check_project(source, found)
     whole = "include" not in source.root.entries
-    for part in source.parts if whole else ():
-        services = _get(part, "services")
-        for name, entry in services.entries.items() if isinstance(services, Mapping) else ():
-            if isinstance(entry.value, Mapping):
-                for use in _uses(entry.value, ("services", name)):
-                    _check(source, use, found)
+    for name, entry in source.section("services").items() if whole else ():
+        if isinstance(entry.value, Mapping):
+            for use in _uses(entry.value, ("services", name)):
+                _check(source, use, found)
     for name, entry in source.section("services").items():
         if isinstance(entry.value, Mapping) and not {"image", "build", "extends", "provider"} & set(
             entry.value.entries
