@@ -130,8 +130,11 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
         config = yaml.load(reading.text, Loader=_Loader)
     except LabError as problem:
         if problem.code == "topology-invalid":
-            version = str(problem.values.get("compose", ""))
-            return Answer(complaint=str(problem.values["why"]), version=version), ""
+            values = problem.values
+            unset = values.get("unset")
+            variables = unset if isinstance(unset, tuple) else ()
+            version = str(values.get("compose") or "")
+            return Answer(complaint=str(values["why"]), unset=variables, version=version), ""
         return Answer(), f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
     if isinstance(config, dict):
         return Answer(config, unset=reading.unset), ""
