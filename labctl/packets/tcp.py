@@ -100,9 +100,11 @@ class Conversation:
     def is_over_by(self, packet: Packet) -> bool:
         """This SYN begins another conversation between the same ports."""
         tcp = packet.tcp
-        if tcp is None or tcp.flags & (SYN | ACK) != SYN:
+        if tcp is None or not tcp.has(SYN):
             return False
-        half = self._halves[packet.source]
+        half, other = self._halves[packet.source], self._halves[packet.target]
+        if tcp.has(ACK):  # it answers another SYN, which wasn't seen
+            return half.syn and other.syn and tcp.seq != half.base and (tcp.ack - 1) & 0xFFFFFFFF != other.base
         if half.syn:
             return tcp.seq != half.base
         # Its own SYN wasn't seen; it may yet come, as one that crosses the other's.
@@ -113,7 +115,9 @@ class Conversation:
         """The next segment; `keeps_alive`: it is a keep-alive, as what follows tells."""
         tcp = packet.tcp
         assert tcp is not None
-        begun_anew = self._begins_anew(packet, tcp)
+        stray = self._begins_anew(packet, tcp)
+        if stray is not None and not stray:
+            return self._not_taken(packet, tcp)
         mine, other = self._halves[packet.source], self._halves[packet.target]
         if keeps_alive and mine.base is None:
             mine.base, mine.next = tcp.seq, 1
@@ -123,7 +127,7 @@ class Conversation:
         kind = self._kind(tcp, mine, seq, ack, length)
         self._established = self._established or kind in ("data", "handshake-ack")
         notes = self._notes(packet, tcp, mine, other, seq, ack, span)
-        notes += [Note("another initial sequence number", "it begins anew")] if begun_anew else []
+        notes += [Note("another initial sequence number", "it begins anew")] if stray else []
         if tcp.has(SYN):
             mine.syn, mine.scale = True, tcp.window_scale
         window = self._window(tcp, mine, other)
@@ -133,18 +137,23 @@ class Conversation:
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)
 
-    def _begins_anew(self, packet: Packet, tcp: Tcp) -> bool:
-        """An answer to a SYN with another initial sequence number than the one before: nothing of that counts any more.
-
-        So speaks a server that has forgotten the first SYN meanwhile, or another one behind the same address.
-        """
-        mine = self._halves[packet.source]
+    def _begins_anew(self, packet: Packet, tcp: Tcp) -> bool | None:
+        """An answer to a SYN with another initial sequence number than before (None: it is none), of a server that has
+        forgotten the SYN or of another one: whether what was before counts no more. What is acknowledged goes on."""
+        mine, other = self._halves[packet.source], self._halves[packet.target]
         if tcp.flags & (SYN | ACK) != SYN | ACK or not mine.syn or tcp.seq == mine.base:
+            return None
+        if other.acked is not None and other.acked >= 1:
             return False
         self._halves[packet.source] = _Half()
-        other = self._halves[packet.target]
         other.acked, other.duplicates, other.sacked = None, 0, 0
         return True
+
+    def _not_taken(self, packet: Packet, tcp: Tcp) -> Segment:
+        """An answer to a SYN that was answered before, and differently: it changes nothing."""
+        notes = (Note("another initial sequence number", "the first one was taken"),)
+        states = (self.ends.client, self.ends.server)
+        return Segment(0, 1, packet.payload_length, tcp.window, "syn-ack", "handshake", notes, states)
 
     def told_to_be_smaller(self, quoted: Packet, now: int) -> None:
         """An ICMP error said that a packet of this conversation was too big for the way (RFC 1191, RFC 8201)."""

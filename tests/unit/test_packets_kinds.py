@@ -378,7 +378,12 @@ def test_a_packed_capture_that_ends_early_is_broken_after_what_was_whole():
 
 
 def test_old_versions_have_the_lengths_in_the_other_order():
-    for version, lengths in (((2, 2), (60, len(FOUR))), ((2, 3), (60, len(FOUR))), ((2, 3), (len(FOUR), 60))):
+    for version, lengths in (
+        ((2, 1), (60, len(FOUR))),
+        ((2, 2), (60, len(FOUR))),
+        ((2, 3), (60, len(FOUR))),
+        ((2, 3), (len(FOUR), 60)),
+    ):
         (found,) = read(io.BytesIO(pcap([(*lengths, FOUR)], version=version)))
         assert (found.data, found.original_length) == (FOUR, 60)
 

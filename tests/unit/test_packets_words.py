@@ -140,3 +140,31 @@ def test_a_finished_conversation_is_a_close_also_where_data_crossed_the_first_fi
         packet(tcp(A, 1, B, 2, 2, 9, ACK, id=2), at=3000),
     ]
     assert [flow.ended for flow in analyse(packets).flows] == ["close"]
+
+
+def test_an_answer_with_another_initial_number_after_the_first_was_taken_changes_nothing():
+    wire, alice, bob = connected()
+    other = Peer(wire, B, 80, A, 40022, isn=1_180_494_189)
+    other.ack = 1001
+    other.syn(SYN | ACK)
+    bob.say(b"hello")
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire))
+    assert len(found.flows) == 1
+    assert [(one.seq, one.ack, [str(note) for note in one.notes]) for one in found.segments[3:]] == [
+        (0, 1, ["another initial sequence number the first one was taken"]),
+        (1, 1, []),
+        (1, 6, []),
+    ]
+
+
+def test_an_answer_to_another_syn_that_was_not_seen_begins_another_conversation():
+    wire, _, _ = connected()
+    alice, bob = Peer(wire, A, 40022, B, 80, isn=77_000_000), Peer(wire, B, 80, A, 40022, isn=99_000_000)
+    alice.seq += 1
+    bob.ack = alice.seq
+    bob.syn(SYN | ACK)
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire))
+    assert [len(flow.packets) for flow in found.flows] == [3, 2]
+    assert [one.notes for one in found.segments] == [()] * 5
