@@ -152,6 +152,8 @@ def reason(packet: Packet, row: dict[str, str], key: str, mine: Any, other: Any)
         return "IPv6 with a length of 0 (a jumbogram, or merged by the kernel) is as long as its frame"
     if key == "ts_ns" and other < 0 <= mine:
         return "a fraction of a second that is no fraction makes tshark's time negative"
+    if key == "checksum" and "ipv6.dstopts" in stack(row):
+        return "a home address whose option has a wrong length is not taken for one"
     if mine in (None, "", 0, b"") and (packet.malformed or packet.unread):
         return "of a header that is not whole or can't be, labctl gives no values but in the layers"
     return ""

@@ -63,6 +63,7 @@ class _Half:
     scale: int | None = None
     window: int | None = None  # the last, as it stood
     unscaled: bool = False  # that was a SYN's
+    told_window: int = 0  # the number of the segment that told it
     newest_id: int = 0  # of IP, of the segment with the newest bytes; 0: none, or not known
     answered: bool = False  # it has sent a SYN, ACK
     early: int = 0  # where the data ends that its SYN took along (TCP Fast Open, RFC 7413); 0: there was none
@@ -260,10 +261,12 @@ class Conversation:
         if tcp.has(SYN):
             mine.answered = mine.answered or tcp.has(ACK)
             mine.early = span if span > 1 else mine.early
+        # What was sent again, or overtaken, tells an old window (RFC 9293, section 3.10.7.4).
+        is_new = seq >= mine.told_window and (ack is None or mine.acked is None or ack >= mine.acked)
+        if is_new and not tcp.has(RST):
+            mine.window, mine.unscaled, mine.told_window = tcp.window, tcp.has(SYN), seq
         if ack is not None and not tcp.has(RST):
             _acknowledged(now, tcp, mine, other, ack)
-        if not tcp.has(RST):
-            mine.window, mine.unscaled = tcp.window, tcp.has(SYN)
 
     @staticmethod
     def _covers(other: _Half, ack: int | None) -> bool:
@@ -311,7 +314,8 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     if outstanding or tcp.sack:
         mine.duplicates += 1
         mine.told_at = packet.ts_ns
-        return [Note("duplicate ACK", f"#{mine.duplicates}")]
+        again = Note("duplicate ACK", f"#{mine.duplicates}")
+        return [again, Note("window update")] if changed and tcp.window else [again]
     return []
 
 

@@ -168,3 +168,26 @@ def test_an_answer_to_another_syn_that_was_not_seen_begins_another_conversation(
     found = analyse(seen_by(wire))
     assert [len(flow.packets) for flow in found.flows] == [3, 2]
     assert [one.notes for one in found.segments] == [()] * 5
+
+
+def test_what_was_sent_again_tells_an_old_window():
+    wire, alice, bob = connected()
+    alice.say(b"one")
+    bob.say(b"two", window=600)
+    bob.confirm(1004, window=500)
+    bob.say(b"two", seq=5001, ack=1001, window=600)
+    alice.say(b"lost", lost=True)
+    alice.say(b"there")
+    bob.confirm(1004, window=500)
+    assert words(wire)[-1] == ["duplicate ACK #1"]
+
+
+def test_a_duplicate_ack_with_sack_may_open_the_window_too():
+    wire, alice, bob = connected()
+    alice.say(b"lost", lost=True)
+    alice.say(b"there")
+    bob.confirm(1001, window=510)
+    alice.say(b"more")
+    sack = b"\x01\x01\x05\x0a" + (1005).to_bytes(4, "big") + (1014).to_bytes(4, "big")
+    bob.segment(ACK, window=520, options=sack)
+    assert words(wire)[-1] == ["duplicate ACK #1", "window update"]
