@@ -61,6 +61,16 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose answered with an error of its own, which is repeated.",
     ),
+    "compose-killed": Kind(
+        "`docker compose {verb}` was killed by {signal} before it had done its work",
+        "the kernel does that where memory runs out (`dmesg` tells); if somebody did it, run the command again",
+        "A signal ended Compose. Where it is its plugin that was killed, Docker's client doesn't tell by which.",
+    ),
+    "build-failed": Kind(
+        "building {what} failed: {why}; the step and its last lines:\n{step}",
+        "mend what the step says; `labctl build` tries again without starting anything",
+        "A step of a Dockerfile ended with an error, or the file can't be understood.",
+    ),
     "base-image": Kind(
         "no Debian base image could be had: {why}",
         "load one by hand (`docker pull debian:trixie-slim` or `docker load`), or install mmdebstrap",
@@ -70,6 +80,16 @@ ERRORS: dict[str, Kind] = {
         "there is no topology {name}{near}",
         "name a Compose file, or one of the built-in ones: {builtin}",
         "The file doesn't exist, and no built-in topology has that name.",
+    ),
+    "topology-twice": Kind(
+        "the topology is named twice: {name}, and files by -f",
+        "name it in one of the two ways; -f can be given several times",
+        "A topology's files are given one by one, or it is named, and not both.",
+    ),
+    "env-file-missing": Kind(
+        "there is no file {file} with variables",
+        "--env-file names a file with lines such as NAME=value",
+        "A file that was named for variables isn't there; Compose would refuse it as well.",
     ),
     "bad-size": Kind(
         "there is no {name}:{count}: {why}",
@@ -141,6 +161,21 @@ ERRORS: dict[str, Kind] = {
         "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
         "labctl changes only what carries its own labels.",
     ),
+    "lab-of-another": Kind(
+        "the lab {lab} is another one's: {owner}{made}",
+        "{mend}",
+        "Several people share the engine. What one of them made, another one changes or removes only on purpose.",
+    ),
+    "lab-from-another-file": Kind(
+        "the lab {lab} was made from {there}, and this is {file}",
+        "give this one another name (`--lab NAME`), or let it take that one's place (`--take-over`)",
+        "Two topologies of one name, or of folders of one name, would otherwise take each other's nodes away.",
+    ),
+    "network-otherwise": Kind(
+        "the network {network} is there already, {there}",
+        "`labctl down {lab}` removes it, and then `labctl up` makes it anew",
+        "Whether a network has a way outside is settled when it is made.",
+    ),
     "lab-busy": Kind(
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",
         "let it finish, or end it (^C where it runs)",
@@ -162,14 +197,19 @@ ERRORS: dict[str, Kind] = {
         "Locks between several labctl are files.",
     ),
     "no-lab": Kind("no lab is there", "`labctl up` starts one", "No container on the engine carries labctl's label."),
+    "no-lab-of-yours": Kind(
+        "no lab of yours is there; others' are: {names}",
+        "`labctl up` starts one of your own; `--lab NAME` is for looking at another's",
+        "Without --lab, labctl takes the only lab that the user has made.",
+    ),
     "unknown-lab": Kind("there is no lab {name}{near}", "`labctl ls` lists the labs", "No lab has that name."),
     "ambiguous-lab": Kind(
         "several labs are there: {names}",
         "choose one by --lab NAME, or set LABCTL_LAB",
-        "Without --lab, labctl takes the only lab there is.",
+        "Without --lab, labctl takes the only lab of the user's.",
     ),
     "bad-lab-name": Kind(
-        "{name!r} is not a lab's name",
+        "{name!r} is not a lab's name{near}",
         "lower-case letters, digits, - and _, beginning with a letter or digit (a Compose project name)",
         "Compose takes only such names for a project.",
     ),
@@ -179,14 +219,34 @@ ERRORS: dict[str, Kind] = {
         "No node of the lab has that name.",
     ),
     "not-running": Kind(
-        "{node} is {state}, so {action}",
+        "{node} {state}, so {action}",
         "{mend}",
-        "The node has no running process.",
+        "The node has no running process, or it is frozen.",
     ),
     "host-namespace": Kind(
         "{node} has no {what} of its own, but this machine's ({mode})",
         "labctl does nothing to the machine itself; take `{mode}` out of its Compose file",
         "The container shares a namespace with the machine, where a helper would act on all of it.",
+    ),
+    "no-program": Kind(
+        "{node} can't run {program}: {why}",
+        "`labctl exec {node} -- ls /bin /usr/bin` shows what the image has, if it has `ls`",
+        "The command isn't in the node's image, or is no program. Exit status 127 where it isn't there, else 126.",
+    ),
+    "no-shell": Kind(
+        "{node} has no shell: its image {image} has neither bash nor sh",
+        "`labctl exec {node} PROGRAM` runs a program that it has; `labctl top {node}` shows those that run",
+        "A small image may hold its program alone.",
+    ),
+    "copy-failed": Kind(
+        "it can't be copied: {why}",
+        "{mend}",
+        "A file of a node or of this machine can't be read or written, or an archive holds what it must not.",
+    ),
+    "command-left": Kind(
+        "what was started in {node} may still run: {why}",
+        "`labctl top {node}` shows its processes; `labctl restart {node}` ends them all",
+        "labctl was interrupted, and could not end the command that it had started in a node.",
     ),
     "wrong-role": Kind(
         "{node} is {actual}, and `{command}` needs {wanted}",
@@ -208,7 +268,11 @@ ERRORS: dict[str, Kind] = {
         "send it line by line",
         "A newline ends a line, so it can't be part of one.",
     ),
-    "not-utf8": Kind("{what} is not UTF-8", "", "Text that is typed at a node must be UTF-8."),
+    "not-utf8": Kind(
+        "{what} is not {encoding}",
+        "",
+        "Text that is typed must be in the encoding of the locale (LC_ALL, LC_CTYPE, LANG), which mostly is UTF-8.",
+    ),
     "text-too-long": Kind(
         "the text has {size} bytes, and {what} takes at most {limit}",
         "",
@@ -217,7 +281,13 @@ ERRORS: dict[str, Kind] = {
     "not-taken": Kind(
         "{node} did not take the line within {seconds:g} s",
         "`labctl logs {node}` shows what it does; `labctl ps` its state",
-        "The line was written to the node's keyboard, and its journal shows no `input` event.",
+        "The node's keyboard takes nothing: not all of the line could be written to it, so it won't go out later.",
+    ),
+    "maybe-taken": Kind(
+        "{node} did not show within {seconds:g} s that it took the line, which may still go out",
+        "typed again, it may go out twice: `labctl logs {node}` shows what becomes of it; `labctl ps` its state",
+        "The line is on its way to the node's keyboard, where a node that is slow, paused or stopped reads it later. "
+        "Under `--json`, each error of a line that was typed says by `may_go_out` whether it may go out, or has.",
     ),
     "keyboard-busy": Kind(
         "another labctl types at {node} and did not finish within {seconds:g} s",
@@ -238,6 +308,11 @@ ERRORS: dict[str, Kind] = {
         "sent, not confirmed: {why}",
         "{mend}",
         "The line left the node, and no journal shows that it arrived.",
+    ),
+    "not-shown": Kind(
+        "{why}",
+        "typed again, it may go out twice: `labctl logs {node}` shows what becomes of it",
+        "The node took the line, and its journal shows neither that it was sent nor why not.",
     ),
     "no-answer": Kind(
         "sent, but {peer} did not answer within {seconds:g} s",
@@ -294,14 +369,25 @@ ERRORS: dict[str, Kind] = {
         "`labctl logs NODE` shows why; a longer --timeout waits longer; `labctl down` removes the lab",
         "`labctl up` waits for each node's `ready` event.",
     ),
+    "not-yet": Kind(
+        "not within {seconds:g} s: {what}",
+        "`labctl ps` and `labctl logs` show what is there; a longer --timeout waits longer",
+        "`labctl wait` has a limit, and what it waited for did not come true in it.",
+    ),
+    "never-healthy": Kind(
+        "{node} won't get healthy: {why}",
+        "`labctl ps` shows its state; a `healthcheck:` in its Compose file, or in its image, says what healthy means",
+        "Only a running container with a healthcheck can become healthy.",
+    ),
     "image-missing": Kind(
         "the image {image} of {node} is not there and could not be had: {why}",
         "build or pull it, or give the service a `build:` section",
         "The engine has no such image.",
     ),
     "no-subnet": Kind(
-        "no free subnet was found for the network {network} ({tried} tried)",
-        "remove networks that nobody needs (`docker network prune`), or choose one in the file",
+        "no free subnet was found for the network {network}: {why}",
+        "choose one by --subnet {key}=CIDR; --allow-overlap takes one that a route leads to; `docker network prune` "
+        "removes networks that nobody needs",
         "All subnets that labctl tried overlap with others on this machine.",
     ),
     "no-ipv6": Kind(
@@ -323,6 +409,12 @@ ERRORS: dict[str, Kind] = {
         "the subnet {subnet} of the network {network} overlaps with {owner}",
         "choose another, by --subnet or in the file; or mark the network `x-labctl: {{movable: true}}`, and it moves",
         "The engine refuses networks that overlap.",
+    ),
+    "subnet-routed": Kind(
+        "the subnet {subnet} of the network {network} overlaps with {route}",
+        "choose another, by --subnet or in the file; --allow-overlap takes it all the same, and this machine then no "
+        "longer reaches what has these addresses there",
+        "A lab's network would take the place of one that the machine itself is on, such as its LAN or a VPN.",
     ),
     "http-failed": Kind(
         "GET {url} failed: {why}",
@@ -395,6 +487,11 @@ ERRORS: dict[str, Kind] = {
         "What follows a node's sockets or calls stood still, or was slower than they; the probe keeps 16 MiB for it.",
     ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
+    "completion-failed": Kind(
+        "the completion can't be installed: {why}",
+        "`labctl --show-completion` prints it: put that where your shell reads it",
+        "The shell's start-up file is in a home directory that isn't there, or that this user may not write to.",
+    ),
     "output-failed": Kind(
         "the output can't be written: {why}",
         "",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.options import TIMES, Json, LabName, NodeName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="O
 Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows, and calls; 0: all.")]
 
+LastOr30s = Annotated[
+    str | None,
+    typer.Option("--last", "--since", metavar="TIME", help=f"How far back to look: {TIMES}.", show_default="30s"),
+]
+
 
 def ladder(
     node: Annotated[
@@ -44,9 +50,7 @@ def ladder(
         str | None,
         typer.Argument(metavar="[NODE|FILE]", help="The other one.", autocompletion=complete_nodes),
     ] = None,
-    last: Annotated[
-        str | None, typer.Option(metavar="TIME", help="How far back to look: 5m ...", show_default="30s")
-    ] = None,
+    last: LastOr30s = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     form: Form = Format.TEXT,
     port: Port = None,
@@ -55,6 +59,7 @@ def ladder(
     flow: Annotated[
         str, typer.Option(metavar="N|HOST:PORT", help="Of files: only this conversation, by its number or an end.")
     ] = "",
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -79,17 +84,19 @@ def ladder(
         raise typer.BadParameter("--flow is for files; --port chooses a port's packets of nodes")
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
-    seconds = span("--last", last or "30s")
+    seconds, ready = ago("--last", last or "30s"), Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
     prepare_probe(engine)
     if follow:
         from labctl.lab.following import follow as steps
 
-        back = seconds if last else 0.0
-        _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
+        back, names = seconds if last else 0.0, [one.name for one in nodes]
+        begun = f"following {' and '.join(names)}: what they send each other from now on is drawn"
+        said = partial(ready.say, names, begun)
+        _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
         return
-    output.data(drawn(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen))
+    show(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
 
 
 def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
@@ -98,7 +105,7 @@ def _of_files(first: str, second: str | None, options: Options, flow: str, form:
     found = uses.of_files(first, second, options, flow) if second else uses.of_file(first, options, flow)
     for remark in found.remarks:
         output.talk(remark)
-    output.data(drawn(found.ladder, form))
+    show(found.ladder, form)
     if found.problem:
         raise found.problem
 
@@ -106,7 +113,7 @@ def _of_files(first: str, second: str | None, options: Options, flow: str, form:
 def xray(
     node: NodeName,
     other: NodeName,
-    last: Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 5m ...")] = "30s",
+    last: LastOr30s = None,
     form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
@@ -120,12 +127,12 @@ def xray(
     from labctl.packets.ladder import Options
 
     chosen = _chosen(form, as_json)
-    seconds = span("--last", last)
+    seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
     seen = uses.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    output.data(drawn(_with_all(seen, limit), chosen))
+    show(_with_all(seen, limit), chosen)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -211,7 +218,7 @@ def trace(
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
         for ladder in ladders:
-            output.data(drawn(ladder, chosen))
+            show(ladder, chosen)
         if done.aside.packets:
             output.talk(str(done.aside))
     if done.status:
@@ -235,6 +242,10 @@ def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
             env={**os.environ, "LABCTL_LAB": lab},
         )
         return child.wait()
+
+
+def show(found: Ladder, form: Format) -> None:
+    (output.markup if form is Format.SVG else output.data)(drawn(found, form))
 
 
 def drawn(found: Ladder, form: Format) -> str:

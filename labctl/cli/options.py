@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli.output import Settings
+
+if TYPE_CHECKING:
+    from labctl.topology.builtin import Options
 
 
 def _quietly(find: object) -> list[str]:
@@ -75,17 +78,51 @@ def _choose_json(value: bool) -> bool:
     return value
 
 
+def _choose_local(value: bool) -> bool:
+    Settings.local = Settings.local or value
+    return value
+
+
 LabName = Annotated[
     str | None,
     typer.Option(
         "--lab",
         "-L",
         metavar="NAME",
-        help="The lab (else LABCTL_LAB, else the only one).",
+        help="The lab (else LABCTL_LAB, else your only one).",
         autocompletion=complete_labs,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", callback=_choose_json)]
+Local = Annotated[
+    bool, typer.Option("--local", help="Times of this machine's own zone, and not UTC.", callback=_choose_local)
+]
+TIMES = "30s, 5m or 1d ago, 21:18:00 or 2026-01-31T12:00:00Z"
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help=f"From then on: {TIMES}.")]
+Last = Annotated[
+    str | None, typer.Option("--last", "--since", metavar="TIME", help=f"What was recorded from then on: {TIMES}.")
+]
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node of the lab.", autocompletion=complete_nodes)]
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="One line of text; - reads it from standard input.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait.", min=0.01, max=86400)]
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="A Compose file in place of TOPOLOGY; again for one laid over it."
+    ),
+]
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option("--profile", metavar="NAME", help="Switch a profile on (else COMPOSE_PROFILES); again for more."),
+]
+EnvFiles = Annotated[
+    list[str] | None,
+    typer.Option("--env-file", metavar="FILE", help="Variables, in place of the .env file; again for more."),
+]
+
+
+def topology_options(files: list[str] | None, profiles: list[str] | None, env_files: list[str] | None) -> Options:
+    """What the options above say of a topology."""
+    from labctl.topology.builtin import Options
+
+    return Options(tuple(files or ()), tuple(profiles or ()), tuple(env_files or ()))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
+from labctl.cli.options import Json, LabName, Last, Local, NodeName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ Nodes = Annotated[
 def sockets(
     nodes: Nodes = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change of state.")] = False,
+    local: Local = False,
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -30,11 +33,12 @@ def sockets(
     from labctl.lab import sockets as uses
     from labctl.render import sockets as render
 
+    ready = Ready(ready_fd, follows=watch)
     engine, found = engine_and_lab(lab)
     chosen = _chosen(found, nodes)
     prepare_probe(engine)
     if watch:
-        _watch(engine, found, chosen, as_json)
+        _watch(engine, found, chosen, as_json, ready)
         return
     there = uses.table(engine, found, chosen)
     if as_json:
@@ -45,15 +49,20 @@ def sockets(
         output.talk("no socket is open there")
 
 
-def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> None:
+def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
     from labctl.lab import sockets as uses
     from labctl.render.sockets import Changes
 
-    changes = Changes([node.name for node in nodes], columns=output.columns(), colour=output.colour())
+    names, local = [node.name for node in nodes], output.Settings.local
+    awaited = set(names)
+    changes = Changes(names, columns=output.columns(), colour=output.colour(), local=local)
     for event in uses.watch(engine, lab, nodes):
         if event.name == "watching":
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
+            awaited.discard(event.node)
+            if not awaited:
+                ready.say(names)
         elif as_json:
             output.json_line(encode(event))
         elif event.name == uses.MISSED:
@@ -65,7 +74,9 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> 
 def syscalls(
     node: NodeName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    last: Annotated[str | None, typer.Option("--last", metavar="TIME", help="Only of the last 30s, 5m ...")] = None,
+    ready_fd: ReadyFd = None,
+    last: Last = None,
+    local: Local = False,
     waits: Annotated[bool, typer.Option("--waits", help="Also poll, select, epoll_wait.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Record no longer; forgets what was recorded.")] = False,
     lab: LabName = None,
@@ -79,10 +90,14 @@ def syscalls(
 
     if stop and (follow or last or waits):
         raise typer.BadParameter("--stop goes with none of the other options")
-    seconds = None if last is None else span("--last", last)
+    seconds, ready = None if last is None else ago("--last", last), Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
+    if len(found.members(chosen)) > 1 and chosen not in found.nodes:
+        one = " or ".join(member.name for member in found.members(chosen))
+        raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {one}")
     if stop:
+        consent(engine, found.name, found.standing)
         stopped = bool(uses.stop(engine, found, [chosen]))
         if as_json:
             output.document({"lab": found.name, "node": node, "stopped": stopped})
@@ -92,7 +107,7 @@ def syscalls(
     prepare_probe(engine)
     fresh = bool(uses.start(engine, found, [chosen]))
     if follow:
-        _follow(engine, found, chosen, seconds or 0.0, waits, as_json)
+        _follow(engine, found, chosen, seconds or 0.0, waits, as_json, ready)
     elif fresh:
         raise LabError("recording-begins", node=node)
     else:
@@ -106,7 +121,7 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
 
     kinds = [uses.CALLS, uses.WAITS] if waits else [uses.CALLS]
     recording = uses.recordings(engine, lab, [node], kinds, last=last)[node.name]
-    calls = Calls([node.name], columns=output.columns(), colour=output.colour())
+    calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     if recording.cut:
         output.talk(_gone(node, recording.cut))
     for event in recording.events:
@@ -119,17 +134,17 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
         output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
-def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool) -> None:
+def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
 
-    calls = Calls([node.name], columns=output.columns(), colour=output.colour())
+    calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     for event in uses.follow(engine, lab, [node], last=last, waits=waits):
         if event.name == uses.HEAD:
             if event.get("cut"):
                 output.talk(_gone(node, event.get("cut")))
-            output.talk(f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
+            ready.say([node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
         elif as_json:
             output.json_line(encode(event))
         else:
@@ -142,8 +157,13 @@ def _gone(node: Node, count: int) -> str:
 
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
     """The named nodes, else all that have sockets. Raises LabError."""
+    from labctl.lab.model import TOGETHER
+
     if names:
-        return [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        named = [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        # Under the names of all its nodes, a host stands for each of them.
+        every = [one for node in named for one in (lab.members(node) if TOGETHER in node.name else [node])]
+        return list({node.name: node for node in every}.values())
     found = [node for node in lab.nodes if node.has_network]
     if not found:
         raise LabError("none-running", lab=lab.name)

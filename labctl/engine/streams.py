@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import selectors
+import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import cast
 
+from labctl.engine import websocket
 from labctl.engine.model import Happening, Line, Stream
 from labctl.engine.wire import Response
 
 LINE_LIMIT = 32 * 1024 * 1024  # bytes; a longer line is given in pieces
+TYPED_AHEAD = 1 << 20  # bytes that are read from a source before the command has taken them
 
 
 class Demultiplexer:
@@ -27,12 +32,13 @@ class Demultiplexer:
         self._buffer = bytearray()
         self._lines: dict[bool, bytearray] = {False: bytearray(), True: bytearray()}
         self._stamps: dict[bool, str | None] = {False: None, True: None}
+        self._entries = {False: 0, True: 0}
 
     def feed(self, data: bytes) -> list[Line]:
         out: list[Line] = []
         if self._raw:
             self._add(False, data, None, out)
-            return out
+            return [_unstamped(line) for line in out] if self._stamped else out
         self._buffer += data
         start = 0
         while len(self._buffer) - start >= 8:
@@ -57,17 +63,30 @@ class Demultiplexer:
         if not pending:
             self._stamps[stderr] = stamp
         pending += payload
+        self._entries[stderr] += 1
         if b"\n" not in payload and len(pending) < LINE_LIMIT:
             return
         *lines, rest = bytes(pending).split(b"\n") if len(pending) < LINE_LIMIT else [bytes(pending), b""]
         for line in lines:
-            out.append(Line(line, stderr, self._stamps[stderr] or stamp))
+            out.append(Line(line, stderr, self._stamps[stderr] or stamp, max(1, self._entries[stderr])))
             self._stamps[stderr] = stamp
+            self._entries[stderr] = 0
         self._lines[stderr] = bytearray(rest)
 
     def finish(self) -> list[Line]:
         """What is left of a last line that never got its newline."""
-        return [Line(bytes(rest), stderr, self._stamps[stderr]) for stderr, rest in self._lines.items() if rest]
+        left = [
+            Line(bytes(rest), stderr, self._stamps[stderr], max(1, self._entries[stderr]))
+            for stderr, rest in self._lines.items()
+            if rest
+        ]
+        return [_unstamped(line) for line in left] if self._raw and self._stamped else left
+
+
+def _unstamped(line: Line) -> Line:
+    """A line of a terminal's log, which has no frames: the engine's time stands before its text."""
+    head, _, text = line.text.partition(b" ")
+    return Line(text, line.stderr, head.decode("ascii", "replace"))
 
 
 class Pieces:
@@ -94,14 +113,20 @@ class Pieces:
 
 
 class DockerStream:
-    """A Stream of the Docker engine: one HTTP response, or one upgraded connection.
+    """A Stream of the Docker engine: one HTTP response, or one upgraded connection; `keyboard` is a WebSocket beside
+    it that takes what is typed.
 
     `pending` holds lines that have arrived and were not given out yet: whoever stops listening in the middle of a batch
     finds the rest when it listens again.
     """
 
     def __init__(
-        self, container: str, response: Response, demultiplexer: Demultiplexer | Pieces, execution: str = ""
+        self,
+        container: str,
+        response: Response,
+        demultiplexer: Demultiplexer | Pieces,
+        execution: str = "",
+        keyboard: Response | None = None,
     ) -> None:
         self.container = container
         self.execution = execution  # the engine's id of the command whose output this is
@@ -110,18 +135,27 @@ class DockerStream:
         self.told = False  # the end was given out
         self._response = response
         self._demultiplexer = demultiplexer
+        self._framed = keyboard is not None
+        self._keyboard = (keyboard or response).sock
         self._outgoing = bytearray()
         response.sock.setblocking(False)
+        self._keyboard.setblocking(False)
         if response.first:
             self.pending += demultiplexer.feed(response.first)
         if response.body.ended:
             self._finish()
 
-    def fileno(self) -> int:
-        return self._response.sock.fileno()
+    def interests(self) -> dict[int, int]:
+        """What is waited for on which descriptor, as selectors' events."""
+        if self.ended:
+            return {}
+        found = {self._response.sock.fileno(): selectors.EVENT_READ}
+        if self._outgoing:
+            found[self._keyboard.fileno()] = found.get(self._keyboard.fileno(), 0) | selectors.EVENT_WRITE
+        return found
 
     def write(self, data: bytes) -> None:
-        self._outgoing += data
+        self._outgoing += websocket.frame(data) if self._framed else data
         self.flush()
 
     @property
@@ -132,7 +166,7 @@ class DockerStream:
         """Writes what the connection takes now."""
         while self._outgoing:
             try:
-                written = self._response.sock.send(memoryview(self._outgoing)[: 1 << 16])
+                written = self._keyboard.send(memoryview(self._outgoing)[: 1 << 16])
             except OSError as problem:
                 if not _would_block(problem):
                     self._outgoing.clear()  # the reading side sees the end, too, and says so
@@ -159,10 +193,18 @@ class DockerStream:
         self.ended = True
         self.pending += self._demultiplexer.finish()
 
+    def end_input(self) -> None:
+        self._outgoing.clear()
+        # A connection with TLS has no end of one direction alone, as far as Python goes.
+        if type(self._response.sock) is socket.socket:
+            with contextlib.suppress(OSError):  # it has hung up already
+                self._response.sock.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         self.ended = self.told = True
         self.pending.clear()
         self._response.sock.close()
+        self._keyboard.close()
 
 
 def _would_block(problem: OSError) -> bool:
@@ -179,28 +221,81 @@ def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[Happenin
     with selectors.DefaultSelector() as selector:
         for stream in live:
             yield from _given_out(stream)
-            if not stream.ended:
-                selector.register(stream, _interest(stream))
+        _register(selector, live)
         while selector.get_map():
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return
             for key, ready in selector.select(left):
-                stream = cast(DockerStream, key.fileobj)
+                stream = cast(DockerStream, key.data)
                 if ready & selectors.EVENT_WRITE:
                     stream.flush()
                 if ready & selectors.EVENT_READ:
                     stream.read()
-                if stream.ended:
-                    selector.unregister(stream)
                 yield from _given_out(stream)
             # The caller may have closed a stream, or typed something, while it had the floor.
-            for key in list(selector.get_map().values()):
-                stream = cast(DockerStream, key.fileobj)
-                if stream.ended:
-                    selector.unregister(stream)
-                elif key.events != _interest(stream):
-                    selector.modify(stream, _interest(stream))
+            _register(selector, live)
+
+
+def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream]) -> None:
+    """Makes the selector wait for what the streams wait for now."""
+    wanted = {number: (events, stream) for stream in live for number, events in stream.interests().items()}
+    for key in list(selector.get_map().values()):
+        events, stream = wanted.pop(key.fd, (0, None))
+        if stream is not key.data:
+            selector.unregister(key.fd)
+            if stream is not None:
+                selector.register(key.fd, events, stream)
+        elif events != key.events:
+            selector.modify(key.fd, events, stream)
+    for number, (events, stream) in wanted.items():
+        selector.register(number, events, stream)
+
+
+def converse(stream: DockerStream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+    """See Engine.converse."""
+    open_ = True  # the command may still be typed at
+    with selectors.PollSelector() as selector:  # poll(2) takes regular files, which epoll(7) does not
+        while not stream.ended or stream.pending:
+            yield from _given_out(stream)
+            if open_ and source is None and not stream.unwritten:
+                stream.end_input()
+                open_ = False
+            wanted = stream.interests()
+            if source is not None and stream.unwritten < TYPED_AHEAD and not stream.ended:
+                wanted[source] = selectors.EVENT_READ
+            _rearrange(selector, wanted)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            for key, ready in selector.select(left) if wanted else ():
+                if key.fd == source:
+                    typed = _typed(key.fd)
+                    stream.write(typed)
+                    source = source if typed else None
+                    continue
+                if ready & selectors.EVENT_WRITE:
+                    stream.flush()
+                if ready & selectors.EVENT_READ and not stream.ended:
+                    stream.read()
+        yield from _given_out(stream)
+
+
+def _typed(source: int) -> bytes:
+    try:
+        return os.read(source, 1 << 16)
+    except OSError:  # a terminal that is gone
+        return b""
+
+
+def _rearrange(selector: selectors.BaseSelector, wanted: dict[int, int]) -> None:
+    for fd in [fd for fd in selector.get_map() if fd not in wanted]:
+        selector.unregister(fd)
+    for fd, events in wanted.items():
+        if fd not in selector.get_map():
+            selector.register(fd, events)
+        else:
+            selector.modify(fd, events)
 
 
 def _given_out(stream: DockerStream) -> Iterator[Happening]:
@@ -209,7 +304,3 @@ def _given_out(stream: DockerStream) -> Iterator[Happening]:
     if stream.ended and not stream.told:
         stream.told = True
         yield Happening(stream, None)
-
-
-def _interest(stream: DockerStream) -> int:
-    return selectors.EVENT_READ | (selectors.EVENT_WRITE if stream.unwritten else 0)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
+
 from labctl.engine.model import Engine
 from labctl.errors import LabError
+from labctl.events.codec import decode
 from labctl.events.model import Event
 from labctl.lab.delivery import Delivery, seconds_between
 from labctl.lab.keyboard import Typed
-from labctl.lab.model import Lab, Node, need_role
+from labctl.lab.model import Lab, Node, need_role, plain
 
 LIMIT = 64 * 1024  # bytes of one message, its newline not counted (docs/node-contract.md)
+STOPPED = ("created", "exited", "dead", "restarting")
+TAIL = 200  # lines of a stopped node's journal in which its address is looked for
+READ_LIMIT = 10.0  # seconds
 
 
 def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0) -> Delivery:
@@ -26,25 +33,32 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
         raise LabError("text-too-long", size=size, what="a chat message", limit=LIMIT)
     partners = [other for other in lab.neighbours(node) if other.role == "chat"]
     with Typed(engine, lab, node, text, others=partners, timeout=timeout) as typed:
-        return _follow(lab, node, text, typed)
+        return _follow(engine, lab, node, text, typed)
 
 
-def _follow(lab: Lab, node: Node, text: str, typed: Typed) -> Delivery:
+def _follow(engine: Engine, lab: Lab, node: Node, text: str, typed: Typed) -> Delivery:
     sent: Event | None = None
     waits: str | None = None
     arrived: list[Event] = []  # a partner's journal may reach us before the sender's
-    for event in typed.events():
+
+    def check() -> None:
+        if sent:
+            _check_partner(engine, lab, node, sent, typed.ended)
+
+    for event in typed.events(on_end=check):
         if event.node == node.name and event.id == typed.id:
             if event.name == "send":
                 sent = event
-                _check_partner(lab, node, sent)
+                if not any(_is_arrival(sent, message) for message in arrived):
+                    check()
             elif event.name == "queued":
                 waits = str(event.get("reason") or "it waits for one")
+                sent = None  # the partner it went to did not get it
         elif event.name == "message":
             arrived.append(event)
         if sent:
             for message in arrived:
-                if message.crosses_to(sent) and message.get("offset") == sent.get("offset"):
+                if _is_arrival(sent, message):
                     return _delivery(node, text, sent, message, typed)
     if sent:
         why = f"nothing showed it at {sent.peer and sent.peer[0]} within {typed.timeout:g} s"
@@ -52,14 +66,42 @@ def _follow(lab: Lab, node: Node, text: str, typed: Typed) -> Delivery:
     raise LabError("no-partner", node=node.name, reason=waits or "it said nothing", seconds=typed.timeout)
 
 
-def _check_partner(lab: Lab, node: Node, sent: Event) -> None:
-    """Delivery can be seen only in the journal of a chat node of this lab."""
+def _is_arrival(sent: Event, message: Event) -> bool:
+    return message.crosses_to(sent) and message.get("offset") == sent.get("offset")
+
+
+def _check_partner(engine: Engine, lab: Lab, node: Node, sent: Event, ended: Collection[str]) -> None:
+    """Delivery can be seen only in the journal of a chat node of this lab, and while that runs."""
     assert sent.peer
-    owner = lab.owner(sent.peer[0])
+    address = sent.peer[0]
+    owner = lab.partner(address, "chat") or _had(engine, lab, address)
+    if owner and owner.role == "chat" and (owner.name in ended or owner.container.state in STOPPED):
+        why = f"{node.name}'s partner {owner.name} ({address}) has stopped, and its journal does not show it"
+        mend = f"`labctl start {owner.name}` where it is to go on; `labctl logs {node.name}` shows what was sent"
+        raise LabError("not-confirmed", why=why, mend=mend)
     if owner is None or owner.role != "chat":
-        who = f"{owner.name} ({sent.peer[0]})" if owner else sent.peer[0]
+        who = f"{owner.name} ({address})" if owner else address
         why = f"{node.name} talks to {who}, which is no chat node of this lab"
         raise LabError("not-confirmed", why=why, mend=f"`labctl logs {node.name}` shows what was sent")
+
+
+def _had(engine: Engine, lab: Lab, address: str) -> Node | None:
+    """The stopped chat node whose address it was. The engine has taken it back; the node's journal still tells."""
+    for node in lab.nodes:
+        if node.role == "chat" and node.container.state in STOPPED and _bound(engine, node, address):
+            return node
+    return None
+
+
+def _bound(engine: Engine, node: Node, address: str) -> bool:
+    """Whether the last of a node's events that have an address of its own have this one."""
+    stream = engine.logs(node.container.id, tail=TAIL)
+    try:
+        happenings = engine.wait([stream], time.monotonic() + READ_LIMIT)
+        events = [decode(found.line.text, node=node.name) for found in happenings if found.line]
+    finally:
+        stream.close()
+    return any(event.local and plain(event.local[0]) == plain(address) for event in events)
 
 
 def _delivery(node: Node, text: str, sent: Event, message: Event, typed: Typed) -> Delivery:

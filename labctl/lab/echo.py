@@ -32,7 +32,7 @@ def send(
             if event.name == "send":
                 sent = event
             elif event.name == "answer" and sent and sent.local and sent.peer:
-                owner = lab.owner(sent.peer[0])
+                owner = lab.partner(sent.peer[0], "echo")
                 return Delivery(
                     sender=node.name,
                     receiver=owner.name if owner else sent.peer[0],
@@ -46,7 +46,8 @@ def send(
                     answer=str(event.get("text")) if event.get("text") is not None else f"base64:{event.get('data')}",
                 )
     if not sent:
-        raise LabError("not-confirmed", why=f"{node.name} did not send it within {timeout:g} s", mend="it may still")
+        why = f"{node.name} took the line, and did not show within {timeout:g} s that it sent it: it may still"
+        raise LabError("not-shown", why=why, node=node.name, may_go_out=True)
     peer = f"{sent.peer[0]}:{sent.peer[1]}" if sent.peer else "the other end"
     mend = f"`labctl logs {node.name}` shows what came back"
     raise LabError("no-answer", peer=peer, seconds=timeout, mend=mend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,16 @@ class Exchange:
     source: str
     seen: dict[str, Any]
 
+    @property
+    def content(self) -> bytes:
+        """The body as it came."""
+        data = self.seen.get("data")
+        return base64.b64decode(data) if data else str(self.seen["body"]).encode()
+
+    @property
+    def is_text(self) -> bool:
+        return "data" not in self.seen and "\0" not in self.seen["body"]
+
     def as_json(self) -> dict[str, Any]:
         return {"url": self.url, "from": self.source, **self.seen}
 
@@ -35,7 +46,7 @@ def get(
     target, port = _parse(url)
     if source:
         asker = lab.running(source, "it can't ask")
-        wanted = port or _listening(node).private
+        wanted = port or _listening(engine, node)
         return _from_node(compose, asker, node.name, wanted, target, timeout)
     published = _published(node, port, target)
     host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
@@ -45,6 +56,8 @@ def get(
 
 def _parse(url: str) -> tuple[str, int | None]:
     """Path with query, and the port where the URL names one."""
+    if "://" in url and not url.partition("://")[2].partition("/")[0]:
+        raise LabError("bad-option", option="URL", why=f"{url!r} names no host")  # RFC 9110, section 4.2.1
     parts = urlsplit(url if "://" in url else f"http://host{url if url.startswith('/') else '/' + url}")
     if parts.scheme != "http":
         raise LabError("bad-option", option="URL", why=f"only http:// is spoken here, not {parts.scheme}://")
@@ -57,12 +70,21 @@ def _parse(url: str) -> tuple[str, int | None]:
         raise LabError("bad-option", option="URL", why=f"{url!r} names a port that is none") from None
 
 
-def _listening(node: Node) -> Port:
-    tcp = [port for port in node.container.ports if port.proto == "tcp"]
-    if not tcp:
-        why = f"{node.name} states no TCP port; name one in the URL (http://{node.name}:8080/)"
-        raise LabError("bad-option", option="URL", why=why)
-    return tcp[0]
+def _listening(engine: Engine, node: Node) -> int:
+    """The port that a server is at: what the node states, where its kernel knows of it, or else the only one."""
+    ident = node.container.id
+    stated = [port.private for port in node.container.ports if port.proto == "tcp"]
+    told = engine.listening({ident: engine.details(ident).pid}).get(ident)
+    if told is None:
+        found = stated[:1]
+    else:
+        open_ = {item.port for item in told if item.proto == "tcp" and not item.address.startswith(("127.", "::1"))}
+        found = [port for port in stated if port in open_][:1] or sorted(open_)
+    if len(found) == 1:
+        return found[0]
+    where = f"listens on {', '.join(map(str, found))}" if found else "listens on no TCP port that others reach"
+    why = f"{node.name} {where}; name one in the URL (http://{node.name}:8080/)"
+    raise LabError("bad-option", option="URL", why=why)
 
 
 def _published(node: Node, port: int | None, target: str) -> Port:

@@ -49,7 +49,16 @@ def ensure(
         report(f"building {', '.join(stale)}")
         compose = blueprint.compose(**variables)
         topology = blueprint.topology
-        compose.build(topology.file, stale, lambda line: None, limit, name=topology.name, text=blueprint.source.text)
+        source = blueprint.source
+        compose.build(
+            source.file,
+            stale,
+            lambda line: None,
+            limit,
+            more=source.more,
+            name=topology.name,
+            text=source.text,
+        )
         found = present(engine, blueprint)
     _pull_missing(engine, blueprint, found, report, limit)
     topology = blueprint.topology
@@ -65,13 +74,13 @@ def _pull_missing(
     for member in blueprint.topology.members:
         if member.builds or member.name in found:
             continue
-        from labctl.engine import sdk
+        from labctl.engine import images
 
         name = blueprint.image_of(member.name)
-        why = sdk.registry_answers(engine.endpoint, name)
+        why = images.registry_answers(engine.endpoint, name)
         if why is None:
             report(f"pulling {name}")
-            why = sdk.pull(engine.endpoint, name, int(limit))
+            why = images.pull(engine.endpoint, name, int(limit))
         image = engine.image(name) if why is None else None
         if image is None:
             raise LabError("image-missing", image=name, node=member.name, why=why or "it did not arrive")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,12 +24,23 @@ from labctl.lab.model import Lab, Node
 from labctl.phases import reached
 
 RECORD_SEPARATOR = b"\x1e"
+MAY_GO_OUT = "the line may have gone out, or may still"
+TELLING = ("maybe-taken", "no-partner", "not-confirmed", "not-shown", "no-answer")  # whose own words say so
 
 
 def envelope(ident: str, text: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> bytes:
     """A typed line as labctl sends it: a JSON text sequence (RFC 7464), see docs/node-contract.md."""
     fields = {"id": ident, "text": text, **({"to": to} if to else {}), **(options or {})}
     return RECORD_SEPARATOR + json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def decoded(data: bytes, what: str) -> str:
+    """What somebody typed, in the locale's encoding (UTF-8 in C and POSIX: PEP 540). Raises LabError `not-utf8`."""
+    encoding = sys.getfilesystemencoding()
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise LabError("not-utf8", what=what, encoding=encoding.upper()) from None
 
 
 def need_keyboard(engine: Engine, node: Node) -> None:
@@ -41,6 +53,8 @@ class Typed:
     """A line that is being typed at `node`, and the events of it and of the nodes `others` from then on.
 
     A context manager. On entering, the journals are open and the line is typed: `LabError` says why it could not be.
+    `timeout` counts from when the journals are open, however long the way to the engine is. Once the line is on its
+    way, every error says by its value `may_go_out` whether it may still go out: who types it again may say it twice.
     """
 
     def __init__(
@@ -63,12 +77,15 @@ class Typed:
         self._engine, self._node, self._keep_lock = engine, node, keep_lock
         self._others = [other for other in others if other != node]
         self._line = envelope(self.id, text, to, options)
-        self._deadline = time.monotonic() + timeout
+        self._deadline = 0.0
+        self._typed = self._sent = False
         self._names = {member.container.id: member.name for member in lab.nodes}
         self._lock = KeyboardLock(lab.name, node.container.id)
         self._stack = ExitStack()
         self._streams: list[Stream] = []
         self._early: list[Event] = []
+        self._on_end: Callable[[], None] = lambda: None
+        self.ended: set[str] = set()  # of the other nodes, those whose programs have ended meanwhile
 
     def __enter__(self) -> Typed:
         need_keyboard(self._engine, self._node)
@@ -81,34 +98,57 @@ class Typed:
             reached("keyboard:attached")
             self._stack.callback(self._lock.close)
             busy = LabError("keyboard-busy", node=self._node.name, seconds=self.timeout)
-            self._lock.take(self._deadline - time.monotonic(), busy, retry=RETRY)
+            self._deadline = time.monotonic() + self.timeout
+            self._lock.take(self.timeout, busy, retry=RETRY)
             reached("keyboard:locked")
             self._type()
             reached("keyboard:input-seen")
             if not self._keep_lock:
                 self._lock.close()
-        except BaseException:
+        except BaseException as problem:
+            self._tell_of_line(problem)
             self._stack.close()
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
+        self._tell_of_line(problem)
         self._stack.close()
 
     def _type(self) -> None:
-        self._streams[0].write(self._line)
+        keyboard = self._streams[0]
+        self._typed = True
+        keyboard.write(self._line)
         reached("keyboard:typed")
         for event in self._read():
             self._early.append(event)
-            if event.node == self._node.name and event.name == "input" and event.id == self.id:
-                return
-        raise LabError("not-taken", node=self._node.name, seconds=self.timeout)
+            if event.node == self._node.name and event.id == self.id:
+                self._checked(event)  # a line that is no line to the node gets no `input`
+                if event.name == "input":
+                    return
+        # What is left of it is never written, and half a line is none.
+        raise LabError("not-taken" if keyboard.unwritten else "maybe-taken", node=self._node.name, seconds=self.timeout)
 
-    def events(self, within: float | None = None) -> Iterator[Event]:
+    def _tell_of_line(self, problem: BaseException | None) -> None:
+        """Whoever reads of a failure must know whether the line may be typed again."""
+        if not self._typed:
+            return
+        if isinstance(problem, LabError):
+            refused = problem.code == "node-refused" and not self._sent
+            may = problem.code != "not-taken" and not refused
+            problem.values["may_go_out"] = may
+            if may and problem.code not in TELLING:
+                problem.hint = "; ".join(filter(None, [problem.hint, MAY_GO_OUT]))
+        elif problem and not isinstance(problem, Exception):  # a signal
+            problem.add_note(f"it was typed at {self._node.name}: {MAY_GO_OUT}")
+
+    def events(self, within: float | None = None, *, on_end: Callable[[], None] = lambda: None) -> Iterator[Event]:
         """What the journals bring from the moment of typing until the time is over, or `within` seconds from now.
 
-        Raises LabError `node-refused` where the node answers the line with an error, `node-stopped` at its end.
+        `on_end()` is called when one of the other nodes has ended; `ended` holds their names. Raises LabError
+        `node-refused` where the node answers the line with an error, `node-stopped` at its end.
         """
+        self._on_end = on_end
         if within is not None:
             self._deadline = time.monotonic() + within
         while self._early:
@@ -117,6 +157,7 @@ class Typed:
             yield self._checked(event)
 
     def _checked(self, event: Event) -> Event:
+        self._sent = self._sent or (event.name == "send" and event.id == self.id)
         if event.name == "error" and event.id == self.id:
             raise LabError("node-refused", node=event.node, reason=event.get("reason"), error=event.get("error"))
         return event
@@ -129,3 +170,6 @@ class Typed:
             elif name == self._node.name:
                 self._engine.containers(running=True)  # raises where it is the engine that went away
                 raise LabError("node-stopped", node=name)
+            else:
+                self.ended.add(name)
+                self._on_end()

@@ -51,15 +51,16 @@ def trace(
     """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
     a conversation are drawn, whatever is between them; `deep`: with system calls and states. `command` are the words of
     what is run: the nodes that they name have a part in it. Raises LabError."""
-    named = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
-    nodes = named or [node for node in lab.nodes if node.has_network and node.role != "router"]
+    hosts = [lab.host(lab.networked(name, "nothing can be recorded there")) for name in dict.fromkeys(names)]
+    named = list({host.name: host for host in hosts}.values())
+    nodes = named or [node for node in lab.hosts if node.has_network and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
     there = recorders_now(engine, lab, nodes)
     fresh: set[str] = set()
     try:
         if deep:
-            fresh = syscalls.start(engine, lab, [node for node in nodes if node.is_running])
+            fresh = syscalls.start(engine, lab, [one for one in _programs(lab, nodes) if one.is_running])
         begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
         status = run()
         lab, nodes, there = _afterwards(engine, lab, nodes, alone=bool(named))
@@ -73,7 +74,7 @@ def trace(
         looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
     finally:
         # It slows the programs down, and nobody has asked for more of it.
-        syscalls.stop(engine, lab, [node for node in nodes if node.name in fresh])
+        syscalls.stop(engine, lab, [node for node in _programs(lab, nodes) if node.name in fresh])
     return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())), aside)
 
 
@@ -82,15 +83,23 @@ def _afterwards(
 ) -> tuple[Lab, list[Node], dict[str, Container]]:
     """The lab as it is now, its nodes that are drawn (`alone`: only these), and their recorders: the command may have
     started one, or ended it. A node whose network is gone is still there as it was, with its addresses."""
-    running = {node.name: node for node in find(engine, lab.name).nodes if node.has_network}
-    known = {node.name: node for node in lab.nodes} | running
-    now = replace(lab, nodes=tuple(known[name] for name in sorted(known)))
+    found = find(engine, lab.name)
+    alive = {node.name: node for node in found.nodes if node.has_network}
+    every = {node.name: node for node in lab.nodes} | alive
+    now = replace(lab, nodes=tuple(every[name] for name in sorted(every)))
+    running = {node.name: node for node in now.hosts if node.probed in alive}
+    known = {node.name: node for node in (*nodes, *now.hosts)}
     names = [node.name for node in nodes]
     if not alone:
         names += [name for name, node in running.items() if node.role != "router" and name not in names]
     ended = capture.lingering(engine, now, [known[name] for name in names if name not in running])
     there = ended | recorders_now(engine, now, [running[name] for name in names if name in running])
     return now, [known[name] for name in names], there
+
+
+def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:
+    """The nodes that some hosts are: each has processes of its own."""
+    return [node for host in hosts for node in lab.members(host)]
 
 
 def _deep(

@@ -28,7 +28,10 @@ QUIET = 1.0  # seconds after which the receiver ends a train (docs/node-contract
 
 @dataclass(frozen=True)
 class Train:
-    """What the receiver counted of a numbered train; `seconds` is how long the sender took."""
+    """What the receiver counted of a numbered train; `seconds` is how long the sender took.
+
+    `overflowed` of the lost ones had come all the way, and found the receive queue of the socket full; None: unknown.
+    """
 
     sender: str
     receiver: str
@@ -41,9 +44,11 @@ class Train:
     duplicated: int
     reordered: int
     seconds: float
+    overflowed: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        counts = {key: getattr(self, key) for key in ("sent", "received", "lost", "duplicated", "reordered", "seconds")}
+        names = ("sent", "received", "lost", "overflowed", "duplicated", "reordered", "seconds")
+        counts = {key: getattr(self, key) for key in names}
         ends = {"id": self.id, "from": self.sender, "to": self.receiver, "local": self.local, "peer": self.peer}
         return {**ends, **counts}
 
@@ -57,7 +62,12 @@ def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeo
     arrived: list[Event] = []
     to = _address(node, receiver)
     with Typed(engine, lab, node, text, others=[receiver], to=to, timeout=timeout, keep_lock=True) as typed:
-        for event in typed.events():
+
+        def check() -> None:
+            if sent and receiver.name in typed.ended:
+                raise _stopped(receiver, source)
+
+        for event in typed.events(on_end=check):
             if event.node == node.name and event.name == "send" and event.id == typed.id:
                 sent = event
             elif event.node == receiver.name and event.name == "recv" and event.get("train") is None:
@@ -65,10 +75,11 @@ def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeo
             found = next((other for other in arrived if sent and _is_same_datagram(lab, sent, other)), None)
             if sent and found:
                 return _delivery(source, receiver.name, text, sent, found, typed.id)
+            check()
     if sent:
         why = f"{target}'s journal did not show it within {timeout:g} s, and UDP may lose datagrams"
         raise LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {target}` shows both ends")
-    raise LabError("not-taken", node=source, seconds=timeout)
+    raise unsent(source, timeout)
 
 
 def send_train(
@@ -88,7 +99,12 @@ def send_train(
     to = _address(node, receiver)
     with Typed(engine, lab, node, text, others=[receiver], to=to, options=options, timeout=limit) as typed:
         reached("udp:train-under-way")
-        for event in typed.events():
+
+        def check() -> None:
+            if receiver.name in typed.ended:
+                raise _stopped(receiver, source)
+
+        for event in typed.events(on_end=check):
             if event.name == "train" and event.node == node.name and event.id == typed.id:
                 sent = event
             elif event.name == "train" and event.node == receiver.name and event.get("state") == "received":
@@ -96,12 +112,22 @@ def send_train(
             if sent and received and received.get("train") == sent.get("train"):
                 return _train(source, receiver.name, typed.id, sent, received)
     if sent is None:
-        raise LabError("not-taken", node=source, seconds=limit)
+        raise unsent(source, limit)
     raise LabError(
         "not-confirmed",
         why=f"{source} sent {sent.get('count')} datagrams, and none of them reached {target} within {limit:g} s",
         mend=f"`labctl logs {source} {target}` shows both ends",
     )
+
+
+def _stopped(receiver: Node, source: str) -> LabError:
+    why = f"{receiver.name} has stopped, and its journal does not show that it arrived"
+    return LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {receiver.name}` shows both ends")
+
+
+def unsent(source: str, seconds: float) -> LabError:
+    why = f"{source} took the line, and did not show within {seconds:g} s that it sent it: it may still"
+    return LabError("not-shown", why=why, node=source, may_go_out=True)
 
 
 def _train(source: str, target: str, ident: str, sent: Event, received: Event) -> Train:
@@ -119,6 +145,7 @@ def _train(source: str, target: str, ident: str, sent: Event, received: Event) -
         duplicated=int(received.get("duplicated")),
         reordered=int(received.get("reordered")),
         seconds=float(sent.get("seconds")),
+        overflowed=None if (overflowed := received.get("overflowed")) is None else int(overflowed),
     )
 
 
@@ -173,5 +200,5 @@ def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     if arrived.crosses_to(sent):
         return True
     # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
-    router = lab.owner(arrived.peer[0]) if arrived.peer else None
+    router = lab.partner(arrived.peer[0], "router") if arrived.peer else None
     return arrived.local == sent.peer and router is not None and router.role == "router"

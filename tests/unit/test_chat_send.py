@@ -1,5 +1,8 @@
 """`labctl chat send` on the in-memory engine: how a line and its arrival are matched, and how it fails."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from memory_lab import ALICE, BOB, Chat, event, opened
 
@@ -65,13 +68,68 @@ def test_the_nodes_own_refusal_is_told(engine, chat, lab_of):
         event(node, "error", id=opened(line)["id"], error="ENOBUFS", reason="too many lines wait")
 
     chat.alice.program = typed
-    with pytest.raises(LabError, match=r"alice refused the line: too many lines wait \(ENOBUFS\)"):
+    with pytest.raises(LabError, match=r"alice refused the line: too many lines wait \(ENOBUFS\)") as caught:
         uses.send(engine, lab_of(), "alice", "hi")
+    assert caught.value.values["may_go_out"] is False
 
 
 def test_a_node_that_ignores_its_keyboard_has_not_taken_the_line(engine, chat, lab_of):
     chat.alice.program = lambda node, line: event(node, "input", id="somebody else's", bytes=1, text="x")
-    assert code_of(lambda: uses.send(engine, lab_of(), "alice", "hi")) == "not-taken"
+    with pytest.raises(LabError) as caught:
+        uses.send(engine, lab_of(), "alice", "hi")
+    assert (caught.value.code, caught.value.values["may_go_out"]) == ("maybe-taken", True)
+
+
+def test_a_line_that_is_read_later_is_not_called_lost(engine, chat, lab_of):
+    """A resend would double it: the node reads it once it goes on."""
+    lab = lab_of()
+    engine.change("pause", chat.alice.record.id)
+    with pytest.raises(LabError, match="which may still go out") as caught:
+        uses.send(engine, lab, "alice", "hi")
+    assert caught.value.values["may_go_out"]
+    engine.change("unpause", chat.alice.record.id)
+    uses.send(engine, lab_of(), "alice", "again")
+    said = [json.loads(line.text) for line in chat.bob.output]
+    assert [event["text"] for event in said if event["event"] == "message"] == ["hi", "again"]
+
+
+def test_a_line_is_on_its_way_when_a_signal_or_the_engine_ends_it(engine, chat, lab_of):
+    def interrupted(node, line):
+        raise KeyboardInterrupt
+
+    chat.alice.program = interrupted
+    with pytest.raises(KeyboardInterrupt) as told:
+        uses.send(engine, lab_of(), "alice", "hi")
+    assert told.value.__notes__ == ["it was typed at alice: the line may have gone out, or may still"]
+
+    def gone(node, line):
+        raise LabError("engine-unreachable", endpoint="x", why="gone")
+
+    chat.alice.program = gone
+    with pytest.raises(LabError) as caught:
+        uses.send(engine, lab_of(), "alice", "hi")
+    assert caught.value.values["may_go_out"]
+    assert caught.value.hint.endswith("; the line may have gone out, or may still")
+
+
+def test_a_partner_that_stopped_is_one_of_the_lab(engine, chat, lab_of):
+    """Stopped, it has no address any more; its journal tells whose that was."""
+    uses.send(engine, lab_of(), "alice", "hi")
+    chat.bob.record = replace(chat.bob.record, addresses={"lab_net": ()})
+    chat.bob.end(137)
+    with pytest.raises(LabError) as caught:
+        uses.send(engine, lab_of(), "alice", "still there?")
+    assert caught.value.code == "not-confirmed"
+    assert "alice's partner bob (10.77.0.6) has stopped" in caught.value.message
+    assert "labctl start bob" in caught.value.hint
+
+
+def test_a_partner_that_stops_meanwhile_is_named_at_once(engine, chat, lab_of):
+    chat.arrives = False
+    engine.later(lambda: chat.bob.end(137))
+    engine.later(lambda: pytest.fail("it went on waiting"))
+    with pytest.raises(LabError, match="alice's partner bob .* has stopped"):
+        uses.send(engine, lab_of(), "alice", "hi")
 
 
 def test_a_node_that_stops_meanwhile_is_named(engine, chat, lab_of):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine import docker
+from labctl.engine import docker, websocket
 from labctl.engine.docker import DockerEngine
 from labctl.engine.endpoint import Endpoint, find
 from labctl.engine.streams import Demultiplexer
@@ -150,13 +150,26 @@ def test_waiting_again_finds_what_was_left(served):
         reply(b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\n\r\n" + lines)
     )
     engine = DockerEngine(wire.endpoint)
-    stream = engine.attach("c", keyboard=True)
+    stream = engine.attach("c", keyboard=False)
     first = next(iter(engine.wait([stream], None)))
     assert first.line
     rest = [happening.line and happening.line.text for happening in engine.wait([stream], None)]
     assert (first.line.text, rest) == (b"one", [b"two", b"three", None])
     assert list(engine.wait([stream], None)) == []
     stream.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 125, 126, 65535, 65536, 300_001])
+def test_a_message_of_a_websocket(size):
+    """As a server reads it (RFC 6455, section 5.2)."""
+    data = bytes(number % 251 for number in range(size))
+    got = websocket.frame(data)
+    assert got[0] == 0x82
+    assert got[1] & 0x80, "a client's are masked"
+    extended = {126: 2, 127: 8}.get(got[1] & 0x7F, 0)
+    length = int.from_bytes(got[2 : 2 + extended], "big") if extended else got[1] & 0x7F
+    mask, payload = got[2 + extended : 6 + extended], got[6 + extended :]
+    assert (length, bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))) == (size, data)
 
 
 def write(path: Path, value: object) -> None:

@@ -5,7 +5,9 @@ from memory_lab import event, opened
 
 from labctl.errors import LabError
 from labctl.lab import echo, udp
+from labctl.lab.reach import datagram
 from labctl.lab.send import send
+from labctl.render import sending
 
 CLIENT, ECHO = ("10.77.0.4", 50000), ("10.77.0.3", 7)
 UDP1, UDP2 = ("10.77.0.7", 5005), ("10.77.0.8", 5005)
@@ -143,3 +145,94 @@ def test_a_node_that_does_not_run_is_told_with_what_to_do(engine, lab_of, state,
         send(engine, lab_of(), "web", "x")
     assert caught.value.message == f"web is {state}, so nothing can be typed at it"
     assert mend in caught.value.hint
+
+
+def test_a_line_that_was_taken_and_not_sent_may_still_go_out(engine, client, datagrams, lab_of):
+    """At every verb that types."""
+
+    def typed(node, line):
+        event(node, "input", id=opened(line)["id"], bytes=1, text="x")
+
+    client.program = datagrams.udp1.program = typed
+    train = {"count": 10, "size": 0, "rate": 100, "timeout": 2}
+    for act in (
+        lambda: echo.send(engine, lab_of(), "client", "x"),
+        lambda: udp.send(engine, lab_of(), "udp1", "udp2", "x"),
+        lambda: udp.send_train(engine, lab_of(), "udp1", "udp2", "x", **train),
+    ):
+        with pytest.raises(LabError, match=r"took the line, and did not show .* it may still") as caught:
+            act()
+        assert (caught.value.code, caught.value.values["may_go_out"]) == ("not-shown", True)
+
+
+def test_a_line_that_was_not_taken_may_still_go_out(engine, client, datagrams, lab_of):
+    lab = lab_of()
+    engine.change("pause", client.record.id)
+    engine.change("pause", datagrams.udp1.record.id)
+    for act in (
+        lambda: send(engine, lab, "client", "x"),
+        lambda: echo.send(engine, lab, "client", "x"),
+        lambda: udp.send(engine, lab, "udp1", "udp2", "x"),
+    ):
+        with pytest.raises(LabError) as caught:
+            act()
+        assert (caught.value.code, caught.value.values["may_go_out"]) == ("maybe-taken", True)
+
+
+def test_a_receiver_that_stops_is_named_at_once(engine, datagrams, lab_of):
+    datagrams.lost = True
+    engine.later(lambda: datagrams.udp2.end(1))
+    engine.later(lambda: pytest.fail("it went on waiting"))
+    with pytest.raises(LabError, match="sent, not confirmed: udp2 has stopped"):
+        udp.send(engine, lab_of(), "udp1", "udp2", "hi")
+
+
+def test_what_overflowed_at_the_receiver_is_told_apart():
+    ends = {"local": UDP1, "peer": UDP2, "id": "1", "sent": 9, "duplicated": 0, "reordered": 0, "seconds": 0.5}
+    found = udp.Train("udp1", "udp2", received=4, lost=5, overflowed=3, **ends)
+    assert "lost 5 (3 of them at udp2, whose receive queue was full), duplicated 0" in sending.train(found)
+    assert found.as_json()["overflowed"] == 3
+    unknown = udp.Train("udp1", "udp2", received=4, lost=5, **ends)
+    assert "lost 5, duplicated 0" in sending.train(unknown)
+    assert unknown.as_json()["overflowed"] is None
+
+
+# To anybody
+
+
+@pytest.fixture
+def anybody(engine):
+    """udp1, and whoever is at 10.77.0.3:7, who answers, and at [fd00::9]:9, who does not; the node finds names."""
+
+    def typed(node, line):
+        fields = opened(line)
+        host, _, port = fields["to"].rpartition(":")
+        peer = ({"pool.example": "10.77.0.3"}.get(host, host.strip("[]")), int(port))
+        event(node, "input", id=fields["id"], bytes=0, text="")
+        payload = {"proto": "udp", "bytes": len(fields["text"]), "text": fields["text"]}
+        event(node, "send", id=fields["id"], local=UDP1, peer=peer, **payload)
+        event(node, "recv", local=UDP1, peer=("10.77.0.3", 8), **{**payload, "text": "from another port"})
+        if port == "7":
+            event(node, "recv", local=UDP1, peer=peer, proto="udp", bytes=2, data="/wo=")
+
+    engine.add("lab", "echo", addresses={"net": ("10.77.0.3",)})
+    return engine.add("lab", "udp1", role="udp", addresses={"net": (UDP1[0],)}, program=typed)
+
+
+@pytest.mark.parametrize(
+    ("to", "peer", "answer"),
+    [
+        ("10.77.0.3:7", ("10.77.0.3", 7), "\\xff\n"),
+        ("echo:7", ("10.77.0.3", 7), "\\xff\n"),
+        ("pool.example:7", ("10.77.0.3", 7), "\\xff\n"),
+        ("[fd00::9]:9", ("fd00::9", 9), None),
+    ],
+)
+def test_a_datagram_to_anybody(engine, anybody, lab_of, to, peer, answer):
+    found = datagram.send(engine, lab_of(), "udp1", to, "hi")
+    assert (found.local, found.peer, found.bytes, found.answer) == (UDP1, peer, 2, answer)
+    text = sending.datagram(found)
+    assert text.startswith("udp1 -> ")
+    assert ("answered" in text) is (answer is not None)
+    assert ("nothing came back within 2 s" in text) is (answer is None)
+    assert found.as_json()["answer"] == answer
