@@ -10,6 +10,7 @@ from labctl.packets.model import Packet
 _NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)")
 _IN_BRACKETS = re.compile(r"\((0x[0-9a-f]+|\d+)\)")
 _SUMS = {"Bad": "bad", "Good": "ok", "Unverified": "unknown", "Not present": "none", "Illegal": "missing"}
+ATM = 123
 _LINKS = (
     "eth",
     "ethertype",
@@ -152,6 +153,10 @@ def reason(packet: Packet, row: dict[str, str], key: str, mine: Any, other: Any)
         return "IPv6 with a length of 0 (a jumbogram, or merged by the kernel) is as long as its frame"
     if key == "ts_ns" and other < 0 <= mine:
         return "a fraction of a second that is no fraction makes tshark's time negative"
+    if key in ("original_length", "captured_length") and packet.record.interface.link_type == ATM:
+        return "the four bytes that SunATM puts before a packet are counted"
+    if packet.version == 6 and packet.ip_id is None and "ipv6.fraghdr" in stack(row):
+        return "a fragment header behind headers that labctl does not unwrap (mobility, HIP, Shim6)"
     if key == "checksum" and "ipv6.dstopts" in stack(row):
         return "a home address whose option has a wrong length is not taken for one"
     if mine in (None, "", 0, b"") and (packet.malformed or packet.unread):

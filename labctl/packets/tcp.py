@@ -16,6 +16,7 @@ _RTO = 200_000_000  # ns: no retransmission timer of Linux is shorter (RFC 6298 
 # ns: what a fault dropped has the time when somebody read the log, which may be a little later than it was sent.
 _SLACK = 50_000_000
 _REORDERING = 3_000_000  # ns: a hole that is filled sooner was no loss but two segments that changed places
+_WIDEST = 1 << 30  # bytes: no window is wider (RFC 7323, section 2.3)
 _NEAR = 256  # IP ids: what was sent so shortly before or after another has an id so near to its
 
 
@@ -105,7 +106,8 @@ class Conversation:
             return False
         half, other = self._halves[packet.source], self._halves[packet.target]
         if tcp.has(ACK):  # it answers another SYN, which wasn't seen
-            return half.syn and other.syn and tcp.seq != half.base and (tcp.ack - 1) & 0xFFFFFFFF != other.base
+            known = half.base is not None and other.base is not None
+            return known and tcp.seq != half.base and (tcp.ack - 1) & 0xFFFFFFFF != other.base
         if half.syn:
             return tcp.seq != half.base
         # Its own SYN wasn't seen; it may yet come, as one that crosses the other's.
@@ -142,7 +144,7 @@ class Conversation:
         """An answer to a SYN with another initial sequence number than before (None: it is none), of a server that has
         forgotten the SYN or of another one: whether what was before counts no more. What is acknowledged goes on."""
         mine, other = self._halves[packet.source], self._halves[packet.target]
-        if tcp.flags & (SYN | ACK) != SYN | ACK or not mine.syn or tcp.seq == mine.base:
+        if tcp.flags & (SYN | ACK) != SYN | ACK or mine.base is None or tcp.seq == mine.base:
             return None
         if other.acked is not None and other.acked >= 1:
             return False
@@ -230,6 +232,8 @@ class Conversation:
             probe = "window probe"
         if probe:
             notes.append(Note(probe))
+        elif mine.next > 0 and abs(seq - mine.next) > _WIDEST and not tcp.has(RST):
+            notes.append(Note("out of window", "no window is as wide as its number is off"))
         elif span and seq < mine.next:
             crossed = tcp.flags & (SYN | ACK) == SYN | ACK and mine.syn and other.syn and not mine.answered
             notes.append(Note("simultaneous open") if crossed else _again(packet, mine, other, seq, span))
@@ -246,6 +250,9 @@ class Conversation:
         self, packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, span: int
     ) -> None:
         now = packet.ts_ns
+        if mine.next > 0 and abs(seq - mine.next) > _WIDEST:  # of another connection, or damaged
+            return
+        order = _order(packet, mine)
         if not mine.probing and not tcp.has(RST):  # a RST's number may be any (RFC 9293, section 3.10.7.1)
             if seq > mine.next > 0:
                 mine.holes.put(mine.next, seq, now)
@@ -253,7 +260,7 @@ class Conversation:
                 mine.holes.remove(seq, seq + span)
             if span:
                 mine.sent.put(seq, seq + span, now)
-            if seq + span >= mine.next and packet.version == 4:
+            if seq + span >= mine.next and packet.version == 4 and order >= 0:
                 mine.newest_id = packet.ip_id or 0
             mine.next = max(mine.next, seq + span)
         if tcp.has(FIN) and mine.fin is None:
@@ -262,7 +269,7 @@ class Conversation:
             mine.answered = mine.answered or tcp.has(ACK)
             mine.early = span if span > 1 else mine.early
         # What was sent again, or overtaken, tells an old window (RFC 9293, section 3.10.7.4).
-        is_new = seq >= mine.told_window and (ack is None or mine.acked is None or ack >= mine.acked)
+        is_new = order >= 0 and seq >= mine.told_window and (ack is None or mine.acked is None or ack >= mine.acked)
         if is_new and not tcp.has(RST):
             mine.window, mine.unscaled, mine.told_window = tcp.window, tcp.has(SYN), seq
         if ack is not None and not tcp.has(RST):
@@ -301,7 +308,7 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     if mine.acked is None:  # the first that is seen of this end
         return [_answer(other)] if other.probing and ack == other.next else []
     is_same = ack == mine.acked and seq == mine.next
-    changed = is_same and _has_other_window(tcp, mine, other)
+    changed = is_same and _order(packet, mine) >= 0 and _has_other_window(tcp, mine, other)
     if not other.probing and (twice := _came_twice(tcp, other, ack)):
         return [twice, Note("window update")] if changed and tcp.window else [twice]
     if not is_same:

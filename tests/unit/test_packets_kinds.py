@@ -232,7 +232,13 @@ def test_a_length_of_802_3_is_no_type(data, protocol):
 
 @pytest.mark.parametrize(
     ("link_type", "head"),
-    [(link.PPP, b"\xff\x03\0\x21"), (link.PPP, b"\x21"), (link.C_HDLC, b"\x0f\0\x08\0"), (9, b"\0\x21")],
+    [
+        (link.PPP, b"\xff\x03\0\x21"),
+        (link.PPP, b"\x21"),
+        (link.C_HDLC, b"\x0f\0\x08\0"),
+        (50, b"\x0f\0\x08\0"),
+        (9, b"\0\x21"),
+    ],
 )
 def test_more_link_types(link_type, head):
     assert packet(head + FOUR, link_type=link_type).payload == b"four"

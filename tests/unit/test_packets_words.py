@@ -191,3 +191,35 @@ def test_a_duplicate_ack_with_sack_may_open_the_window_too():
     sack = b"\x01\x01\x05\x0a" + (1005).to_bytes(4, "big") + (1014).to_bytes(4, "big")
     bob.segment(ACK, window=520, options=sack)
     assert words(wire)[-1] == ["duplicate ACK #1", "window update"]
+
+
+def test_a_number_that_no_window_reaches_is_no_gap():
+    wire, alice, bob = connected()
+    alice.segment(FIN | ACK, seq=alice.seq + 1_900_228_958)
+    alice.say(b"hello")
+    bob.confirm(alice.seq)
+    assert words(wire)[3:] == [["out of window no window is as wide as its number is off"], [], []]
+
+
+def test_an_acknowledgement_that_was_overtaken_is_no_window_update():
+    wire, alice, bob = connected()
+    alice.say(b"one")
+    first = wire.id()
+    bob.confirm(1004, window=600)
+    wire.send(tcp(B, 80, A, 40022, bob.seq, 1004, ACK, window=510, id=first))
+    assert words(wire)[-1] == []
+
+
+def test_an_answer_to_a_syn_begins_anew_also_after_segments_that_nobody_sent():
+    wire = Wire()
+    alice, bob = Peer(wire, A, 40022, B, 80), Peer(wire, B, 80, A, 40022, isn=90_000)
+    alice.syn()
+    bob.segment(FIN | ACK, seq=500, ack=alice.seq)
+    bob.ack = alice.seq
+    bob.syn(SYN | ACK)
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire)).segments
+    assert [(one.seq, one.ack, any(one.said(word) for word in ("gap", "half-close"))) for one in found[2:]] == [
+        (0, 1, False),
+        (1, 1, False),
+    ]
