@@ -161,8 +161,7 @@ def _upper(data: bytes, upper: _Upper, record: Record, room: int, quoted: bool) 
         return _carried(data, upper, record, quoted)
     upper.length = max(0, room - upper.at)  # what the frame has is all that there was
     found = _carried(data, upper, record, quoted)
-    beyond = f"says its IP packet goes on to byte {end}, where the frame has {room}"
-    return found | {"malformed": found.get("malformed") or beyond}
+    return found | {"malformed": f"says its IP packet goes on to byte {end}, where the frame has {room}"}
 
 
 def _carried(data: bytes, upper: _Upper, record: Record, quoted: bool) -> Fields:
