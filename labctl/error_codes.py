@@ -81,6 +81,16 @@ ERRORS: dict[str, Kind] = {
         "name a Compose file, or one of the built-in ones: {builtin}",
         "The file doesn't exist, and no built-in topology has that name.",
     ),
+    "topology-twice": Kind(
+        "the topology is named twice: {name}, and files by -f",
+        "name it in one of the two ways; -f can be given several times",
+        "A topology's files are given one by one, or it is named, and not both.",
+    ),
+    "env-file-missing": Kind(
+        "there is no file {file} with variables",
+        "--env-file names a file with lines such as NAME=value",
+        "A file that was named for variables isn't there; Compose would refuse it as well.",
+    ),
     "bad-size": Kind(
         "there is no {name}:{count}: {why}",
         "write `line:5`, `star:4` or `udp-mesh:50`",
@@ -358,6 +368,16 @@ ERRORS: dict[str, Kind] = {
         "not ready within {seconds:g} s: {nodes}",
         "`labctl logs NODE` shows why; a longer --timeout waits longer; `labctl down` removes the lab",
         "`labctl up` waits for each node's `ready` event.",
+    ),
+    "not-yet": Kind(
+        "not within {seconds:g} s: {what}",
+        "`labctl ps` and `labctl logs` show what is there; a longer --timeout waits longer",
+        "`labctl wait` has a limit, and what it waited for did not come true in it.",
+    ),
+    "never-healthy": Kind(
+        "{node} won't get healthy: {why}",
+        "`labctl ps` shows its state; a `healthcheck:` in its Compose file, or in its image, says what healthy means",
+        "Only a running container with a healthcheck can become healthy.",
     ),
     "image-missing": Kind(
         "the image {image} of {node} is not there and could not be had: {why}",

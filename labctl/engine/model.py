@@ -47,6 +47,16 @@ class Port:
     host: str | None = None
     public: int | None = None
 
+    @property
+    def place(self) -> str:
+        """`127.0.0.1:8080`, `[::]:8080`."""
+        return place(self.host, self.public or 0)
+
+
+def place(host: str | None, port: int | str) -> str:
+    """An address of the engine's host and a port as one text; without an address it is that of all of IPv4."""
+    return f"[{host}]:{port}" if host and ":" in host else f"{host or '0.0.0.0'}:{port}"
+
 
 @dataclass(frozen=True)
 class Listening:
@@ -121,12 +131,46 @@ class Details:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """What stands at `target` in a container: `kind` is volume, bind or tmpfs, `source` the volume's name or the path
+    on the engine's machine."""
+
+    kind: str
+    source: str
+    target: str
+    writable: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a container was made. `memory` in bytes and `cpus` are None without a limit; `restart` is Docker's policy,
+    `macs` are its hardware addresses by network."""
+
+    created: str
+    command: tuple[str, ...]
+    user: str
+    hostname: str
+    environment: Mapping[str, str]
+    read_only: bool
+    privileged: bool
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    memory: int | None
+    cpus: float | None
+    restart: str
+    stop_signal: str
+    mounts: tuple[Mount, ...]
+    macs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Network:
     id: str
     name: str
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
     internal: bool = False
+    mtu: int | None = None  # bytes, where one was chosen
 
 
 @dataclass(frozen=True)
@@ -229,6 +273,8 @@ class Engine(Protocol):
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 
     def details(self, container: str) -> Details: ...
+
+    def settings(self, container: str) -> Settings: ...
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         """Where the programs of running containers listen, by their kernels' own tables; each with its first process.
