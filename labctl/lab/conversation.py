@@ -15,8 +15,8 @@ from labctl.lab.model import Lab
 
 @dataclass(frozen=True)
 class Said:
-    """`kind` is `message` (with `text`), `open`, `ended` (with `reason`), or `missing`: of what `source` heard, something
-    is gone."""
+    """`kind` is `message` (with `text`), `open`, `ended` (with `reason`), or `missing`: something is gone of what
+    `source` heard."""
 
     ts: str
     kind: str
