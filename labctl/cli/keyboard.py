@@ -9,7 +9,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe, text_of
-from labctl.cli.options import Json, LabName, NodeName, Text, Timeout, complete_nodes
+from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
@@ -70,6 +70,7 @@ def chat_send(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout 
 @chat.command("log")
 def chat_log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    local: Local = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -82,7 +83,7 @@ def chat_log(
         if as_json:
             output.json_line(item.as_json())
         else:
-            output.data(rendered(item, columns=output.columns(), colour=output.colour()))
+            output.data(rendered(item, columns=output.columns(), colour=output.colour(), local=local))
 
 
 @echo.command("send")

@@ -51,7 +51,7 @@ def test_what_was_said_and_sent():
     assert is_safe(conversation.line(Said(TS, "ended", "n", "m", reason=NASTY), columns=None, colour=False))
     ends = {"sender": "n", "receiver": "m", "local": (NASTY, 1), "peer": ("10.0.0.1", 1)}
     delivery = SimpleNamespace(**ends, seen_from=None, answer=None, seconds=0.1, text="hi")
-    train = SimpleNamespace(**ends, sent=1, received=1, lost=0, duplicated=0, reordered=0, seconds=0.1)
+    train = SimpleNamespace(**ends, sent=1, received=1, lost=1, overflowed=1, duplicated=0, reordered=0, seconds=0.1)
     assert is_safe(sending.delivery(delivery))
     assert is_safe(sending.train(train))
 
