@@ -414,3 +414,35 @@ def test_a_file_by_the_name_of_a_size_is_a_file(tmp_path):
     got = labctl("validate", str(tmp_path / "line:5"))
     assert got.returncode == 1
     assert "line:5:1:16: service a: unknown key 'imgae'" in got.stdout
+
+
+def many(*lines: str) -> str:
+    return "".join(line.replace("#", str(number)) for line in lines for number in range(2000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services:\n" + many("  service#: {image: x, depends_on: [servic#x]}\n"),
+        "services: {a: {image: x}}\nnetworks:\n"
+        + "".join(
+            f"  n{number}: {{ipam: {{config: [{{subnet: 10.{number // 256}.{number % 256}.0/24}}]}}}}\n"
+            for number in range(2000)
+        ),
+    ],
+    ids=["unknown names", "subnets"],
+)
+def test_two_thousand_of_a_kind_take_no_minutes(text):
+    started = time.process_time()
+    check(parse(text), FILES)
+    assert time.process_time() - started < 6, "what compares each with each takes many times as long"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("10.1.0.0/16", "10.1.2.0/24"), ("10.1.2.0/24", "10.1.0.0/16"), ("fd01::/64", "fd01::/64")],
+)
+def test_subnets_overlap_whichever_holds_the_other(first, second):
+    nets = f"a: {{enable_ipv6: true, ipam: {{config: [{{subnet: '{first}'}}]}}}}"
+    nets += f", b: {{enable_ipv6: true, ipam: {{config: [{{subnet: '{second}'}}]}}}}"
+    assert codes(f"services: {{s: {{image: x}}}}\nnetworks: {{{nets}}}") == ["subnets-overlap"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_left, insort
 
 from labctl.topology.check.addresses import gateway_of, usable
 from labctl.topology.check.plan import Network, Plan, Pool, Subnet, address_of
@@ -13,7 +14,7 @@ from labctl.topology.check.source import Source, shorten
 def check_subnets(source: Source, plan: Plan) -> Problems:
     """Each network of the file that labctl or Compose will make."""
     found = Problems()
-    seen: list[tuple[Network, Subnet, int]] = []
+    seen = _Seen()
     for network in plan.networks.values():
         if network.external:
             continue
@@ -60,23 +61,52 @@ def _gateway(source: Source, pool: Pool, subnet: Subnet, found: Problems) -> Non
         found.add("bad-gateway", path, source.place(path), gateway=gateway, subnet=subnet, first=first, last=last)
 
 
-def _overlap(
-    source: Source,
-    network: Network,
-    subnet: Subnet,
-    path: Path,
-    seen: list[tuple[Network, Subnet, int]],
-    found: Problems,
-) -> None:
+class _Seen:
+    """The subnets of bridged networks so far. Two of them overlap where one holds the other, so neither search takes
+    time for each of them."""
+
+    def __init__(self) -> None:
+        self._at: dict[Subnet, tuple[Network, int]] = {}
+        self._starts: list[tuple[int, int, int]] = []  # version, first address, length of the prefix
+
+    def add(self, subnet: Subnet, network: Network, line: int) -> None:
+        if subnet not in self._at:
+            self._at[subnet] = network, line
+            insort(self._starts, (subnet.version, int(subnet.network_address), subnet.prefixlen))
+
+    def overlapping(self, subnet: Subnet) -> tuple[Subnet, Network, int] | None:
+        first, last = int(subnet.network_address), int(subnet.broadcast_address)
+        for length in range(subnet.prefixlen, -1, -1):
+            holder = _of(subnet.version, first, length)
+            if holder in self._at:
+                return holder, *self._at[holder]
+        at = bisect_left(self._starts, (subnet.version, first, 0))
+        if at < len(self._starts):
+            version, start, length = self._starts[at]
+            if version == subnet.version and start <= last:
+                inside = _of(version, start, length)
+                return inside, *self._at[inside]
+        return None
+
+
+def _of(version: int, address: int, length: int) -> Subnet:
+    """The subnet of that length in which an address is."""
+    make = ipaddress.IPv4Network if version == 4 else ipaddress.IPv6Network
+    host = (32 if version == 4 else 128) - length
+    return make((address >> host << host, length))
+
+
+def _overlap(source: Source, network: Network, subnet: Subnet, path: Path, seen: _Seen, found: Problems) -> None:
     """A macvlan or ipvlan network may stand on another's subnet: on another interface."""
+    if not network.bridged:
+        return
     place = source.place(path)
-    for other, theirs, line in seen:
-        if theirs.version == subnet.version and subnet.overlaps(theirs) and network.bridged and other.bridged:
-            example = _after(subnet, theirs)
-            values = {"subnet": subnet, "other": theirs, "line": line, "example": example}
-            found.add("subnets-overlap", path, place, network=other.key, **values)
-            break
-    seen.append((network, subnet, place.line))
+    other = seen.overlapping(subnet)
+    if other:
+        theirs, owner, line = other
+        values = {"subnet": subnet, "other": theirs, "line": line, "example": _after(subnet, theirs)}
+        found.add("subnets-overlap", path, place, network=owner.key, **values)
+    seen.add(subnet, network, place.line)
 
 
 def _after(subnet: Subnet, other: Subnet) -> Subnet:
