@@ -237,7 +237,7 @@ def _failure(verb: str, arguments: Sequence[str], status: int, said: Sequence[st
 def _build_failure(arguments: Sequence[str], why: str, said: Sequence[str]) -> LabError:
     what = ", ".join(arguments[arguments.index("build") + 1 :])
     step = "\n".join(f"    {line}" for line in last_words.failed_step([line for line in said if line]))
-    return LabError("build-failed", what=what, why=why, step=step)
+    return LabError("build-failed", what=what, why=why, lines=step)
 
 
 def _refuse_killed(verb: str, result: subprocess.CompletedProcess[str]) -> None:

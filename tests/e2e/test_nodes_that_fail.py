@@ -53,8 +53,9 @@ def test_what_nodes_really_do(spare, tmp_path, debian, service):
     )
     said = lab.run("up", file, "--lab", lab.name)
     assert (said.returncode, said.stdout) == (1, "")
-    words = "labctl: mine failed: it ended with exit status 3; its last lines:\n    SyntaxError: invalid syntax\n"
-    assert words in said.stderr
+    first = r"labctl: mine failed: it ended with exit status 3; its last lines:\n    SyntaxError: invalid syntax\n"
+    other = r"labctl: \w+ failed: .*^mine exited \(3\) .+ ago as well$"  # on a machine that was slow to start them
+    assert re.search(rf"{first}|{other}", said.stderr, re.M | re.S), said
     until(lambda: lab.container("eater").status == "exited", "the kernel has killed it")
     until(lambda: lab.container("loop").attrs["RestartCount"], "the engine has started it again")
     nodes = {node["node"]: node for node in lab.json("ps")["nodes"]}
@@ -102,7 +103,7 @@ def test_what_others_wait_for_in_vain_keeps_its_evidence(spare, tmp_path, servic
     assert (said.returncode, said.stdout) == (1, "")
     assert f"labctl: db failed: {why}; its last lines:\n    no disk\n" in said.stderr
     assert "taking back" not in said.stderr
-    assert '"no disk"' in lab.ok("logs", "db").stdout
+    assert "no disk" in lab.ok("logs", "db").stdout
     states = {node["node"]: node["state"] for node in lab.json("ps")["nodes"]}
     assert states["web"] == "created"
     assert lab.ok("down").stderr.startswith(f"{lab.name} is down: removed 2 containers")

@@ -79,12 +79,16 @@ def test_what_compose_waited_for_too_long_is_not_ready(engine, condition):
 
 @pytest.fixture
 def ends(tmp_path, monkeypatch):
-    """`ends(script)` puts a `docker` first on the PATH that does what a shell's script says; Compose's error by it."""
+    """`ends(script)`: the error that comes of a `docker` on the PATH, and a Compose where its plugins are looked for,
+    that do what a shell's script says."""
 
     def run(script: str, verb: str = "up") -> LabError:
-        file = tmp_path / "docker"
-        file.write_text("#!/bin/sh\n" + script)
-        file.chmod(0o755)
+        plugins = tmp_path / "cli-plugins"
+        plugins.mkdir(exist_ok=True)
+        for file in (tmp_path / "docker", plugins / "docker-compose"):  # what only reads is asked of the plugin itself
+            file.write_text("#!/bin/sh\n" + script)
+            file.chmod(0o755)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         compose = Compose(Endpoint("unix:///nowhere", "a test"))
         file = tmp_path / "lab.yaml"
