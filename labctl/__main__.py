@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from labctl.cli.output import Terminated, Unwritten, talk
+from labctl.cli import front
+from labctl.cli.output import Terminated, Unwritten, prepare, talk
 from labctl.errors import LabError
 
 EXPLAINED, BUG = 1, 3
@@ -25,7 +26,7 @@ def main(run: Callable[[], int] | None = None) -> NoReturn:
     status."""
     # What the imports allocate is no garbage, and looking for some after every 700 objects takes 8 ms of a command.
     gc.set_threshold(20_000)
-    status = _status(run or _run)
+    status = _status(run or (_front if sys.argv[1:] in front.ASKS else _run))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -37,6 +38,7 @@ def main(run: Callable[[], int] | None = None) -> NoReturn:
 
 def _status(run: Callable[[], int]) -> int:
     _open_closed_streams()
+    prepare()
     _watch_signals()
     try:
         return _explained(run)
@@ -69,10 +71,23 @@ def _explained(run: Callable[[], int]) -> int:
         return _report_bug(problem)
 
 
+def _front() -> int:
+    """`labctl --help`, without importing any command."""
+    from labctl.cli import output
+
+    output.data(front.text(output.columns()))
+    return 0
+
+
 def _run() -> int:
     from labctl.cli.app import command_line
 
-    result = command_line()(prog_name="labctl", standalone_mode=False)
+    try:
+        result = command_line()(prog_name="labctl", standalone_mode=False)
+    except (OSError, RuntimeError) as problem:  # typer writes to files of the shell, and asks for the home directory
+        if "--install-completion" not in sys.argv:
+            raise
+        raise LabError("completion-failed", why=problem) from None
     return result if isinstance(result, int) else 0
 
 
@@ -84,7 +99,7 @@ def _open_closed_streams() -> None:
 
 
 def _watch_signals() -> None:
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):
         signal.signal(signal.SIGINT, _interrupt)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1) wants no SIGHUP
@@ -129,7 +144,11 @@ def _explain(problem: LabError) -> None:
 
 
 def _explain_usage(problem: Any) -> int:
-    problem.show()
+    import io
+
+    said = io.StringIO()
+    problem.show(said)
+    talk(said.getvalue().removesuffix("\n"))
     return int(problem.exit_code)
 
 

@@ -258,7 +258,11 @@ ERRORS: dict[str, Kind] = {
         "send it line by line",
         "A newline ends a line, so it can't be part of one.",
     ),
-    "not-utf8": Kind("{what} is not UTF-8", "", "Text that is typed at a node must be UTF-8."),
+    "not-utf8": Kind(
+        "{what} is not {encoding}",
+        "",
+        "Text that is typed must be in the encoding of the locale (LC_ALL, LC_CTYPE, LANG), which mostly is UTF-8.",
+    ),
     "text-too-long": Kind(
         "the text has {size} bytes, and {what} takes at most {limit}",
         "",
@@ -473,6 +477,11 @@ ERRORS: dict[str, Kind] = {
         "What follows a node's sockets or calls stood still, or was slower than they; the probe keeps 16 MiB for it.",
     ),
     "bad-option": Kind("{option}: {why}", "", "An option's value is out of its range."),
+    "completion-failed": Kind(
+        "the completion can't be installed: {why}",
+        "`labctl --show-completion` prints it: put that where your shell reads it",
+        "The shell's start-up file is in a home directory that isn't there, or that this user may not write to.",
+    ),
     "output-failed": Kind(
         "the output can't be written: {why}",
         "",
@@ -492,6 +501,23 @@ ERRORS: dict[str, Kind] = {
         "{file}: {why}",
         "what was whole before is shown",
         "The file is no capture, is empty, or ends in the middle of a packet.",
+    ),
+    "nothing-in-common": Kind(
+        "{first} and {second} have no packet in common",
+        "take both while the same packets pass, with offload off (`ethtool -K IFACE tso off gso off gro off`)",
+        "Two captures are put together by packets that both have: the same addresses or, behind a router that "
+        "translates these, the same numbers and contents. Segments that a network card merges or cuts differ at both "
+        "ends.",
+    ),
+    "no-such-flow": Kind(
+        "{file} has no conversation {flow}; it has {has}",
+        "--flow takes one of these numbers, an end (HOST or HOST:PORT), or both ends with a dash between",
+        "The conversation that is to be drawn isn't in the capture.",
+    ),
+    "no-conversation": Kind(
+        "{file} has no conversation to draw: it has {has}, none of them of IP or ARP",
+        "`labctl packet {file}` lists what is there",
+        "A ladder shows packets between two addresses.",
     ),
     "no-such-packet": Kind(
         "{file} has no packet {number}: {has}",

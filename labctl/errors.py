@@ -6,9 +6,22 @@ One table (labctl/error_codes.py) feeds the messages, `--json` and docs/errors.m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from labctl.error_codes import ERRORS
+
+LONG = ("why", "mend", "reason", "listing", "seen", "problems", "lines")  # values that may have several lines
+
+
+def one_line(value: object) -> object:
+    """A name as an error repeats it: one that holds a newline doesn't make a line that looks like our own."""
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        return value
+    return text.replace("\n", "\\u000a") if "\n" in text else text
 
 
 class LabError(Exception):
@@ -18,16 +31,17 @@ class LabError(Exception):
         kind = ERRORS[code]
         self.code = code
         self.values = values
-        self.message = kind.message.format(**values)
-        self.hint = kind.hint.format(**values)
+        words = {key: one_line(value) if key not in LONG else value for key, value in values.items()}
+        self.message = kind.message.format(**words)
+        self.hint = kind.hint.format(**words)
         super().__init__(self.message)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean alice?`, or nothing where no known name is near."""
+    """`; did you mean alice?`, or nothing where no other known name is near."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, [other for other in known if other != name], n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

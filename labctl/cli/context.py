@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,9 @@ def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE)
 def _says_yes(question: str) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    sys.stderr.write(question)
+    from labctl.render.text import printable
+
+    sys.stderr.write(printable(question))  # a label may hold anybody's text
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -72,12 +75,11 @@ def text_of(argument: str) -> str:
             raise LabError("text-too-long", size=f"over {STDIN_LIMIT}", what="a typed line", limit=STDIN_LIMIT)
         data = data.removesuffix(b"\n").removesuffix(b"\r")
     else:
-        # What the shell gave us that was no UTF-8 came as lone surrogates (PEP 383).
-        data = argument.encode("utf-8", "surrogateescape")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise LabError("not-utf8", what="the text") from None
+        # What the shell gave us that was no text in the locale's encoding came as lone surrogates (PEP 383).
+        data = os.fsencode(argument)
+    from labctl.lab.keyboard import decoded
+
+    text = decoded(data, "the text")
     if "\n" in text:
         raise LabError("newline-in-line")
     return text

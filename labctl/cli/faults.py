@@ -87,6 +87,7 @@ def _pick(
     """A rule for picked packets: the condition holds for all of them."""
     from labctl.faults.match import is_counted, parse
     from labctl.lab.faults import Wanted
+    from labctl.render.text import printable
 
     with _checked():
         found = parse(match)
@@ -94,7 +95,7 @@ def _pick(
         times = 1
     often = "" if times is None else " once" if times == 1 else f" {times} times"
     fields = {condition: True if condition == "reset" else 1.0, **extra, "match": found, "times": times}
-    shown = f"{verb} '{match.strip()}'{often}"
+    shown = f"{verb} '{printable(match.strip())}'{often}"
     if "delay" in extra:
         from labctl.faults.conditions import shown as value
 

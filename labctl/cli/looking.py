@@ -31,7 +31,7 @@ def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
 
 
 def ps(lab: LabName = None, as_json: Json = False) -> None:
-    """Show the nodes of a lab: role, state, addresses, listening and published ports."""
+    """Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended."""
     from labctl.cli.context import engine_and_lab
 
     engine, found = engine_and_lab(lab)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import select
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labctl.engine.model import Engine
     from labctl.lab.model import Lab
 
@@ -88,14 +88,43 @@ def write_bytes(content: bytes) -> None:
         raise Unwritten(problem.errno or errno.EIO) from None
 
 
+def prepare() -> None:
+    """Both streams take any text from now on: what their encoding doesn't have is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    encodings = [getattr(stream, "encoding", None) or "utf-8" for stream in (sys.stdout, sys.stderr)]
+    other = next((name for name in encodings if name.lower() not in ("utf-8", "utf8")), None)
+    if other:
+        from labctl.render.text import limit_to
+
+        limit_to(other)
+
+
 def data(text: str) -> None:
+    """One or more lines, rendered; what a terminal would act on is escaped, but for our colours."""
+    write(_safe(text, colour()) + "\n")
+
+
+def markup(text: str) -> None:
+    """XML: in another encoding than UTF-8, all but ASCII is character references."""
+    if (sys.stdout.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+        text = text.encode("ascii", "xmlcharrefreplace").decode()
     write(text + "\n")
+
+
+def _safe(text: str, coloured: bool) -> str:
+    if text.isascii() and all(line.isprintable() for line in text.split("\n")):
+        return text  # most often, and without importing anything
+    from labctl.render.text import outgoing
+
+    return outgoing(text, colour=coloured)
 
 
 def talk(text: str) -> None:
     """Where nobody can hear it any more, the work goes on: talk is not what was asked for."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(_safe(text, colour(sys.stderr)) + "\n")
         sys.stderr.flush()
 
 
@@ -104,11 +133,15 @@ def document(value: dict[str, Any]) -> None:
     if Settings.streams:
         json_line({"schema_version": SCHEMA_VERSION, **value})
     else:
-        data(document_text(value))
+        write(document_text(value) + "\n")
 
 
 def document_text(value: dict[str, Any]) -> str:
-    return json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, indent=2)
+    import json
+
+    from labctl.render.text import json_safe
+
+    return json_safe(json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, indent=2))
 
 
 def save(file: Path, text: str) -> None:
@@ -122,8 +155,12 @@ def save(file: Path, text: str) -> None:
 
 def json_line(value: dict[str, Any]) -> None:
     """One line of a stream of JSON objects."""
+    import json
+
+    from labctl.render.text import json_safe
+
     Settings.streams = True
-    data(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    write(json_safe(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) + "\n")
 
 
 class Progress:
@@ -137,7 +174,10 @@ class Progress:
         if sys.stderr.isatty():
             from rich.console import Console
 
-            self._status = Console(stderr=True).status(self._what)
+            from labctl.render.text import Output
+
+            spinner = "line" if Output.encoding else "dots"
+            self._status = Console(stderr=True).status(self._what, spinner=spinner)
             self._status.__enter__()
         return self._report
 
@@ -153,7 +193,9 @@ class Progress:
         elif self._status:
             from rich.markup import escape
 
+            from labctl.render.text import printable
+
             with contextlib.suppress(OSError):
-                self._status.update(f"{self._what}: {escape(text)}")
+                self._status.update(f"{self._what}: {escape(printable(text))}")
         elif not text.startswith(("Container", "Network", "Volume", "removed")) and not text.endswith("is ready"):
             talk(text)

@@ -49,6 +49,8 @@ def graph(
     if file is not None and into_file:
         output.save(file, text)
         output.talk(f"the picture is in {file}")
+    elif chosen is Format.SVG:
+        output.markup(text)
     else:
         output.data(text)
 

@@ -95,7 +95,13 @@ ELSEWHERE = {
 
 
 class Commands(TyperGroup):
-    """All of labctl; it knows some words of other tools."""
+    """All of labctl; it knows some words of other tools. Its help is the page that `labctl --help` prints without any
+    of this."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from labctl.cli import front, output
+
+        formatter.write(front.text(output.columns()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

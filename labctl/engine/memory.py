@@ -65,6 +65,7 @@ class MemoryContainer:
     log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
     restarts: int = 0
     out_of_memory: bool = False
+    fixed: tuple[str, ...] = ()
     sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
     unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
     running: list[Process] = field(default_factory=list)
@@ -203,6 +204,7 @@ class MemoryEngine:
             log=found.log,
             restarts=found.restarts,
             out_of_memory=found.out_of_memory,
+            fixed=found.fixed,
         )
 
     def settings(self, container: str) -> Settings:

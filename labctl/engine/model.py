@@ -93,7 +93,8 @@ class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
-    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs.
+    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs; `fixed` are the
+    addresses that it has whenever it runs.
 
     `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
 
@@ -116,6 +117,7 @@ class Details:
     log: tuple[int, int] | None = None
     restarts: int = 0
     pid: int = 0
+    fixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

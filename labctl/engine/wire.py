@@ -1,8 +1,8 @@
 """HTTP/1.1 to the engine, by the standard library's sockets alone.
 
-Importing the SDK takes longer than a whole `labctl chat send` may. The engine's API asks little of HTTP (RFC 9112): a
-request, a status, a body by length or in chunks, and an upgrade to a raw stream; so that is what stands here, with a
-limit on every wait.
+Importing Docker's SDK takes longer than a whole `labctl chat send` may, and it can't do ssh by itself. The engine's API
+asks little of HTTP (RFC 9112): a request, a status, a body by length or in chunks, and an upgrade to a raw stream; so
+that is what stands here, with a limit on every wait.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from labctl.engine import websocket
+from labctl.engine import ssh, websocket
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
 
@@ -160,15 +161,24 @@ class Wire:
         return content
 
     def stream(
-        self, method: str, path: str, /, *, body: Any = None, upgrade: str = "", limit: float = LIMIT, **query: Any
+        self,
+        method: str,
+        path: str,
+        /,
+        *,
+        body: Any = None,
+        file: Path | None = None,
+        upgrade: str = "",
+        limit: float = LIMIT,
+        **query: Any,
     ) -> Response:
-        """One request whose body the caller reads; `upgrade` makes the socket a raw stream both ways ("tcp"), or a
-        "websocket"."""
+        """One request whose body the caller reads; `file` holds what is sent, where that is no JSON; `upgrade` makes
+        the socket a raw stream both ways ("tcp"), or a "websocket"."""
         limit = min(limit, self._at_most)
         deadline = time.monotonic() + limit
         sock = None
         try:
-            sock = self._open(method, path + encode_query(query), body, deadline, upgrade=upgrade)
+            sock = self._open(method, path + encode_query(query), body, deadline, upgrade=upgrade, file=file)
             response = self._read_head(sock, deadline)
             if response.status >= 400:
                 with sock:
@@ -189,7 +199,9 @@ class Wire:
         why = problem.strerror or str(problem) or type(problem).__name__
         return LabError("engine-unreachable", endpoint=f"{self.endpoint.url} ({self.endpoint.source})", why=why)
 
-    def _open(self, method: str, target: str, body: Any, deadline: float, *, upgrade: str = "") -> socket.socket:
+    def _open(
+        self, method: str, target: str, body: Any, deadline: float, *, upgrade: str = "", file: Path | None = None
+    ) -> socket.socket:
         sock = connect(self.endpoint, min(_left(deadline), CONNECT_LIMIT))
         content = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {target} HTTP/1.1", "Host: docker", "User-Agent: labctl"]
@@ -200,10 +212,19 @@ class Wire:
         if body is not None:
             lines.append("Content-Type: application/json")
         if method in ("POST", "PUT"):
-            lines.append(f"Content-Length: {len(content)}")
+            lines.append(f"Content-Length: {file.stat().st_size if file else len(content)}")
         try:
             sock.settimeout(_left(deadline))
             sock.sendall("\r\n".join([*lines, "", ""]).encode() + content)
+            if file:
+                with file.open("rb") as stream:
+                    while piece := stream.read(1 << 20):
+                        sock.settimeout(_left(deadline))
+                        sock.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError) as problem:
+            why = ssh.last_words(sock) or problem.strerror
+            sock.close()
+            raise ConnectionError(why) from None
         except BaseException:
             sock.close()
             raise
@@ -213,9 +234,12 @@ class Wire:
         data = b""
         while b"\r\n\r\n" not in data:
             sock.settimeout(_left(deadline))
-            received = sock.recv(1 << 16)
+            try:
+                received = sock.recv(1 << 16)
+            except ConnectionResetError as problem:  # also an ssh that ended before it read what we sent
+                raise ConnectionError(ssh.last_words(sock) or problem.strerror) from None
             if not received or len(data) > HEADER_LIMIT:
-                raise ConnectionError("it hung up in the middle of an answer")
+                raise ConnectionError(ssh.last_words(sock) or "it hung up in the middle of an answer")
             data += received
         head, _, rest = data.partition(b"\r\n\r\n")
         status_line, *lines = head.decode("latin-1").split("\r\n")
@@ -246,7 +270,7 @@ def connect(endpoint: Endpoint, limit: float) -> socket.socket:
         sock = socket.create_connection((url.hostname or "localhost", url.port or 2375), timeout=limit)
         return _secure(sock, endpoint, url.hostname or "") if endpoint.tls or url.scheme == "https" else sock
     if url.scheme == "ssh":
-        return _dial_over_ssh(url.hostname or "", url.username, url.port)
+        return ssh.dial(url.hostname or "", url.username, url.port)
     raise LabError("engine-endpoint", where=endpoint.source, why=f"{url.scheme}:// is not supported on this system")
 
 
@@ -263,19 +287,6 @@ def _secure(sock: socket.socket, endpoint: Endpoint, host: str) -> socket.socket
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context.wrap_socket(sock, server_hostname=host)
-
-
-def _dial_over_ssh(host: str, user: str | None, port: int | None) -> socket.socket:
-    """What Docker's own client does: ssh runs `docker system dial-stdio` there, and its stdio is the connection."""
-    import subprocess
-
-    ours, theirs = socket.socketpair()
-    command = ["ssh", "-o", "ConnectTimeout=10", *(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
-    with theirs:
-        subprocess.Popen(
-            [*command, "--", host, "docker", "system", "dial-stdio"], stdin=theirs.fileno(), stdout=theirs.fileno()
-        )
-    return ours
 
 
 def _at_most() -> float:

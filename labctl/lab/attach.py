@@ -12,7 +12,7 @@ from labctl.engine.model import Engine, Stream
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.model import Event
-from labctl.lab.keyboard import Typed, need_keyboard
+from labctl.lab.keyboard import Typed, decoded, need_keyboard
 from labctl.lab.model import Lab, Node
 
 
@@ -49,10 +49,7 @@ def attach(
 
 
 def _type(engine: Engine, lab: Lab, node: Node, line: bytes, timeout: float) -> None:
-    try:
-        text = line.rstrip(b"\n").decode()
-    except UnicodeDecodeError:
-        raise LabError("not-utf8", what="a line") from None
+    text = decoded(line.rstrip(b"\n"), "a line")
     with Typed(engine, lab, node, text, timeout=timeout):
         pass
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labctl.engine import base, sdk
+from labctl.engine import base, images
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_LAB
@@ -101,7 +101,7 @@ def _base_image(engine: DockerEngine) -> Finding:
     found = base.find(engine, os.environ)
     if found:
         return Finding("base image", "ok", f"{found} is there")
-    why = sdk.registry_answers(engine.endpoint, base.OFFICIAL)
+    why = images.registry_answers(engine.endpoint, base.OFFICIAL)
     if why is None:
         return Finding("base image", "ok", f"{base.OFFICIAL} can be pulled")
     if shutil.which("mmdebstrap"):
@@ -135,9 +135,12 @@ def _probe(engine: DockerEngine) -> tuple[dict[str, Any], str]:
     """What the kernel can do, tried in a throw-away container with NET_ADMIN and no network; or why that failed."""
     command = ["python3", "-m", "labnode.abilities"]
     labels = {LABEL_LAB: "labctl-doctor"}
-    printed, why = sdk.run_once(engine.endpoint, PROBE_IMAGE, command, labels=labels, abilities=["NET_ADMIN"], limit=30)
     try:
-        return ({}, why) if why else (json.loads(printed), "")
+        printed = engine.run_probe(command, network="none", labels=labels, limit=30, image=PROBE_IMAGE)
+    except LabError as problem:
+        return {}, problem.message
+    try:
+        return json.loads(printed), ""
     except ValueError:
         return {}, printed.strip()[-200:] or "the probe printed nothing"
 

@@ -65,13 +65,13 @@ def _pull_missing(
     for member in blueprint.topology.members:
         if member.builds or member.name in found:
             continue
-        from labctl.engine import sdk
+        from labctl.engine import images
 
         name = blueprint.image_of(member.name)
-        why = sdk.registry_answers(engine.endpoint, name)
+        why = images.registry_answers(engine.endpoint, name)
         if why is None:
             report(f"pulling {name}")
-            why = sdk.pull(engine.endpoint, name, int(limit))
+            why = images.pull(engine.endpoint, name, int(limit))
         image = engine.image(name) if why is None else None
         if image is None:
             raise LabError("image-missing", image=name, node=member.name, why=why or "it did not arrive")

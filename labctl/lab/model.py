@@ -74,6 +74,8 @@ class Node:
         mend = f"`labctl start {self.name}`"
         if self.container.state == "paused":
             mend = f"`labctl unpause {self.name}`"
+        elif self.container.state == "restarting":
+            mend = f"`labctl logs {self.name}` shows its last lines; `labctl stop {self.name}` keeps it from that"
         elif self.container.exit_code is not None:
             mend = f"`labctl logs {self.name}` shows its last lines; {mend}"
         return LabError("not-running", node=self.name, state=self.condition, action=action, mend=mend)

@@ -231,10 +231,10 @@ def ask(engine: Engine, orders: Sequence[Order], timeout: float) -> Iterator[tup
     Whoever calls stops listening when it has what it wants. Raises LabError `fault-refused` where a probe answers with
     an error, `probe-failed` where it ends, `probe-silent` when the time is over.
     """
-    deadline = time.monotonic() + timeout
     idents = {item.probe.id: os.urandom(6).hex() for item in orders}
     probes = {item.probe.id: item.probe for item in orders}
     streams = [engine.attach(item.probe.id, keyboard=True) for item in orders]
+    deadline = time.monotonic() + timeout  # from when the engine has answered, however far away it is
     try:
         for stream, item in zip(streams, orders, strict=True):
             stream.write(envelope(idents[item.probe.id], item.text, options=item.options))

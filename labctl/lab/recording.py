@@ -200,9 +200,9 @@ class Capture:
 
     def _take(self, heard: Heard, order: InOrder) -> None:
         name, state = heard.node.name, heard.state
-        if heard.record is not None:
+        for record in taps.segments_of(heard.record) if heard.record is not None else ():
             self._counts[name] += 1
-            order.add(decode(heard.record, self._counts[name] - 1, name), taps.tap_of(heard.record))
+            order.add(decode(record, self._counts[name] - 1, name), taps.tap_of(record))
         if state is not None:
             self.summary.drops[name] = state.drops
             self.summary.problems[name] = state.problems

@@ -10,10 +10,10 @@ from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.lab import capture, syscalls, verdicts
 from labctl.lab.capture import State
+from labctl.lab.causes import Aside, caused
 from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.xray import XRay, of_sides
-from labctl.packets import questions
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
 from labctl.packets.model import Packet, Record
@@ -27,6 +27,7 @@ HERE = "this machine"
 class Trace:
     """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say. What the
     nodes did besides is in `deep`, by the ladder's position, where that was asked for; `packets` were recorded in all.
+    `aside` are those of nodes that the command has no part in.
     """
 
     status: int
@@ -34,13 +35,22 @@ class Trace:
     quiet: bool
     deep: Mapping[int, XRay]
     packets: int
+    aside: Aside
 
 
 def trace(
-    engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int], options: Options, *, deep: bool = False
+    engine: Engine,
+    lab: Lab,
+    names: Sequence[str],
+    run: Callable[[], int],
+    options: Options,
+    *,
+    command: Sequence[str] = (),
+    deep: bool = False,
 ) -> Trace:
     """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
-    a conversation are drawn, whatever is between them; `deep`: with system calls and states. Raises LabError."""
+    a conversation are drawn, whatever is between them; `deep`: with system calls and states. `command` are the words of
+    what is run: the nodes that they name have a part in it. Raises LabError."""
     hosts = [lab.host(lab.networked(name, "nothing can be recorded there")) for name in dict.fromkeys(names)]
     named = list({host.name: host for host in hosts}.values())
     nodes = named or [node for node in lab.hosts if node.has_network and node.role != "router"]
@@ -57,14 +67,15 @@ def trace(
         records, states, quiet = _until_quiet(engine, nodes, there, begin)
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-        between = [ladder for ladder in of_pairs(sides, found, options) if not _is_aside(lab, ladder)]
-        ladders = between + _beyond(lab, sides, between, options, all_but=not named)
+        between = of_pairs(sides, found, options)
+        every = between + _beyond(lab, sides, between, options, all_but=not named)
+        ladders, aside = caused(lab, every, () if named else command)
         ladders.sort(key=lambda one: one.begin_ns)
         looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
     finally:
         # It slows the programs down, and nobody has asked for more of it.
         syscalls.stop(engine, lab, [node for node in _programs(lab, nodes) if node.name in fresh])
-    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())))
+    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())), aside)
 
 
 def _afterwards(
@@ -128,15 +139,6 @@ def _until_quiet(
             return records | {name: [] for name in ended}, states | ended, silent >= QUIET
         time.sleep(QUIET - silent)
     return {name: [] for name in ended}, ended, True
-
-
-def _is_aside(lab: Lab, ladder: Ladder) -> bool:
-    """Whether two nodes only heard each other ask for a third one, as an ARP request reaches all (RFC 826), or checked
-    what they know of each other since some earlier conversation."""
-    theirs = {address for line in (ladder.left, ladder.right) for address in lab.node(line.name).addresses}
-    packets = [arrow.crossing.packet for arrow in ladder.arrows]
-    overheard = all(one.arp is not None and one.arp.operation == 1 and one.dst not in theirs for one in packets)
-    return overheard or all(questions.is_upkeep(one) for one in packets)
 
 
 def _beyond(

@@ -284,8 +284,10 @@ def _acknowledged(now: int, tcp: Tcp, mine: _Half, other: _Half, ack: int) -> No
 
 def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None) -> list[Note]:
     """What a segment without data says besides: RFC 5681, section 2 on duplicates, RFC 9293, 3.8.6 on windows."""
-    if ack is None or mine.acked is None:
+    if ack is None:
         return []
+    if mine.acked is None:  # the first that is seen of this end
+        return [_answer(other)] if other.probing and ack == other.next else []
     is_same = ack == mine.acked and seq == mine.next
     changed = is_same and _has_other_window(tcp, mine, other)
     if not other.probing and (twice := _came_twice(tcp, other, ack)):
@@ -293,8 +295,7 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     if not is_same:
         return []
     if other.probing:
-        answer = Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")
-        return [answer, Note("window update")] if changed and tcp.window else [answer]
+        return [_answer(other), Note("window update")] if changed and tcp.window else [_answer(other)]
     outstanding = other.next > ack
     if changed and not (tcp.sack and outstanding):
         return [Note("window update")] if tcp.window else []
@@ -303,6 +304,10 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
         mine.told_at = packet.ts_ns
         return [Note("duplicate ACK", f"#{mine.duplicates}")]
     return []
+
+
+def _answer(other: _Half) -> Note:
+    return Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")
 
 
 def _has_other_window(tcp: Tcp, mine: _Half, other: _Half) -> bool:

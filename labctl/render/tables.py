@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # `ps` need not import the doctor
     from labctl.lab.plan import Plan
     from labctl.lab.status import Status, Summary
 
+GAP = 2  # columns between two columns of a table
 _COLOURS = {36: "cyan", 33: "yellow", 32: "green", 35: "magenta", 34: "blue"}
 _COLOURS |= {96: "bright_cyan", 93: "bright_yellow", 92: "bright_green", 95: "bright_magenta", 94: "bright_blue"}
 _STATES = {"ready": "green", "healthy": "green", "running": "yellow", "starting": "yellow", "paused": "yellow"}
@@ -141,15 +143,60 @@ def _lines(text: str) -> str:
 
 
 def laid_out(heads: Sequence[str], rows: Iterable[Sequence[str | Text]], columns: int | None, colour: bool) -> str:
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    """A table. Where it is wider than the terminal, cells wrap between words; where that isn't enough, each row is a
+    list of its own: a name or an address that is cut in the middle can neither be read nor copied."""
+    cells = [tuple(cell if isinstance(cell, Text) else _styled(cell) for cell in row) for row in rows]
+    widest = [max(cell_len(line) for line in lines) for lines in _by_column(heads, cells, str.splitlines)]
+    least = [max(map(cell_len, words)) for words in _by_column(heads, cells, str.split)]
+    gap = GAP
+    if columns and sum(least) + GAP * (len(heads) - 1) > columns:
+        gap = 1
+        if sum(least) + len(heads) - 1 > columns:
+            return _listed(heads, cells, columns, colour)
+    gaps = gap * (len(heads) - 1)
+    while columns and sum(widest) + gaps > columns:
+        at = max((index for index in range(len(heads)) if widest[index] > least[index]), key=lambda at: widest[at])
+        widest[at] -= 1
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, gap, 0, 0))
+    for head, width in zip(heads, widest, strict=True):
+        table.add_column(head, width=width)
+    for row in cells:
+        table.add_row(*row)
+    return _printed(table, sum(widest) + gaps, colour)
+
+
+def _by_column(
+    heads: Sequence[str], rows: Sequence[Sequence[Text]], parts: Callable[[str], list[str]]
+) -> list[list[str]]:
+    """What each column's head and cells consist of; of nothing, an empty piece."""
+    found = [[*parts(head), ""] for head in heads]
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else _styled(cell) for cell in row))
+        for pieces, cell in zip(found, row, strict=True):
+            pieces += parts(cell.plain)
+    return found
+
+
+def _listed(heads: Sequence[str], rows: Sequence[Sequence[Text]], columns: int, colour: bool) -> str:
+    """Each row below the other: what a column holds, behind its head."""
+    label = max(map(cell_len, heads))
+    longest = max((cell_len(word) for row in rows for cell in row for word in cell.plain.split()), default=1)
+    room = max(columns - label - GAP, longest)
+    table = Table(box=None, pad_edge=False, show_edge=False, show_header=False, padding=(0, GAP, 0, 0))
+    table.add_column(width=label)
+    table.add_column(width=room)
+    for number, row in enumerate(rows):
+        if number:
+            table.add_row("", "")
+        for head, cell in zip(heads, row, strict=True):
+            table.add_row(Text(head, style="bold"), cell)
+    return _printed(table, label + GAP + room, colour)
+
+
+def _printed(table: Table, width: int, colour: bool) -> str:
     out = io.StringIO()
     console = Console(
         file=out,
-        width=columns or 10_000,
+        width=width + GAP,
         color_system="standard" if colour else None,
         force_terminal=colour,
         no_color=not colour,

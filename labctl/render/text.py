@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import unicodedata
@@ -17,6 +18,58 @@ _EMOJI = "\ufe0f"  # VARIATION SELECTOR-16: the character before it as an emoji
 _MARK = "\u200e"  # LEFT-TO-RIGHT MARK: takes no column on any terminal, also where isolates (U+2068) take one
 # A quoted text, up to where it is cut; or what two spaces, a quote or a line of a ladder end.
 _PIECE = re.compile(r'"(?:[^"\\…│]|\\.)*["…]?|[^"│─┄ ]+(?: [^"│─┄ ]+)*')
+
+
+# What labctl draws with, for outputs that have no such characters, or have them two columns wide (GBK, Shift JIS).
+_DRAWING = {
+    **dict.fromkeys("─┄", "-"),
+    **dict.fromkeys("│║", "|"),
+    **dict.fromkeys("┌┐└┘├┤┬┴┼╔╗╙╚╝╟╠╢╣╤╧╪╫", "+"),
+    **{"═": "=", "■": "#", "●": "*", "·": ".", "…": "~", "→": ">", "←": "<", "↔": "=", "⋮": ":", _MARK: ""},
+}
+_ASCII = str.maketrans(_DRAWING)
+# What a terminal acts on, or shows nothing of; and colours, which labctl itself prints.
+_RISKY = re.compile(
+    "\x1b\\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200c\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+class Output:
+    """What the output takes: `encoding` is None where that is all of Unicode, else only its characters are printed."""
+
+    encoding: str | None = None
+
+
+def limit_to(encoding: str | None) -> None:
+    """From now on, what is printable is what this encoding has; drawings are ASCII where it isn't UTF-8 or UTF-16."""
+    name = codecs.lookup(encoding or "utf-8").name
+    Output.encoding = None if name.startswith("utf") else name
+    _is_printable.cache_clear()
+
+
+def outgoing(text: str, *, colour: bool) -> str:
+    """Rendered text as it may go to a terminal: nothing in it acts but, with `colour`, colours.
+
+    The last gate, for all that is printed: what others wrote was escaped when it was rendered (`printable`, `quoted`).
+    """
+    if Output.encoding:
+        text = text.translate(_ASCII)
+    return _RISKY.sub(lambda found: found[0] if colour and len(found[0]) > 1 else _escaped_all(found[0]), text)
+
+
+def json_safe(text: str) -> str:
+    """A JSON text in which each character that a terminal acts on, or the output has not, is a JSON escape."""
+    if Output.encoding:
+        return "".join(
+            character if character.isascii() and character != "\x7f" else _escaped(character) for character in text
+        )
+    return _RISKY.sub(lambda found: _escaped_all(found[0]), text)
+
+
+def _escaped_all(text: str) -> str:
+    """One character, or a colour, of which the first one is what acts."""
+    return _escaped(text[0]) + text[1:]
 
 
 def quoted(text: str) -> str:
@@ -37,9 +90,23 @@ def for_terminal(text: str) -> str:
     return "\n".join("\t".join(printable(part) for part in line.split("\t")) for line in lines)
 
 
+@lru_cache(maxsize=4096)
 def _is_printable(character: str) -> bool:
+    if Output.encoding and not _has(Output.encoding, character):
+        return False
     # Cc: control; Cf: format, among them those that turn the direction of text around; Cs, Co, Cn: no characters.
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or character == "\u200d"
+
+
+def _has(encoding: str, character: str) -> bool:
+    """Whether an output has a character, and doesn't draw something with it."""
+    if character in _DRAWING:
+        return False
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escaped(character: str) -> str:

@@ -1,0 +1,51 @@
+"""Before labctl's first own line, and around it: ^C while it is still importing, and shells' completion."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LABCTL = str(Path(sys.executable).parent / "labctl")
+EARLY = """
+import os, signal, sys
+sys.argv[0] = {name!r}
+import labctl
+os.kill(os.getpid(), signal.SIGINT)
+import labctl.__main__
+"""
+
+
+def python(code: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+def test_an_interrupt_while_it_imports_ends_it_without_a_word():
+    got = python(EARLY.format(name=LABCTL))
+    assert (got.returncode, got.stderr) == (-signal.SIGINT, "")
+
+
+def test_a_program_that_imports_it_keeps_its_interrupts():
+    got = python(EARLY.format(name="/usr/bin/something"))
+    assert "KeyboardInterrupt" in got.stderr
+
+
+def test_an_interrupt_that_is_ignored_stays_so():
+    """As `nohup` and shells' background jobs have it."""
+    got = python(EARLY.format(name=LABCTL), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    assert (got.returncode, got.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("home", ["/proc", "/dev/null"])
+def test_completion_where_home_can_not_be_written(home):
+    environment = {**os.environ, "HOME": home, "SHELL": "/bin/bash"}
+    for more in ([], ["bash"]):
+        command = [LABCTL, "--install-completion", *more]
+        got = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+        assert got.returncode == 1, got
+        assert got.stderr.startswith("labctl: the completion can't be installed: ")
+        assert "labctl --show-completion" in got.stderr
