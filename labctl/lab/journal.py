@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from labctl.engine.model import Engine, Line, Stream
 from labctl.events.codec import EPOCH, decode, normalise, stamp_of
@@ -77,9 +77,16 @@ def _oldest(engine: Engine, node: Node) -> str:
 
 
 def follow(
-    engine: Engine, lab: Lab, names: Sequence[str] = (), *, since: str | None = None, tail: int | None = None
+    engine: Engine,
+    lab: Lab,
+    names: Sequence[str] = (),
+    *,
+    since: str | None = None,
+    tail: int | None = None,
+    ready: Callable[[], object] = lambda: None,
 ) -> Iterator[Event]:
-    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node."""
+    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node. `ready`
+    is called when what comes is heard."""
     nodes = _with_probes(engine, lab, _chosen(lab, names))
     # Listening begins before reading, so that nothing falls between the two. What both give is told by what it is, and
     # not by the time that an event says: that is the word of whoever wrote it, and clocks are set back.
@@ -93,6 +100,7 @@ def follow(
         yield from _merged(found, since, tail)
         found.clear()
         reached("logs:following")
+        ready()
         yield from _ordered(engine, lab, nodes, live, both)
     finally:
         _close(live)

@@ -159,6 +159,13 @@ class Lab:
         found = next((node for node in self.nodes if wanted in map(plain, node.addresses)), None)
         return self.host(found) if found else None
 
+    def partner(self, address: str, role: str) -> Node | None:
+        """Who is meant by an address where something of that role is to be: of several nodes on one host the one that
+        has it, else the host."""
+        host = self.owner(address)
+        found = [node for node in self.members(host) if node.role == role] if host else []
+        return found[0] if len(found) == 1 else host
+
     def neighbours(self, node: Node) -> list[Node]:
         """The running hosts that share a network with a node."""
         return [

@@ -200,5 +200,5 @@ def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     if arrived.crosses_to(sent):
         return True
     # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
-    router = lab.owner(arrived.peer[0]) if arrived.peer else None
+    router = lab.partner(arrived.peer[0], "router") if arrived.peer else None
     return arrived.local == sent.peer and router is not None and router.role == "router"
