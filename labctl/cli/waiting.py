@@ -90,10 +90,10 @@ def _for_event(text: str, names: list[str], since: str | None, lab: str | None, 
     start = stamp_of(moment("--since", since)) if since else None
     engine, found = engine_and_lab(lab)
     nodes = choosing.several(found, names, everything=not names)
-    names = ", ".join(node.name for node in nodes)
+    watched = ", ".join(node.name for node in nodes)
 
     def begun() -> None:
-        output.talk(f"waiting for {text} at {names}")
+        output.talk(f"waiting for {text} at {watched}")
 
     event = waiting.for_event(engine, found, nodes, what, since=start, timeout=timeout, begun=begun)
     if as_json:
