@@ -143,6 +143,8 @@ def udp_send(
         else:
             output.data(sending.delivery(delivery))
         return
+    if ":" in target:
+        raise typer.BadParameter("a train goes to a UDP peer, which counts it: name the node alone")
     train = uses.send_train(engine, found, source, target, said, count=count, size=size, rate=rate, timeout=timeout)
     if as_json:
         output.document(train.as_json())

@@ -155,9 +155,9 @@ def test_wait_for_an_event(engine, lab_of):
     event(a, "message", text="before")
     engine.later(lambda: event(b, "message", text="after"))
     lab = lab_of()
-    options = {"since": None, "timeout": 5}
+    options = {"since": None, "timeout": 5, "begun": lambda: None}
     assert waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), **options).get("text") == "after"
-    found = waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), since="2026", timeout=5)
+    found = waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), **{**options, "since": "2026"})
     assert (found.node, found.get("text")) == ("a", "before")
     engine.later(lambda: (a.end(), b.end()))
     with pytest.raises(LabError, match="a, b stopped while labctl waited"):
