@@ -22,7 +22,7 @@ import yaml
 from bench.commands import Ran, docker, run
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_PROJECT, Container
-from labctl.lab.placement import local_routes
+from labctl.lab.placement import host_routes
 from labctl.topology.subnets import candidates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +78,7 @@ def remove(name: str) -> None:
 
 def free_subnet(wished: ipaddress.IPv4Network = WISHED) -> ipaddress.IPv4Network:
     taken = [ipaddress.ip_network(subnet) for network in DockerEngine().networks() for subnet in network.subnets]
-    return ipaddress.IPv4Network(str(next(candidates(wished, [*taken, *local_routes()]))))
+    return ipaddress.IPv4Network(str(next(candidates(wished, [*taken, *(route.subnet for route in host_routes())]))))
 
 
 def default_lab() -> str:

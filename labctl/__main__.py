@@ -126,6 +126,10 @@ def _terminate(number: int, _frame: object) -> None:
 def _explain(problem: LabError) -> None:
     from labctl.cli import output
 
+    if output.Settings.lab:
+        from labctl.lab import fate
+
+        problem = fate.told(*output.Settings.lab, problem)
     talk(f"labctl: {problem.message}")
     if problem.hint:
         talk(f"  {problem.hint}")

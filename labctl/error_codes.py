@@ -61,6 +61,16 @@ ERRORS: dict[str, Kind] = {
         "",
         "Compose answered with an error of its own, which is repeated.",
     ),
+    "compose-killed": Kind(
+        "`docker compose {verb}` was killed by {signal} before it had done its work",
+        "the kernel does that where memory runs out (`dmesg` tells); if somebody did it, run the command again",
+        "A signal ended Compose. Where it is its plugin that was killed, Docker's client doesn't tell by which.",
+    ),
+    "build-failed": Kind(
+        "building {what} failed: {why}; the step and its last lines:\n{step}",
+        "mend what the step says; `labctl build` tries again without starting anything",
+        "A step of a Dockerfile ended with an error, or the file can't be understood.",
+    ),
     "base-image": Kind(
         "no Debian base image could be had: {why}",
         "load one by hand (`docker pull debian:trixie-slim` or `docker load`), or install mmdebstrap",
@@ -141,6 +151,21 @@ ERRORS: dict[str, Kind] = {
         "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
         "labctl changes only what carries its own labels.",
     ),
+    "lab-of-another": Kind(
+        "the lab {lab} is another one's: {owner}{made}",
+        "{mend}",
+        "Several people share the engine. What one of them made, another one changes or removes only on purpose.",
+    ),
+    "lab-from-another-file": Kind(
+        "the lab {lab} was made from {there}, and this is {file}",
+        "give this one another name (`--lab NAME`), or let it take that one's place (`--take-over`)",
+        "Two topologies of one name, or of folders of one name, would otherwise take each other's nodes away.",
+    ),
+    "network-otherwise": Kind(
+        "the network {network} is there already, {there}",
+        "`labctl down {lab}` removes it, and then `labctl up` makes it anew",
+        "Whether a network has a way outside is settled when it is made.",
+    ),
     "lab-busy": Kind(
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",
         "let it finish, or end it (^C where it runs)",
@@ -162,14 +187,19 @@ ERRORS: dict[str, Kind] = {
         "Locks between several labctl are files.",
     ),
     "no-lab": Kind("no lab is there", "`labctl up` starts one", "No container on the engine carries labctl's label."),
+    "no-lab-of-yours": Kind(
+        "no lab of yours is there; others' are: {names}",
+        "`labctl up` starts one of your own; `--lab NAME` is for looking at another's",
+        "Without --lab, labctl takes the only lab that the user has made.",
+    ),
     "unknown-lab": Kind("there is no lab {name}{near}", "`labctl ls` lists the labs", "No lab has that name."),
     "ambiguous-lab": Kind(
         "several labs are there: {names}",
         "choose one by --lab NAME, or set LABCTL_LAB",
-        "Without --lab, labctl takes the only lab there is.",
+        "Without --lab, labctl takes the only lab of the user's.",
     ),
     "bad-lab-name": Kind(
-        "{name!r} is not a lab's name",
+        "{name!r} is not a lab's name{near}",
         "lower-case letters, digits, - and _, beginning with a letter or digit (a Compose project name)",
         "Compose takes only such names for a project.",
     ),
@@ -179,14 +209,34 @@ ERRORS: dict[str, Kind] = {
         "No node of the lab has that name.",
     ),
     "not-running": Kind(
-        "{node} is {state}, so {action}",
+        "{node} {state}, so {action}",
         "{mend}",
-        "The node has no running process.",
+        "The node has no running process, or it is frozen.",
     ),
     "host-namespace": Kind(
         "{node} has no {what} of its own, but this machine's ({mode})",
         "labctl does nothing to the machine itself; take `{mode}` out of its Compose file",
         "The container shares a namespace with the machine, where a helper would act on all of it.",
+    ),
+    "no-program": Kind(
+        "{node} can't run {program}: {why}",
+        "`labctl exec {node} -- ls /bin /usr/bin` shows what the image has, if it has `ls`",
+        "The command isn't in the node's image, or is no program. Exit status 127 where it isn't there, else 126.",
+    ),
+    "no-shell": Kind(
+        "{node} has no shell: its image {image} has neither bash nor sh",
+        "`labctl exec {node} PROGRAM` runs a program that it has; `labctl top {node}` shows those that run",
+        "A small image may hold its program alone.",
+    ),
+    "copy-failed": Kind(
+        "it can't be copied: {why}",
+        "{mend}",
+        "A file of a node or of this machine can't be read or written, or an archive holds what it must not.",
+    ),
+    "command-left": Kind(
+        "what was started in {node} may still run: {why}",
+        "`labctl top {node}` shows its processes; `labctl restart {node}` ends them all",
+        "labctl was interrupted, and could not end the command that it had started in a node.",
     ),
     "wrong-role": Kind(
         "{node} is {actual}, and `{command}` needs {wanted}",
@@ -315,8 +365,9 @@ ERRORS: dict[str, Kind] = {
         "The engine has no such image.",
     ),
     "no-subnet": Kind(
-        "no free subnet was found for the network {network} ({tried} tried)",
-        "remove networks that nobody needs (`docker network prune`), or choose one in the file",
+        "no free subnet was found for the network {network}: {why}",
+        "choose one by --subnet {key}=CIDR; --allow-overlap takes one that a route leads to; `docker network prune` "
+        "removes networks that nobody needs",
         "All subnets that labctl tried overlap with others on this machine.",
     ),
     "no-ipv6": Kind(
@@ -338,6 +389,12 @@ ERRORS: dict[str, Kind] = {
         "the subnet {subnet} of the network {network} overlaps with {owner}",
         "choose another, by --subnet or in the file; or mark the network `x-labctl: {{movable: true}}`, and it moves",
         "The engine refuses networks that overlap.",
+    ),
+    "subnet-routed": Kind(
+        "the subnet {subnet} of the network {network} overlaps with {route}",
+        "choose another, by --subnet or in the file; --allow-overlap takes it all the same, and this machine then no "
+        "longer reaches what has these addresses there",
+        "A lab's network would take the place of one that the machine itself is on, such as its LAN or a VPN.",
     ),
     "http-failed": Kind(
         "GET {url} failed: {why}",
@@ -434,6 +491,23 @@ ERRORS: dict[str, Kind] = {
         "{file}: {why}",
         "what was whole before is shown",
         "The file is no capture, is empty, or ends in the middle of a packet.",
+    ),
+    "nothing-in-common": Kind(
+        "{first} and {second} have no packet in common",
+        "take both while the same packets pass, with offload off (`ethtool -K IFACE tso off gso off gro off`)",
+        "Two captures are put together by packets that both have: the same addresses or, behind a router that "
+        "translates these, the same numbers and contents. Segments that a network card merges or cuts differ at both "
+        "ends.",
+    ),
+    "no-such-flow": Kind(
+        "{file} has no conversation {flow}; it has {has}",
+        "--flow takes one of these numbers, an end (HOST or HOST:PORT), or both ends with a dash between",
+        "The conversation that is to be drawn isn't in the capture.",
+    ),
+    "no-conversation": Kind(
+        "{file} has no conversation to draw: it has {has}, none of them of IP or ARP",
+        "`labctl packet {file}` lists what is there",
+        "A ladder shows packets between two addresses.",
     ),
     "no-such-packet": Kind(
         "{file} has no packet {number}: {has}",

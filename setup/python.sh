@@ -15,8 +15,39 @@ die() { say "$*"; exit 1; }
 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
+# Whether all users may enter the folders that lead to a file: of Python's own, those to where it really lies.
+is_for_all() {
+    "$1" - "${2:-}" <<'CHECK' 2>/dev/null
+import os, sys
+path = os.path.realpath(sys.argv[1] or sys.executable)
+while path != "/":
+    path = os.path.dirname(path)
+    if not os.stat(path).st_mode & 1:
+        sys.exit(f"{path} is closed to other users")
+CHECK
+}
+
+has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# What root sets up is for all users of the machine, where a Python is at hand that they may run.
 find_python() {
-    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    names=${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}
+    if [ "$(id -u)" = 0 ] && [ -z "${PYTHON:-}" ]; then
+        before=$IFS
+        IFS=:
+        for folder in $PATH; do
+            IFS=$before
+            for name in $names; do
+                candidate=$folder/$name
+                if is_new_enough "$candidate" && is_for_all "$candidate" && has_venv "$candidate"; then
+                    echo "$candidate"
+                    return
+                fi
+            done
+        done
+        IFS=$before
+    fi
+    for candidate in $names; do
         if is_new_enough "$candidate"; then
             command -v "$candidate"
             return
@@ -27,7 +58,7 @@ find_python() {
 
 # Debian keeps the module that venv needs in a package of its own.
 make_environment() {
-    "$1" -c 'import ensurepip, venv' 2>/dev/null || install_venv_package
+    has_venv "$1" || install_venv_package
     "$1" -m venv --clear .venv
 }
 
@@ -52,13 +83,24 @@ link_command() {
         esac
     fi
     ln -sfn "$target" "$link"
+    say_who_may_use_it
     case :$PATH: in *":$folder:"*) ;; *) say "add $folder to your PATH to type 'labctl'" ;; esac
+}
+
+say_who_may_use_it() {
+    [ "$(id -u)" = 0 ] || return 0
+    for path in "$PWD/.venv/bin/python" "$PWD/labctl/__main__.py"; do
+        is_for_all .venv/bin/python "$path" || {
+            say "labctl is for root alone here: other users can't reach $(readlink -f "$path") (docs/class.md)"
+            return 0
+        }
+    done
 }
 
 python=$(find_python)
 # A moved checkout or another Python makes the environment useless: both are part of what the stamp holds.
 # Of pyproject.toml only what packaging reads counts: a linter's rule is no reason to install all anew.
-stamp=$({ cat $LOCK; sed -n '1,/^\[tool/p' pyproject.toml; echo "$PWD"; "$python" -VV; } | cksum)
+stamp=$({ cat $LOCK; sed -n '1,/^\[tool/p' pyproject.toml; echo "$PWD"; echo "$python"; "$python" -VV; } | cksum)
 if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$stamp" ]; then
     say "making .venv with $python"
     make_environment "$python"

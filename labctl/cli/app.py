@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import click
 import typer
+from typer.core import TyperCommand
 
 from labctl import __version__
 from labctl.cli.output import Settings
@@ -26,13 +27,16 @@ COMMANDS = {
     "logs": "looking.logs",
     "send": "keyboard.send",
     "attach": "keyboard.attach",
-    "exec": "keyboard.execute",
-    "start": "running.start",
-    "stop": "running.stop",
-    "restart": "running.restart",
-    "kill": "running.kill",
-    "pause": "running.pause",
-    "unpause": "running.unpause",
+    "exec": "inside.execute",
+    "shell": "inside.shell",
+    "top": "inside.top",
+    "cp": "inside.cp",
+    "start": "changing.start",
+    "stop": "changing.stop",
+    "restart": "changing.restart",
+    "kill": "changing.kill",
+    "pause": "changing.pause",
+    "unpause": "changing.unpause",
     "doctor": "looking.doctor",
     "chat": "keyboard.chat",
     "echo": "keyboard.echo",
@@ -41,6 +45,7 @@ COMMANDS = {
     "ping": "reach.ping",
     "route": "reach.route",
     "dns": "reach.dns",
+    "speed": "speed.speed",
     "fault": "faults.fault",
     "partition": "faults.partition",
     "heal": "faults.heal",
@@ -51,10 +56,21 @@ COMMANDS = {
     "packet": "packets.packet",
     "sockets": "processes.sockets",
     "syscalls": "processes.syscalls",
+    "help": "helping.show_help",
+    "version": "helping.version",
 }
+
+# What only looks at a lab, or is about none; all else does something to it, and asks before it does so to another's.
+LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs", "doctor", "ping", "route", "dns"}
+LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
+LOOKS |= {"version", "compat"}
+LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
+ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 
 # `labctl packet FILE -1`: a number, and no option.
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
+# Commands that end in somebody else's command line (labctl/cli/passing.py).
+CLASSES = {"exec": "InNode", "trace": "Passing"}
 
 
 class Commands(MutableMapping[str, click.Command]):
@@ -102,17 +118,31 @@ def _made(name: str, found: typer.Typer | Callable[..., Any]) -> click.Command:
     if isinstance(found, typer.Typer):
         parent.add_typer(found, name=name)
     else:
-        parent.command(name, context_settings=SETTINGS.get(name))(found)
-    return cast(click.Group, typer.main.get_command(parent)).commands[name]
+        parent.command(name, cls=_class_of(name), context_settings=SETTINGS.get(name))(found)
+    made = cast(click.Group, typer.main.get_command(parent)).commands[name]
+    if name in ASKS_ITSELF:
+        made.params.append(_force(changes=False))
+    elif name not in LOOKS:
+        for within, command in getattr(made, "commands", {"": made}).items():
+            if within not in LOOKS_IN.get(name, ()):
+                command.params.append(_force(changes=True))
+    return made
 
 
-class _Labctl(typer.core.TyperGroup):
-    """All of labctl: its help is the page that `labctl --help` prints without any of this."""
+def _force(*, changes: bool) -> click.Option:
+    def choose(_context: click.Context, _option: click.Parameter, value: bool) -> None:
+        Settings.changes, Settings.force = changes, value
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from labctl.cli import front, output
+    words = "Also where the lab is somebody else's."
+    return click.Option(["--force"], is_flag=True, expose_value=False, callback=choose, help=words)
 
-        formatter.write(front.text(output.columns()))
+
+def _class_of(name: str) -> type[TyperCommand] | None:
+    if name not in CLASSES:
+        return None
+    from labctl.cli import passing
+
+    return cast("type[TyperCommand]", getattr(passing, CLASSES[name]))
 
 
 def _show_version(value: bool) -> None:
@@ -141,9 +171,10 @@ def _labctl(
 
 def command_line() -> click.Command:
     """All of labctl as one command of click."""
-    made = cast(
-        click.Group,
-        typer.main.get_command(_typer(name="labctl", cls=_Labctl, no_args_is_help=True, callback=_labctl)),
-    )
+    from labctl.cli.words import Commands as Group
+
+    settings = {"help_option_names": ["-h", "--help"]}  # those of all commands below, too
+    options: dict[str, Any] = {"no_args_is_help": True, "callback": _labctl, "cls": Group, "context_settings": settings}
+    made = cast(click.Group, typer.main.get_command(_typer(name="labctl", **options)))
     made.commands = Commands(COMMANDS)
     return made

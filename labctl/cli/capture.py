@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, complete_links
+from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
+from labctl.cli.options import Json, LabName, Last, complete_links
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def capture(
         Path | None, typer.Option("--write", "-w", metavar="FILE", help="Write pcapng; - is standard output.")
     ] = None,
     duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="End after 10s, 5m ...")] = None,
-    last: Annotated[str | None, typer.Option(metavar="TIME", help="What was recorded in the last 30s ...")] = None,
+    last: Last = None,
     expression: Annotated[
         str, typer.Option("--filter", metavar="EXPR", help="Only what tcpdump's filter takes, such as 'tcp port 7'.")
     ] = "",
@@ -66,7 +66,7 @@ def capture(
         return
     # With --last alone what was recorded is enough; with --for as well, what comes is added.
     seconds = span("--for", duration) if duration else 0.0 if last else None
-    past = span("--last", last) if last else 0.0
+    past = ago("--last", last) if last else 0.0
     engine, found = engine_and_lab(lab)
     where = uses.place(found, places or [], expression)
     if stop or start:
@@ -102,6 +102,7 @@ def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: boo
         uses.start(engine, lab, [node for node in where.nodes if node.name not in there])
         names = [node.name for node in where.nodes]
     else:
+        consent(engine, lab.name, lab.standing)
         names = uses.stop(engine, lab, where.nodes)
     if as_json:
         output.document({"recorded" if on else "ended": names})

@@ -6,12 +6,17 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from labctl.cli.output import Settings
 from labctl.errors import LabError
 
 if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
     from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab
+    from labctl.lab.owners import Standing
 
+FORCE = "--force does it all the same; `labctl ls` shows whose each lab is"
+LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
@@ -20,7 +25,35 @@ def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
     from labctl.lab.model import find
 
     engine = DockerEngine()
-    return engine, find(engine, name)
+    lab = find(engine, name)
+    Settings.lab = (engine, lab)
+    if Settings.changes:
+        consent(engine, lab.name, lab.standing)
+    return engine, lab
+
+
+def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE) -> None:
+    """Asks, on a terminal, before something is done to a lab of somebody else; --force says yes.
+
+    Raises LabError `lab-of-another`.
+    """
+    from labctl.lab.owners import refuse_anothers
+
+    if Settings.force:
+        return
+    try:
+        refuse_anothers(engine, lab, there, mend)
+    except LabError as problem:
+        if not _says_yes(f"{problem.message}. All the same? [y/N] "):
+            raise
+
+
+def _says_yes(question: str) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def prepare_probe(engine: DockerEngine) -> None:
@@ -48,6 +81,34 @@ def text_of(argument: str) -> str:
     if "\n" in text:
         raise LabError("newline-in-line")
     return text
+
+
+def moment(option: str, text: str) -> int:
+    """The time that an option names, in nanoseconds since the epoch. Raises LabError `bad-option`."""
+    import time
+
+    from labctl.cli.output import Settings
+    from labctl.events import moments
+
+    found = moments.moment(text, time.time_ns(), local=Settings.local)
+    if found is None:
+        why = f"{text!r} is neither a span nor a time; give one such as {moments.EXAMPLES}"
+        raise LabError("bad-option", option=option, why=why)
+    return found
+
+
+def ago(option: str, text: str) -> float:
+    """How long ago the time is that an option names, in seconds. Raises LabError `bad-option`."""
+    import time
+
+    from labctl.events import moments
+
+    seconds = moments.span(text)
+    if seconds is None:
+        seconds = (time.time_ns() - moment(option, text)) / 1e9
+    if not 0.01 <= seconds <= LONGEST_AGO:
+        raise LabError("bad-option", option=option, why=f"{text} is not between 10 ms and 7 days ago")
+    return seconds
 
 
 def span(option: str, text: str) -> float:

@@ -87,7 +87,7 @@ def _choices(engine: DockerEngine) -> Iterator[tuple[str, Lab, Node | None]]:
     from labctl.lab.model import find_all
 
     for lab in find_all(engine):
-        there = [node for node in lab.nodes if node.has_network]
+        there = [node for node in lab.hosts if node.has_network]
         if there:
             yield f"{PREFIX}{lab.name}", lab, None
         for node in there:
@@ -115,7 +115,7 @@ def _check_filter(asked: argparse.Namespace) -> None:
     engine = _engine()
     lab, names = _chosen(engine, asked.interface)
     there = capture.recorders(engine, lab)
-    node = next((node for node in lab.nodes if node.name in (names or there) and node.name in there), None)
+    node = next((node for node in lab.hosts if node.name in (names or there) and node.name in there), None)
     if node is None:
         return
     try:
@@ -132,12 +132,12 @@ def _capture(asked: argparse.Namespace) -> int:
     """Captures into the pipe until Wireshark has enough: it closes the pipe, or sends SIGTERM."""
     from labctl.cli import output
     from labctl.cli.capture import write
-    from labctl.cli.context import prepare_probe, span
+    from labctl.cli.context import ago, prepare_probe
     from labctl.lab import recording as uses
 
     if not asked.interface or not asked.fifo:
         raise LabError("bad-option", option="--capture", why="it needs --extcap-interface NAME and --fifo FILE")
-    last = span("--last", asked.last) if asked.last else 0.0
+    last = ago("--last", asked.last) if asked.last else 0.0
     engine = _engine()
     lab, names = _chosen(engine, asked.interface)
     where = uses.place(lab, names, asked.filter)

@@ -245,8 +245,10 @@ def _tell_cleared(cleared: list[Any], as_json: bool, nothing: str) -> None:
     if as_json:
         output.document({"cleared": [rule.as_json() for rule in cleared]})
         return
+    from labctl.render.faults import counted
+
     for rule in cleared:
-        counts = ", ".join(f"{action} {count}" for action, count in rule.done.items()) or "did nothing"
+        counts = "what it did isn't known" if rule.done is None else counted(rule.done) or "did nothing"
         output.talk(f"{rule.id}  {rule.link}  {rule.what}: taken back ({counts})")
     if not cleared:
         output.talk(nothing)

@@ -54,7 +54,7 @@ def collected() -> tuple[str, dict[str, str], dict[str, str]]:
 
     command = command_line()
     assert isinstance(command, click.Group)
-    context = click.Context(command, info_name="labctl")
+    context = click.Context(command, info_name="labctl", **command.context_settings)
     options = dict(filter(None, (parameter.get_help_record(context) for parameter in command.get_params(context))))
     commands = {name: command.commands[name].get_short_help_str(10_000) for name in COMMANDS}
     return command.help or "", options, {name: what for name, what in commands.items() if what}

@@ -1,15 +1,19 @@
-"""Commands that type at nodes: send, attach, chat, echo, udp; and exec, http."""
+"""Commands that type at nodes: send, attach, chat, echo, udp; and http."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, text_of
+from labctl.cli.context import engine_and_lab, prepare_probe, text_of
 from labctl.cli.options import Json, LabName, NodeName, Text, Timeout, complete_nodes
+
+if TYPE_CHECKING:
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.model import Lab
 
 chat = typer.Typer(help="Talk through the chat nodes.", no_args_is_help=True, suggest_commands=False)
 echo = typer.Typer(help="Send lines from an echo client.", no_args_is_help=True, suggest_commands=False)
@@ -110,7 +114,10 @@ def echo_send(
 @udp.command("send")
 def udp_send(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The sending node.", autocompletion=complete_nodes)],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The receiving node.", autocompletion=complete_nodes)],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TO", help="The receiving peer; or any HOST:PORT.", autocompletion=complete_nodes),
+    ],
     text: Text = "",
     count: Annotated[int | None, typer.Option(help="Send a numbered train of so many datagrams.")] = None,
     size: Annotated[int, typer.Option(help="Bytes of each datagram of a train (0: as few as possible).")] = 0,
@@ -119,7 +126,7 @@ def udp_send(
     timeout: Timeout = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Send a datagram, or a numbered train of them, and see what arrives."""
+    """Send a datagram, or a numbered train of them, and see what arrives; to a HOST:PORT, and see what comes back."""
     from labctl.lab import udp as uses
     from labctl.render import sending
 
@@ -128,6 +135,9 @@ def udp_send(
     if count is None:
         if size or rate != 100.0:
             raise typer.BadParameter("--size and --rate are for trains: give --count as well")
+        if ":" in target:
+            _datagram(engine, found, source, target, said, timeout, as_json)
+            return
         delivery = uses.send(engine, found, source, target, said, timeout=timeout)
         if as_json:
             output.document(delivery.as_json())
@@ -139,6 +149,21 @@ def udp_send(
         output.document(train.as_json())
     else:
         output.data(sending.train(train))
+
+
+def _datagram(
+    engine: DockerEngine, lab: Lab, source: str, target: str, text: str, timeout: float, as_json: bool
+) -> None:
+    from labctl.lab.reach import datagram as uses
+    from labctl.render import sending
+
+    if lab.node(source).role != "udp":
+        prepare_probe(engine)
+    done = uses.send(engine, lab, source, target, text, timeout=timeout)
+    if as_json:
+        output.document(done.as_json())
+    else:
+        output.data(sending.datagram(done))
 
 
 @http.command("get")
@@ -155,7 +180,7 @@ def http_get(
     """Ask an HTTP server for a page, from this machine or from another node."""
     from labctl.engine.compose import Compose
     from labctl.lab.http import get
-    from labctl.render.text import address
+    from labctl.render.text import address, for_terminal, printable
 
     engine, found = engine_and_lab(lab)
     result = get(engine, Compose(engine.endpoint), found, node, url, source=source, timeout=timeout)
@@ -165,21 +190,12 @@ def http_get(
     seen = result.seen
     ends = f"{address(tuple(seen['local']))} -> {address(tuple(seen['peer']))}"
     took = f"{seen['bytes']} B in {seen['seconds'] * 1000:.1f} ms"
-    output.talk(f"GET {result.url}  {seen['status']} {seen['reason']}  {ends}  {took}")
-    output.write(seen["body"])
+    output.talk(printable(f"GET {result.url}  {seen['status']} {seen['reason']}  {ends}  {took}"))
+    if not sys.stdout.isatty():
+        output.write_bytes(result.content)  # into a file or a pipe, as it came
+    elif result.is_text:
+        output.write(for_terminal(seen["body"]))
+    else:
+        output.talk("what came is no text, and isn't shown on a terminal; send it to a file")
     if seen["status"] >= 400:
         raise typer.Exit(1)
-
-
-def execute(
-    node: NodeName,
-    command: Annotated[list[str], typer.Argument(metavar="CMD...", help="The command and its arguments, after --.")],
-    lab: LabName = None,
-) -> None:
-    """Run a command in a node; its exit status is labctl's."""
-    from labctl.engine.compose import Compose
-
-    engine, found = engine_and_lab(lab)
-    target = found.running(node, "no command can run in it")
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    Compose(engine.endpoint).execute(target.container.id, command, interactive=True, terminal=terminal)

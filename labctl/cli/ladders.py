@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.options import TIMES, Json, LabName, NodeName, complete_nodes
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.lab.following import Step
     from labctl.lab.xray import XRay
-    from labctl.packets.ladder import Ladder
+    from labctl.packets.ladder import Ladder, Options
 
 
 class Format(enum.StrEnum):
@@ -35,29 +35,54 @@ Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="O
 Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows, and calls; 0: all.")]
 
+LastOr30s = Annotated[
+    str | None,
+    typer.Option("--last", "--since", metavar="TIME", help=f"How far back to look: {TIMES}.", show_default="30s"),
+]
+
 
 def ladder(
-    node: NodeName,
-    other: NodeName,
-    last: Annotated[
-        str | None, typer.Option(metavar="TIME", help="How far back to look: 5m ...", show_default="30s")
+    node: Annotated[
+        str, typer.Argument(metavar="NODE|FILE", help="A node; or a capture.", autocompletion=complete_nodes)
+    ],
+    other: Annotated[
+        str | None,
+        typer.Argument(metavar="[NODE|FILE]", help="The other one.", autocompletion=complete_nodes),
     ] = None,
+    last: LastOr30s = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
     limit: Limit = 500,
+    flow: Annotated[
+        str, typer.Option(metavar="N|HOST:PORT", help="Of files: only this conversation, by its number or an end.")
+    ] = "",
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
-    """Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow."""
+    """Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow.
+
+    With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
+    that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
+    """
     from labctl.lab import ladder as uses
+    from labctl.lab.ladder_files import is_file
     from labctl.packets.ladder import Options
 
     chosen = _chosen(form, as_json)
+    if is_file(node) or (other is not None and is_file(other)):
+        if follow or last:
+            raise typer.BadParameter("--follow and --last are for nodes; of a file all is drawn")
+        _of_files(node, other, Options(port, acks, limit), flow, chosen)
+        return
+    if other is None:
+        raise typer.BadParameter(f"{node} is no file (./{node} would be one); name two nodes")
+    if flow:
+        raise typer.BadParameter("--flow is for files; --port chooses a port's packets of nodes")
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
-    seconds = span("--last", last or "30s")
+    seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
     prepare_probe(engine)
@@ -70,10 +95,21 @@ def ladder(
     show(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
 
 
+def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
+    from labctl.lab import ladder_files as uses
+
+    found = uses.of_files(first, second, options, flow) if second else uses.of_file(first, options, flow)
+    for remark in found.remarks:
+        output.talk(remark)
+    show(found.ladder, form)
+    if found.problem:
+        raise found.problem
+
+
 def xray(
     node: NodeName,
     other: NodeName,
-    last: Annotated[str, typer.Option(metavar="TIME", help="How far back to look: 5m ...")] = "30s",
+    last: LastOr30s = None,
     form: Form = Format.TEXT,
     port: Port = None,
     acks: Acks = True,
@@ -87,7 +123,7 @@ def xray(
     from labctl.packets.ladder import Options
 
     chosen = _chosen(form, as_json)
-    seconds = span("--last", last)
+    seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
@@ -157,7 +193,7 @@ def trace(
     prepare_probe(engine)
     apart = chosen is not Format.TEXT
     run = partial(_labctl, command, found.name, apart=apart)
-    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit), deep=deep)
+    done = uses.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {uses.PATIENCE:g} s after the command")
     ladders = [_with_all(done.deep[n], limit) if n in done.deep else found for n, found in enumerate(done.ladders)]
@@ -165,7 +201,8 @@ def trace(
         from labctl.render.ladder.document import document
 
         documents = [document(ladder) for ladder in ladders]
-        output.document({"command": command, "status": done.status, "ladders": documents})
+        aside = {"packets": done.aside.packets, "pairs": done.aside.pairs, "kinds": list(done.aside.kinds)}
+        output.document({"command": command, "status": done.status, "ladders": documents, "aside": aside})
     elif not ladders:
         output.talk(
             "it caused no conversation, only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
@@ -178,6 +215,8 @@ def trace(
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
         for ladder in ladders:
             show(ladder, chosen)
+        if done.aside.packets:
+            output.talk(str(done.aside))
     if done.status:
         raise typer.Exit(done.status)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, complete_nodes
+from labctl.cli.options import Json, LabName, Local, Since, complete_nodes
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
@@ -39,12 +39,14 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 
 
 def ls(as_json: Json = False) -> None:
-    """List the labs of this engine."""
+    """List the labs of this engine: whose each is, and what it was made from."""
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import find_all
+    from labctl.lab.owners import is_mine
     from labctl.lab.status import Summary
 
-    summaries = [Summary(lab) for lab in find_all(DockerEngine())]
+    engine = DockerEngine()
+    summaries = [Summary(lab, is_mine(engine, lab.standing.owner)) for lab in find_all(engine)]
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return
@@ -59,25 +61,29 @@ def ls(as_json: Json = False) -> None:
 def logs(
     nodes: Nodes = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="30s, 5m, 2h ago, or a time in UTC.")] = None,
+    since: Since = None,
     tail: Annotated[
         int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last N events.")
     ] = None,
+    wrap: Annotated[
+        bool, typer.Option("--wrap", help="Wrap what the terminal is too narrow for, and cut nothing.")
+    ] = False,
+    local: Local = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
     """Show what happened at all nodes, in order of time."""
-    from labctl.cli.context import engine_and_lab
-    from labctl.events.codec import encode
+    from labctl.cli.context import engine_and_lab, moment
+    from labctl.events.codec import encode, stamp_of
     from labctl.lab import journal
     from labctl.render.timeline import Timeline
 
-    start = journal.parse_since(since) if since else None
+    start = stamp_of(moment("--since", since)) if since else None
     engine, found = engine_and_lab(lab)
     names = nodes or []
     events = (journal.follow if follow else journal.read)(engine, found, names, since=start, tail=tail)
     shown = names or [node.name for node in found.nodes]
-    timeline = Timeline(shown, columns=output.columns(), colour=output.colour())
+    timeline = Timeline(shown, columns=output.columns(), colour=output.colour(), wrap=wrap, local=local)
     for event in events:
         if as_json:
             output.json_line(encode(event))

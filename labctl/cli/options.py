@@ -75,17 +75,30 @@ def _choose_json(value: bool) -> bool:
     return value
 
 
+def _choose_local(value: bool) -> bool:
+    Settings.local = Settings.local or value
+    return value
+
+
 LabName = Annotated[
     str | None,
     typer.Option(
         "--lab",
         "-L",
         metavar="NAME",
-        help="The lab (else LABCTL_LAB, else the only one).",
+        help="The lab (else LABCTL_LAB, else your only one).",
         autocompletion=complete_labs,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", callback=_choose_json)]
+Local = Annotated[
+    bool, typer.Option("--local", help="Times of this machine's own zone, and not UTC.", callback=_choose_local)
+]
+TIMES = "30s, 5m or 1d ago, 21:18:00 or 2026-01-31T12:00:00Z"
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help=f"From then on: {TIMES}.")]
+Last = Annotated[
+    str | None, typer.Option("--last", "--since", metavar="TIME", help=f"What was recorded from then on: {TIMES}.")
+]
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node of the lab.", autocompletion=complete_nodes)]
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="One line of text; - reads it from standard input.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait.", min=0.01, max=86400)]

@@ -15,16 +15,24 @@ from labctl.errors import LabError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from labctl.engine.model import Engine
+    from labctl.lab.model import Lab
+
 SCHEMA_VERSION = 1
 
 
 class Settings:
     """What the options before the command chose; one object for the process. `streams`: lines of JSON have begun, so
-    that an error after them is one, too."""
+    that an error after them is one, too. `lab` is the engine and the lab that the command is about, for its errors.
+    `changes`: the command does something to a lab; `force`: also to another's."""
 
     colour: str = "auto"
     json: bool = False
     streams: bool = False
+    local: bool = False  # times are the machine's own, and those without a zone are taken so
+    lab: tuple[Engine, Lab] | None = None
+    changes: bool = False
+    force: bool = False
 
 
 def colour(stream: Any = None) -> bool:
@@ -67,6 +75,15 @@ def write(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except OSError as problem:
+        raise Unwritten(problem.errno or errno.EIO) from None
+
+
+def write_bytes(content: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
     except OSError as problem:
         raise Unwritten(problem.errno or errno.EIO) from None
 
@@ -170,7 +187,10 @@ class Progress:
                 self._status.__exit__(*exc)
 
     def _report(self, text: str) -> None:
-        if self._status:
+        if self._status and text.startswith("note: "):  # it stays to be read
+            with contextlib.suppress(OSError):
+                self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        elif self._status:
             from rich.markup import escape
 
             from labctl.render.text import printable

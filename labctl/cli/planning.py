@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName
-from labctl.cli.running import Subnets, TopologyName
+from labctl.cli.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
 
 
-def plan(topology: TopologyName = None, lab: LabName = None, subnet: Subnets = None, as_json: Json = False) -> None:
+def plan(
+    topology: TopologyName = None,
+    lab: LabName = None,
+    subnet: Subnets = None,
+    allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
+    take_over: TakeOver = False,
+    as_json: Json = False,
+) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
     from labctl.engine.docker import DockerEngine
     from labctl.lab.plan import plan as uses
 
-    found = uses(DockerEngine(), topology, lab, subnet or ())
+    found = uses(
+        DockerEngine(),
+        topology,
+        lab,
+        subnet or (),
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+        isolated=isolated,
+        report=output.talk,
+    )
     if as_json:
         output.document(found.as_json())
         return

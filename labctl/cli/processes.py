@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, NodeName, complete_nodes
+from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
+from labctl.cli.options import Json, LabName, Last, Local, NodeName, complete_nodes
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Nodes = Annotated[
 def sockets(
     nodes: Nodes = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change of state.")] = False,
+    local: Local = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +51,8 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> 
     from labctl.lab import sockets as uses
     from labctl.render.sockets import Changes
 
-    changes = Changes([node.name for node in nodes], columns=output.columns(), colour=output.colour())
+    names, local = [node.name for node in nodes], output.Settings.local
+    changes = Changes(names, columns=output.columns(), colour=output.colour(), local=local)
     for event in uses.watch(engine, lab, nodes):
         if event.name == "watching":
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
@@ -65,7 +67,8 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> 
 def syscalls(
     node: NodeName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    last: Annotated[str | None, typer.Option("--last", metavar="TIME", help="Only of the last 30s, 5m ...")] = None,
+    last: Last = None,
+    local: Local = False,
     waits: Annotated[bool, typer.Option("--waits", help="Also poll, select, epoll_wait.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Record no longer; forgets what was recorded.")] = False,
     lab: LabName = None,
@@ -79,10 +82,14 @@ def syscalls(
 
     if stop and (follow or last or waits):
         raise typer.BadParameter("--stop goes with none of the other options")
-    seconds = None if last is None else span("--last", last)
+    seconds = None if last is None else ago("--last", last)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
+    if len(found.members(chosen)) > 1 and chosen not in found.nodes:
+        one = " or ".join(member.name for member in found.members(chosen))
+        raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {one}")
     if stop:
+        consent(engine, found.name, found.standing)
         stopped = bool(uses.stop(engine, found, [chosen]))
         if as_json:
             output.document({"lab": found.name, "node": node, "stopped": stopped})
@@ -106,7 +113,7 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
 
     kinds = [uses.CALLS, uses.WAITS] if waits else [uses.CALLS]
     recording = uses.recordings(engine, lab, [node], kinds, last=last)[node.name]
-    calls = Calls([node.name], columns=output.columns(), colour=output.colour())
+    calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     if recording.cut:
         output.talk(_gone(node, recording.cut))
     for event in recording.events:
@@ -124,7 +131,7 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
 
-    calls = Calls([node.name], columns=output.columns(), colour=output.colour())
+    calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     for event in uses.follow(engine, lab, [node], last=last, waits=waits):
         if event.name == uses.HEAD:
             if event.get("cut"):
@@ -142,8 +149,13 @@ def _gone(node: Node, count: int) -> str:
 
 def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
     """The named nodes, else all that have sockets. Raises LabError."""
+    from labctl.lab.model import TOGETHER
+
     if names:
-        return [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        named = [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        # Under the names of all its nodes, a host stands for each of them.
+        every = [one for node in named for one in (lab.members(node) if TOGETHER in node.name else [node])]
+        return list({node.name: node for node in every}.values())
     found = [node for node in lab.nodes if node.has_network]
     if not found:
         raise LabError("none-running", lab=lab.name)

@@ -43,7 +43,7 @@ def ping(
     from labctl.lab import ping as uses
     from labctl.render import reach
 
-    seconds, family = _interval(interval), _family(four, six)
+    seconds, family = _interval(interval), family_of(four, six)
     engine, found = engine_and_lab(lab)
     prepare_probe(engine)
     options = {"interval": seconds, "timeout": timeout, "size": size, "ttl": ttl, "family": family}
@@ -86,7 +86,7 @@ def route(
     from labctl.lab import route as uses
     from labctl.render import reach
 
-    family = _family(four, six)
+    family = family_of(four, six)
     engine, found = engine_and_lab(lab)
     prepare_probe(engine)
     if target is None:
@@ -152,7 +152,7 @@ def dns(
         output.document(looked.as_json(found))
 
 
-def _family(four: bool, six: bool) -> int | None:
+def family_of(four: bool, six: bool) -> int | None:
     if four and six:
         raise typer.BadParameter("-4 and -6 exclude each other")
     return 4 if four else 6 if six else None

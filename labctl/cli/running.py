@@ -1,15 +1,19 @@
-"""Commands for a lab's life: up, down, and single nodes."""
+"""Commands for a lab's life: up, build, down."""
 
 from __future__ import annotations
 
 import importlib
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, NodeName, Timeout, complete_labs, complete_topologies
+from labctl.cli.options import Json, LabName, Timeout, complete_labs, complete_topologies
+
+if TYPE_CHECKING:
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.down import Removed
 
 TopologyName = Annotated[
     str | None,
@@ -31,6 +35,22 @@ Subnets = Annotated[
 ]
 
 
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Also where a lab of that name is somebody else's, or made from another file."),
+]
+
+
+AllowOverlap = Annotated[
+    bool, typer.Option("--allow-overlap", help="Also take subnets that this machine has a route to, such as its LAN's.")
+]
+
+
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="No way from the lab's networks to others, and no published ports.")
+]
+
+
 def up(
     topology: TopologyName = None,
     lab: LabName = None,
@@ -39,6 +59,9 @@ def up(
     record: Annotated[
         bool, typer.Option("--record", help="Record all packets from the beginning: labctl ladder, labctl capture.")
     ] = False,
+    allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
+    take_over: TakeOver = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
 ) -> None:
@@ -48,7 +71,17 @@ def up(
     from labctl.lab import up as uses
 
     engine = DockerEngine()
-    request = uses.Request(topology, lab, build, timeout, subnets=tuple(subnet or ()), record=record)
+    request = uses.Request(
+        topology,
+        lab,
+        build,
+        timeout,
+        subnets=tuple(subnet or ()),
+        record=record,
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+        isolated=isolated,
+    )
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.
         threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
@@ -78,13 +111,13 @@ def down(
     lab: Annotated[
         str | None, typer.Argument(metavar="[LAB]", help="The lab's name.", autocompletion=complete_labs)
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Remove all labs of this engine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all your labs; with --force everybody's.")] = False,
     named: LabName = None,
     as_json: Json = False,
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
+    from labctl.cli.context import consent
     from labctl.engine.docker import DockerEngine
-    from labctl.errors import LabError
     from labctl.lab import down as uses
     from labctl.lab.model import check_name
 
@@ -95,73 +128,48 @@ def down(
     if name:
         check_name(name)
         names = [name]
+        consent(engine, name, uses.standing_of(engine, name), uses.mend(engine, name))
     else:
-        names = uses.known(engine)
-        if len(names) > 1 and not everything:
-            raise LabError("ambiguous-lab", names=", ".join(names))
+        names = _all_names(engine, everything=everything)
     with output.Progress("removing") as report:
-        removed, problems = uses.down_all(engine, names, report)
+        removed, problems = uses.down_all(engine, names, report, force=True)
     if as_json and not problems:
         fields = ("lab", "containers", "networks", "volumes")
         output.document({"removed": [{field: getattr(item, field) for field in fields} for item in removed]})
         return
     for item in removed:
-        if item.is_empty:
-            output.talk(f"nothing is left of {item.lab}")
-        else:
-            counts = f"{item.containers} containers, {item.networks} networks, {item.volumes} volumes"
-            output.talk(f"{item.lab} is down: removed {counts}")
+        output.talk(_told(item))
     for problem in problems[:-1]:
         output.talk(f"labctl: {problem.message}")
     if problems:
         raise problems[-1]
     if not removed:
-        output.talk("no lab is there; nothing to remove")
+        output.talk("no lab of yours is there; nothing to remove")
+
+
+def _all_names(engine: DockerEngine, *, everything: bool) -> list[str]:
+    """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
+    from labctl.errors import LabError
+    from labctl.lab.down import whose
+
+    every = whose(engine)
+    names = [name for name, mine in every.items() if mine or (everything and output.Settings.force)]
+    left = [name for name in every if name not in names]
+    if everything and left:
+        output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
+    if len(names) > 1 and not everything:
+        raise LabError("ambiguous-lab", names=", ".join(names))
+    return names
+
+
+def _told(item: Removed) -> str:
+    counts = f"{item.containers} containers, {item.networks} networks, {item.volumes} volumes"
+    if item.goes_on:
+        return f"labctl's helpers are gone from {item.lab} ({counts}); the project itself is not labctl's, and goes on"
+    return f"nothing is left of {item.lab}" if item.is_empty else f"{item.lab} is down: removed {counts}"
 
 
 def _default_lab() -> str | None:
     import os
 
     return os.environ.get("LABCTL_LAB") or None
-
-
-def _change(verb: str, done: str, node: str, lab: str | None, timeout: float) -> None:
-    import time
-
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab.change import change
-
-    engine, found = engine_and_lab(lab)
-    started = time.monotonic()
-    change(engine, found, verb, node, timeout=timeout)
-    output.talk(f"{node} is {done} ({time.monotonic() - started:.1f} s)")
-
-
-def start(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Start a node again, and wait until it is ready."""
-    _change("start", "ready", node, lab, timeout)
-
-
-def stop(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Stop a node in order (SIGTERM)."""
-    _change("stop", "stopped", node, lab, timeout)
-
-
-def restart(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Stop a node in order and start it again."""
-    _change("restart", "ready", node, lab, timeout)
-
-
-def kill(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Kill a node at once (SIGKILL), as a crash would."""
-    _change("kill", "killed", node, lab, timeout)
-
-
-def pause(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Freeze a node's programs; its kernel still answers."""
-    _change("pause", "paused", node, lab, timeout)
-
-
-def unpause(node: NodeName, lab: LabName = None, timeout: Timeout = 30.0) -> None:
-    """Let a paused node go on."""
-    _change("unpause", "running again", node, lab, timeout)

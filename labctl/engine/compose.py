@@ -11,8 +11,8 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from labctl.engine import last_words
 from labctl.engine.children import Group
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
@@ -42,6 +42,7 @@ class Compose:
     def version(self) -> tuple[int, int]:
         """Raises LabError where there is no Compose, or one that is too old."""
         result = self._run(["compose", "version", "--short"], READ_LIMIT)
+        _refuse_killed("version", result)
         _refuse_unreadable(result.stderr)
         found = re.match(r"v?(\d+)\.(\d+)", result.stdout.strip())
         minimum = ".".join(map(str, MINIMUM))
@@ -57,10 +58,11 @@ class Compose:
         project = ["-p", name] if name else []
         result = self._run(["compose", *project, *_source(file, text), "config"], READ_LIMIT, text)
         if result.returncode:
+            _refuse_killed("config", result)
             _refuse_unreadable(result.stderr)
             if "unknown" in result.stderr and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
-            raise LabError("topology-invalid", file=file, why=_last_words(result.stderr))
+            raise LabError("topology-invalid", file=file, why=last_words.reason(result.stderr))
         return result.stdout
 
     def build(
@@ -73,17 +75,21 @@ class Compose:
         name: str | None = None,
         text: str | None = None,
     ) -> None:
-        """Builds the images of some services; those without a name get the project's, `name` or the file's own."""
+        """Builds the images of some services; those without a name get the project's, `name` or the file's own.
+
+        Raises LabError `build-failed` with the step that failed and its last lines.
+        """
         project = ["-p", name] if name else []
         command = ["compose", "--progress", "plain", *project, *_source(file, text), "build", *services]
-        self._stream(command, text, report, limit)
+        self._stream("build", command, text, report, limit)
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
         """Compose's digest of each service: what it compares with a container's label to tell whether it changed."""
         command = ["compose", "-p", name, "--project-directory", str(folder), "-f", "-", "config", "--hash", "*"]
         result = self._run(command, READ_LIMIT, config)
         if result.returncode:
-            raise LabError("compose-failed", verb="config", why=_last_words(result.stderr))
+            _refuse_killed("config", result)
+            raise LabError("compose-failed", verb="config", why=last_words.reason(result.stderr))
         pairs = (line.split() for line in result.stdout.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
@@ -105,15 +111,12 @@ class Compose:
         Compose holds the file descriptors of `hold`, and their locks, for as long as it lives.
         """
         command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
-        self._stream([*command, "up", "--no-build", "--detach" if start else "--no-start"], config, report, limit, hold)
+        command += ["up", "--no-build", "--detach" if start else "--no-start"]
+        self._stream("up", command, config, report, limit, hold)
 
-    def execute(self, container: str, command: Sequence[str], *, interactive: bool, terminal: bool) -> NoReturn:
-        """Becomes `docker exec`: its streams, signals and exit status are this process's own from now on."""
-        flags = [*(["-i"] if interactive else []), *(["-t"] if terminal else [])]
-        docker = _docker()
-        # Python ignores it, and what is ignored stays so in another program.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        os.execve(docker, [docker, "exec", *flags, container, *command], self._environment())
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The command line of Docker's own client with some arguments, and the environment that it needs."""
+        return [_docker(), *arguments], self._environment()
 
     def capture(self, container: str, command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
         """Runs a command in a container and gives what it printed."""
@@ -145,6 +148,7 @@ class Compose:
 
     def _stream(
         self,
+        verb: str,
         arguments: Sequence[str],
         text: str | None,
         report: Callable[[str], None],
@@ -153,15 +157,14 @@ class Compose:
     ) -> None:
         """Runs Compose and reports its progress line by line; ends it, in order, when we are interrupted."""
         deadline = time.monotonic() + limit
-        verb = next((word for word in arguments if word in ("build", "up")), "")
         said: list[str] = []
         with Group() as group:
             child = group.start(
                 [_docker(), *arguments],
                 hold=hold,
                 stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE if verb == "build" else subprocess.DEVNULL,  # where a build tells of its steps
+                stderr=subprocess.STDOUT if verb == "build" else subprocess.PIPE,
                 env=self._environment(),
             )
             try:
@@ -175,6 +178,8 @@ class Compose:
                 status = child.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _end(child, group, said)
+                if verb == "build":
+                    raise _build_failure(arguments, f"it took over {limit:g} s", said) from None
                 raise LabError("engine-timeout", seconds=round(limit, 1), action="docker compose") from None
             except BaseException:
                 _end(child, group, said)
@@ -182,10 +187,32 @@ class Compose:
             finally:
                 self.unfinished = _unfinished(said)
         if status:
-            why = _last_words("\n".join(said))
-            if "no space left on device" in why:
-                raise LabError("disk-full", why=why)
-            raise LabError("compose-failed", verb=verb, why=why)
+            raise _failure(verb, arguments, status, said)
+
+
+def _failure(verb: str, arguments: Sequence[str], status: int, said: Sequence[str]) -> LabError:
+    """Of a Compose that ended with a status other than 0."""
+    text = "\n".join(said)
+    why = last_words.reason(text)
+    if signal_ := last_words.killed_by(status, text):
+        return LabError("compose-killed", verb=verb, signal=signal_)
+    if "no space left on device" in why:
+        return LabError("disk-full", why=why)
+    if verb == "build":
+        return _build_failure(arguments, why.removeprefix("failed to solve: "), said)
+    return LabError("compose-failed", verb=verb, why=why)
+
+
+def _build_failure(arguments: Sequence[str], why: str, said: Sequence[str]) -> LabError:
+    what = ", ".join(arguments[arguments.index("build") + 1 :])
+    step = "\n".join(f"    {line}" for line in last_words.failed_step([line for line in said if line]))
+    return LabError("build-failed", what=what, why=why, step=step)
+
+
+def _refuse_killed(verb: str, result: subprocess.CompletedProcess[str]) -> None:
+    """Raises LabError `compose-killed` where a signal ended a Compose that only reads."""
+    if result.returncode and (signal_ := last_words.killed_by(result.returncode, result.stderr)):
+        raise LabError("compose-killed", verb=verb, signal=signal_)
 
 
 def _source(file: Path, text: str | None) -> list[str]:
@@ -212,15 +239,16 @@ def _read_progress(
     """Adds each line to `said`, until the end."""
     import selectors
 
-    assert child.stderr
+    output = child.stdout or child.stderr
+    assert output
     rest = b""
     with selectors.DefaultSelector() as selector:
-        selector.register(child.stderr, selectors.EVENT_READ)
+        selector.register(output, selectors.EVENT_READ)
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not selector.select(left):
                 raise subprocess.TimeoutExpired("docker compose", 0)
-            data = os.read(child.stderr.fileno(), 1 << 16)
+            data = os.read(output.fileno(), 1 << 16)
             *lines, rest = (rest + data).split(b"\n")
             whole = lines if data else [*lines, rest]
             texts = [text for line in whole if (text := line.decode(errors="replace").strip())]
@@ -240,9 +268,10 @@ def _end(child: subprocess.Popen[bytes], group: Group, said: list[str]) -> None:
         except subprocess.TimeoutExpired:
             group.kill()
             child.wait(10)
-    assert child.stderr
-    os.set_blocking(child.stderr.fileno(), False)
-    said += (child.stderr.read() or b"").decode(errors="replace").split("\n")
+    output = child.stdout or child.stderr
+    assert output
+    os.set_blocking(output.fileno(), False)
+    said += (output.read() or b"").decode(errors="replace").split("\n")
 
 
 def _unfinished(said: Sequence[str]) -> frozenset[str]:
@@ -253,13 +282,3 @@ def _unfinished(said: Sequence[str]) -> frozenset[str]:
         if found:
             (begun.add if found[2] == "Creating" else begun.discard)(found[1])
     return frozenset(begun)
-
-
-def _last_words(text: str) -> str:
-    """The lines of Compose's output that say why: the error without the progress before it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if "level=warning" not in line]
-    errors = [
-        line for line in lines if re.search(r"error|failed|invalid|denied|already|cannot|undefined|no such", line, re.I)
-    ]
-    return (errors or lines or ["it gave no reason"])[-1]

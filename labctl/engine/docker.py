@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,27 +11,39 @@ from typing import Any
 from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
-from labctl.engine import streams
+from labctl.engine import proc, streams
 from labctl.engine.model import (
+    LOG_DRIVER,
+    LOG_FILE,
+    LOG_FILES,
     PROBE_IMAGE,
     Container,
     Details,
     Happening,
     Image,
+    Listening,
     Network,
     Port,
     ProbeOrder,
+    Process,
     Stream,
     Volume,
 )
+from labctl.engine.sharing import with_networks
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
 
+ARCHIVE_LIMIT = 60.0  # seconds until the next piece
+_PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}  # go-units' FromHumanSize, which Docker reads them with
+READ_LIMIT = 10.0  # seconds for a command in a container that only reads
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
+_ENDED = re.compile(r"(?:Exited|Restarting) \((-?\d+)\) (.+)")
 
 
 class DockerEngine:
@@ -40,6 +53,10 @@ class DockerEngine:
         self.endpoint = endpoint or endpoints.find()
         self._wire = Wire(self.endpoint)
 
+    @property
+    def is_local(self) -> bool:
+        return self.endpoint.is_local
+
     def _call(self, action: str, method: str, path: str, /, **options: Any) -> Any:
         try:
             return self._wire.call(method, path, **options)
@@ -48,8 +65,11 @@ class DockerEngine:
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         filters = {"label": list(labels)} if labels else {}
-        found = self._call("list containers", "GET", "/containers/json", all=not running, filters=filters)
-        return sorted((_container(item) for item in found), key=lambda container: container.name)
+        found = self._listed(all=not running, filters=filters)
+        return sorted(with_networks(found, lambda: self._listed(all=True)), key=lambda container: container.name)
+
+    def _listed(self, **options: Any) -> list[Container]:
+        return [_container(item) for item in self._call("list containers", "GET", "/containers/json", **options)]
 
     def details(self, container: str) -> Details:
         found = self._call("inspect a container", "GET", f"/containers/{container}/json")
@@ -68,7 +88,33 @@ class DockerEngine:
             check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
             processes=found["HostConfig"].get("PidsLimit"),
             host_processes=found["HostConfig"].get("PidMode") == "host",
+            log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
+            restarts=found.get("RestartCount", 0),
+            pid=state.get("Pid", 0),
         )
+
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        found: dict[str, tuple[Listening, ...]] = {}
+        if self.endpoint.is_local:
+            found = {name: told for name, pid in pids.items() if (told := proc.read(pid, name)) is not None}
+        return found | self._told_inside([name for name in pids if name not in found])
+
+    def _told_inside(self, containers: Iterable[str]) -> dict[str, tuple[Listening, ...]]:
+        """What containers whose processes aren't this machine's read themselves, where they have a cat(1)."""
+        lines: dict[str, list[str]] = {}
+        opened: list[Stream] = []
+        try:
+            for name in containers:
+                with contextlib.suppress(LabError):  # it is paused, or has just ended
+                    opened.append(self.open(name, proc.COMMAND))
+            for happening in self.wait(opened, time.monotonic() + READ_LIMIT) if opened else ():
+                if happening.line and not happening.line.stderr:
+                    text = happening.line.text.decode("ascii", "replace")
+                    lines.setdefault(happening.stream.container, []).append(text)
+        finally:
+            for stream in opened:
+                stream.close()
+        return {name: proc.listening(told) for name, told in lines.items() if proc.is_table(told)}
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         filters = {"label": list(labels)} if labels else {}
@@ -81,6 +127,7 @@ class DockerEngine:
                 subnets=tuple(
                     config["Subnet"] for config in (item.get("IPAM") or {}).get("Config") or [] if "Subnet" in config
                 ),
+                internal=bool(item.get("Internal")),
             )
             for item in found
         ]
@@ -89,6 +136,10 @@ class DockerEngine:
         found = self._call("list volumes", "GET", "/volumes", filters={"label": list(labels)})
         return [Volume(item["Name"], item.get("Labels") or {}) for item in found.get("Volumes") or []]
 
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        made = self._call("make a volume", "POST", "/volumes/create", body={"Name": name, "Labels": dict(labels)})
+        return Volume(made["Name"], made.get("Labels") or {})
+
     def image(self, name: str) -> Image | None:
         try:
             found = self._wire.call("GET", f"/images/{quote(name, safe='/:@')}/json")
@@ -96,7 +147,9 @@ class DockerEngine:
             if refusal.status == GONE:
                 return None
             raise _explain(f"inspect the image {name}", refusal) from None
-        return Image(found["Id"], (found.get("Config") or {}).get("Labels") or {}, found.get("Size", 0))
+        config = found.get("Config") or {}
+        entrypoint, command = tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ())
+        return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), entrypoint, command)
 
     def info(self) -> dict[str, Any]:
         version = self._call("tell its version", "GET", "/version", limit=10)
@@ -163,10 +216,14 @@ class DockerEngine:
     def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
         return streams.wait(streams_, deadline)
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        assert isinstance(stream, streams.DockerStream)
+        return streams.converse(stream, source, deadline)
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         try:
             # A container's own grace (10 s by default) comes before the kill; give the engine time for both.
-            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15)
+            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15, signal=signal)
         except Refused as refusal:
             if refusal.status != UNCHANGED:
                 raise _explain(f"{verb} the container", refusal) from None
@@ -203,7 +260,7 @@ class DockerEngine:
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         place = f"container:{probe.target}"
-        host = _probe_host(place, list(probe.capabilities), memory=probe.memory)
+        host = _probe_host("none" if probe.apart else place, list(probe.capabilities), memory=probe.memory)
         # An init of its own only where it is the first process.
         host |= {"PidMode": place} if probe.processes else {"Init": True}
         if probe.volume:
@@ -228,8 +285,16 @@ class DockerEngine:
                 return None
             raise _explain("make a probe", refusal) from None
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         body = {"Cmd": list(command), "AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
+        body["Env"] = [f"{name}={value}" for name, value in (environment or {}).items()]
         try:
             made = self._wire.call("POST", f"/containers/{container}/exec", body=body)["Id"]
             response = self._wire.stream("POST", f"/exec/{made}/start", upgrade="tcp", body={"Detach": False})
@@ -241,6 +306,21 @@ class DockerEngine:
         assert isinstance(stream, streams.DockerStream)
         found = self._call("tell how a command ended", "GET", f"/exec/{stream.execution}/json")
         return None if found["Running"] else int(found["ExitCode"])
+
+    def top(self, container: str) -> list[Process]:
+        try:
+            found = self._wire.call("GET", f"/containers/{container}/top", ps_args=f"-eo {','.join(_PS)}")
+        except Refused:  # a `ps` that knows no columns
+            found = self._call("list a container's processes", "GET", f"/containers/{container}/top")
+        return [_process(dict(zip(found["Titles"], row, strict=False))) for row in found["Processes"] or []]
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        try:
+            response = self._wire.stream("GET", f"/containers/{container}/archive", path=path)
+        except Refused as refusal:
+            raise _explain(f"give {path}", refusal) from None
+        with response.sock:
+            yield from response.pieces(ARCHIVE_LIMIT)
 
     def limit_processes(self, container: str, count: int) -> None:
         self._call("limit a container", "POST", f"/containers/{container}/update", body={"PidsLimit": count})
@@ -273,7 +353,34 @@ def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str,
         "ReadonlyRootfs": True,
         "Memory": memory * 1024**2,
         "PidsLimit": 64,
+        "LogConfig": {"Type": LOG_DRIVER, "Config": {"max-size": LOG_FILE, "max-file": LOG_FILES}},
     }
+
+
+def _process(row: dict[str, str]) -> Process:
+    """A line of ps(1), by the titles of its columns."""
+    cpu, memory = row.get("%CPU"), row.get("RSS")
+    user, command = row.get("USER") or row.get("UID", "?"), row.get("COMMAND") or row.get("CMD", "?")
+    return Process(
+        int(row.get("PID", 0)),
+        int(row.get("PPID", 0)),
+        user,
+        float(cpu) if cpu else None,
+        int(memory) if memory else None,
+        row.get("ELAPSED", ""),
+        command,
+    )
+
+
+def _log_limit(config: dict[str, Any]) -> tuple[int, int] | None:
+    """Bytes of a file and number of files that a container's log may take; None where it may grow without end."""
+    options = config.get("Config") or {}
+    usual = {"json-file": ("-1", "1"), "local": ("20m", "5")}.get(config.get("Type", ""))
+    found = _SIZE.fullmatch(options.get("max-size", usual[0])) if usual else None
+    if not usual or not found:
+        return None
+    files = options.get("max-file", usual[1])
+    return int(float(found[1]) * _UNITS[found[2].lower()]), int(files) if files.isdigit() else 1
 
 
 def _unix(stamp: str) -> str:
@@ -301,6 +408,8 @@ def _container(item: dict[str, Any]) -> Container:
     name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
     # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
     health = _HEALTH.search(item.get("Status") or "")
+    ended = _ENDED.match(item.get("Status") or "")
+    mode = (item.get("HostConfig") or {}).get("NetworkMode") or ""
     return Container(
         item["Id"],
         name,
@@ -310,8 +419,12 @@ def _container(item: dict[str, Any]) -> Container:
         addresses,
         ports,
         health[1] if health and item["State"] == "running" else None,
-        (item.get("HostConfig") or {}).get("NetworkMode") == "host",
+        mode == "host",
         tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
+        int(ended[1]) if ended else None,
+        ended[2].lower() if ended else "",
+        mode.removeprefix("container:") if mode.startswith("container:") else "",
+        command=item.get("Command") or "",
     )
 
 

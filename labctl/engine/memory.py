@@ -8,6 +8,7 @@ nothing is left that could happen, the deadline counts as reached.
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,12 +27,15 @@ from labctl.engine.model import (
     Happening,
     Image,
     Line,
+    Listening,
     Network,
     Port,
     ProbeOrder,
+    Process,
     Stream,
     Volume,
 )
+from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
 Program = Callable[["MemoryContainer", bytes], None]
@@ -57,7 +61,17 @@ class MemoryContainer:
     environment: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     host_processes: bool = False
+    log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
+    restarts: int = 0
+    out_of_memory: bool = False
+    sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
     unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
+    running: list[Process] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)  # tar archives
+
+    def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
+        """One of its programs listens there from now on."""
+        self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
 
     def print(self, text: str | bytes, *, stderr: bool = False) -> None:
         """Writes one line to its standard output."""
@@ -68,7 +82,8 @@ class MemoryContainer:
 
     def end(self, exit_code: int = 0) -> None:
         """Its process ends."""
-        self.record = replace(self.record, state="exited")
+        self.record = replace(self.record, state="exited", exit_code=exit_code, ended="less than a second ago")
+        self.sockets = () if self.sockets is not None else None
         self.exit_code = exit_code
         self.finished = _stamp()
         for listener in self.listeners:
@@ -94,6 +109,7 @@ class MemoryStream:
     ended: bool = False
     told: bool = False
     status: int | None = None
+    input_ended: bool = False
 
     def write(self, data: bytes) -> None:
         self.typed += data
@@ -102,6 +118,9 @@ class MemoryStream:
     def unwritten(self) -> int:
         return len(self.typed)
 
+    def end_input(self) -> None:
+        self.input_ended = True
+
     def close(self) -> None:
         self.ended = self.told = True
 
@@ -109,11 +128,14 @@ class MemoryStream:
 class MemoryEngine:
     """See Engine."""
 
+    is_local = True
+
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
         self.probes: list[tuple[str, list[str]]] = []  # (container, command) of each that was run
+        self.changes: list[tuple[str, str, str | None]] = []  # (verb, container's name, signal) of each change
         self.probe_program: Callable[[ProbeOrder], Program] | None = None
         self.probe_commands: Callable[[ProbeOrder], Callable[[Sequence[str]], Execution]] | None = None
         self.images: dict[str, Image] = {}
@@ -134,16 +156,19 @@ class MemoryEngine:
         stdin_open: bool = True,
         gateways: tuple[str, ...] = (),
         host_network: bool = False,
+        labels: Mapping[str, str] | None = None,
+        network_of: str = "",
     ) -> MemoryContainer:
-        """Makes a container; `ours` gives it labctl's labels beside Compose's."""
+        """Makes a container; `ours` gives it labctl's labels beside Compose's, `labels` are further ones, `network_of`
+        another one's network."""
         ident = f"{next(self._numbers):064x}"
-        labels = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node}
+        own = {COMPOSE_PROJECT: lab, COMPOSE_SERVICE: node, **(labels or {})}
         if ours:
-            labels |= {LABEL_LAB: lab, LABEL_NODE: node}
+            own |= {LABEL_LAB: lab, LABEL_NODE: node}
         if role:
-            labels[LABEL_ROLE] = role
-        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, labels, addresses or {}, ports)
-        record = replace(record, gateways=gateways, host_network=host_network)
+            own[LABEL_ROLE] = role
+        record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, own, addresses or {}, ports)
+        record = replace(record, gateways=gateways, host_network=host_network, network_of=network_of)
         made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
         for name in record.addresses:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
@@ -159,8 +184,8 @@ class MemoryEngine:
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         records = [container.record for container in self._containers.values()]
-        found = [record for record in records if _carries(record.labels, labels)]
-        return sorted((r for r in found if not running or r.state == "running"), key=lambda record: record.name)
+        found = [r for r in records if _carries(r.labels, labels) and (not running or r.state == "running")]
+        return sorted(with_networks(found, lambda: records), key=lambda record: record.name)
 
     def details(self, container: str) -> Details:
         found = self._get(container)
@@ -173,13 +198,22 @@ class MemoryEngine:
             aliases=found.aliases,
             processes=found.processes,
             host_processes=found.host_processes,
+            log=found.log,
+            restarts=found.restarts,
+            out_of_memory=found.out_of_memory,
         )
+
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        return {name: told for name in pids if (told := self._get(name).sockets) is not None}
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         return [network for network in self._networks.values() if _carries(network.labels, labels)]
 
     def volumes(self, labels: Sequence[str]) -> list[Volume]:
         return [Volume(name, found) for name, found in self._volumes.items() if _carries(found, labels)]
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        return Volume(name, self._volumes.setdefault(name, dict(labels)))
 
     def image(self, name: str) -> Image | None:
         return self.images.get(name)
@@ -217,16 +251,25 @@ class MemoryEngine:
                 return
             self._later.popleft()()
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        """All that can be read from the source comes first."""
+        while source is not None and (typed := os.read(source, 1 << 16)):
+            stream.write(typed)
+        yield from self.wait([stream], deadline)
+        stream.end_input()
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
+        """A signal ends a container, whichever it is."""
         found = self._get(container)
+        self.changes.append((verb, found.record.name, signal))
         if _AFTER[verb] == "exited":
-            found.end(137 if verb == "kill" else 0)
+            found.end((128 + _signal(signal)) if verb == "kill" else 0)
         else:
             if verb == "restart":
                 found.finished = _stamp()
             if verb in ("start", "restart"):
                 found.started = _stamp()
-            found.record = replace(found.record, state=_AFTER[verb])
+            found.record = replace(found.record, state=_AFTER[verb], exit_code=None, ended="")
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         self._get(network.removeprefix("container:"))
@@ -247,7 +290,14 @@ class MemoryEngine:
             self._volumes.setdefault(probe.volume, dict(probe.labels))
         return ident
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         """The container's `commands` says what comes of it."""
         found = self._get(container)
         if found.record.state != "running" or found.commands is None:
@@ -259,6 +309,16 @@ class MemoryEngine:
     def status(self, stream: Stream) -> int | None:
         assert isinstance(stream, MemoryStream)
         return stream.status
+
+    def top(self, container: str) -> list[Process]:
+        return list(self._get(container).running)
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        """Its `files` by their paths, each an archive."""
+        files = self._get(container).files
+        if path not in files:
+            raise LabError("engine-refused", action=f"give {path}", why=f"Could not find the file {path}")
+        yield files[path]
 
     def limit_processes(self, container: str, count: int) -> None:
         self._get(container).processes = count
@@ -305,6 +365,13 @@ class MemoryEngine:
 def _carries(labels: Any, wanted: Sequence[str]) -> bool:
     pairs = (item.partition("=") for item in wanted)
     return all(name in labels and (not equals or labels[name] == value) for name, equals, value in pairs)
+
+
+def _signal(name: str | None) -> int:
+    """A signal's number."""
+    import signal
+
+    return signal.Signals[name or "SIGKILL"].value
 
 
 def _stamp() -> str:

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
 LABEL_ROLE = "dev.labctl.role"
+LABEL_PROGRAM = "dev.labctl.program"  # the file whose program has the image's role
 LABEL_TITLE = "dev.labctl.title"
-LABEL_TOPOLOGY = "dev.labctl.topology"
+LABEL_TOPOLOGY = "dev.labctl.topology"  # the name of a built-in one, else its file
+LABEL_OWNER = "dev.labctl.owner"  # UID@HOST/USER
 LABEL_SOURCE = "dev.labctl.source"
 LABEL_ROUTES = "dev.labctl.routes"
 LABEL_FAMILIES = "dev.labctl.families"
@@ -24,6 +26,10 @@ LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
+# What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
+# stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
+LOG_FILE, LOG_FILES = "20m", "3"
+LOG_DRIVER = "json-file"
 # Compose's own, which labctl only reads.
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
@@ -43,11 +49,28 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Listening:
+    """Where a program of a container listens (`proto` is tcp), or takes datagrams from anybody (udp). `address` is
+    0.0.0.0 or :: for all that there are; a socket on :: may be for IPv4 as well."""
+
+    proto: str
+    address: str
+    port: int
+
+    @property
+    def is_everywhere(self) -> bool:
+        return self.address in ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True)
 class Container:
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
-    namespace of its own."""
+    namespace of its own. Of one whose program has ended, `exit_code` is its status, and `ended` says in the engine's
+    words how long ago that was. `network_of` is the id of the container whose network it shares, empty where it has its
+    own; `addresses` and `gateways` are that one's then. `command` is what it runs, in one line; "" where that isn't
+    known."""
 
     id: str
     name: str
@@ -59,13 +82,20 @@ class Container:
     health: str | None = None
     host_network: bool = False
     gateways: tuple[str, ...] = ()
+    exit_code: int | None = None
+    ended: str = ""
+    network_of: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
 class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
-    `host_processes` it sees all of the machine's.
+    `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
+    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs.
+
+    `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
 
     `finished` is when the last run ended (RFC 3339; in the year 1 where there was none): what a running container has
     written since then is of this run. The time of its start would not do: the engine takes that when its program has
@@ -83,6 +113,9 @@ class Details:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     processes: int | None = None
     host_processes: bool = False
+    log: tuple[int, int] | None = None
+    restarts: int = 0
+    pid: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,6 +124,7 @@ class Network:
     name: str
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
+    internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,18 +135,41 @@ class Volume:
 
 @dataclass(frozen=True)
 class Image:
+    """`entrypoint` and `command` are what a container of it runs, one behind the other."""
+
     id: str
     labels: Mapping[str, str]
     size: int = 0
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Process:
+    """What the engine's machine says of a process in a container; `pid` is its number there. `memory` is what is
+    resident, in KiB, `cpu` a share of one core in percent, both None where the engine doesn't tell; `elapsed` is
+    [[days-]hours:]minutes:seconds."""
+
+    pid: int
+    parent: int
+    user: str
+    cpu: float | None
+    memory: int | None
+    elapsed: str
+    command: str
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream."""
+    """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream.
+
+    `entries` is how many the engine's log has of it: a long line is kept in pieces.
+    """
 
     text: bytes
     stderr: bool = False
     stamp: str | None = None
+    entries: int = 1
 
 
 class Stream(Protocol):
@@ -125,6 +182,9 @@ class Stream(Protocol):
 
     @property
     def unwritten(self) -> int: ...
+
+    def end_input(self) -> None:
+        """Whoever reads what is typed finds its end there. What is still queued is lost."""
 
     def close(self) -> None: ...
 
@@ -141,7 +201,8 @@ class Happening:
 class ProbeOrder:
     """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
     `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
-    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB."""
+    is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB. One that is `apart` has no
+    network at all."""
 
     name: str
     command: Sequence[str]
@@ -152,15 +213,26 @@ class ProbeOrder:
     capabilities: Sequence[str] = ("NET_ADMIN", "NET_RAW")
     processes: bool = False
     memory: int = 256
+    apart: bool = False
 
 
 class Engine(Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
 
+    @property
+    def is_local(self) -> bool:
+        """It runs on this machine, as far as its address tells."""
+
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 
     def details(self, container: str) -> Details: ...
+
+    def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
+        """Where the programs of running containers listen, by their kernels' own tables; each with its first process.
+
+        Without the engine's own name server. Those of which it can't be known are left out. Raises nothing.
+        """
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]: ...
 
@@ -177,7 +249,7 @@ class Engine(Protocol):
     def logs(
         self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
     ) -> Stream:
-        """A container's output from its beginning, or from a time (RFC 3339) or a number of lines before the end."""
+        """A container's output from its beginning, or from a time (RFC 3339) or a number of entries before the end."""
 
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
         """What the streams bring, in order of arrival, until all have ended or the deadline (time.monotonic()).
@@ -185,8 +257,13 @@ class Engine(Protocol):
         Whatever is queued for keyboards is written meanwhile.
         """
 
-    def change(self, verb: str, container: str, *, limit: float = 30) -> None:
-        """`start`, `stop`, `restart`, `kill`, `pause` or `unpause`."""
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+        """As `wait` for one stream of a command. What can be read from the file descriptor `source` is typed at it, and
+        the end of that (None: at once) is the end of the command's standard input. A second call with the same source
+        goes on where the first one was left."""
+
+    def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
+        """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`."""
 
     def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
         """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
@@ -195,15 +272,32 @@ class Engine(Protocol):
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""
 
-    def open(self, container: str, command: Sequence[str], *, lines: bool = True) -> Stream:
+    def open(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        lines: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Stream:
         """Runs a command in a running container: its output as it comes, and its standard input.
 
         Nothing of it is kept in the container's log. Without `lines` the output comes as it was written, piece by
-        piece. Closing the stream ends the command's standard input, and not the command.
+        piece. Closing the stream ends the command's standard input, and not the command. `environment` comes on top of
+        the container's own variables.
         """
 
     def status(self, stream: Stream) -> int | None:
         """The exit status of a command that `open` ran, None while it runs."""
+
+    def top(self, container: str) -> list[Process]:
+        """The processes of a container that runs."""
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        """A file or a folder of a container, also of one that has stopped, as a tar archive, piece by piece.
+
+        Raises LabError `engine-refused`.
+        """
 
     def limit_processes(self, container: str, count: int) -> None:
         """Changes how many processes a container may have, also while it is stopped."""
@@ -214,3 +308,6 @@ class Engine(Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import selectors
+import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,6 +16,7 @@ from labctl.engine.model import Happening, Line, Stream
 from labctl.engine.wire import Response
 
 LINE_LIMIT = 32 * 1024 * 1024  # bytes; a longer line is given in pieces
+TYPED_AHEAD = 1 << 20  # bytes that are read from a source before the command has taken them
 
 
 class Demultiplexer:
@@ -28,12 +32,13 @@ class Demultiplexer:
         self._buffer = bytearray()
         self._lines: dict[bool, bytearray] = {False: bytearray(), True: bytearray()}
         self._stamps: dict[bool, str | None] = {False: None, True: None}
+        self._entries = {False: 0, True: 0}
 
     def feed(self, data: bytes) -> list[Line]:
         out: list[Line] = []
         if self._raw:
             self._add(False, data, None, out)
-            return out
+            return [_unstamped(line) for line in out] if self._stamped else out
         self._buffer += data
         start = 0
         while len(self._buffer) - start >= 8:
@@ -58,17 +63,30 @@ class Demultiplexer:
         if not pending:
             self._stamps[stderr] = stamp
         pending += payload
+        self._entries[stderr] += 1
         if b"\n" not in payload and len(pending) < LINE_LIMIT:
             return
         *lines, rest = bytes(pending).split(b"\n") if len(pending) < LINE_LIMIT else [bytes(pending), b""]
         for line in lines:
-            out.append(Line(line, stderr, self._stamps[stderr] or stamp))
+            out.append(Line(line, stderr, self._stamps[stderr] or stamp, max(1, self._entries[stderr])))
             self._stamps[stderr] = stamp
+            self._entries[stderr] = 0
         self._lines[stderr] = bytearray(rest)
 
     def finish(self) -> list[Line]:
         """What is left of a last line that never got its newline."""
-        return [Line(bytes(rest), stderr, self._stamps[stderr]) for stderr, rest in self._lines.items() if rest]
+        left = [
+            Line(bytes(rest), stderr, self._stamps[stderr], max(1, self._entries[stderr]))
+            for stderr, rest in self._lines.items()
+            if rest
+        ]
+        return [_unstamped(line) for line in left] if self._raw and self._stamped else left
+
+
+def _unstamped(line: Line) -> Line:
+    """A line of a terminal's log, which has no frames: the engine's time stands before its text."""
+    head, _, text = line.text.partition(b" ")
+    return Line(text, line.stderr, head.decode("ascii", "replace"))
 
 
 class Pieces:
@@ -175,6 +193,13 @@ class DockerStream:
         self.ended = True
         self.pending += self._demultiplexer.finish()
 
+    def end_input(self) -> None:
+        self._outgoing.clear()
+        # A connection with TLS has no end of one direction alone, as far as Python goes.
+        if type(self._response.sock) is socket.socket:
+            with contextlib.suppress(OSError):  # it has hung up already
+                self._response.sock.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         self.ended = self.told = True
         self.pending.clear()
@@ -225,6 +250,52 @@ def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream]) ->
             selector.modify(key.fd, events, stream)
     for number, (events, stream) in wanted.items():
         selector.register(number, events, stream)
+
+
+def converse(stream: DockerStream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+    """See Engine.converse."""
+    open_ = True  # the command may still be typed at
+    with selectors.PollSelector() as selector:  # poll(2) takes regular files, which epoll(7) does not
+        while not stream.ended or stream.pending:
+            yield from _given_out(stream)
+            if open_ and source is None and not stream.unwritten:
+                stream.end_input()
+                open_ = False
+            wanted = stream.interests()
+            if source is not None and stream.unwritten < TYPED_AHEAD and not stream.ended:
+                wanted[source] = selectors.EVENT_READ
+            _rearrange(selector, wanted)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            for key, ready in selector.select(left) if wanted else ():
+                if key.fd == source:
+                    typed = _typed(key.fd)
+                    stream.write(typed)
+                    source = source if typed else None
+                    continue
+                if ready & selectors.EVENT_WRITE:
+                    stream.flush()
+                if ready & selectors.EVENT_READ and not stream.ended:
+                    stream.read()
+        yield from _given_out(stream)
+
+
+def _typed(source: int) -> bytes:
+    try:
+        return os.read(source, 1 << 16)
+    except OSError:  # a terminal that is gone
+        return b""
+
+
+def _rearrange(selector: selectors.BaseSelector, wanted: dict[int, int]) -> None:
+    for fd in [fd for fd in selector.get_map() if fd not in wanted]:
+        selector.unregister(fd)
+    for fd, events in wanted.items():
+        if fd not in selector.get_map():
+            selector.register(fd, events)
+        else:
+            selector.modify(fd, events)
 
 
 def _given_out(stream: DockerStream) -> Iterator[Happening]:

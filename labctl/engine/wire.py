@@ -12,6 +12,7 @@ import math
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -118,6 +119,20 @@ class Response:
                 break
             parts.append(self.body.feed(data))
         return b"".join(parts)
+
+    def pieces(self, limit: float) -> Iterator[bytes]:
+        """The body as it comes; `limit` in seconds until the next piece. Raises LabError `engine-timeout`."""
+        if self.first:
+            yield self.first
+        while not self.body.ended:
+            self.sock.settimeout(limit)
+            try:
+                data = self.sock.recv(1 << 18)
+            except TimeoutError:
+                raise LabError("engine-timeout", seconds=limit, action="give the rest of its answer") from None
+            if not data:
+                return
+            yield self.body.feed(data)
 
 
 class Wire:

@@ -36,12 +36,17 @@ class Event:
     @property
     def nanoseconds(self) -> int:
         """Since the epoch."""
-        import calendar
-        import time
-
-        seconds = calendar.timegm(time.strptime(self.ts[:19], "%Y-%m-%dT%H:%M:%S"))
-        return seconds * 1_000_000_000 + int(self.ts[20:29])
+        return nanoseconds_of(self.ts)
 
     def crosses_to(self, other: Event) -> bool:
         """The two are the two ends of one connection or datagram: this one's local is the other's peer, and back."""
         return self.local is not None and self.peer is not None and (self.local, self.peer) == (other.peer, other.local)
+
+
+def nanoseconds_of(stamp: str) -> int:
+    """Since the epoch, of a time as events hold it."""
+    import calendar
+    import time
+
+    seconds = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
+    return seconds * 1_000_000_000 + int(stamp[20:29])

@@ -9,7 +9,7 @@ from labctl.errors import nearest
 
 CONDITIONS = ("delay", "jitter", "loss", "duplicate", "reorder", "corrupt", "rate")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-_SPANS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SPANS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATES = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 LONGEST = 60.0  # seconds of delay: what is held takes memory
 SLOWEST = 100.0  # bits a second

@@ -1,7 +1,8 @@
 """Recorders at nodes, and what they have recorded: the packets that a node sent and that arrived at it.
 
 A recorder is a probe in the node's network namespace. It is there from when somebody first asks until the lab goes
-down, or `stop`; it keeps the newest packets in memory, so that one can ask afterwards what happened.
+down, or `stop`; it keeps the newest packets in memory, so that one can ask afterwards what happened. Nodes with one
+network have one recorder: wherever nodes are taken here, hosts are meant (`Lab.host`).
 """
 
 from __future__ import annotations
@@ -66,16 +67,16 @@ class Heard:
 
 
 def recorders(engine: Engine, lab: Lab) -> dict[str, Container]:
-    """The recorders that run, by the name of their node."""
+    """The recorders that run, by the name of their host (`Lab.host`)."""
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
-    nodes = {node.name: node for node in lab.nodes if node.has_network and node.name in there}
+    nodes = {node.name: node for node in lab.hosts if node.has_network and node.probed in there}
     source = probes.source_now(engine) if nodes else None
 
     def is_old(node: Node, probe: Container) -> bool:
         gone = probe.state != "running" or probes.is_another(node, probe) or probes.is_outdated(probe, source)
         return gone or probes.is_stale(engine, node, probe)
 
-    return {name: there[name] for name, node in nodes.items() if not is_old(node, there[name])}
+    return {name: there[node.probed] for name, node in nodes.items() if not is_old(node, there[node.probed])}
 
 
 def lingering(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Container]:
@@ -84,7 +85,7 @@ def lingering(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> dict[str, Cont
     return {
         node.name: probe
         for node in nodes
-        if (probe := there.get(node.name)) and probe.state == "running" and not probes.is_another(node, probe)
+        if (probe := there.get(node.probed)) and probe.state == "running" and not probes.is_another(node, probe)
     }
 
 
@@ -99,8 +100,8 @@ def start(
     there = probes.all_of(engine, lab.name, probes.CAPTURE) if chosen else {}
     for node in chosen:
         # It holds what was recorded: somebody froze it, and may not want to lose that.
-        if node.name in there and there[node.name].state == "paused":
-            why = f"its recorder is paused (`docker unpause {there[node.name].name}` lets it go on)"
+        if node.probed in there and there[node.probed].state == "paused":
+            why = f"its recorder is paused (`docker unpause {there[node.probed].name}` lets it go on)"
             raise LabError("recorder-gone", node=node.name, why=why)
     found = probes.ensure(engine, lab, chosen, probes.CAPTURE, environments)
     recorded(engine, chosen, found)  # it answers once it records
@@ -112,7 +113,7 @@ def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
 
     def end(node: Node) -> str:
-        probe = there[node.name]
+        probe = there[node.probed]
         if probe.state == "paused":
             engine.change("unpause", probe.id)
         if probe.state in ("running", "paused"):
@@ -120,7 +121,7 @@ def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
         engine.remove_container(probe.id)
         return node.name
 
-    return probes.at_once(end, [node for node in nodes if node.name in there])
+    return probes.at_once(end, [node for node in nodes if node.probed in there])
 
 
 class Listening:

@@ -7,7 +7,7 @@ import time
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab import record, syscalls
-from labctl.lab.model import Lab, find, of_containers
+from labctl.lab.model import Lab, Node, find, of_containers
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
@@ -23,21 +23,74 @@ _FROM = {
 }
 
 
-def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float) -> None:
-    """Does one verb to one node; after start and restart, waits until it is ready again. Raises LabError.
+# After these a node's network is gone or another one, and with it that of all who share it.
+ENDS_OR_RENEWS = ("start", "stop", "restart", "kill")
 
-    A node whose packets or system calls were recorded is recorded again, from the first one on where it can wait.
+
+def applies(verb: str, node: Node) -> bool:
+    """Whether the verb makes sense for a node as it is."""
+    return node.container.state in _FROM[verb]
+
+
+def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float, signal: str | None = None) -> list[str]:
+    """Does one verb to one node; after start and restart, waits until it is ready again. `signal` is that of `kill`,
+    else SIGKILL. The names of the nodes that it was done to besides. Raises LabError.
+
+    A node whose packets or system calls were recorded is recorded again, from the first one on where it can wait. What
+    ends or renews a network is done to all nodes that share it: without it they would go on with none.
     """
     node = lab.node(name)
+    if node.owner and verb in ("start", "restart"):
+        _need_owner(node, node.owner, verb)
+    _change(engine, lab, verb, node, timeout, signal)
+    if node.owner or verb not in ENDS_OR_RENEWS or (verb == "kill" and signal not in (None, "SIGKILL")):
+        return []
+    return _change_others(engine, lab, verb, node, timeout)
+
+
+def _need_owner(node: Node, owner: Node, verb: str) -> None:
+    """Raises LabError `not-running`: a program can't be started in a network that isn't there."""
+    if owner.container.state not in ("running", "paused"):
+        action = f"labctl can't {verb} {node.name}, which has its network"
+        mend = f"`labctl start {owner.name}` starts both"
+        raise LabError("not-running", node=owner.name, state=owner.condition, action=action, mend=mend)
+
+
+def _change_others(engine: Engine, lab: Lab, verb: str, owner: Node, timeout: float) -> list[str]:
+    """The nodes that share the network of one that was changed: with its end they end, with a new one they begin anew.
+
+    Where the owner ran already when it was to be started, only those start that don't run.
+    """
+    renewed = verb == "restart" or owner.container.state != "running"
+    changed = []
+    for node in lab.members(owner)[1:]:
+        runs = node.container.state in ("running", "paused", "restarting")
+        if verb in ("stop", "kill"):
+            done = verb if runs else ""
+        else:
+            done = "restart" if runs and renewed else "start" if verb == "start" and not runs else ""
+        if not done:
+            continue
+        if done == "restart" and node.container.state == "paused":
+            engine.change("unpause", node.container.id, limit=timeout)
+        now = find(engine, lab.name)
+        _change(engine, now, done, now.node(node.name), timeout)
+        changed.append(node.name)
+    return changed
+
+
+def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, signal: str | None = None) -> None:
+    name = node.name
     state = node.container.state
-    if state not in _FROM[verb]:
-        mend = f"`labctl unpause {name}`" if state == "paused" else f"`labctl start {name}`"
+    if not applies(verb, node):
+        problem = node.does_not_run(f"labctl can't {verb} it")
         if state == "running":
             mend = f"it runs already; `labctl pause {name}` freezes it"
-        raise LabError("not-running", node=name, state=state, action=f"labctl can't {verb} it", mend=mend)
+            problem = LabError("not-running", **{**problem.values, "mend": mend})
+        raise problem
     deadline = time.monotonic() + timeout
     if verb not in ("start", "restart"):
-        engine.change(verb, node.container.id, limit=timeout)
+        engine.change(verb, node.container.id, limit=timeout, signal=signal)
         return
     begins = verb == "restart" or state != "running"
     held = record.waiting_again(engine, lab, node) if begins else None

@@ -14,7 +14,7 @@ from labctl.lab.look import look, owner, target
 from labctl.lab.model import Lab, Node
 from labctl.packets.dns import NO_SUCH_NAME, NUMBERS, Entry, Malformed, Message, decode
 
-TYPES = tuple(sorted(NUMBERS.keys() - {"OPT"}))  # OPT is no question
+TYPES = tuple(sorted(NUMBERS.keys() - {"OPT", "TSIG", "TKEY", "AXFR", "IXFR"}))  # these are no questions
 USUAL = ("A", "AAAA")
 
 

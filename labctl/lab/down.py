@@ -6,14 +6,15 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import LabError
 from labctl.lab.locks import LabLock, forget_keyboard
+from labctl.lab.owners import Standing, is_mine, own_name, refuse_anothers, standing
 from labctl.phases import reached
 
 # Nearly all at once: what doesn't hear SIGTERM takes its grace of 10 s, and many of them shall take the same 10 s.
@@ -36,6 +37,7 @@ class Removed:
     containers: int
     networks: int
     volumes: int
+    goes_on: bool = False  # only helpers were removed: the project itself is not labctl's, and still there
 
     @property
     def is_empty(self) -> bool:
@@ -48,6 +50,11 @@ class Found(NamedTuple):
     containers: list[Container]
     networks: list[Network]
     volumes: list[Volume]
+
+    @property
+    def labels(self) -> list[Mapping[str, str]]:
+        labels = [item.labels for item in self.containers] + [item.labels for item in self.networks]
+        return labels + [item.labels for item in self.volumes]
 
     @property
     def names(self) -> set[str]:
@@ -73,12 +80,14 @@ def wait_until_quiet(engine: Engine, name: str, asked: frozenset[str] = frozense
             last, since = now, time.monotonic()
 
 
-def down(engine: Engine, name: str, report: Report) -> Removed:
+def down(engine: Engine, name: str, report: Report, *, force: bool = False) -> Removed:
     """Stops and removes a lab's containers, then its networks and volumes; nothing else, and no error where none is.
 
-    Waits for another labctl that is at work on the lab, and for the Compose of one that was killed. Raises LabError
-    `lab-busy`, `network-in-use`, `lab-not-ours`.
+    Waits for another labctl that is at work on the lab, and for the Compose of one that was killed. `force`: also where
+    it is somebody else's. Raises LabError `lab-busy`, `network-in-use`, `lab-not-ours`, `lab-of-another`.
     """
+    if not force:
+        refuse_anothers(engine, name, standing_of(engine, name), mend(engine, name))
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report)
     try:
@@ -86,18 +95,33 @@ def down(engine: Engine, name: str, report: Report) -> Removed:
         lock.forget()
     finally:
         lock.close()
-    if removed.is_empty and engine.containers([f"{COMPOSE_PROJECT}={name}"]):
+    goes_on = bool(engine.containers([f"{COMPOSE_PROJECT}={name}"]))
+    if removed.is_empty and goes_on:
         raise LabError("lab-not-ours", name=name)  # "nothing is left" would be no true word
-    return removed
+    return replace(removed, goes_on=goes_on)
 
 
-def down_all(engine: Engine, names: Iterable[str], report: Report) -> tuple[list[Removed], list[LabError]]:
+def mend(engine: Engine, name: str) -> str:
+    """What to do where a lab is somebody else's."""
+    own = own_name(name)
+    yours = f"yours is {own} (`labctl down {own}`); " if whose(engine).get(own) else ""
+    return f"{yours}`labctl down {name} --force` removes this one all the same"
+
+
+def standing_of(engine: Engine, name: str) -> Standing | None:
+    """Whose a lab is and what it was made from, by all that is there of it."""
+    return standing(look(engine, name).labels)
+
+
+def down_all(
+    engine: Engine, names: Iterable[str], report: Report, *, force: bool = False
+) -> tuple[list[Removed], list[LabError]]:
     """Takes several labs down; one that can't be removed whole keeps no other from it."""
     removed: list[Removed] = []
     problems: list[LabError] = []
     for name in names:
         try:
-            removed.append(down(engine, name, report))
+            removed.append(down(engine, name, report, force=force))
         except LabError as problem:
             if problem.code == "engine-unreachable":
                 raise
@@ -214,10 +238,17 @@ def _remove_network(engine: Engine, network: Network) -> None:
 
 def known(engine: Engine) -> list[str]:
     """The names of all labs of which anything is left."""
+    return list(whose(engine))
+
+
+def whose(engine: Engine) -> dict[str, bool]:
+    """The names of all labs of which anything is left, and whether each is the caller's, or nobody's."""
     label = [LABEL_LAB]
-    labels = [item.labels for item in engine.containers(label)] + [item.labels for item in engine.networks(label)]
-    labels += [item.labels for item in engine.volumes(label)]
-    return sorted({found[LABEL_LAB] for found in labels})
+    groups: dict[str, list[Mapping[str, str]]] = {}
+    for labels in Found(engine.containers(label), engine.networks(label), engine.volumes(label)).labels:
+        groups.setdefault(labels[LABEL_LAB], []).append(labels)
+    found = {name: standing(groups[name]) for name in sorted(groups)}
+    return {name: is_mine(engine, there.owner if there else None) for name, there in found.items()}
 
 
 def each(act: Callable[[T], object], items: list[T], workers: int = WORKERS) -> None:

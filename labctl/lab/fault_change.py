@@ -2,11 +2,13 @@
 
 A change of one probe is one line that it is typed. For several, each first prepares its part (what may fail, fails
 there), and then one of them is told to commit: it makes a file in the volume that all probes of the lab share, which is
-one step, and all put their part in force when they see it. Nothing that was prepared and not committed lasts.
+one step, and all put their part in force when they see it. Nothing that was prepared and not committed lasts. Where a
+kernel refuses its part only then, the others' parts are taken back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -34,13 +36,40 @@ class FaultLock(KeyboardLock):
 
 
 def apply(engine: Engine, probes: Mapping[str, Container], changes: Mapping[str, Change], timeout: float) -> None:
-    """Makes the changes, by the node's name, in the running probes of those nodes. Raises LabError."""
+    """Makes the changes, by `Node.probed`, in the running probes of those nodes. Raises LabError, and then none of the
+    rules to be set is in force."""
     if not changes:
         return
     if len(changes) == 1:
         [(name, change)] = changes.items()
         for _ in ask(engine, [Order(probes[name], "change", {"change": change})], timeout):
             return
+    committed: list[str] = []
+    try:
+        _apply_together(engine, probes, changes, timeout, committed)
+    except LabError as problem:
+        if committed and problem.code == "fault-refused":
+            _take_back(engine, probes, changes, timeout)
+        raise
+
+
+def _take_back(engine: Engine, probes: Mapping[str, Container], changes: Mapping[str, Change], timeout: float) -> None:
+    """Ends the rules that were to be set; those that aren't there are no matter."""
+    for name, change in changes.items():
+        keys = [[rule["id"], rule["link"]] for rule in change.get("set", ())]
+        with contextlib.suppress(LabError):
+            for _ in ask(engine, [Order(probes[name], "change", {"change": {"clear": keys}})], timeout):
+                break
+
+
+def _apply_together(
+    engine: Engine,
+    probes: Mapping[str, Container],
+    changes: Mapping[str, Change],
+    timeout: float,
+    committed: list[str],
+) -> None:
+    """`committed` gets the group's name when it is too late to leave all as it was."""
     group = os.urandom(12).hex()
     orders = [Order(probes[name], "change", {"change": change, "group": group}) for name, change in changes.items()]
     prepared: set[str] = set()
@@ -50,6 +79,7 @@ def apply(engine: Engine, probes: Mapping[str, Container], changes: Mapping[str,
         (prepared if event.name == "prepared" else done).add(name)
         if event.name == "prepared" and len(prepared) == len(orders):
             reached("fault:prepared")
+            committed.append(group)
             for _ in ask(engine, [Order(orders[0].probe, "commit", {"group": group})], timeout):
                 break
             reached("fault:committed")

@@ -13,7 +13,7 @@ from labctl.errors import LabError, nearest
 from labctl.lab import probes
 from labctl.lab.fault_change import Change, FaultLock, apply
 from labctl.lab.links import Way, peers, ways
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import TOGETHER, Lab, Node
 
 TIMEOUT = 10.0  # seconds for the probes' answers
 # What a rule is: conditions of a link, picked packets, a partition, conditions that the topology asks for.
@@ -33,7 +33,8 @@ class Wanted:
 @dataclass(frozen=True)
 class Fault:
     """A rule on one way of a link. `state` is `in force`, `done` (it found all packets that it is for), `waiting` (for
-    its node's start), or `gone` and `out of force` with a `reason`."""
+    its node's start), or `gone` and `out of force` with a `reason`. `matched` and `done` are None where nobody knows
+    them any more; `answers`: its probe can be told to take it back."""
 
     id: str
     link: str
@@ -41,10 +42,11 @@ class Fault:
     what: str
     kind: str
     seed: int
-    matched: int = 0
-    done: Mapping[str, int] = field(default_factory=dict)
+    matched: int | None = 0
+    done: Mapping[str, int] | None = field(default_factory=dict)
     state: str = "in force"
     reason: str = ""
+    answers: bool = True
 
     def as_json(self) -> dict[str, Any]:
         keys = ("id", "link", "node", "what", "kind", "seed", "matched", "done", "state")
@@ -74,11 +76,12 @@ def add(engine: Engine, lab: Lab, chosen: list[Way], wanted: Wanted, *, timeout:
         known = listing(engine, lab)
         _refuse_twice(known, chosen, wanted)
         ident, seed = _next_id(known, engine, lab), wanted.seed if wanted.seed is not None else _new_seed()
-        senders = {way.sender.name: way.sender for way in chosen}
-        running = probes.ensure(engine, lab, senders.values())
+        senders = {way.sender.probed: way.sender for way in chosen}
+        ensured = probes.ensure(engine, lab, senders.values())
+        running = {probed: ensured[sender.name] for probed, sender in senders.items()}
         changes: dict[str, Change] = {}
         for way in chosen:
-            changes.setdefault(way.sender.name, {"set": []})["set"].append(_rule(ident, way, wanted, seed))
+            changes.setdefault(way.sender.probed, {"set": []})["set"].append(_rule(ident, way, wanted, seed))
         apply(engine, running, changes, timeout)
     finally:
         lock.close()
@@ -88,16 +91,18 @@ def add(engine: Engine, lab: Lab, chosen: list[Way], wanted: Wanted, *, timeout:
 def listing(engine: Engine, lab: Lab) -> list[Fault]:
     """All rules there are, and those that are gone though nobody took them back; by id."""
     there = probes.all_of(engine, lab.name)
+    hosts = {host.probed: host for host in lab.hosts}
     living: list[Container] = []
     found: list[Fault] = []
     for name, probe in there.items():
-        node = next((node for node in lab.nodes if node.name == name), None)
+        node = hosts.get(name)
         if node and node.is_running and probe.state == "running" and not probes.is_stale(engine, node, probe):
             living.append(probe)
         else:
-            found += _gone(engine, name, probe)
+            found += _gone(engine, node.name if node else name, probe)
     for name, event in probes.rules_of(engine, living, TIMEOUT).items():
-        found += [_fault(name, rule) for rule in event.get("rules") or ()]
+        missing = str(event.get("missing") or "")
+        found += [_fault(hosts[name].name, rule, missing=missing) for rule in event.get("rules") or ()]
     for name, probe in probes.all_of(engine, lab.name, probes.ON_START).items():
         found += [_fault(name, rule, "waiting") for rule in _kept(probe)]
     return sorted(found, key=lambda fault: (_number(fault.id), fault.link))
@@ -112,10 +117,13 @@ def clear(engine: Engine, lab: Lab, which: Iterable[Fault], *, timeout: float = 
         there = probes.all_of(engine, lab.name)
         changes: dict[str, Change] = {}
         for fault in chosen:
-            if fault.state in ("in force", "done"):
-                changes.setdefault(fault.node, {"clear": []})["clear"].append([fault.id, fault.link])
-            elif fault.state in ("gone", "out of force"):
-                _forget(engine, lab, there[fault.node])
+            probed = fault.node.partition(TOGETHER)[0]
+            if fault.state == "waiting":
+                continue
+            if fault.answers:
+                changes.setdefault(probed, {"clear": []})["clear"].append([fault.id, fault.link])
+            else:
+                _forget(engine, lab, there[probed])
         _forget_waiting(engine, lab, [fault for fault in chosen if fault.state == "waiting"])
         apply(engine, there, changes, timeout)
     finally:
@@ -194,7 +202,7 @@ def _forget(engine: Engine, lab: Lab, probe: Container) -> None:
     """A probe that starts again has no rules; one whose node doesn't run can't."""
     from labctl.engine.model import LABEL_PROBED
 
-    node = next((node for node in lab.nodes if node.name == probe.labels.get(LABEL_PROBED)), None)
+    node = next((node for node in lab.hosts if node.probed == probe.labels.get(LABEL_PROBED)), None)
     if node and node.is_running and probe.state != "paused":
         probes.ensure(engine, lab, [node])
     else:
@@ -207,7 +215,8 @@ def _rule(ident: str, way: Way, wanted: Wanted, seed: int) -> dict[str, Any]:
     return {**head, **wanted.fields}
 
 
-def _fault(node: str, rule: Mapping[str, Any], state: str = "") -> Fault:
+def _fault(node: str, rule: Mapping[str, Any], state: str = "", missing: str = "") -> Fault:
+    """`missing` is what the kernel lacks of what the rules of that node need, as a sentence."""
     matched = int(rule.get("matched", 0))
     times = rule.get("times")
     spent = times is not None and matched >= times
@@ -220,7 +229,8 @@ def _fault(node: str, rule: Mapping[str, Any], state: str = "") -> Fault:
         seed=rule["seed"],
         matched=matched,
         done=rule.get("done") or {},
-        state=state or ("done" if spent else "in force"),
+        state=state or ("done" if spent else "out of force" if missing else "in force"),
+        reason="" if state or spent else missing,
     )
 
 
@@ -242,10 +252,11 @@ def _gone(engine: Engine, node: str, probe: Container) -> list[Fault]:
                 what=str(told.get("what") or ""),
                 kind=str(told.get("kind") or ""),
                 seed=int(told.get("seed") or 0),
-                matched=int(last.get("matched") or 0),
-                done=last.get("done") or {},
+                matched=last.get("matched"),  # whoever was killed took its counts along
+                done=last.get("done"),
                 state=state,
                 reason=why,
+                answers=False,
             )
         )
     return found

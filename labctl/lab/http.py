@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from labctl.engine.model import Engine, Port
 from labctl.errors import LabError
 from labctl.lab import http_exchange
 from labctl.lab.model import Lab, Node
+from labctl.lab.status import ps
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,16 @@ class Exchange:
     url: str
     source: str
     seen: dict[str, Any]
+
+    @property
+    def content(self) -> bytes:
+        """The body as it came."""
+        data = self.seen.get("data")
+        return base64.b64decode(data) if data else str(self.seen["body"]).encode()
+
+    @property
+    def is_text(self) -> bool:
+        return "data" not in self.seen and "\0" not in self.seen["body"]
 
     def as_json(self) -> dict[str, Any]:
         return {"url": self.url, "from": self.source, **self.seen}
@@ -35,7 +47,7 @@ def get(
     target, port = _parse(url)
     if source:
         asker = lab.running(source, "it can't ask")
-        wanted = port or _listening(node).private
+        wanted = port or _listening(engine, lab, node)
         return _from_node(compose, asker, node.name, wanted, target, timeout)
     published = _published(node, port, target)
     host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
@@ -45,6 +57,8 @@ def get(
 
 def _parse(url: str) -> tuple[str, int | None]:
     """Path with query, and the port where the URL names one."""
+    if "://" in url and not url.partition("://")[2].partition("/")[0]:
+        raise LabError("bad-option", option="URL", why=f"{url!r} names no host")  # RFC 9110, section 4.2.1
     parts = urlsplit(url if "://" in url else f"http://host{url if url.startswith('/') else '/' + url}")
     if parts.scheme != "http":
         raise LabError("bad-option", option="URL", why=f"only http:// is spoken here, not {parts.scheme}://")
@@ -57,8 +71,12 @@ def _parse(url: str) -> tuple[str, int | None]:
         raise LabError("bad-option", option="URL", why=f"{url!r} names a port that is none") from None
 
 
-def _listening(node: Node) -> Port:
-    tcp = [port for port in node.container.ports if port.proto == "tcp"]
+def _listening(engine: Engine, lab: Lab, node: Node) -> int:
+    """The port that its image states; else, as the engine tells none on an internal network, one that it listens on."""
+    tcp = [port.private for port in node.container.ports if port.proto == "tcp"]
+    if not tcp:
+        (status,) = ps(engine, replace(lab, nodes=(node,)))
+        tcp = [port for proto, port in status.listening if proto == "tcp"]
     if not tcp:
         why = f"{node.name} states no TCP port; name one in the URL (http://{node.name}:8080/)"
         raise LabError("bad-option", option="URL", why=why)

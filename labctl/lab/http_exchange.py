@@ -3,6 +3,7 @@
 As a program: `python3 - HOST PORT TARGET LIMIT` prints the exchange as one JSON object.
 """
 
+import base64
 import http.client
 import json
 import socket
@@ -37,10 +38,18 @@ def exchange(host: str, port: int, target: str, limit: float) -> dict[str, objec
         "status": response.status,
         "reason": response.reason,
         "headers": [list(pair) for pair in response.getheaders()],
-        "body": body.decode(errors="replace"),
+        **_shown(body),
         "bytes": len(body),
         "seconds": seconds,
     }
+
+
+def _shown(body: bytes) -> dict[str, object]:
+    """`body` as text; where it isn't UTF-8, its bytes in base64 as well (`data`)."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body": body.decode(errors="replace"), "data": base64.b64encode(body).decode("ascii")}
 
 
 if __name__ == "__main__":

@@ -2,62 +2,73 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from labctl.engine.model import Engine, Line, Stream
-from labctl.errors import LabError
-from labctl.events.codec import decode, normalise, stamp_of
+from labctl.events.codec import EPOCH, decode, normalise, stamp_of
 from labctl.events.merge import Window, merge
 from labctl.events.model import Event
-from labctl.lab import probes
+from labctl.lab import probes, written
 from labctl.lab.model import Lab, Node
+from labctl.lab.written import BEGINNINGS, NEARLY, Key, Written, key
 from labctl.phases import reached
 
-READ_LIMIT = 60.0  # seconds for what is already written
-WHOLE = 4096  # pieces of a log: who has asked for more of them is given all
 PROBE = "probe"
 OF_PROBES = ("fault", "rule", "error", "log")  # the events of a probe that belong to the lab's journal
-LOOK_FOR_PROBES = 1.0  # seconds
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+LOOK_FOR_MORE = 1.0  # seconds: probes that are new, nodes that run again
+LOOK_BACK = 2000  # entries of a log: more than are written while it is read, so that what comes twice is known
 
 
 def read(
     engine: Engine, lab: Lab, names: Sequence[str] = (), *, since: str | None = None, tail: int | None = None
 ) -> list[Event]:
-    """What was written until now, in order of time. `tail` is the number of the last events of the merged journal."""
+    """What was written until now, in order of time. `tail` is the number of the last events of the merged journal.
+
+    Where the engine has let go of the oldest part of what was asked for, an event `missing` says so.
+    """
     nodes = _with_probes(engine, lab, _chosen(lab, names))
-    journals = _read(engine, nodes, since=since, tail=tail)
-    merged = [event for event in merge(journals.values()) if since is None or event.ts >= since]
+    found = written.read(engine, nodes, _decode, since=since, tail=tail) if tail != 0 else {}
+    if tail is None:
+        _add_missing(engine, nodes, found, since)
+    return _merged(found, since, tail)
+
+
+def _merged(found: Mapping[str, Written], since: str | None, tail: int | None) -> list[Event]:
+    merged = [event for event in merge(one.events for one in found.values()) if since is None or event.ts >= since]
     return merged[max(0, len(merged) - tail) :] if tail is not None else merged
 
 
-def _read(engine: Engine, nodes: Sequence[Node], *, since: str | None, tail: int | None) -> dict[str, list[Event]]:
-    """What each container's log holds, by its id."""
-    found: dict[str, list[Event]] = {node.container.id: [] for node in nodes}
-    # What a probe says to labctl alone is left out, so its last lines may be none of ours.
-    streams = [engine.logs(node.container.id, since=since, tail=None if node.role == PROBE else tail) for node in nodes]
+def _add_missing(engine: Engine, nodes: Sequence[Node], found: Mapping[str, Written], since: str | None) -> None:
+    """Adds an event `missing` before the first one of each node whose log has lost its beginning.
+
+    The engine doesn't tell. The first words of our own programs are known; of somebody else's only how much there is.
+    """
+    for node in nodes:
+        one = found[node.container.id]
+        if not one.events or node.role == PROBE or (node.role and one.events[0].name in BEGINNINGS):
+            continue
+        size, files = engine.details(node.container.id).log or (0, 0)
+        is_full = one.weight >= NEARLY * size * (files - 1)
+        if not size or not is_full or (files == 1 and not node.role):
+            continue
+        if since and _oldest(engine, node) < since:
+            continue
+        certain = "is" if node.role else "may be"
+        reason = f"the oldest part of this journal {certain} gone: its log keeps {size * files / 1e6:.3g} MB"
+        one.events.insert(0, Event(one.events[0].ts, node.name, "missing", fields={"reason": reason}))
+
+
+def _oldest(engine: Engine, node: Node) -> str:
+    """The engine's time of the oldest line that it has of a node."""
+    stream = engine.logs(node.container.id)
     try:
-        for happening in engine.wait(streams, time.monotonic() + READ_LIMIT):
-            event = _event(nodes, happening.stream, happening.line) if happening.line else None
-            if event:
-                found[happening.stream.container].append(event)
+        for happening in engine.wait([stream], time.monotonic() + written.READ_LIMIT):
+            if happening.line:
+                return normalise(happening.line.stamp) or EPOCH
     finally:
-        _close(streams)
-    if tail:
-        # The engine counts pieces of 16 KiB, not lines: a tail may begin in the middle of a long one.
-        torn = [node for node in nodes if node.role not in (None, PROBE) and _begins_torn(found[node.container.id])]
-        if torn:
-            wider = tail * 8 if tail < WHOLE else None
-            found |= _read(engine, torn, since=since, tail=wider)
-    return found
-
-
-def _begins_torn(events: list[Event]) -> bool:
-    """A node that keeps the contract prints no line that is no event, so one at the beginning is a line's end."""
-    return bool(events) and events[0].name == "log" and not events[0].get("stderr")
+        stream.close()
+    return EPOCH
 
 
 def follow(
@@ -65,69 +76,66 @@ def follow(
 ) -> Iterator[Event]:
     """What was written, then what comes, in order of time within a tenth of a second; ends with the last node."""
     nodes = _with_probes(engine, lab, _chosen(lab, names))
-    # Listening begins before reading, so that nothing falls between the two; what both give is told by its time.
+    # Listening begins before reading, so that nothing falls between the two. What both give is told by what it is, and
+    # not by the time that an event says: that is the word of whoever wrote it, and clocks are set back.
     live = [engine.logs(node.container.id, follow=True, tail=0) for node in nodes]
     try:
-        written = read(engine, lab, names, since=since, tail=tail)
-        yield from written
+        back = None if tail is None else max(tail, LOOK_BACK)
+        found = written.read(engine, nodes, _decode, since=since, tail=back, keys=True)
+        both = {ident: one.keys for ident, one in found.items()}
+        if tail is None:
+            _add_missing(engine, nodes, found, since)
+        yield from _merged(found, since, tail)
+        found.clear()
         reached("logs:following")
-        last: dict[tuple[str, bool], str] = {}
-        for event in written:
-            last[_source(event)] = event.ts
-        yield from _ordered(engine, lab, nodes, live, last)
+        yield from _ordered(engine, lab, nodes, live, both)
     finally:
         _close(live)
 
 
-def _source(event: Event) -> tuple[str, bool]:
-    """Whose journal an event is from: the node's, or its probe's."""
-    return event.node, event.name in ("fault", "rule")
-
-
 def _ordered(
-    engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream], last: dict[tuple[str, bool], str]
+    engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream], both: dict[str, set[Key]]
 ) -> Iterator[Event]:
+    """`both`: of each container, the lines that were read already and may come again."""
     window = Window()
-    look = time.monotonic() + LOOK_FOR_PROBES
+    look = time.monotonic() + LOOK_FOR_MORE
     while live:
         held = window.due
         for happening in engine.wait(live, look if held is None else min(held, look)):
+            ident = happening.stream.container
             if happening.line is None:
                 engine.containers(running=True)  # raises where it is the engine that went away
                 live.remove(happening.stream)
+            elif ident in both and key(happening.line) in both[ident]:
+                continue
             else:
-                event = _event(nodes, happening.stream, happening.line)
-                if event and event.ts > last.get(_source(event), ""):
+                both.pop(ident, None)  # a log has one order: from here on all of it is new
+                event = _decode(next(node for node in nodes if node.container.id == ident), happening.line)
+                if event:
                     window.add(event, time.monotonic())
             if time.monotonic() > look or (held is None and window.due is not None):
                 break  # something is held now: wait only as long as it may be
         yield from window.take(time.monotonic())
-        if time.monotonic() > look:
-            _hear_new_probes(engine, lab, nodes, live)
-            look = time.monotonic() + LOOK_FOR_PROBES
+        if live and time.monotonic() > look:
+            _hear_more(engine, lab, nodes, live)
+            look = time.monotonic() + LOOK_FOR_MORE
     yield from window.take()
 
 
-def _hear_new_probes(engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream]) -> None:
-    """A rule that is set while we listen brings a probe with it."""
+def _hear_more(engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream]) -> None:
+    """A rule that is set while we listen brings a probe with it, and a node that was stopped may start again."""
     heard = {node.container.id for node in nodes}
     for node in _with_probes(engine, lab, [node for node in nodes if node.role != PROBE]):
         if node.role == PROBE and node.container.id not in heard:
             nodes.append(node)
             live.append(engine.logs(node.container.id, follow=True))
-
-
-def parse_since(text: str, now: float | None = None) -> str:
-    """A time from `10s`, `5m`, `2h`, or RFC 3339 in UTC, as events hold it. Raises LabError `bad-option`."""
-    span = _SPAN.fullmatch(text)
-    if span:
-        moment = (time.time() if now is None else now) - float(span[1]) * _SECONDS[span[2]]
-        return stamp_of(int(moment * 1e9))
-    found = normalise(text)
-    if found:
-        return found
-    why = f"{text!r} is neither a span (30s, 5m, 2h) nor a time in UTC (2026-01-31T12:00:00Z)"
-    raise LabError("bad-option", option="--since", why=why)
+    silent = heard - {stream.container for stream in live}
+    if silent:
+        for container in engine.containers(running=True):
+            if container.id in silent:
+                # What it has written since its last run ended is of this one; asked for is a second less than we say.
+                ended = Event(normalise(engine.details(container.id).finished) or EPOCH, "", "").nanoseconds
+                live.append(engine.logs(container.id, follow=True, since=stamp_of(ended + 1_000_000_000)))
 
 
 def _chosen(lab: Lab, names: Sequence[str]) -> list[Node]:
@@ -139,14 +147,14 @@ def _close(streams: Sequence[Stream]) -> None:
         stream.close()
 
 
-def _event(nodes: Sequence[Node], stream: Stream, line: Line) -> Event | None:
+def _decode(node: Node, line: Line) -> Event | None:
     """None for what a probe says to labctl alone."""
-    node = next(node for node in nodes if node.container.id == stream.container)
     event = decode(line.text, node=node.name, stamp=line.stamp, stderr=line.stderr)
     return event if node.role != PROBE or event.name in OF_PROBES else None
 
 
 def _with_probes(engine: Engine, lab: Lab, nodes: list[Node]) -> list[Node]:
-    """The nodes, and for each that has one its probe, which speaks of it."""
+    """The nodes, and for each host that has one its probe, which speaks of it."""
     found = probes.all_of(engine, lab.name)
-    return nodes + [Node(node.name, PROBE, found[node.name]) for node in nodes if node.name in found]
+    hosts = {host.name: host for host in map(lab.host, nodes) if host.probed in found}
+    return nodes + [Node(name, PROBE, found[host.probed]) for name, host in hosts.items()]

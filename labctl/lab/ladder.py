@@ -9,6 +9,7 @@ from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.lab import capture, verdicts
 from labctl.lab.capture import State
+from labctl.lab.links import refuse_one_host
 from labctl.lab.model import Lab, Node
 from labctl.lab.routes import routes_of
 from labctl.packets import taps
@@ -18,10 +19,10 @@ from labctl.packets.model import Record
 
 
 def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
-    """Two running nodes that reach each other. Raises LabError."""
-    if one == other:
-        raise LabError("bad-link-name", why=f"{one} has no link to itself", mend="name two nodes")
-    nodes = lab.networked(one, "nothing can be recorded there"), lab.networked(other, "nothing can be recorded there")
+    """Two running hosts that reach each other. Raises LabError."""
+    refuse_one_host(lab, lab.node(one), lab.node(other))
+    why = "nothing can be recorded there"
+    nodes = lab.host(lab.networked(one, why)), lab.host(lab.networked(other, why))
     if not nodes[0].networks & nodes[1].networks and not any(routes_of(node) for node in nodes):
         networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks)) or 'none'}" for node in nodes)
         raise LabError("no-link", a=one, b=other, networks=networks)

@@ -12,7 +12,10 @@ from labctl.lab.model import Lab, Node
 
 @dataclass(frozen=True)
 class Way:
-    """From a node to another. `peers` are the other's addresses on the networks that they share; None: to everybody."""
+    """From a host to another. `peers` are the other's addresses on the networks that they share; None: to everybody.
+
+    Nodes with one network are one host, whichever of them was named: what `link` says has all their names.
+    """
 
     sender: Node
     link: str
@@ -26,8 +29,8 @@ def ways(lab: Lab, text: str) -> list[Way]:
     """
     names = [node.name for node in lab.nodes]
     if text in names:
-        node = lab.running(text, "nothing can be done to its traffic")
-        return [Way(node, f"{text}:*", None), *(way(lab, other.name, text) for other in lab.neighbours(node))]
+        node = lab.host(lab.running(text, "nothing can be done to its traffic"))
+        return [Way(node, f"{node.name}:*", None), *(way(lab, other.name, text) for other in lab.neighbours(node))]
     return [way(lab, a, b) for a, b in named(lab, text).ways]
 
 
@@ -44,32 +47,42 @@ def named(lab: Lab, text: str) -> LinkName:
 
 def ways_from(lab: Lab, node: Node, text: str) -> list[Way]:
     """As `ways`, of what one node will send when it starts; nobody has to run now. Raises LabError."""
-    if text == node.name:
-        return [Way(node, f"{text}:*", None)]
+    host = lab.host(node)
+    if text in (node.name, host.name):
+        return [Way(host, f"{host.name}:*", None)]
     try:
         link = parse(text, [other.name for other in lab.nodes])
     except Malformed as problem:
         raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
-    others = sorted({a for a, _ in link.ways} - {node.name})
+    others = sorted(a for a in {a for a, _ in link.ways} if not lab.are_one(lab.node(a), node))
     if others:
         raise LabError("on-start-elsewhere", node=node.name, others=", ".join(others))
-    receiver = lab.node(link.b)
+    receiver = lab.host(lab.node(link.b))
+    refuse_one_host(lab, host, receiver)
     if not node.networks & receiver.networks:
         raise _no_link(node, receiver)
-    return [Way(node, str(link), peers(node, receiver))]
+    return [Way(host, f"{host.name}:{receiver.name}", peers(node, receiver))]
 
 
 def way(lab: Lab, a: str, b: str) -> Way:
     """From one node to another. Raises LabError."""
-    sender, receiver = lab.node(a), lab.node(b)
-    if a == b:
-        raise LabError("bad-link-name", why=f"{a} has no link to itself", mend="name two nodes")
+    sender, receiver = lab.host(lab.node(a)), lab.host(lab.node(b))
+    refuse_one_host(lab, lab.node(a), lab.node(b))
     lab.running(a, "nothing can be done to what it sends")
     lab.running(b, "its addresses are not known")
     found = peers(sender, receiver)
     if not found:
         raise _no_link(sender, receiver)
-    return Way(sender, f"{a}:{b}", found)
+    return Way(sender, f"{sender.name}:{receiver.name}", found)
+
+
+def refuse_one_host(lab: Lab, one: Node, other: Node) -> None:
+    """Raises LabError `bad-link-name` for two ends that are one host."""
+    if one.name == other.name:
+        raise LabError("bad-link-name", why=f"{one.name} has no link to itself", mend="name two nodes")
+    if lab.are_one(one, other):
+        why = f"{one.name} and {other.name} have one network: what they say to each other never leaves it"
+        raise LabError("bad-link-name", why=why, mend="name two nodes with a network each")
 
 
 def _no_link(*nodes: Node) -> LabError:
@@ -86,8 +99,8 @@ def peers(sender: Node, receiver: Node) -> tuple[str, ...]:
 def between(lab: Lab, left: str, right: str) -> list[Way]:
     """Every way between two groups of nodes (`alice,web`), in both directions. Raises LabError."""
     groups = [_group(lab, text) for text in (left, right)]
-    both = {node.name for node in groups[0]} & {node.name for node in groups[1]}
-    if both:
+    names = [{node.name for node in group} for group in groups]
+    if both := names[0] & names[1]:
         why = f"{' and '.join(sorted(both))} can't be on both sides of a partition"
         raise LabError("bad-link-name", why=why, mend="name each node once")
     pairs = [(one, other) for one in groups[0] for other in groups[1] if one.networks & other.networks]
@@ -101,4 +114,5 @@ def _group(lab: Lab, text: str) -> list[Node]:
     names = [name for name in dict.fromkeys(part.strip() for part in text.split(",")) if name]
     if not names:
         raise LabError("bad-link-name", why=f"{text!r} names no node", mend="write `labctl partition alice,web bob`")
-    return [lab.running(name, "it can't be cut off") for name in names]
+    nodes = [lab.host(lab.running(name, "it can't be cut off")) for name in names]
+    return list({node.name: node for node in nodes}.values())

@@ -2,7 +2,7 @@
 
 A node's keyboard: one labctl at a time types there. A lab: one labctl at a time brings it up or down; Compose, which
 does the work, holds the lock as well, so that even after a SIGKILL nobody else begins before the last of it is gone.
-All files of a lab stand in one folder, and go with the lab.
+All files of a lab stand in one folder, and go with the lab. That folder is the user's alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from labctl import private
 from labctl.errors import LabError
 
 RETRY = 0.002  # seconds between two tries at a keyboard: flock(2) has no limit of its own
@@ -35,9 +36,9 @@ class Lock:
         """Takes the lock where it is free. Raises LabError `lock-failed`."""
         try:
             if self._file < 0:
-                self._path.parent.parent.mkdir(mode=0o700, exist_ok=True)
-                self._path.parent.mkdir(mode=0o700, exist_ok=True)
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                private.make_folder(self._path.parent.parent)
+                private.make_folder(self._path.parent)
+                self._file = private.open_file(self._path)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
@@ -46,6 +47,7 @@ class Lock:
         except OSError as problem:
             self.close()
             with contextlib.suppress(OSError):  # a folder that was just made for it
+                private.refuse_folder(self._path.parent.parent)
                 self._path.parent.rmdir()
             raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
         if self._is_current():
@@ -72,8 +74,11 @@ class Lock:
         return self._file
 
     def remove(self) -> None:
-        """Removes the file, which the lock must be held for."""
-        self._path.unlink(missing_ok=True)
+        """Removes the file, which the lock must be held for; nothing where its folder is another one's."""
+        with contextlib.suppress(OSError):
+            private.refuse_folder(self._path.parent.parent)
+            private.refuse_folder(self._path.parent)
+            self._path.unlink()
 
     def close(self) -> None:
         """Gives the lock up, unless a child holds it as well."""
@@ -148,16 +153,12 @@ def forget_keyboard(lab: str, container: str) -> None:
 
 
 def _folder(lab: str) -> Path:
-    top = os.environ.get("XDG_RUNTIME_DIR")
-    if not top:
-        import tempfile
-
-        try:
-            top = tempfile.gettempdir()
-        except OSError as problem:  # it tries to write to each that it knows
-            raise LabError("lock-failed", file="a file in TMPDIR", why=problem.strerror or problem) from None
+    try:
+        top = private.top()
+    except OSError as problem:  # it tries to write to each that it knows
+        raise LabError("lock-failed", file="a file in TMPDIR", why=problem.strerror or problem) from None
     if not _FOLDER.fullmatch(lab):  # it may come from a label that somebody else wrote
         import hashlib
 
         lab = hashlib.sha256(lab.encode()).hexdigest()
-    return Path(top) / f"labctl-{os.getuid()}" / lab
+    return top / f"labctl-{os.getuid()}" / lab

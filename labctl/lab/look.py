@@ -57,7 +57,7 @@ def target(lab: Lab, node: Node, name: str, family: int | None) -> Target:
         raise LabError("bad-option", option="TARGET", why="it is empty")
     found = next((other for other in lab.nodes if other.name == name), None)
     if found:
-        lab.networked(name, "it has no address to reach it at")
+        found = lab.networked(name, "it has no address to reach it at")
         shared = [net for net in found.container.addresses if net in node.networks]
         rest = [net for net in found.container.addresses if net not in node.networks]
         addresses = [address for net in shared + rest for address in found.container.addresses[net]]
@@ -136,12 +136,12 @@ def with_nearest(lab: Lab, problem: LabError) -> LabError:
 
 
 def owner(lab: Lab, address: str | None) -> str | None:
-    """The name of the node that has an address, in whatever spelling."""
+    """The name of the host that has an address, in whatever spelling."""
     if not address or not (wanted := _literal(address)):
         return None
-    for node in lab.nodes:
-        if wanted in (_literal(mine) for mine in node.addresses):
-            return node.name
+    for host in lab.hosts:
+        if wanted in (_literal(mine) for mine in host.addresses):
+            return host.name
     return None
 
 

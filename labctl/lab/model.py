@@ -16,22 +16,31 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_PROBE,
+    LABEL_PROGRAM,
     LABEL_ROLE,
     Container,
     Engine,
 )
 from labctl.errors import LabError, nearest
+from labctl.lab.owners import NOBODYS, Standing, is_mine, standing
+from labctl.topology.model import project_name
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
+TOGETHER = "+"  # between the names of nodes that are one host; no service's name has it
+
+
 @dataclass(frozen=True)
 class Node:
-    """One container of a lab. `role` is None for somebody's own image."""
+    """One container of a lab. `role` is None for somebody's own image. `owner` is the node whose network it shares
+    (`network_mode: service:NAME`), None where it has its own: nodes with one network are one host with several
+    programs, which `Lab.host` gives."""
 
     name: str
     role: str | None
     container: Container
+    owner: Node | None = None
 
     @property
     def is_running(self) -> bool:
@@ -39,8 +48,35 @@ class Node:
 
     @property
     def has_network(self) -> bool:
-        """A network of its own is there. While its programs are paused the kernel still answers for them."""
-        return self.container.state in ("running", "paused") and not self.container.host_network
+        """A network other than the machine's is there. While its programs are paused the kernel still answers for
+        them."""
+        states = {self.container.state, (self.owner or self).container.state}
+        return states <= {"running", "paused"} and not self.container.host_network
+
+    @property
+    def probed(self) -> str:
+        """The name under which helpers in its network are known: its own, or of several nodes the owner's."""
+        return self.owner.name if self.owner else self.name.partition(TOGETHER)[0]
+
+    @property
+    def condition(self) -> str:
+        """How it is, as the end of a sentence: `exited (1) 12 seconds ago`, `is paused`."""
+        container = self.container
+        ended = f"exited ({container.exit_code}) {container.ended}" if container.exit_code is not None else ""
+        if container.state == "restarting":
+            return f"is about to be started again (it {ended})" if ended else "is about to be started again"
+        if container.state == "created":
+            return "has not been started"
+        return ended or f"is {container.state}"
+
+    def does_not_run(self, action: str) -> LabError:
+        """LabError `not-running`: `action` is what can't be for that, and what to do depends on how the node is."""
+        mend = f"`labctl start {self.name}`"
+        if self.container.state == "paused":
+            mend = f"`labctl unpause {self.name}`"
+        elif self.container.exit_code is not None:
+            mend = f"`labctl logs {self.name}` shows its last lines; {mend}"
+        return LabError("not-running", node=self.name, state=self.condition, action=action, mend=mend)
 
     @property
     def addresses(self) -> list[str]:
@@ -53,17 +89,20 @@ class Node:
 
 @dataclass(frozen=True)
 class Lab:
-    """`ours` is False for a Compose project that labctl did not bring up."""
+    """`ours` is False for a Compose project that labctl did not bring up; `standing` says whose it is."""
 
     name: str
     nodes: tuple[Node, ...]
     ours: bool = True
+    standing: Standing = NOBODYS
 
     def node(self, name: str) -> Node:
         """Raises LabError `unknown-node`."""
         for node in self.nodes:
             if node.name == name:
                 return node
+        if TOGETHER in name:
+            return self.host(self.node(name.partition(TOGETHER)[0]))
         near = nearest(name, (node.name for node in self.nodes))
         raise LabError("unknown-node", name=name, lab=self.name, near=near)
 
@@ -71,34 +110,60 @@ class Lab:
         """A node whose programs must run, or `action`. Raises LabError `unknown-node`, `not-running`."""
         node = self._alive(name, action)
         if not node.is_running:
-            mend = f"`labctl unpause {name}`"
-            raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
+            raise node.does_not_run(action)
         return node
 
     def networked(self, name: str, action: str) -> Node:
-        """A node that must have a network of its own, or `action`.
+        """A node that must have a network other than the machine's, or `action`.
 
         Raises LabError `unknown-node`, `not-running`, `host-namespace`.
         """
         node = self._alive(name, action)
         refuse_host_network(node)
+        if node.owner:
+            self._alive(node.owner.name, f"{action}: its network is that of {node.owner.name}")
         return node
+
+    @property
+    def hosts(self) -> list[Node]:
+        """One node for each network namespace, as `host` gives it."""
+        return [self.host(node) for node in self.nodes if node.owner is None]
+
+    def host(self, node: Node) -> Node:
+        """The host that a node is: itself, or where several share a network their owner, under all their names."""
+        members = self.members(node)
+        if len(members) < 2:
+            return node
+        return replace(members[0], name=TOGETHER.join(member.name for member in members))
+
+    def members(self, node: Node) -> list[Node]:
+        """The nodes that are one host with a node, itself among them, and the owner of their network first."""
+        owner = next((one for one in self.nodes if one.container.id == (node.owner or node).container.id), node)
+        return [owner, *(one for one in self.nodes if one.owner and one.owner.container.id == owner.container.id)]
+
+    def are_one(self, one: Node, other: Node) -> bool:
+        """Whether two nodes are the same host: what they say to each other never leaves it."""
+        return (one.owner or one).container.id == (other.owner or other).container.id
 
     def _alive(self, name: str, action: str) -> Node:
         node = self.node(name)
         if node.container.state not in ("running", "paused"):
-            mend = f"`labctl start {name}`"
-            raise LabError("not-running", node=name, state=node.container.state, action=action, mend=mend)
+            raise node.does_not_run(action)
         return node
 
     def owner(self, address: str) -> Node | None:
-        """The node that has an address, in whichever way it is written."""
+        """The host that has an address, in whichever way it is written."""
         wanted = plain(address)
-        return next((node for node in self.nodes if wanted in map(plain, node.addresses)), None)
+        found = next((node for node in self.nodes if wanted in map(plain, node.addresses)), None)
+        return self.host(found) if found else None
 
     def neighbours(self, node: Node) -> list[Node]:
-        """The running nodes that share a network with a node."""
-        return [other for other in self.nodes if other != node and other.is_running and other.networks & node.networks]
+        """The running hosts that share a network with a node."""
+        return [
+            other
+            for other in self.hosts
+            if not self.are_one(other, node) and other.is_running and other.networks & node.networks
+        ]
 
 
 def refuse_host_network(node: Node) -> None:
@@ -125,7 +190,22 @@ def plain(address: str) -> str:
 def of_containers(name: str, containers: Iterable[Container]) -> Lab:
     found = list(containers)
     ours = all(LABEL_LAB in container.labels for container in found)
-    return Lab(name, tuple(sorted((_node(item, found) for item in found), key=lambda node: node.name)), ours)
+    nodes = sorted((_node(item, found) for item in found), key=lambda node: node.name)
+    owned = tuple(_owned(node, nodes) for node in nodes)
+    return Lab(name, owned, ours, standing(item.labels for item in found) or NOBODYS)
+
+
+def _owned(node: Node, nodes: list[Node]) -> Node:
+    """The node with the owner of its network. Where that is no node of this lab, the first that shares it stands for
+    it."""
+    network = node.container.network_of
+    if not network:
+        return node
+    owner = next((one for one in nodes if one.container.id == network), None)
+    owner = owner or next(one for one in nodes if one.container.network_of == network)
+    if owner is node:
+        return node
+    return replace(node, owner=owner, container=replace(node.container, addresses=owner.container.addresses))
 
 
 def _node(container: Container, all_of_lab: list[Container]) -> Node:
@@ -138,11 +218,19 @@ def _node(container: Container, all_of_lab: list[Container]) -> Node:
         # What the engine gave it, a probe has taken away again.
         kept = {net: tuple(item for item in found if ":" in item) for net, found in container.addresses.items()}
         container = replace(container, addresses=kept)
-    return Node(name, labels.get(LABEL_ROLE), container)
+    return Node(name, _role(container), container)
+
+
+def _role(container: Container) -> str | None:
+    """A role is its program's: where an image of ours runs another command, that is somebody's own program."""
+    program = container.labels.get(LABEL_PROGRAM)
+    if program and container.command and program not in container.command:
+        return None
+    return container.labels.get(LABEL_ROLE) or None
 
 
 def find(engine: Engine, name: str | None = None) -> Lab:
-    """The lab that a command is about: the named one, else LABCTL_LAB's, else the only one there is.
+    """The lab that a command is about: the named one, else LABCTL_LAB's, else the only one of the caller's.
 
     A Compose project that labctl did not make is found only by its name. Raises LabError.
     """
@@ -154,12 +242,19 @@ def find(engine: Engine, name: str | None = None) -> Lab:
             known = {lab.name for lab in find_all(engine)}
             raise LabError("unknown-lab", name=wanted, near=nearest(wanted, known))
         return of_containers(wanted, containers)
-    labs = find_all(engine)
+    every = find_all(engine)
+    labs = [lab for lab in every if is_mine(engine, lab.standing.owner)]
+    if every and not labs:
+        raise LabError("no-lab-of-yours", names=", ".join(map(_with_owner, every)))
     if not labs:
         raise LabError("no-lab")
     if len(labs) > 1:
         raise LabError("ambiguous-lab", names=", ".join(lab.name for lab in labs))
     return labs[0]
+
+
+def _with_owner(lab: Lab) -> str:
+    return f"{lab.name} ({lab.standing.owner.shown})" if lab.standing.owner else lab.name
 
 
 def find_all(engine: Engine) -> list[Lab]:
@@ -174,7 +269,9 @@ def find_all(engine: Engine) -> list[Lab]:
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        raise LabError("bad-lab-name", name=name)
+        meant = project_name(name)
+        near = f"; did you mean {meant}?" if NAME.fullmatch(meant) else ""
+        raise LabError("bad-lab-name", name=name, near=near)
 
 
 ROLE_WORDS = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import TOGETHER, Lab, Node
 from labctl.lab.routes import routes_of
 from labctl.topology.model import Member, Published, Topology
 
@@ -30,7 +30,8 @@ class DrawnNetwork:
 
 @dataclass(frozen=True)
 class DrawnNode:
-    """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`.
+    """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`. Of
+    several that share one network there is one, whose name has the names of all `members`.
 
     `masquerades`: the network towards which a router puts its own address for the senders'; empty where it does so and
     which network it is can't be told.
@@ -41,10 +42,11 @@ class DrawnNode:
     state: str | None = None
     published: tuple[str, ...] = ()
     masquerades: str | None = None
+    members: tuple[str, ...] = ()
 
     @property
     def is_router(self) -> bool:
-        return self.role == ROUTER
+        return ROUTER in (self.role or "").split(TOGETHER)
 
     @property
     def kind(self) -> str | None:
@@ -130,15 +132,24 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
     nodes: list[DrawnNode] = []
     attachments: list[Attachment] = []
     routes: list[DrawnRoute] = []
+    sharing = _sharing(topology)
     for member in topology.members:
         service = topology.config["services"][member.name]
-        for name in _copies(member, service):
-            role, ports = role_of(member), tuple(map(_wanted_port, member.ports))
-            nodes.append(DrawnNode(name, role, None, ports, _masquerades(service) if role == ROUTER else None))
+        if any(member in others for others in sharing.values()):
+            continue
+        for number, own in enumerate(_copies(member, service)):
+            # What shares the network of a scaled service, Compose gives to its first container.
+            others = sharing.get(member.name, []) if number == 0 else []
+            copies = [(own, member), *((one, other) for other in others for one in _of(other, topology))]
+            name, roles = TOGETHER.join(one for one, _ in copies), [role_of(one) for _, one in copies]
+            ports = tuple(_wanted_port(port) for _, one in copies for port in one.ports)
+            masquerades = _masquerades(service) if roles[0] == ROUTER else None
+            members = tuple(one for one, _ in copies) if others else ()
+            nodes.append(DrawnNode(name, _roles(roles), None, ports, masquerades, members))
             for key in member.networks:
                 found = tuple(address for network, address in member.addresses if network == key)
                 attachments.append(Attachment(name, key, found))
-            routes += [DrawnRoute(name, str(route)) for route in member.routes]
+            routes += [DrawnRoute(name, str(route)) for _, one in copies for route in one.routes]
     networks = [
         DrawnNetwork(net.key, tuple(str(subnet) for subnet in net.subnets if net.ipv4 or subnet.version == 6))
         for net in topology.networks
@@ -146,6 +157,24 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
     links = [DrawnLink(link.a, link.b, link.both, link.text.strip()) for link in topology.links]
     bare = Picture(topology.name, topology.title, topology.description, links=tuple(links))
     return arranged(bare, networks, nodes, attachments, routes)
+
+
+def _sharing(topology: Topology) -> dict[str, list[Member]]:
+    """The members that share another one's network, by its name."""
+    found: dict[str, list[Member]] = {}
+    for member in topology.members:
+        if member.owner in topology.config["services"]:
+            found.setdefault(str(member.owner), []).append(member)
+    return found
+
+
+def _of(member: Member, topology: Topology) -> list[str]:
+    return _copies(member, topology.config["services"][member.name])
+
+
+def _roles(roles: Iterable[str | None]) -> str | None:
+    """The roles of one host's programs."""
+    return TOGETHER.join(role for role in dict.fromkeys(roles) if role) or None
 
 
 def _masquerades(service: Mapping[str, Any]) -> str | None:
@@ -170,22 +199,33 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
     found = [net for net in every if net.name in used or net.labels.get(COMPOSE_PROJECT) == lab.name]
     names = _short_names(lab.name, used | {net.name for net in found})
     subnets = {net.name: _subnets(net, lab) for net in found}
-    labels = _unique(lab.nodes)
+    hosts = lab.hosts
+    labels = _unique(hosts)
     nodes, attachments, routes = [], [], []
-    for label, node in zip(labels, lab.nodes, strict=True):
-        ports = tuple(_published_port(port) for port in node.container.ports if port.public)
+    for label, node in zip(labels, hosts, strict=True):
+        members = lab.members(node)
+        ports = tuple(_published_port(port) for one in members for port in one.container.ports if port.public)
         facing = None
         if node.role == ROUTER:
             details = engine.details(node.container.id)
             facing = _facing(details.environment.get(MASQUERADE_TO), details.aliases)
         masquerades = names.get(facing, facing) if facing else facing
-        nodes.append(DrawnNode(label, node.role, node.container.state, tuple(dict.fromkeys(ports)), masquerades))
+        role, together = _roles(one.role for one in members), tuple(one.name for one in members)
+        drawn = DrawnNode(label, role, _state(members), tuple(dict.fromkeys(ports)), masquerades)
+        nodes.append(replace(drawn, members=together) if len(members) > 1 else drawn)
         for network, addresses in node.container.addresses.items():
             attachments.append(Attachment(label, names[network], addresses))
-        routes += [DrawnRoute(label, str(route)) for route in routes_of(node)]
+        routes += [DrawnRoute(label, str(route)) for one in members for route in routes_of(one)]
     networks = [DrawnNetwork(short, subnets.get(full, ())) for full, short in names.items()]
     title = lab.nodes[0].container.labels.get(LABEL_TITLE, "") if lab.nodes else ""
     return arranged(Picture(lab.name, title), networks, nodes, attachments, routes)
+
+
+def _state(members: Sequence[Node]) -> str:
+    """Docker's state of a host: that of its one program, or of those that don't run."""
+    if len(members) == 1:
+        return members[0].container.state
+    return ", ".join(f"{one.name} {one.container.state}" for one in members if not one.is_running) or "running"
 
 
 def _subnets(network: Network, lab: Lab) -> tuple[str, ...]:

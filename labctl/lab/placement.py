@@ -7,18 +7,39 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, Container, Engine, Network
 from labctl.errors import LabError
 from labctl.lab.subnets import Chosen
 from labctl.topology.model import Net, Subnet, Topology, moved
-from labctl.topology.subnets import candidates
+from labctl.topology.subnets import candidates, overlap, ranges
 
 KERNEL_4 = Path("/proc/sys/net/ipv4")  # only on Linux
 KERNEL_6 = Path("/proc/sys/net/ipv6")
 ROUTES = Path("/proc/net/route")
 ROUTES_6 = Path("/proc/net/ipv6_route")
+RTF_GATEWAY = 0x2  # route(8): not on a network of the machine's own
+PIECES = 3  # a route for so few leading bits is a default route in pieces, as some VPNs set it (0.0.0.0/1, 128.0.0.0/1)
+
+
+class Route(NamedTuple):
+    """A route of this machine. `direct`: to a network that the machine itself is on."""
+
+    subnet: Subnet
+    interface: str
+    direct: bool
+
+    def __str__(self) -> str:
+        return f"this machine's route to {self.subnet} ({self.interface})"
+
+
+class Ground(NamedTuple):
+    """What is there already where a lab is to go. `allow`: networks may overlap with routes, as that is meant."""
+
+    networks: list[Network]
+    routes: list[Route]
+    allow: bool = False
 
 
 def refuse_ipv6(topology: Topology, *, local: bool) -> None:
@@ -29,24 +50,35 @@ def refuse_ipv6(topology: Topology, *, local: bool) -> None:
 
 
 def place_networks(
-    topology: Topology, engine: Engine, config: Mapping[str, Any], attempt: int, chosen: Chosen
+    topology: Topology,
+    engine: Engine,
+    config: Mapping[str, Any],
+    attempt: int,
+    chosen: Chosen,
+    *,
+    allow_overlap: bool = False,
 ) -> dict[str, Any]:
     """The configuration with every movable network on its `chosen` subnet, else on a free one; on its old one where it
     exists already.
 
     The engine has the last word: it refuses a network that overlaps, and the caller tries again with the next
-    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `network-missing`, `bad-subnet`.
+    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `subnet-routed`, `network-missing`, `bad-subnet`,
+    `network-otherwise`.
     """
     out = dict(config)
     existing = engine.networks()
+    routes = host_routes() if engine.is_local else []  # another machine's routes can't be asked for
     for net in topology.networks:
         mine = next((network for network in existing if network.name == net.name), None)
         if net.external and not mine:
             raise LabError("network-missing", network=net.name)
-        others = [network for network in existing if network.name != net.name]
+        if mine and not net.external and mine.internal != net.internal:
+            there = "without a way outside" if mine.internal else "with a way outside"
+            raise LabError("network-otherwise", network=net.name, there=there, lab=topology.name)
+        ground = Ground([network for network in existing if network.name != net.name], routes, allow_overlap)
         for wished in net.subnets:
             choice = chosen.get((net.key, wished))
-            new = _existing(mine, wished, choice) if mine else _choose(net, wished, choice, others, attempt)
+            new = _existing(mine, wished, choice) if mine else _choose(net, wished, choice, ground, attempt)
             if new and new != wished:
                 out = moved(out, net.key, wished, new)
     return out
@@ -62,22 +94,40 @@ def _existing(network: Network, wished: Subnet, choice: Subnet | None) -> Subnet
     return there
 
 
-def _choose(net: Net, wished: Subnet, choice: Subnet | None, others: list[Network], attempt: int) -> Subnet:
-    if choice:
-        _refuse_taken(net, choice, others)
-        for route, interface in host_routes():
-            if route.version == choice.version and route.overlaps(choice):
-                owner = f"this machine's route to {route} ({interface})"
-                raise LabError("subnet-taken", subnet=choice, network=net.name, owner=owner)
-        return choice
-    if not net.movable:
-        _refuse_taken(net, wished, others)
-        return wished
-    taken = [ipaddress.ip_network(subnet) for network in others for subnet in network.subnets]
-    found = next(candidates(wished, [*taken, *local_routes()], skip=attempt), None)
+def _choose(net: Net, wished: Subnet, choice: Subnet | None, ground: Ground, attempt: int) -> Subnet:
+    if choice or not net.movable:
+        subnet = choice or wished
+        _refuse_taken(net, subnet, ground.networks)
+        if not net.external:
+            _refuse_routed(net, subnet, ground, any_route=choice is not None)
+        return subnet
+    taken = [ipaddress.ip_network(subnet) for network in ground.networks for subnet in network.subnets]
+    busy = [*taken, *([] if ground.allow else [route.subnet for route in ground.routes])]
+    found = next(candidates(wished, busy, skip=attempt), None)
     if found is None:
-        raise LabError("no-subnet", network=net.name, tried=f"{wished} and those after it")
+        raise LabError("no-subnet", network=net.name, key=net.key, why=_all_taken(wished, ground))
     return found
+
+
+def _all_taken(wished: Subnet, ground: Ground) -> str:
+    """Where it was looked for, and what is in the way there that a person may not think of."""
+    places = ranges(wished)
+    blocking = [route for route in ground.routes if any(overlap(route.subnet, place) for place in places)]
+    wide = sorted(blocking, key=lambda route: route.subnet.prefixlen)[:4]
+    count = len([network for network in ground.networks if network.subnets])
+    there = [*map(str, [] if ground.allow else wide), f"{count} Docker networks"]
+    return f"a /{wished.prefixlen} in {', '.join(map(str, places))} was looked for; there are {', '.join(there)}"
+
+
+def _refuse_routed(net: Net, subnet: Subnet, ground: Ground, *, any_route: bool) -> None:
+    """Raises LabError `subnet-routed` where this machine would no longer reach what it reaches by that route.
+
+    A subnet that the file names may lie in a wider one that is behind a gateway: what is beside it there is still
+    reached.
+    """
+    for route in ground.routes:
+        if not ground.allow and (any_route or route.direct) and overlap(route.subnet, subnet):
+            raise LabError("subnet-routed", subnet=subnet, network=net.name, route=route)
 
 
 def _refuse_taken(net: Net, wished: Subnet, others: list[Network]) -> None:
@@ -97,43 +147,37 @@ def _whose(network: Network) -> str:
     return ""
 
 
-def local_routes(table: Path = ROUTES) -> list[Subnet]:
-    """What this machine's IPv4 routes lead to; nothing where there is no table."""
-    return [subnet for subnet, _ in _ipv4_routes(table)]
+def host_routes() -> list[Route]:
+    """This machine's routes of both families; default routes are left out."""
+    return [route for route in (*_ipv4_routes(ROUTES), *_ipv6_routes(ROUTES_6)) if route.subnet.prefixlen > PIECES]
 
 
-def host_routes() -> list[tuple[Subnet, str]]:
-    """This machine's routes of both families, each with its interface; default routes are left out."""
-    return [*_ipv4_routes(ROUTES), *_ipv6_routes(ROUTES_6)]
-
-
-def _ipv4_routes(table: Path) -> list[tuple[Subnet, str]]:
+def _ipv4_routes(table: Path) -> list[Route]:
     """proc(5), Docker's bridges included."""
-    try:
-        lines = table.read_text().splitlines()[1:]
-    except OSError:
-        return []
-    found: list[tuple[Subnet, str]] = []
-    for line in lines:
+    found: list[Route] = []
+    for line in _lines(table)[1:]:
         fields = line.split()
         destination, mask = (int.from_bytes(bytes.fromhex(fields[column]), "little") for column in (1, 7))
-        if destination and mask:
-            found.append((ipaddress.ip_network((destination, mask.bit_count())), fields[0]))
+        subnet = ipaddress.IPv4Network((destination, mask.bit_count()))
+        found.append(Route(subnet, fields[0], not int(fields[3], 16) & RTF_GATEWAY))
     return found
 
 
-def _ipv6_routes(table: Path) -> list[tuple[Subnet, str]]:
-    try:
-        lines = table.read_text().splitlines()
-    except OSError:
-        return []
-    found: list[tuple[Subnet, str]] = []
-    for line in lines:
+def _ipv6_routes(table: Path) -> list[Route]:
+    found: list[Route] = []
+    for line in _lines(table):
         fields = line.split()
         subnet = ipaddress.IPv6Network((int(fields[0], 16), int(fields[1], 16)))
-        if subnet.prefixlen and not (subnet.is_link_local or subnet.is_multicast or fields[-1] == "lo"):
-            found.append((subnet, fields[-1]))
+        if not (subnet.is_link_local or subnet.is_multicast or fields[-1] == "lo"):
+            found.append(Route(subnet, fields[-1], not int(fields[8], 16) & RTF_GATEWAY))
     return found
+
+
+def _lines(table: Path) -> list[str]:
+    try:
+        return table.read_text().splitlines()
+    except OSError:
+        return []
 
 
 def place_ports(

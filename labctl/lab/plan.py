@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
 from labctl.lab import blueprint as blueprints
-from labctl.lab import images
+from labctl.lab import claim, images, owners
+from labctl.lab.roles import role_of
 from labctl.lab.subnets import choose
-from labctl.lab.up import existing
 from labctl.topology.model import Member, Topology
 
 Change = Literal["create", "keep", "recreate", "start", "remove"]
@@ -21,16 +21,19 @@ Change = Literal["create", "keep", "recreate", "start", "remove"]
 
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """`gateway` of a subnet is the engine's own choice where the file names none: its first address."""
+    """`gateway` of a subnet is the engine's own choice where the file names none: its first address. `internal`: no way
+    leads outside."""
 
     name: str
     subnets: tuple[str, ...]
     change: Change
+    internal: bool = False
 
 
 @dataclass(frozen=True)
 class PlannedNode:
-    """`addresses` by network; a network without one leaves the choice to the engine. `why` explains a change."""
+    """`addresses` by network; a network without one leaves the choice to the engine. `why` explains a change. `owner`
+    is the node whose network it shares, None where it has its own: the addresses are that one's."""
 
     name: str
     role: str | None
@@ -41,6 +44,7 @@ class PlannedNode:
     count: int
     change: Change
     why: str = ""
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ class Plan:
         return {
             "lab": self.lab,
             "title": self.title,
-            "networks": [{"name": n.name, "subnets": list(n.subnets), "change": n.change} for n in self.networks],
+            "networks": [
+                {"name": n.name, "subnets": list(n.subnets), "internal": n.internal, "change": n.change}
+                for n in self.networks
+            ],
             "nodes": [
                 {
                     "node": node.name,
@@ -71,36 +78,71 @@ class Plan:
                     "count": node.count,
                     "change": node.change,
                     "why": node.why,
+                    **({"network_of": node.owner} if node.owner else {}),
                 }
                 for node in self.nodes
             ],
         }
 
 
-def plan(engine: DockerEngine, name: str | None, lab: str | None = None, subnets: Sequence[str] = ()) -> Plan:
+def plan(
+    engine: DockerEngine,
+    name: str | None,
+    lab: str | None = None,
+    subnets: Sequence[str] = (),
+    *,
+    take_over: bool = False,
+    allow_overlap: bool = False,
+    isolated: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
 
     Raises LabError.
     """
-    blueprint = blueprints.read(engine.endpoint, name, lab, strict=True)
+    blueprint = claim.read(engine, name, lab, report, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
-    running = existing(engine, topology.name)
+    running = claim.existing(engine, topology.name)
     found = images.present(engine, blueprint)
-    config = blueprint.configuration(found)
+    config = blueprint.configuration(found, owners.same(engine, running))
     local = engine.endpoint.is_local
     placed = blueprints.place(
-        topology, engine, config, running, local=local, attempt=0, chosen=choose(topology, subnets)
+        topology,
+        engine,
+        config,
+        running,
+        local=local,
+        attempt=0,
+        chosen=choose(topology, subnets),
+        allow_overlap=allow_overlap,
     )
-    hashes = blueprint.compose().hashes(topology.name, topology.folder, json.dumps(placed)) if running else {}
+    given = json.dumps(_joined(topology, placed, running))
+    hashes = blueprint.compose().hashes(topology.name, topology.folder, given) if running else {}
     nodes = []
-    for member in topology.members:
+    changes: dict[str, Change] = {}
+    for member in sorted(topology.members, key=lambda member: member.owner is not None):
         mine = [item for item in running if item.labels.get(LABEL_NODE) == member.name]
         change, why = _change(member, mine, hashes, found.get(member.name), _count(placed, member.name))
+        if change != "create" and changes.get(member.owner or "") in ("create", "recreate"):
+            change, why = "recreate", f"it shares the network of {member.owner}"
+        changes[member.name] = change
         nodes.append(_node(blueprint, placed, member, found.get(member.name), change, why))
-    known = {member.name for member in topology.members}
+    order = [member.name for member in topology.members]
+    nodes.sort(key=lambda node: order.index(node.name))
+    known = set(order)
     left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
     nodes += [_removed(node, item) for node, item in sorted(left.items())]
     return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
+
+
+def _joined(topology: Topology, placed: Mapping[str, Any], running: Sequence[Container]) -> dict[str, Any]:
+    """The configuration as Compose compares it: what shares another one's network, with that one's container."""
+    services = dict(placed["services"])
+    for member in topology.members:
+        owner = next((item for item in running if item.labels.get(LABEL_NODE) == member.owner), None)
+        if owner:
+            services[member.name] = {**services[member.name], "network_mode": f"container:{owner.id}"}
+    return {**placed, "services": services}
 
 
 def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
@@ -115,7 +157,8 @@ def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any
         subnets = tuple(str(item["subnet"]) for item in configs if item.get("subnet"))
         if net.name in there:
             subnets = there[net.name].subnets
-        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create"))
+        internal = there[net.name].internal if net.external else net.internal
+        out.append(PlannedNetwork(net.name, subnets, "keep" if net.name in there else "create", internal))
     return out
 
 
@@ -157,7 +200,7 @@ def _node(
             for field in ("ipv4_address", "ipv6_address")
             if options and options.get(field)
         )
-        for key, options in (service.get("networks") or {}).items()
+        for key, options in (placed["services"][member.owner or member.name].get("networks") or {}).items()
     }
     ports = tuple(
         f"{port.get('host_ip') or '0.0.0.0'}:{port.get('published', '')}->{port['target']}/{port['protocol']}"
@@ -165,7 +208,7 @@ def _node(
     )
     return PlannedNode(
         name=member.name,
-        role=image.labels.get(LABEL_ROLE) if image else None,
+        role=role_of(service, image) if image else None,
         image=blueprint.image_of(member.name),
         addresses=addresses,
         routes=tuple(str(route) for route in member.routes),
@@ -173,9 +216,10 @@ def _node(
         count=_count(placed, member.name),
         change=change,
         why=why if image or change != "create" else "it is new, and its image is still to be had",
+        owner=member.owner,
     )
 
 
 def _removed(node: str, item: Container) -> PlannedNode:
-    role = item.labels.get(LABEL_ROLE)
+    role = item.labels.get(LABEL_ROLE) or None
     return PlannedNode(node, role, item.image, item.addresses, (), (), 1, "remove", "the topology has it no more")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from labctl.engine.model import (
     LABEL_LAB,
+    LABEL_OWNER,
     LABEL_PROBE,
     LABEL_PROBED,
     LABEL_SOURCE,
@@ -22,6 +23,7 @@ from labctl.engine.model import (
 from labctl.errors import LabError
 from labctl.events.codec import decode, normalise
 from labctl.events.model import Event
+from labctl.lab import owners
 from labctl.lab.keyboard import envelope
 from labctl.lab.model import Lab, Node, refuse_host_network
 from labctl.phases import reached
@@ -37,7 +39,7 @@ T = TypeVar("T")
 class Kind:
     """What a helper container is for: its program, and what that may do. One that `shares` has the lab's volume with
     others; of one that `forgets` nothing is of use once it has ended, or labctl is a newer one: it is made anew. Of a
-    `single` one there is at most one at a node."""
+    `single` one there is at most one at a node: of nodes with one network one for all of them, but for `own`."""
 
     name: str
     program: str
@@ -48,21 +50,28 @@ class Kind:
     forgets: bool = False
     memory: int = 256  # MiB
     single: bool = False
+    own: bool = False
+
+    def place(self, node: Node) -> Node:
+        """Where one for a node is: at the owner of its network."""
+        return node if self.own else node.owner or node
 
 
 FAULTS = Kind("faults", "fault_probe.py", "fault:probe-started", shares=True, single=True)
 # Never started: its label keeps rules for a node's start.
-ON_START = Kind("on-start", "fault_probe.py", "", shares=True)
+ON_START = Kind("on-start", "fault_probe.py", "", shares=True, own=True)
 CAPTURE = Kind("capture", "capture_probe.py", "capture:probe-started", forgets=True, single=True)
-# Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone.
+# Sees the node's processes: their sockets and system calls. DAC_OVERRIDE: /proc/PID/fd is its owner's alone; NET_RAW: a
+# packet wakes it.
 PROCESSES = Kind(
     "processes",
     "process_probe.py",
     "processes:probe-started",
-    ("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE"),
+    ("DAC_OVERRIDE", "NET_ADMIN", "NET_RAW", "SYS_PTRACE"),
     processes=True,
     forgets=True,
     single=True,
+    own=True,
 )
 
 
@@ -76,7 +85,7 @@ class Order:
 
 
 def all_of(engine: Engine, lab: str, kind: Kind = FAULTS) -> dict[str, Container]:
-    """The lab's probes of a kind, by the name of their node."""
+    """The lab's probes of a kind, by the name of their node (`Node.probed`)."""
     found = engine.containers([f"{LABEL_LAB}={lab}", f"{LABEL_PROBE}={kind.name}"])
     return {container.labels.get(LABEL_PROBED, ""): container for container in found}
 
@@ -90,15 +99,21 @@ def order(
 ) -> ProbeOrder:
     """What the engine is asked for. Raises LabError `host-namespace`."""
     refuse_host_network(node)
-    own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: node.name, LABEL_TARGET: node.container.id}
+    at = kind.place(node)
+    named = node.name if kind.own else node.probed
+    # Of nodes with one network, each probe sees all sockets there, and the processes of its own node alone.
+    others = len(lab.members(node)) > 1 if kind.processes else False
+    shares = {"LABCTL_SHARES": "other" if node.owner else "first"} if others else {}
+    own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: named, LABEL_TARGET: at.container.id}
+    own[LABEL_OWNER] = str(owners.me())
     # The engine gives a name to one container alone, which decides between two labctl at the same moment.
-    name = f"{lab.name}-{node.name}-{kind.name}{'' if kind.single else '-' + os.urandom(3).hex()}"
+    name = f"{lab.name}-{named}-{kind.name}{'' if kind.single else '-' + os.urandom(3).hex()}"
     return ProbeOrder(
         name,
         ("python3", f"/opt/probe/{kind.program}"),
-        node.container.id,
+        at.container.id,
         {**own, **(labels or {})},
-        {"LABCTL_NODE": node.name, **(environment or {})},
+        {"LABCTL_NODE": named, **shares, **(environment or {})},
         f"{lab.name}_labctl" if kind.shares else None,
         kind.capabilities,
         kind.processes,
@@ -114,9 +129,9 @@ def ensure(
     environments: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Container]:
     """A running probe for each of some running nodes, in the network namespace that the node has now. `environments`
-    are variables for those that are made anew, by node."""
+    are variables for those that are made anew, by node. Of nodes with one network, the host is to be given."""
     chosen = list(nodes)
-    names = {node.name for node in chosen}
+    names = {_key(node, kind) for node in chosen}
     there = {name: probe for name, probe in all_of(engine, lab.name, kind).items() if name in names}
     if kind.forgets and there:
         source = source_now(engine)
@@ -127,17 +142,22 @@ def ensure(
 
     def one(node: Node) -> tuple[str, Container]:
         more = (environments or {}).get(node.name, {})
-        return node.name, _ensure(engine, lab, node, there.get(node.name), kind, more)
+        return node.name, _ensure(engine, lab, node, there.get(_key(node, kind)), kind, more)
 
     return dict(at_once(one, chosen))
+
+
+def _key(node: Node, kind: Kind) -> str:
+    return node.name if kind.own else node.probed
 
 
 def _ensure(
     engine: Engine, lab: Lab, node: Node, probe: Container | None, kind: Kind, environment: Mapping[str, str]
 ) -> Container:
     # Its node was made anew; or it would remember nothing, and have the environment of another time.
-    stale = probe and kind.forgets and probe.state == "running" and is_stale(engine, node, probe)
-    if probe and (is_another(node, probe) or stale):
+    at = kind.place(node)
+    stale = probe and kind.forgets and probe.state == "running" and is_stale(engine, at, probe)
+    if probe and (is_another(at, probe) or stale):
         _end(engine, probe)
         probe = None
     if probe is None:
@@ -149,7 +169,7 @@ def _ensure(
     elif probe.state != "running":
         ident = probe.id
         engine.change("start", ident)
-    elif is_stale(engine, node, probe):
+    elif is_stale(engine, at, probe):
         ident = probe.id
         engine.change("restart", ident)
     else:
@@ -176,8 +196,8 @@ def _create(engine: Engine, lab: Lab, node: Node, kind: Kind, environment: Mappi
     while time.monotonic() < deadline:
         if ident := engine.create_probe(wanted):
             return ident
-        other = all_of(engine, lab.name, kind).get(node.name)
-        if other and not is_another(node, other) and other.state in ("created", "running"):
+        other = all_of(engine, lab.name, kind).get(_key(node, kind))
+        if other and not is_another(kind.place(node), other) and other.state in ("created", "running"):
             return other.id
         time.sleep(LOOK_AGAIN)  # the engine is at work removing it
     raise LabError("engine-refused", action="make a probe", why=f"the name {wanted.name} is another container's")

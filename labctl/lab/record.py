@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labctl.engine.model import COMPOSE_SERVICE, Container, Engine
+from labctl.engine.model import COMPOSE_SERVICE, LABEL_ROLE, Container, Engine
 from labctl.lab import capture, probes
 from labctl.lab.model import Lab, Node
 from labctl.lab.standing import HOLD, USUAL, has_rules
@@ -34,7 +34,8 @@ def waiting(config: Mapping[str, Any], made: Iterable[Container]) -> list[Contai
 
 def _is_ours(service: Mapping[str, Any]) -> bool:
     # What labctl disables is the healthcheck of its own nodes, whose word it waits for instead.
-    return bool((service.get("healthcheck") or {}).get("disable"))
+    own_program = (service.get("labels") or {}).get(LABEL_ROLE) == ""
+    return not own_program and bool((service.get("healthcheck") or {}).get("disable"))
 
 
 def hold(engine: Engine, containers: Iterable[Container]) -> None:
@@ -45,7 +46,9 @@ def hold(engine: Engine, containers: Iterable[Container]) -> None:
 
 def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | None:
     """The node, if it is to wait at its next start since it was recorded until now, or is still; None: it was not."""
-    recorder = probes.all_of(engine, lab.name, probes.CAPTURE).get(node.name)
+    if node.owner:
+        return None  # the network goes on, and its recorder with it
+    recorder = probes.all_of(engine, lab.name, probes.CAPTURE).get(node.probed)
     if recorder is None or recorder.state == "paused":
         return None
     # A limit of HOLD that no rules ask for is what a labctl that was killed has left.
@@ -65,8 +68,8 @@ def record(engine: Engine, lab: Lab, held: Iterable[Container] = (), chosen: Ite
     Raises LabError.
     """
     there = capture.recorders(engine, lab)
-    chosen = lab.nodes if chosen is None else chosen
-    nodes = [node for node in chosen if node.has_network and node.name not in there]
+    hosts = lab.hosts if chosen is None else list({host.name: host for host in map(lab.host, chosen)}.values())
+    nodes = [node for node in hosts if node.has_network and node.name not in there]
     held = list(held)
     names = {container.id for container in held}
     try:

@@ -53,10 +53,10 @@ class Summary:
 
 def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
     """The nodes and links that are named, without any all nodes that run. Raises LabError."""
-    known = [node.name for node in lab.nodes]
+    known = [node.name for node in (*lab.nodes, *lab.hosts)]
     links = [name for name in names if name not in known]
     if not names:
-        nodes = [node for node in lab.nodes if node.has_network]
+        nodes = [node for node in lab.hosts if node.has_network]
         if not nodes:
             raise LabError("none-running", lab=lab.name)
         return Place(tuple(nodes), expression)
@@ -65,8 +65,8 @@ def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
         raise LabError("bad-link-name", why=why, mend="name nodes, or one link such as alice-bob")
     if links:
         return _link(lab, links[0], expression)
-    chosen = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
-    return Place(tuple(chosen), expression)
+    chosen = [lab.host(lab.networked(name, "nothing can be recorded there")) for name in dict.fromkeys(names)]
+    return Place(tuple({host.name: host for host in chosen}.values()), expression)
 
 
 def _link(lab: Lab, text: str, expression: str) -> Place:
@@ -180,7 +180,7 @@ class Capture:
 
     def _find_again(self, listening: Listening) -> None:
         """Goes on with nodes that have started again, and are recorded again."""
-        there = {node.name: node for node in find(self._engine, self._lab.name).nodes if node.name in self._gone}
+        there = {node.name: node for node in find(self._engine, self._lab.name).hosts if node.name in self._gone}
         for name, recorder in capture.recorders(self._engine, find(self._engine, self._lab.name)).items():
             if name in there:
                 listening.add(there[name], recorder)
@@ -200,9 +200,9 @@ class Capture:
 
     def _take(self, heard: Heard, order: InOrder) -> None:
         name, state = heard.node.name, heard.state
-        if heard.record is not None:
+        for record in taps.segments_of(heard.record) if heard.record is not None else ():
             self._counts[name] += 1
-            order.add(decode(heard.record, self._counts[name] - 1, name), taps.tap_of(heard.record))
+            order.add(decode(record, self._counts[name] - 1, name), taps.tap_of(record))
         if state is not None:
             self.summary.drops[name] = state.drops
             self.summary.problems[name] = state.problems
@@ -220,7 +220,7 @@ class Capture:
 def newest(engine: Engine, lab: Lab, number: int) -> Packet:
     """The newest packet that the lab's recorders hold, or with 2 the one before it, and so on. Raises LabError."""
     there = capture.recorders(engine, lab)
-    nodes = [node for node in lab.nodes if node.name in there]
+    nodes = [node for node in lab.hosts if node.name in there]
     if not nodes:
         raise LabError("none-recorded", lab=lab.name)
     for last in WINDOWS:

@@ -12,8 +12,9 @@ import ipaddress
 import json
 from collections.abc import Iterable
 
-from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_PROBE, LABEL_ROUTES, Engine
+from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_ROUTES, Engine
 from labctl.errors import LabError
+from labctl.lab import owners
 from labctl.lab.model import Lab, Node
 from labctl.topology.extension import Route, parse_route
 
@@ -29,7 +30,7 @@ def set_routes(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> None:
 
     def run(item: tuple[Node, str]) -> None:
         node, script = item
-        labels = {LABEL_LAB: lab.name, LABEL_PROBE: "routes"}
+        labels = {LABEL_LAB: lab.name, LABEL_PROBE: "routes", LABEL_OWNER: str(owners.me())}
         engine.run_probe(["sh", "-c", script], network=f"container:{node.container.id}", labels=labels)
 
     with ThreadPoolExecutor(min(WORKERS, len(work))) as pool:

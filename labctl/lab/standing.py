@@ -37,7 +37,9 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
     lock = FaultLock(lab)
     lock.acquire(timeout)
     try:
-        running = probes.ensure(engine, lab, chosen)
+        hosts = {host.probed: host for host in map(lab.host, chosen)}
+        ensured = probes.ensure(engine, lab, hosts.values())
+        running = {probed: ensured[host.name] for probed, host in hosts.items()}
         there = faults.listing(engine, lab)
         known = {(fault.link, fault.what) for fault in there if fault.state in ("in force", "done")}
         number = faults.highest_number(there, engine, lab)
@@ -47,7 +49,7 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
             number += len(rules)
             fresh = [rule for rule in rules if (rule["link"], rule["what"]) not in known]
             if fresh:
-                changes[node.name] = {"set": fresh}
+                changes.setdefault(node.probed, {"set": []})["set"] += fresh
         apply(engine, running, changes, timeout)
     finally:
         lock.close()
@@ -67,9 +69,9 @@ def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
     rules = []
     for to, text in _conditions(node):
         number += 1
-        receiver = lab.node(to)
+        receiver = lab.host(lab.node(to))
         found = parse_words(text, to)
-        link = f"{node.name}:{to}"
+        link = f"{lab.host(node).name}:{receiver.name}"
         head = {"id": f"f{number}", "link": link, "peers": list(peers(node, receiver)), "kind": "standing"}
         # The same seed at every start: what a topology says is what it gives.
         rules.append({**head, "what": str(found), "seed": 1, **found.as_json()})

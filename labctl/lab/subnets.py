@@ -75,7 +75,8 @@ def _refuse_small(topology: Topology, text: str, place: tuple[str, Subnet], subn
     key, old = place
     net = next(net for net in topology.networks if net.key == key)
     offsets = [_offset(old, address) for _, address in _fixed(topology, net, old)]
-    nodes = sum(_count(topology.config["services"][one.name]) for one in topology.members if key in one.networks)
+    alone = [one for one in topology.members if one.owner is None]  # the others have no addresses of their own
+    nodes = sum(_count(topology.config["services"][one.name]) for one in alone if key in one.networks)
     # Before the nodes the network's own address and the gateway, after them the broadcast address of IPv4.
     beside = 3 if subnet.version == 4 else 2
     needed = max([nodes + beside, *(offset + beside - 1 for offset in offsets)])
@@ -93,6 +94,7 @@ def _fixed(topology: Topology, net: Net, old: Subnet) -> list[tuple[str, str]]:
     return [
         (member.name, address)
         for member in topology.members
+        if member.owner is None
         for key, address in member.addresses
         if key == net.key and ipaddress.ip_address(address) in old
     ]

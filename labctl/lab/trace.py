@@ -10,10 +10,10 @@ from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.lab import capture, syscalls, verdicts
 from labctl.lab.capture import State
+from labctl.lab.causes import Aside, caused
 from labctl.lab.ladder import recorders_now, side_of
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.xray import XRay, of_sides
-from labctl.packets import questions
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder import Ladder, Options, of_pairs, one_sided
 from labctl.packets.model import Packet, Record
@@ -27,6 +27,7 @@ HERE = "this machine"
 class Trace:
     """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say. What the
     nodes did besides is in `deep`, by the ladder's position, where that was asked for; `packets` were recorded in all.
+    `aside` are those of nodes that the command has no part in.
     """
 
     status: int
@@ -34,36 +35,47 @@ class Trace:
     quiet: bool
     deep: Mapping[int, XRay]
     packets: int
+    aside: Aside
 
 
 def trace(
-    engine: Engine, lab: Lab, names: Sequence[str], run: Callable[[], int], options: Options, *, deep: bool = False
+    engine: Engine,
+    lab: Lab,
+    names: Sequence[str],
+    run: Callable[[], int],
+    options: Options,
+    *,
+    command: Sequence[str] = (),
+    deep: bool = False,
 ) -> Trace:
     """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
-    a conversation are drawn, whatever is between them; `deep`: with system calls and states. Raises LabError."""
-    named = [lab.networked(name, "nothing can be recorded there") for name in dict.fromkeys(names)]
-    nodes = named or [node for node in lab.nodes if node.has_network and node.role != "router"]
+    a conversation are drawn, whatever is between them; `deep`: with system calls and states. `command` are the words of
+    what is run: the nodes that they name have a part in it. Raises LabError."""
+    hosts = [lab.host(lab.networked(name, "nothing can be recorded there")) for name in dict.fromkeys(names)]
+    named = list({host.name: host for host in hosts}.values())
+    nodes = named or [node for node in lab.hosts if node.has_network and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
     there = recorders_now(engine, lab, nodes)
     fresh: set[str] = set()
     try:
         if deep:
-            fresh = syscalls.start(engine, lab, [node for node in nodes if node.is_running])
+            fresh = syscalls.start(engine, lab, [one for one in _programs(lab, nodes) if one.is_running])
         begin = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
         status = run()
         lab, nodes, there = _afterwards(engine, lab, nodes, alone=bool(named))
         records, states, quiet = _until_quiet(engine, nodes, there, begin)
         found = verdicts.since(engine, lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-        between = [ladder for ladder in of_pairs(sides, found, options) if not _is_aside(lab, ladder)]
-        ladders = between + _beyond(lab, sides, between, options, all_but=not named)
+        between = of_pairs(sides, found, options)
+        every = between + _beyond(lab, sides, between, options, all_but=not named)
+        ladders, aside = caused(lab, every, () if named else command)
         ladders.sort(key=lambda one: one.begin_ns)
         looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
     finally:
         # It slows the programs down, and nobody has asked for more of it.
-        syscalls.stop(engine, lab, [node for node in nodes if node.name in fresh])
-    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())))
+        syscalls.stop(engine, lab, [node for node in _programs(lab, nodes) if node.name in fresh])
+    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())), aside)
 
 
 def _afterwards(
@@ -71,15 +83,23 @@ def _afterwards(
 ) -> tuple[Lab, list[Node], dict[str, Container]]:
     """The lab as it is now, its nodes that are drawn (`alone`: only these), and their recorders: the command may have
     started one, or ended it. A node whose network is gone is still there as it was, with its addresses."""
-    running = {node.name: node for node in find(engine, lab.name).nodes if node.has_network}
-    known = {node.name: node for node in lab.nodes} | running
-    now = replace(lab, nodes=tuple(known[name] for name in sorted(known)))
+    found = find(engine, lab.name)
+    alive = {node.name: node for node in found.nodes if node.has_network}
+    every = {node.name: node for node in lab.nodes} | alive
+    now = replace(lab, nodes=tuple(every[name] for name in sorted(every)))
+    running = {node.name: node for node in now.hosts if node.probed in alive}
+    known = {node.name: node for node in (*nodes, *now.hosts)}
     names = [node.name for node in nodes]
     if not alone:
         names += [name for name, node in running.items() if node.role != "router" and name not in names]
     ended = capture.lingering(engine, now, [known[name] for name in names if name not in running])
     there = ended | recorders_now(engine, now, [running[name] for name in names if name in running])
     return now, [known[name] for name in names], there
+
+
+def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:
+    """The nodes that some hosts are: each has processes of its own."""
+    return [node for host in hosts for node in lab.members(host)]
 
 
 def _deep(
@@ -119,15 +139,6 @@ def _until_quiet(
             return records | {name: [] for name in ended}, states | ended, silent >= QUIET
         time.sleep(QUIET - silent)
     return {name: [] for name in ended}, ended, True
-
-
-def _is_aside(lab: Lab, ladder: Ladder) -> bool:
-    """Whether two nodes only heard each other ask for a third one, as an ARP request reaches all (RFC 826), or checked
-    what they know of each other since some earlier conversation."""
-    theirs = {address for line in (ladder.left, ladder.right) for address in lab.node(line.name).addresses}
-    packets = [arrow.crossing.packet for arrow in ladder.arrows]
-    overheard = all(one.arp is not None and one.arp.operation == 1 and one.dst not in theirs for one in packets)
-    return overheard or all(questions.is_upkeep(one) for one in packets)
 
 
 def _beyond(

@@ -28,7 +28,10 @@ QUIET = 1.0  # seconds after which the receiver ends a train (docs/node-contract
 
 @dataclass(frozen=True)
 class Train:
-    """What the receiver counted of a numbered train; `seconds` is how long the sender took."""
+    """What the receiver counted of a numbered train; `seconds` is how long the sender took.
+
+    `overflowed` of the lost ones had come all the way, and found the receive queue of the socket full; None: unknown.
+    """
 
     sender: str
     receiver: str
@@ -41,9 +44,11 @@ class Train:
     duplicated: int
     reordered: int
     seconds: float
+    overflowed: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        counts = {key: getattr(self, key) for key in ("sent", "received", "lost", "duplicated", "reordered", "seconds")}
+        names = ("sent", "received", "lost", "overflowed", "duplicated", "reordered", "seconds")
+        counts = {key: getattr(self, key) for key in names}
         ends = {"id": self.id, "from": self.sender, "to": self.receiver, "local": self.local, "peer": self.peer}
         return {**ends, **counts}
 
@@ -147,6 +152,7 @@ def _train(source: str, target: str, ident: str, sent: Event, received: Event) -
         duplicated=int(received.get("duplicated")),
         reordered=int(received.get("reordered")),
         seconds=float(sent.get("seconds")),
+        overflowed=None if (overflowed := received.get("overflowed")) is None else int(overflowed),
     )
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
+from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
-from labctl.lab import images
+from labctl.lab import claim, images, owners
 from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
+from labctl.lab.giving_up import cause
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placement import place_networks, refuse_ipv6
@@ -48,7 +49,9 @@ class Request:
     """What `labctl up` was asked for.
 
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.subnets chooses from.
-    `record`: the nodes are recorded from their start on.
+    `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
+    or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
+    route to. `isolated`: without a way outside, whatever the file says.
     """
 
     topology: str | None = None
@@ -58,6 +61,9 @@ class Request:
     build_timeout: float = 1800.0
     subnets: tuple[str, ...] = ()
     record: bool = False
+    take_over: bool = False
+    allow_overlap: bool = False
+    isolated: bool = False
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -67,14 +73,22 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     stays for a look.
     """
     reached("up:begun")
-    docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, strict=True)
+    while True:
+        try:
+            return _up(_docker(engine), request, report)
+        except claim.Overtaken:
+            report("somebody else has just taken that name")
+
+
+def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
+    take_over, isolated = request.take_over, request.isolated
+    blueprint = claim.read(docker, request.topology, request.name, report, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
-    existing(docker, topology.name)
+    claim.existing(docker, topology.name)
     # Before anything is built for nothing
     refuse_ipv6(topology, local=docker.endpoint.is_local)
-    place_networks(topology, docker, topology.config, 0, chosen)
+    place_networks(topology, docker, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     if request.record:
         images.ensure_probe(docker, report, request.build_timeout)
@@ -87,15 +101,16 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
             report("waiting for the engine to be done with what a killed labctl asked for")
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
-        before = existing(docker, topology.name)
-        config = blueprint.configuration(found)
-        lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request.record)
+        named = bool(blueprints.asked_name(request.name))
+        with claim.held(docker, blueprint, named=named, take_over=request.take_over) as before:
+            config = blueprint.configuration(found, owners.same(docker, before))
+            lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
-        wait_ready(docker, lab, deadline, request.timeout, report)
+        lab = wait_ready(docker, lab, deadline, request.timeout, report)
         reached("up:done")
     except LabError as problem:
         if problem.code in ("node-failed", "engine-refused") and not look(docker, topology.name).containers:
@@ -117,24 +132,28 @@ def _make(
     lock: LabLock,
     deadline: float,
     report: Report,
-    recorded: bool,
+    request: Request,
 ) -> Lab:
-    """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before."""
+    """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before.
+    Where it is a node that failed, all stays as it is."""
     name = blueprint.topology.name
     compose = blueprint.compose()
     try:
         lock.begin()
-        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, recorded)
+        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, request)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
         lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
-        if recorded:
+        if request.record:
             record(docker, lab, held)
         set_routes(docker, lab, lab.nodes)
         reached("up:routes-set")
         put_in_force(docker, lab, lab.nodes)
     except BaseException as problem:
+        if isinstance(problem, LabError) and (why := cause(docker, blueprint.topology, problem, request.timeout)):
+            lock.finish()
+            raise why from None
         _rescue(problem, docker, name, before, lock, report, compose.unfinished)
         raise
     return lab
@@ -146,14 +165,6 @@ def build(engine: Engine, request: Request, report: Report) -> list[str]:
     blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     return sorted({blueprint.image_of(service) for service in found})
-
-
-def existing(engine: Engine, name: str) -> list[Container]:
-    """A lab's containers before anything is done. Raises LabError `lab-not-ours`."""
-    containers = engine.containers([f"{COMPOSE_PROJECT}={name}"])
-    if any(LABEL_LAB not in container.labels for container in containers):
-        raise LabError("lab-not-ours", name=name)
-    return containers
 
 
 def _docker(engine: Engine) -> DockerEngine:
@@ -172,19 +183,28 @@ def _start(
     lock: LabLock,
     deadline: float,
     report: Report,
-    recorded: bool,
+    request: Request,
 ) -> list[Container]:
     """The nodes that wait until they are recorded."""
     topology, local = blueprint.topology, engine.endpoint.is_local
     for attempt in range(ATTEMPTS):
-        placed = blueprints.place(topology, engine, config, before, local=local, attempt=attempt, chosen=chosen)
+        placed = blueprints.place(
+            topology,
+            engine,
+            config,
+            before,
+            local=local,
+            attempt=attempt,
+            chosen=chosen,
+            allow_overlap=request.allow_overlap,
+        )
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
             held = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
-            watched, wait = _watched(report), recorded and can_wait(placed)
+            watched, wait = _watched(report), request.record and can_wait(placed)
             alone = not _is_scaled(placed) and not wait
             compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=held, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
@@ -282,7 +302,7 @@ def _rescue(
     try:
         _take_back(engine, name, before, report, awaited)
         lock.finish()
-        if not look(engine, name).names:
+        if not _begun(engine, name):
             lock.forget()
     except LabError as second:
         if isinstance(problem, LabError):
@@ -300,7 +320,7 @@ def _take_back(
     """
     old = {container.id for container in before}
     awaited = set(unfinished)
-    if not awaited and not before and not look(engine, name).names:
+    if not awaited and not before and not _begun(engine, name):
         return  # nothing was begun
     report("taking back what was begun")
     deadline = time.monotonic() + STILL_AT_WORK
@@ -309,6 +329,11 @@ def _take_back(
         if not awaited or time.monotonic() > deadline:
             return
         time.sleep(LOOK_AGAIN)
+
+
+def _begun(engine: Engine, name: str) -> set[str]:
+    """What there is of a lab, beside the claim to its name."""
+    return look(engine, name).names - {claim.volume(name)}
 
 
 def _remove_new(engine: Engine, name: str, old: set[str], report: Report) -> set[str]:

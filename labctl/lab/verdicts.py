@@ -27,6 +27,7 @@ class Journals:
         self._engine, self._lab, self._begin_ns, self._follow = engine, lab, begin_ns, follow
         self._heard: set[str] = set()
         self._nodes: dict[int, str] = {}
+        self._names = {host.probed: host.name for host in lab.hosts}
         self.streams: list[Stream] = []
 
     def __enter__(self) -> Journals:
@@ -42,7 +43,7 @@ class Journals:
             if probe.id not in self._heard and probe.state != "created":
                 self._heard.add(probe.id)
                 stream = self._engine.logs(probe.id, since=stamp_of(self._begin_ns), follow=self._follow)
-                self._nodes[id(stream)] = name
+                self._nodes[id(stream)] = self._names.get(name, name)
                 self.streams.append(stream)
 
     def verdicts(self, happening: Happening) -> Iterator[Verdict]:

@@ -57,7 +57,9 @@ def install() -> Path:
             raise LabError("extcap-taken", file=file)
         file.parent.mkdir(parents=True, exist_ok=True)
         made = file.with_name(f".{NAME}.{os.getpid()}")
-        made.write_text(f"#!/bin/sh\n{MARK}\n{run}\n")
+        made.unlink(missing_ok=True)
+        with made.open("x") as out:  # a new file, whatever somebody may have put there
+            out.write(f"#!/bin/sh\n{MARK}\n{run}\n")
         made.chmod(0o755)
         made.replace(file)
     except OSError as problem:

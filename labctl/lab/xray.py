@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.engine.model import Engine
@@ -31,13 +31,14 @@ class XRay:
 
 def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[str]:
     """Records packets, system calls and states at some nodes from now on; the names of those where not all was."""
-    for node in nodes:
+    programs = [one for host in nodes for one in lab.members(host)]
+    for node in programs:
         lab.running(node.name, "its system calls can't be recorded")
     there = capture.recorders(engine, lab)
     fresh = {node.name for node in nodes if node.name not in there}
     ladder.recorders_now(engine, lab, nodes)
-    fresh |= syscalls.start(engine, lab, nodes)
-    return [node.name for node in nodes if node.name in fresh]
+    fresh |= syscalls.start(engine, lab, programs)
+    return [name for name in dict.fromkeys(node.name for node in (*nodes, *programs)) if name in fresh]
 
 
 def xray(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> XRay:
@@ -63,12 +64,15 @@ def of_sides(
 ) -> XRay:
     """The same of what was captured already, since `begin_ns`."""
     drawn = two_sided(sides[0], sides[1], found, options, others=sides[2:])
-    recorded = syscalls.recordings(engine, lab, nodes, [syscalls.CALLS, syscalls.STATES], begin_ns)
+    programs = [one for host in nodes for one in lab.members(host)]
+    recorded = syscalls.recordings(engine, lab, programs, [syscalls.CALLS, syscalls.STATES], begin_ns)
     chosen, changes = [], {}
     for node, other, side in zip(nodes, reversed(nodes), sides, strict=False):
         between = Between(lab, other, options.port)
         moved = changes[node.name] = [one for one in transitions(side) if between.has(one.local, one.peer)]
-        events = recorded[node.name].events
+        # All that the programs of one host did stands at its side of the picture.
+        members = merge(recorded[one.name].events for one in lab.members(node))
+        events = [replace(event, node=node.name) for event in members]
         chosen.append(calls_of(events, between))
         chosen.append(_untold(events, between, moved))
     return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *_missing(recorded)))
@@ -97,7 +101,7 @@ class Between:
             return False
         owner = self.lab.owner(peer[0])
         # An address of a router between them may stand for the other one.
-        return owner == self.other or (owner is not None and owner.role == "router")
+        return owner is not None and (self.lab.are_one(owner, self.other) or owner.role == "router")
 
 
 def calls_of(events: Iterable[Event], between: Between) -> list[Event]:

@@ -1,17 +1,14 @@
-"""What an application says in a packet: DNS by dpkt, HTTP by its start line, all else as text if it is any."""
+"""What an application says in a packet: DNS, HTTP by its start line, all else as text if it is any."""
 
 from __future__ import annotations
 
 import re
-import struct
 from unicodedata import category
 
+from labctl.packets import dns
 from labctl.packets.model import Packet
 
-DNS_PORTS = (53, 5353, 5355)
-TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 41: "OPT"}
-TYPES |= {64: "SVCB", 65: "HTTPS", 255: "ANY"}
-RCODES = {0: "", 1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
+DNS_PORTS = frozenset({53, 5353, 5355})
 _START_LINE = re.compile(rb"(HTTP/\d\.\d \d{3}[^\r\n]*|[A-Z]{3,16} \S+ HTTP/\d\.\d)\r?\n")
 
 
@@ -30,10 +27,6 @@ def text_of(data: bytes) -> str | None:
         odd = sum(category(character) in ("Cc", "Cn", "Co") and character not in "\r\n\t" for character in text)
         return text if odd * 10 <= len(text) else None
     return None
-
-
-def is_dns(packet: Packet) -> bool:
-    return packet.protocol == "udp" and (packet.sport in DNS_PORTS or packet.dport in DNS_PORTS)
 
 
 def start_line(data: bytes) -> str | None:
@@ -69,61 +62,28 @@ def _decoded(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def dns_summary(data: bytes) -> str | None:
-    """`A alice.lab?`, or `A alice.lab = 10.0.0.5`; None: this is no DNS message (RFC 1035, section 4)."""
-    found = dns(data)
-    if found is None:
+def dns_of(packet: Packet) -> tuple[dns.Seen, int] | None:
+    """The DNS message in a packet, and where in its payload it begins: over TCP, which needs a length before it (RFC
+    7766, section 8), only one that fills a segment is recognised. None: there is none."""
+    if DNS_PORTS.isdisjoint((packet.sport, packet.dport)):
         return None
-    questions, answers, problem = found
-    asked = ", ".join(f"{kind} {name}" for name, kind in questions) or "nothing"
-    if answers is None:
-        return f"{asked}?"
-    return f"{asked} = {', '.join(answers) or problem or 'no answer'}"
-
-
-def dns(data: bytes) -> tuple[list[tuple[str, str]], list[str] | None, str] | None:
-    """Questions (name, type), answers (None in a question) and what went wrong in words; None: no DNS."""
-    import dpkt
-
-    try:
-        message = dpkt.dns.DNS(data)
-    except (dpkt.UnpackError, struct.error, IndexError, UnicodeError, ValueError):
-        # dpkt knows ten kinds of records and fails on all others: the question can still be had.
-        return _question(data)
-    if not message.qd and not message.an:
+    if packet.protocol == "udp":
+        found = dns.read(packet.payload)
+        return None if found is None else (found, 0)
+    if packet.tcp is None or int.from_bytes(packet.payload[:2], "big") != len(packet.payload) - 2:
         return None
-    questions = [(one.name, type_name(one.type)) for one in message.qd]
-    if not message.qr:
-        return questions, None, ""
-    return questions, [_answer(one) for one in message.an], RCODES.get(message.rcode, f"error {message.rcode}")
+    found = dns.read(packet.payload[2:])
+    return None if found is None else (found, 2)
 
 
-def _question(data: bytes) -> tuple[list[tuple[str, str]], list[str] | None, str] | None:
-    import dpkt
-
-    try:
-        _, bits, count = struct.unpack_from(">HHH", data)
-        if count != 1 or bits & 0x7800:
-            return None
-        name, at = dpkt.dns.unpack_name(data, 12)
-        (kind,) = struct.unpack_from(">H", data, at)
-    except (dpkt.UnpackError, struct.error, IndexError, UnicodeError, ValueError):
-        return None
-    answered = "an answer that isn't shown"
-    return [(name, type_name(kind))], [answered] if bits & 0x8000 else None, ""
-
-
-def type_name(number: int) -> str:
-    return TYPES.get(number, f"type {number}")
-
-
-def _answer(record: object) -> str:
-    from labctl.packets.decode import address
-
-    for name in ("ip", "ip6"):
-        if raw := getattr(record, name, None):
-            return address(raw) if len(raw) in (4, 16) else "?"
-    for name in ("cname", "ptrname", "nsname", "mxname", "srvname"):
-        if found := getattr(record, name, None):
-            return str(found)
-    return type_name(getattr(record, "type", 0))
+def dns_summary(found: dns.Seen) -> str:
+    """`A alice.lab?`, or `A alice.lab = 10.0.0.5` (RFC 1035, section 4)."""
+    asked = ", ".join(f"{one.type} {one.name}" for one in found.questions)
+    if not found.is_answer:
+        return f"{asked or 'nothing'}?"
+    kinds = {one.type for one in found.questions}
+    answers = [one.value if one.type in kinds else f"{one.type} {one.value}" for one in found.answers]
+    if not asked:  # multicast DNS tells without having been asked (RFC 6762, section 6)
+        answers = [f"{one.type} {one.name} = {one.value}" for one in found.answers]
+        return ", ".join(answers) or found.words or "nothing"
+    return f"{asked} = {', '.join(answers) or found.words or found.problem or 'no answer'}"

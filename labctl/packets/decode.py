@@ -1,4 +1,4 @@
-"""Records to packets. Only this module and those it calls import dpkt, which takes 40 ms to import."""
+"""Records to packets."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
-from typing import Any, ClassVar
-
-import dpkt
+from typing import Any
 
 from labctl.packets import checksum, link
-from labctl.packets.model import Arp, Packet, Record
+from labctl.packets.model import Packet, Record
+from labctl.packets.protocols import arp, extensions, shims
+from labctl.packets.protocols.ending import early, held, is_cut
 from labctl.packets.transport import Segment, transport
 
 _PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
-_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _NOTHING, _DESTINATION = 0, 43, 44, 51, 59, 60
-_ICMP6, _NEIGHBOUR = 58, (135, 136)  # solicitation and advertisement
-_EXTENSIONS = (_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION)
+# Named, and not decoded.
+_PROTOCOLS |= {4: "ipip", 8: "egp", 9: "igp", 33: "dccp", 41: "ipv6", 46: "rsvp", 47: "gre", 50: "esp", 51: "ah"}
+_PROTOCOLS |= {88: "eigrp", 89: "ospf", 94: "ipip", 97: "etherip", 98: "encap", 103: "pim", 108: "ipcomp", 112: "vrrp"}
+_PROTOCOLS |= {115: "l2tp", 135: "mobility", 136: "udplite", 137: "mpls", 139: "hip"}
 
 Fields = dict[str, Any]
-
-
-class _Ip4(dpkt.ip.IP):  # type: ignore[misc]
-    """The header alone: what is inside is decoded by `transport`, which says what is wrong with it."""
-
-    _protosw: ClassVar[dict[int, Any]] = {}
 
 
 def decode_all(records: Iterable[Record], node: str = "") -> Iterator[Packet]:
@@ -36,18 +31,24 @@ def decode_all(records: Iterable[Record], node: str = "") -> Iterator[Packet]:
 
 
 def decode(record: Record, index: int = 0, node: str = "") -> Packet:
-    """One record as a packet. Never raises: what can't be decoded is said in `malformed`."""
+    """One record as a packet. Never raises: what can't be decoded is said in `malformed` or `unread`."""
     found = link.unwrapped(record)
-    fields: Fields = {"payload_offset": found.offset, "vlans": found.vlans, "malformed": found.remark}
+    fields: Fields = {"payload_offset": found.offset, "vlans": found.vlans}
+    fields |= {"malformed": found.malformed, "unread": found.unread}
     data = record.data[: found.end]
     if found.ethertype in (link.IP4, link.IP6):
-        fields |= network(data, found.offset, record)
-    elif found.ethertype == link.ARP:
-        fields |= _arp(data, found.offset)
+        room = record.original_length if found.end == len(record.data) or is_cut(record) else found.end
+        inner = network(data, found.offset, record, room)
+    elif found.ethertype in (link.ARP, shims.RARP):
+        inner = arp.arp(data, found.offset, record, shims.name_of(found.ethertype))
     else:
-        fields |= {"protocol": f"0x{found.ethertype:04x}" if found.ethertype else "unknown"}
-        fields |= {"payload": data[found.offset :], "payload_length": len(data) - found.offset}
-    return Packet(record.ts_ns, index, node or record.interface.name, record, **fields)
+        name = found.protocol or (shims.name_of(found.ethertype) if found.ethertype else "unknown")
+        inner = {"protocol": name, "payload": data[found.offset :], "payload_length": len(data) - found.offset}
+        if is_cut(record) and not (found.malformed or found.unread):
+            inner["unread"] = held(record)
+    if found.malformed:
+        inner.pop("malformed", None)
+    return Packet(record.ts_ns, index, node or record.interface.name, record, **(fields | inner))
 
 
 @lru_cache(maxsize=65536)
@@ -56,78 +57,90 @@ def address(raw: bytes) -> str:
     return inet_ntop(AF_INET if len(raw) == 4 else AF_INET6, raw)
 
 
-def network(data: bytes, at: int, record: Record, *, quoted: bool = False) -> Fields:
-    """The fields of an IP packet that begins at some byte. `quoted`: in an ICMP error, so that it may be cut."""
+def network(data: bytes, at: int, record: Record, room: int, *, quoted: bool = False) -> Fields:
+    """The fields of an IP packet that begins at some byte; the frame has `room` up to another. `quoted`: in an ICMP
+    error, so that it may be cut."""
     fields: Fields = {"network_offset": at, "payload_offset": at}
-    try:
-        version = data[at] >> 4
-        if version == 4:
-            fields |= _ip4(data, at, record, quoted)
-        elif version == 6:
-            fields |= _ip6(data, at, record, quoted)
-        else:
-            fields |= {"protocol": "unknown", "payload": data[at:], "malformed": f"IP version {version} isn't known"}
-    except (dpkt.UnpackError, struct.error, IndexError):
-        fields |= {"protocol": "unknown", "payload": data[at:], "malformed": "ends inside its IP header"}
-    return fields
+    if at >= len(data):
+        return fields | {"protocol": "ip"} | _early("its IP header", at + 20, room, record, quoted)
+    version = data[at] >> 4
+    if version == 4:
+        return fields | _ip4(data, at, record, room, quoted)
+    if version == 6:
+        return fields | _ip6(data, at, record, room, quoted)
+    return fields | {"protocol": "unknown", "payload": data[at:], "malformed": f"IP version {version} isn't known"}
 
 
-def _ip4(data: bytes, at: int, record: Record, quoted: bool) -> Fields:
-    head = _Ip4(data[at : at + 60])
-    size = head.hl * 4
+def _early(what: str, need: int, end: int, record: Record, quoted: bool) -> Fields:
+    return {} if quoted else dict(early(what, need, end, record))
+
+
+def _ip4(data: bytes, at: int, record: Record, room: int, quoted: bool) -> Fields:
+    size = (data[at] & 15) * 4
+    if size < 20:
+        remark = f"says its IP header has {size} bytes, and none has less than 20"
+        return _headless(4, data, at + 1) | {"malformed": remark}
+    if len(data) < at + 20:
+        return _headless(4, data, len(data)) | _early("its IP header", at + 20, room, record, quoted)
+    _, _, length, ident, bits, ttl, number, _, src, dst = struct.unpack_from(">BBHHHBBH4s4s", data, at)
     # Segmentation offload leaves the length 0 where the packet is longer than 65,535 bytes.
-    total = head.len or record.original_length - at
-    offset, more = head.offset * 8, bool(head.mf)
+    total = length or room - at
+    offset, more = (bits & 0x1FFF) * 8, bool(bits & 0x2000)
     fields: Fields = {
         "version": 4,
-        "src": address(head.src),
-        "dst": address(head.dst),
-        "ip_id": head.id,
-        "ttl": head.ttl,
-        "dont_fragment": bool(head.df),
+        "src": address(src),
+        "dst": address(dst),
+        "ip_id": ident,
+        "ttl": ttl,
+        "dont_fragment": bool(bits & 0x4000),
         "more_fragments": more,
         "fragment_offset": offset,
         "total_length": total,
     }
     if total < size:
-        return (
-            fields
-            | _body(head.p, data[at + size :], at + size)
-            | {"malformed": f"says its IP packet has {total} bytes"}
-        )
+        remark = f"says its IP packet has {total} bytes"
+        return fields | _body(number, data[at + size :], min(at + size, len(data))) | {"malformed": remark}
     if len(data) < at + size:
-        return fields | _body(head.p, b"", len(data)) | {"malformed": "ends inside its IP options"}
-    fields["ip_checksum"] = checksum.of_header(data[at : at + size])
-    upper = _Upper(head.p, head.src, head.dst, at + size, total - size, offset, more)
-    return fields | _upper(data, upper, record, quoted)
+        return fields | _body(number, b"", len(data)) | _early("its IP options", at + size, room, record, quoted)
+    header = data[at : at + size]
+    state = fields["ip_checksum"] = checksum.of_ip_header(header)
+    if state == "bad":
+        fields["ip_checksum_wanted"] = checksum.wanted(header, int.from_bytes(header[10:12], "big"))
+    place = at + size
+    if number == extensions.AUTHENTICATION and not offset:
+        found = extensions.chain(data, place, number, src, dst, at + total)
+        if found.early is not None:
+            ending = _early("its authentication header", found.early, min(room, at + total), record, quoted)
+            return fields | _body(number, data[found.place :], found.place) | ending
+        number, place = found.number, found.place
+    upper = _Upper(number, src, dst, place, at + total - place, offset, more)
+    return fields | _upper(data, upper, record, room, quoted)
 
 
-def _ip6(data: bytes, at: int, record: Record, quoted: bool) -> Fields:
-    """RFC 8200. dpkt sees a fragment only where its header is the first extension, so they are walked here."""
-    head = struct.unpack_from(">IHBB16s16s", data, at)
-    _, length, kind, hops, src, dst = head
+def _headless(version: int, data: bytes, at: int) -> Fields:
+    """Of a header that can't be read but for its version."""
+    return {"version": version, "protocol": f"ipv{version}", "payload": data[at:], "payload_offset": at}
+
+
+def _ip6(data: bytes, at: int, record: Record, room: int, quoted: bool) -> Fields:
+    """RFC 8200."""
+    if len(data) < at + 40:
+        return _headless(6, data, len(data)) | _early("its IP header", at + 40, room, record, quoted)
+    _, length, kind, hops, src, dst = struct.unpack_from(">IHBB16s16s", data, at)
     fields: Fields = {"version": 6, "src": address(src), "dst": address(dst), "ttl": hops}
-    end = at + 40 + (length or record.original_length - at - 40)
+    end = at + 40 + (length or room - at - 40)
     fields |= {"total_length": end - at, "ip_checksum": "none"}
-    place, offset, more, routed = at + 40, 0, False, False
-    while kind in _EXTENSIONS and not offset:
-        if place + 8 > min(end, len(data)):
-            return fields | _body(kind, data[place:], place) | {"malformed": "ends inside an IPv6 extension header"}
-        this, kind, units = kind, data[place], data[place + 1]
-        if this == _FRAGMENT:
-            _, _, bits, number = struct.unpack_from(">BBHI", data, place)
-            offset, more = bits & 0xFFF8, bool(bits & 1)
-            fields |= {"ip_id": number, "fragment_offset": offset, "more_fragments": more}
-            place += 8
-        elif this == _AUTHENTICATION:
-            place += (units + 2) * 4
-        else:
-            routed = routed or (this == _ROUTING and data[place + 3] > 0)
-            place += (units + 1) * 8
-    if place > end:
-        return fields | _body(kind, b"", min(place, len(data))) | {"malformed": "an IPv6 extension header is too long"}
-    upper = _Upper(kind, src, dst, place, end - place, offset, more, sums=not routed)
-    return fields | _upper(data, upper, record, quoted)
+    found = extensions.chain(data, at + 40, kind, src, dst, end)
+    if found.ident is not None:
+        fields |= {"ip_id": found.ident, "fragment_offset": found.offset, "more_fragments": found.more}
+    if found.early is not None:
+        what = "an IPv6 extension header"
+        rest = _body(found.number, data[found.place :], min(found.place, len(data)))
+        return fields | rest | _early(what, found.early, min(end, room), record, quoted)
+    upper = _Upper(
+        found.number, found.src, found.dst, found.place, end - found.place, found.offset, found.more, sums=found.sums
+    )
+    return fields | _upper(data, upper, record, room, quoted)
 
 
 class _Upper:
@@ -142,46 +155,39 @@ class _Upper:
         self.offset, self.more, self.sums = offset, more, sums
 
 
-def _upper(data: bytes, upper: _Upper, record: Record, quoted: bool) -> Fields:
+def _upper(data: bytes, upper: _Upper, record: Record, room: int, quoted: bool) -> Fields:
+    found = _carried(data, upper, record, quoted)
+    if upper.at + upper.length > room and not quoted:
+        start = found.get("malformed", "")
+        beyond = f"says its IP packet goes on to byte {upper.at + upper.length}, where the frame has {room}"
+        found["malformed"] = start or beyond
+    return found
+
+
+def _carried(data: bytes, upper: _Upper, record: Record, quoted: bool) -> Fields:
     at = upper.at
     body = data[at : at + upper.length]
     if upper.offset:  # what a later fragment begins with is no header
         return _body(upper.number, body, at) | {"payload_length": upper.length}
-    segment = Segment(upper.number, body, upper.length, upper.src, upper.dst, at, upper.more, upper.sums, quoted)
+    segment = Segment(
+        upper.number, body, upper.length, upper.src, upper.dst, at, upper.more, upper.sums, quoted, record
+    )
     found = transport(segment)
     if found is None:
         return _body(upper.number, body, at) | {"payload_length": upper.length}
     inner = found.pop("quote", None)
     if inner is not None and "icmp" in found:
         found["icmp"] = _with_quote(found["icmp"], data, inner, record)
-    if upper.number == _ICMP6 and "icmp" in found and found["icmp"].type in _NEIGHBOUR and len(body) >= 24:
-        found["icmp"] = replace(found["icmp"], target=address(body[8:24]))
     return {"protocol": _PROTOCOLS[upper.number], "transport_offset": at, **found}
 
 
 def _with_quote(icmp: Any, data: bytes, at: int, record: Record) -> Any:
     if at >= len(data):
         return icmp
-    return replace(icmp, quoted=Packet(record.ts_ns, -1, "", record, **network(data, at, record, quoted=True)))
+    fields = network(data, at, record, len(data), quoted=True)
+    return replace(icmp, quoted=Packet(record.ts_ns, -1, "", record, **fields))
 
 
 def _body(number: int, payload: bytes, at: int) -> Fields:
-    name = _PROTOCOLS.get(number, "none" if number == _NOTHING else f"ip-{number}")
+    name = _PROTOCOLS.get(number, "none" if number == extensions.NOTHING else f"ip-{number}")
     return {"protocol": name, "payload": payload, "payload_length": len(payload), "payload_offset": at}
-
-
-def _arp(data: bytes, at: int) -> Fields:
-    fields: Fields = {"protocol": "arp", "network_offset": at}
-    try:
-        head = dpkt.arp.ARP(data[at : at + 28])
-    except dpkt.UnpackError:
-        return fields | {"payload": data[at:], "malformed": "ends inside its ARP message"}
-    if (head.hln, head.pln) != (6, 4):
-        return fields | {"payload": data[at:], "malformed": "an ARP message for other than Ethernet and IPv4"}
-    return fields | {
-        "src": address(head.spa),
-        "dst": address(head.tpa),
-        "arp": Arp(head.op, head.sha.hex(":"), head.tha.hex(":")),
-        "payload_length": 0,
-        "payload_offset": at + 28,
-    }

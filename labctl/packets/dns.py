@@ -1,32 +1,42 @@
-"""DNS answers taken apart (RFC 1035, section 4): every record, also those of a kind that isn't known here. No I/O."""
+"""DNS messages taken apart (RFC 1035, section 4): every record, also those of a kind that isn't known here. No I/O."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from dataclasses import dataclass, field
 
-from labctl.packets.application import RCODES, TYPES, type_name
+from labctl.packets.protocols import dns_values
+from labctl.packets.protocols.dns_values import CLASSES, TYPES, Malformed, type_name
+
+__all__ = ["NO_SUCH_NAME", "NUMBERS", "Entry", "Malformed", "Message", "decode", "read"]
 
 NUMBERS = {name: number for number, name in TYPES.items()}
 NO_SUCH_NAME = 3
+RCODES = {0: "", 1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
 _MNEMONICS = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
-_LONGEST = 255  # bytes of a name (RFC 1035, section 3.1)
-_NAMES = frozenset({"NS", "CNAME", "PTR"})
-
-
-class Malformed(ValueError):
-    """Bytes that are no DNS message; its text is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One resource record; `ttl` in seconds, `value` as zone files have it (RFC 1035, section 5.1; RFC 3597)."""
+    """One resource record; `ttl` in seconds, `value` as zone files have it (RFC 1035, section 5.1; RFC 3597).
+
+    `offset` and `length` say where it is in the message.
+    """
 
     name: str
     type: str
     ttl: int
     value: str
+    offset: int = field(default=0, compare=False)
+    length: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    name: str
+    type: str
+    offset: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,112 +61,92 @@ class Message:
         return RCODES.get(self.rcode, f"error {self.rcode}")
 
 
+@dataclass(slots=True)
+class Seen:
+    """As much of a message as could be read; `counts` are what its header says, and `problem` why that is not all."""
+
+    ident: int
+    flags: int
+    counts: tuple[int, int, int, int]
+    questions: list[Question] = field(default_factory=list)
+    answers: list[Entry] = field(default_factory=list)
+    authority: list[Entry] = field(default_factory=list)
+    additional: list[Entry] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def is_answer(self) -> bool:
+        return bool(self.flags & 0x8000)
+
+    @property
+    def words(self) -> str:
+        """What went wrong, by the answer's own word; empty: nothing."""
+        return RCODES.get(self.flags & 0x0F, f"error {self.flags & 0x0F}")
+
+
 def decode(data: bytes) -> Message:
     """Raises Malformed."""
+    seen = _walked(data, 3)
+    if seen.problem:
+        raise Malformed(seen.problem)
+    flags = seen.flags
+    asked = tuple((one.name, one.type) for one in seen.questions)
+    answers, above = tuple(seen.answers), tuple(seen.authority)
+    return Message(seen.ident, flags & 0x0F, bool(flags & 0x0400), bool(flags & 0x0200), asked, answers, above)
+
+
+def read(data: bytes) -> Seen | None:
+    """All that can be read of a message; None: it isn't one, as far as can be told."""
+    if len(data) < 12:
+        return None
+    seen = _walked(data, 4)
+    if seen.flags >> 11 & 15 > 6:  # no such operation (RFC 8490)
+        return None
+    return seen if seen.questions or seen.answers or seen.authority or seen.additional else None
+
+
+def _walked(data: bytes, sections: int) -> Seen:
+    """The questions, then so many sections less one, up to what can't be read."""
+    if len(data) < 12:
+        return Seen(0, 0, (0, 0, 0, 0), problem=_early(data))
+    ident, flags, *numbers = struct.unpack_from("!6H", data)
+    counts = (numbers[0], numbers[1], numbers[2], numbers[3])
+    seen = Seen(ident, flags, counts)
+    at = 12
     try:
-        ident, flags, questions, answers, authority, _ = struct.unpack_from("!6H", data)
-        at, asked = 12, []
-        for _ in range(questions):
-            name, at = _name(data, at)
+        for _ in range(counts[0]):
+            start = at
+            found, at = dns_values.name(data, at)
             (kind,) = struct.unpack_from("!H2x", data, at)
-            asked.append((name, type_name(kind)))
             at += 4
-        found, at = _entries(data, at, answers)
-        above, at = _entries(data, at, authority)
+            seen.questions.append(Question(found, type_name(kind), start, at - start))
+        for section, count in zip((seen.answers, seen.authority, seen.additional), counts[1:sections], strict=False):
+            for _ in range(count):
+                entry = _entry(data, at)
+                section.append(entry)
+                at += entry.length
     except (struct.error, IndexError):
-        raise Malformed(f"the DNS message ends early, after {len(data)} bytes") from None
-    return Message(ident, flags & 0x0F, bool(flags & 0x0400), bool(flags & 0x0200), tuple(asked), found, above)
+        seen.problem = _early(data)
+    except Malformed as problem:
+        seen.problem = str(problem)
+    return seen
 
 
-def _entries(data: bytes, at: int, count: int) -> tuple[tuple[Entry, ...], int]:
-    out = []
-    for _ in range(count):
-        name, at = _name(data, at)
-        kind, _, ttl, length = struct.unpack_from("!HHIH", data, at)
-        at += 10
-        if at + length > len(data):
-            raise Malformed(f"a record says that it has {length} bytes, and {len(data) - at} are there")
-        # The highest bit of a TTL means nothing (RFC 2181, section 8).
-        out.append(Entry(name, type_name(kind), ttl if ttl < 1 << 31 else 0, _value(data, type_name(kind), at, length)))
-        at += length
-    return tuple(out), at
+def _early(data: bytes) -> str:
+    return f"the DNS message ends early, after {len(data)} bytes"
 
 
-def _value(data: bytes, kind: str, at: int, length: int) -> str:
-    end, raw = at + length, data[at : at + length]
-    if kind == "A" and length == 4:
-        return str(IPv4Address(raw))
-    if kind == "AAAA" and length == 16:
-        return str(IPv6Address(raw))
-    if kind in _NAMES:
-        return _last_name(data, at, end)
-    if kind == "MX" and length > 2:
-        return f"{int.from_bytes(raw[:2])} {_last_name(data, at + 2, end)}"
-    if kind == "SRV" and length > 6:
-        priority, weight, port = struct.unpack_from("!3H", raw)
-        return f"{priority} {weight} {port} {_last_name(data, at + 6, end)}"
-    if kind == "SOA" and length > 20:
-        primary, after = _name(data, at)
-        mailbox, after = _name(data, after)
-        if after + 20 != end:
-            raise Malformed("a SOA record has not its five numbers")
-        return " ".join([primary, mailbox, *map(str, struct.unpack_from("!5I", data, after))])
-    if kind == "TXT":
-        return _texts(raw)
-    return f"\\# {length} {raw.hex()}".rstrip()
-
-
-def _last_name(data: bytes, at: int, end: int) -> str:
-    name, after = _name(data, at)
-    if after != end:
-        raise Malformed("a record has another length than the name in it")
-    return name
-
-
-def _texts(raw: bytes) -> str:
-    out, at = [], 0
-    while at < len(raw):
-        size = raw[at]
-        piece = raw[at + 1 : at + 1 + size]
-        if len(piece) < size:
-            raise Malformed("a text is longer than its record")
-        out.append('"' + _escaped(piece, b'"\\') + '"')
-        at += 1 + size
-    return " ".join(out)
-
-
-def _name(data: bytes, at: int) -> tuple[str, int]:
-    """A name with its dots, `.` for the root, and where what follows it begins.
-
-    A pointer leads backwards, further with each one: so there are no loops, however the message was made.
-    """
-    labels: list[str] = []
-    after, lowest, size = -1, at, 1
-    while length := data[at]:
-        if length & 0xC0 == 0xC0:
-            place = int.from_bytes(data[at : at + 2]) & 0x3FFF
-            if at + 2 > len(data):
-                raise IndexError
-            if place >= lowest:
-                raise Malformed("a name points at itself, or forwards")
-            after = at + 2 if after < 0 else after
-            at = lowest = place
-            continue
-        if length & 0xC0:
-            raise Malformed(f"a label of the unknown kind {length >> 6}")
-        label = data[at + 1 : at + 1 + length]
-        if len(label) < length:
-            raise IndexError
-        size += 1 + length
-        if size > _LONGEST:
-            raise Malformed(f"a name has over {_LONGEST} bytes")
-        labels.append(_escaped(label, b".\\"))
-        at += 1 + length
-    return ".".join(labels) or ".", at + 1 if after < 0 else after
-
-
-def _escaped(raw: bytes, special: bytes) -> str:
-    """Printable ASCII as it is, all else as zone files write it (RFC 1035, section 5.1)."""
-    return "".join(
-        f"\\{chr(byte)}" if byte in special else chr(byte) if 32 <= byte < 127 else f"\\{byte:03d}" for byte in raw
-    )
+def _entry(data: bytes, start: int) -> Entry:
+    found, at = dns_values.name(data, start)
+    number, group, ttl, length = struct.unpack_from("!HHIH", data, at)
+    at += 10
+    if at + length > len(data):
+        raise Malformed(f"a record says that it has {length} bytes, and {len(data) - at} are there")
+    kind = type_name(number)
+    said = dns_values.value(data, kind, at, length)
+    if kind == "OPT":  # its class and TTL are something else (RFC 6891, section 6.1.3)
+        said, ttl = f"{group} bytes of UDP{', DNSSEC wanted' if ttl & 0x8000 else ''}, {said}", 0
+    elif group & 0x7FFF not in (1, 255):
+        said = f"{CLASSES.get(group, f'class {group}')} {said}"
+    # The highest bit of a TTL means nothing (RFC 2181, section 8).
+    return Entry(found, kind, ttl if ttl < 1 << 31 else 0, said, start, at + length - start)

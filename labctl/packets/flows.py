@@ -184,20 +184,27 @@ def _close(
             _add(segments, opener, Note("simultaneous close"))
             _add(segments, place, Note("simultaneous close"))
             return "simultaneous close"
-    late = [
-        place
-        for place, found in mine
-        if place > opener
-        and packets[place].source != packets[opener].source
-        and found.length
-        and found.kind == "data"
-        and found.ack is not None
-        and found.ack >= until
-    ]
-    if late:
+    if _still_receives(packets, mine, opener, until):
         _add(segments, opener, Note("half-close", "it sends no more, and still receives"))
         return "half-close"
     return "close" if rest else "half-close" if _acknowledged(packets, mine, opener, until) else "open"
+
+
+def _still_receives(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:
+    """Who has sent a FIN takes what the other sends after having heard of that: it acknowledges data of then.
+
+    Who has closed for good answers it by a RST (RFC 9293, section 3.6.1); where nothing answers, it isn't known.
+    """
+    late: int | None = None  # where the first of that data begins
+    for place, found in mine:
+        if place <= opener or found.ack is None:
+            continue
+        if packets[place].source != packets[opener].source:
+            if late is None and found.length and found.kind == "data" and found.ack >= until:
+                late = found.seq
+        elif late is not None and found.kind != "reset" and found.ack > late:
+            return True
+    return False
 
 
 def _acknowledged(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:

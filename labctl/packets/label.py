@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from labctl.packets import application
 from labctl.packets.crossings import Crossing, Verdict
 from labctl.packets.model import Packet
+from labctl.packets.protocols import groups
+from labctl.packets.protocols.arp import OPERATIONS
 from labctl.packets.tcp import Segment, milliseconds
 from labctl.packets.words import end, ends, icmp_name
 
+_GROUPS = 3  # multicast groups that are named in a label
 _TEXT = 64  # bytes of the payload that are looked at for a label
 # A fault's action as what it has done.
 _DONE = {
@@ -57,11 +60,13 @@ def label(packet: Packet, segment: Segment | None) -> Label:
         return _icmp(packet)
     if packet.arp is not None:
         return _arp(packet)
+    if packet.igmp is not None:
+        return _igmp(packet)
     pieces = [f"len {packet.payload_length}"]
     if packet.more_fragments:
         pieces += ["first fragment", f"id {packet.ip_id}"]
-    if packet.protocol == "udp" and application.is_dns(packet) and (asked := application.dns_summary(packet.payload)):
-        return Label("DNS", (*pieces, asked), phase="data")
+    if packet.protocol == "udp" and (found := application.dns_of(packet)) is not None:
+        return Label("DNS", (*pieces, application.dns_summary(found[0])), phase="data")
     return Label(packet.protocol.upper(), tuple(pieces), _text(packet), "data")
 
 
@@ -85,17 +90,34 @@ def _icmp(packet: Packet) -> Label:
     icmp = packet.icmp
     assert icmp is not None
     head = f"{'ICMPv6' if packet.protocol == 'icmp6' else 'ICMP'} {icmp_name(packet)}"
+    parts: list[str] = []
+    if icmp.mtu is not None:
+        parts.append(f"mtu {icmp.mtu}")
+    if icmp.gateway is not None:
+        parts.append(f"gateway {icmp.gateway}")
     if icmp.quoted is not None:
-        return Label(head, (f"quotes {icmp.quoted.protocol.upper()} {ends(icmp.quoted)}",), phase="data")
-    parts = _neighbour(packet) if icmp.seq is None else (f"id {icmp.id}", f"seq {icmp.seq}")
-    return Label(head, parts, phase="data")
+        about = f" {ends(icmp.quoted)}" if icmp.quoted.src else ""
+        parts.append(f"quotes {icmp.quoted.protocol.upper()}{about}")
+    elif icmp.seq is not None:
+        parts += [f"id {icmp.id}", f"seq {icmp.seq}"]
+    elif icmp.groups:
+        parts.append(_groups(icmp.groups))
+    elif icmp.target is not None:
+        # Whose address is asked for or told (RFC 4861, sections 4.3 and 4.4): it goes to a group, or to who asked.
+        parts.append(f"who has {icmp.target}?" if icmp.type == 135 else f"of {icmp.target}")
+    return Label(head, tuple(parts), phase="data")
 
 
-def _neighbour(packet: Packet) -> tuple[str, ...]:
-    """Whose address is asked for or told (RFC 4861, sections 4.3 and 4.4): it goes to a group, or to who asked."""
-    if packet.icmp is None or packet.icmp.target is None:
-        return ()
-    return (f"who has {packet.icmp.target}?",) if packet.icmp.type == 135 else (f"of {packet.icmp.target}",)
+def _igmp(packet: Packet) -> Label:
+    igmp = packet.igmp
+    assert igmp is not None
+    name = groups.NAMES.get(igmp.type, f"type 0x{igmp.type:02x}")
+    return Label(f"IGMP {name}", (_groups(igmp.groups),) if igmp.groups else (), phase="data")
+
+
+def _groups(found: tuple[str, ...]) -> str:
+    more = f" and {len(found) - _GROUPS} more" if len(found) > _GROUPS else ""
+    return f"{', '.join(found[:_GROUPS])}{more}"
 
 
 def _arp(packet: Packet) -> Label:
@@ -103,7 +125,16 @@ def _arp(packet: Packet) -> Label:
     assert arp is not None
     if arp.operation == 1:
         return Label(f"ARP who has {packet.dst}?", (f"asks {packet.src}",), phase="data")
-    return Label(f"ARP {packet.src} is at {arp.sender_mac}", (), phase="data")
+    if arp.operation in (2, 9):
+        head = "ARP" if arp.operation == 2 else "InARP"
+        return Label(f"{head} {packet.src} is at {arp.sender_mac or '-'}", (), phase="data")
+    if arp.operation in (3, 8):
+        name, way = ("RARP", "asks") if arp.operation == 3 else ("InARP", f"asks {packet.src},")
+        return Label(f"{name} who is {arp.target_mac or '-'}?", (f"{way} {arp.sender_mac or '-'}",), phase="data")
+    if arp.operation == 4:
+        return Label(f"RARP {arp.target_mac or '-'} is {packet.dst}", (), phase="data")
+    words = OPERATIONS.get(arp.operation, "")
+    return Label(f"ARP operation {arp.operation}", (words, f"of {packet.src}") if words else (), phase="data")
 
 
 def _text(packet: Packet) -> str:
@@ -132,6 +163,8 @@ def marks(crossing: Crossing, segment: Segment | None, copy: Packet | None = Non
         out.append(Mark("rewritten", f"arrives as {end(*new.new_source)} > {end(*new.new_target)}"))
     if packet.malformed:
         out.append(Mark("malformed", packet.malformed))
+    if packet.unread:
+        out.append(Mark("unread", packet.unread))
     return tuple(out)
 
 

@@ -14,7 +14,7 @@ from labctl.packets.match import matched
 from labctl.packets.model import Packet
 from labctl.packets.questions import asked, unanswered
 from labctl.packets.tcp import Segment
-from labctl.packets.words import ends
+from labctl.packets.words import end, ends
 
 LIMIT = 500  # arrows, where nothing else is asked for
 
@@ -216,16 +216,22 @@ def one_sided(
     names: Mapping[str, str] | None = None,
     nodes: tuple[str, str] | None = None,
     options: Options | None = None,
+    *,
+    by_port: bool = False,
 ) -> Ladder:
     """The ladder of one capture, on which nothing can be lost: what isn't there isn't known.
 
-    `names` calls addresses by a node's name. `nodes`: the two to draw; else those of the first packet.
+    `names` calls addresses by a node's name. `nodes`: the two to draw; else those of the first packet. `by_port`: the
+    two are ports of one host, which speaks with itself.
     """
     names = names or {}
     packets = with_ports(packets)
-    crossings = [
-        Crossing(names.get(one.src, one.src), names.get(one.dst, one.dst), one, None, "seen") for one in packets
-    ]
+    if by_port:
+        crossings = [Crossing(end(*one.source), end(*one.target), one, None, "seen") for one in packets]
+    else:
+        crossings = [
+            Crossing(names.get(one.src, one.src), names.get(one.dst, one.dst), one, None, "seen") for one in packets
+        ]
     first = next(((one.sender, one.receiver) for one in crossings if one.sender != one.receiver), ("?", "?"))
     left, right = nodes or first
     wanted = _Crossings(crossings).between(left, right)

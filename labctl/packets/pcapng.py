@@ -87,7 +87,7 @@ class Pcapng:
             self._records += 1
             # This kind has no time, and its length is the interface's limit where the packet was longer.
             captured = min(original, self._limits[first] or original)
-            return Record(0, body[4 : 4 + captured], original, self._interfaces[first])
+            return Record(0, body[4 : 4 + captured], original, self._interfaces[first], timed=False)
         return None
 
     def _interface(self, body: bytes) -> None:
@@ -146,4 +146,5 @@ class Pcapng:
 
 
 def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
+    """A string of an option: it need not end in a NUL, but some writers end it so."""
+    return value.partition(b"\0")[0].decode("utf-8", "replace")

@@ -53,6 +53,15 @@ def asked(packet: Packet) -> str | None:
     return None
 
 
+def about(packet: Packet) -> str | None:
+    """The address that a question is about, whoever asks; None: it is none."""
+    if packet.arp is not None:
+        return packet.dst if packet.arp.operation == _REQUEST else None
+    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type == _SOLICITATION:
+        return packet.icmp.target
+    return None
+
+
 def _answered(packet: Packet) -> str | None:
     """The address that a packet tells the hardware address of."""
     if packet.arp is not None:

@@ -112,6 +112,15 @@ def as_on_wire(record: Record, mtu: int, left: _Left | None = None) -> list[Reco
     return [Record(record.ts_ns, piece, len(piece), where, piece_of=whole) for piece in pieces]
 
 
+def segments_of(record: Record, mtu: int = MTU) -> list[Record]:
+    """A merged TCP segment, as the kernel logged it before a fault looked at it, as the segments that it judges one by
+    one; all else as it is: a fault judges a datagram whole."""
+    data = record.data
+    if tap_of(record) != SENT or len(data) <= mtu or not data:
+        return [record]
+    return as_on_wire(record, mtu) if data[6 if data[0] >> 4 == 6 else 9] == _TCP else [record]
+
+
 def _fragments_of(packets: Sequence[Packet]) -> _Left:
     """The fragments of IPv6 datagrams that left, by what they were made of."""
     out: _Left = {}

@@ -16,6 +16,7 @@ _RTO = 200_000_000  # ns: no retransmission timer of Linux is shorter (RFC 6298 
 # ns: what a fault dropped has the time when somebody read the log, which may be a little later than it was sent.
 _SLACK = 50_000_000
 _REORDERING = 3_000_000  # ns: a hole that is filled sooner was no loss but two segments that changed places
+_NEAR = 256  # IP ids: what was sent so shortly before or after another has an id so near to its
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class _Half:
     syn: bool = False
     scale: int | None = None
     window: int | None = None  # the last, as it stood
+    unscaled: bool = False  # that was a SYN's
+    newest_id: int = 0  # of IP, of the segment with the newest bytes; 0: none, or not known
     answered: bool = False  # it has sent a SYN, ACK
     early: int = 0  # where the data ends that its SYN took along (TCP Fast Open, RFC 7413); 0: there was none
     acked: int | None = None  # the last that it acknowledged of the other's
@@ -110,6 +113,7 @@ class Conversation:
         """The next segment; `keeps_alive`: it is a keep-alive, as what follows tells."""
         tcp = packet.tcp
         assert tcp is not None
+        begun_anew = self._begins_anew(packet, tcp)
         mine, other = self._halves[packet.source], self._halves[packet.target]
         if keeps_alive and mine.base is None:
             mine.base, mine.next = tcp.seq, 1
@@ -119,14 +123,28 @@ class Conversation:
         kind = self._kind(tcp, mine, seq, ack, length)
         self._established = self._established or kind in ("data", "handshake-ack")
         notes = self._notes(packet, tcp, mine, other, seq, ack, span)
+        notes += [Note("another initial sequence number", "it begins anew")] if begun_anew else []
         if tcp.has(SYN):
             mine.syn, mine.scale = True, tcp.window_scale
         window = self._window(tcp, mine, other)
-        self._remember(packet.ts_ns, tcp, mine, other, seq, ack, span)
+        self._remember(packet, tcp, mine, other, seq, ack, span)
         self.ends.see(tcp.flags, packet.source == self.client, self._covers(other, ack), self._finished(other, ack))
         phase = self._phase(kind, other, ack)
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)
+
+    def _begins_anew(self, packet: Packet, tcp: Tcp) -> bool:
+        """An answer to a SYN with another initial sequence number than the one before: nothing of that counts any more.
+
+        So speaks a server that has forgotten the first SYN meanwhile, or another one behind the same address.
+        """
+        mine = self._halves[packet.source]
+        if tcp.flags & (SYN | ACK) != SYN | ACK or not mine.syn or tcp.seq == mine.base:
+            return False
+        self._halves[packet.source] = _Half()
+        other = self._halves[packet.target]
+        other.acked, other.duplicates, other.sacked = None, 0, 0
+        return True
 
     def told_to_be_smaller(self, quoted: Packet, now: int) -> None:
         """An ICMP error said that a packet of this conversation was too big for the way (RFC 1191, RFC 8201)."""
@@ -204,8 +222,8 @@ class Conversation:
             notes.append(Note(probe))
         elif span and seq < mine.next:
             crossed = tcp.flags & (SYN | ACK) == SYN | ACK and mine.syn and other.syn and not mine.answered
-            notes.append(Note("simultaneous open") if crossed else _again(packet.ts_ns, mine, other, seq, span))
-        elif span and seq > mine.next and mine.next > 0:
+            notes.append(Note("simultaneous open") if crossed else _again(packet, mine, other, seq, span))
+        elif seq > mine.next > 0 and not tcp.has(RST):
             notes.append(Note("gap", f"{seq - mine.next} B before it not seen"))
         elif plain and not span and tcp.has(ACK):
             notes += _acknowledges(packet, tcp, mine, other, seq, ack)
@@ -214,14 +232,19 @@ class Conversation:
         mine.probing = probe
         return notes
 
-    def _remember(self, now: int, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, span: int) -> None:
-        if span and not mine.probing:
+    def _remember(
+        self, packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, span: int
+    ) -> None:
+        now = packet.ts_ns
+        if not mine.probing and not tcp.has(RST):  # a RST's number may be any (RFC 9293, section 3.10.7.1)
             if seq > mine.next > 0:
                 mine.holes.put(mine.next, seq, now)
-            elif seq < mine.next:
+            elif span and seq < mine.next:
                 mine.holes.remove(seq, seq + span)
-            mine.sent.put(seq, seq + span, now)
-        if not mine.probing:
+            if span:
+                mine.sent.put(seq, seq + span, now)
+            if seq + span >= mine.next and packet.version == 4:
+                mine.newest_id = packet.ip_id or 0
             mine.next = max(mine.next, seq + span)
         if tcp.has(FIN) and mine.fin is None:
             mine.fin = seq + span
@@ -230,8 +253,8 @@ class Conversation:
             mine.early = span if span > 1 else mine.early
         if ack is not None and not tcp.has(RST):
             _acknowledged(now, tcp, mine, other, ack)
-        if not tcp.has(RST | SYN):  # a SYN's window isn't scaled, so it can't be compared with the next one
-            mine.window = tcp.window
+        if not tcp.has(RST):
+            mine.window, mine.unscaled = tcp.window, tcp.has(SYN)
 
     @staticmethod
     def _covers(other: _Half, ack: int | None) -> bool:
@@ -261,17 +284,18 @@ def _acknowledged(now: int, tcp: Tcp, mine: _Half, other: _Half, ack: int) -> No
 
 def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None) -> list[Note]:
     """What a segment without data says besides: RFC 5681, section 2 on duplicates, RFC 9293, 3.8.6 on windows."""
-    if ack is None or mine.acked is None:
+    if ack is None:
         return []
+    if mine.acked is None:  # the first that is seen of this end
+        return [_answer(other)] if other.probing and ack == other.next else []
     is_same = ack == mine.acked and seq == mine.next
-    changed = is_same and mine.window is not None and tcp.window != mine.window
+    changed = is_same and _has_other_window(tcp, mine, other)
     if not other.probing and (twice := _came_twice(tcp, other, ack)):
         return [twice, Note("window update")] if changed and tcp.window else [twice]
     if not is_same:
         return []
     if other.probing:
-        answer = Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")
-        return [answer, Note("window update")] if changed and tcp.window else [answer]
+        return [_answer(other), Note("window update")] if changed and tcp.window else [_answer(other)]
     outstanding = other.next > ack
     if changed and not (tcp.sack and outstanding):
         return [Note("window update")] if tcp.window else []
@@ -280,6 +304,20 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
         mine.told_at = packet.ts_ns
         return [Note("duplicate ACK", f"#{mine.duplicates}")]
     return []
+
+
+def _answer(other: _Half) -> Note:
+    return Note(f"answer to {'keep-alive' if other.probing == 'keep-alive' else 'window probe'}")
+
+
+def _has_other_window(tcp: Tcp, mine: _Half, other: _Half) -> bool:
+    """The window isn't the end's last one (RFC 5681, section 2): a SYN's, which isn't scaled, may since be rounded."""
+    if mine.window is None:
+        return False
+    if not mine.unscaled or mine.scale is None or other.scale is None:
+        return tcp.window != mine.window
+    scale = min(mine.scale, 14)
+    return abs((tcp.window << scale) - mine.window) >= 1 << scale
 
 
 def _came_twice(tcp: Tcp, other: _Half, ack: int) -> Note | None:
@@ -292,8 +330,9 @@ def _came_twice(tcp: Tcp, other: _Half, ack: int) -> Note | None:
     return None
 
 
-def _again(now: int, mine: _Half, other: _Half, seq: int, span: int) -> Note:
+def _again(packet: Packet, mine: _Half, other: _Half, seq: int, span: int) -> Note:
     """A segment with bytes that come before the newest: sent again, or late."""
+    now = packet.ts_ns
     if other.acked is not None and seq + span <= other.acked <= mine.next:
         return Note("spurious retransmission", "it had arrived")
     if seq >= 1 and seq < mine.early and other.acked == 1:
@@ -301,13 +340,17 @@ def _again(now: int, mine: _Half, other: _Half, seq: int, span: int) -> Note:
         return Note("retransmission", "the SYN's data was not taken")
     tried = mine.sent.time(seq, seq + 1)
     after = "" if tried is None else f", {milliseconds(now - tried)} after the last try"
+    since = mine.holes.time(seq, seq + span)
+    order = _order(packet, mine)
+    if since is not None and order < 0:
+        return Note("out of order", "fills a gap")
     told = other.duplicates if other.acked == seq else 0
     recent = now - other.told_at < _RTO
     # What the other end asked for was lost, even where a hole was seen only just before.
     if recent and (told >= 2 or (mine.recovery is not None and seq < mine.recovery)):
         return _asked_for(mine, told, after)
-    if (since := mine.holes.time(seq, seq + span)) is not None:
-        is_late = now - since < _REORDERING
+    if since is not None:
+        is_late = now - since < _REORDERING and order == 0
         return Note("out of order", "fills a gap") if is_late else Note("retransmission", "of what was not seen")
     if seq < mine.smaller and now - mine.smaller_at < _RTO:
         return Note("retransmission", f"smaller, after an ICMP error{after}")
@@ -317,6 +360,15 @@ def _again(now: int, mine: _Half, other: _Half, seq: int, span: int) -> Note:
     if tried is not None and now - tried >= _RTO - _SLACK:
         return Note("retransmission", f"by timeout{after}")
     return Note("retransmission", after.removeprefix(", "))
+
+
+def _order(packet: Packet, mine: _Half) -> int:
+    """Whether IP's ids, which most kernels count up, tell that a segment was sent before (-1) or after (1) the one with
+    the newest bytes; 0: they don't tell."""
+    if packet.version != 4 or not packet.ip_id or not mine.newest_id:
+        return 0
+    ahead = (packet.ip_id - mine.newest_id) & 0xFFFF
+    return 1 if 0 < ahead <= _NEAR else -1 if ahead >= 0x10000 - _NEAR else 0
 
 
 def _asked_for(mine: _Half, told: int, after: str) -> Note:

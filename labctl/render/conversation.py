@@ -7,7 +7,7 @@ from labctl.render.text import DIM, colour_of, fitted, paint, printable, quoted
 
 
 def line(said: Said, *, columns: int | None, colour: bool) -> str:
-    clock = said.ts[11:19]
+    clock = said.ts[11:19] + "Z"  # UTC
     if said.kind == "message":
         head = f"{clock}  {said.source}: "
         # In quotes only where a terminal would act on something in it.

@@ -22,14 +22,17 @@ def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool
     if record.original_length > len(record.data):
         total = f"{len(record.data)} of {record.original_length} bytes captured"
     where = f"  at {printable(packet.node)}" if packet.node else ""
+    when = moment(packet) if record.timed else "without a time"
     name = f"{packet.protocol.upper()}  {ends(packet)}" if packet.src else packet.protocol.upper()
     out = [
-        fitted(f"packet {packet.index + 1}  {moment(packet)}{where}  {total}", columns),
+        fitted(f"packet {packet.index + 1}  {when}{where}  {total}", columns),
         fitted(printable(name), columns),
     ]
     out += [line for comment in record.comments for line in wrapped(f"comment: {printable(comment)}", columns)]
     if packet.malformed:
         out.append(paint(fitted(printable(f"malformed: {packet.malformed}"), columns), RED, colour))
+    if packet.unread:
+        out += wrapped(f"unread: {printable(packet.unread)}", columns)
     for layer in layers(packet):
         out += ["", paint(_heading(layer), BOLD, colour)]
         for field in layer.fields:
@@ -73,13 +76,14 @@ def document(packet: Packet) -> dict[str, Any]:
         "schema_version": 1,
         "number": packet.index + 1,
         "node": packet.node,
-        "ts": moment(packet),
-        "ts_ns": packet.ts_ns,
+        "ts": moment(packet) if packet.record.timed else None,
+        "ts_ns": packet.ts_ns if packet.record.timed else None,
         "protocol": packet.protocol,
         "captured_length": len(packet.record.data),
         "original_length": packet.record.original_length,
         "comments": list(packet.record.comments),
         "malformed": packet.malformed or None,
+        "unread": packet.unread or None,
         "layers": [
             {
                 "level": layer.level,

@@ -22,11 +22,14 @@ def listed(packets: Sequence[Packet], *, columns: int | None, colour: bool) -> l
         return []
     names = [fitted(printable(packet.node), _NODE) for packet in packets]
     pairs = [fitted(printable(ends(packet)), _ENDS) if packet.src else "-" for packet in packets]
-    times = [f"{(packet.ts_ns - packets[0].ts_ns) / 1e9:.6f}" for packet in packets]
+    begin = next((packet for packet in packets if packet.record.timed), None)
+    times = [
+        f"{(packet.ts_ns - begin.ts_ns) / 1e9:.6f}" if begin and packet.record.timed else "-" for packet in packets
+    ]
     wide = [max(map(width, column)) for column in ([str(packets[-1].index + 1), "#"], [*times, "TIME"], names, pairs)]
     room = max(columns, _LEAST) if columns else None
     head = f"{'#':>{wide[0]}}  {'TIME':>{wide[1]}}  {_cell('AT', wide[2])}{padded('FROM > TO', wide[3])}  WHAT"
-    begun = f"times in seconds from {moment(packets[0])}"
+    begun = f"times in seconds from {moment(begin)}" if begin else "this capture has no times"
     out = [paint(begun, DIM, colour), paint(_cut(head, room), DIM, colour)]
     analysis = analyse(packets)
     for place, packet in enumerate(packets):
@@ -61,7 +64,16 @@ def _what(packet: Packet, analysis: Analysis, place: int) -> str:
     head = f"TCP {found.head}" if packet.tcp is not None else found.head
     text = [quoted(found.text)] if found.text else []
     wrong = [f"malformed: {packet.malformed}"] if packet.malformed else []
-    return printable("  ".join([head, *wrong, *found.parts])) + "".join(f"  {item}" for item in text)
+    unread = [f"unread: {packet.unread}"] if packet.unread else []
+    notes = [f"[{note}]" for note in _notes(analysis, place)]
+    said = printable("  ".join([head, *wrong, *unread, *notes, *found.parts]))
+    return said + "".join(f"  {item}" for item in text)
+
+
+def _notes(analysis: Analysis, place: int) -> list[str]:
+    """What TCP does by it."""
+    segment = analysis.segments[place]
+    return [str(note) for note in segment.notes] if segment else []
 
 
 def documents(packets: Sequence[Packet]) -> list[dict[str, Any]]:
@@ -73,8 +85,8 @@ def documents(packets: Sequence[Packet]) -> list[dict[str, Any]]:
         out.append(
             {
                 "number": packet.index + 1,
-                "ts": moment(packet),
-                "ts_ns": packet.ts_ns,
+                "ts": moment(packet) if packet.record.timed else None,
+                "ts_ns": packet.ts_ns if packet.record.timed else None,
                 "node": packet.node,
                 "protocol": packet.protocol,
                 "source": [packet.src, packet.sport] if packet.src else None,
@@ -83,7 +95,9 @@ def documents(packets: Sequence[Packet]) -> list[dict[str, Any]]:
                 "original_length": packet.record.original_length,
                 "what": [found.head, *found.parts],
                 "text": found.text or None,
+                "notes": _notes(analysis, place),
                 "malformed": packet.malformed or None,
+                "unread": packet.unread or None,
             }
         )
     return out

@@ -30,6 +30,7 @@ class Lines:
         words = [ends(packet) if packet.src else "", found.head, *found.parts, quoted(found.text) if found.text else ""]
         words += [f"! {verdict.action} by {verdict.rule}" for verdict in seen.verdicts]
         words += [f"! {packet.malformed}"] if packet.malformed else []
+        words += [packet.unread] if packet.unread else []
         body = printable("  ".join(word for word in words if word))
         clock, arrow = stamp_of(packet.ts_ns)[11:26], _ARROWS.get(seen.tap, "->")
         room = None if self._columns is None else max(20, self._columns - len(clock) - self._width - 6)
@@ -58,4 +59,5 @@ def as_json(seen: Seen) -> dict[str, Any]:
         "faults": [{"rule": verdict.rule, "action": verdict.action} for verdict in seen.verdicts],
         "data": base64.b64encode(packet.record.data).decode(),
     }
-    return fields | ({"malformed": packet.malformed} if packet.malformed else {})
+    said = {"malformed": packet.malformed, "unread": packet.unread}
+    return fields | {name: words for name, words in said.items() if words}

@@ -8,6 +8,7 @@ from labctl.render.text import address, fitted, printable, quoted, width
 
 if TYPE_CHECKING:
     from labctl.lab.delivery import Delivery
+    from labctl.lab.reach.datagram import Exchange
     from labctl.lab.udp import Train
 
 SHOWN = 60  # columns of a text; the whole of it is in --json and in the journal
@@ -25,9 +26,21 @@ def delivery(found: Delivery) -> str:
     return f"{found.sender} -> {found.receiver}  {_short(found.text)}  {printable(ends)}  {outcome}"
 
 
+def datagram(found: Exchange) -> str:
+    """As `delivery`, of a datagram to anybody, with what came back for it, if anything did."""
+    ends = f"{address(found.local)} -> {address(found.peer)}"
+    if found.answer is None:
+        outcome = f"sent {found.bytes} B; nothing came back within {found.seconds:g} s"
+    else:
+        outcome = f"answered {_short(found.answer)} in {_ms(found.seconds)}"
+    return f"{found.sender} -> {printable(found.target)}  {_short(found.text)}  {printable(ends)}  {outcome}"
+
+
 def train(found: Train) -> str:
     ends = f"{address(found.local)} -> {address(found.peer)}"
     counts = f"sent {found.sent}, received {found.received}, lost {found.lost}"
+    if found.overflowed:
+        counts += f" ({found.overflowed} of them at {found.receiver}, whose receive queue was full)"
     more = f"duplicated {found.duplicated}, reordered {found.reordered}"
     return f"{found.sender} -> {found.receiver}  {printable(ends)}  {counts}, {more}  in {found.seconds:.3g} s"
 

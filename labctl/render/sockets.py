@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from labctl.events.model import Event
 from labctl.lab.sockets import Socket
+from labctl.render.clock import clock
 from labctl.render.tables import laid_out
 from labctl.render.text import DIM, address, colour_of, fitted, padded, paint, printable
 
@@ -48,13 +49,13 @@ def program(name: str | None, pid: int | None) -> str:
 class Changes:
     """Lays out one line a change. `columns` None: as long as it gets (a file, a pipe)."""
 
-    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool) -> None:
+    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool, local: bool = False) -> None:
         self._width = max((len(name) for name in nodes), default=4)
-        self._columns, self._colour = columns, colour
+        self._columns, self._colour, self._local = columns, colour, local
 
     def line(self, event: Event) -> str:
-        clock, proto = event.ts[11:26], padded(printable(str(event.get("proto"))), 3)
-        head = f"{clock}  {padded(event.node, self._width)}  {proto}  "
+        moment, proto = clock(event.ts, local=self._local), padded(printable(str(event.get("proto"))), 3)
+        head = f"{moment}  {padded(event.node, self._width)}  {proto}  "
         body = printable(change(event))
         if self._columns is not None:
             body = fitted(body, max(20, self._columns - len(head)))
@@ -63,7 +64,7 @@ class Changes:
         name = paint(padded(event.node, self._width), colour_of(event.node), True)
         # What nobody saw stands back.
         body = body if event.get("seen") else paint(body, DIM, True)
-        return f"{paint(clock, DIM, True)}  {name}  {proto}  {body}".rstrip()
+        return f"{paint(moment, DIM, True)}  {name}  {proto}  {body}".rstrip()
 
 
 def change(event: Event) -> str:

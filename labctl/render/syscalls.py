@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from labctl.events.model import Event
+from labctl.render.clock import clock
 from labctl.render.sockets import NARROW, program
 from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, printable, width
 
@@ -19,15 +20,15 @@ class Calls:
     What doesn't fit loses the near end of its socket first; a narrow terminal has no column for the name of one node.
     """
 
-    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool) -> None:
+    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool, local: bool = False) -> None:
         narrow = columns is not None and columns < NARROW and len(nodes) == 1
         self._width = 0 if narrow else max((len(name) for name in nodes), default=4)
-        self._columns, self._colour = columns, colour
+        self._columns, self._colour, self._local = columns, colour, local
 
     def line(self, event: Event) -> str:
-        clock, who = event.ts[11:26], program(event.get("program"), event.get("pid"))
+        moment, who = clock(event.ts, local=self._local), program(event.get("program"), event.get("pid"))
         name = f"{padded(event.node, self._width)}  " if self._width else ""
-        head = f"{clock}  {name}{padded(who, WHO)}  "
+        head = f"{moment}  {name}{padded(who, WHO)}  "
         made, gave, failed = parts(event)
         if self._columns is not None:
             made, gave = _fitted(event, made, gave, max(20, self._columns - width(head)))
@@ -35,7 +36,7 @@ class Calls:
             return (head + made + gave).rstrip()
         code = colour_of(event.node)
         name, who = paint(name, code, bool(name)), paint(padded(who, WHO), code, not name)
-        return f"{paint(clock, DIM, True)}  {name}{who}  {made}{paint(gave, RED, failed)}".rstrip()
+        return f"{paint(moment, DIM, True)}  {name}{who}  {made}{paint(gave, RED, failed)}".rstrip()
 
 
 def _fitted(event: Event, made: str, gave: str, left: int) -> tuple[str, str]:

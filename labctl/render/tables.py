@@ -14,7 +14,7 @@ from rich.text import Text
 from labctl.render.text import colour_of, printable
 
 if TYPE_CHECKING:  # `ps` need not import the doctor
-    from labctl.engine.model import Port
+    from labctl.engine.model import Listening, Port
     from labctl.lab.doctor import Finding
     from labctl.lab.plan import Plan
     from labctl.lab.status import Status, Summary
@@ -40,9 +40,9 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
             (
                 Text(status.node.name, style=_COLOURS[colour_of(status.node.name)]),
                 status.node.role or "-",
-                _styled(status.state, style=_STATES.get(status.state, "red")),
+                _styled(status.told, style=_state_style(status)),
                 "\n".join(networks) or "-",
-                " ".join(f"{port}/{proto}" for proto, port in status.listening) or "-",
+                _listening(status.listening),
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
@@ -53,14 +53,22 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
     rows = []
     for summary in summaries:
         found = summary.as_json()
-        rows.append((summary.lab.name, f"{summary.running} of {found['nodes']}", found["title"], found["topology"]))
-    return laid_out(("LAB", "RUNNING", "TITLE", "TOPOLOGY"), rows, columns, colour)
+        owner = summary.lab.standing.owner
+        running = f"{summary.running} of {found['nodes']}"
+        rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
+    return laid_out(("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY"), rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
     """Networks, then nodes, each with what would happen to it."""
     networks = [
-        (net.name, " ".join(net.subnets) or "the engine's choice", _change(net.change)) for net in found.networks
+        (
+            net.name,
+            " ".join(net.subnets) or "the engine's choice",
+            "no" if net.internal else "yes",
+            _change(net.change),
+        )
+        for net in found.networks
     ]
     nodes = []
     for node in found.nodes:
@@ -70,13 +78,15 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             for name, mine in node.addresses.items()
             for address in mine or ("the engine's choice",)
         ]
+        if node.owner:
+            addresses = [f"that of {node.owner}"]
         name = node.name if node.count == 1 else f"{node.name} x {node.count}"
         change = _change(node.change)
         if node.why and node.change not in ("keep", "create"):
             change.append(_lines(f" ({node.why})"))
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
-    upper = laid_out(("NETWORK", "SUBNET", "CHANGE"), networks, columns, colour)
+    upper = laid_out(("NETWORK", "SUBNET", "OUTSIDE", "CHANGE"), networks, columns, colour)
     lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 
@@ -102,6 +112,25 @@ def _short(network: str) -> str:
 def _published(port: Port) -> str:
     # Only what is bound to one address says which: 0.0.0.0 is every one of this machine's.
     return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
+
+
+def _state_style(status: Status) -> str:
+    if status.node.container.exit_code == 0 and status.state == "exited":
+        return ""  # it has done its work
+    return _STATES.get(status.state, "red")
+
+
+def _listening(found: Sequence[Listening] | None) -> str:
+    """`7/tcp` where any address of the node will do, else the address as well: nobody else reaches 127.0.0.1."""
+    if found is None:
+        return "?"
+    everywhere = {(item.proto, item.port) for item in found if item.is_everywhere}
+    shown: dict[str, None] = {}  # in order, each once
+    for item in found:
+        host = f"[{item.address}]" if ":" in item.address else item.address
+        place = "" if (item.proto, item.port) in everywhere else f"{host}:"
+        shown[f"{place}{item.port}/{item.proto}"] = None
+    return " ".join(shown) or "-"
 
 
 def _styled(text: str, style: str = "") -> Text:

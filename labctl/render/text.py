@@ -84,6 +84,12 @@ def printable(text: str) -> str:
     return "".join(character if _is_printable(character) else _escaped(character) for character in text)
 
 
+def for_terminal(text: str) -> str:
+    """A text of many lines, with its lines and tabs, and with all else escaped that a terminal would act on."""
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    return "\n".join("\t".join(printable(part) for part in line.split("\t")) for line in lines)
+
+
 @lru_cache(maxsize=4096)
 def _is_printable(character: str) -> bool:
     if Output.encoding and not _has(Output.encoding, character):
@@ -193,6 +199,23 @@ def wrapped(text: str, columns: int) -> list[str]:
                 lines.append("")
             lines[-1] += character
     return lines
+
+
+def folded(text: str, columns: int) -> list[str]:
+    """The text in lines of at most some columns, with all of its spaces: behind one where there is one in reach."""
+    cells = list(_cells(text))
+    lines, begin, used, at = [], 0, 0, 0
+    while at < len(text):
+        if used + cells[at] > columns and at > begin:
+            space = text.rfind(" ", begin + columns // 2, at)
+            end = space + 1 if space > 0 and text[begin:space].strip() else at
+            lines.append(text[begin:end].rstrip() or text[begin:end])
+            begin = at = end
+            used = 0
+        else:
+            used += cells[at]
+            at += 1
+    return [*lines, text[begin:]]
 
 
 def colour_of(name: str) -> int:

@@ -50,6 +50,13 @@ class Source:
     text: str | None = None
     variables: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def origin(self) -> str:
+        """What a lab of it was made from: the name of a built-in one, whichever checkout it is of, else its file."""
+        if self.file == ROOT / "compose.yaml":
+            return DEFAULT
+        return self.file.stem if self.file.parent == ROOT / "topologies" else str(self.file)
+
 
 def is_sized(name: str) -> bool:
     """Whether it is a name and a size."""

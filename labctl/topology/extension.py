@@ -4,6 +4,7 @@ x-labctl:                                    at the top level
   title: Two subnets
   description: One router between two networks.
   links: ["alice:bob delay 40ms loss 1%"]    standing conditions; `-` both ways, `:` one way
+  outside: false                             no way from the lab's networks to others, nor from others to them
 services:
   alice:
     x-labctl:
@@ -26,7 +27,7 @@ from labctl.faults.link import LinkName
 from labctl.faults.link import parse as parse_name
 
 SCHEMA = Path(__file__).with_name("schema.json")  # the same in JSON Schema, for editors
-TOP_KEYS = ("title", "description", "links")
+TOP_KEYS = ("title", "description", "links", "outside")
 SERVICE_KEYS = ("routes", "movable_ports")
 NETWORK_KEYS = ("movable", "ipv4")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ from labctl.topology.extension import (
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NAMED = re.compile(r"""^name:[ \t]*(["']?)([^"'#$\n]+?)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
+
 T = TypeVar("T")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -43,7 +45,8 @@ class Published:
 
 @dataclass(frozen=True)
 class Member:
-    """A service of the file."""
+    """A service of the file. `owner` is the service whose network it shares (`network_mode: service:NAME`), None where
+    it has its own; `networks` and `addresses` are that one's then."""
 
     name: str
     image: str | None
@@ -53,6 +56,7 @@ class Member:
     networks: tuple[str, ...] = ()
     addresses: tuple[tuple[str, str], ...] = ()  # (network's key, address)
     routes: tuple[Route, ...] = ()
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Net:
     """A network of the file.
 
     `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses;
-    `external`: somebody else has made it.
+    `external`: somebody else has made it; `internal`: no way leads from it to other networks, nor from them to it.
     """
 
     key: str
@@ -69,11 +73,13 @@ class Net:
     movable: bool
     ipv4: bool = True
     external: bool = False
+    internal: bool = False
 
 
 @dataclass(frozen=True)
 class Topology:
-    """`config` is Compose's normalised form of the file, `folder` what its relative paths are relative to."""
+    """`config` is Compose's normalised form of the file, `folder` what its relative paths are relative to. Without
+    `outside` all networks of its own are internal."""
 
     name: str
     file: Path
@@ -83,6 +89,7 @@ class Topology:
     members: tuple[Member, ...]
     networks: tuple[Net, ...]
     config: Mapping[str, Any]
+    outside: bool = True
 
     @property
     def without_ipv4(self) -> list[str]:
@@ -95,23 +102,37 @@ class Topology:
         return self.file.parent
 
 
-def parse(text: str, file: Path) -> Topology:
-    """A topology from Compose's normalised YAML. Raises LabError `topology-invalid`."""
+def parse(text: str, file: Path, *, isolated: bool = False) -> Topology:
+    """A topology from Compose's normalised YAML; `isolated`: without a way outside, whatever the file says.
+
+    Raises LabError `topology-invalid`.
+    """
     config = yaml.load(text, Loader=_Loader)
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why="it has no services")
     extension = _extension(config, file, "the top level", TOP_KEYS)
     names = list(config["services"])
+    outside = extension.get("outside") is not False and not isolated
+    if not outside:
+        _close(config)
     return Topology(
         name=str(config["name"]),
         file=file,
         title=str(extension.get("title") or config["name"]),
         description=str(extension.get("description") or ""),
         links=tuple(_each(extension, "links", lambda text: parse_link(text, names), file, "the top level")),
-        members=tuple(_member(name, service, file) for name, service in config["services"].items()),
+        members=_sharing(_member(name, service, file) for name, service in config["services"].items()),
         networks=tuple(_net(key, network or {}, file) for key, network in (config.get("networks") or {}).items()),
         config=config,
+        outside=outside,
     )
+
+
+def _close(config: dict[str, Any]) -> None:
+    """Makes all networks internal that are the project's own."""
+    for key, network in (config.get("networks") or {}).items():
+        if not (network or {}).get("external"):
+            config["networks"][key] = {**(network or {}), "internal": True}
 
 
 def _extension(owner: Mapping[str, Any], file: Path, where: str, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -163,7 +184,31 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
             if options and field in options
         ),
         routes=tuple(_each(extension, "routes", parse_route, file, f"service {name}")),
+        owner=owner_of(service.get("network_mode")),
     )
+
+
+def owner_of(network_mode: object) -> str | None:
+    """The service whose network `service:NAME` means; None for all others."""
+    text = str(network_mode or "")
+    return text.removeprefix("service:") if text.startswith("service:") else None
+
+
+def _sharing(members: Iterable[Member]) -> tuple[Member, ...]:
+    """The members, with the networks of those that share another one's."""
+    found = list(members)
+    known = {member.name: member for member in found}
+
+    def shared(member: Member) -> Member:
+        owner, seen = member, {member.name}
+        while (further := owner.owner) and further in known and further not in seen:
+            owner = known[further]
+            seen.add(further)
+        if owner is member:
+            return member
+        return replace(member, owner=owner.name, networks=owner.networks, addresses=owner.addresses)
+
+    return tuple(map(shared, found))
 
 
 def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
@@ -181,6 +226,7 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
         movable=bool(movable) and bool(subnets),
         ipv4=bool(extension.get("ipv4", True)),
         external=bool(network.get("external")),
+        internal=bool(network.get("internal")),
     )
 
 
@@ -228,6 +274,25 @@ def moved(config: Mapping[str, Any], key: str, old: Subnet, new: Subnet) -> dict
                 f"{name}={shift(address)}" for name, address in extra_hosts(service["extra_hosts"])
             ]
     return out
+
+
+def project_name(text: str) -> str:
+    """What Compose makes of a name that a file gives its project; empty where nothing is left of it."""
+    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
+
+
+def written_name(text: str) -> str:
+    """The name that a file's text gives its project, as it is written; empty where none is, or one with a variable."""
+    found = _NAMED.search(text)
+    return found[2] if found else ""
+
+
+def replicas(service: Mapping[str, Any]) -> int:
+    """How many containers a service of Compose's configuration has."""
+    found = service.get("scale")
+    if found is None:
+        found = (service.get("deploy") or {}).get("replicas")
+    return 1 if found is None else int(found)
 
 
 def labelled(config: Mapping[str, Any], labels: Mapping[str, str], node_label: str) -> dict[str, Any]:

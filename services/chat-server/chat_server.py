@@ -21,6 +21,7 @@ from labnode.stream import Stream
 
 PORT = int(os.environ.get("PORT") or 12345)
 BACKLOG = 128  # callers that the kernel lets wait until accept(2) takes them (listen(2)); what exceeds it, it drops
+SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # of what the host has none left at the moment
 REFUSED = 16  # refused callers, at most, who have not hung up yet
 
 
@@ -65,8 +66,13 @@ class Server:
             return
         try:
             sock, peer = listener.accept()
+        except BlockingIOError:
+            return  # the caller has gone already
         except OSError as problem:
             journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
+            if problem.errno in SHORT:  # asking again at once would fail again, as fast as it goes
+                self.ignore_calls()
+                self.loop.later(1, self.answer_calls)
             return
         ends = journal.ends(sock, peer)
         journal.event("accept", ends)

@@ -8,6 +8,9 @@ UDP: "when a datagram is received, the data from it is sent back in an answering
 import errno
 import os
 import socket
+import time
+
+import reflection
 
 from labnode import datagram, journal, life
 from labnode.loop import READ
@@ -15,7 +18,9 @@ from labnode.stream import Stream
 
 PORT = int(os.environ.get("PORT", "7"))
 BACKLOG = 128
-MOST_CONNECTIONS = 300  # a caller that reads nothing makes us hold 128 KiB; this many of them fit into 64 MiB
+# A caller that reads nothing makes us hold 128 KiB; 300 of them fit into 64 MiB. Each takes a descriptor.
+MOST_CONNECTIONS = max(1, min(300, os.sysconf("SC_OPEN_MAX") - 32))
+PATIENCE = 1.0  # seconds of silence after which a connection may have to make room for a new one
 LARGEST_DATAGRAM = 65535
 FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -23,7 +28,10 @@ FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class EchoServer:
     def __init__(self, loop):
         self._loop = loop
-        self._listeners, self._datagram_sockets, self._streams = [], [], set()
+        self._listeners, self._datagram_sockets = [], []
+        self._streams: dict = {}  # and when something moved on each; the one silent for the longest comes first
+        self._refusals = reflection.Refusals(loop)
+        self._silent_ports = reflection.PORTS | {PORT}
         for family in (socket.AF_INET, socket.AF_INET6):
             for kind, opened in ((socket.SOCK_STREAM, self._listeners), (socket.SOCK_DGRAM, self._datagram_sockets)):
                 sock = self._open(family, kind)
@@ -66,6 +74,8 @@ class EchoServer:
             self._loop.watch(sock, READ if wanted else 0, lambda _, sock=sock: self._accept(sock))
 
     def _accept(self, listener):
+        if len(self._streams) >= MOST_CONNECTIONS and not self._make_room():
+            return
         try:
             sock, peer = listener.accept()
         except BlockingIOError:
@@ -75,8 +85,7 @@ class EchoServer:
             # is short of something does it help to wait, with the rest of the callers in the backlog.
             journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
             if problem.errno in FULL:
-                self._listen(False)
-                self._loop.later(1, lambda: self._listen(True))
+                self._pause(1)
             return
         ends = journal.ends(sock, peer)
         journal.event("accept", ends)
@@ -86,14 +95,34 @@ class EchoServer:
             ends=ends,
             on_data=lambda data: stream.send(data),
             on_eof=lambda: stream.finish(),
+            on_sent=lambda: self._moved(stream),
             on_close=lambda _: self._closed(stream),
         )
-        self._streams.add(stream)
-        if len(self._streams) >= MOST_CONNECTIONS:
-            self._listen(False)
+        self._streams[stream] = time.monotonic()
+
+    def _make_room(self):
+        """Nobody can keep others out by holding connections: the one silent for the longest is closed for a new one.
+
+        While all of them are at work the new ones wait in the backlog, for a moment at a time.
+        """
+        quietest, moved = next(iter(self._streams.items()))
+        silent = time.monotonic() - moved
+        if silent < PATIENCE:
+            self._pause(PATIENCE - silent)
+            return False
+        quietest.close(reason=f"{MOST_CONNECTIONS} connections are open, and this one was silent for the longest")
+        return True
+
+    def _pause(self, seconds):
+        self._listen(False)
+        self._loop.later(seconds, lambda: self._listen(True))
+
+    def _moved(self, stream):
+        del self._streams[stream]
+        self._streams[stream] = time.monotonic()
 
     def _closed(self, stream):
-        self._streams.discard(stream)
+        del self._streams[stream]
         if len(self._streams) == MOST_CONNECTIONS - 1:
             self._listen(True)
 
@@ -103,6 +132,9 @@ class EchoServer:
             # recvfrom(2) and sendto(2), with a note of which of the host's addresses was asked.
             data, notes, _, peer = sock.recvmsg(LARGEST_DATAGRAM, datagram.NOTE)
             ends = datagram.ends(sock, peer, notes)
+            if peer[1] in self._silent_ports:
+                self._refusals.add(ends, len(data))
+                return
             shown = journal.payload(data)
             journal.event("recv", ends, **shown)
             when = journal.stamp()
@@ -114,6 +146,7 @@ class EchoServer:
 
     def close(self):
         self._listen(False)
+        self._refusals.close()
         sockets, self._listeners = self._listeners + self._datagram_sockets, []
         for sock in sockets:
             ends = journal.ends(sock)

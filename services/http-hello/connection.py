@@ -8,6 +8,7 @@ import os
 
 import h11
 import response
+from chunks import Chunks
 from request import BODY_LIMIT, HEAD_LIMIT, Request
 
 from labnode import journal
@@ -27,7 +28,7 @@ class Connection:
     def __init__(self, server, sock, ends: dict):
         self._server, self._loop = server, server.loop
         self._parser = None  # one a request: an idle connection costs little
-        self._request = None
+        self._request = self._chunks = None
         self._requests = self._body = 0
         self._timed = self._stalled = self._leaving = False
         self._timer = self._turn = None
@@ -59,7 +60,7 @@ class Connection:
 
     def _on_close(self, _error) -> None:
         self._leaving = True
-        self._parser = None
+        self._parser = self._chunks = None
         self._loop.cancel(self._timer)
         self._loop.cancel(self._turn)
         self._server.forget(self)
@@ -71,7 +72,16 @@ class Connection:
                 return
             self._parser = h11.Connection(h11.SERVER, HEAD_LIMIT)
             self._server.heard_of(self)
-        self._parser.receive_data(data)
+        self._check(data)
+        if self._parser:
+            self._parser.receive_data(data)
+
+    def _check(self, data: bytes) -> None:
+        try:
+            if self._chunks:
+                self._chunks.feed(data)
+        except ValueError as problem:
+            self._refuse(400, str(problem))
 
     def _advance(self) -> None:
         """Takes what has arrived, event by event, until nothing is left, a response must wait or the turn is over."""
@@ -135,10 +145,13 @@ class Connection:
             self._answer(status, close=True)  # whether the body comes all the same can't be known
         else:
             self._stream.preview = 0  # a body is counted, not shown
+            if b"transfer-encoding" in request.headers:
+                self._chunks = Chunks()
+                self._check(self._parser.trailing_data[0])
 
     def _on_request_end(self) -> None:
         rest, _ = self._parser.trailing_data
-        self._parser = None
+        self._parser = self._chunks = None
         self._answer(response.status_of(self._request))
         if not self._leaving:
             self._wait_idle()
@@ -159,6 +172,7 @@ class Connection:
         data = response.message(status, kind, content, lines, head_only=head_only, keep=keep)
         self._stream.preview = journal.PREVIEW
         named = {"method": request.method, "target": request.target} if request else {}
+        named |= {"body": self._body} if request and self._body else {}
         journal.event("response", ends, **named, status=status)
         # Of a page or an icon the journal shows the head: the rest is long, and says nothing about the connection.
         shown = {} if kind == response.TEXT else journal.payload(data, data.index(b"\r\n\r\n") + 4)
@@ -175,7 +189,7 @@ class Connection:
         """
         if not self._leaving:
             self._leaving = True
-            self._parser = None
+            self._parser = self._chunks = None
             self._stream.preview = 0
             self._limit(SEND_SECONDS if self._stream.unsent else LINGER_SECONDS, self._stream.close)
             self._stream.hold(False)

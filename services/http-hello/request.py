@@ -1,10 +1,14 @@
 """One request, as h11 parsed it: what it asks for, and what h11 lets through and RFC 9112 does not."""
 
 import re
+import socket
 
 HEAD_LIMIT = 16 * 1024  # bytes of a request's line and headers; else 431 (RFC 6585, section 5)
 BODY_LIMIT = 1024 * 1024  # bytes of a request's body, which is thrown away; else 413 (RFC 9110, section 15.5.14)
-HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[-\w.~%!$&'()*+,;=]*)(:\d*)?")  # RFC 3986, section 3.2.2
+# RFC 3986, section 3.2.2: an address of IPv6 or of some later version in brackets, else a name or an address of IPv4
+HOST = re.compile(rb"(?:\[(?P<literal>[^]]+)\]|(?P<name>(?:[-\w.~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*))(?P<port>:\d*)?")
+FUTURE = re.compile(rb"[vV][0-9A-Fa-f]+\.[-\w.~!$&'()*+,;=:]+")
+ABSOLUTE = re.compile(r"(?P<scheme>[A-Za-z][-A-Za-z0-9+.]*)://(?P<authority>[^/?#]*)")
 
 
 class Request:
@@ -37,8 +41,10 @@ class Request:
             return 431, f"a head is over {HEAD_LIMIT} bytes"  # it came in one piece: h11 limits the incomplete ones
         if not self.version.startswith("1."):
             return 505, f"HTTP/{self.version} is not spoken here"
-        if not HOST.fullmatch(self.headers.get(b"host", b"")):
+        if _host(self.headers.get(b"host", b"")) is None:
             return 400, "the Host header is no host"  # section 3.2
+        if not _has_a_form(self.method, self.target):
+            return 400, "the target has none of the four forms, or not the one of its method"
         if b"transfer-encoding" in self.headers and b"content-length" in self.headers:
             return 400, "Transfer-Encoding and Content-Length contradict each other"  # section 6.3
         if int(self.headers.get(b"content-length", 0)) > BODY_LIMIT:
@@ -52,3 +58,32 @@ def _path(target: str) -> str:
     if path[:7].lower() == "http://":
         path = "/" + path[7:].partition("/")[2]
     return path
+
+
+def _host(text: bytes):
+    """The parts of `host:port`, None where it is no such thing."""
+    found = HOST.fullmatch(text)
+    literal = found["literal"] if found else None
+    if literal and not FUTURE.fullmatch(literal):
+        try:
+            socket.inet_pton(socket.AF_INET6, literal.decode("ascii", "replace"))
+        except OSError:
+            return None
+    return found
+
+
+def _has_a_form(method: str, target: str) -> bool:
+    """RFC 9112, section 3.2: a path, a URL (`http` needs a host: RFC 9110, section 4.2.1; and names no user: 4.2.4),
+    `host:port` for CONNECT alone, or `*` for OPTIONS alone."""
+    if method == "CONNECT":
+        found = _host(target.encode())
+        return bool(found and (found["name"] or found["literal"]) and len(found["port"] or "") > 1)
+    if target == "*":
+        return method == "OPTIONS"
+    if target[:1] == "/":
+        return True
+    absolute = ABSOLUTE.match(target)
+    if not absolute:
+        return False
+    found = _host(absolute["authority"].encode())
+    return bool(found and (found["name"] or found["literal"])) or absolute["scheme"].lower() not in ("http", "https")

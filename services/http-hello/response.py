@@ -7,6 +7,7 @@ from icon import ICON
 
 TEXT = "text/plain; charset=utf-8"
 ALLOWED = ("GET", "HEAD")
+KNOWN = (*ALLOWED, "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")  # RFC 9110, section 9; RFC 5789
 REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -22,7 +23,9 @@ _date = (0, "")
 
 
 def status_of(request) -> int:
-    """200, 404 or 405."""
+    """200, 404, 405 or, where not even the method is known, 501 (RFC 9110, section 9.1)."""
+    if request.method not in KNOWN:
+        return 501
     if request.method not in ALLOWED:
         return 405
     return 200 if request.path in ("/", "/favicon.ico") else 404

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+import sign
 from labcapture import tables, wire
 from labcapture.listener import Listener
 from labcapture.netlog import NetLog
@@ -49,7 +50,6 @@ class Recorder:
         for ring, source in ((self._plain, "R"), (self._marked, "M")):
             loop.watch(ring, READ, lambda _, ring=ring, source=source: self._on_blocks(ring, source))
         self._door = self._listen()
-        self._sign: socket.socket | None = None
         if os.environ.get("LABCTL_SIGN"):
             self._give_sign()
         loop.later(LOOK, self._look)
@@ -76,19 +76,19 @@ class Recorder:
         return door
 
     def _give_sign(self) -> None:
-        """Tells the node, which waits to be recorded, that it may begin: somebody is at this address."""
-        self._sign = socket.socket(socket.AF_UNIX)
-        with contextlib.suppress(OSError):  # rules are in force already, and who has set them tells it
-            self._sign.bind(hold.SIGN)
-            self._sign.listen(1)
-            self._loop.watch(self._sign, READ, lambda _: self._end_sign())
-            self._loop.later(hold.LONGEST, self._end_sign)
+        """Tells the node, which waits to be recorded, that it may begin."""
+        if hold.sign().startswith(hold.SIGN):
+            return  # rules are in force already, and who has set them tells it
+        try:
+            sign.give("records")
+        except OSError as problem:
+            self._problem = self._problem or f"its node waited for nothing: {problem.strerror}"
+            return
+        self._loop.later(hold.LONGEST, self._end_sign)
 
     def _end_sign(self) -> None:
-        if self._sign:
-            self._loop.watch(self._sign, 0)
-            self._sign.close()
-            self._sign = None
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            sign.take_back("records")
 
     # -- packets
 

@@ -14,15 +14,17 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
+import sign
 from labfault import tables
 from labfault.link import Links
 from labfault.nfqueue import Queue
 from labfault.packet import Packet
 from labfault.rule import Rule
 
-from labnode import hold, journal, life
+from labnode import journal, life
 from labnode.loop import READ, Loop
 
 COMMITS = "/run/labctl"  # a volume that all probes of the lab share
@@ -43,12 +45,13 @@ class FaultProbe:
         self._routes: tables.Routes | None = None
         self._timer = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK)
         self._raw: dict[int, socket.socket] = {}
-        self._sign: socket.socket | None = None
+        self._gives_sign = False
         self._last_beat = 0.0
         self._highest = 0
         self._lost = 0
         loop.watch(self._timer, READ, self._on_timer)
-        tables.clear_leftovers()
+        with contextlib.suppress(OSError):  # of one that lives; who wants to set a rule is told so
+            tables.claim()
 
     # -- orders
 
@@ -57,12 +60,35 @@ class FaultProbe:
             {"change": self._change, "commit": self._commit, "list": self._list}[typed.text](typed)
         except KeyError as problem:
             journal.error("EINVAL", f"no such order, or it lacks {problem}", id=typed.id)
-        except (OSError, ValueError, TypeError) as problem:
+        except (OSError, ValueError, TypeError, subprocess.TimeoutExpired) as problem:
             journal.error(getattr(problem, "errno", None) or "EINVAL", str(problem), id=typed.id)
+
+    def _answer(self, change: dict, typed) -> None:
+        """Makes a change that was prepared; what fails now is told to whoever ordered it."""
+        try:
+            self._apply(change)
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            journal.error(getattr(problem, "errno", None) or "EIO", str(problem), id=typed.id)
+            return
+        self._list(typed)
 
     def _list(self, typed) -> None:
         rules = [rule.state() for rule in self._rules.values()]
-        journal.event("rules", id=typed.id, rules=rules, highest=self._highest)
+        missing = self._missing()
+        fields = {"missing": missing} if missing else {}
+        journal.event("rules", id=typed.id, rules=rules, highest=self._highest, **fields)
+
+    def _missing(self) -> str:
+        """Why the kernel does not do what the rules say, '' where it does: it is asked, nothing is remembered."""
+        try:
+            if not self._tables.are_needed:
+                return ""
+            gone = self._tables.missing()
+            if not gone and not (self._queue and self._queue.is_ours):
+                gone = "the queue of packets"
+        except OSError as problem:
+            return f"the kernel does not tell whether they are in force: {problem.strerror or problem}"
+        return f"{gone} was removed by some other program" if gone else ""
 
     def _change(self, typed) -> None:
         change = typed.options["change"]
@@ -94,8 +120,7 @@ class FaultProbe:
         begun, change, typed = self._pending[group]
         if os.path.exists(f"{COMMITS}/{group}"):
             del self._pending[group]
-            self._apply(change)
-            self._list(typed)
+            self._answer(change, typed)
         elif time.monotonic() - begun > PENDING:
             del self._pending[group]
             self._close_when_idle()
@@ -106,22 +131,39 @@ class FaultProbe:
 
     def _prepare(self, change: dict) -> None:
         """Everything that may fail, before anybody says that the change can be made."""
-        if change.get("set"):
-            self._open()
+        working = _working(self._with(change))
+        try:
+            if working:
+                self._open()
+                self._tables.stand(self._queue.number)
+                self._tables.try_out(working, tables.Routes())
+        except (OSError, subprocess.TimeoutExpired):
+            self._close_when_idle()
+            raise
+
+    def _with(self, change: dict) -> dict[tuple, Rule]:
+        """The rules as they are after a change."""
+        cleared = {tuple(key) for key in change.get("clear", ())}
+        fresh = [Rule(fields) for fields in change.get("set", ())]
+        kept = {key: rule for key, rule in self._rules.items() if key not in cleared}
+        return kept | {rule.key: rule for rule in fresh}
 
     def _apply(self, change: dict) -> None:
-        self._prepare(change)
-        for ident, link in change.get("clear", ()):
-            self._end((ident, link), "cleared")
-        for fields in change.get("set", ()):
-            rule = Rule(fields)
-            self._rules[rule.key] = rule
+        """All of it, or nothing and an OSError."""
+        after = self._with(change)
+        self._put_in_force(after)
+        for key in change.get("clear", ()):
+            self._end(tuple(key), "cleared")
+        for key, rule in after.items():
+            if self._rules.get(key) is rule:
+                continue
+            self._rules[key] = rule
             self._highest = max(self._highest, int(re.sub(r"\D", "", rule.id) or 0))
-            if fields.get("for"):
-                self._loop.later(fields["for"], lambda rule=rule: self._expire(rule))
-            shown = {key: fields[key] for key in ("what", "seed", "kind") if key in fields}
+            if rule.fields.get("for"):
+                self._loop.later(rule.fields["for"], lambda rule=rule: self._expire(rule))
+            shown = {name: rule.fields[name] for name in ("what", "seed", "kind") if name in rule.fields}
             journal.event("rule", rule=rule.id, state="set", link=rule.link, **shown)
-        self._refresh()
+        self._set_sign(bool(self._rules))
 
     def _expire(self, rule: Rule) -> None:
         if self._rules.get(rule.key) is rule:
@@ -135,29 +177,46 @@ class FaultProbe:
             journal.event("rule", rule=rule.id, state="ended", link=rule.link, reason=why, **counts)
 
     def _refresh(self) -> None:
-        """Puts in force what stands in `_rules`: the kernel's tables, and the order of rules."""
-        working = [rule.peers for rule in self._rules.values() if not rule.is_spent]
-        if working:
-            self._routes = tables.Routes()
-            self._tables.set(working, self._routes)
-        else:
-            self._tables.let_pass()
-        self._links.replace(list(self._rules.values()))
+        """Some rules have ended by themselves."""
+        try:
+            self._put_in_force(self._rules)
+            self._set_sign(bool(self._rules))
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            journal.error(getattr(problem, "errno", None) or "EIO", f"the kernel's tables stay as they are: {problem}")
+
+    def _put_in_force(self, rules: dict[tuple, Rule]) -> None:
+        """The kernel's tables, and the order of rules. Raises OSError, and then all is as it was."""
+        working = _working(rules)
+        try:
+            if working:
+                self._open()
+                routes = tables.Routes()
+                self._tables.set(working, routes, self._queue.number)
+                self._routes = routes
+            else:
+                self._tables.let_pass()
+        except (OSError, subprocess.TimeoutExpired):
+            self._close_when_idle()
+            raise
+        self._links.replace(list(rules.values()))
         self._close_when_idle()
-        self._set_sign(bool(self._rules))
 
     def _set_sign(self, wanted: bool) -> None:
-        if wanted and self._sign is None:
-            self._sign = socket.socket(socket.AF_UNIX)
-            self._sign.bind(hold.SIGN)
-            self._sign.listen(1)
-        elif not wanted and self._sign:
-            self._sign.close()
-            self._sign = None
+        """Its failure makes no rule fail: a node that waits goes on after a while, and says so."""
+        if wanted == self._gives_sign:
+            return
+        try:
+            (sign.give if wanted else sign.take_back)("rules")
+            self._gives_sign = wanted
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            journal.error(
+                getattr(problem, "errno", None) or "EIO", f"nodes that wait for the rules aren't told: {problem}"
+            )
 
     def _open(self) -> None:
         if self._queue is None:
-            self._queue = Queue(tables.NUMBER)
+            tables.claim()
+            self._queue = Queue(tables.NUMBERS)
             self._loop.watch(self._queue, READ, self._on_packets)
             self._last_beat = time.monotonic()
             self._loop.later(tables.HEARTBEAT, self._beat)
@@ -272,6 +331,11 @@ class FaultProbe:
         if self._queue:
             self._queue.flush()
         self._close_when_idle()
+
+
+def _working(rules: dict[tuple, Rule]) -> list:
+    """Whom the rules are about that may still find a packet: as `Tables.set` takes it."""
+    return [rule.peers for rule in rules.values() if not rule.is_spent]
 
 
 def main(loop: Loop):

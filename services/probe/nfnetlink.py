@@ -6,6 +6,7 @@ import struct
 
 NETFILTER = 12  # NETLINK_NETFILTER
 REQUEST, ACK, ERROR, DONE = 0x1, 0x4, 2, 3
+DUMP = 0x300
 _FORCE_RECEIVE_BUFFER = 33  # SO_RCVBUFFORCE: whoever has NET_ADMIN may go over the limit
 _NESTED = 0x8000
 _HEAD = struct.Struct("=IHHII")
@@ -46,6 +47,23 @@ def send(sock: socket.socket, data: bytes) -> None:
     code = -struct.unpack_from("=i", answer, 16)[0] if struct.unpack_from("=IH", answer)[1] == ERROR else 0
     if code:
         raise OSError(code, os.strerror(code))
+
+
+def dump(sock: socket.socket, kind: int, body: bytes, family: int) -> list[bytes]:
+    """Everything of a kind: the messages' bodies, behind their general headers. Raises OSError as the kernel says."""
+    sock.send(message(kind, DUMP, 0, body, family))
+    found: list[bytes] = []
+    while True:
+        data, at = sock.recv(1 << 17), 0
+        while at + 16 <= len(data):
+            size, answer = struct.unpack_from("=IH", data, at)
+            if answer == DONE:
+                return found
+            if answer == ERROR:
+                code = -struct.unpack_from("=i", data, at + 16)[0]
+                raise OSError(code, os.strerror(code))
+            found.append(data[at + 20 : at + size])
+            at += max(16, (size + 3) & ~3)
 
 
 def attributes(data, at: int, end: int):

@@ -14,12 +14,14 @@ from labprocess.backlog import Backlog, event_line
 from labprocess.changes import Change
 from labprocess.diag import Diag, Row, raw
 from labprocess.lifeline import Lifeline
-from labprocess.owners import DNS, Owners
+from labprocess.owners import DNS, Owner, Owners
 from labprocess.watch import Watch
 
 from labnode import journal
 
 MISSED = "more sockets ended at once than the kernel could tell of; changes of state of some are missing"
+# Empty, or for a node that shares its network with others: `first` at the network's owner, `other` at these.
+SHARES = os.environ.get("LABCTL_SHARES", "")
 RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
 
 
@@ -31,13 +33,22 @@ def ends(row: Row) -> dict:
     return found
 
 
+def is_told(row: Row, owner: Owner | None) -> bool:
+    """Whether a socket is this node's to tell of. Where several nodes share one network, that is whose program holds
+    it; what no program holds, the network's owner tells of."""
+    if not SHARES or owner:
+        return True
+    held_elsewhere = row.inode and DNS not in (row.local[0], (row.peer or ("",))[0])
+    return SHARES == "first" and not held_elsewhere
+
+
 def table() -> None:
     diag, owners = Diag(), Owners()
     rows = [*diag.look("tcp"), *diag.look("udp"), *raw()]
     found = owners.find({row.inode for row in rows if row.inode})
     for row in rows:
         owner = found.get(row.inode)
-        if row.proto == RAW_OUT and owner is None:
+        if (row.proto == RAW_OUT and owner is None) or not is_told(row, owner):
             continue
         fields: dict = {"state": row.state, "receive_queue": row.receive, "send_queue": row.send, "uid": row.uid}
         if owner:
@@ -55,6 +66,8 @@ def watch(line: Lifeline) -> None:
 
     def tell(changes: list[Change]) -> None:
         for change in changes:
+            if not is_told(change.row, change.owner):
+                continue
             out.add(event_line("socket-state", **ends(change.row), **change.fields()))
         write()
 

@@ -4,7 +4,7 @@ import time
 
 from train import Arriving
 
-from labnode import journal
+from labnode import datagram, journal
 
 AT_ONCE = 64  # datagrams that are sent before the keyboard and the other sockets have their turn
 QUIET = 1.0  # seconds without a datagram after which a train has ended
@@ -42,17 +42,34 @@ def depart(loop, train, sock, address, ends, known) -> None:
     go_on()
 
 
+class Drops:
+    """What found the receive queue of a socket full since the first datagram of a train was queued there."""
+
+    def __init__(self, sock, before: int):
+        self._sock, self._before = sock, before
+        self._wrong = datagram.wrong_checksums()  # dropped too, and for another reason
+
+    def count(self) -> int | None:
+        """None where the kernel can't tell."""
+        now = datagram.drops(self._sock)
+        if now is None:
+            return None
+        dropped = (now - self._before) % (1 << 32)
+        return max(0, dropped - (datagram.wrong_checksums() - self._wrong)) if dropped else 0
+
+
 class Arrivals:
     """The trains that arrive. `look()` receives what waits in the sockets."""
 
     def __init__(self, loop, look):
         self._loop, self._look = loop, look
         self._arriving: dict = {}  # (ID, COUNT, both ends): Arriving
+        self._drops: dict = {}  # the same keys: Drops
         self._ended: dict = {}  # the same keys, oldest first
         self._full = False
 
-    def add(self, ends: dict, size: int, ident: str, seq: int, count: int) -> None:
-        """A datagram of a train arrived.
+    def add(self, ends: dict, size: int, ident: str, seq: int, count: int, *, sock, drops: int) -> None:
+        """A datagram of a train arrived, before which the kernel had dropped so many at its socket.
 
         One whose train has ended already is marked `late`; it was counted as lost then, and is counted no more.
         """
@@ -61,13 +78,13 @@ class Arrivals:
         journal.event("recv", ends, train=ident, seq=seq, bytes=size, **late)
         train = self._arriving.get(key)
         if not train and not late:
-            train = self._begin(key, ends, Arriving(ident, count, now))
+            train = self._begin(key, ends, Arriving(ident, count, now), Drops(sock, drops))
         if train:
             train.add(seq, now)
             if train.complete:
                 self._end(key, ends, train)
 
-    def _begin(self, key, ends, train):
+    def _begin(self, key, ends, train, drops):
         if len(self._arriving) >= MOST_ARRIVING:
             if not self._full:  # said once, and not for each datagram
                 self._full = True
@@ -76,6 +93,7 @@ class Arrivals:
                 )
             return None
         self._arriving[key] = train
+        self._drops[key] = drops
         self._loop.later(QUIET, lambda: self._check(key, ends, train))
         return train
 
@@ -96,4 +114,4 @@ class Arrivals:
         self._ended[key] = True
         if len(self._ended) > MOST_ENDED:
             del self._ended[next(iter(self._ended))]
-        journal.event("train", ends, state="received", **train.result())
+        journal.event("train", ends, state="received", **train.result(self._drops.pop(key).count()))

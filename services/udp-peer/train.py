@@ -81,6 +81,9 @@ class Arriving:
 
     lost        numbers that had not been seen when the train ended. A datagram that comes later stays lost, as in any
                 measurement that doesn't wait for ever (RFC 7680: the threshold Tmax).
+    overflowed  so many of the lost were dropped at the socket, whose receive queue was full: they had come all the way.
+                The kernel counts them by the socket, so a train that another one shares it with may be told the
+                other's; never more than it has lost.
     duplicated  datagrams whose number had been seen before: each arrival but the first (RFC 5560).
     reordered   datagrams whose number is lower than one seen before (RFC 4737, section 3: the singleton s < NextExp).
                 One that was overtaken counts once, however many overtook it; duplicates don't count.
@@ -111,14 +114,17 @@ class Arriving:
     def complete(self) -> bool:
         return self.unique == self.count
 
-    def result(self) -> dict:
-        """What came of it, as event fields."""
+    def result(self, overflowed: int | None = None) -> dict:
+        """What came of it, as event fields; `overflowed` is what the socket's queue had no room for (None: unknown)."""
+        lost = self.count - self.unique
+        told = {} if overflowed is None else {"overflowed": min(overflowed, lost)}
         return {
             "train": self.ident,
             "count": self.count,
             "received": self.received,
             "unique": self.unique,
-            "lost": self.count - self.unique,
+            "lost": lost,
+            **told,
             "duplicated": self.duplicated,
             "reordered": self.reordered,
             "seconds": round(self.last - self.first, 6),

@@ -49,6 +49,7 @@ class UdpPeer:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # the port is IPv4's too otherwise (ipv6(7))
         datagram.ask_local(sock)
         datagram.ask_hops(sock)
+        datagram.ask_drops(sock)
         sock.bind((address, PORT))
         journal.event("bind", journal.ends(sock))
         if GROUP and (":" in GROUP) == (family == socket.AF_INET6):
@@ -119,7 +120,7 @@ class UdpPeer:
             ends = datagram.ends(sock, peer, notes)
             numbered = train.parse(data)
             if numbered:
-                self._arrivals.add(ends, len(data), *numbered)
+                self._arrivals.add(ends, len(data), *numbered, sock=sock, drops=datagram.drops_before(notes))
             else:
                 journal.event("recv", ends, **journal.payload(data), **datagram.hops(notes))
 

@@ -87,7 +87,8 @@ time.
 
 **Children.** Compose and `docker exec` run in a process group of their own, with a shell that waits at a pipe from
 labctl. When labctl dies, whatever it dies of, the pipe ends, and the shell kills the group, Compose and the plugin
-processes of Docker's client alike. `labctl exec` has no child: it becomes `docker exec`.
+processes of Docker's client alike. A command that `labctl exec` or `labctl shell` runs in a node has such a shell, too:
+where labctl dies, that ends the command (docs/verbs.md).
 
 **A lock for each lab.** `up` and `down` hold it, and Compose holds it, too, for as long as it lives. So a second `up`
 or `down` begins when the last process of the first is gone, waits with a limit, and says `lab-busy` when that is over.
@@ -100,9 +101,8 @@ before it asked for them all, nothing new has come for three seconds.
 
 **What isn't covered.** The locks are those of one user on one machine. An engine that is so busy that it takes more
 than three seconds from one container to the next may make one more after a `down` that followed a SIGKILL; a second
-`down` removes it. A command that `labctl exec` or `labctl http get --from` started inside a node goes on there when its
-`docker exec` is killed, as the engine has no way to end it; it ends with the node, or, of `http get`, at its time
-limit.
+`down` removes it. What `labctl http get --from` started inside a node goes on there when its `docker exec` is killed,
+as the engine has no way to end it; it ends with the node, or at its time limit.
 """
 
 

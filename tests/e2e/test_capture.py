@@ -238,8 +238,8 @@ def test_terminal_gets_no_pcapng(own_lab):
 
 def test_nodes_that_do_not_run(own_lab):
     own_lab.ok("stop", "udp2")
-    assert own_lab.refused("capture", "udp2").startswith("udp2 is exited")
-    assert own_lab.refused("ladder", "udp1", "udp2").startswith("udp2 is exited")
+    assert own_lab.refused("capture", "udp2").startswith("udp2 exited (")
+    assert own_lab.refused("ladder", "udp1", "udp2").startswith("udp2 exited (")
     own_lab.ok("capture", "--for", "100ms")  # all that run
     own_lab.ok("start", "udp2")
     own_lab.ok("capture", "udp1", "udp2", "--for", "100ms")
@@ -503,7 +503,7 @@ def test_trace_of_a_node_that_is_killed(own_lab):
     """Its kernel goes with it, so nobody says goodbye; the lab is whole again afterwards."""
     traced = own_lab.json("trace", "--node", "udp1", "--node", "udp2", "--", "kill", "udp2")
     assert traced["status"] == 0
-    assert own_lab.refused("ladder", "udp1", "udp2").startswith("udp2 is exited")
+    assert own_lab.refused("ladder", "udp1", "udp2").startswith("udp2 exited (")
     lost = own_lab.run("trace", "--json", "--node", "udp1", "--", "udp", "send", "udp1", "udp2", "x")
     assert lost.returncode == 1
     own_lab.ok("start", "udp2")

@@ -1,6 +1,7 @@
 """`--subnet`: a lab goes where it is told to, or says who is there already."""
 
 import ipaddress
+import json
 import os
 
 import pytest
@@ -96,3 +97,29 @@ def test_what_is_no_subnet_for_it(spare, subnet, said):
 def test_help_names_it(lab):
     for verb in ("up", "plan"):
         assert "--subnet [NETWORK=]CIDR" in lab.ok(verb, "--help").stdout
+
+
+def test_nodes_without_an_address_leave_those_of_others_alone(spare, engine, tmp_path):
+    """The engine would give the first of them .2, before srv is there: srv waits for them."""
+    lab = spare("apart")
+    (subnet,) = free(engine, 1)
+    node = {"image": "labctl/echo-client", "init": True, "stdin_open": True}
+    pools = [{"subnet": subnet}, {"subnet": "fd7e:a9a7::/64"}]
+    fixed = {"ipv4_address": subnet.replace(".0/24", ".2"), "ipv6_address": "fd7e:a9a7::2"}
+    topology = {
+        "services": {
+            "u": {**node, "scale": 2, "networks": {"lab": {}}},
+            "srv": {**node, "depends_on": ["u"], "networks": {"lab": fixed}},
+        },
+        "networks": {"lab": {"enable_ipv6": True, "ipam": {"config": pools}}},
+    }
+    (tmp_path / "compose.yaml").write_text(json.dumps(topology))
+    lab.ok("up", str(tmp_path), "--lab", lab.name, timeout=100)
+    nodes = {node["node"]: node["networks"][f"{lab.name}_lab"] for node in lab.json("ps")["nodes"]}
+    assert nodes["srv"] == list(fixed.values())
+    upper = subnet.replace(".0/24", ".128/25")
+    for name in ("u-1", "u-2"):
+        assert ipaddress.ip_address(nodes[name][0]) in ipaddress.ip_network(upper)
+        assert ipaddress.ip_address(nodes[name][1]) in ipaddress.ip_network("fd7e:a9a7::8000/113")
+    planned = lab.json("plan", str(tmp_path))
+    assert {item["change"] for item in planned["nodes"] + planned["networks"]} == {"keep"}

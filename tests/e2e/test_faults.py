@@ -8,6 +8,8 @@ import time
 import pytest
 from outside import PATIENCE, Lab, finish, json_lines, read_until, run
 
+pytestmark = pytest.mark.alone  # delays and rates are measured
+
 ROUND_TRIP = 0.01  # seconds between two pings
 
 
@@ -26,11 +28,12 @@ def inside(engine, clients, own_lab):
     """`inside(node, command)` runs one in a node's network namespace, in an image of clients or of the probe."""
     own_lab.ok("fault", "add", "alice:bob", "--loss", "1%", timeout=300)  # the first rule builds the probe's image
 
-    def go(node: str, *command: str, image: str = "labctl/test-clients", wait: bool = True):
+    def go(node: str, *command: str, image: str = "labctl/test-clients", wait: bool = True, stdin: bool = False):
         found = engine.containers.run(
             image,
             list(command),
             detach=True,
+            stdin_open=stdin,
             user="0",
             cap_add=["NET_RAW", "NET_ADMIN"],
             network_mode=f"container:{own_lab.container(node).id}",
@@ -308,6 +311,71 @@ def test_links_heal_when_the_probe_does_not_live(links, end, state):
     links.ok("udp", "send", "udp1", "udp2", "through")
 
 
+def test_the_kernel_says_whether_a_rule_is_in_force(links, inside):
+    """Others in the node's network may flush its tables: then no rule is told to be in force, until one is added."""
+    add(links, "alice:bob", "--loss", "100%")
+    assert rules(links)[0]["state"] == "in force"
+    for command in (
+        ["nft", "flush", "chain", "inet", "labctl_faults", "links"],
+        ["nft", "flush", "ruleset"],
+    ):
+        assert inside("alice", *command, image="labctl/probe")[0] == 0
+        assert len(ping(inside, "alice", links.address("bob"), count=2)) == 2
+        assert {(rule["state"], rule["reason"].endswith("by some other program")) for rule in rules(links)} == {
+            ("out of force", True)
+        }
+        added = add(links, "alice:web", "--delay", "1ms")
+        assert {rule["state"] for rule in rules(links)} == {"in force"}
+        assert ping(inside, "alice", links.address("bob"), count=1) == []
+        links.ok("fault", "clear", added["id"])
+
+
+TAKEN = """
+import sys
+sys.path[:0] = ["/opt", "/opt/probe"]
+from labfault import tables
+from labfault.nfqueue import Queue
+taken = [Queue([number]) for number in tables.NUMBERS[{first}:]]
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_cannot_be_set_leaves_what_was_there(links, inside, engine):
+    """Somebody else has all queues of the node's network, or another probe stands in it: a rule is refused and isn't
+    there; one that was there goes on."""
+    for first, refused in ((1, False), (0, True)):
+        other = inside(
+            "alice", "python3", "-c", TAKEN.format(first=first), image="labctl/probe", wait=False, stdin=True
+        )
+        wait_for(lambda other=other: b"taken" in other.logs())
+        done = run("fault", "add", "alice:bob", "--loss", "100%", "--lab", links.name)
+        assert (done.returncode != 0) == refused, done
+        assert [rule["state"] for rule in rules(links)] == ([] if refused else ["in force"])
+        assert len(ping(inside, "alice", links.address("bob"), count=1)) == (1 if refused else 0)
+        other.remove(force=True)
+        links.ok("fault", "clear", "--all")
+    assert "are all taken by other programs in this network" in done.stderr
+    add(links, "alice:bob", "--loss", "100%")
+    second = inside("alice", "python3", "/opt/probe/fault_probe.py", image="labctl/probe", wait=False, stdin=True)
+    wait_for(lambda: b'"ready"' in second.logs())
+    assert rules(links)[0]["state"] == "in force"
+    assert ping(inside, "alice", links.address("bob"), count=1) == []
+    second.remove(force=True)
+
+
+def test_no_program_of_a_node_keeps_a_rule_away(links):
+    """The abstract sockets of a network namespace are everybody's; nothing depends on one."""
+    bind = (
+        "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('\\0labctl-faults'); s.listen(); time.sleep(9)"
+    )
+    links.container("alice").exec_run(["python3", "-c", bind], detach=True)
+    held = links.container("alice").exec_run
+    wait_for(lambda: b"@labctl-faults" in held(["cat", "/proc/net/unix"]).output)
+    add(links, "alice:bob", "--loss", "1%")
+    assert rules(links)[0]["state"] == "in force"
+
+
 def test_probe_holds_what_the_node_must_not_and_no_more(links):
     links.ok("fault", "add", "alice:bob", "--loss", "1%")
     host = probe_of(links, "alice").attrs["HostConfig"]
@@ -404,7 +472,7 @@ def test_bad_input(links):
     assert twice == f"alice:bob has that rule already: {rule['id']}, loss 1%"
     assert len(rules(links)) == 1, "nothing of it is set"
     links.ok("stop", "udp2")
-    assert "udp2 is exited" in links.refused("fault", "add", "udp1:udp2", "--loss", "1%")
+    assert "udp2 exited (0) " in links.refused("fault", "add", "udp1:udp2", "--loss", "1%")
 
 
 def test_nodes_without_a_link(spare):

@@ -95,7 +95,7 @@ def test_logs_are_all_journals_in_order_of_time(lab):
 def test_logs_of_some_nodes(lab):
     assert {event["node"] for event in journal_of(lab, "alice", "web")} == {"alice", "web"}
     shown = lab.ok("logs", "bob").stdout.splitlines()
-    assert all(re.match(r"\d\d:\d\d:\d\d\.\d{6}  bob  ", line) for line in shown)
+    assert all(re.match(r"\d\d:\d\d:\d\d\.\d{6}Z  bob  ", line) for line in shown)
     bob, alice = lab.address("bob"), lab.address("alice")
     assert any(re.search(rf" connect +{bob}:\d+ -> {alice}:12345 ", line) for line in shown)
 

@@ -26,6 +26,8 @@ USAGE = [
     ["down", "one", "--all"],
     ["up", "--timeout", "never"],
     ["start"],
+    ["stop", "alice", "--all"],
+    ["cp", "alice:/a", "bob:/b"],
 ]
 ERRORS = [
     (["send", "alcie", "x"], "unknown-node", "there is no node alcie in the lab {lab}; did you mean alice"),

@@ -1,5 +1,7 @@
 """start, stop, restart, kill, pause and unpause of single nodes; what ps says of them, and what can't be done then."""
 
+import re
+
 import pytest
 from outside import json_lines
 
@@ -40,7 +42,8 @@ def test_kill(fragile):
     fragile.ok("kill", NODE)
     assert fragile.container(NODE).attrs["State"]["ExitCode"] == 137
     assert state(fragile) == "exited"
-    assert "is exited, so labctl can't kill it" in fragile.refused("kill", NODE)
+    said = fragile.refused("kill", NODE)
+    assert re.fullmatch(rf"{NODE} exited \(137\) .+ ago, so labctl can't kill it", said), said
     fragile.ok("start", NODE)
     fragile.ok("udp", "send", "udp1", NODE, "back from the dead")
 
@@ -69,8 +72,8 @@ def test_node_that_does_not_run(fragile, command):
     arguments = {"send": ["x"], "attach": [], "exec": ["--", "true"], "http get": []}[command]
     said = fragile.run(*command.split(), "web", *arguments)
     assert said.returncode == 1
-    assert said.stderr.startswith("labctl: web is exited, so ")
-    assert said.stderr.endswith("\n  `labctl start web`\n")
+    assert re.match(r"labctl: web exited \(0\) .+ ago, so ", said.stderr), said
+    assert said.stderr.endswith("\n  `labctl logs web` shows its last lines; `labctl start web`\n")
 
 
 def test_journal_of_a_stopped_node_can_still_be_read(fragile):

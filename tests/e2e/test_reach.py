@@ -144,7 +144,7 @@ def test_a_node_that_is_stopped(two_subnets):
             ("dns", "udp1", "client"),
             ("ping", "client", "udp1"),
         ):
-            assert two_subnets.refused(*look).startswith("udp1 is exited, so ")
+            assert two_subnets.refused(*look).startswith("udp1 exited (0) ")
     finally:
         two_subnets.ok("start", "udp1")
 

@@ -60,8 +60,8 @@ def test_chat_log_tells_who_said_what(lab):
     lab.ok("chat", "send", "alice", "one for the log")
     lab.ok("chat", "send", "bob", "and one back")
     shown = lab.ok("chat", "log").stdout.splitlines()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  alice: one for the log", shown[-2])
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  bob: and one back", shown[-1])
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ  alice: one for the log", shown[-2])
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ  bob: and one back", shown[-1])
     told = json_lines(lab.ok("chat", "log", "--json").stdout)
     assert [item["kind"] for item in told if item["kind"] == "open"], "it begins with a conversation"
     assert {key: told[-1][key] for key in ("from", "to", "text")} == {

@@ -316,7 +316,7 @@ def test_the_greeting_that_the_environment_names(lab):
 
 
 @pytest.mark.parametrize(
-    "target", ["/nothing", "/index.html", "//", "/favicon.ico/", "/%2f", "/" + "x" * 9000, "*", "x:1"]
+    "target", ["/nothing", "/index.html", "//", "/favicon.ico/", "/%2f", "/" + "x" * 9000, "ftp://web/x"]
 )
 def test_an_unknown_path_is_404(web, target):
     code, headers, content = get(web, target)
@@ -331,15 +331,36 @@ def test_queries_and_absolute_targets_are_the_same_place(web, target):
     assert get(web, target)[::2] == (200, f"{GREETING}\n".encode())
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT", "BREW", "get"])
-def test_an_unknown_method_is_405_and_the_connection_goes_on(web, method):
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT"])
+def test_a_method_that_is_not_allowed_is_405_and_the_connection_goes_on(web, method):
+    sock = call(web)
+    target = "web:80" if method == "CONNECT" else "/"
+    with sock:
+        wire = Wire(sock)
+        sock.sendall(f"{method} {target} HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\nhello".encode() + GET)
+        assert wire.response() == (405, b"405 Method Not Allowed\n")
+        assert wire.response() == (200, f"{GREETING}\n".encode())
+    assert get(web, "*" if method == "OPTIONS" else target, method)[1]["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("method", ["BREW", "get", "G-T"])
+def test_a_method_that_nobody_knows_is_501_and_the_connection_goes_on(web, method):
+    """RFC 9110, section 9.1."""
     sock = call(web)
     with sock:
         wire = Wire(sock)
         sock.sendall(f"{method} / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\nhello".encode() + GET)
-        assert wire.response() == (405, b"405 Method Not Allowed\n")
+        assert wire.response() == (501, b"501 Not Implemented\n")
         assert wire.response() == (200, f"{GREETING}\n".encode())
-    assert get(web, "*" if method == "OPTIONS" else "/", method)[1]["Allow"] == "GET, HEAD"
+    assert "Allow" not in get(web, "/", method)[1]
+
+
+@pytest.mark.parametrize(
+    "host", ["[v1.fe80::a]", "[::1]:80", "web:", "", "xn--bcher-kva.example", "a%20b", "10.0.0.1:8080"]
+)
+def test_a_host_of_any_legal_kind(web, host):
+    """RFC 9112, section 3.2; RFC 3986, section 3.2.2."""
+    assert status(ask(web, f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())) == 200
 
 
 @pytest.mark.parametrize("target", ["/", "/favicon.ico", "/nothing"])
@@ -514,6 +535,14 @@ BAD = {
     "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
     "a host that is none": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
     "a host with a path": (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+    "an address that is none": (b"GET / HTTP/1.1\r\nHost: [fe80:::a]\r\n\r\n", 400),
+    "a name with a broken escape": (b"GET / HTTP/1.1\r\nHost: a%2\r\n\r\n", 400),
+    "a relative target": (b"GET foo/bar HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a host for a target": (b"GET h:80 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a star for a target": (b"GET * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a URL without a host": (b"GET http:/// HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a URL with a user": (b"GET http://me@web/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a CONNECT without a host": (b"CONNECT / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "no version": (b"GET /\r\n\r\n", 400),
     "no target": (b"GET  HTTP/1.1\r\n\r\n", 400),
     "a space in the target": (b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n", 400),
@@ -531,6 +560,9 @@ BAD = {
     ),
     "a chunk without a size": (CHUNKED + b"xyz\r\n", 400),
     "a chunk that is too long": (CHUNKED + b"1\r\nabc\r\n", 400),
+    "a bare CR in a chunk's extension": (CHUNKED + b"1;a=\rb\r\nx\r\n0\r\n\r\n", 400),
+    "a NUL in a chunk's extension": (CHUNKED + b"1\r\nx\r\n0;\0\r\n\r\n", 400),
+    "a bare CR in a trailer": (CHUNKED + b"0\r\nX: a\rb\r\n\r\n", 400),
     "another transfer coding": (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip\r\n\r\n", 501),
     "TLS": (bytes.fromhex("16030100f1010000ed0303") + bytes(range(200)), 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),

@@ -151,7 +151,7 @@ def test_what_came_of_a_train(sender, numbers, unique, lost, duplicated, reorder
     ident = f"{random.getrandbits(60):x}"
     sender.train(ident, 5, numbers)
     done = sender.wait("train", train=ident)
-    same(done, state="received", count=5, received=len(numbers), unique=unique, lost=lost)
+    same(done, state="received", count=5, received=len(numbers), unique=unique, lost=lost, overflowed=0)
     same(done, duplicated=duplicated, reordered=reordered)
     came = sender.peer.events("recv", sender.since, train=ident)
     assert [event["seq"] for event in came] == numbers
@@ -491,6 +491,23 @@ def test_as_fast_as_can_be(udp):
     )
     assert came["reordered"] == 0
     assert len(one.events("send", one.since, id="t")) == 20_000
+
+
+def test_what_the_receivers_queue_had_no_room_for_is_told_apart(udp):
+    """All of it comes to a receiver that does nothing for a while: what is lost was lost there, and not on the way."""
+    one, two = udp
+    two.docker.pause()
+    try:
+        one.envelope("x", id="t", count=2000, rate=0)
+        left = one.wait("train", one.since, id="t")
+    finally:
+        two.docker.unpause()
+    came = two.wait("train", two.since, train=left["train"])
+    assert came["lost"] > 1000
+    assert came["overflowed"] == came["lost"]
+    one.envelope("x", id="u", count=20)
+    left = one.wait("train", one.since, id="u")
+    same(two.wait("train", two.since, train=left["train"]), received=20, lost=0, overflowed=0)
 
 
 def test_a_train_that_can_not_be_sent_is_an_error(udp):

@@ -128,14 +128,14 @@ def test_a_line_fits_its_terminal(columns):
     event = decode(json.dumps({**SEND, "text": "日" * 300}).encode(), node="bob")
     shown = timeline.line(event)
     assert width(shown) <= columns
-    assert shown.startswith("14:04:20.123456  bob    send      10.0.0.1:7 -> [fd")
+    assert shown.startswith("14:04:20.123456Z  bob    send      10.0.0.1:7 -> [fd")
 
 
 def test_lines_of_a_timeline():
     timeline = Timeline(["alice"], columns=None, colour=False)
 
     def shown(**fields):
-        return timeline.line(decode(line(**fields), node="alice"))[24:]
+        return timeline.line(decode(line(**fields), node="alice"))[25:]
 
     ends = {"local": ["1.2.3.4", 5], "peer": ["1.2.3.5", 6]}
     assert shown(**ends, bytes=2, text="hi", id="1", offset=0) == 'send      1.2.3.4:5 -> 1.2.3.5:6  2 B  "hi"'
@@ -144,6 +144,7 @@ def test_lines_of_a_timeline():
     assert "(and 10 B more)" in shown(bytes=12, text="ab", cut=10)
     assert "ECONNRESET  recv: reset" in shown(error="ECONNRESET", reason="recv: reset", call="recv")
     assert "listening on 0.0.0.0:7/tcp, [::]:7/udp" in shown(listening=[["tcp", "0.0.0.0", 7], ["udp", "::", 7]])
+    assert shown(event="ready", listening=[], target="echo:7") == "ready     target=echo:7"
     assert "\x1b" not in shown(name="\x1b[2J")
     coloured = Timeline(["alice"], columns=None, colour=True).line(decode(line(event="error"), node="alice"))
     assert "\x1b[31m" in coloured

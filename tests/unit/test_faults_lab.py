@@ -11,6 +11,7 @@ from labctl.errors import LabError
 from labctl.lab import faults, links, probes
 from labctl.lab.faults import Wanted
 from labctl.lab.model import find
+from labctl.render.faults import table
 
 LOSS = Wanted("condition", "loss 10%", {"loss": 0.1}, 7)
 
@@ -23,6 +24,8 @@ class Probes:
         self.pending: dict[str, dict] = {}
         self.answers_left = 1 << 30
         self.broken: set[str] = set()  # nodes whose kernel can't
+        self.broken_late: set[str] = set()  # those whose kernel finds out when the change was committed
+        self.missing: dict[str, str] = {}  # by node: what its kernel has no more
         engine.probe_program = self.program
 
     def program(self, order):
@@ -46,6 +49,9 @@ class Probes:
                 return
             if envelope["text"] == "commit":
                 for other, (change, answer) in self.pending.pop(envelope["group"]).items():
+                    if other in self.broken_late:
+                        answer("error", id=change["id"], error="EOPNOTSUPP", reason="nft: not now")
+                        continue
                     self.apply(other, change["change"], answer)
                     self.tell_rules(other, change["id"], answer)
             if envelope["text"] == "change":
@@ -56,14 +62,18 @@ class Probes:
 
     def apply(self, node, change, tell):
         for key in change.get("clear", ()):
-            rule = self.rules[node].pop(tuple(key))
+            rule = self.rules[node].pop(tuple(key), None)
+            if rule is None:
+                continue
             tell("rule", rule=rule["id"], link=rule["link"], state="ended", reason="cleared")
         for rule in change.get("set", ()):
             self.rules[node][rule["id"], rule["link"]] = rule
             tell("rule", rule=rule["id"], link=rule["link"], state="set", what=rule["what"], seed=7, kind=rule["kind"])
 
     def tell_rules(self, node, ident, tell):
-        tell("rules", id=ident, rules=[{**rule, "matched": 0, "done": {}} for rule in self.rules[node].values()])
+        more = {"missing": self.missing[node]} if node in self.missing else {}
+        rules = [{**rule, "matched": 0, "done": {}} for rule in self.rules[node].values()]
+        tell("rules", id=ident, rules=rules, **more)
 
     def all(self) -> set[tuple[str, str]]:
         return {(node, rule["link"]) for node, found in self.rules.items() for rule in found.values()}
@@ -190,6 +200,30 @@ def test_rules_of_a_probe_that_ended(engine, lab, fakes):
     [fault] = faults.listing(engine, lab())
     assert (fault.id, fault.link, fault.what, fault.state) == ("f1", "alice:bob", "loss 10%", "gone")
     assert fault.kind == "condition"
+    # What it did went with it: unknown is not 0.
+    assert (fault.matched, fault.done, fault.as_json()["matched"]) == (None, None, None)
+    assert "  ?        ?     gone: its probe ended" in table([fault], columns=None, colour=False)
+
+
+def test_rules_that_the_kernel_has_no_more(engine, lab, fakes):
+    add(engine, lab, "alice-bob")
+    fakes.missing["alice"] = "the table was removed by some other program"
+    found = faults.listing(engine, lab())
+    assert {(fault.link, fault.state, fault.reason) for fault in found} == {
+        ("alice:bob", "out of force", "the table was removed by some other program"),
+        ("bob:alice", "in force", ""),
+    }
+    faults.clear(engine, lab(), found)
+    assert fakes.all() == set()
+
+
+def test_a_kernel_that_refuses_only_when_the_others_have_begun(engine, lab, fakes):
+    fakes.broken_late.add("web")
+    with pytest.raises(LabError) as found:
+        add(engine, lab, "alice-web")
+    assert found.value.code == "fault-refused"
+    assert "nft: not now" in found.value.message
+    assert fakes.all() == set(), "what the others had begun is taken back"
 
 
 def test_rules_that_wait_for_a_start(engine, lab, fakes):

@@ -199,3 +199,80 @@ def test_no_folder_for_temporary_files(monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", none)
     with pytest.raises(LabError, match="a file in TMPDIR can't be locked: No usable temporary directory found"):
         LabLock("a")
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """A file of ours that somebody else would like to see emptied."""
+    file = tmp_path / "precious"
+    file.write_text("precious")
+    return file
+
+
+def planted_folder(folder, victim):
+    """The folder of all labs is a link to one in which the lock's file is a link."""
+    (folder.parent / "trap" / "a").mkdir(parents=True, mode=0o700)
+    (folder.parent / "trap" / "a" / "lab").symlink_to(victim)
+    folder.symlink_to(folder.parent / "trap")
+
+
+def planted_lab(folder, victim):
+    folder.mkdir(mode=0o700)
+    (folder.parent / "trap").mkdir(mode=0o700)
+    (folder / "a").symlink_to(folder.parent / "trap")
+
+
+def planted_link(folder, victim):
+    (folder / "a").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    (folder / "a" / "lab").symlink_to(victim)
+
+
+def planted_hard_link(folder, victim):
+    (folder / "a").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    os.link(victim, folder / "a" / "lab")
+
+
+def planted_pipe(folder, victim):
+    (folder / "a").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    os.mkfifo(folder / "a" / "lab")
+
+
+def open_to_others(folder, victim):
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def open_lab(folder, victim):
+    folder.mkdir(mode=0o700)
+    (folder / "a").mkdir()
+    (folder / "a").chmod(0o770)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [planted_folder, planted_lab, planted_link, planted_hard_link, planted_pipe, open_to_others, open_lab],
+)
+def test_what_somebody_else_may_have_planted_is_not_used(folder, victim, plant):
+    plant(folder, victim)
+    with pytest.raises(LabError) as caught:
+        LabLock("a").try_once()
+    assert caught.value.code == "lock-failed"
+    KeyboardLock("a", "1" * 64).remove()
+    assert victim.read_text() == "precious"
+
+
+def test_another_users_folder_is_not_used(folder, tmp_path, monkeypatch):
+    """What is said after `su`: the session's folder is still the other user's, so it is left alone."""
+    lock = LabLock("a")
+    assert lock.try_once()
+    monkeypatch.setattr(os, "getuid", lambda: 4711)  # the files are those of the user who runs the tests
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp" / "labctl-4711").mkdir(mode=0o700)
+    with pytest.raises(LabError, match=r"tmp/labctl-4711 is another user's"):
+        LabLock("a").try_once()
+    assert not list((tmp_path / "tmp" / "labctl-4711").iterdir())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from traffic import icmp, ip, mss, packed, packet, scale, summed, tcp, udp
 
-from labctl.packets import link
+from labctl.packets import dns, link
 from labctl.packets.application import dns_summary, http_head
 from labctl.packets.fragments import reassembled, with_ports
 from labctl.packets.layers import layers
@@ -72,9 +72,11 @@ def test_vlan_tags():
 
 
 def test_an_unknown_link_type_and_ethertype_are_kept():
-    assert packet(b"abc", link_type=147).malformed == "link type 147 isn't known"
-    found = packet(ETHER + b"\x88\xccabc", link_type=link.ETHERNET)
-    assert (found.protocol, found.payload, found.malformed) == ("0x88cc", b"abc", "")
+    found = packet(b"abc", link_type=147)
+    assert (found.malformed, found.unread) == ("", "link type 147 isn't known")
+    for ethertype, name in ((b"\x88\xcc", "lldp"), (b"\x99\x99", "0x9999")):
+        found = packet(ETHER + ethertype + b"abc", link_type=link.ETHERNET)
+        assert (found.protocol, found.payload, found.malformed) == (name, b"abc", "")
 
 
 def test_tcp_with_options():
@@ -98,7 +100,9 @@ def test_checksums(make, src, dst):
     assert packet(data).checksum == "ok"
     assert packet(data[:-1] + bytes([data[-1] ^ 1])).checksum == "bad"
     cut = packet(data[:-1])
-    assert (cut.checksum, cut.malformed) == ("unknown", "")
+    said = len(data)
+    assert cut.checksum == "unknown"
+    assert cut.malformed == f"says its IP packet goes on to byte {said}, where the frame has {said - 1}"
     assert cut.payload_length == len(cut.payload) + 1
 
 
@@ -152,7 +156,7 @@ def test_ipv6_extension_headers_and_fragments():
     assert [layer.name for layer in layers(parts[0])][:2] == ["IPv6", "UDP"]
     assert {"hop-by-hop options", "fragment"} <= {field.name for field in layers(parts[1])[0].fields}
     routed = packet(ip(A6, B6, 43, b"\x11\2\0\1" + bytes(20) + whole))
-    assert (routed.payload, routed.checksum) == (b"a" * 40, "unknown")
+    assert (routed.payload, routed.checksum) == (b"a" * 40, "bad")  # its last target is ::
     assert packet(ip(A6, B6, 60, b"\x11\x09\1\4")).malformed == "ends inside an IPv6 extension header"
 
 
@@ -176,7 +180,7 @@ def test_fragments_in_any_order_with_copies(order, copy, missing):
         (b"", "ends inside its raw IP header"),
         (b"\x45" + bytes(10), "ends inside its IP header"),
         (b"\x95" + bytes(30), "IP version 9 isn't known"),
-        (b"\x42" + FOUR[1:], "ends inside its IP header"),
+        (b"\x42" + FOUR[1:], "says its IP header has 8 bytes, and none has less than 20"),
         (FOUR[:2] + b"\0\x05" + FOUR[4:], "says its IP packet has 5 bytes"),
         (b"\x4f\0\0\x60" + FOUR[4:], "ends inside its IP options"),
         (FOUR[:24], "ends inside its UDP header"),
@@ -216,18 +220,23 @@ def test_a_packet_with_any_byte_changed_never_raises(place, data, draw):
     layers(packet(bytes(harmed)[: draw.draw(st.integers(0, len(data)))]))
 
 
+def summary(data):
+    return dns_summary(dns.read(data))
+
+
 def test_dns():
     asked = dpkt.dns.DNS(id=7, qd=[dpkt.dns.DNS.Q(name="bob.lab", type=28, cls=1)])
-    assert dns_summary(bytes(asked)) == "AAAA bob.lab?"
+    assert summary(bytes(asked)) == "AAAA bob.lab?"
     answer = dpkt.dns.DNS.RR(name="bob.lab", type=1, cls=1, ttl=5, rlen=4, rdata=packed(B), ip=packed(B))
     asked.qd[0].type, asked.op, asked.an = 1, 0x8180, [answer]
-    assert dns_summary(bytes(asked)) == "A bob.lab = 10.0.0.2"
+    assert summary(bytes(asked)) == "A bob.lab = 10.0.0.2"
     asked.an, asked.op = [], 0x8183
-    assert dns_summary(bytes(asked)) == "A bob.lab = no such name"
+    assert summary(bytes(asked)) == "A bob.lab = no such name"
     https = b"\0\7\x81\x80\0\1\0\1\0\0\0\0\3bob\3lab\0\0\x41\0\1\xc0\x0c\0\x41\0\1\0\0\0\5\0\2\0\1"
-    assert dns_summary(https) == "HTTPS bob.lab = an answer that isn't shown"
-    assert dns_summary(b"\xff" * 30) is None
-    assert dns_summary(b"") is None
+    assert summary(https) == "HTTPS bob.lab = \\# 2 0001"
+    assert summary(https[:-4] + b"\0\3\0\1\0") == "HTTPS bob.lab = 1 ."
+    assert dns.read(b"\xff" * 30) is None
+    assert dns.read(b"") is None
     found = packet(udp(A, 40000, B, 53, bytes(https)))
     assert [layer.name for layer in layers(found)] == ["IPv4", "UDP", "DNS"]
 
@@ -254,7 +263,7 @@ def test_what_is_longer_than_ip_can_say_is_decoded(source, target):
     head[2:4] = head[2:4] if source == A6 else b"\0\0"
     found = packet(bytes(head) + body)
     assert (found.protocol, found.sport, found.payload_length, found.malformed) == ("tcp", 1, 70000, "")
-    assert found.checksum == ("unknown" if source == A else "bad")
+    assert found.checksum == ("unknown" if source == A else "partial")  # a checksum of 0, left for the card
 
 
 def test_what_a_neighbour_is_asked_for():

@@ -119,7 +119,7 @@ def test_probe_sees_processes_and_nothing_more_than_it_needs(engine, lab):
     engine.probe_program = lambda order: asked.append(order)
     probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
     assert {order.processes for order in asked} == {True}
-    assert {tuple(order.capabilities) for order in asked} == {("DAC_OVERRIDE", "NET_ADMIN", "SYS_PTRACE")}
+    assert {tuple(order.capabilities) for order in asked} == {("DAC_OVERRIDE", "NET_ADMIN", "NET_RAW", "SYS_PTRACE")}
 
 
 def test_table_of_all_nodes(engine, lab, fakes):
@@ -409,7 +409,7 @@ def line(fields: dict, columns: int | None = None, colour: bool = False) -> str:
 
 
 def test_calls_read_like_c():
-    head = "14:04:20.123456  alice  python3[1]      "
+    head = "14:04:20.123456Z  alice  python3[1]      "
     ends = "7<tcp 10.77.0.5:12345 -> 10.77.0.6:41786>"
     assert line(SEND) == f'{head}sendto({ends}, "hi\\n", 3, MSG_NOSIGNAL) = 3'
     accepted = line(ACCEPT).removeprefix(head)
@@ -454,5 +454,5 @@ def test_what_nobody_saw_stands_in_parentheses():
     fields = {"event": "socket-state", **TABLE[0], "from": "ESTAB", "to": "FIN-WAIT-1", "program": "nc", "pid": 4}
     changes = render.Changes(["alice"], columns=None, colour=False)
     seen, passed = (re.sub(" +", " ", changes.line(event({**fields, "seen": seen}))) for seen in (True, False))
-    assert seen == "14:04:20.123456 alice tcp ESTAB -> FIN-WAIT-1 10.77.0.5:7 -- 10.77.0.6:9 nc[4]"
+    assert seen == "14:04:20.123456Z alice tcp ESTAB -> FIN-WAIT-1 10.77.0.5:7 -- 10.77.0.6:9 nc[4]"
     assert passed == seen.replace("FIN-WAIT-1", "(FIN-WAIT-1)")

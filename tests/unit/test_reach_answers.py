@@ -71,13 +71,13 @@ def test_records_of_every_kind():
             record(pointer, 16, b'\x05a"b\\\x07' + b"\x01c"),
             record(pointer, 33, struct.pack("!3H", 1, 2, 53) + name("ns.lab")),
             record(pointer, 6, name("ns") + name("who.lab") + struct.pack("!5I", 1, 2, 3, 4, 5)),
-            record(pointer, 99, b"\x01\x02", ttl=2**31 + 5),
+            record(pointer, 65280, b"\x01\x02", ttl=2**31 + 5),
             asked=name("bob.lab") + struct.pack("!HH", 255, 1),
         )
     )
     assert (found.ident, found.rcode, found.mnemonic, found.words) == (7, 0, "NOERROR", "")
     assert found.questions == (("bob.lab", "ANY"),)
-    assert found.answers[-1] == Entry("bob.lab", "type 99", 0, "\\# 2 0102")
+    assert found.answers[-1] == Entry("bob.lab", "type 65280", 0, "\\# 2 0102")
     assert [(item.type, item.value) for item in found.answers[:-1]] == [
         ("A", "10.77.0.6"),
         ("AAAA", "fd77:5::6"),

@@ -183,3 +183,10 @@ def test_two_labctl_at_the_same_moment_make_one_recorder(engine, lab, fakes):
     capture.start(engine, lab(), [alice])
     found = [one for one in engine.containers() if one.labels.get(LABEL_PROBED) == "alice"]
     assert [(one.name, one.state) for one in found] == [("lab-alice-capture", "running")]
+
+
+def test_merged_segments_of_a_link_with_faults_are_shown_as_faults_see_them(engine, lab, fakes):
+    fakes.packets = {"alice": [("sent", 9_000_000, tcp(ALICE, 1, BOB, 2, 1, 1, ACK, b"z" * 4000, id=5))]}
+    found, summary = seen(engine, lab, recording.place(lab(), ["alice"]))
+    assert [one.packet.total_length for one in found] == [1500, 1500, 1120]
+    assert summary.packets == 3

@@ -6,6 +6,7 @@ from memory_lab import event, opened
 from labctl.errors import LabError
 from labctl.lab import echo, udp
 from labctl.lab.send import send
+from labctl.render import sending
 
 CLIENT, ECHO = ("10.77.0.4", 50000), ("10.77.0.3", 7)
 UDP1, UDP2 = ("10.77.0.7", 5005), ("10.77.0.8", 5005)
@@ -193,3 +194,13 @@ def test_a_receiver_that_stops_is_named_at_once(engine, datagrams, lab_of):
     engine.later(lambda: pytest.fail("it went on waiting"))
     with pytest.raises(LabError, match="sent, not confirmed: udp2 has stopped"):
         udp.send(engine, lab_of(), "udp1", "udp2", "hi")
+
+
+def test_what_overflowed_at_the_receiver_is_told_apart():
+    ends = {"local": UDP1, "peer": UDP2, "id": "1", "sent": 9, "duplicated": 0, "reordered": 0, "seconds": 0.5}
+    found = udp.Train("udp1", "udp2", received=4, lost=5, overflowed=3, **ends)
+    assert "lost 5 (3 of them at udp2, whose receive queue was full), duplicated 0" in sending.train(found)
+    assert found.as_json()["overflowed"] == 3
+    unknown = udp.Train("udp1", "udp2", received=4, lost=5, **ends)
+    assert "lost 5, duplicated 0" in sending.train(unknown)
+    assert unknown.as_json()["overflowed"] is None

@@ -91,6 +91,37 @@ def test_a_python_that_is_too_old_is_told(machine, tmp_path):
     assert "Python 3.11 or newer is needed and was not found" in result.stderr
 
 
+@pytest.mark.parametrize(("user", "chosen"), [(0, "python3.12"), (1000, "python3")])
+def test_root_takes_a_python_that_others_may_run(tmp_path, user, chosen):
+    """Where it can: `python3` lies in a folder that is closed to others, `python3.12` in one that is open."""
+    folder = tmp_path / "checkout"
+    (folder / "setup").mkdir(parents=True)
+    (folder / "requirements").mkdir()
+    shutil.copy(ROOT / "setup" / "python.sh", folder / "setup")
+    for file in ("requirements/dev.txt", "pyproject.toml"):
+        (folder / file).touch()
+    programs = {
+        "id": f"echo {user}",
+        "python3": 'case "$1" in -) exit 1 ;; -m) exit 7 ;; *) exit 0 ;; esac',
+        "python3.12": 'case "$1" in -m) exit 7 ;; *) exit 0 ;; esac',
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", str(folder / "setup" / "python.sh")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 7, "it went as far as making the environment"
+    assert done.stderr == f"labctl: making .venv with {tmp_path}/bin/{chosen}\n"
+
+
 def test_no_script_names_a_registrys_host():
     for script in (ROOT / "setup").glob("*.sh"):
         assert "://" not in script.read_text().replace("http://{host}:{port}/", ""), script

@@ -136,7 +136,7 @@ def test_a_route_of_this_machine_is_in_the_way(no_routes):
         f"fe800000000000000000000000000000 40 {zero} 00 {zero} 00000100 00000001 00000000 00000001 tun1\n"
         f"{zero} 00 {zero} 00 {zero} 00000100 00000001 00000000 00000001 eth0\n"
     )
-    assert [(str(subnet), name) for subnet, name in (*host_routes(),)] == [
+    assert [(str(subnet), name) for subnet, name, _ in host_routes()] == [
         ("10.8.0.0/16", "tun0"),
         ("fd77::/64", "tun1"),
     ]
@@ -171,3 +171,90 @@ def test_moving_takes_ranges_and_kept_addresses_along():
     assert out["networks"]["left"]["ipam"]["config"] == [
         {"subnet": "10.8.0.0/24", "ip_range": "10.8.0.128/25", "aux_addresses": {"host": "10.8.0.9"}}
     ]
+
+
+HEAD = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+
+
+def route(subnet: str, interface: str, flags: str = "0001") -> str:
+    """A line of /proc/net/route."""
+    net = ipaddress.ip_network(subnet)
+    words = [int(net.network_address).to_bytes(4, "big")[::-1].hex(), int(net.netmask).to_bytes(4, "big")[::-1].hex()]
+    return f"{interface}\t{words[0]}\t00000000\t{flags}\t0\t0\t0\t{words[1]}\t0\t0\t0\n"
+
+
+def placed(text: str, engine: MemoryEngine | None = None, attempt: int = 0, **options) -> list[str]:
+    found = parse(text, Path("lab.yaml"))
+    out = place_networks(found, engine or MemoryEngine(), found.config, attempt, {}, **options)
+    return [pool["subnet"] for net in out["networks"].values() for pool in net["ipam"]["config"]]
+
+
+def one_network(subnet: str, more: str = "") -> str:
+    network = f"{{name: lab_lab, ipam: {{config: [{{subnet: '{subnet}'}}]}}{more}}}"
+    return f"{{name: lab, services: {{a: {{image: x, networks: {{lab: null}}}}}}, networks: {{lab: {network}}}}}"
+
+
+MOVABLE = ", x-labctl: {movable: true}"
+
+
+@pytest.mark.parametrize(
+    ("routes", "subnet", "where"),
+    [
+        (["10.0.0.0/8"], "10.77.0.0/24", "172.16.0.0/24"),  # a VPN of the usual kind
+        (["10.0.0.0/8", "172.16.0.0/12"], "10.77.0.0/24", "192.168.0.0/24"),
+        (["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], "10.77.0.0/24", "100.64.0.0/24"),
+        (["192.168.0.0/16"], "192.168.7.0/24", "10.0.0.0/24"),
+        (["10.64.0.0/10"], "10.77.0.0/24", "10.128.0.0/24"),
+        (["10.77.0.0/16", "10.128.0.0/9"], "10.77.0.0/24", "10.78.0.0/24"),
+        (["10.77.0.0/24", "10.77.1.5/32"], "10.77.0.0/24", "10.77.2.0/24"),
+        (["0.0.0.0/1", "128.0.0.0/1"], "10.77.0.0/24", "10.77.0.0/24"),  # a default route in two pieces
+    ],
+)
+def test_movable_networks_go_where_no_route_leads(no_routes, routes, subnet, where):
+    (no_routes / "route").write_text(HEAD + "".join(route(text, "tun0") for text in routes))
+    assert placed(one_network(subnet, MOVABLE)) == [where]
+    assert placed(one_network(subnet, MOVABLE), allow_overlap=True) == [subnet]
+
+
+def test_the_other_family_moves_out_of_the_way_as_well(no_routes):
+    zero = "0" * 32
+    (no_routes / "ipv6_route").write_text(
+        f"fd000000000000000000000000000000 09 {zero} 00 {zero} 00000100 00000001 00000000 00000001 tun1\n"
+    )
+    assert placed(one_network("fd01::/64", MOVABLE)) == ["fd80::/64"]
+
+
+def test_who_is_in_the_way_everywhere_is_told(no_routes):
+    ranges = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+    (no_routes / "route").write_text(HEAD + "".join(route(text, f"tun{text[:2]}") for text in ranges))
+    with pytest.raises(LabError) as caught:
+        placed(one_network("10.77.0.0/24", MOVABLE))
+    assert caught.value.code == "no-subnet"
+    assert "this machine's route to 10.0.0.0/8 (tun10), this machine's route to 100.64.0.0/10 (tun10)" in str(
+        caught.value
+    )
+    assert caught.value.hint.startswith("choose one by --subnet lab=CIDR; --allow-overlap ")
+
+
+@pytest.mark.parametrize("more", ["", MOVABLE])
+@pytest.mark.parametrize("lan", ["192.168.7.0/24", "192.168.0.0/16", "192.168.7.128/25"])
+def test_the_machines_own_network_is_not_taken_from_it(no_routes, more, lan):
+    (no_routes / "route").write_text(HEAD + route(lan, "wlan0"))
+    text = one_network("192.168.7.0/24", more)
+    if more:
+        assert placed(text) != ["192.168.7.0/24"]
+        return
+    with pytest.raises(LabError) as caught:
+        placed(text)
+    assert caught.value.message == (
+        f"the subnet 192.168.7.0/24 of the network lab_lab overlaps with this machine's route to {lan} (wlan0)"
+    )
+    assert placed(text, allow_overlap=True) == ["192.168.7.0/24"]
+    engine = MemoryEngine()
+    engine.is_local = False
+    assert placed(text, engine) == ["192.168.7.0/24"], "it is not the engine's machine"
+
+
+def test_what_lies_behind_a_gateway_may_be_hidden_in_part(no_routes):
+    (no_routes / "route").write_text(HEAD + route("10.0.0.0/8", "eth0", flags="0003"))
+    assert placed(one_network("10.5.0.0/24")) == ["10.5.0.0/24"]

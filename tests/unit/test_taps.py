@@ -278,3 +278,26 @@ def test_numbers_are_relative_to_their_conversation():
     assert (found.seq, found.ack) == (1, 1)
     assert see(udp(A, 1, B, 2, b"no segment")) is None
     assert see(tcp(A, 1, B, 3, 5000, 0, SYN)).seq == 0
+
+
+@pytest.mark.parametrize(("a", "b"), [(A, B), ("fd00::1", "fd00::2")])
+def test_of_a_merged_segment_each_piece_has_its_own_verdict(a, b):
+    """A fault judges the segments that the kernel makes of it, one by one."""
+    whole = tcp(a, 1, b, 2, 1000, 1, ACK | PSH, b"z" * 4000, id=5)
+    pieces = taps.segments_of(record("sent", whole, 10))
+    assert [len(piece.data) for piece in pieces[:2]] == [1500, 1500]
+    order = InOrder(["alice"])
+    packets = [decode(piece, place, "alice") for place, piece in enumerate(pieces)]
+    order.blame(verdict(packets[1], "alice", "f1", "drop", 11))
+    for packet in packets:
+        order.add(packet, "sent")
+    order.ended("alice")
+    given = [[found.rule for found in one.verdicts] for one in order.take()]
+    assert given == [[], ["f1"], []]
+
+
+def test_what_no_fault_sees_in_pieces_stays_whole():
+    merged = tcp(A, 1, B, 2, 1000, 1, ACK | PSH, b"z" * 4000, id=5)
+    datagram = udp(A, 1, B, 2, b"z" * 4000, id=6)
+    for tap, data in (("out", merged), ("in", merged), ("sent", datagram), ("sent", b"")):
+        assert taps.segments_of(record(tap, data, 10)) == [record(tap, data, 10)]

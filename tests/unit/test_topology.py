@@ -7,7 +7,7 @@ import pytest
 
 from labctl.error_codes import ERRORS
 from labctl.errors import LabError, nearest
-from labctl.lab.placement import local_routes
+from labctl.lab import placement
 from labctl.topology import builtin
 from labctl.topology.model import labelled, moved, parse
 from labctl.topology.subnets import candidates
@@ -55,7 +55,11 @@ def test_a_file_as_data():
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("title: A lab", "titel: A lab", "x-labctl at the top level knows title, description, links, not titel"),
+        (
+            "title: A lab",
+            "titel: A lab",
+            "x-labctl at the top level knows title, description, links, outside, not titel",
+        ),
         ("movable: true}", "movabel: true}", "x-labctl at network net knows movable, ipv4, not movabel"),
         ("x-labctl: {title: A lab}", "x-labctl: yes", "x-labctl at the top level is no mapping"),
         ("10.77.0.0/24", "10.77.0.1/24", "network net: 10.77.0.1/24 has host bits set"),
@@ -102,21 +106,26 @@ def test_the_wished_subnet_comes_first_then_those_after_it():
     assert str(next(candidates(wished, networks("10.77.0.0/16")))) == "10.78.0.0/24"
     assert str(next(candidates(wished, networks("10.77.0.128/25"), skip=1))) == "10.77.2.0/24"
     assert str(next(candidates(ipaddress.ip_network("10.255.255.0/24"), networks("10.255.255.0/24")))) == "10.0.0.0/24"
-    assert next(candidates(wished, networks("10.0.0.0/8")), None) is None
+    assert str(next(candidates(wished, networks("10.0.0.0/8")))) == "172.16.0.0/24"
+    private = networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+    assert next(candidates(wished, private), None) is None
     assert str(next(candidates(ipaddress.ip_network("fd00:77::/64"), networks("fd00:77::/64")))) == "fd00:77:0:1::/64"
     # Not a private range: there is no telling where else it may go.
     assert list(candidates(ipaddress.ip_network("203.0.113.0/24"), networks("203.0.113.0/24"))) == []
 
 
-def test_routes_are_read_from_the_kernels_table(tmp_path):
+def test_routes_are_read_from_the_kernels_table(tmp_path, monkeypatch):
     table = tmp_path / "route"
     table.write_text(
         "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
         "eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
         "tun0\t00004D0A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
     )
-    assert local_routes(table) == networks("10.77.0.0/16")
-    assert local_routes(tmp_path / "none") == []
+    monkeypatch.setattr(placement, "ROUTES", table)
+    monkeypatch.setattr(placement, "ROUTES_6", tmp_path / "none")
+    assert [route.subnet for route in placement.host_routes()] == networks("10.77.0.0/16")
+    table.unlink()
+    assert placement.host_routes() == []
 
 
 def test_topologies_are_found_by_path_folder_and_name(tmp_path):

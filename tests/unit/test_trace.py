@@ -2,7 +2,7 @@
 
 import pytest
 from recorder_fakes import ALICE, BOB, ETHER, WEB, arp, refused
-from traffic import tcp, udp
+from traffic import icmp, tcp, udp
 
 from labctl.lab import trace
 from labctl.packets.ladder import Options
@@ -107,3 +107,78 @@ def test_trace_leaves_out_checks_of_a_known_neighbour(engine, lab, fakes, target
         return 0
 
     assert len(trace.trace(engine, lab(), [], run, Options()).ladders) == count
+
+
+def crossing(packets, sender, receiver, data, ago):
+    packets.setdefault(sender, []).append(("out", ago, ETHER + data))
+    packets.setdefault(receiver, []).append(("in", ago - 1_000_000, ETHER + data))
+
+
+def test_trace_draws_what_its_command_has_a_part_in(engine, lab, fakes):
+    """Alice speaks with somebody, as asked; bob and web do by themselves."""
+
+    def run() -> int:
+        found: dict = {}
+        asked = tcp(ALICE, 1, "192.0.2.9", 2, 7, 8, ACK | PSH, b"asked for")
+        found["alice"] = [("out", 2_000_000_000, ETHER + asked)]
+        crossing(found, "bob", "web", tcp(BOB, 1, WEB, 2, 7, 8, ACK | PSH, b"by itself"), 1_990_000_000)
+        fakes.packets = found
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options(), command=["send", "alice", "asked for"])
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "192.0.2.9")]
+    assert str(done.aside) == (
+        f"not drawn: 1 packet of one pair that the command has no part in (tcp {BOB}:1 > {WEB}:2 (1)); "
+        "`labctl capture --last 1m` shows them"
+    )
+    for words, count in ((["restart", "--all"], 2), (["fault", "add", "bob-web"], 1), (["send", "bobby", "x"], 2)):
+        done = trace.trace(engine, lab(), [], run, Options(), command=words)
+        assert len(done.ladders) == count
+    done = trace.trace(engine, lab(), ["alice", "bob", "web"], run, Options(), command=["send", "alice", "asked for"])
+    assert len(done.ladders) == 2  # who names nodes to record wants to see these
+
+
+def test_trace_follows_what_the_named_nodes_set_off(engine, lab, fakes):
+    def run() -> int:
+        found: dict = {}
+        crossing(found, "alice", "bob", tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"pass it on"), 2_000_000_000)
+        crossing(found, "bob", "web", tcp(BOB, 1, WEB, 2, 7, 8, ACK | PSH, b"passed on"), 1_990_000_000)
+        fakes.packets = found
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options(), command=["send", "alice", "pass it on"])
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob"), ("bob", "web")]
+    assert str(done.aside) == ""
+
+
+def test_trace_sums_up_keep_alives(engine, lab, fakes):
+    """A keep-alive has the number of a byte that was acknowledged before (RFC 9293, section 3.8.4)."""
+
+    def run() -> int:
+        found: dict = {}
+        crossing(found, "alice", "bob", tcp(ALICE, 1, BOB, 2, 6, 8, ACK), 2_000_000_000)
+        crossing(found, "bob", "alice", tcp(BOB, 2, ALICE, 1, 8, 7, ACK), 1_990_000_000)
+        fakes.packets = found
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options(), command=["chat", "send", "alice", "hi"])
+    assert (done.ladders, done.aside.kinds) == ((), ("TCP keep-alives (2)",))
+
+
+def test_trace_sums_up_router_solicitations_and_reports_of_groups(engine, lab, fakes):
+    six = bytes(12) + b"\x86\xdd"
+
+    def run() -> int:
+        found: dict = {}
+        for kind, to in ((133, "ff02::2"), (143, "ff02::16")):
+            data = six + icmp("fe80::5", to, kind, 0, bytes(4))
+            found.setdefault("alice", []).append(("out", 2_000_000_000, data))
+            for node in ("bob", "web"):
+                found.setdefault(node, []).append(("in", 1_990_000_000, data))
+        crossing(found, "alice", "bob", tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello"), 1_900_000_000)
+        fakes.packets = found
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options(), command=["restart", "--all"])
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob")]
+    assert (done.aside.packets, done.aside.pairs) == (2, 1)

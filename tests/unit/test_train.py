@@ -145,3 +145,11 @@ def test_a_train_is_complete_with_its_last_number_in_whatever_order():
         assert not arriving.complete
         arriving.add(seq, 0.0)
     assert arriving.complete
+
+
+@pytest.mark.parametrize(("dropped", "told"), [(0, 0), (1, 1), (2, 2), (7, 2)])
+def test_no_more_has_overflowed_than_is_lost(dropped, told):
+    arriving = train.Arriving("a", 3, 0.0)
+    arriving.add(1, 0.0)
+    assert arriving.result(dropped)["overflowed"] == told
+    assert "overflowed" not in arriving.result()

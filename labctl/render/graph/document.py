@@ -10,6 +10,7 @@ from labctl.lab.picture import Picture
 def document(picture: Picture) -> dict[str, Any]:
     """All of the picture; a node's `state` is null where the picture is that of a file.
 
+    `members` are the nodes that share one network, and so are one host; a host that is one node has none.
     `masquerades` is the network towards which a router translates addresses, null where it doesn't.
     """
     return {
@@ -20,6 +21,7 @@ def document(picture: Picture) -> dict[str, Any]:
         "nodes": [
             {
                 "node": node.name,
+                **({"members": list(node.members)} if node.members else {}),
                 "role": node.role,
                 "masquerades": node.masquerades,
                 "state": node.state,

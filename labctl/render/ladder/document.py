@@ -108,6 +108,7 @@ def _packet(packet: Packet) -> dict[str, Any]:
         "payload": base64.b64encode(packet.payload).decode(),
         "checksum": packet.checksum,
         "malformed": packet.malformed or None,
+        "unread": packet.unread or None,
     }
     if tcp is not None:
         found["tcp"] = {"seq": tcp.seq, "ack": tcp.ack, "flags": tcp.names, "window": tcp.window}

@@ -8,7 +8,8 @@ from typing import Any
 from labctl.faults.conditions import Malformed
 from labctl.topology.check.plan import Plan, Service
 from labctl.topology.check.problems import Path, Problems, near
-from labctl.topology.check.source import Source, shorten
+from labctl.topology.check.source import Mapping as Entries
+from labctl.topology.check.source import Scalar, Source, shorten
 from labctl.topology.extension import Condition, parse_link, parse_route
 
 
@@ -19,6 +20,7 @@ def check_extension(source: Source, plan: Plan) -> Problems:
         path: Path = ("services", service.name, "x-labctl")
         for written, at in _texts(service.extension, "routes", path):
             _route(source, plan, service, written, at, found)
+    _check_outside(source, plan, found)
     given: dict[tuple[str, str], int] = {}
     for written, at in _texts(plan.extension, "links", ("x-labctl",)):
         place = source.place(at)
@@ -34,6 +36,30 @@ def check_extension(source: Source, plan: Plan) -> Problems:
                     break
                 given[a, b] = place.line
     return found
+
+
+def _check_outside(source: Source, plan: Plan, found: Problems) -> None:
+    """What a lab without a way outside has all the same, or has in vain."""
+    if plan.extension.get("outside") is not False:
+        return
+    for service in plan.services.values():
+        path: Path = ("services", service.name)
+        entry = source.section("services").get(service.name)
+        keys = entry.value.entries if entry and isinstance(entry.value, Entries) else {}
+        mode = keys.get("network_mode")
+        if mode and isinstance(mode.value, Scalar) and mode.value.text in ("host", "bridge"):
+            what = f"network_mode: {mode.value.text} leads outside"
+            mend = "take it out: the service is then on the lab's own network"
+            found.add("outside-open", (*path, "network_mode"), mode.value.place, what=what, mend=mend)
+        if "ports" in keys:
+            mend = "take them out; `labctl http get` asks from another node (--from)"
+            what = "ports are published in vain"
+            found.add("outside-open", (*path, "ports"), keys["ports"].key.place, what=what, mend=mend)
+    for network in plan.networks.values():
+        if network.external:
+            at: Path = ("networks", network.key)
+            mend = "the lab is as open as that network is"
+            found.add("outside-open", at, source.place(at, key=True), what="this network is external", mend=mend)
 
 
 def _texts(extension: Mapping[str, Any], key: str, path: Path) -> Iterator[tuple[str, Path]]:
@@ -75,7 +101,10 @@ def _ends_are_fine(source: Source, plan: Plan, link: Condition, path: Path, foun
     if link.a == link.b:
         found.add("link-to-self", path, place, name=link.a)
         return False
-    a, b = plan.services[link.a], plan.services[link.b]
+    a, b = plan.host(plan.services[link.a]), plan.host(plan.services[link.b])
+    if a.name == b.name:
+        found.add("link-in-one-host", path, place, a=link.a, b=link.b)
+        return False
     if _strangers(a, b):
         found.add("link-without-network", path, place, a=a.name, b=b.name, theirs=_shown(a), own=_shown(b))
     return True

@@ -113,7 +113,7 @@ DEVELOP = mapping(watch=Shape(items=_WATCH))
 
 ON_SERVICE = Shape(keys={"routes": TEXT_OR_TEXTS, "movable_ports": BOOL})
 ON_NETWORK = Shape(keys={"movable": BOOL, "ipv4": BOOL})
-AT_TOP = Shape(keys={"title": TEXT, "description": TEXT, "links": TEXT_OR_TEXTS})
+AT_TOP = Shape(keys={"title": TEXT, "description": TEXT, "links": TEXT_OR_TEXTS, "outside": BOOL})
 
 SERVICE = Shape(
     keys={

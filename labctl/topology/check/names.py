@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from labctl.topology.check.problems import Path, Problems, near
 from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value, shorten
+from labctl.topology.model import project_name
 
 _PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]")  # a mount's source that is a folder of this machine
 _SECTIONS = {
@@ -32,6 +33,7 @@ class _Use:
 def check_names(source: Source) -> Problems:
     """With `include`, names can come from other files: then only Compose can tell."""
     found = Problems()
+    _check_project(source, found)
     whole = "include" not in source.root.entries
     for name, entry in source.section("services").items():
         if not isinstance(entry.value, Mapping):
@@ -48,6 +50,14 @@ def check_names(source: Source) -> Problems:
         if not services or not isinstance(services.value, Mapping | Sequence):
             found.add("missing-services", (), services.key.place if services else source.root.place)
     return found
+
+
+def _check_project(source: Source, found: Problems) -> None:
+    entry = source.root.entries.get("name")
+    if entry and isinstance(entry.value, Scalar) and "$" not in entry.value.text:
+        read = project_name(entry.value.text)
+        if read and read != entry.value.text:
+            found.add("name-rewritten", ("name",), entry.value.place, text=shorten(entry.value.text), read=read)
 
 
 def _check(source: Source, use: _Use, found: Problems) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from labctl.topology.check.problems import Path
 from labctl.topology.check.scalars import number, type_of
 from labctl.topology.check.source import Scalar, Sequence, Value
+from labctl.topology.model import owner_of
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -28,13 +29,15 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Service:
-    """`networks` is None where they can't be known from this file alone (`extends`, a network_mode of others)."""
+    """`networks` is None where they can't be known from this file alone (`extends`, a network_mode of others). `owner`
+    is the service whose network it shares, None where there is none."""
 
     name: str
     networks: tuple[Attachment, ...] | None
     replicas: int
     profiles: frozenset[str]
     extension: Mapping[str, Any]
+    owner: str | None = None
 
     def beside(self, other: Service) -> bool:
         """Whether both can be up together: services of two different profiles are rather a choice."""
@@ -75,6 +78,14 @@ class Plan:
     networks: Mapping[str, Network]
     extension: Mapping[str, Any]
     complete: bool = False
+
+    def host(self, service: Service) -> Service:
+        """The service whose network it is that a service has: its own, or that of another one."""
+        seen = {service.name}
+        while (owner := service.owner) and owner in self.services and owner not in seen:
+            service = self.services[owner]
+            seen.add(owner)
+        return service
 
 
 def data_of(value: Value, known: Mapping[str, str]) -> Any:
@@ -129,6 +140,7 @@ def _service(name: str, service: Mapping[str, Any]) -> Service:
         _replicas(service),
         frozenset(text(profile) for profile in items(service.get("profiles"))),
         mapping(service.get("x-labctl")),
+        owner_of(service.get("network_mode")),
     )
 
 

@@ -104,6 +104,18 @@ KINDS: dict[str, Kind] = {
         "put it in quotes: {quoted}",
         "YAML reads a number or a date, and Compose writes it back in another form: the program sees other text.",
     ),
+    "name-rewritten": Kind(
+        "Compose makes the name {read} of {text!r}",
+        "write `name: {read}`, which is what --lab and LABCTL_LAB find it by",
+        "A project's name has lower-case letters, digits, - and _ alone, and begins with a letter or digit.",
+        "warning",
+    ),
+    "outside-open": Kind(
+        "{what}, though `x-labctl: {{outside: false}}` stands at the top",
+        "{mend}",
+        "A lab without a way outside has internal networks, and these are not the only way out of a container.",
+        "warning",
+    ),
     "trap-mode": Kind(
         "Compose reads the mode {text} as the decimal number {read}, which is {octal} in octal",
         "{mend}",
@@ -242,6 +254,11 @@ KINDS: dict[str, Kind] = {
         "a link to {name}, which is no node{near}", "name services of this file", "A link stands between two nodes."
     ),
     "link-to-self": Kind("a link from {name} to itself", "name two nodes", "A link stands between two nodes."),
+    "link-in-one-host": Kind(
+        "{a} and {b} have one network: what they say to each other never leaves it",
+        "name two nodes with a network each",
+        "With `network_mode: service:NAME` two services are one host with two programs, which speak over its loopback.",
+    ),
     "link-without-network": Kind(
         "{a} and {b} share no network ({a}: {theirs}; {b}: {own})",
         "put both on one network, or name the links to the router between them",

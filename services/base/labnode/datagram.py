@@ -10,7 +10,10 @@ import struct
 
 IP_RECVTTL = 12  # ip(7)
 IP_PKTINFO = 8  # ip(7); Python has a name for it since 3.12
-NOTE = 128  # bytes that recvmsg(2) needs for it, and for the hops that are left
+SO_RXQ_OVFL = 40  # socket(7); asm-generic/socket.h
+SO_MEMINFO = 55
+DROPS = 8  # SK_MEMINFO_DROPS (linux/sock_diag.h): the place among the numbers of SO_MEMINFO
+NOTE = 128  # bytes that recvmsg(2) needs for it, for the hops that are left and for the drops
 
 
 def ask_local(sock) -> None:
@@ -27,6 +30,44 @@ def ask_hops(sock) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
     else:
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+
+
+def ask_drops(sock) -> None:
+    """From now on, recvmsg(2) on this socket notes how many datagrams the kernel had dropped before it queued one."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+
+
+def drops_before(notes: list) -> int:
+    """How many datagrams the kernel had dropped at this socket when it queued the one with these notes."""
+    for level, kind, note in notes:
+        if (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
+            return struct.unpack_from("I", note)[0]
+    return 0  # it notes no zero
+
+
+def drops(sock) -> int | None:
+    """How many datagrams the kernel has dropped at this socket by now; None where it can't tell (Linux before 4.12).
+
+    Most of them found the receive queue full; those with a wrong checksum count too.
+    """
+    try:
+        return struct.unpack_from("I", sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4 * (DROPS + 1)), 4 * DROPS)[0]
+    except (OSError, struct.error):
+        return None
+
+
+def wrong_checksums() -> int:
+    """How many datagrams with a wrong checksum have come to this host, IPv4 and IPv6 (proc(5), /proc/net/snmp)."""
+    found = 0
+    try:
+        with open("/proc/net/snmp") as table:
+            names, numbers = (line.split() for line in table if line.startswith("Udp:"))
+        found += int(numbers[names.index("InCsumErrors")])
+        with open("/proc/net/snmp6") as table:
+            found += sum(int(line.split()[1]) for line in table if line.startswith("Udp6InCsumErrors"))
+    except (OSError, ValueError):
+        pass  # a kernel that doesn't count them, or has no IPv6
+    return found
 
 
 def hops(notes: list) -> dict:

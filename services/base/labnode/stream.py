@@ -115,8 +115,8 @@ class Stream:
             if not self.closed:
                 self._update()
 
-    def close(self, error: str | None = None) -> None:
-        """Closes both directions now; what is queued is lost."""
+    def close(self, error: str | None = None, **fields) -> None:
+        """Closes both directions now; what is queued is lost. The `close` event then holds `fields`."""
         if self.closed:
             return
         self.closed = True
@@ -125,7 +125,8 @@ class Stream:
         if error and (unacknowledged := self.unacknowledged):
             lost["unacknowledged"] = unacknowledged
         self._sock.close()
-        journal.event("close", self.ends, received=self.received, sent=self.sent, **lost, **self._last)
+        told = {**lost, **self._last, **fields}
+        journal.event("close", self.ends, received=self.received, sent=self.sent, **told)
         on_close = self._on_close
         # Without these circles its memory is free at once, and not when the garbage collector comes by.
         self._on_data = self._on_eof = self._on_close = self._on_sent = None

@@ -4,8 +4,10 @@ Written here, and not taken from a binding, for what the bindings leave out: man
 length of the queue.
 """
 
+import errno
 import socket
 import struct
+from collections.abc import Sequence
 
 import nfnetlink
 from nfnetlink import ATTRIBUTE, attribute
@@ -23,12 +25,12 @@ _VERDICT_BODY = struct.Struct("=IHHIIBBHHH")
 
 
 class Queue:
-    """A queue of this network namespace. Raises OSError where the kernel has none, or it is taken."""
+    """A queue of this network namespace: the first of some numbers that nobody else has. Raises OSError where the
+    kernel has none, or all are taken."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self, numbers: Sequence[int]) -> None:
         self._sock = nfnetlink.connect(BUFFER)
-        self._configure(_CFG_CMD, struct.pack("!BBH", _BIND, 0, socket.AF_INET))
+        self.number = self._bind(numbers)
         # Whole packets. Without the flag for it the kernel hands over no merged segments, and completes checksums.
         self._configure(_CFG_PARAMS, struct.pack("!IB", 0xFFFF, _COPY_PACKET))
         self._configure(_CFG_MAXLEN, struct.pack("!I", MAXLEN))
@@ -36,6 +38,20 @@ class Queue:
         self._buffer = bytearray(1 << 17)
         self._view = memoryview(self._buffer)
         self._verdicts = bytearray()
+
+    def _bind(self, numbers: Sequence[int]) -> int:
+        for number in numbers:
+            self.number = number
+            try:
+                self._configure(_CFG_CMD, struct.pack("!BBH", _BIND, 0, socket.AF_INET))
+            except OSError as problem:
+                if problem.errno not in (errno.EPERM, errno.EBUSY):
+                    raise
+            else:
+                return number
+        self._sock.close()
+        last = f"{numbers[0]} to {numbers[-1]}"
+        raise OSError(errno.EBUSY, f"the queues {last} of NFQUEUE are all taken by other programs in this network")
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -45,7 +61,7 @@ class Queue:
         self._sock.close()
 
     def _configure(self, kind: int, value: bytes) -> None:
-        nfnetlink.ask(self._sock, _CONFIG, self._number, attribute(kind, value))
+        nfnetlink.ask(self._sock, _CONFIG, self.number, attribute(kind, value))
 
     def read(self):
         """Yields `(id, bytes)` of what waits, some BATCH of them at most."""
@@ -78,7 +94,7 @@ class Queue:
         size = 32 + (4 + len(data) if data is not None else 0)
         self._verdicts += _VERDICT_BODY.pack(size, _VERDICT, nfnetlink.REQUEST, 0, 0, 0, 0, 0, 12, _VERDICT_HDR)
         # The queue's number stands in the general header, the verdict and the id after it, all in network order.
-        struct.pack_into("!H", self._verdicts, len(self._verdicts) - 6, self._number)
+        struct.pack_into("!H", self._verdicts, len(self._verdicts) - 6, self.number)
         self._verdicts += struct.pack("!II", verdict, ident)
         if data is not None:
             self._verdicts += ATTRIBUTE.pack(4 + len(data), _PAYLOAD) + data + b"\0" * (-len(data) % 4)
@@ -94,9 +110,19 @@ class Queue:
 
     def lost(self) -> int:
         """How many packets found the queue full since it was bound (proc(5): /proc/net/netfilter/nfnetlink_queue)."""
+        fields = self._fields()
+        return fields[5] + fields[6] if fields else 0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the kernel still gives the queue's packets to this program."""
+        fields = self._fields()
+        return bool(fields) and fields[1] == self._sock.getsockname()[0]
+
+    def _fields(self) -> list[int]:
         with open("/proc/self/net/netfilter/nfnetlink_queue") as file:
             for line in file:
                 fields = line.split()
-                if fields and int(fields[0]) == self._number:
-                    return int(fields[5]) + int(fields[6])
-        return 0
+                if fields and int(fields[0]) == self.number:
+                    return [int(field) for field in fields]
+        return []

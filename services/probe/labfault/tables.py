@@ -6,27 +6,35 @@ namespace, and nothing anywhere else.
 A mark is set only while the probe shows that it lives: each HEARTBEAT it puts an element into one of four sets, where
 the kernel keeps it for LEASE. So the links heal also when the probe is frozen; if it dies, the queue has no owner and
 is bypassed at once.
+
+Nothing of this is taken for granted: `missing` asks the kernel whether it is still there. Others may have flushed it.
 """
 
 import contextlib
+import errno
 import ipaddress
 import json
 import socket
+import struct
 import subprocess
+import time
 
 import nfnetlink
 from nfnetlink import attribute, message, nest
 
 TABLE = "labctl_faults"
 MARK, COPY = 0x40000000, 0x20000000  # bits of a packet's mark: to the queue; sent by ourselves
-NUMBER = 74
+NUMBERS = range(74, 90)  # of NFQUEUE: others may have some of them
 HEARTBEAT, LEASE = 0.25, 0.9  # seconds
 _SETS = 4  # so that an element is gone when its turn comes again: older kernels can't renew one
 _LIMIT = 10  # seconds for a command
-_IPTABLES = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-num {NUMBER} --queue-bypass"
+_HOOK = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-num"
+_TOOLS = {"iptables": "ip", "ip6tables": "ip6"}  # and nftables' name of the family
 _NFT = 10 << 8  # NFNL_SUBSYS_NFTABLES
-_BEGIN, _END, _DELRULE, _NEWSETELEM = 0x10, 0x11, _NFT | 8, _NFT | 12
-_INET = 1  # NFPROTO_INET
+_BEGIN, _END, _GETRULE, _DELRULE, _NEWSETELEM = 0x10, 0x11, _NFT | 7, _NFT | 8, _NFT | 12
+_HANDLE, _EXPRESSIONS = 3, 4  # NFTA_RULE_*
+_FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}  # NFPROTO_*
+_INET = _FAMILIES["inet"]
 _CREATE = 0x400
 BEFORE = -151  # the hook's priority where packets are looked at before any rule; they are marked just ahead of it
 
@@ -72,29 +80,74 @@ class Routes:
 
 
 class Tables:
-    """What stands in the namespace. `set` replaces all of it at once."""
+    """What stands in the namespace. `set` replaces all of it at once, or raises OSError and leaves what was there."""
 
     def __init__(self) -> None:
         self._beat = 0
         self._socket: socket.socket | None = None
+        self._asking: socket.socket | None = None  # for questions; the other one's answers are those to beats
+        self._number = 0  # of the queue
         self.are_needed = False
         self._ours: list[str] = []  # tables of iptables that were not there before
+        self._handles: dict[str, list[bytes]] = {}  # of the rules that were set, by chain, as the kernel named them
 
-    def set(self, peers: list, routes: Routes) -> None:
-        """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end."""
-        head = "" if self.are_set else _frame()
-        # The hook stays: with it the kernel would drop all packets that wait for a verdict.
-        _run(["nft", "-f", "-"], f"{head}flush chain inet {TABLE} links\n{_chosen(peers, routes)}")
-        self.are_needed = True
-        if self._socket is None:
-            self._socket = nfnetlink.connect()
-            self._socket.setblocking(False)
-            for tool, family in (("iptables", "ip"), ("ip6tables", "ip6")):
+    def stand(self, number: int) -> None:
+        """The frame without any link, and the way to a queue. Raises OSError, and then nothing of it is there."""
+        if self.are_set and number == self._number and not self.missing():
+            return
+        self.clear()
+        self._number = number
+        self._socket, self._asking = nfnetlink.connect(), nfnetlink.connect()
+        self._socket.setblocking(False)
+        self._asking.settimeout(_LIMIT)
+        try:
+            _run(["nft", "-f", "-"], _frame())
+            for tool, family in _TOOLS.items():
                 if not _succeeds(["nft", "list", "table", family, "mangle"]):
                     self._ours.append(family)
-                if not _succeeds([tool, "-t", "mangle", "-C", *_IPTABLES.split()]):
-                    _run([tool, "-t", "mangle", "-A", *_IPTABLES.split()])
+                _run([tool, "-t", "mangle", "-A", *_hook(number)])
+        except (OSError, subprocess.TimeoutExpired):
+            self.clear()
+            raise
+        self._handles = self._found()
+
+    def set(self, peers: list, routes: Routes, number: int) -> None:
+        """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end; `number` is that
+        of the queue."""
+        self.stand(number)
+        # The hook stays: with it the kernel would drop all packets that wait for a verdict.
+        _run(["nft", "-f", "-"], _links(peers, routes))
+        self.are_needed = True
+        self._handles = self._found()
         self.beat()
+
+    def try_out(self, peers: list, routes: Routes) -> None:
+        """Whether `set` would succeed, once the frame stands. Raises OSError."""
+        _run(["nft", "-c", "-f", "-"], _links(peers, routes))
+
+    def missing(self) -> str:
+        """What of it somebody has taken away, as words; '' where all is there as it was set."""
+        if not self.are_set:
+            return ""
+        for family in _TOOLS.values():
+            rules = self._rules(family, "mangle", "POSTROUTING")
+            if not any(_is_hook(expressions, self._number) for _, expressions in rules):
+                return f"the rule of {family} mangle that hands packets over"
+        return "" if self._found() == self._handles else f"the table inet {TABLE}, or rules in it,"
+
+    def _found(self) -> dict[str, list[bytes]]:
+        return {chain: [handle for handle, _ in self._rules("inet", TABLE, chain)] for chain in ("leaving", "links")}
+
+    def _rules(self, family: str, table: str, chain: str) -> list[tuple[bytes, bytes]]:
+        """`(handle, expressions)` of a chain's rules; none where there is no such chain."""
+        asked = attribute(1, table.encode() + b"\0") + attribute(2, chain.encode() + b"\0")
+        found = []
+        for body in nfnetlink.dump(self._asking, _GETRULE, asked, _FAMILIES[family]):
+            fields = {kind: body[begin:end] for kind, begin, end in nfnetlink.attributes(body, 0, len(body))}
+            # Older kernels leave out nothing of what was not asked for.
+            if (fields.get(1), fields.get(2)) == (table.encode() + b"\0", chain.encode() + b"\0"):
+                found.append((fields.get(_HANDLE, b""), fields.get(_EXPRESSIONS, b"")))
+        return found
 
     def let_pass(self) -> None:
         """From now on no packet is marked. At once, and not by nft(8): meanwhile others would overtake what waits."""
@@ -102,8 +155,10 @@ class Tables:
             self._forget_answers()
             self._socket.setblocking(True)
             # A socket of its own would be closed now, and that waits for the kernel to forget the rules (20 ms).
-            nfnetlink.send(self._socket, _flushed("links"))
+            with contextlib.suppress(FileNotFoundError):  # others have removed the table
+                nfnetlink.send(self._socket, _flushed("links"))
             self._socket.setblocking(False)
+            self._handles["links"] = []
         self.are_needed = False
 
     @property
@@ -137,16 +192,50 @@ class Tables:
         for family in self._ours:
             _succeeds(["nft", "delete", "table", family, "mangle"])
         self._ours = []
-        if self._socket:
-            self._socket.close()
-        self._socket = None
+        for sock in (self._socket, self._asking):
+            if sock:
+                sock.close()
+        self._socket = self._asking = None
+
+
+def claim() -> None:
+    """Makes the network ours: removes what a probe left that was killed. Raises OSError EBUSY where one lives."""
+    deadline = time.monotonic() + LEASE
+    while _has_signs_of_life():
+        if time.monotonic() > deadline:
+            raise OSError(errno.EBUSY, "another probe of labctl's has rules in this network; clear those first")
+        time.sleep(LEASE / 10)
+    clear_leftovers()
+
+
+def _has_signs_of_life() -> bool:
+    """Whether some probe has said that it lives, within the last LEASE."""
+    try:
+        found = json.loads(_run(["nft", "-j", "list", "table", "inet", TABLE]))
+    except OSError:
+        return False  # no table
+    return any(item["set"].get("elem") for item in found["nftables"] if "set" in item)
 
 
 def clear_leftovers() -> None:
     """Removes what a probe left that was killed."""
     _succeeds(["nft", "delete", "table", "inet", TABLE])
-    for tool in ("iptables", "ip6tables"):
-        _succeeds([tool, "-t", "mangle", "-D", *_IPTABLES.split()])
+    for tool in _TOOLS:
+        done = subprocess.run(
+            [tool, "-t", "mangle", "-S", "POSTROUTING"], capture_output=True, text=True, timeout=_LIMIT
+        )
+        for line in done.stdout.splitlines():
+            if f"--mark {MARK:#x}/{MARK:#x} -j NFQUEUE" in line:
+                _succeeds([tool, "-t", "mangle", "-D", *line.split()[1:]])
+
+
+def _hook(number: int) -> list[str]:
+    return [*_HOOK.split(), str(number), "--queue-bypass"]
+
+
+def _is_hook(expressions: bytes, number: int) -> bool:
+    """Whether a rule gives packets to a queue: struct xt_NFQ_info_v3, linux/netfilter/xt_NFQUEUE.h."""
+    return b"NFQUEUE\0" in expressions and struct.pack("=HHH", number, 1, 1) in expressions
 
 
 def _frame() -> str:
@@ -161,6 +250,11 @@ def _frame() -> str:
         f" chain leaving {{\n  type filter hook postrouting priority {BEFORE - 1}; policy accept;\n"
         f'  oifname "lo" return\n  meta mark & {COPY:#x} != 0 return\n{alive} }}\n}}\n'
     )
+
+
+def _links(peers: list, routes: Routes) -> str:
+    """The order to replace the rules of all links, in one step."""
+    return f"flush chain inet {TABLE} links\n{_chosen(peers, routes)}"
 
 
 def _chosen(peers: list, routes: Routes) -> str:

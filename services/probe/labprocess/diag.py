@@ -73,19 +73,20 @@ class Diag:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
         self._socket.bind((0, 0))
         self._socket.settimeout(5)
-        self._known: dict[bytes, Row] = {}
+        self._known: dict[str, dict[bytes, Row]] = {}  # by protocol: the rows of the last look
 
     def look(self, proto: str) -> list[Row]:
         """All sockets of `tcp` or `udp`, of both families."""
         found: list[Row] = []
-        known, self._known = self._known, {}
+        known, fresh = self._known.get(proto, {}), {}
+        self._known[proto] = fresh
         for request in _REQUESTS[proto]:
             self._socket.send(request)
-            while not self._take(proto, known, found):
+            while not self._take(proto, known, fresh, found):
                 pass
         return found
 
-    def _take(self, proto: str, known: dict[bytes, Row], found: list[Row]) -> bool:
+    def _take(self, proto: str, known: dict[bytes, Row], fresh: dict[bytes, Row], found: list[Row]) -> bool:
         """Reads once; whether that was the last of it."""
         data, offset = self._socket.recv(1 << 17), 0
         while offset < len(data):
@@ -98,7 +99,7 @@ class Diag:
             # Nearly all are as they were at the last look; then they are not taken apart again.
             same = data[offset + 16 : offset + 16 + _MESSAGE.size]
             row = known.get(same) or _row(proto, data, offset + 16)
-            self._known[same] = row
+            fresh[same] = row
             found.append(row)
             offset += (length + 3) & ~3
         return False

@@ -3,6 +3,7 @@
 import os
 import time
 
+WAKE = b"w"  # among what is written there: the node's programs have called something
 SILENCE = 5.0  # seconds; labctl writes a byte each second
 
 
@@ -12,7 +13,7 @@ class Lifeline:
     def __init__(self, source: int = 0) -> None:
         self._source = source
         self._heard = time.monotonic()
-        self._ended = False
+        self._ended = self._woke = False
         os.set_blocking(source, False)
 
     def fileno(self) -> int:
@@ -26,6 +27,12 @@ class Lifeline:
             return
         self._heard = time.monotonic()
         self._ended = not data
+        self._woke = self._woke or WAKE in data
+
+    def woke(self) -> bool:
+        """Whether a system call was told of since the last time that this was asked."""
+        woke, self._woke = self._woke, False
+        return woke
 
     @property
     def is_cut(self) -> bool:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 from labnode import journal
 from labnode.loop import READ, Loop
-from labprocess import owners
+from labprocess import lifeline, owners
 from labprocess.calls import WAITS, Calls, Ends, Identity, stamp
 from labprocess.diag import Diag
 from labprocess.history import History
+from labprocess.newcomers import Newcomers
 from labprocess.tracer import Tracer
 
-SCAN = 0.005  # seconds between two looks for new processes: the engine takes some 30 ms to start one
+WAKE = 0.02  # seconds between two signs to the watch that something was called
 BEAT = 1.0  # seconds
 KINDS = ("calls", "waits", "states")  # each with a history of its own, so that a flood of one spares the others
 
@@ -30,11 +31,13 @@ class Recorder:
         self._tracers: list[Tracer] = []
         self._free: list[Callable[[], None]] = []  # what is to be done once no process is traced
         self._seen: set[int] = set()
+        self._newcomers: Newcomers | None = None
+        self._woke = 0.0
         self._watch: subprocess.Popen | None = None
         self._rest = b""
         self._diag = Diag()
         self._calls = Calls(_identity, self._lookup)
-        self._scan_timer = self._beat_timer = None
+        self._beat_timer = None
 
     def start(self, ready: Callable[[dict[int, str]], None]) -> None:
         """Calls `ready(refused)` when it records: the processes that could not be traced, each with the reason."""
@@ -59,7 +62,8 @@ class Recorder:
                 self.stop()
             elif self.since is not None:
                 self.since = time.time_ns()
-                self._scan()
+                self._newcomers = Newcomers()
+                self._loop.watch(self._newcomers, READ, lambda _: self._follow_new())
             ready(refused)
 
         if mine:
@@ -72,8 +76,11 @@ class Recorder:
         """Lets all processes go, and forgets what was recorded; calls `over()` when none is traced any more."""
         self.since = None
         self.histories = {}
-        for timer in (self._scan_timer, self._beat_timer):
-            self._loop.cancel(timer)
+        self._loop.cancel(self._beat_timer)
+        if self._newcomers:
+            self._loop.watch(self._newcomers, 0)
+            self._newcomers.close()
+            self._newcomers = None
         for tracer in self._tracers:
             tracer.stop()
         if self._watch:
@@ -98,8 +105,9 @@ class Recorder:
             for act in waiting:
                 act()
 
-    def _scan(self) -> None:
+    def _follow_new(self) -> None:
         """Follows processes that nobody of the node's has started: those of `docker exec`."""
+        self._newcomers.forget()
         there = {int(name) for name in os.listdir("/proc") if name.isdigit()}
         self._seen &= there
         for pid in sorted(there - self._seen):
@@ -107,7 +115,6 @@ class Recorder:
             with contextlib.suppress(OSError):  # it has ended already
                 if owners.is_nodes(pid) and not _tracer(pid):
                     self._trace([pid], self._tell_refused)
-        self._scan_timer = self._loop.later(SCAN, self._scan)
 
     def _tell_refused(self, tracer: Tracer) -> None:
         for pid, why in tracer.refused.items():
@@ -116,7 +123,17 @@ class Recorder:
 
     def _happened(self, item) -> None:
         for moment, event in self._calls.events(item):
-            self._record("waits" if event.get("call") in WAITS else "calls", moment, event)
+            waits = event.get("call") in WAITS
+            self._record("waits" if waits else "calls", moment, event)
+            if not waits:
+                self._wake_watch()
+
+    def _wake_watch(self) -> None:
+        """What was called may have changed a socket."""
+        now = time.monotonic()
+        if self._watch and now - self._woke >= WAKE:
+            self._woke = now
+            self._write(lifeline.WAKE)
 
     def _record(self, kind: str, moment: int, event: dict) -> None:
         if self.since is not None:
@@ -146,10 +163,13 @@ class Recorder:
         self._beat()
 
     def _beat(self) -> None:
-        with contextlib.suppress(OSError):
-            self._watch.stdin.write(b"\n")
-            self._watch.stdin.flush()
+        self._write(b"\n")
         self._beat_timer = self._loop.later(BEAT, self._beat)
+
+    def _write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._watch.stdin.write(data)
+            self._watch.stdin.flush()
 
     def _on_states(self, _ready) -> None:
         try:

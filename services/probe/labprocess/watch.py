@@ -1,11 +1,15 @@
-"""Looks at the kernel's table so often that hardly a state is missed, at no more than a twentieth of a processor.
+"""Looks at the kernel's table when a packet, a system call or a socket's end asks for it, and hardly otherwise.
 
-A look at all sockets costs ten times what a look at the kernel's counters does; so those are read every LOOK seconds,
-and the table where they have moved, where the kernel gave a socket up, and now and then anyway.
+A look at all sockets costs a hundred times what a look at the kernel's counters does: a walk through the hash table of
+the whole machine. So while anything happens the counters are read every LOOK seconds, and the table where they have
+moved, or where the kernel gave a socket up; at no more than a twentieth of a processor. While nothing does, the probe
+sleeps: a packet wakes it, a socket that the kernel gives up, and a call that strace saw. What comes without any of them
+(listen(2), connect(2) of UDP, the end of TIME-WAIT) is found by slow looks, which take less than a hundredth.
 """
 
 import contextlib
 import os
+import re
 import select
 import time
 from collections.abc import Callable
@@ -13,11 +17,18 @@ from collections.abc import Callable
 from labprocess.changes import Change, Changes, Counts
 from labprocess.diag import Destroyed, Diag, Row
 from labprocess.owners import Owners
+from labprocess.packets import packets
 
 LOOK = 0.002  # seconds between two looks at the counters
 ANYWAY = 0.1  # seconds between two looks at the table where the counters tell of nothing (connect(2) of UDP)
+AWAKE = 0.05  # seconds for which more is expected after something has happened
+TICK = 0.1  # seconds between two looks at the counters while nothing happens, and at UDP's table
+SLOW = 1.0  # seconds at least between two looks at the whole table then
+SLOW_SHARE = 0.002  # of a processor for these
 SHARE = 0.05  # of a processor, in the mean
 BURST = 0.1  # seconds of a processor that may be used at once
+# Of sockstat: what the kernel counts for the whole machine, so that all its namespaces would wake each other.
+_OTHERS = re.compile(rb" (?:orphan|alloc|mem|memory) \d+")
 OPENS, LAST = 4, 11  # the TCP counters from ActiveOpens to OutSegs
 PASSIVE, FAILED, RESETS = 5, 6, (7, 13)  # PassiveOpens; AttemptFails; EstabResets and OutRsts
 
@@ -34,7 +45,7 @@ class Counters:
 
     def read(self) -> tuple:
         """Compare it with the one before."""
-        first, *others = (os.pread(file, 8192, 0) for file in self._files)
+        first, *others = (_OTHERS.sub(b"", os.pread(file, 8192, 0)) for file in self._files)
         values = first.split(b"\nTcp: ", 2)[2].split(b"\n", 1)[0].split()
         resets = sum(int(values[place]) for place in RESETS)
         self.counts = Counts(int(values[FAILED]), int(values[PASSIVE]), resets)
@@ -49,49 +60,90 @@ class Watch:
         self._tell, self._miss = tell, miss
         self._missed = 0  # how many times that was, as told
         self._destroyed, self._diag, self._counters = Destroyed(), Diag(), Counters()
+        self._packets = packets()
         self._changes = Changes(Owners().find)
         self._gone: list[Row] = []
         self._last: tuple = ()
         self._counts = Counts()  # as they were before the last look at the table
         self._failed = 0  # as counted after it
-        self._next = 0.0
+        self._anyway = self._udp_anyway = self._slow = 0.0  # of time.monotonic(): when to look in any case
+        self._udp: list[Row] = []
+        self._awake_until = 0.0
+        self._cost = 0.0  # seconds of a processor for a look at the table
 
     def run(self, other, goes_on: Callable[[], bool]) -> None:
-        """While `goes_on()`, which is asked before each look; `other` is read whenever it can be."""
+        """While `goes_on()`, which is asked before each look; `other` is read whenever it can be, and `other.woke()`
+        tells whether that was about a system call."""
         saved, clock, used = BURST, time.monotonic(), time.thread_time()
-        poll = select.poll()
+        awake, asleep = select.poll(), select.poll()
         for source in (other, self._destroyed):
-            poll.register(source, select.POLLIN)
+            awake.register(source, select.POLLIN)
+            asleep.register(source, select.POLLIN)
+        if self._packets:
+            asleep.register(self._packets, select.POLLIN)
         while goes_on():
-            time.sleep(LOOK)
-            ready = [number for number, _ in poll.poll(0)]
+            slept = self._packets is not None and time.monotonic() >= self._awake_until
+            if slept:
+                ready = self._sleep(asleep)
+            else:
+                time.sleep(LOOK)
+                ready = [number for number, _ in awake.poll(0)]
+            woken = False
             if other.fileno() in ready:
                 other.read()
+                woken = other.woke()
+            heard = self._destroyed.fileno() in ready
+            if heard or woken or (slept and self._packets.fileno() in ready):
+                self._awake_until = time.monotonic() + AWAKE
             now, worked = time.monotonic(), time.thread_time()
             saved = min(BURST, saved + (now - clock) * SHARE - (worked - used))
             clock, used = now, worked
             if saved < 0:
                 time.sleep(min(-saved / SHARE, 0.1))
-            self._look(self._destroyed.fileno() in ready)
+            self._look(heard, woken)
 
-    def _look(self, heard: bool) -> None:
+    def _sleep(self, sources) -> list[int]:
+        """Until something happens, or it is time for a slow look; what of it is ready."""
+        # What came while we were awake was looked for. What comes from here on wakes.
+        self._packets.forget()
+        return [number for number, _ in sources.poll(TICK * 1000)]
+
+    def _look(self, heard: bool, woken: bool = False) -> None:
+        """`heard`: the kernel gave a socket up; `woken`: a system call was made."""
         values = self._counters.read()
-        if not heard and values == self._last and time.monotonic() < self._next:
+        now = time.monotonic()
+        moved = values != self._last
+        if moved:
+            self._awake_until = now + AWAKE
+        if not (heard or moved or self._is_due(now, woken)):
             return
-        self._next = time.monotonic() + ANYWAY
         self._last = values
         before, self._counts = self._counts, self._counters.counts
+        began = time.thread_time()
         # Before the table: what goes on in another state, as in TIME-WAIT, is in it by then.
         gone = self._destroyed.read()
         if self._destroyed.lost > self._missed:
             self._miss(self._destroyed.lost - self._missed)
             self._missed = self._destroyed.lost
-        rows = [*self._diag.look("tcp"), *self._diag.look("udp")]
+        self._udp = self._diag.look("udp")
+        rows = [*self._diag.look("tcp"), *self._udp]
         self._counters.read()
         after = self._counters.counts
+        self._cost = time.thread_time() - began
+        self._anyway = self._udp_anyway = now + ANYWAY
+        self._slow = now + max(SLOW, self._cost / SLOW_SHARE)
         # From before the last look to after this one: nothing that this look shows can have been counted elsewhere.
         counts = Counts(after.failed - self._failed, after.opened - before.opened, after.reset - before.reset)
         self._failed = after.failed
         changes = self._changes.look(rows, gone, counts)
         if changes:
             self._tell(changes)
+
+    def _is_due(self, now: float, woken: bool) -> bool:
+        """Whether it is time for a look in any case. UDP's table is small: where it has changed, all is looked at."""
+        if now >= (self._anyway if now < self._awake_until else self._slow):
+            return True
+        if woken or now >= self._udp_anyway:
+            self._udp_anyway = now + ANYWAY
+            return self._diag.look("udp") != self._udp
+        return False

@@ -1,0 +1,106 @@
+"""Where programs listen, as the kernel has it: /proc/net/tcp, tcp6, udp and udp6 of a network namespace (proc(5))."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+
+from labctl.engine.model import Listening
+
+TABLES = ("tcp", "tcp6", "udp", "udp6")
+COMMAND = ("cat", *(f"/proc/net/{table}" for table in TABLES))  # what a container can be asked to run
+_STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; TCP_CLOSE, which a datagram socket without a peer is in
+_RESOLVER = "127.0.0.11"  # the engine's own name server, which it opens in each container
+_HEAD = "sl"  # the first word of a table
+_RESOLVER_DIGITS = f"{int.from_bytes(socket.inet_aton(_RESOLVER), sys.byteorder):08X}:"  # as the tables have it
+_READ = 1 << 16
+
+
+def listening(lines: Iterable[str]) -> tuple[Listening, ...]:
+    """What the tables say, one after the other, each with its head: TCP that listens, UDP that is bound and takes
+    datagrams from anybody."""
+    found: set[Listening] = set()
+    proto = ""
+    for line in lines:
+        words = line.split()
+        if words[:1] == [_HEAD]:
+            proto = "udp" if "drops" in words else "tcp"
+        elif proto and len(words) > 3 and words[3] == _STATES[proto]:
+            address, _, port = words[1].partition(":")
+            shown = _address(address)
+            if shown != _RESOLVER:
+                found.add(Listening(proto, shown, int(port, 16)))
+    return tuple(sorted(found, key=lambda item: (item.proto, item.port, ":" in item.address, item.address)))
+
+
+def is_table(lines: Iterable[str]) -> bool:
+    """Whether there is a table among the lines: what can't run says so in other words."""
+    return any(line.split()[:1] == [_HEAD] for line in lines)
+
+
+def _address(digits: str) -> str:
+    """The kernel writes each 32 bits of an address as a number of the machine's own byte order."""
+    raw = bytes.fromhex(digits)
+    words = (raw[at : at + 4] for at in range(0, len(raw), 4))
+    packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def read(pid: int, container: str) -> tuple[Listening, ...] | None:
+    """Of a process of this machine that is in a container; None where it isn't to be seen from here, as it isn't where
+    the engine runs in a machine of its own."""
+    if pid <= 0 or not sys.platform.startswith("linux"):
+        return None
+    try:
+        # What is open stays that process's: its number may be another's in the next moment.
+        place = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not any(container in line for line in _text(place, "cgroup")):
+            return None
+        return listening(_lines(place, _counts(place)))
+    except OSError:
+        return None
+    finally:
+        os.close(place)
+
+
+def _lines(place: int, counts: Mapping[str, int]) -> list[str]:
+    """The tables that hold anything. Those of TCP are one for all of the machine, in which the kernel looks for the
+    namespace's own for milliseconds: so not where there can be none but the engine's name server, which has one socket
+    of UDP and one of TCP."""
+    datagrams = [line for table in ("udp", "udp6") if counts.get(table) for line in _text(place, f"net/{table}")]
+    has_resolver = any(line.split()[1].startswith(_RESOLVER_DIGITS) for line in datagrams)
+    tables = [table for table in ("tcp", "tcp6") if counts.get(table)]
+    if has_resolver and counts.get("tcp") == 1:
+        tables.remove("tcp")
+    return [line for table in tables for line in _text(place, f"net/{table}")] + datagrams
+
+
+def _counts(place: int) -> dict[str, int]:
+    """How many sockets of each kind the namespace has, those aside that no program holds (proc(5), net/sockstat)."""
+    found: dict[str, int] = {}
+    for name in ("net/sockstat", "net/sockstat6"):
+        try:
+            lines = _text(place, name)
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+        for line in lines:
+            kind, _, rest = line.partition(": inuse ")
+            if rest:
+                found[kind.lower()] = int(rest.split()[0])
+    return found
+
+
+def _text(place: int, name: str) -> list[str]:
+    file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=place)
+    try:
+        parts = []
+        while part := os.read(file, _READ):
+            parts.append(part)
+        return b"".join(parts).decode("ascii", "replace").splitlines()
+    finally:
+        os.close(file)

@@ -1,0 +1,75 @@
+"""What became of a node that a failure is about: it may have ended, and then that is what there is to say."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from labctl.engine.model import COMPOSE_SERVICE, Engine
+from labctl.errors import LabError
+from labctl.lab.model import Lab, Node, find
+
+# What may come of it that a node has ended: names that nobody knows, addresses that nobody answers at.
+CODES = {
+    "node-refused",
+    "no-answer",
+    "unreachable",
+    "unresolved",
+    "no-such-name",
+    "no-records",
+    "dns-silent",
+    "dns-failed",
+    "http-failed",
+    "not-confirmed",
+    "no-partner",
+    "not-taken",
+    "node-stopped",
+    "engine-refused",
+    "probe-failed",
+    "probe-silent",
+    "processes-failed",
+    "recorder-gone",
+    "not-traceable",
+}
+_OURS = ("mend", "near", "seen", "code")  # values that are labctl's own words
+_WORD = re.compile(r"[\w.:-]+")
+
+
+def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
+    """The same error, which begins with what became of the nodes that it is about, where any of them has ended.
+
+    `lab` is as it was when the command began. Raises nothing.
+    """
+    ended: list[Node] = []
+    if problem.code in CODES:
+        with suppress(LabError):
+            ended = _ended(lab, find(engine, lab.name), problem)
+    if ended:
+        problem.message = f"{'; '.join(f'{node.name} {node.condition}' for node in ended)}; {problem.message}"
+        hints = [str(node.does_not_run("").values["mend"]) for node in ended]
+        problem.hint = "; ".join([*hints, *([problem.hint] if problem.hint else [])])
+    return problem
+
+
+def _ended(before: Lab, now: Lab, problem: LabError) -> list[Node]:
+    """The nodes that a failure names, by a name or an address, and that don't run any more."""
+    texts = [text for key, text in problem.values.items() if isinstance(text, str) and key not in _OURS]
+    words = {part for text in texts for word in _WORD.findall(text) for part in _readings(word)}
+    words |= {node.name for word in words if (node := before.owner(word))}
+    words |= {node.name for node in before.nodes if node.container.id in words or node.container.name in words}
+    if problem.code == "no-partner":
+        words |= {node.name for node in now.nodes if node.role == "chat"}
+    alive = {_service(node) for node in now.nodes if node.is_running}
+    gone = [node for node in now.nodes if node.container.state not in ("running", "paused")]
+    return [node for node in gone if node.name in words or (_service(node) in words - alive)]
+
+
+def _readings(word: str) -> set[str]:
+    """What a word may be: `web:8080` is a host and a port, `fd77::5` is an address, `web.` ends a sentence."""
+    bare = word.strip(".:")
+    return {bare, bare.rpartition(":")[0] or bare, bare.partition(":")[0]}
+
+
+def _service(node: Node) -> str:
+    """The name that the engine's name server knows all containers of a scaled service by."""
+    return node.container.labels.get(COMPOSE_SERVICE, node.name)

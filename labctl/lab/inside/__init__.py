@@ -1,0 +1,1 @@
+"""What somebody does inside a node: run a command, sit down at a shell, look at its processes, carry files."""

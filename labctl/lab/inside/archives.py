@@ -1,0 +1,138 @@
+"""Tar archives at our own end of a copy: what stands here becomes one, and one becomes what stands here.
+
+What comes out of a node is not trusted: no name in it leads out of the place where it goes, and nothing is written
+through a link that it brought.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from labctl.errors import LabError
+
+
+@dataclass
+class Carried:
+    """What was copied; `left_out` are devices, sockets and the like."""
+
+    files: int = 0
+    bytes: int = 0
+    left_out: int = 0
+
+
+def pack(source: Path, follow: bool, out: BinaryIO) -> Carried:
+    """Writes an archive of a file or a folder whose names all begin with `it`."""
+    carried = Carried()
+
+    def counted(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if not (info.isreg() or info.isdir() or info.issym()):
+            carried.left_out += 1
+            return None
+        carried.files += not info.isdir()
+        carried.bytes += info.size if info.isreg() else 0
+        return info
+
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        _add(tar, source, "it", counted, follow=follow)
+    return carried
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str, counted: object, *, follow: bool) -> None:
+    tar.dereference = follow
+    tar.inodes = {}  # type: ignore[attr-defined]  # each hard link as the file that it is
+    tar.add(path, name, recursive=False, filter=counted)  # type: ignore[arg-type]
+    if path.is_dir() and (follow or not path.is_symlink()):
+        for entry in sorted(path.iterdir()):
+            _add(tar, entry, f"{name}/{entry.name}", counted, follow=False)
+
+
+def unpack(archive: BinaryIO, target: Path, name: str, *, contents: bool) -> Carried:
+    """Makes of an archive, whose names all begin with one folder or file, what is called `target`, or `name` in the
+    folder `target`; `contents`: the folder's own content goes into it. Raises LabError `copy-failed`, OSError."""
+    carried = Carried()
+    base: Path | None = None
+    with tarfile.open(fileobj=archive, mode="r|") as tar:
+        for member in tar:
+            inner = [part for part in member.name.split("/") if part not in ("", ".")][1:]
+            if ".." in inner or "\0" in member.name:
+                raise _refused(f"its archive holds {member.name!r}, which leads out of it")
+            if base is None:
+                base = _base(target, name, folder=member.isdir(), contents=contents)
+            _extract(tar, member, base, inner, carried)
+    return carried
+
+
+def _base(target: Path, name: str, *, folder: bool, contents: bool) -> Path:
+    if target.is_dir():
+        return target if contents and folder else target / name
+    if target.exists() and folder:
+        raise _refused(f"{target} is a file, and a folder would have to be there")
+    if not target.parent.is_dir():
+        raise _refused(f"{target.parent} is no folder")
+    return target
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path, inner: list[str], carried: Carried) -> None:
+    place = base
+    for part in inner[:-1]:
+        place = place / part
+        if place.is_symlink() or not place.is_dir():
+            raise _refused(f"its archive holds {member.name!r}, and {place} is no folder")
+    target = base.joinpath(*inner)
+    if member.isdir():
+        if inner and target.is_symlink():
+            raise _refused(f"its archive holds {member.name!r}, and {target} is a link")
+        target.mkdir(exist_ok=True)
+        return
+    if inner and (target.is_symlink() or target.is_file()):
+        target.unlink()
+    if member.issym():
+        if not inner and target.is_symlink():
+            target.unlink()
+        target.symlink_to(member.linkname)
+    elif member.isreg():
+        content = tar.extractfile(member)
+        assert content
+        with target.open("wb") as file:
+            while piece := content.read(1 << 20):
+                file.write(piece)
+        target.chmod(member.mode & 0o777)
+        carried.bytes += member.size
+    else:
+        carried.left_out += 1
+        return
+    carried.files += 1
+
+
+def _refused(why: str) -> LabError:
+    return LabError("copy-failed", why=why, mend="nothing else of it was written" if "archive" in why else "")
+
+
+class Pieces:
+    """An archive's pieces, as they come, as a file to read from."""
+
+    def __init__(self, pieces: object) -> None:
+        self._pieces = iter(pieces)  # type: ignore[call-overload]
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        parts, wanted = [self._rest], size
+        have = len(self._rest)
+        while wanted < 0 or have < wanted:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            have += len(piece)
+        whole = b"".join(parts)
+        self._rest = whole[wanted:] if 0 <= wanted < len(whole) else b""
+        return whole[:wanted] if wanted >= 0 else whole
+
+
+def local(text: str) -> Path:
+    """Where a file of this machine stands."""
+    return Path(os.path.expanduser(text) if text.startswith("~") else text)

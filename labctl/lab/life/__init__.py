@@ -1,0 +1,1 @@
+"""How a lab and its nodes live: which of them are meant, their changes, waiting for what becomes of them."""

@@ -1,0 +1,122 @@
+"""Two captures of one conversation, taken at its two ends by two clocks: which end is whose, and how far the clocks are
+apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from labctl.packets import identity
+from labctl.packets.crossings import Side
+from labctl.packets.model import Packet
+
+_Pair = tuple[Packet, Packet]  # one packet as both captures have it
+_Ends = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """`offset_ns`: how far the second clock is ahead of the first one; `shared`: packets that both captures have.
+
+    `both_ways`: there are such in both directions, so that the time on the way is known to be no part of the offset.
+    """
+
+    offset_ns: int
+    shared: int
+    both_ways: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Both captures as the sides of a ladder, with all times by the first one's clock."""
+
+    left: Side
+    right: Side
+    alignment: Alignment
+
+
+def aligned(first: Sequence[Packet], second: Sequence[Packet]) -> Aligned | None:
+    """None: the two have no packet in common by which they could be put together.
+
+    The first capture's end is on the left. Packets that look alike say nothing of clocks, so only those count that are
+    there once in each.
+    """
+    pairs = _shared(first, second)
+    if not pairs:
+        return None
+    (one, other), _ = Counter(_hosts(pair[0]) for pair in pairs).most_common(1)[0]
+    pairs = [pair for pair in pairs if _hosts(pair[0]) == (one, other)]
+    ahead = {
+        source: [there.ts_ns - here.ts_ns for here, there in pairs if here.src == source] for source in (one, other)
+    }
+    near = _near(pairs, ahead, (one, other))
+    far = other if near == one else one
+    there = _there(pairs, far)
+    offset = _offset(ahead[near], ahead[far])
+    alignment = Alignment(offset, len(pairs), bool(ahead[near] and ahead[far]))
+    moved = [replace(packet, ts_ns=packet.ts_ns - offset) for packet in second]
+    return Aligned(_side(near, first), _side(there, moved), alignment)
+
+
+def _hosts(packet: Packet) -> _Ends:
+    return (packet.src, packet.dst) if packet.src < packet.dst else (packet.dst, packet.src)
+
+
+def _shared(first: Sequence[Packet], second: Sequence[Packet]) -> list[_Pair]:
+    """The packets that are in both, exactly as they are or, where none is, as a router rewrites them."""
+    for key_of in (identity.exact, identity.translated):
+        here, there = _once(first, key_of), _once(second, key_of)
+        pairs = [(packet, there[key]) for key, packet in here.items() if key in there]
+        if pairs:
+            return pairs
+    return []
+
+
+def _once(packets: Sequence[Packet], key_of) -> dict[identity.Key, Packet]:  # type: ignore[no-untyped-def]
+    """The packets whose key no other one has."""
+    found: dict[identity.Key, Packet | None] = {}
+    for packet in packets:
+        if packet.src and packet.record.timed and identity.is_telling(packet):
+            key = key_of(packet)
+            found[key] = None if key in found else packet
+    return {key: packet for key, packet in found.items() if packet is not None}
+
+
+def _near(pairs: Sequence[_Pair], ahead: dict[str, list[int]], hosts: _Ends) -> str:
+    """The host that the first capture was taken at: what it sends is there sooner, and what it gets later."""
+    one, other = hosts
+    if ahead[one] and ahead[other]:
+        return one if min(ahead[one]) >= max(ahead[other]) or _mean(ahead[one]) >= _mean(ahead[other]) else other
+    source = one if ahead[one] else other
+    rest = other if source == one else one
+    # In one direction the hops that are left tell, and else the times as they are.
+    hops = sum((here.ttl or 0) - (there.ttl or 0) for here, there in pairs)
+    if hops:
+        return source if hops > 0 else rest
+    return source if _mean(ahead[source]) >= 0 else rest
+
+
+def _mean(values: Sequence[int]) -> float:
+    return sum(values) / len(values)
+
+
+def _offset(forth: Sequence[int], back: Sequence[int]) -> int:
+    """As NTP takes it (RFC 5905, section 8): the quickest way there and the quickest back take equally long."""
+    if forth and back:
+        return (min(forth) + max(back)) // 2
+    return min(forth) if forth else max(back)
+
+
+def _there(pairs: Sequence[_Pair], far: str) -> str:
+    """What the far end is called in the second capture: a router may have translated its address."""
+    names = Counter(there.src if here.src == far else there.dst for here, there in pairs)
+    return names.most_common(1)[0][0]
+
+
+def _side(host: str, packets: Sequence[Packet]) -> Side:
+    mine = sorted(packets, key=lambda packet: (packet.ts_ns, packet.index))
+    sent = [packet for packet in mine if packet.src == host]
+    arrived = [packet for packet in mine if packet.src != host and packet.dst == host]
+    times = [packet.ts_ns for packet in mine]
+    return Side(host, sent, arrived, (host,), since_ns=min(times), until_ns=max(times))

@@ -1,0 +1,21 @@
+"""The time of day as a timeline shows it: with its zone, so that it can be told and typed again (`--since`)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+def clock(ts: str, *, local: bool = False) -> str:
+    """`21:18:00.123456Z` of an event's time; with `local` in the machine's own zone, `23:18:00.123456+02:00`."""
+    if not local:
+        return ts[11:26] + "Z"
+    of_day, zone = _local(ts[:19])
+    return f"{of_day}{ts[19:26]}{zone}"
+
+
+@lru_cache(maxsize=256)
+def _local(second: str) -> tuple[str, str]:
+    from datetime import UTC, datetime  # most commands show no time of their own
+
+    shown = datetime.fromisoformat(second).replace(tzinfo=UTC).astimezone().isoformat()
+    return shown[11:19], shown[19:]

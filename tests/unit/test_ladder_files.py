@@ -1,0 +1,218 @@
+"""Ladders of capture files: one, and two that were taken at both ends by clocks that don't agree."""
+
+import io
+import json
+
+import pytest
+from test_packet_command import labctl
+from traffic import BEGIN, Peer, Wire, connected, icmp, tcp, udp
+
+from labctl.packets.link import RAW
+from labctl.packets.model import ACK, PSH, SYN
+from labctl.packets.two_files import aligned
+from labctl.packets.write import Writer
+
+A, B, C = "10.77.0.11", "10.77.0.12", "10.77.0.13"
+AHEAD = 3_725_000_000_123  # ns: bob's clock, by which an hour is gone
+
+
+def written(path, packets, ahead=0):
+    """A file with what one observer saw: (ns since the beginning, bytes)."""
+    out = io.BytesIO()
+    writer = Writer(out)
+    number = writer.interface("eth0", RAW)
+    for at, data in sorted(packets, key=lambda item: item[0]):
+        writer.packet(number, BEGIN + at + ahead, data)
+    path.write_bytes(out.getvalue())
+    return str(path)
+
+
+def seen_at(wire, node):
+    return [*wire.sent.get(node, []), *wire.arrived.get(node, [])]
+
+
+def talk():
+    wire, alice, bob = connected()
+    alice.say(b"lost", lost=True)
+    alice.say(b"there")
+    bob.confirm(1001)
+    wire.wait(250)
+    alice.say(b"lost", seq=1001)
+    bob.confirm(alice.seq)
+    return wire
+
+
+@pytest.fixture
+def files(tmp_path):
+    wire = talk()
+    return (
+        written(tmp_path / "alice.pcapng", seen_at(wire, "alice")),
+        written(tmp_path / "bob.pcapng", seen_at(wire, "bob"), AHEAD),
+    )
+
+
+def document(*args):
+    code, out, err = labctl("ladder", *args, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_both_ends_are_put_on_one_clock(files):
+    code, out, err = labctl("ladder", *files)
+    assert (code, err) == (0, "")
+    assert f"The clock of {files[1]} is 3725 s ({AHEAD} ns) ahead of that of {files[0]}" in " ".join(out.split())
+    assert "! lost" in out
+    assert "retransmission by timeout" in out
+    found = document(*files)
+    assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 3 + ["lost"] + ["delivered"] * 4
+    assert {arrow["latency_ns"] for arrow in found["arrows"]} == {120_000, None}
+    assert [found[side]["node"] for side in ("left", "right")] == [A, B]
+
+
+def test_the_other_way_round_the_other_end_is_on_the_left(files):
+    found = document(files[1], files[0])
+    assert [found[side]["node"] for side in ("left", "right")] == [B, A]
+    assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 3 + ["lost"] + ["delivered"] * 4
+    assert "behind that of" in found["notes"][0]
+
+
+def test_behind_a_router_that_translates_both_ends_are_found(tmp_path):
+    outside = "192.0.2.1"
+    here, there = [], []
+    for number, (ends, numbers, flags, data) in enumerate(
+        [
+            ((A, 5000, B, 80), (10, 0), SYN, b""),
+            ((B, 80, A, 5000), (90, 11), SYN | ACK, b""),
+            ((A, 5000, B, 80), (11, 91), PSH | ACK, b"hello"),
+            ((B, 80, A, 5000), (91, 16), PSH | ACK, b"world"),
+        ]
+    ):
+        forth = ends[0] == A
+        packet = {"id": number + 7}
+        mine = tcp(*ends, *numbers, flags, data, ttl=64 if forth else 63, **packet)
+        far = (outside, 61000, B, 80) if forth else (B, 80, outside, 61000)
+        other = tcp(*far, *numbers, flags, data, ttl=63 if forth else 64, **packet)
+        here.append((number * 1_000_000 + (0 if forth else 200_000), mine))
+        there.append((number * 1_000_000 + (200_000 if forth else 0), other))
+    found = document(written(tmp_path / "a.pcap", here), written(tmp_path / "b.pcap", there, -AHEAD))
+    assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 4
+    assert {arrow["latency_ns"] for arrow in found["arrows"]} == {200_000}
+    assert found["right"]["node"] == B
+
+
+def test_what_goes_one_way_tells_the_way_with_the_clock(tmp_path):
+    wire = Wire()
+    for number in range(5):
+        wire.send(udp(A, 5005, B, 5005, b"train %d" % number, id=wire.id()), late=number * 1000)
+    files = written(tmp_path / "a.pcap", seen_at(wire, "alice")), written(tmp_path / "b.pcap", seen_at(wire, "bob"))
+    found = document(*files)
+    assert "All of these went one way" in found["notes"][0]
+    assert [found[side]["node"] for side in ("left", "right")] == [A, B]
+    assert [arrow["latency_ns"] for arrow in found["arrows"]] == [0, 1000, 2000, 3000, 4000]
+
+
+def test_files_that_have_nothing_in_common(tmp_path):
+    one = written(tmp_path / "a.pcap", [(0, udp(A, 1, B, 2, b"one thing"))])
+    other = written(tmp_path / "b.pcap", [(0, udp(A, 1, B, 2, b"another one"))])
+    code, out, err = labctl("ladder", one, other)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"labctl: {one} and {other} have no packet in common")
+
+
+def test_packets_that_look_alike_tell_nothing_of_clocks():
+    wire = Wire()
+    for _ in range(4):
+        wire.send(udp(A, 1, B, 2, b"the same", id=7))
+    sides = wire.sides()
+    assert aligned(sides[0].sent, sides[1].arrived) is None
+
+
+def several():
+    wire = talk()
+    wire.send(udp(A, 5005, B, 5005, b"aside"))
+    wire.send(udp(A, 5005, C, 53, b"to somebody else"))
+    wire.send(icmp(B, A, 3, 3, bytes(4) + udp(A, 5005, B, 5005, b"aside")[:28]))
+    return seen_at(wire, "alice")
+
+
+def test_of_one_file_the_two_hosts_are_drawn_that_sent_each_other_most(tmp_path):
+    file = written(tmp_path / "a.pcap", several())
+    code, out, err = labctl("ladder", file)
+    assert code == 0
+    assert "drawn is what 10.77.0.11 and 10.77.0.12 sent each other; --flow N chooses among all" in err
+    assert f"3 udp {A}:5005 > {C}:53 (1)" in err
+    assert out.splitlines()[1].split() == [A, B]
+    assert "lost" not in out.replace('"lost"', "")
+
+
+@pytest.mark.parametrize(
+    ("flow", "protocols"),
+    [
+        ("1", ["tcp"] * 8),
+        (f"{A}:40022-{B}:80", ["tcp"] * 8),
+        (f"{B}:80-{A}:40022", ["tcp"] * 8),
+        ("2", ["udp", "icmp"]),
+        (f"{C}:53", ["udp"]),
+        (C, ["udp"]),
+    ],
+)
+def test_a_conversation_is_chosen(tmp_path, flow, protocols):
+    file = written(tmp_path / "a.pcap", several())
+    found = document(file, "--flow", flow)
+    assert [arrow["packet"]["protocol"] for arrow in found["arrows"]] == protocols
+
+
+def test_a_conversation_of_two_files_is_chosen(tmp_path):
+    wire = talk()
+    wire.send(udp(A, 5005, B, 5005, b"aside"))
+    names = [written(tmp_path / f"{node}.pcap", seen_at(wire, node)) for node in ("alice", "bob")]
+    assert {arrow["packet"]["protocol"] for arrow in document(*names)["arrows"]} == {"tcp", "udp"}
+    found = document(*names, "--flow", "2")
+    assert [(arrow["number"], arrow["packet"]["protocol"]) for arrow in found["arrows"]] == [(1, "udp")]
+    found = document(*names, "--flow", "1", "--limit", "2", "--no-ack")
+    assert ([arrow["number"] for arrow in found["arrows"]], found["cut"], found["hidden_acks"]) == ([1, 2], 5, 1)
+
+
+def test_a_conversation_that_is_not_there(files):
+    code, out, err = labctl("ladder", files[0], "--flow", "7")
+    assert (code, out) == (1, "")
+    assert f"has no conversation 7; it has 1 tcp {A}:40022 > {B}:80 (8)" in err
+
+
+def test_a_host_that_speaks_with_itself_has_two_ends(tmp_path):
+    wire = Wire(names={A: "alice"})
+    one, other = Peer(wire, A, 4000, A, 80), Peer(wire, A, 80, A, 4000, isn=900)
+    one.syn()
+    other.ack = one.seq
+    other.syn(SYN | ACK)
+    one.confirm(other.seq)
+    found = document(written(tmp_path / "lo.pcap", wire.sent["alice"]))
+    assert [found[side]["node"] for side in ("left", "right")] == [f"{A}:4000", f"{A}:80"]
+    assert [arrow["from"] for arrow in found["arrows"]] == [f"{A}:4000", f"{A}:80", f"{A}:4000"]
+
+
+def test_a_file_that_is_broken_is_drawn_as_far_as_it_goes(files):
+    with open(files[0], "rb") as stream:
+        data = stream.read()
+    with open(files[0], "wb") as out:
+        out.write(data[:-20])
+    code, out, err = labctl("ladder", files[0])
+    assert code == 1
+    assert "SYN, ACK" in out
+    assert "the capture ends inside a block" in err
+
+
+def test_standard_input_and_formats(files):
+    with open(files[0], "rb") as stream:
+        data = stream.read()
+    code, out, _ = labctl("ladder", "-", "--format", "mermaid", input=data)
+    assert (code, out.startswith("sequenceDiagram")) == (0, True)
+    code, out, _ = labctl("ladder", *files, "--format", "svg", "--no-ack")
+    assert (code, out.startswith("<svg")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "args", [("alice",), ("a.pcap", "--follow"), ("a.pcap", "--last", "5m"), ("alice", "bob", "--flow", "1")]
+)
+def test_wrong_usage(args):
+    assert labctl("ladder", *args)[0] == 2

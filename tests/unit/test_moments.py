@@ -1,0 +1,76 @@
+"""Times as people type them, and as they are printed."""
+
+import os
+import time
+
+import pytest
+
+from labctl.events import moments
+from labctl.events.codec import stamp_of
+from labctl.render.clock import clock
+
+NOW = 1_769_860_800_123_456_789  # 2026-01-31T12:00:00.123456789Z
+assert stamp_of(NOW) == "2026-01-31T12:00:00.123456789Z"
+
+
+@pytest.fixture
+def zone():
+    """A zone of its own for the test, three and a half hours ahead of UTC."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "XYZ-3:30"
+    time.tzset()
+    yield
+    os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+    time.tzset()
+
+
+def at(text: str, **options) -> str | None:
+    found = moments.moment(text, NOW, **options)
+    return None if found is None else stamp_of(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("90s", "2026-01-31T11:58:30.123456789Z"),
+        ("1d", "2026-01-30T12:00:00.123456789Z"),
+        ("1h30m", "2026-01-31T10:30:00.123456789Z"),
+        ("500ms", "2026-01-31T11:59:59.623456789Z"),
+        ("11:18:00", "2026-01-31T11:18:00.000000000Z"),
+        ("11:18:00.123456", "2026-01-31T11:18:00.123456000Z"),
+        ("11:18:00.123456Z", "2026-01-31T11:18:00.123456000Z"),
+        ("11:18", "2026-01-31T11:18:00.000000000Z"),
+        ("21:18:00", "2026-01-30T21:18:00.000000000Z"),  # today's is yet to come
+        ("13:18:00+02:00", "2026-01-31T11:18:00.000000000Z"),
+        ("2026-01-31", "2026-01-31T00:00:00.000000000Z"),
+        ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500000000Z"),
+        ("2026-01-31t12:00:00z", "2026-01-31T12:00:00.000000000Z"),
+        ("2026-01-31 12:00:00", "2026-01-31T12:00:00.000000000Z"),
+        ("2026-01-31T12:00:00+05:30", "2026-01-31T06:30:00.000000000Z"),
+        ("2026-01-31T12:00:00-0800", "2026-01-31T20:00:00.000000000Z"),
+    ],
+)
+def test_a_time_in_any_of_its_spellings(text, meant):
+    assert at(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "5", "5 m", "-5s", "25:00:00", "2026-02-30", "12:00:00+99:00", "Z", "T12:00", "12", "1y"]
+)
+def test_what_is_no_time(text):
+    assert at(text) is None
+
+
+def test_with_local_a_time_without_a_zone_is_the_machines_own(zone):
+    assert at("13:18:00", local=True) == "2026-01-31T09:48:00.000000000Z"
+    assert at("2026-01-31", local=True) == "2026-01-30T20:30:00.000000000Z"
+    assert at("11:18:00Z", local=True) == "2026-01-31T11:18:00.000000000Z"
+
+
+def test_what_is_printed_can_be_typed(zone):
+    shown = clock("2026-01-31T11:18:00.123456789Z")
+    assert shown == "11:18:00.123456Z"
+    assert at(shown) == "2026-01-31T11:18:00.123456000Z"
+    local = clock("2026-01-31T11:18:00.123456789Z", local=True)
+    assert local == "14:48:00.123456+03:30"
+    assert at(local) == "2026-01-31T11:18:00.123456000Z"

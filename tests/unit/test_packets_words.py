@@ -1,0 +1,142 @@
+"""TCP's words where captures of other networks showed them to be wrong: half-closes, gaps, windows, numbers."""
+
+import pytest
+from traffic import Peer, Wire, connected, packet, tcp
+
+from labctl.packets.flows import analyse
+from labctl.packets.model import ACK, FIN, PSH, RST, SYN
+
+A, B = "10.77.0.11", "10.77.0.12"
+
+
+def seen_by(wire, node="alice"):
+    side = wire.side(node)
+    return sorted((*side.sent, *side.arrived), key=lambda packet: packet.ts_ns)
+
+
+def words(wire, node="alice"):
+    return [[str(note) for note in one.notes] for one in analyse(seen_by(wire, node)).segments]
+
+
+def closing(wire, alice, bob):
+    alice.fin()
+    bob.confirm(alice.seq)
+    bob.say(b"still here")
+
+
+def test_an_end_that_answers_late_data_with_a_reset_had_closed_for_good():
+    wire, alice, bob = connected()
+    closing(wire, alice, bob)
+    alice.segment(RST, window=0)
+    found = analyse(seen_by(wire))
+    assert [flow.ended for flow in found.flows] == ["reset"]
+    assert not any(one.said("half-close") for one in found.segments)
+
+
+def test_an_end_that_takes_late_data_is_half_closed_also_where_it_resets_later():
+    wire, alice, bob = connected()
+    closing(wire, alice, bob)
+    alice.confirm(bob.seq)
+    alice.segment(RST | ACK, window=0)
+    found = analyse(seen_by(wire))
+    assert [str(note) for one in found.segments for note in one.notes] == [
+        "half-close it sends no more, and still receives"
+    ]
+
+
+def test_where_nothing_answers_late_data_it_is_not_known_whether_anybody_receives():
+    wire, alice, bob = connected()
+    closing(wire, alice, bob)
+    assert not any(one.said("half-close") for one in analyse(seen_by(wire)).segments)
+
+
+def test_an_acknowledgement_beyond_a_gap_says_so_and_what_fills_it_was_late():
+    """The IP id tells that it had been sent before: it was overtaken, also where that took longer than 3 ms."""
+    wire, alice, bob = connected()
+    first = wire.id()
+    alice.seq += 5
+    alice.confirm()
+    wire.wait(40)
+    wire.send(tcp(A, 40022, B, 80, 1001, bob.seq, PSH | ACK, b"early", id=first))
+    assert words(wire)[3:] == [["gap 5 B before it not seen"], ["out of order fills a gap"]]
+
+
+def test_what_fills_a_gap_with_a_later_ip_id_was_sent_again_however_soon():
+    wire, alice, _ = connected()
+    alice.seq += 5
+    alice.say(b"later")
+    alice.say(b"early", seq=1001)
+    assert words(wire)[3:] == [["gap 5 B before it not seen"], ["retransmission of what was not seen"]]
+
+
+def test_an_overtaken_segment_is_no_retransmission_for_the_duplicate_acks_that_it_caused():
+    wire, alice, bob = connected()
+    first = wire.id()
+    alice.seq += 5
+    for word in (b"one", b"two", b"six"):
+        alice.say(word)
+        bob.confirm(1001)
+    wire.send(tcp(A, 40022, B, 80, 1001, bob.seq, PSH | ACK, b"early", id=first))
+    assert words(wire)[-1] == ["out of order fills a gap"]
+
+
+def test_a_reset_with_any_number_opens_no_gap():
+    wire, _, bob = connected()
+    bob.segment(RST, seq=bob.seq + 700)
+    bob.say(b"what the real one says")
+    assert words(wire)[3:] == [[], []]
+
+
+@pytest.mark.parametrize(("window", "said"), [(1024, "window update"), (502, "duplicate ACK #1")])
+def test_a_window_is_compared_with_that_of_the_ends_own_syn(window, said):
+    """64,240 bytes in the SYN are 502 times 128, rounded up; 1,024 times 128 are more."""
+    wire, alice, bob = connected()
+    alice.say(b"lost", lost=True)
+    alice.say(b"there")
+    bob.confirm(1001, window=window)
+    assert words(wire)[-1] == [said]
+
+
+def test_a_window_that_no_option_scales_is_that_of_the_syn():
+    wire = Wire()
+    for flags, ends, numbers, window in (
+        (SYN, (A, 5000, B, 80), (10, 0), 8192),
+        (SYN | ACK, (B, 80, A, 5000), (90, 11), 4380),
+        (ACK, (A, 5000, B, 80), (11, 91), 8192),
+        (ACK, (B, 80, A, 5000), (91, 11), 65535),
+    ):
+        wire.send(tcp(*ends, *numbers, flags, window=window, id=wire.id()))
+    assert words(wire)[-1] == ["window update"]
+
+
+def test_an_answer_with_another_initial_number_begins_anew_and_opens_no_gap():
+    wire = Wire()
+    alice, bob = Peer(wire, A, 40022, B, 80), Peer(wire, B, 80, A, 40022, isn=5000)
+    alice.syn()
+    bob.ack = alice.seq
+    bob.syn(SYN | ACK, lost=True)
+    bob.seq = 1_180_494_189
+    bob.syn(SYN | ACK)
+    alice.confirm(bob.seq)
+    bob.say(b"hello")
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire, "bob"))
+    assert [[str(note) for note in one.notes] for one in found.segments] == [
+        [],
+        [],
+        ["another initial sequence number it begins anew"],
+        [],
+        [],
+        [],
+    ]
+    assert [(one.seq, one.ack) for one in found.segments[2:]] == [(0, 1), (1, 1), (1, 1), (1, 6)]
+
+
+def test_a_finished_conversation_is_a_close_also_where_data_crossed_the_first_fin():
+    packets = [
+        packet(tcp(A, 1, B, 2, 1, 1, FIN | ACK, id=1)),
+        packet(tcp(B, 2, A, 1, 1, 1, PSH | ACK, b"crossed", id=1), at=1000),
+        packet(tcp(B, 2, A, 1, 8, 2, FIN | ACK, id=2), at=2000),
+        packet(tcp(A, 1, B, 2, 2, 9, ACK, id=2), at=3000),
+    ]
+    assert [flow.ended for flow in analyse(packets).flows] == ["close"]
