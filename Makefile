@@ -15,7 +15,7 @@ lab-up: ## set up all that is needed and bring the default lab up
 	@setup/next.sh
 
 lab-down: venv ## remove the default lab
-	@$(BIN)/labctl down hello
+	@$(BIN)/labctl down "$$(setup/mine.sh)"
 
 test: venv engine images ## set up all that is needed and run all tests
 	@$(BIN)/python tests/all.py

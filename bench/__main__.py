@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import chat, echo, faults, images, labs, ladder, memory, mixes, recording, report, size, start, web
+from bench import chat, echo, faults, idle, images, labs, ladder, memory, mixes, recording, report, size, start, web
 from bench.commands import Failed, labctl, run
 from bench.model import Result, Setting
 from labctl.errors import LabError
@@ -31,6 +31,7 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Result]]]] = 
     "echo": ("echo round trips a second, 1 and 8 connections : asyncio streams", echo.measure),
     "web": ("web requests a second, 1 and 8 connections : asyncio streams", web.measure),
     "memory": ("memory a node, 50 nodes : a sleeping Python", memory.measure),
+    "idle": ("what a watched node's probe takes of a core while nothing happens, 50 nodes", idle.measure),
     "images": ("size of all images together", images.measure),
     "ladder": ("labctl ladder of 10,000 packets", ladder.measure),
     "mixes": ("200 mixes of faults: ladder against journal", mixes.measure),

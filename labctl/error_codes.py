@@ -359,6 +359,16 @@ ERRORS: dict[str, Kind] = {
         "`labctl logs NODE` shows why; a longer --timeout waits longer; `labctl down` removes the lab",
         "`labctl up` waits for each node's `ready` event.",
     ),
+    "not-yet": Kind(
+        "not within {seconds:g} s: {what}",
+        "`labctl ps` and `labctl logs` show what is there; a longer --timeout waits longer",
+        "`labctl wait` has a limit, and what it waited for did not come true in it.",
+    ),
+    "never-healthy": Kind(
+        "{node} won't get healthy: {why}",
+        "`labctl ps` shows its state; a `healthcheck:` in its Compose file, or in its image, says what healthy means",
+        "Only a running container with a healthcheck can become healthy.",
+    ),
     "image-missing": Kind(
         "the image {image} of {node} is not there and could not be had: {why}",
         "build or pull it, or give the service a `build:` section",

@@ -38,10 +38,10 @@ class LabError(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean alice?`, or nothing where no known name is near."""
+    """`; did you mean alice?`, or nothing where no other known name is near."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, [other for other in known if other != name], n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -3,7 +3,7 @@
 set -eu
 labctl=.venv/bin/labctl
 if [ "$(command -v labctl || true)" ]; then labctl=labctl; fi
-page=$(.venv/bin/labctl ps --lab hello --json | .venv/bin/python -c '
+page=$(.venv/bin/labctl ps --lab "$(setup/mine.sh)" --json | .venv/bin/python -c '
 import json, sys
 for node in json.load(sys.stdin)["nodes"]:
     for port in node["published"]:

@@ -37,6 +37,8 @@ COMMANDS = {
     "kill": "changing.kill",
     "pause": "changing.pause",
     "unpause": "changing.unpause",
+    "wait": "waiting.wait",
+    "inspect": "inspecting.inspect",
     "doctor": "looking.doctor",
     "chat": "keyboard.chat",
     "echo": "keyboard.echo",

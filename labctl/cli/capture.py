@@ -19,6 +19,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, Last, complete_links
+from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from labctl.lab.recording import Place, Summary
     from labctl.packets.live import Seen
 
+SHOWN = 8  # nodes that are named one by one
 Places = Annotated[
     list[str] | None,
     typer.Argument(
@@ -53,6 +55,7 @@ def capture(
     install: Annotated[
         bool, typer.Option("--install-extcap", help="Put the nodes of all labs into Wireshark's list of interfaces.")
     ] = False,
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -67,8 +70,10 @@ def capture(
     # With --last alone what was recorded is enough; with --for as well, what comes is added.
     seconds = span("--for", duration) if duration else 0.0 if last else None
     past = ago("--last", last) if last else 0.0
+    ready = Ready(ready_fd, follows=seconds != 0 and not (start or stop))
     engine, found = engine_and_lab(lab)
     where = uses.place(found, places or [], expression)
+    begun: Callable[[], object] = partial(_tell_begun, ready, where) if seconds != 0 else lambda: None
     if stop or start:
         _switch(engine, found, where, start, as_json)
         return
@@ -77,10 +82,21 @@ def capture(
         _for_wireshark(engine, found, where, past, seconds, places or [])
     elif file is not None:
         with _opened(file) as (out, begin):
-            summary = write(engine, found, where, past, seconds, out, begin, output.talk)
+            summary = write(engine, found, where, past, seconds, out, partial(_both, begin, begun), output.talk)
         _tell(summary, "standard output" if str(file) == "-" else str(file))
     else:
-        _show(engine, found, where, past, seconds, as_json)
+        _show(engine, found, where, past, seconds, as_json, begun)
+
+
+def _both(first: Callable[[], object], second: Callable[[], object]) -> None:
+    first()
+    second()
+
+
+def _tell_begun(ready: Ready, where: Place) -> None:
+    names = [node.name for node in where.nodes]
+    shown = ", ".join(names) if len(names) <= SHOWN else f"{len(names)} nodes"
+    ready.say(names, f"capturing at {shown}: what passes from now on is seen")
 
 
 def _install_extcap(as_json: bool) -> None:
@@ -112,7 +128,15 @@ def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: boo
         output.talk("nothing was being recorded")
 
 
-def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, as_json: bool) -> None:
+def _show(
+    engine: DockerEngine,
+    lab: Lab,
+    where: Place,
+    last: float,
+    seconds: float | None,
+    as_json: bool,
+    begun: Callable[[], object],
+) -> None:
     from labctl.lab.recording import Capture
     from labctl.render.packets import Lines
     from labctl.render.packets import as_json as fields
@@ -127,6 +151,7 @@ def _show(engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: fl
 
     closed = partial(output.nobody_reads, sys.stdout)
     with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed, talk=output.talk) as seen:
+        begun()
         try:
             for one in seen:
                 show(one)

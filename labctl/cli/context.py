@@ -51,7 +51,9 @@ def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE)
 def _says_yes(question: str) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    sys.stderr.write(question)
+    from labctl.render.text import printable
+
+    sys.stderr.write(printable(question))  # a label may hold anybody's text
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

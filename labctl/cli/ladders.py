@@ -13,6 +13,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import ago, engine_and_lab, prepare_probe
 from labctl.cli.options import TIMES, Json, LabName, NodeName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def ladder(
     flow: Annotated[
         str, typer.Option(metavar="N|HOST:PORT", help="Of files: only this conversation, by its number or an end.")
     ] = "",
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -82,15 +84,17 @@ def ladder(
         raise typer.BadParameter("--flow is for files; --port chooses a port's packets of nodes")
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
-    seconds = ago("--last", last or "30s")
+    seconds, ready = ago("--last", last or "30s"), Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     nodes = uses.ends(found, node, other)
     prepare_probe(engine)
     if follow:
         from labctl.lab.following import follow as steps
 
-        back = seconds if last else 0.0
-        _roll(steps(engine, found, nodes, back, Options(port, acks, limit)), limit, chosen)
+        back, names = seconds if last else 0.0, [one.name for one in nodes]
+        begun = f"following {' and '.join(names)}: what they send each other from now on is drawn"
+        said = partial(ready.say, names, begun)
+        _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
         return
     show(uses.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName, Local, Since, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
+    from labctl.events.model import Event
     from labctl.lab.model import Lab
 
 Nodes = Annotated[
@@ -31,7 +35,7 @@ def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
 
 
 def ps(lab: LabName = None, as_json: Json = False) -> None:
-    """Show the nodes of a lab: role, state, addresses, listening and published ports."""
+    """Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended."""
     from labctl.cli.context import engine_and_lab
 
     engine, found = engine_and_lab(lab)
@@ -69,6 +73,7 @@ def logs(
         bool, typer.Option("--wrap", help="Wrap what the terminal is too narrow for, and cut nothing.")
     ] = False,
     local: Local = False,
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -78,11 +83,15 @@ def logs(
     from labctl.lab import journal
     from labctl.render.timeline import Timeline
 
-    start = stamp_of(moment("--since", since)) if since else None
+    start, ready = stamp_of(moment("--since", since)) if since else None, Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     names = nodes or []
-    events = (journal.follow if follow else journal.read)(engine, found, names, since=start, tail=tail)
     shown = names or [node.name for node in found.nodes]
+    if follow:
+        said = partial(ready.say, shown)
+        events: Iterable[Event] = journal.follow(engine, found, names, since=start, tail=tail, ready=said)
+    else:
+        events = journal.read(engine, found, names, since=start, tail=tail)
     timeline = Timeline(shown, columns=output.columns(), colour=output.colour(), wrap=wrap, local=local)
     for event in events:
         if as_json:

@@ -9,6 +9,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, Last, Local, NodeName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def sockets(
     nodes: Nodes = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change of state.")] = False,
     local: Local = False,
+    ready_fd: ReadyFd = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -31,11 +33,12 @@ def sockets(
     from labctl.lab import sockets as uses
     from labctl.render import sockets as render
 
+    ready = Ready(ready_fd, follows=watch)
     engine, found = engine_and_lab(lab)
     chosen = _chosen(found, nodes)
     prepare_probe(engine)
     if watch:
-        _watch(engine, found, chosen, as_json)
+        _watch(engine, found, chosen, as_json, ready)
         return
     there = uses.table(engine, found, chosen)
     if as_json:
@@ -46,16 +49,20 @@ def sockets(
         output.talk("no socket is open there")
 
 
-def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> None:
+def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
     from labctl.lab import sockets as uses
     from labctl.render.sockets import Changes
 
     names, local = [node.name for node in nodes], output.Settings.local
+    awaited = set(names)
     changes = Changes(names, columns=output.columns(), colour=output.colour(), local=local)
     for event in uses.watch(engine, lab, nodes):
         if event.name == "watching":
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
+            awaited.discard(event.node)
+            if not awaited:
+                ready.say(names)
         elif as_json:
             output.json_line(encode(event))
         elif event.name == uses.MISSED:
@@ -67,6 +74,7 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool) -> 
 def syscalls(
     node: NodeName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    ready_fd: ReadyFd = None,
     last: Last = None,
     local: Local = False,
     waits: Annotated[bool, typer.Option("--waits", help="Also poll, select, epoll_wait.")] = False,
@@ -82,7 +90,7 @@ def syscalls(
 
     if stop and (follow or last or waits):
         raise typer.BadParameter("--stop goes with none of the other options")
-    seconds = None if last is None else ago("--last", last)
+    seconds, ready = None if last is None else ago("--last", last), Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
     if len(found.members(chosen)) > 1 and chosen not in found.nodes:
@@ -99,7 +107,7 @@ def syscalls(
     prepare_probe(engine)
     fresh = bool(uses.start(engine, found, [chosen]))
     if follow:
-        _follow(engine, found, chosen, seconds or 0.0, waits, as_json)
+        _follow(engine, found, chosen, seconds or 0.0, waits, as_json, ready)
     elif fresh:
         raise LabError("recording-begins", node=node)
     else:
@@ -126,7 +134,7 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
         output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
-def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool) -> None:
+def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
@@ -136,7 +144,7 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool
         if event.name == uses.HEAD:
             if event.get("cut"):
                 output.talk(_gone(node, event.get("cut")))
-            output.talk(f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
+            ready.say([node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
         elif as_json:
             output.json_line(encode(event))
         else:

@@ -20,6 +20,7 @@ MADE = "labctl/debian:trixie"
 SUITE = "trixie"
 PULL_LIMIT = 600
 BOOTSTRAP_LIMIT = 900
+LAST_LINES = 10  # of a tool that failed
 # What debian:trixie-slim leaves out as well.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
@@ -67,8 +68,7 @@ def _bootstrap(endpoint: Endpoint, why: str) -> None:
         except subprocess.TimeoutExpired:
             raise LabError("base-image", why=f"mmdebstrap took over {BOOTSTRAP_LIMIT} s") from None
         if result.returncode:
-            last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise LabError("base-image", why=f"the registry said: {why}; mmdebstrap said: {last}")
+            raise LabError("base-image", why=f"the registry said: {why}; mmdebstrap said:\n{_last(result.stderr)}")
         problem = images.import_image(endpoint, archive, MADE, PULL_LIMIT)
         if problem:
             raise LabError("base-image", why=problem)
@@ -93,5 +93,11 @@ def _install_mmdebstrap(why: str) -> str:
             check=False,
         )
         if result.returncode:
-            raise LabError("base-image", why=f"apt-get said: {(result.stderr.strip().splitlines() or ['nothing'])[-1]}")
+            raise LabError("base-image", why=f"apt-get said:\n{_last(result.stderr)}")
     return shutil.which("mmdebstrap") or "mmdebstrap"
+
+
+def _last(text: str) -> str:
+    """The last lines of what a program said; the very last one seldom holds the reason."""
+    lines = text.strip().splitlines()[-LAST_LINES:] or ["nothing"]
+    return "\n".join(f"    {line}" for line in lines)

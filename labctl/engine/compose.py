@@ -21,6 +21,7 @@ from labctl.phases import reached
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
 PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
+_NO_PLUGIN = re.compile(r"unknown|is not a docker command")  # newer and older clients
 _UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
@@ -60,7 +61,7 @@ class Compose:
         if result.returncode:
             _refuse_killed("config", result)
             _refuse_unreadable(result.stderr)
-            if "unknown" in result.stderr and "compose" in result.stderr:
+            if _NO_PLUGIN.search(result.stderr) and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
             raise LabError("topology-invalid", file=file, why=last_words.reason(result.stderr))
         return result.stdout
@@ -222,7 +223,7 @@ def _source(file: Path, text: str | None) -> list[str]:
 def _refuse_unreadable(said: str) -> None:
     """Raises LabError `docker-config` where that is why Docker's client doesn't know `compose`: it finds no plugin."""
     found = _UNREADABLE.search(said)
-    if found and "unknown" in said:
+    if found and _NO_PLUGIN.search(said):
         raise LabError("docker-config", file=found[1], why=found[2])
 
 

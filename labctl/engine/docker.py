@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import contextlib
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import proc, streams
+from labctl.engine.inspected import settings
 from labctl.engine.model import (
     LOG_DRIVER,
     LOG_FILE,
@@ -26,6 +26,7 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
+    Settings,
     Stream,
     Volume,
 )
@@ -41,7 +42,6 @@ UNCHANGED = 304
 CONFLICT = 409
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}  # go-units' FromHumanSize, which Docker reads them with
-READ_LIMIT = 10.0  # seconds for a command in a container that only reads
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
 _ENDED = re.compile(r"(?:Exited|Restarting) \((-?\d+)\) (.+)")
 
@@ -91,30 +91,22 @@ class DockerEngine:
             log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
             restarts=found.get("RestartCount", 0),
             pid=state.get("Pid", 0),
+            fixed=tuple(
+                address
+                for net in found["NetworkSettings"]["Networks"].values()
+                for key in ("IPv4Address", "IPv6Address")
+                if (address := (net.get("IPAMConfig") or {}).get(key))
+            ),
         )
 
+    def settings(self, container: str) -> Settings:
+        return settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
+
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
-        found: dict[str, tuple[Listening, ...]] = {}
+        found = {}
         if self.endpoint.is_local:
             found = {name: told for name, pid in pids.items() if (told := proc.read(pid, name)) is not None}
-        return found | self._told_inside([name for name in pids if name not in found])
-
-    def _told_inside(self, containers: Iterable[str]) -> dict[str, tuple[Listening, ...]]:
-        """What containers whose processes aren't this machine's read themselves, where they have a cat(1)."""
-        lines: dict[str, list[str]] = {}
-        opened: list[Stream] = []
-        try:
-            for name in containers:
-                with contextlib.suppress(LabError):  # it is paused, or has just ended
-                    opened.append(self.open(name, proc.COMMAND))
-            for happening in self.wait(opened, time.monotonic() + READ_LIMIT) if opened else ():
-                if happening.line and not happening.line.stderr:
-                    text = happening.line.text.decode("ascii", "replace")
-                    lines.setdefault(happening.stream.container, []).append(text)
-        finally:
-            for stream in opened:
-                stream.close()
-        return {name: proc.listening(told) for name, told in lines.items() if proc.is_table(told)}
+        return found | proc.told_inside(self, [name for name in pids if name not in found])
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         filters = {"label": list(labels)} if labels else {}

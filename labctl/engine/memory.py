@@ -32,6 +32,7 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
+    Settings,
     Stream,
     Volume,
 )
@@ -64,9 +65,11 @@ class MemoryContainer:
     log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
     restarts: int = 0
     out_of_memory: bool = False
+    fixed: tuple[str, ...] = ()
     sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
     unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
     running: list[Process] = field(default_factory=list)
+    made_as: Settings = field(default_factory=lambda: _plain())
     files: dict[str, bytes] = field(default_factory=dict)  # tar archives
 
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
@@ -201,7 +204,12 @@ class MemoryEngine:
             log=found.log,
             restarts=found.restarts,
             out_of_memory=found.out_of_memory,
+            fixed=found.fixed,
         )
+
+    def settings(self, container: str) -> Settings:
+        """Its `made_as`."""
+        return self._get(container).made_as
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         return {name: told for name in pids if (told := self._get(name).sockets) is not None}
@@ -365,6 +373,12 @@ class MemoryEngine:
 def _carries(labels: Any, wanted: Sequence[str]) -> bool:
     pairs = (item.partition("=") for item in wanted)
     return all(name in labels and (not equals or labels[name] == value) for name, equals, value in pairs)
+
+
+def _plain() -> Settings:
+    """How a container is made with nothing said."""
+    never = "0001-01-01T00:00:00Z"
+    return Settings(never, ("sh",), "0", "", {}, False, False, (), (), None, None, "no", "SIGTERM", (), {})
 
 
 def _signal(name: str | None) -> int:

@@ -93,7 +93,8 @@ class Details:
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
-    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs.
+    since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs; `fixed` are the
+    addresses that it has whenever it runs.
 
     `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
 
@@ -116,6 +117,40 @@ class Details:
     log: tuple[int, int] | None = None
     restarts: int = 0
     pid: int = 0
+    fixed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What stands at `target` in a container: `kind` is volume, bind or tmpfs, `source` the volume's name or the path
+    on the engine's machine."""
+
+    kind: str
+    source: str
+    target: str
+    writable: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a container was made. `memory` in bytes and `cpus` are None without a limit; `restart` is Docker's policy,
+    `macs` are its hardware addresses by network."""
+
+    created: str
+    command: tuple[str, ...]
+    user: str
+    hostname: str
+    environment: Mapping[str, str]
+    read_only: bool
+    privileged: bool
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    memory: int | None
+    cpus: float | None
+    restart: str
+    stop_signal: str
+    mounts: tuple[Mount, ...]
+    macs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -227,6 +262,8 @@ class Engine(Protocol):
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 
     def details(self, container: str) -> Details: ...
+
+    def settings(self, container: str) -> Settings: ...
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         """Where the programs of running containers listen, by their kernels' own tables; each with its first process.

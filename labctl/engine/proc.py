@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterable, Mapping
 
-from labctl.engine.model import Listening
+from labctl.engine.model import Engine, Listening, Stream
+from labctl.errors import LabError
 
 TABLES = ("tcp", "tcp6", "udp", "udp6")
 COMMAND = ("cat", *(f"/proc/net/{table}" for table in TABLES))  # what a container can be asked to run
+READ_LIMIT = 10.0  # seconds for containers that read their own
 _STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; TCP_CLOSE, which a datagram socket without a peer is in
 _RESOLVER = "127.0.0.11"  # the engine's own name server, which it opens in each container
 _HEAD = "sl"  # the first word of a table
@@ -104,3 +108,21 @@ def _text(place: int, name: str) -> list[str]:
         return b"".join(parts).decode("ascii", "replace").splitlines()
     finally:
         os.close(file)
+
+
+def told_inside(engine: Engine, containers: Iterable[str]) -> dict[str, tuple[Listening, ...]]:
+    """What containers whose processes aren't this machine's read themselves, where they have a cat(1)."""
+    lines: dict[str, list[str]] = {}
+    opened: list[Stream] = []
+    try:
+        for name in containers:
+            with contextlib.suppress(LabError):  # it is paused, or has just ended
+                opened.append(engine.open(name, COMMAND))
+        for happening in engine.wait(opened, time.monotonic() + READ_LIMIT) if opened else ():
+            if happening.line and not happening.line.stderr:
+                text = happening.line.text.decode("ascii", "replace")
+                lines.setdefault(happening.stream.container, []).append(text)
+    finally:
+        for stream in opened:
+            stream.close()
+    return {name: listening(told) for name, told in lines.items() if is_table(told)}

@@ -74,7 +74,7 @@ def _check_partner(engine: Engine, lab: Lab, node: Node, sent: Event, ended: Col
     """Delivery can be seen only in the journal of a chat node of this lab, and while that runs."""
     assert sent.peer
     address = sent.peer[0]
-    owner = lab.owner(address) or _had(engine, lab, address)
+    owner = lab.partner(address, "chat") or _had(engine, lab, address)
     if owner and owner.role == "chat" and (owner.name in ended or owner.container.state in STOPPED):
         why = f"{node.name}'s partner {owner.name} ({address}) has stopped, and its journal does not show it"
         mend = f"`labctl start {owner.name}` where it is to go on; `labctl logs {node.name}` shows what was sent"

@@ -67,5 +67,5 @@ def _said(lab: Lab, event: Event, open_at: dict[tuple[Any, Any], str]) -> Said |
 def _who(lab: Lab, event: Event) -> str:
     if event.peer is None:
         return "?"
-    owner = lab.owner(event.peer[0])
+    owner = lab.partner(event.peer[0], "chat")
     return owner.name if owner else event.peer[0]

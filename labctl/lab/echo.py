@@ -32,7 +32,7 @@ def send(
             if event.name == "send":
                 sent = event
             elif event.name == "answer" and sent and sent.local and sent.peer:
-                owner = lab.owner(sent.peer[0])
+                owner = lab.partner(sent.peer[0], "echo")
                 return Delivery(
                     sender=node.name,
                     receiver=owner.name if owner else sent.peer[0],

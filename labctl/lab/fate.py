@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine
 from labctl.errors import LabError
-from labctl.lab.model import Lab, Node, find
+from labctl.lab.model import Lab, Node, find, plain
 
 # What may come of it that a node has ended: names that nobody knows, addresses that nobody answers at.
 CODES = {
@@ -23,6 +23,9 @@ CODES = {
     "not-confirmed",
     "no-partner",
     "not-taken",
+    "maybe-taken",
+    "not-shown",
+    "command-left",
     "node-stopped",
     "engine-refused",
     "probe-failed",
@@ -43,7 +46,7 @@ def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
     ended: list[Node] = []
     if problem.code in CODES:
         with suppress(LabError):
-            ended = _ended(lab, find(engine, lab.name), problem)
+            ended = _ended(engine, lab, find(engine, lab.name), problem)
     if ended:
         problem.message = f"{'; '.join(f'{node.name} {node.condition}' for node in ended)}; {problem.message}"
         hints = [str(node.does_not_run("").values["mend"]) for node in ended]
@@ -51,7 +54,7 @@ def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
     return problem
 
 
-def _ended(before: Lab, now: Lab, problem: LabError) -> list[Node]:
+def _ended(engine: Engine, before: Lab, now: Lab, problem: LabError) -> list[Node]:
     """The nodes that a failure names, by a name or an address, and that don't run any more."""
     texts = [text for key, text in problem.values.items() if isinstance(text, str) and key not in _OURS]
     words = {part for text in texts for word in _WORD.findall(text) for part in _readings(word)}
@@ -61,7 +64,18 @@ def _ended(before: Lab, now: Lab, problem: LabError) -> list[Node]:
         words |= {node.name for node in now.nodes if node.role == "chat"}
     alive = {_service(node) for node in now.nodes if node.is_running}
     gone = [node for node in now.nodes if node.container.state not in ("running", "paused")]
-    return [node for node in gone if node.name in words or (_service(node) in words - alive)]
+    return [
+        node
+        for node in gone
+        if node.name in words or _service(node) in words - alive or _addresses(engine, node) & set(map(plain, words))
+    ]
+
+
+def _addresses(engine: Engine, node: Node) -> set[str]:
+    """What a node that has ended will be at again: the engine's list shows none then."""
+    with suppress(LabError):  # it is being removed
+        return set(map(plain, engine.details(node.container.id).fixed))
+    return set()
 
 
 def _readings(word: str) -> set[str]:

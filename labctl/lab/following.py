@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labctl.engine.model import Engine, Happening
@@ -32,14 +32,23 @@ class Step:
     problems: tuple[str, ...] = ()
 
 
-def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Iterator[Step]:
+def follow(
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    last: float,
+    options: Options,
+    ready: Callable[[], object] = lambda: None,
+) -> Iterator[Step]:
     """What two nodes sent each other in the last seconds, then what they send; ends when one of them stops.
 
-    An arrow is given when it is certain: its packet has arrived, or would have. Raises LabError.
+    An arrow is given when it is certain: its packet has arrived, or would have. `ready` is called once nothing that
+    comes can be missed. Raises LabError.
     """
     there = recorders_now(engine, lab, nodes)
     growing = Growing(nodes, options)
     begin = time.time_ns() - int(last * 1e9)
+    told = False
     with (
         Journals(engine, lab, begin, follow=True) as journals,
         Listening(engine, nodes, there, last=last, follow=True) as listening,
@@ -50,7 +59,11 @@ def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options
             elif isinstance(heard, Happening):
                 growing.verdicts += journals.verdicts(heard)
             else:
-                if growing.take(heard) and (step := growing.step()).fresh:
+                due = growing.take(heard)
+                if growing.is_live and not told:
+                    told = True
+                    ready()
+                if due and (step := growing.step()).fresh:
                     yield step
                 if growing.ended:
                     return
@@ -96,7 +109,12 @@ class Growing:
         if heard.state.live or heard.state.ended:
             self._states[heard.node.name] = heard.state
         self.ended = self.ended or heard.state.ended
-        return (self.ended or self._new) and len(self._states) == len(self._nodes)
+        return (self.ended or self._new) and self.is_live
+
+    @property
+    def is_live(self) -> bool:
+        """All recorders tell what comes."""
+        return len(self._states) == len(self._nodes)
 
     def step(self) -> Step:
         """What can be said by now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,6 @@ from labctl.engine.model import Engine, Port
 from labctl.errors import LabError
 from labctl.lab import http_exchange
 from labctl.lab.model import Lab, Node
-from labctl.lab.status import ps
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def get(
     target, port = _parse(url)
     if source:
         asker = lab.running(source, "it can't ask")
-        wanted = port or _listening(engine, lab, node)
+        wanted = port or _listening(engine, node)
         return _from_node(compose, asker, node.name, wanted, target, timeout)
     published = _published(node, port, target)
     host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
@@ -71,16 +70,21 @@ def _parse(url: str) -> tuple[str, int | None]:
         raise LabError("bad-option", option="URL", why=f"{url!r} names a port that is none") from None
 
 
-def _listening(engine: Engine, lab: Lab, node: Node) -> int:
-    """The port that its image states; else, as the engine tells none on an internal network, one that it listens on."""
-    tcp = [port.private for port in node.container.ports if port.proto == "tcp"]
-    if not tcp:
-        (status,) = ps(engine, replace(lab, nodes=(node,)))
-        tcp = [port for proto, port in status.listening if proto == "tcp"]
-    if not tcp:
-        why = f"{node.name} states no TCP port; name one in the URL (http://{node.name}:8080/)"
-        raise LabError("bad-option", option="URL", why=why)
-    return tcp[0]
+def _listening(engine: Engine, node: Node) -> int:
+    """The port that a server is at: what the node states, where its kernel knows of it, or else the only one."""
+    ident = node.container.id
+    stated = [port.private for port in node.container.ports if port.proto == "tcp"]
+    told = engine.listening({ident: engine.details(ident).pid}).get(ident)
+    if told is None:
+        found = stated[:1]
+    else:
+        open_ = {item.port for item in told if item.proto == "tcp" and not item.address.startswith(("127.", "::1"))}
+        found = [port for port in stated if port in open_][:1] or sorted(open_)
+    if len(found) == 1:
+        return found[0]
+    where = f"listens on {', '.join(map(str, found))}" if found else "listens on no TCP port that others reach"
+    why = f"{node.name} {where}; name one in the URL (http://{node.name}:8080/)"
+    raise LabError("bad-option", option="URL", why=why)
 
 
 def _published(node: Node, port: int | None, target: str) -> Port:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from labctl.engine.model import Engine, Line, Stream
 from labctl.events.codec import EPOCH, decode, normalise, stamp_of
 from labctl.events.merge import Window, merge
 from labctl.events.model import Event
 from labctl.lab import probes, written
+from labctl.lab.gaps import Gaps
 from labctl.lab.model import Lab, Node
-from labctl.lab.written import BEGINNINGS, NEARLY, Key, Written, key
+from labctl.lab.written import BEGINNINGS, NEARLY, Written, key
 from labctl.phases import reached
 
 PROBE = "probe"
@@ -54,9 +55,13 @@ def _add_missing(engine: Engine, nodes: Sequence[Node], found: Mapping[str, Writ
             continue
         if since and _oldest(engine, node) < since:
             continue
-        certain = "is" if node.role else "may be"
-        reason = f"the oldest part of this journal {certain} gone: its log keeps {size * files / 1e6:.3g} MB"
-        one.events.insert(0, Event(one.events[0].ts, node.name, "missing", fields={"reason": reason}))
+        why = f"the oldest part of this journal {'is' if node.role else 'may be'} gone"
+        one.events.insert(0, _missing(node, one.events[0].ts, why, (size, files)))
+
+
+def _missing(node: Node, ts: str, why: str, log: tuple[int, int]) -> Event:
+    size, files = log
+    return Event(ts, node.name, "missing", fields={"reason": f"{why}, and the log keeps {size * files / 1e6:.3g} MB"})
 
 
 def _oldest(engine: Engine, node: Node) -> str:
@@ -72,9 +77,16 @@ def _oldest(engine: Engine, node: Node) -> str:
 
 
 def follow(
-    engine: Engine, lab: Lab, names: Sequence[str] = (), *, since: str | None = None, tail: int | None = None
+    engine: Engine,
+    lab: Lab,
+    names: Sequence[str] = (),
+    *,
+    since: str | None = None,
+    tail: int | None = None,
+    ready: Callable[[], object] = lambda: None,
 ) -> Iterator[Event]:
-    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node."""
+    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node. `ready`
+    is called when what comes is heard."""
     nodes = _with_probes(engine, lab, _chosen(lab, names))
     # Listening begins before reading, so that nothing falls between the two. What both give is told by what it is, and
     # not by the time that an event says: that is the word of whoever wrote it, and clocks are set back.
@@ -88,16 +100,18 @@ def follow(
         yield from _merged(found, since, tail)
         found.clear()
         reached("logs:following")
+        ready()
         yield from _ordered(engine, lab, nodes, live, both)
     finally:
         _close(live)
 
 
 def _ordered(
-    engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream], both: dict[str, set[Key]]
+    engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream], both: dict[str, set[int]]
 ) -> Iterator[Event]:
     """`both`: of each container, the lines that were read already and may come again."""
     window = Window()
+    gaps: dict[str, Gaps] = {}
     look = time.monotonic() + LOOK_FOR_MORE
     while live:
         held = window.due
@@ -110,7 +124,11 @@ def _ordered(
                 continue
             else:
                 both.pop(ident, None)  # a log has one order: from here on all of it is new
-                event = _decode(next(node for node in nodes if node.container.id == ident), happening.line)
+                node = next(node for node in nodes if node.container.id == ident)
+                event = _decode(node, happening.line)
+                if gaps.setdefault(ident, Gaps()).before(happening.line) and (limit := engine.details(ident).log):
+                    why = "lines may be missing here: they were written faster than read"
+                    window.add(_missing(node, normalise(happening.line.stamp) or EPOCH, why, limit), time.monotonic())
                 if event:
                     window.add(event, time.monotonic())
             if time.monotonic() > look or (held is None and window.due is not None):

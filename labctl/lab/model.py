@@ -74,6 +74,8 @@ class Node:
         mend = f"`labctl start {self.name}`"
         if self.container.state == "paused":
             mend = f"`labctl unpause {self.name}`"
+        elif self.container.state == "restarting":
+            mend = f"`labctl logs {self.name}` shows its last lines; `labctl stop {self.name}` keeps it from that"
         elif self.container.exit_code is not None:
             mend = f"`labctl logs {self.name}` shows its last lines; {mend}"
         return LabError("not-running", node=self.name, state=self.condition, action=action, mend=mend)
@@ -156,6 +158,13 @@ class Lab:
         wanted = plain(address)
         found = next((node for node in self.nodes if wanted in map(plain, node.addresses)), None)
         return self.host(found) if found else None
+
+    def partner(self, address: str, role: str) -> Node | None:
+        """Who is meant by an address where something of that role is to be: of several nodes on one host the one that
+        has it, else the host."""
+        host = self.owner(address)
+        found = [node for node in self.members(host) if node.role == role] if host else []
+        return found[0] if len(found) == 1 else host
 
     def neighbours(self, node: Node) -> list[Node]:
         """The running hosts that share a network with a node."""

@@ -43,6 +43,8 @@ class Status:
         if container.exit_code is not None:
             memory = ", out of memory" if self.out_of_memory else ""
             said += f" ({container.exit_code}{memory}) {container.ended}"
+        elif self.out_of_memory:
+            said += ", out of memory"  # one of its programs was killed for that, and another goes on
         if self.restarts:
             said += f", restarted {self.restarts} time{'s' if self.restarts > 1 else ''}"
         return said

@@ -79,7 +79,7 @@ def send(engine: Engine, lab: Lab, source: str, target: str, text: str, *, timeo
     if sent:
         why = f"{target}'s journal did not show it within {timeout:g} s, and UDP may lose datagrams"
         raise LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {target}` shows both ends")
-    raise _unsent(source, timeout)
+    raise unsent(source, timeout)
 
 
 def send_train(
@@ -114,7 +114,7 @@ def send_train(
             if sent and received and received.get("train") == sent.get("train"):
                 return _train(source, receiver.name, typed.id, sent, received)
     if sent is None:
-        raise _unsent(source, limit)
+        raise unsent(source, limit)
     raise LabError(
         "not-confirmed",
         why=f"{source} sent {sent.get('count')} datagrams, and none of them reached {target} within {limit:g} s",
@@ -132,7 +132,7 @@ def _stopped(receiver: Node, source: str) -> LabError:
     return LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {receiver.name}` shows both ends")
 
 
-def _unsent(source: str, seconds: float) -> LabError:
+def unsent(source: str, seconds: float) -> LabError:
     why = f"{source} took the line, and did not show within {seconds:g} s that it sent it: it may still"
     return LabError("not-shown", why=why, node=source, may_go_out=True)
 
@@ -207,5 +207,5 @@ def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     if arrived.crosses_to(sent):
         return True
     # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
-    router = lab.owner(arrived.peer[0]) if arrived.peer else None
+    router = lab.partner(arrived.peer[0], "router") if arrived.peer else None
     return arrived.local == sent.peer and router is not None and router.role == "router"

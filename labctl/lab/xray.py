@@ -99,7 +99,7 @@ class Between:
         """A socket with these ends speaks with the other node."""
         if peer is None or (self.port is not None and self.port not in (peer[1], local[1] if local else None)):
             return False
-        owner = self.lab.owner(peer[0])
+        owner = self.lab.partner(peer[0], "router")
         # An address of a router between them may stand for the other one.
         return owner is not None and (self.lab.are_one(owner, self.other) or owner.role == "router")
 

@@ -9,6 +9,7 @@ from labctl.render.text import address, printable
 if TYPE_CHECKING:
     from labctl.lab.reach.speed import Asked, Measured
 
+SLOW = 0.95  # of the rate that was asked for
 _UNITS = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"), (1.0, "bit/s"))
 
 
@@ -27,7 +28,8 @@ def asked(found: Asked) -> str:
 def measured(found: Asked, seen: Measured) -> str:
     """What arrived, what was lost, and how long it takes there and back."""
     ends = f"{address(seen.local)} -> {address(seen.peer)}"
-    lines = [f"throughput  {rate(seen.rate)}  {seen.arrived} B in {seen.took / 1e9:.2f} s  ({ends})"]
+    fast = rate(seen.rate) if seen.took else "too few bytes to tell"
+    lines = [f"throughput  {fast}  {seen.arrived} B in {seen.took / 1e9:.2f} s  ({ends})"]
     share = f"{seen.share_lost * 100:.2g}%"
     if found.protocol == "udp":
         counts = f"{seen.lost} of {seen.packets} datagrams ({share})"
@@ -38,6 +40,8 @@ def measured(found: Asked, seen: Measured) -> str:
         counts = f"{seen.lost} of {seen.packets} segments were sent again ({share})"
     lines.append(f"lost        {counts}")
     lines.append(f"round trip  {_round_trip(seen)}")
+    if found.rate and seen.sent_rate is not None and seen.sent_rate < SLOW * found.rate:
+        lines.append(f"sender      came to {rate(seen.sent_rate)} only: the helper is not faster on this machine")
     return "\n".join(lines)
 
 

@@ -42,7 +42,7 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
                 status.node.role or "-",
                 _styled(status.told, style=_state_style(status)),
                 "\n".join(networks) or "-",
-                _listening(status.listening),
+                listening(status.listening),
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
@@ -120,7 +120,7 @@ def _state_style(status: Status) -> str:
     return _STATES.get(status.state, "red")
 
 
-def _listening(found: Sequence[Listening] | None) -> str:
+def listening(found: Sequence[Listening] | None) -> str:
     """`7/tcp` where any address of the node will do, else the address as well: nobody else reaches 127.0.0.1."""
     if found is None:
         return "?"

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 from outside import LABCTL, ROOT, end_group, environment, finish, json_lines, parse, read_until
 
+from labctl.engine.docker import DockerEngine
+
 ROLES = {"alice": "chat", "bob": "chat", "client": "echo-client", "echo": "echo"}
 ROLES |= {"udp1": "udp", "udp2": "udp", "web": "http"}
 LISTEN, UDP_OPEN = "0A", "07"  # a socket's state in /proc/net (proc(5))
@@ -45,6 +47,15 @@ def test_ps_is_what_docker_and_the_kernel_say(lab):
     published = [port for node in nodes.values() for port in node["published"]]
     host, port = lab.published("web", 8080)
     assert published == [{"host": host, "port": port, "proto": "tcp", "target": 8080}]
+
+
+def test_where_nodes_listen_is_the_same_from_inside(lab):
+    """How it is asked where the engine's processes are not this machine's: there is no process 0."""
+    pids = {item.id: item.attrs["State"]["Pid"] for item in lab.containers().values()}
+    engine = DockerEngine()
+    from_here = engine.listening(pids)
+    assert {item.port for found in from_here.values() for item in found} == {7, 5005, 8080, 12345}
+    assert engine.listening(dict.fromkeys(pids, 0)) == from_here
 
 
 def test_ps_is_a_table(lab):

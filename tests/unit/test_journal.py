@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 
+import pytest
 from memory_lab import event
 
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import Line, Stream
-from labctl.lab import journal
+from labctl.events.codec import stamp_of
+from labctl.lab import gaps, journal
 from labctl.lab.model import of_containers
 
 
@@ -129,7 +131,7 @@ def test_the_oldest_part_that_is_gone_is_told():
         event(a, "input", bytes=number)
     first, second, *_ = journal.read(engine, lab(engine))
     assert (first.node, first.name, first.ts) == ("a", "missing", second.ts)
-    assert first.get("reason") == "the oldest part of this journal is gone: its log keeps 0.003 MB"
+    assert first.get("reason") == "the oldest part of this journal is gone, and the log keeps 0.003 MB"
     assert "missing" not in [item.name for item in journal.read(engine, lab(engine), tail=5)]
     assert "missing" not in [item.name for item in journal.read(engine, lab(engine), since=second.ts)][1:]
 
@@ -154,3 +156,22 @@ def test_of_somebody_elses_program_it_can_only_be_guessed():
         theirs.print(f"line {number}")
     first = journal.read(engine, lab(engine))[0]
     assert "may be gone" in first.get("reason")
+
+
+@pytest.mark.parametrize(("jump", "behind", "told"), [(1.0, True, True), (1.0, False, False), (0.001, True, False)])
+def test_what_is_written_faster_than_read_may_be_missing(monkeypatch, jump, behind, told):
+    """A jump in the engine's times while we are behind: the file that held what was between is gone."""
+    begun = 1_800_000_000_000_000_000
+    clock = [begun]
+    monkeypatch.setattr(gaps.time, "time_ns", lambda: clock[0])
+    found = gaps.Gaps()
+
+    def missing(written: int, read: int) -> bool:
+        clock[0] = read
+        return found.before(Line(b"x" * 1000, stamp=stamp_of(written)))
+
+    assert not missing(begun, begun)
+    late = 2_000_000_000 if behind else 1_000_000
+    said = [missing(begun + number * 10_000, begun + number * 10_000 + late) for number in range(1, 2000)]
+    assert not any(said)
+    assert missing(begun + 20_000_000 + int(jump * 1e9), begun + 20_000_000 + late + int(jump * 1e9)) is told

@@ -213,11 +213,14 @@ def test_what_fails_because_a_node_has_ended_says_so(engine, lab_of, code, value
     fine = fate.told(engine, before, LabError(code, **values))
     assert fine.message == LabError(code, **values).message, "it runs"
     mine.end(1)
+    mine.fixed = ("10.77.0.9", "fd77::9")
     mine.record = replace(mine.record, addresses={}, labels=mine.record.labels | {COMPOSE_SERVICE: "worker"})
     told = fate.told(engine, before, LabError(code, **values))
     assert told.message == f"mine exited (1) less than a second ago; {fine.message}"
     assert told.hint.startswith("`labctl logs mine` shows its last lines; `labctl start mine`")
     assert told.code == code
+    again = fate.told(engine, lab_of(), LabError(code, **values))
+    assert again.message == told.message, "also where it had ended before the command began"
 
 
 def test_a_failure_about_others_says_nothing_of_a_node_that_has_ended(engine, lab_of):
@@ -233,7 +236,12 @@ def test_a_failure_about_others_says_nothing_of_a_node_that_has_ended(engine, la
     ("state", "exit_code", "condition", "mend"),
     [
         ("exited", 1, "exited (1) 12 seconds ago", "`labctl logs mine` shows its last lines; `labctl start mine`"),
-        ("restarting", 1, "is about to be started again (it exited (1) 12 seconds ago)", "`labctl logs mine`"),
+        (
+            "restarting",
+            1,
+            "is about to be started again (it exited (1) 12 seconds ago)",
+            "`labctl logs mine` shows its last lines; `labctl stop mine` keeps it from that",
+        ),
         ("created", None, "has not been started", "`labctl start mine`"),
         ("paused", None, "is paused", "`labctl unpause mine`"),
         ("dead", None, "is dead", "`labctl start mine`"),

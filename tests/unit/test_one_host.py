@@ -40,6 +40,14 @@ def test_one_set_of_addresses(engine, lab):
     assert ps(engine, lab())[2].as_json()["network_of"] == "a"
 
 
+def test_who_of_them_is_meant(engine, lab):
+    echo = engine.add("lab", "e", role="echo", network_of=lab().node("a").container.id)
+    assert lab().partner("10.77.0.2", "echo").name == echo.record.name.split("-")[1]
+    assert lab().partner("10.77.0.2", "chat").name == "a+e+s"
+    assert lab().partner("10.77.0.3", "chat").name == "b"
+    assert lab().partner("10.77.0.9", "chat") is None
+
+
 def test_the_network_of_a_container_elsewhere(engine):
     other = engine.add("other", "db", addresses={"theirs": ("10.99.0.2",)})
     for name in ("one", "two"):

@@ -5,6 +5,7 @@ from memory_lab import event, opened
 
 from labctl.errors import LabError
 from labctl.lab import echo, udp
+from labctl.lab.reach import datagram
 from labctl.lab.send import send
 from labctl.render import sending
 
@@ -204,3 +205,44 @@ def test_what_overflowed_at_the_receiver_is_told_apart():
     unknown = udp.Train("udp1", "udp2", received=4, lost=5, **ends)
     assert "lost 5, duplicated 0" in sending.train(unknown)
     assert unknown.as_json()["overflowed"] is None
+
+
+# To anybody
+
+
+@pytest.fixture
+def anybody(engine):
+    """udp1, and whoever is at 10.77.0.3:7, who answers, and at [fd00::9]:9, who does not; the node finds names."""
+
+    def typed(node, line):
+        fields = opened(line)
+        host, _, port = fields["to"].rpartition(":")
+        peer = ({"pool.example": "10.77.0.3"}.get(host, host.strip("[]")), int(port))
+        event(node, "input", id=fields["id"], bytes=0, text="")
+        payload = {"proto": "udp", "bytes": len(fields["text"]), "text": fields["text"]}
+        event(node, "send", id=fields["id"], local=UDP1, peer=peer, **payload)
+        event(node, "recv", local=UDP1, peer=("10.77.0.3", 8), **{**payload, "text": "from another port"})
+        if port == "7":
+            event(node, "recv", local=UDP1, peer=peer, proto="udp", bytes=2, data="/wo=")
+
+    engine.add("lab", "echo", addresses={"net": ("10.77.0.3",)})
+    return engine.add("lab", "udp1", role="udp", addresses={"net": (UDP1[0],)}, program=typed)
+
+
+@pytest.mark.parametrize(
+    ("to", "peer", "answer"),
+    [
+        ("10.77.0.3:7", ("10.77.0.3", 7), "\\xff\n"),
+        ("echo:7", ("10.77.0.3", 7), "\\xff\n"),
+        ("pool.example:7", ("10.77.0.3", 7), "\\xff\n"),
+        ("[fd00::9]:9", ("fd00::9", 9), None),
+    ],
+)
+def test_a_datagram_to_anybody(engine, anybody, lab_of, to, peer, answer):
+    found = datagram.send(engine, lab_of(), "udp1", to, "hi")
+    assert (found.local, found.peer, found.bytes, found.answer) == (UDP1, peer, 2, answer)
+    text = sending.datagram(found)
+    assert text.startswith("udp1 -> ")
+    assert ("answered" in text) is (answer is not None)
+    assert ("nothing came back within 2 s" in text) is (answer is None)
+    assert found.as_json()["answer"] == answer

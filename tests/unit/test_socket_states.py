@@ -1,16 +1,20 @@
 """Changes of state between two looks at the kernel's table; the states that nobody saw among them."""
 
+import contextlib
 import json
 import os
+import threading
+import time
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
-from labprocess import recorder, watch
+from labprocess import packets, recorder, watch
 from labprocess.backlog import event_line
 from labprocess.changes import Changes, Counts
 from labprocess.diag import Row
 from labprocess.history import History
+from labprocess.lifeline import WAKE, Lifeline
 from labprocess.owners import Owner
 from labprocess.states import CLOSED, LISTEN, WAYS, ending, passed
 
@@ -196,6 +200,147 @@ def test_ends_that_the_kernel_had_no_room_to_tell_of_are_told_as_missing(monkeyp
     kernel.lost, kernel.rows = 3, []
     looking._look(True)
     assert told == [2, ["SYN-SENT"], 1, ["CLOSED"]], "each time once, before what was found then"
+
+
+class Busy(Kernel):
+    """A kernel that counts how often it is asked, and whose counters move when a test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.looks, self.value, self.datagrams = {"tcp": 0, "udp": 0}, 0, []
+
+    def read(self):
+        return self.value
+
+    def look(self, proto):
+        self.looks[proto] += 1
+        return self.rows if proto == "tcp" else self.datagrams
+
+
+class Pipe:
+    """Something that wakes; `end` is where a test writes."""
+
+    def __init__(self):
+        self.source, self.end = os.pipe()
+        os.set_blocking(self.source, False)
+
+    def fileno(self):
+        return self.source
+
+    def forget(self):
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self.source, 4096):
+                pass
+
+
+class Destroyed(Pipe):
+    lost = 0
+
+    def read(self):
+        self.forget()
+        return []
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """A watch at a kernel that does nothing: `idle.until(seconds or a condition)` lets it look on."""
+    kernel, packets, destroyed, line = Busy(), Pipe(), Destroyed(), Pipe()
+    for name in ("Diag", "Counters"):
+        monkeypatch.setattr(watch, name, lambda: kernel)
+    monkeypatch.setattr(watch, "Destroyed", lambda: destroyed)
+    monkeypatch.setattr(watch, "packets", lambda: packets)
+    told = []
+    looking = watch.Watch(lambda changes: told.extend(change.after for change in changes), told.append)
+    lifeline = Lifeline(line.source)
+
+    def until(condition, within=5.0):
+        end = time.monotonic() + within
+        looking.run(lifeline, lambda: not condition() and time.monotonic() < end)
+        assert condition(), "it did not come true in time"
+
+    def rest(seconds):
+        end = time.monotonic() + seconds
+        looking.run(lifeline, lambda: time.monotonic() < end)
+
+    yield SimpleNamespace(
+        kernel=kernel, packets=packets, destroyed=destroyed, line=line, told=told, until=until, rest=rest
+    )
+    for pipe in (packets, destroyed, line):
+        os.close(pipe.source)
+        os.close(pipe.end)
+
+
+def test_nothing_is_looked_at_while_nothing_happens(idle):
+    idle.until(lambda: idle.kernel.looks["tcp"] == 1)
+    idle.rest(0.6)
+    assert idle.kernel.looks["tcp"] == 1, "the whole table is looked at every second at most"
+    assert idle.kernel.looks["udp"] <= 10
+    idle.rest(watch.SLOW)
+    assert idle.kernel.looks["tcp"] >= 2, "and in any case now and then"
+
+
+@pytest.mark.parametrize("wakes", ["packets", "destroyed"])
+def test_what_happens_is_looked_for_at_once(idle, wakes, monkeypatch):
+    idle.rest(0.3)
+    for name in ("TICK", "SLOW"):  # so that nothing but the sign can be why it is found
+        monkeypatch.setattr(watch, name, 60.0)
+
+    def happen():
+        idle.kernel.value, idle.kernel.rows = 1, [row("SYN-SENT")]
+        os.write(getattr(idle, wakes).end, b"x")
+
+    threading.Timer(0.1, happen).start()
+    idle.until(lambda: idle.told)
+    assert idle.told == ["SYN-SENT"]
+    idle.kernel.value, idle.kernel.rows = 2, [row("ESTAB")]
+    idle.until(lambda: len(idle.told) == 2)
+    assert idle.told[1] == "ESTAB"
+
+
+def test_a_call_asks_for_datagram_sockets_too(idle):
+    idle.rest(0.3)
+    idle.kernel.datagrams = [row("ESTAB", proto="udp")]
+    os.write(idle.line.end, b"\n")
+    os.write(idle.line.end, WAKE)
+    idle.until(lambda: idle.told, within=1)
+    assert idle.told == ["ESTAB"]
+
+
+def test_without_a_packet_it_is_found_a_moment_later(idle):
+    idle.rest(0.3)
+    idle.kernel.value, idle.kernel.rows = 1, [row("LISTEN", peer=None)]
+    idle.until(lambda: idle.told, within=1)
+
+
+def test_other_namespaces_do_not_wake():
+    """Of /proc/net/sockstat some numbers are the whole machine's."""
+    text = (
+        b"sockets: used 59\nTCP: inuse 2 orphan 1 tw 3 alloc 124 mem 237\nUDP: inuse 0 mem 15\nFRAG: inuse 0 memory 9\n"
+    )
+    assert watch._OTHERS.sub(b"", text) == b"sockets: used 59\nTCP: inuse 2 tw 3\nUDP: inuse 0\nFRAG: inuse 0\n"
+
+
+def taken(packet: bytes) -> int:
+    """What the filter of packets.py gives: an interpreter of the four instructions of bpf(4) that it has."""
+    at = value = 0
+    while True:
+        code, holds, fails, k = packets._PROGRAM[at]
+        at += 1
+        if code == packets._LOAD:
+            value = packet[k]
+        elif code == packets._SHIFT:
+            value >>= k
+        elif code == packets._EQUAL:
+            at += holds if value == k else fails
+        else:
+            return k
+
+
+@pytest.mark.parametrize(("number", "wakes"), [(6, 1), (17, 1), (1, 1), (58, 1), (2, 0), (89, 0)])
+def test_packets_that_wake(number, wakes):
+    assert taken(bytes([0x45, *bytes(8), number, *bytes(10)])) == wakes
+    assert taken(bytes([0x60, *bytes(5), number, *bytes(33)])) == wakes
+    assert taken(bytes([0x00, 0x01, 0x08, 0x00, 6, 4, number, 1, 6, number])) == 0, "ARP"
 
 
 def test_a_recorder_keeps_what_is_missing_beside_the_states(monkeypatch):

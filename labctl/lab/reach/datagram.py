@@ -17,7 +17,7 @@ from labctl.lab.delivery import seconds_between
 from labctl.lab.keyboard import Typed
 from labctl.lab.look import kernel_words, look, target, with_nearest
 from labctl.lab.model import Lab, Node, plain
-from labctl.lab.udp import LIMIT
+from labctl.lab.udp import LIMIT, unsent
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _typed(engine: Engine, lab: Lab, node: Node, host: str, port: int, text: str
             elif event.name == "recv" and sent and _is_from(event, sent):
                 return _exchange(node, host, port, text, sent, seconds_between(sent, event), payload(event))
     if sent is None:
-        raise LabError("not-taken", node=node.name, seconds=timeout)
+        raise unsent(node.name, timeout)
     return _exchange(node, host, port, text, sent, timeout, None)
 
 

@@ -45,11 +45,13 @@ class Asked:
 class Measured:
     """What came of it, times in nanoseconds. `arrived` bytes in `took`, both as the receiver counted them from the
     first to the last. Packets are segments of TCP (`lost`: those that were sent again) or datagrams (`lost`: those that
-    never came, `overflowed` of them because the receiver's own queue was full)."""
+    never came, `overflowed` of them because the receiver's own queue was full). The first one begins the time, so that
+    only `timed` bytes were got in it. `sent_rate` is what the sender of datagrams came to, in bits a second."""
 
     local: tuple[str, int]
     peer: tuple[str, int]
     arrived: int
+    timed: int
     took: int
     packets: int
     lost: int
@@ -59,11 +61,12 @@ class Measured:
     reordered: int = 0
     overflowed: int = 0
     jitter: int | None = None
+    sent_rate: float | None = None
 
     @property
     def rate(self) -> float:
         """Bits a second."""
-        return self.arrived * 8 * 1e9 / self.took if self.took else 0.0
+        return self.timed * 8 * 1e9 / self.took if self.took else 0.0
 
     @property
     def share_lost(self) -> float:
@@ -72,7 +75,13 @@ class Measured:
     def as_json(self) -> dict[str, Any]:
         keys = ("local", "peer", "packets", "lost", "duplicates", "reordered", "overflowed")
         found = {key: getattr(self, key) for key in keys}
-        found |= {"bytes": self.arrived, "ns": self.took, "bits_per_second": round(self.rate)}
+        found |= {
+            "bytes": self.arrived,
+            "timed_bytes": self.timed,
+            "ns": self.took,
+            "bits_per_second": round(self.rate),
+        }
+        found |= {"sent_bits_per_second": None if self.sent_rate is None else round(self.sent_rate)}
         found |= {"rtts_ns": list(self.rtts), "loaded_rtt_ns": self.loaded_rtt, "jitter_ns": self.jitter}
         return found
 
@@ -150,6 +159,7 @@ def _measured(found: dict[str, dict[str, Any]]) -> Measured:
         tuple(connected["local"]),
         tuple(connected["peer"]),
         arrived=seen["bytes"],
+        timed=seen["timed"],
         took=seen["ns"],
         packets=packets,
         lost=seen["retransmitted"] if tcp else max(0, packets - seen["received"]),
@@ -159,6 +169,7 @@ def _measured(found: dict[str, dict[str, Any]]) -> Measured:
         reordered=seen.get("reordered", 0),
         overflowed=seen.get("overflowed", 0),
         jitter=seen.get("jitter_ns"),
+        sent_rate=None if tcp else seen["sent"] * seen["size"] * 8 / max(seen["seconds"], 1e-9),
     )
 
 

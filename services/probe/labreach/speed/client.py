@@ -99,10 +99,12 @@ def _datagrams(order: dict, control: socket.socket) -> None:
         sock.connect(where)
         filler = bytes(size - HEAD.size)
         say("echoes", rtts_ns=[rtt for _ in range(ECHOES) if (rtt := _echo_by_datagram(sock, token, filler))])
-        sent, begun = _send_all(sock, token, filler, order), time.monotonic()
+        begun = time.monotonic()
+        sent = _send_all(sock, token, filler, order)
+        seconds = time.monotonic() - begun
         control.settimeout(order["seconds"] * 2 + PATIENCE * 4)
         tell(control, sent=sent)
-        say("measured", sent=sent, size=size, **hear(control), waited=round(time.monotonic() - begun, 3))
+        say("measured", sent=sent, size=size, seconds=round(seconds, 6), **hear(control))
 
 
 def _echo_by_datagram(sock: socket.socket, token: bytes, filler: bytes) -> int:

@@ -54,7 +54,7 @@ def _accepted(listener: socket.socket, token: str, deadline: float) -> tuple:
 
 def _stream(data: socket.socket, control: socket.socket) -> dict:
     """Until its end, or until the other end says over `control` that this is it."""
-    buffer, count, first, last, told = bytearray(BUFFER), 0, 0, 0, False
+    buffer, count, begun, first, last, told = bytearray(BUFFER), 0, 0, 0, 0, False
     data.setblocking(False)
     poll = select.poll()
     for sock in (data, control):
@@ -74,7 +74,8 @@ def _stream(data: socket.socket, control: socket.socket) -> dict:
                 if not got:
                     break
                 last = time.monotonic_ns()
-                first = first or last
+                # What comes first begins the time, and was on its way before that.
+                first, begun = (first, begun) if first else (last, got)
                 count += got
             elif control.fileno() in ready:
                 told = True
@@ -82,7 +83,7 @@ def _stream(data: socket.socket, control: socket.socket) -> dict:
                     break
     if not told:
         hear(control)
-    return {"bytes": count, "ns": last - first}
+    return {"bytes": count, "timed": count - begun, "ns": last - first}
 
 
 class _Datagrams:
@@ -90,7 +91,7 @@ class _Datagrams:
         self._sock, self._control, self._token = sock, control, token
         self._buffer = bytearray(65536)
         self._seen = bytearray()
-        self._highest = self._received = self._again = self._late = self._bytes = self._full = 0
+        self._highest = self._received = self._again = self._late = self._bytes = self._timed = self._full = 0
         self._first = self._last = 0
         self._delay, self._jitter = 0, 0.0
 
@@ -111,7 +112,7 @@ class _Datagrams:
                 poll.unregister(self._control)
                 until = time.monotonic() + AT_MOST
         counts = {"received": self._received, "duplicates": self._again, "reordered": self._late}
-        counts |= {"overflowed": self._full, "bytes": self._bytes, "ns": self._last - self._first}
+        counts |= {"overflowed": self._full, "bytes": self._bytes, "timed": self._timed, "ns": self._last - self._first}
         return {**counts, "jitter_ns": round(self._jitter)}
 
     def _take(self) -> None:
@@ -150,6 +151,6 @@ class _Datagrams:
         self._delay = delay
         self._first = self._first or now
         self._last = now
-        # The first one begins the time, and what it holds came before that.
-        self._bytes += size if self._received else 0
+        self._timed += size if self._received else 0
+        self._bytes += size
         self._received += 1

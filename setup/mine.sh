@@ -1,0 +1,7 @@
+#!/bin/sh
+# The name of this user's default lab: `hello`, or another one where somebody else has that name.
+set -eu
+.venv/bin/labctl ls --json | .venv/bin/python -c '
+import json, sys
+mine = [lab["lab"] for lab in json.load(sys.stdin)["labs"] if lab["mine"] and lab["topology"] == "hello"]
+print(next((name for name in mine if name == "hello"), next((n for n in mine if n.startswith("hello-")), "hello")))'
