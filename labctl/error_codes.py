@@ -81,6 +81,16 @@ ERRORS: dict[str, Kind] = {
         "name a Compose file, or one of the built-in ones: {builtin}",
         "The file doesn't exist, and no built-in topology has that name.",
     ),
+    "topology-twice": Kind(
+        "the topology is named twice: {name}, and files by -f",
+        "name it in one of the two ways; -f can be given several times",
+        "A topology's files are given one by one, or it is named, and not both.",
+    ),
+    "env-file-missing": Kind(
+        "there is no file {file} with variables",
+        "--env-file names a file with lines such as NAME=value",
+        "A file that was named for variables isn't there; Compose would refuse it as well.",
+    ),
     "bad-size": Kind(
         "there is no {name}:{count}: {why}",
         "write `line:5`, `star:4` or `udp-mesh:50`",

@@ -41,7 +41,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean alice?`, or nothing where no other known name is near."""
     import difflib
 
-    close = difflib.get_close_matches(name, [other for other in known if other != name], n=3, cutoff=0.5)
+    others = [other for other in known if other != name]
+    close = difflib.get_close_matches(name[:100], others, n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -1,45 +1,53 @@
-"""Commands about a topology's file as it is written: validate, schema."""
+"""Commands that look at a file as it is written: validate, schema."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, complete_topologies
+from labctl.cli.options import EnvFiles, Files, Json, Profiles, complete_topologies, topology_options
 
 if TYPE_CHECKING:
-    from labctl.topology.builtin import Source
+    from labctl.engine.compose import Reading
 
 
 def validate(
-    file: Annotated[
-        str,
+    topology: Annotated[
+        str | None,
         typer.Argument(
-            metavar="FILE",
-            help="A Compose file, or the name of a built-in topology, with a size (line:5) or without.",
+            metavar="[FILE]",
+            help="A Compose file, its folder, or the name of a built-in topology, with a size (line:5) or without.",
             autocompletion=complete_topologies,
         ),
-    ],
+    ] = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     as_json: Json = False,
 ) -> None:
-    """Check a topology's file: every error at once, each with its line and what to do."""
+    """Check a topology's files: every error at once, each with its line and what to do."""
     from labctl.engine import endpoint
-    from labctl.engine.compose import Compose
+    from labctl.lab.blueprint import compose_for
     from labctl.lab.validate import VARIABLES
     from labctl.lab.validate import validate as uses
     from labctl.render import validation
+    from labctl.topology import builtin
 
-    source = _source(file)
-    compose = Compose(endpoint.find(), {**VARIABLES, **dict(source.variables)})
+    if topology is None and not file:
+        raise typer.BadParameter(
+            "name a file: `labctl validate compose.yaml`, or `labctl validate .` for this folder's"
+        )
+    source = builtin.find(topology, topology_options(file, profile, env_file), strict=False)
+    made = source.text is not None or any(name not in VARIABLES for name, _ in source.variables)  # for a size
+    compose = compose_for(endpoint.find(), source, **({} if profile else VARIABLES))
 
-    def ask(path: Path) -> str:
-        return compose.config(path, text=source.text if path == source.file else None)
+    def ask(text: str | None) -> Reading:
+        return compose.config(source.file, more=source.more, text=source.text if text is None else text)
 
-    built_in = source.text is not None or source.variables  # made for a size: what it is called is no file's name
-    report = uses(file if built_in else str(source.file), ask, path=source.file, text=source.text)
+    names = [topology or ""] if made else source.names  # what was made for a size has no file's name
+    report = uses(names, ask, paths=source.files, text=source.text)
     if as_json:
         output.document(report.as_json())
     elif report.problems:
@@ -49,16 +57,6 @@ def validate(
     output.talk(validation.verdict(report))
     if report.errors:
         raise typer.Exit(1)
-
-
-def _source(name: str) -> Source:
-    """A path as it is given, though nothing may be there; else a built-in topology, in a size where one is given."""
-    from labctl.topology import builtin
-
-    is_file = "/" in name or Path(name).exists()
-    if not is_file and (name in builtin.names() or builtin.is_sized(name)):
-        return builtin.find(name)
-    return builtin.Source(Path(name))
 
 
 def schema() -> None:

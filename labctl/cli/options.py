@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli.output import Settings
+
+if TYPE_CHECKING:
+    from labctl.topology.builtin import Options
 
 
 def _quietly(find: object) -> list[str]:
@@ -102,3 +105,24 @@ Last = Annotated[
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node of the lab.", autocompletion=complete_nodes)]
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="One line of text; - reads it from standard input.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait.", min=0.01, max=86400)]
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="A Compose file in place of TOPOLOGY; again for one laid over it."
+    ),
+]
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option("--profile", metavar="NAME", help="Switch a profile on (else COMPOSE_PROFILES); again for more."),
+]
+EnvFiles = Annotated[
+    list[str] | None,
+    typer.Option("--env-file", metavar="FILE", help="Variables, in place of the .env file; again for more."),
+]
+
+
+def topology_options(files: list[str] | None, profiles: list[str] | None, env_files: list[str] | None) -> Options:
+    """What the options above say of a topology."""
+    from labctl.topology.builtin import Options
+
+    return Options(tuple(files or ()), tuple(profiles or ()), tuple(env_files or ()))

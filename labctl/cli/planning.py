@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
 from labctl.cli.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
 
 
 def plan(
     topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     lab: LabName = None,
     subnet: Subnets = None,
     allow_overlap: AllowOverlap = False,
@@ -25,6 +28,7 @@ def plan(
         topology,
         lab,
         subnet or (),
+        topology_options(file, profile, env_file),
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, Timeout, complete_labs, complete_topologies
+from labctl.cli.options import (
+    EnvFiles,
+    Files,
+    Json,
+    LabName,
+    Profiles,
+    Timeout,
+    complete_labs,
+    complete_topologies,
+    topology_options,
+)
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
@@ -19,7 +29,7 @@ TopologyName = Annotated[
     str | None,
     typer.Argument(
         metavar="[TOPOLOGY]",
-        help="A Compose file, or the name of a built-in topology.",
+        help="A Compose file, its folder, or the name of a built-in topology.",
         autocompletion=complete_topologies,
     ),
 ]
@@ -53,6 +63,9 @@ Isolated = Annotated[
 
 def up(
     topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     lab: LabName = None,
     subnet: Subnets = None,
     build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
@@ -78,6 +91,7 @@ def up(
         timeout,
         subnets=tuple(subnet or ()),
         record=record,
+        options=topology_options(file, profile, env_file),
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,
@@ -92,6 +106,9 @@ def up(
 
 def build(
     topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     again: Annotated[bool, typer.Option("--build", help="Build also what is up to date.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -100,7 +117,8 @@ def build(
     from labctl.lab import up as uses
 
     with output.Progress("building") as report:
-        images = uses.build(DockerEngine(), uses.Request(topology, build=again), report)
+        options = topology_options(file, profile, env_file)
+        images = uses.build(DockerEngine(), uses.Request(topology, build=again, options=options), report)
     if as_json:
         output.document({"images": images})
     else:

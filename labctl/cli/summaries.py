@@ -15,7 +15,7 @@ SUMMARIES = {
     "build": "Build a topology's images, and start nothing.",
     "plan": "Show what `up` would make of a topology, or change of a running lab.",
     "graph": "Draw a topology, or without one a running lab: nodes, networks, addresses, routers, routes, conditions.",
-    "validate": "Check a topology's file: every error at once, each with its line and what to do.",
+    "validate": "Check a topology's files: every error at once, each with its line and what to do.",
     "schema": "Print the JSON Schema of a Compose file with x-labctl in it, for editors.",
     "ps": "Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended.",
     "ls": "List the labs of this engine: whose each is, and what it was made from.",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
 from labctl.cli.running import TopologyName
 
 if TYPE_CHECKING:
     from labctl.lab.picture import Picture
+    from labctl.topology.builtin import Options
 
 
 class Format(enum.StrEnum):
@@ -28,6 +29,9 @@ class Format(enum.StrEnum):
 
 def graph(
     topology: TopologyName = None,
+    files: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
     lab: LabName = None,
     form: Annotated[
         Format | None, typer.Option("--format", show_default="text", help="What the picture is made as.")
@@ -38,14 +42,18 @@ def graph(
     as_json: Json = False,
 ) -> None:
     """Draw a topology, or without one a running lab: nodes, networks, addresses, routers, routes, conditions."""
-    if topology is not None and lab:
+    of_files = topology is not None or bool(files)
+    if of_files and lab:
         raise typer.BadParameter("name a topology or a lab, not both")
     if as_json and form not in (None, Format.JSON):
         raise typer.BadParameter(f"--json or --format {form}, not both")
     chosen = Format.JSON if as_json else form or Format.TEXT
     output.Settings.json = chosen is Format.JSON  # an error is then a document, too
     into_file = file is not None and str(file) != "-"
-    text = _drawn(_of_topology(topology) if topology is not None else _of_lab(lab), chosen, terminal=not into_file)
+    if not of_files and (profile or env_file):
+        raise typer.BadParameter("--profile and --env-file are about a topology: name it")
+    options = topology_options(files, profile, env_file)
+    text = _drawn(_of_topology(topology, options) if of_files else _of_lab(lab), chosen, terminal=not into_file)
     if file is not None and into_file:
         output.save(file, text)
         output.talk(f"the picture is in {file}")
@@ -55,14 +63,14 @@ def graph(
         output.data(text)
 
 
-def _of_topology(name: str) -> Picture:
+def _of_topology(name: str | None, options: Options) -> Picture:
     from labctl.engine import endpoint
     from labctl.engine.docker import DockerEngine
     from labctl.lab import blueprint, picture
     from labctl.lab.roles import Roles
 
     where = endpoint.find()
-    topology = blueprint.read(where, name).topology
+    topology = blueprint.read(where, name, options=options).topology
     roles = Roles(topology, lambda: DockerEngine(where))
     found = picture.of_topology(topology, roles.of)
     if roles.problem:

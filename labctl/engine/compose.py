@@ -11,8 +11,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from labctl.engine import last_words
+from labctl.engine import last_words, plugin
 from labctl.engine.children import Group
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
@@ -23,18 +24,30 @@ READ_LIMIT = 60.0  # seconds, for what only reads
 PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
 _NO_PLUGIN = re.compile(r"unknown|is not a docker command")  # newer and older clients
 _UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
+_UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
 
+class Reading(NamedTuple):
+    """What Compose makes of files, as YAML, and the variables in them that are not set."""
+
+    text: str
+    unset: tuple[str, ...] = ()
+
+
 class Compose:
-    """Compose for one engine. `variables` are set for interpolation on top of the environment.
+    """Compose for one engine. `variables` are set for interpolation on top of the environment, `env_files` hold more
+    of them in place of the `.env` file.
 
     `unfinished` holds the names of what the last `up` had asked the engine for when it failed or was interrupted: the
     engine may still be at work on it.
     """
 
-    def __init__(self, endpoint: Endpoint, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, variables: Mapping[str, str] | None = None, env_files: Sequence[Path] = ()
+    ) -> None:
         self._variables = dict(variables or {})
+        self._options = [word for file in env_files for word in ("--env-file", str(file))]
         self.unfinished: frozenset[str] = frozenset()
         # What Docker's own client would not find by itself (a rootless socket, say) has to be told to it.
         if endpoint.source in ("rootless Docker", "Docker Desktop"):
@@ -54,17 +67,29 @@ class Compose:
             raise LabError("compose-missing", minimum=minimum, found=f"this is {found[0]}")
         return version
 
-    def config(self, file: Path, *, name: str | None = None, text: str | None = None) -> str:
-        """The file as Compose understands it: merged, interpolated, normalised YAML. `text` stands for its content."""
+    def config(
+        self, file: Path, *, more: Sequence[Path] = (), name: str | None = None, text: str | None = None
+    ) -> Reading:
+        """The file, and `more` over it, as Compose understands them: merged, interpolated, normalised YAML.
+
+        `text` stands for the content of all of them. Raises LabError.
+        """
         project = ["-p", name] if name else []
-        result = self._run(["compose", *project, *_source(file, text), "config"], READ_LIMIT, text)
+        arguments = [*self._options, *project, *_source([file, *more], text), "config"]
+        result = self._run(arguments, READ_LIMIT, text, reads=True)
         if result.returncode:
             _refuse_killed("config", result)
             _refuse_unreadable(result.stderr)
             if _NO_PLUGIN.search(result.stderr) and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
-            raise LabError("topology-invalid", file=file, why=last_words.reason(result.stderr))
-        return result.stdout
+            values = {"compose": self._shown_version()} if "Additional property" in result.stderr else {}
+            raise LabError("topology-invalid", file=file, why=_refusal(result), **values)
+        return Reading(result.stdout, tuple(dict.fromkeys(_UNSET.findall(result.stderr))))
+
+    def _shown_version(self) -> str:
+        with contextlib.suppress(LabError):
+            return ".".join(map(str, self.version()))
+        return ""
 
     def build(
         self,
@@ -73,6 +98,7 @@ class Compose:
         report: Callable[[str], None],
         limit: float,
         *,
+        more: Sequence[Path] = (),
         name: str | None = None,
         text: str | None = None,
     ) -> None:
@@ -81,13 +107,13 @@ class Compose:
         Raises LabError `build-failed` with the step that failed and its last lines.
         """
         project = ["-p", name] if name else []
-        command = ["compose", "--progress", "plain", *project, *_source(file, text), "build", *services]
-        self._stream("build", command, text, report, limit)
+        options = ["--progress", "plain", *self._options, *project, *_source([file, *more], text)]
+        self._stream("build", ["compose", *options, "build", *services], text, report, limit)
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
         """Compose's digest of each service: what it compares with a container's label to tell whether it changed."""
-        command = ["compose", "-p", name, "--project-directory", str(folder), "-f", "-", "config", "--hash", "*"]
-        result = self._run(command, READ_LIMIT, config)
+        options = [*self._options, "-p", name, "--project-directory", str(folder), "-f", "-"]
+        result = self._run([*options, "config", "--hash", "*"], READ_LIMIT, config, reads=True)
         if result.returncode:
             _refuse_killed("config", result)
             raise LabError("compose-failed", verb="config", why=last_words.reason(result.stderr))
@@ -111,8 +137,8 @@ class Compose:
 
         Compose holds the file descriptors of `hold`, and their locks, for as long as it lives.
         """
-        command = ["compose", "--progress", "plain", "-p", name, "--project-directory", str(folder), "-f", "-"]
-        command += ["up", "--no-build", "--detach" if start else "--no-start"]
+        options = ["--progress", "plain", *self._options, "-p", name, "--project-directory", str(folder), "-f", "-"]
+        command = ["compose", *options, "up", "--no-build", "--detach" if start else "--no-start"]
         self._stream("up", command, config, report, limit, hold)
 
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -126,10 +152,14 @@ class Compose:
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self._variables}
 
-    def _run(self, arguments: Sequence[str], limit: float, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, arguments: Sequence[str], limit: float, text: str | None = None, *, reads: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs Docker's client, or, for what only `reads`, Compose alone."""
+        docker = _docker()
         with Group() as group:
             child = group.start(
-                [_docker(), *arguments],
+                [*(plugin.reader(docker) if reads else [docker]), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -143,7 +173,7 @@ class Compose:
                 # Nothing to read where there is nothing to say: our own standard input is never theirs.
                 out, err = child.communicate(text or "", limit)
             except subprocess.TimeoutExpired:
-                action = "docker " + " ".join(arguments[:2])
+                action = "docker compose config" if reads else "docker " + " ".join(arguments[:2])
                 raise LabError("engine-timeout", seconds=limit, action=action) from None
         return subprocess.CompletedProcess(arguments, child.returncode, out, err)
 
@@ -216,8 +246,26 @@ def _refuse_killed(verb: str, result: subprocess.CompletedProcess[str]) -> None:
         raise LabError("compose-killed", verb=verb, signal=signal_)
 
 
-def _source(file: Path, text: str | None) -> list[str]:
-    return ["-f", str(file)] if text is None else ["--project-directory", str(file.parent), "-f", "-"]
+def _source(files: Sequence[Path], text: str | None) -> list[str]:
+    if text is not None:
+        return ["--project-directory", str(files[0].parent), "-f", "-"]
+    return [word for file in files for word in ("-f", str(file))]
+
+
+def _refusal(result: subprocess.CompletedProcess[str]) -> str:
+    """Why Compose doesn't take a file, in one line."""
+    said = result.stderr
+    if "out of memory" in said or "cannot allocate memory" in said:
+        return f"reading it takes more than {plugin.MEMORY >> 10} MiB of memory"
+    crash = re.search(r"^(?:panic|fatal error): (.*)", said, re.M)
+    if crash:
+        return f"Compose itself crashed on it ({crash[1].strip()}), which is a bug of Compose's"
+    cycle = re.search(r"include cycle detected:\n(.+)", said, re.S)
+    if cycle:
+        return "include cycle detected: " + " includes ".join(
+            line.strip().removeprefix("include ") for line in cycle[1].strip().splitlines()
+        )
+    return last_words.reason(said)
 
 
 def _refuse_unreadable(said: str) -> None:

@@ -34,6 +34,7 @@ from labctl.engine.sharing import with_networks
 from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
+from labctl.topology.model import mtu_of
 
 ARCHIVE_LIMIT = 60.0  # seconds until the next piece
 _PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")
@@ -120,6 +121,7 @@ class DockerEngine:
                     config["Subnet"] for config in (item.get("IPAM") or {}).get("Config") or [] if "Subnet" in config
                 ),
                 internal=bool(item.get("Internal")),
+                mtu=mtu_of(item.get("Options")),
             )
             for item in found
         ]
@@ -388,7 +390,9 @@ def _demultiplexer(headers: dict[str, str], *, stamped: bool) -> streams.Demulti
 
 
 def _container(item: dict[str, Any]) -> Container:
-    attached = (item.get("NetworkSettings") or {}).get("Networks") or {}
+    attached = dict((item.get("NetworkSettings") or {}).get("Networks") or {})
+    for name in ("none", "host"):  # Docker's names for no network at all, and for the machine's own
+        attached.pop(name, None)
     addresses = {
         name: tuple(address for address in (net.get("IPAddress"), net.get("GlobalIPv6Address")) if address)
         for name, net in attached.items()

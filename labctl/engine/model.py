@@ -47,6 +47,16 @@ class Port:
     host: str | None = None
     public: int | None = None
 
+    @property
+    def place(self) -> str:
+        """`127.0.0.1:8080`, `[::]:8080`."""
+        return place(self.host, self.public or 0)
+
+
+def place(host: str | None, port: int | str) -> str:
+    """An address of the engine's host and a port as one text; without an address it is that of all of IPv4."""
+    return f"[{host}]:{port}" if host and ":" in host else f"{host or '0.0.0.0'}:{port}"
+
 
 @dataclass(frozen=True)
 class Listening:
@@ -160,6 +170,7 @@ class Network:
     labels: Mapping[str, str]
     subnets: tuple[str, ...] = ()
     internal: bool = False
+    mtu: int | None = None  # bytes, where one was chosen
 
 
 @dataclass(frozen=True)

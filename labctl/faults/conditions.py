@@ -13,6 +13,7 @@ _SPANS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATES = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 LONGEST = 60.0  # seconds of delay: what is held takes memory
 SLOWEST = 100.0  # bits a second
+_LONGEST_VALUE = 32  # characters
 
 
 class Malformed(ValueError):
@@ -21,6 +22,11 @@ class Malformed(ValueError):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+def brief(text: str) -> str:
+    """A text as a message repeats it: its beginning, where it is long."""
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,15 @@ def parse_words(text: str, about: str) -> Conditions:
     """`delay 40ms loss 1%`, the conditions of `about`. Raises Malformed."""
     words = text.split()
     if len(words) % 2:
-        raise Malformed(f"{text!r}: each condition is a word and a value", "write `delay 40ms loss 1%`")
+        raise Malformed(f"{brief(text)!r}: each condition is a word and a value", "write `delay 40ms loss 1%`")
     given: dict[str, str] = {}
     for word, found in zip(words[::2], words[1::2], strict=True):
         if word not in CONDITIONS:
-            raise Malformed(f"{word!r} is no condition of a link{nearest(word, CONDITIONS)}", f"there are {_listed()}")
+            raise Malformed(
+                f"{brief(word)!r} is no condition of a link{nearest(word, CONDITIONS)}", f"there are {_listed()}"
+            )
         if word in given:
-            raise Malformed(f"{word} is given twice for {about}", "give each condition once")
+            raise Malformed(f"{word} is given twice for {brief(about)}", "give each condition once")
         given[word] = found
     return parse(given)
 
@@ -111,11 +119,11 @@ def rate(text: str) -> float:
 def share(word: str, text: str) -> float:
     """`10%`, as 0.1. Raises Malformed."""
     try:
-        found = float(text.removesuffix("%")) / 100
+        found = float(text.removesuffix("%")) / 100 if len(text) <= _LONGEST_VALUE else -1.0
     except ValueError:
         found = -1.0
     if not text.endswith("%") or not 0 <= found <= 1:
-        raise Malformed(f"{word} {text} is no share", "give a share from 0% to 100%")
+        raise Malformed(f"{word} {brief(text)} is no share", "give a share from 0% to 100%")
     return found
 
 
@@ -130,11 +138,11 @@ def shown(word: str, found: float) -> str:
 
 
 def _measure(word: str, text: str, units: dict[str, float], wanted: str) -> float:
-    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)([a-z]+)", text)
+    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)([a-z]+)", text) if len(text) <= _LONGEST_VALUE else None
     if found and found[2] in units and float(found[1]) < 0:
         raise Malformed(f"{word} {text} is negative", f"give {wanted}")
     if not found or found[2] not in units:
-        raise Malformed(f"{word} {text} is not {wanted}", f"give {wanted} ({', '.join(units)})")
+        raise Malformed(f"{word} {brief(text)} is not {wanted}", f"give {wanted} ({', '.join(units)})")
     return float(found[1]) * units[found[2]]
 
 

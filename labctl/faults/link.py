@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from labctl.faults.conditions import Malformed
+from labctl.faults.conditions import Malformed, brief
 
 HINT = "write `alice:bob` for one way, `alice-bob` for both"
 
@@ -33,11 +33,12 @@ def parse(text: str, nodes: Collection[str], hint: str = HINT) -> LinkName:
         a, _, b = text.partition(":")
         if a and b:
             return LinkName(a, b, both=False)
-        raise Malformed(f"{text!r} is no link", hint)
-    # A node's name may hold dashes itself: take the cut at which both sides are nodes, if there is one.
-    cuts = [(text[:at], text[at + 1 :]) for at, character in enumerate(text) if character == "-"]
-    known = [cut for cut in cuts if cut[0] in nodes and cut[1] in nodes]
-    if known or (cuts and cuts[0][0] and cuts[0][1]):
-        a, b = (known or cuts)[0]
+        raise Malformed(f"{brief(text)!r} is no link", hint)
+    # A node's name may hold dashes itself: take the first cut at which both sides are nodes, if there is one. Of the
+    # nodes, not of the dashes: a text may have any number of these.
+    starts = sorted((name for name in nodes if text.startswith(f"{name}-")), key=len)
+    a = next((name for name in starts if text[len(name) + 1 :] in nodes), text.partition("-")[0])
+    b = text[len(a) + 1 :]
+    if a and b:
         return LinkName(a, b, both=True)
-    raise Malformed(f"{text!r} is no link", hint)
+    raise Malformed(f"{brief(text)!r} is no link", hint)

@@ -19,7 +19,7 @@ import re
 from typing import Any
 
 from labctl.errors import nearest
-from labctl.faults.conditions import Malformed
+from labctl.faults.conditions import Malformed, brief
 
 PROTOCOLS = ("any", "tcp", "udp", "icmp")
 FLAGS = ("syn", "ack", "fin", "rst", "psh")
@@ -27,12 +27,15 @@ COUNTED = ("data", "datagram", "every")
 PORTS = ("port", "sport", "dport")
 WORDS = (*PROTOCOLS, *FLAGS, *COUNTED, *PORTS, "contains", "size")
 HINT = 'write `tcp data 1`, `tcp syn`, `udp every 10` or `tcp contains "hi"`'
+LONGEST = 8192  # characters: more than all bytes of a packet take, each with its escape
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s"]+)')
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", '"': b'"', "\\": b"\\"}
 
 
 def parse(text: str) -> dict[str, Any]:
     """What the probe is told (docs/faults.md). Raises Malformed."""
+    if len(text) > LONGEST:
+        raise Malformed(f"the expression has {len(text)} characters, and {LONGEST} are the most", HINT)
     tokens = _tokens(text)
     if not tokens:
         raise Malformed("the expression is empty: it picks no packet", HINT)
@@ -74,7 +77,7 @@ def _term(word: str, rest: list[str], found: dict[str, Any]) -> None:
     elif word in PROTOCOLS:
         raise Malformed(f"{word} does not stand at the beginning", "begin with the protocol: `tcp data 1`")
     else:
-        raise Malformed(f"{word!r} is no word of a match{nearest(word, WORDS)}", f"there are {', '.join(WORDS)}")
+        raise Malformed(f"{brief(word)!r} is no word of a match{nearest(word, WORDS)}", f"there are {', '.join(WORDS)}")
 
 
 def _say(found: dict[str, Any], key: str, value: Any, word: str) -> None:
@@ -104,7 +107,7 @@ def _tokens(text: str) -> list[str]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if not found:
-            raise Malformed(f"a quotation mark is open in {text!r}", HINT)
+            raise Malformed(f"a quotation mark is open in {brief(text)!r}", HINT)
         tokens.append(found[1])
         at = found.end()
     return tokens
@@ -112,8 +115,8 @@ def _tokens(text: str) -> list[str]:
 
 def _number(word: str, rest: list[str], least: int, most: int) -> int:
     text = rest.pop(0) if rest else ""
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise Malformed(f"{word} {text or '?'}: a number from {least} to {most} is wanted", HINT)
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or not least <= int(text) <= most:
+        raise Malformed(f"{word} {brief(text) or '?'}: a number from {least} to {most} is wanted", HINT)
     return int(text)
 
 
@@ -122,7 +125,7 @@ def _range(rest: list[str]) -> list[int]:
     found = re.fullmatch(r"(\d{0,6})(-?)(\d{0,6})", text, re.ASCII)
     if not found or not (found[1] or found[3]) or (found[3] and not found[2]):
         raise Malformed(
-            f"size {text or '?'}: bytes are wanted, or a range of them", "write `size 100-200`, `size 1000-`"
+            f"size {brief(text) or '?'}: bytes are wanted, or a range of them", "write `size 100-200`, `size 1000-`"
         )
     least = int(found[1] or 0)
     most = int(found[3] or 1 << 20) if found[2] else least
@@ -140,7 +143,7 @@ def _unquoted(token: str) -> bytes:
         if word.startswith("x"):
             return chr(0xDC00 + int(word[1:], 16)) if int(word[1:], 16) > 127 else chr(int(word[1:], 16))
         if word not in _ESCAPES:
-            raise Malformed(f"\\{word} is no escape in {token}", r"there are \n \r \t \0 \" \\ and \xNN")
+            raise Malformed(f"\\{word} is no escape in {brief(token)}", r"there are \n \r \t \0 \" \\ and \xNN")
         return _ESCAPES[word].decode()
 
     text = re.sub(r"\\(x[0-9a-fA-F]{2}|.)", escaped, token[1:-1])

@@ -12,10 +12,9 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.engine.compose import Compose
+from labctl.engine.compose import Compose, Reading
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.model import (
     LABEL_CONDITIONS,
@@ -43,12 +42,15 @@ from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.apart import apart
-from labctl.topology.model import Topology, labelled, parse, written_name
+from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
 
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
+
+
+TOLD = ("unset-variable", "bind-missing", "ipv6-off")  # warnings that somebody who brings a lab up should read
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Blueprint:
 
     def compose(self, **variables: str) -> Compose:
         """Compose with the variables that this topology is interpolated with, and more."""
-        return Compose(self.endpoint, {**dict(self.source.variables), **variables})
+        return compose_for(self.endpoint, self.source, **variables)
 
     def image_of(self, service: str) -> str:
         """The name of a service's image; Compose's own default where the file names none: project-service."""
@@ -112,6 +114,11 @@ class Blueprint:
         return config
 
 
+def compose_for(endpoint: Endpoint, source: builtin.Source, **variables: str) -> Compose:
+    """Compose with what a source says of variables, profiles among them."""
+    return Compose(endpoint, {**dict(source.variables), **variables}, source.env_files)
+
+
 def asked_name(lab: str | None) -> str | None:
     """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
     return lab or os.environ.get("LABCTL_LAB") or None
@@ -124,6 +131,7 @@ def read(
     *,
     strict: bool = False,
     isolated: bool = False,
+    options: builtin.Options = builtin.NO_OPTIONS,
 ) -> Blueprint:
     """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
 
@@ -133,30 +141,38 @@ def read(
     lab = asked_name(lab)
     if lab:
         check_name(lab)
-    source = builtin.find(name)
+    source = builtin.find(name, options)
+    mine = source.text is None  # and no text that labctl made itself
     if strict:
         # What checks the file, while Compose reads it.
         threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
-    compose = Compose(endpoint, dict(source.variables))
+    compose = compose_for(endpoint, source)
+    if mine:
+        _refuse_endless(source)
     try:
-        text = compose.config(source.file, name=lab, text=source.text)
-        topology = parse(text, source.file, isolated=isolated)
+        reading = compose.config(source.file, more=source.more, name=lab, text=source.text)
+        topology = parse(reading.text, source.file, isolated=isolated)
     except LabError as problem:
-        if problem.code != "topology-invalid" or source.text is not None:
+        if problem.code != "topology-invalid" or not mine:
             raise
-        raise _with_all_errors(problem, source, compose, name) from None
+        raise _with_all_errors(problem, source, compose) from None
     check_name(topology.name)
-    if strict and source.text is None:
-        from labctl.lab.validate import errors_in
+    warnings: tuple[str, ...] = ()
+    if strict and mine:
+        from labctl.lab.validate import problems_in
 
-        problems = errors_in(source.file, topology.config)
-        if problems:
-            raise _errors(source, problems, name)
-    return Blueprint(topology, source, endpoint, tuple(_notes(topology, source, named=lab is not None)))
+        problems = problems_in(source.files, topology.config, reading.unset)
+        errors = [one for one in problems if one.level == "error"]
+        if errors:
+            raise _errors(source, errors)
+        warnings = tuple(one.shown(source.names) for one in problems if one.code in TOLD)
+    return Blueprint(topology, source, endpoint, (*_notes(topology, source, named=lab is not None), *warnings))
 
 
 def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterator[str]:
-    written = "" if named or source.text is not None else written_name(source.file.read_text(errors="replace"))
+    asked = named or source.text is not None
+    names = [] if asked else [written_name(file.read_text(errors="replace")) for file in source.files]
+    written = next((name for name in reversed(names) if name), "")
     if written and written != topology.name:
         yield f"the file's name {written!r} is no project's: Compose makes {topology.name} of it, and that is the lab's"
     closed = {net.key for net in topology.networks if net.internal}
@@ -165,23 +181,42 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
         yield f"nothing of a lab without a way outside is published on this machine (here: of {', '.join(hidden)})"
 
 
-def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose, name: str | None) -> LabError:
+def _refuse_endless(source: builtin.Source) -> None:
+    """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. Raises LabError."""
+    if source.file.is_relative_to(builtin.ROOT):
+        return
+    from labctl.lab.validate import endless
+
+    problem = endless(source.files)
+    if problem:
+        raise _errors(source, [problem])
+
+
+def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose) -> LabError:
     """`first` is what Compose or our own reading stumbled over; labctl's checks find it and the rest, with places."""
-    from labctl.lab.validate import validate
+    from labctl.lab.validate import profiles_in, validate
 
-    def ask(file: Path) -> str:
-        return compose.config(file)
+    def ask(text: str | None) -> Reading:
+        return compose.config(source.file, more=source.more, text=text)
 
-    problems = [one for one in validate(str(source.file), ask).problems if one.level == "error"]
-    return _errors(source, problems, name) if problems else first
+    report = validate(source.names, ask, paths=source.files)
+    problems = [one for one in report.problems if one.level == "error"]
+    if problems:
+        return _errors(source, problems)
+    profiles = profiles_in(source.files) if first.values["why"] == NO_SERVICES else []
+    if profiles:
+        choice = " or ".join(f"--profile {name}" for name in profiles)
+        why = f"all of its services have profiles that are off; switch one on: {choice}"
+        return LabError("topology-invalid", file=source.names[0], why=why)
+    return first
 
 
-def _errors(source: builtin.Source, problems: Sequence[Problem], name: str | None) -> LabError:
-    """They are told with the file as it was named, where it was named."""
-    file = name if name and Path(name).is_file() else str(source.file)
+def _errors(source: builtin.Source, problems: Sequence[Problem]) -> LabError:
+    """They are told with the files as they were named."""
     count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-    why = "\n".join([count, *(problem.shown(file) for problem in problems)])
-    return LabError("topology-invalid", file=file, why=why, problems=[problem.as_json() for problem in problems])
+    why = "\n".join([count, *(problem.shown(source.names) for problem in problems)])
+    found = [problem.as_json(source.names) for problem in problems]
+    return LabError("topology-invalid", file=source.names[problems[0].file], why=why, problems=found)
 
 
 def place(

@@ -17,6 +17,7 @@ from labctl.lab import blueprint as blueprints
 from labctl.lab import owners
 from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import standing_of
+from labctl.topology.builtin import NO_OPTIONS, Options
 
 MEND = "give yours another name (`labctl up --lab NAME`), or take it over where that is meant (`--take-over`)"
 
@@ -35,6 +36,7 @@ def read(
     topology: str | None,
     name: str | None,
     report: Callable[[str], None],
+    options: Options = NO_OPTIONS,
     *,
     take_over: bool = False,
     isolated: bool = False,
@@ -46,13 +48,13 @@ def read(
     `lab-from-another-file` where the lab is there and isn't to be taken over.
     """
     asked = blueprints.asked_name(name)
-    found = blueprints.read(docker.endpoint, topology, asked, strict=True, isolated=isolated)
+    found = blueprints.read(docker.endpoint, topology, asked, strict=True, isolated=isolated, options=options)
     there = standing_of(docker, found.topology.name)
     notes = found.notes
     if there and there.owner and not take_over and not asked and not owners.is_mine(docker, there.owner):
         own = owners.own_name(found.topology.name)
         notes += (f"{found.topology.name} is the lab of {there.owner.shown}; yours is {own}",)
-        found = blueprints.read(docker.endpoint, topology, own, strict=True, isolated=isolated)
+        found = blueprints.read(docker.endpoint, topology, own, strict=True, isolated=isolated, options=options)
         there = standing_of(docker, own)
     if not take_over:
         refuse(docker, found, there)

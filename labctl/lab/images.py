@@ -49,7 +49,16 @@ def ensure(
         report(f"building {', '.join(stale)}")
         compose = blueprint.compose(**variables)
         topology = blueprint.topology
-        compose.build(topology.file, stale, lambda line: None, limit, name=topology.name, text=blueprint.source.text)
+        source = blueprint.source
+        compose.build(
+            source.file,
+            stale,
+            lambda line: None,
+            limit,
+            more=source.more,
+            name=topology.name,
+            text=source.text,
+        )
         found = present(engine, blueprint)
     _pull_missing(engine, blueprint, found, report, limit)
     topology = blueprint.topology

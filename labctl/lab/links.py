@@ -38,7 +38,7 @@ def named(lab: Lab, text: str) -> LinkName:
     """The link that a text names; whether its ends share a network is for the caller to see. Raises LabError
     `bad-link-name`, `unknown-node`."""
     try:
-        return parse(text, [node.name for node in lab.nodes])
+        return parse(text, {node.name for node in lab.nodes})
     except Malformed as problem:
         if not any(mark in text for mark in ":-"):
             lab.node(text)  # raises, with the nearest names
@@ -51,7 +51,7 @@ def ways_from(lab: Lab, node: Node, text: str) -> list[Way]:
     if text in (node.name, host.name):
         return [Way(host, f"{host.name}:*", None)]
     try:
-        link = parse(text, [other.name for other in lab.nodes])
+        link = parse(text, {other.name for other in lab.nodes})
     except Malformed as problem:
         raise LabError("bad-link-name", why=problem, mend=problem.hint) from None
     others = sorted(a for a in {a for a, _ in link.ways} if not lab.are_one(lab.node(a), node))

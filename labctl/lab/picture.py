@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port, place
 from labctl.lab.model import TOGETHER, Lab, Node
 from labctl.lab.routes import routes_of
-from labctl.topology.model import Member, Published, Topology
+from labctl.topology.model import Member, Net, Published, Topology
 
 ROUTER = "router"
+MACHINE = "on this machine's own network"
+NOWHERE = "on no network"
 MASQUERADE_TO = (
     "MASQUERADE_TO"  # what a router's image reads: one of its own names, on the network that it hides behind
 )
@@ -22,16 +24,26 @@ MASQUERADE_TO = (
 
 @dataclass(frozen=True)
 class DrawnNetwork:
-    """`name` is unique in the picture. No subnets: the engine chooses one, or the network has none (`host`)."""
+    """`name` is unique in the picture. No subnets: the engine chooses one. `internal`: no way leads outside; `mtu` in
+    bytes, where one was chosen."""
 
     name: str
     subnets: tuple[str, ...] = ()
+    internal: bool = False
+    mtu: int | None = None
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is written beside its name."""
+        rest = [*(["internal"] if self.internal else []), *([f"MTU {self.mtu}"] if self.mtu else [])]
+        return (*self.subnets, *rest)
 
 
 @dataclass(frozen=True)
 class DrawnNode:
     """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`. Of
-    several that share one network there is one, whose name has the names of all `members`.
+    several that share one network there is one, whose name has the names of all `members`. `on_machine`: it has the
+    machine's own network, and none of the lab's.
 
     `masquerades`: the network towards which a router puts its own address for the senders'; empty where it does so and
     which network it is can't be told.
@@ -43,6 +55,7 @@ class DrawnNode:
     published: tuple[str, ...] = ()
     masquerades: str | None = None
     members: tuple[str, ...] = ()
+    on_machine: bool = False
 
     @property
     def is_router(self) -> bool:
@@ -54,6 +67,11 @@ class DrawnNode:
         if self.masquerades is None:
             return self.role
         return f"{self.role}, NAT to {self.masquerades}" if self.masquerades else f"{self.role}, NAT"
+
+    @property
+    def where(self) -> str | None:
+        """What is said in place of a network of the lab."""
+        return MACHINE if self.on_machine else None
 
     @property
     def note(self) -> str | None:
@@ -133,6 +151,7 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
     attachments: list[Attachment] = []
     routes: list[DrawnRoute] = []
     sharing = _sharing(topology)
+    six = {net.key for net in topology.networks if net.ipv6 or net.external}
     for member in topology.members:
         service = topology.config["services"][member.name]
         if any(member in others for others in sharing.values()):
@@ -145,18 +164,25 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
             ports = tuple(_wanted_port(port) for _, one in copies for port in one.ports)
             masquerades = _masquerades(service) if roles[0] == ROUTER else None
             members = tuple(one for one, _ in copies) if others else ()
-            nodes.append(DrawnNode(name, _roles(roles), None, ports, masquerades, members))
+            on_machine = service.get("network_mode") == "host"
+            nodes.append(DrawnNode(name, _roles(roles), None, ports, masquerades, members, on_machine))
             for key in member.networks:
-                found = tuple(address for network, address in member.addresses if network == key)
+                found = tuple(
+                    address
+                    for network, address in member.addresses
+                    if network == key and (key in six or ":" not in address)
+                )
                 attachments.append(Attachment(name, key, found))
             routes += [DrawnRoute(name, str(route)) for _, one in copies for route in one.routes]
-    networks = [
-        DrawnNetwork(net.key, tuple(str(subnet) for subnet in net.subnets if net.ipv4 or subnet.version == 6))
-        for net in topology.networks
-    ]
+    networks = [DrawnNetwork(net.key, _given(net), net.internal, net.mtu) for net in topology.networks]
     links = [DrawnLink(link.a, link.b, link.both, link.text.strip()) for link in topology.links]
     bare = Picture(topology.name, topology.title, topology.description, links=tuple(links))
     return arranged(bare, networks, nodes, attachments, routes)
+
+
+def _given(net: Net) -> tuple[str, ...]:
+    """The subnets of a file's network from which the engine gives addresses."""
+    return tuple(str(subnet) for subnet in net.subnets if (net.ipv4 if subnet.version == 4 else net.ipv6))
 
 
 def _sharing(topology: Topology) -> dict[str, list[Member]]:
@@ -212,11 +238,18 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
         masquerades = names.get(facing, facing) if facing else facing
         role, together = _roles(one.role for one in members), tuple(one.name for one in members)
         drawn = DrawnNode(label, role, _state(members), tuple(dict.fromkeys(ports)), masquerades)
+        drawn = replace(drawn, on_machine=node.container.host_network)
         nodes.append(replace(drawn, members=together) if len(members) > 1 else drawn)
         for network, addresses in node.container.addresses.items():
             attachments.append(Attachment(label, names[network], addresses))
         routes += [DrawnRoute(label, str(route)) for one in members for route in routes_of(one)]
-    networks = [DrawnNetwork(short, subnets.get(full, ())) for full, short in names.items()]
+    known = {net.name: net for net in found}
+    networks = [
+        DrawnNetwork(short, subnets[full], known[full].internal, known[full].mtu)
+        if full in known
+        else DrawnNetwork(short)
+        for full, short in names.items()
+    ]
     title = lab.nodes[0].container.labels.get(LABEL_TITLE, "") if lab.nodes else ""
     return arranged(Picture(lab.name, title), networks, nodes, attachments, routes)
 
@@ -299,16 +332,13 @@ def _copies(member: Member, service: Mapping[str, Any]) -> list[str]:
 
 
 def _wanted_port(port: Published) -> str:
-    where = f"{_host(port.host)}:{port.published}" if port.published else "any free port"
+    wanted = port.published or port.choice
+    where = place(port.host, wanted) if wanted else "any free port"
     return f"{where} -> {port.target}/{port.proto}"
 
 
 def _published_port(port: Port) -> str:
-    return f"{_host(port.host)}:{port.public} -> {port.private}/{port.proto}"
-
-
-def _host(host: str | None) -> str:
-    return f"[{host}]" if host and ":" in host else host or "0.0.0.0"
+    return f"{port.place} -> {port.private}/{port.proto}"
 
 
 def _short_names(lab: str, names: set[str]) -> dict[str, str]:

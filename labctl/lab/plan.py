@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image
+from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image, place
 from labctl.lab import blueprint as blueprints
 from labctl.lab import claim, images, owners
 from labctl.lab.roles import role_of
 from labctl.lab.subnets import choose
+from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Member, Topology
 
 Change = Literal["create", "keep", "recreate", "start", "remove"]
@@ -90,6 +91,7 @@ def plan(
     name: str | None,
     lab: str | None = None,
     subnets: Sequence[str] = (),
+    options: Options = NO_OPTIONS,
     *,
     take_over: bool = False,
     allow_overlap: bool = False,
@@ -100,7 +102,7 @@ def plan(
 
     Raises LabError.
     """
-    blueprint = claim.read(engine, name, lab, report, take_over=take_over, isolated=isolated)
+    blueprint = claim.read(engine, name, lab, report, options, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     running = claim.existing(engine, topology.name)
     found = images.present(engine, blueprint)
@@ -203,7 +205,7 @@ def _node(
         for key, options in (placed["services"][member.owner or member.name].get("networks") or {}).items()
     }
     ports = tuple(
-        f"{port.get('host_ip') or '0.0.0.0'}:{port.get('published', '')}->{port['target']}/{port['protocol']}"
+        f"{place(port.get('host_ip'), port.get('published', ''))}->{port['target']}/{port['protocol']}"
         for port in service.get("ports") or []
     )
     return PlannedNode(

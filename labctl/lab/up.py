@@ -27,6 +27,7 @@ from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
 from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
+from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Topology
 
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
@@ -61,6 +62,7 @@ class Request:
     build_timeout: float = 1800.0
     subnets: tuple[str, ...] = ()
     record: bool = False
+    options: Options = NO_OPTIONS
     take_over: bool = False
     allow_overlap: bool = False
     isolated: bool = False
@@ -81,8 +83,10 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
 
 
 def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
-    take_over, isolated = request.take_over, request.isolated
-    blueprint = claim.read(docker, request.topology, request.name, report, take_over=take_over, isolated=isolated)
+    take_over, isolated, options = request.take_over, request.isolated, request.options
+    blueprint = claim.read(
+        docker, request.topology, request.name, report, options, take_over=take_over, isolated=isolated
+    )
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
     claim.existing(docker, topology.name)
@@ -162,7 +166,7 @@ def _make(
 def build(engine: Engine, request: Request, report: Report) -> list[str]:
     """Builds the images that are missing or stale; the names of all of them."""
     docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, options=request.options)
     found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
     return sorted({blueprint.image_of(service) for service in found})
 

@@ -1,38 +1,46 @@
-"""Checks a topology's file: labctl's own checks, and what Compose says."""
+"""Checks a topology's files: labctl's own checks, and what Compose says."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from labctl.engine.compose import Reading
 from labctl.errors import LabError
+from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
-from labctl.topology.check.source import Unreadable, parse, read
-from labctl.topology.check.whole import check
+from labctl.topology.check.source import Source, Unreadable, parse, read_all
+from labctl.topology.check.whole import Answer, check
 
 # All profiles: what is in a file should be right, whether it is switched on now or not.
 VARIABLES = {"COMPOSE_PROFILES": "*"}
 
-Ask = Callable[[Path], str]
+# Compose's reading of the files, or of a text in their place. Raises LabError where it refuses or isn't there.
+Ask = Callable[[str | None], Reading]
 _TEXTS = 2000  # with variables: more than anybody wrote by hand
+# What Compose would read for hours, or with gigabytes.
+_ENDLESS = ("file-special", "file-too-big", "yaml-depth", "yaml-aliases", "yaml-recursive")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. `unasked` says why Compose could not be asked; a file that can't be read is not shown to it."""
+    """What was found in `files`. `unasked` says why Compose could not be asked; a file that can't be read is not shown
+    to it."""
 
-    file: str
+    files: tuple[str, ...]
     problems: tuple[Problem, ...]
     asked: bool = False
     unasked: str = ""
+
+    @property
+    def file(self) -> str:
+        return ", ".join(self.files)
 
     @property
     def errors(self) -> int:
@@ -44,81 +52,104 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "file": self.file,
+            "file": self.files[0],
+            "files": list(self.files),
             "valid": not self.errors,
             "compose": {"asked": self.asked, "why_not": self.unasked or None},
-            "problems": [problem.as_json() for problem in self.problems],
+            "problems": [problem.as_json(self.files) for problem in self.problems],
         }
 
 
-def validate(name: str, ask: Ask, *, path: Path | None = None, text: str | None = None) -> Report:
-    """`name` is what the file is called in the report, `path` where it is; `text` stands for its content.
-
-    `ask` gives Compose's reading of a file, as YAML; it raises LabError where Compose refuses or isn't there.
-    """
-    file = path or Path(name)
+def validate(
+    names: str | Sequence[str], ask: Ask, *, paths: Sequence[Path] | None = None, text: str | None = None
+) -> Report:
+    """`names` are what the files are called in the report, `paths` where they are; each is laid over those before it.
+    `text` stands for the content of the one there is."""
+    shown = (names,) if isinstance(names, str) else tuple(names)
+    files = [Path(file).absolute() for file in paths or shown]
     try:
-        source = read(file) if text is None else parse(text)
+        source = read_all(files) if text is None else parse(text)
     except Unreadable as stop:
-        return _unreadable(name, file, stop.problem, ask)
-    config, complaint, unasked = _asked(file, ask)
-    known = _interpolated(source.variables(), file, ask) if complaint else {}
-    problems = tuple(check(source, file.resolve().parent, config, complaint, known))
-    return Report(name, problems, asked=not unasked, unasked=unasked)
+        return _unreadable(shown, stop.problem, ask)
+    answer, unasked = _asked(ask)
+    known = _interpolated(source.variables(), ask) if answer.complaint else {}
+    problems = tuple(check(source, files, answer, known))
+    return Report(shown, problems, asked=not unasked, unasked=unasked)
 
 
-def errors_in(file: Path, config: Mapping[str, Any]) -> list[Problem]:
-    """What keeps a file that Compose could read (`config`) from working.
+def problems_in(files: Iterable[Path], config: Mapping[str, Any], unset: Iterable[str] = ()) -> list[Problem]:
+    """What keeps files that Compose could read (`config`) from working, or might.
 
     What labctl's reader of YAML makes of the spelling doesn't count here: Compose has read it, and it is what is run.
     """
+    paths = tuple(files)
     try:
-        source = read(file)
+        source: Source = read_all(paths)
     except Unreadable:
         return []
-    found = check(source, file.parent, config)
-    return [one for one in found if one.level == "error" and not one.code.startswith("trap-")]
+    found = check(source, paths, Answer(config, unset=tuple(unset)))
+    return [one for one in found if not one.code.startswith("trap-")]
 
 
-def _asked(file: Path, ask: Ask) -> tuple[dict[str, Any] | None, str, str]:
-    """Compose's reading, or its complaint, or why it could not be asked."""
+def profiles_in(files: Iterable[Path]) -> list[str]:
+    """The profiles that the services of files have, where every one of them has some."""
     try:
-        config = yaml.load(ask(file.resolve()), Loader=_Loader)
+        services = mapping(data_of(read_all(files).root, {}).get("services"))
+    except Unreadable:
+        return []
+    found = [[str(name) for name in items(mapping(service).get("profiles"))] for service in services.values()]
+    return sorted({name for names in found for name in names}) if all(found) else []
+
+
+def endless(files: Iterable[Path]) -> Problem | None:
+    """Why the files can't be shown to Compose: it would take hours, or all of this machine's memory."""
+    try:
+        read_all(files)
+    except Unreadable as stop:
+        return stop.problem if stop.problem.code in _ENDLESS else None
+    return None
+
+
+def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
+    """Compose's answer, or why it could not be asked."""
+    try:
+        reading = ask(text)
+        config = yaml.load(reading.text, Loader=_Loader)
     except LabError as problem:
         if problem.code == "topology-invalid":
-            return None, str(problem.values["why"]), ""
-        return None, "", f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
-    return (config, "", "") if isinstance(config, dict) else (None, "", "it gave no answer that can be read")
+            version = str(problem.values.get("compose", ""))
+            return Answer(complaint=str(problem.values["why"]), version=version), ""
+        return Answer(), f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
+    if isinstance(config, dict):
+        return Answer(config, unset=reading.unset), ""
+    return Answer(), "it gave no answer that can be read"
 
 
-def _interpolated(texts: list[str], file: Path, ask: Ask) -> dict[str, str]:
-    """What Compose makes of texts with variables, when it refuses the file that they stand in for another reason.
+def _interpolated(texts: list[str], ask: Ask) -> dict[str, str]:
+    """What Compose makes of texts with variables, when it refuses the files that they stand in for another reason.
 
-    It reads them in a file of their own, beside a copy of the `.env` file that holds for the first one.
+    It reads them in a text in the files' place, so with the same variables. Nothing of them is written anywhere: what
+    variables hold may be secret.
     """
     if not 0 < len(texts) < _TEXTS:
         return {}
     values = {f"V{number}": text for number, text in enumerate(texts)}
-    with tempfile.TemporaryDirectory(prefix="labctl-values-") as folder:
-        stand_in = Path(folder) / "compose.yaml"
-        stand_in.write_text(json.dumps({"services": {"values": {"image": "none", "environment": values}}}))
-        env = file.resolve().parent / ".env"
-        if env.is_file():
-            shutil.copy(env, folder)
-        config, _, _ = _asked(stand_in, ask)
+    stand_in = {"services": {"values": {"image": "none", "environment": values}}}
+    answer, _ = _asked(ask, json.dumps(stand_in))
     try:
-        found = (config or {})["services"]["values"]["environment"]
+        found = (answer.config or {})["services"]["values"]["environment"]
         # Compose doubles what is a dollar sign and no variable.
         return {text: str(found[name]).replace("$$", "$") for name, text in values.items()}
     except (KeyError, TypeError):
         return {}  # a variable that has to be set and isn't: Compose has said so
 
 
-def _unreadable(name: str, file: Path, problem: Problem, ask: Ask) -> Report:
+def _unreadable(shown: tuple[str, ...], problem: Problem, ask: Ask) -> Report:
     """Only where the YAML itself is in question does Compose know better; its reader is another one."""
     if problem.code != "yaml-syntax":
-        return Report(name, (problem,))
-    config, _, unasked = _asked(file, ask)
-    if config is None:
-        return Report(name, (problem,), asked=not unasked, unasked=unasked)
-    return Report(name, (Problem.of("yaml-dialect", problem.place, why=problem.message),), asked=True)
+        return Report(shown, (problem,))
+    answer, unasked = _asked(ask)
+    if answer.config is None:
+        return Report(shown, (problem,), asked=not unasked, unasked=unasked)
+    dialect = Problem.of("yaml-dialect", problem.place, why=problem.message)
+    return Report(shown, (replace(dialect, of_file=problem.file),), asked=True)

@@ -111,7 +111,7 @@ def _short(network: str) -> str:
 
 def _published(port: Port) -> str:
     # Only what is bound to one address says which: 0.0.0.0 is every one of this machine's.
-    return f"{port.host}:{port.public}" if port.proto == "tcp" else f"{port.host}:{port.public}/{port.proto}"
+    return port.place if port.proto == "tcp" else f"{port.place}/{port.proto}"
 
 
 def _state_style(status: Status) -> str:

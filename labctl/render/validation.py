@@ -7,7 +7,7 @@ from labctl.render.text import printable
 
 
 def text(report: Report) -> str:
-    lines = "\n".join(problem.shown(report.file) for problem in report.problems).split("\n")
+    lines = "\n".join(problem.shown(report.files) for problem in report.problems).split("\n")
     return "\n".join(map(printable, lines))
 
 

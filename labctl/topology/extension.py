@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.faults.conditions import Conditions, Malformed, parse_words
+from labctl.faults.conditions import Conditions, Malformed, brief, parse_words
 from labctl.faults.link import LinkName
 from labctl.faults.link import parse as parse_name
 
@@ -65,20 +66,20 @@ def parse_route(text: object) -> Route:
     hint = "write `default via NODE` or `10.2.0.0/24 via NODE`"
     found = _ROUTE.fullmatch(text.strip()) if isinstance(text, str) else None
     if not found:
-        raise Malformed(f"{text!r} is no route", hint)
+        raise Malformed(f"{brief(str(text))!r} is no route", hint)
     if found["to"] == "default":
         return Route(None, found["via"])
     try:
         return Route(ipaddress.ip_network(found["to"]), found["via"])
     except ValueError as problem:
-        raise Malformed(f"{found['to']} is no subnet: {problem}", hint) from None
+        raise Malformed(f"{brief(found['to'])} is no subnet: {brief(str(problem))}", hint) from None
 
 
-def parse_link(text: object, nodes: list[str]) -> Condition:
+def parse_link(text: object, nodes: Collection[str]) -> Condition:
     """`A:B CONDITION VALUE ...`, or `A-B ...` for both ways, between two of `nodes`. Raises Malformed."""
     hint = "write `alice:bob delay 40ms loss 1%`, or `alice-bob ...` for both ways"
     if not isinstance(text, str) or not text.strip():
-        raise Malformed(f"{text!r} is no link", hint)
+        raise Malformed(f"{brief(str(text))!r} is no link", hint)
     head, _, rest = text.strip().partition(" ")
     link = parse_name(head, nodes, hint)
     found = parse_words(rest, head)

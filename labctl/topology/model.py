@@ -29,18 +29,21 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAMED = re.compile(r"""^name:[ \t]*(["']?)([^"'#$\n]+?)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
 
 T = TypeVar("T")
+NO_SERVICES = "it has no services"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Published:
-    """A port that a node publishes on the engine's host. `movable`: another port will do where it is taken."""
+    """A port that a node publishes on the engine's host. `movable`: another port will do where it is taken; `choice` is
+    a range such as 8000-8004, one of which it gets."""
 
     target: int
     published: int | None
     host: str
     proto: str
     movable: bool
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Net:
     """A network of the file.
 
     `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses;
+    `ipv6`: the engine gives them IPv6 addresses; `mtu` in bytes, where one is chosen.
     `external`: somebody else has made it; `internal`: no way leads from it to other networks, nor from them to it.
     """
 
@@ -74,6 +78,8 @@ class Net:
     ipv4: bool = True
     external: bool = False
     internal: bool = False
+    ipv6: bool = False
+    mtu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,9 @@ def parse(text: str, file: Path, *, isolated: bool = False) -> Topology:
     """
     config = yaml.load(text, Loader=_Loader)
     if not isinstance(config, dict) or not config.get("services"):
-        raise LabError("topology-invalid", file=file, why="it has no services")
+        raise LabError("topology-invalid", file=file, why=NO_SERVICES)
     extension = _extension(config, file, "the top level", TOP_KEYS)
-    names = list(config["services"])
+    names = frozenset(config["services"])
     outside = extension.get("outside") is not False and not isolated
     if not outside:
         _close(config)
@@ -170,6 +176,7 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
                 host=port.get("host_ip", ""),
                 proto=port.get("protocol", "tcp"),
                 movable=bool(movable),
+                choice=str(port["published"]) if "-" in str(port.get("published") or "") else "",
             )
             for port in service.get("ports") or []
         ),
@@ -186,6 +193,12 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
         routes=tuple(_each(extension, "routes", parse_route, file, f"service {name}")),
         owner=owner_of(service.get("network_mode")),
     )
+
+
+def mtu_of(options: Mapping[str, Any] | None) -> int | None:
+    """The MTU, in bytes, that the options of a network's driver choose."""
+    found = str((options or {}).get("com.docker.network.driver.mtu") or (options or {}).get("mtu") or "")
+    return int(found) if found.isascii() and found.isdigit() and len(found) < 8 else None
 
 
 def owner_of(network_mode: object) -> str | None:
@@ -227,6 +240,8 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
         ipv4=bool(extension.get("ipv4", True)),
         external=bool(network.get("external")),
         internal=bool(network.get("internal")),
+        ipv6=bool(network.get("enable_ipv6")),
+        mtu=mtu_of(network.get("driver_opts")),
     )
 
 

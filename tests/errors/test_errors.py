@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.compose import Compose
+from labctl.engine.compose import Compose, Reading
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
 from labctl.lab.validate import VARIABLES, Report, validate
@@ -24,14 +24,14 @@ from labctl.topology.check.source import Unreadable, read
 HERE = Path(__file__).parent
 FILES = sorted(path.name.removesuffix(".yaml") for path in HERE.glob("*.yaml"))
 # Not every bad file can be kept in a repository.
-MADE = ("file-missing", "file-directory", "file-special", "file-unreadable", "file-too-big")
+MADE = ("file-missing", "file-directory", "file-special", "file-unreadable", "file-too-big", "compose-too-old")
 
 
-def ask(file: Path) -> str:
+def ask(file: Path, text: str | None = None) -> Reading:
     """What Compose makes of a file. It needs no engine, but its client has to be there."""
     compose = Compose(Endpoint("unix:///nowhere", "a test"), {**VARIABLES, "NET": "", "PORT": ""})
     try:
-        return compose.config(file)
+        return compose.config(file, text=text)
     except LabError as problem:
         if problem.code != "topology-invalid":
             pytest.fail(f"these tests need `docker compose`: {problem.message}")
@@ -51,12 +51,12 @@ def shown(name: str) -> bool:
 def compose():
     """Compose's answers about all the files: a few at a time, as each is a process."""
     with ThreadPoolExecutor(4) as pool:
-        answers: dict[str, Future[str]] = {
+        answers: dict[str, Future[Reading]] = {
             name: pool.submit(ask, HERE / f"{name}.yaml") for name in FILES if shown(name)
         }
         # A reader of YAML that can read more than ours does not exist here.
-        answers["yaml-dialect"] = pool.submit(lambda: "services: {}")
-        yield lambda file: answers[file.stem].result() if file.parent == HERE else ask(file)
+        answers["yaml-dialect"] = pool.submit(lambda: Reading("services: {}"))
+        yield lambda name: lambda text: ask(HERE / f"{name}.yaml", text) if text else answers[name].result()
 
 
 def compare(name: str, report: Report) -> None:
@@ -77,10 +77,10 @@ def beside(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", FILES)
 def test_bad_file(name, compose, monkeypatch):
     monkeypatch.chdir(HERE)
-    compare(name, validate(f"{name}.yaml", compose))
+    compare(name, validate(f"{name}.yaml", compose(name)))
 
 
-def not_asked(file: Path) -> str:
+def not_asked(text: str | None) -> Reading:
     raise AssertionError("Compose can't read what labctl can't")
 
 
@@ -107,6 +107,17 @@ def test_link_to_itself(beside):
 def test_ten_megabytes(beside):
     Path("file-too-big.yaml").write_bytes(b"# nothing\n" * (1 << 20))
     compare("file-too-big", validate("file-too-big.yaml", not_asked))
+
+
+def test_a_key_that_is_newer_than_compose(beside):
+    """In place of an old Compose: what it says of a key that the specification has by now."""
+
+    def ask(text: str | None) -> Reading:
+        why = f"validating {beside}/compose-too-old.yaml: services.web Additional property provider is not allowed"
+        raise LabError("topology-invalid", file="x", why=why, compose="2.20")
+
+    Path("compose-too-old.yaml").write_text("services:\n  web:\n    provider: {type: x}\n")
+    compare("compose-too-old", validate("compose-too-old.yaml", ask))
 
 
 def test_every_code_has_a_file():

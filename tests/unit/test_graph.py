@@ -12,13 +12,15 @@ from pictures import ROOT, hello, made
 
 from labctl.cli import output
 from labctl.cli.app import command_line
+from labctl.engine.docker import _container as container_of
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_FAMILIES, LABEL_ROUTES, Image, Port
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_ROUTES, Image, Network, Port
 from labctl.errors import LabError
 from labctl.lab import picture
 from labctl.lab.model import find
 from labctl.lab.picture import DrawnLink, DrawnRoute
 from labctl.lab.roles import Roles
+from labctl.render import tables
 from labctl.render.graph import dot, mermaid, svg, text
 from labctl.render.graph.document import document
 from labctl.render.text import width
@@ -26,6 +28,7 @@ from labctl.topology import dockerfile
 from labctl.topology.model import parse
 
 EXPECTED = ROOT / "tests" / "unit" / "expected"
+OURS = {COMPOSE_PROJECT: "special"}
 
 TWO = """
 name: two
@@ -42,7 +45,7 @@ services:
   lonely: {image: somebody/b, network_mode: none, scale: 2}
 networks:
   right: {name: two_right, ipam: {config: [{subnet: 10.2.0.0/24}]}}
-  left: {name: two_left, ipam: {config: [{subnet: 10.1.0.0/24}, {subnet: "fd01::/64"}]}}
+  left: {name: two_left, enable_ipv6: true, ipam: {config: [{subnet: 10.1.0.0/24}, {subnet: "fd01::/64"}]}}
   unused: {name: two_unused}
 """
 
@@ -240,18 +243,86 @@ def test_conditions_are_lines_between_their_nodes_where_both_are_there():
 
 def test_as_data():
     found = document(of_text())
-    assert found["networks"][0] == {"network": "left", "subnets": ["10.1.0.0/24", "fd01::/64"]}
+    subnets = ["10.1.0.0/24", "fd01::/64"]
+    assert found["networks"][0] == {"network": "left", "subnets": subnets, "internal": False, "mtu": None}
     assert found["nodes"][0] == {
         "node": "a",
         "role": None,
         "masquerades": None,
         "state": None,
+        "on_machine": False,
         "networks": {"left": ["10.1.0.2", "fd01::2"]},
         "published": [],
         "routes": [],
     }
     assert found["links"][1] == {"link": "a:r", "from": "a", "to": "r", "both": False, "condition": "loss 1%"}
     assert json.dumps(found)
+
+
+# What is there, and what isn't
+
+SPECIAL = """
+name: special
+services:
+  a: {image: x, network_mode: none}
+  b: {image: x, network_mode: none}
+  h: {image: x, network_mode: host}
+  many:
+    image: x
+    scale: 2
+    networks: {front: {ipv6_address: "fd99::5"}}
+    ports: [{target: 80, published: 8000-8004, protocol: tcp}, {target: 81, protocol: tcp, host_ip: "::1"}]
+networks:
+  front: {name: f, ipam: {config: [{subnet: 10.9.0.0/24}, {subnet: "fd99::/64"}]}}
+  back: {name: b, internal: true, driver_opts: {com.docker.network.driver.mtu: "1400"}}
+"""
+
+
+def of_an_engine():
+    """The same as it runs, with Docker's own names for no network and for the machine's."""
+    engine = MemoryEngine()
+    names = {"a": "none", "b": "none", "h": "host"}
+    for number, node in enumerate(["a", "b", "h", "many-1", "many-2"]):
+        mode = names.get(node, "front")
+        networks = {mode: {"IPAddress": f"10.9.0.{number}" if mode == "front" else ""}}
+        item = {"Id": node, "Image": "x", "State": "running", "NetworkSettings": {"Networks": networks}}
+        read = container_of({**item, "HostConfig": {"NetworkMode": mode}})
+        engine.add("special", node, addresses=dict(read.addresses), host_network=read.host_network)
+    networks = [Network("1", "front", {}, ("10.9.0.0/24",)), Network("2", "special_back", OURS, (), True, 1400)]
+    engine.networks = lambda labels=(): networks
+    return picture.of_lab(engine, find(engine, "special"))
+
+
+@pytest.mark.parametrize("found", [of_text(SPECIAL), of_an_engine()], ids=["a file", "a lab"])
+def test_no_network_is_none_and_the_machines_own_is_no_network_of_the_lab(found):
+    assert [net.name for net in found.networks] == ["front", "back"]
+    assert {node.name for node in found.nodes if node.on_machine} == {"h"}
+    assert {item.node for item in found.attachments} == {"many-1", "many-2"}
+    drawn = text.draw(found)
+    assert "on this machine's own network\n  h\n\non no network\n  a\n  b\n" in drawn + "\n"
+    assert "back  internal, MTU 1400" in " ".join(drawn.split("\n")).replace("back internal", "back  internal")
+    for shown in (svg.draw(found), mermaid.draw(found), dot.draw(found)):
+        assert "internal" in shown
+        assert "MTU 1400" in shown
+        assert "own network" in shown
+    assert "On no network: a, b." in svg.description(found)
+    assert document(found)["networks"][1] == {"network": "back", "subnets": [], "internal": True, "mtu": 1400}
+
+
+def test_what_a_file_asks_for_and_the_engine_would_not_give():
+    found = of_text(SPECIAL)
+    assert found.networks[0].subnets == ("10.9.0.0/24",), "its IPv6 is not enabled"
+    assert {item.addresses for item in found.attachments} == {()}
+    assert next(node.published for node in found.nodes if node.name == "many-2") == (
+        "0.0.0.0:8000-8004 -> 80/tcp",
+        "any free port -> 81/tcp",
+    )
+
+
+def test_a_place_on_this_machine_has_one_spelling():
+    assert Port("tcp", 80, "::", 5678).place == "[::]:5678"
+    assert Port("tcp", 80, "127.0.0.1", 5678).place == "127.0.0.1:5678"
+    assert tables._published(Port("udp", 80, "::", 5678)) == "[::]:5678/udp"
 
 
 # The command

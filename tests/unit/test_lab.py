@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from memory_lab import event
 
+from labctl.engine.compose import Reading
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
 from labctl.lab import journal
@@ -14,7 +15,7 @@ from labctl.lab.down import down, known
 from labctl.lab.model import find, find_all
 from labctl.lab.ready import wait_ready
 from labctl.lab.status import ps
-from labctl.lab.validate import errors_in, validate
+from labctl.lab.validate import problems_in, validate
 from labctl.topology.model import project_name, written_name
 
 
@@ -209,11 +210,11 @@ def test_errors_of_a_file_that_compose_takes(tmp_path):
     file = tmp_path / "lab.yaml"
     file.write_text("services: {a: {image: x, environment: {A: 0x10}, x-labctl: {routes: [default via b]}}}")
     config = {"services": {"a": {"image": "x", "x-labctl": {"routes": ["default via b"]}}}}
-    assert [problem.code for problem in errors_in(file, config)] == ["route-via-unknown"]
+    assert [problem.code for problem in problems_in([file], config)] == ["route-via-unknown"]
     assert "trap-rewritten" in {
-        problem.code for problem in validate(str(file), lambda path: json.dumps(config)).problems
+        problem.code for problem in validate(str(file), lambda text: Reading(json.dumps(config))).problems
     }
-    assert errors_in(tmp_path / "gone.yaml", config) == [], "Compose has read it, and that is what counts"
+    assert problems_in([tmp_path / "gone.yaml"], config) == [], "Compose has read it, and that is what counts"
 
 
 @pytest.mark.parametrize(

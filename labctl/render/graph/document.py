@@ -17,7 +17,10 @@ def document(picture: Picture) -> dict[str, Any]:
         "lab": picture.name,
         "title": picture.title,
         "description": picture.description,
-        "networks": [{"network": net.name, "subnets": list(net.subnets)} for net in picture.networks],
+        "networks": [
+            {"network": net.name, "subnets": list(net.subnets), "internal": net.internal, "mtu": net.mtu}
+            for net in picture.networks
+        ],
         "nodes": [
             {
                 "node": node.name,
@@ -25,6 +28,7 @@ def document(picture: Picture) -> dict[str, Any]:
                 "role": node.role,
                 "masquerades": node.masquerades,
                 "state": node.state,
+                "on_machine": node.on_machine,
                 "networks": {item.network: list(item.addresses) for item in attachments},
                 "published": list(node.published),
                 "routes": [route.route for route in picture.routes if route.node == node.name],

@@ -24,7 +24,7 @@ def draw(picture: Picture) -> str:
         '  edge [fontname="monospace", fontsize=9]',
     ]
     for net in picture.networks:
-        label = _quoted(net.name, *net.subnets)
+        label = _quoted(net.name, *net.facts)
         lines.append(f'  {nets[net.name]} [label={label}, shape=hexagon, style=filled, fillcolor="#dbeafe"]')
     for node in picture.nodes:
         lines.append(f"  {nodes[node.name]} [label={_node(node, routes.get(node.name, []))}{_shape(node)}]")
@@ -41,7 +41,7 @@ def draw(picture: Picture) -> str:
 
 
 def _node(node: DrawnNode, routes: list[str]) -> str:
-    return _quoted(*(text for text in (node.name, node.kind, node.note, *node.published, *routes) if text))
+    return _quoted(*(text for text in (node.name, node.kind, node.where, node.note, *node.published, *routes) if text))
 
 
 def _shape(node: DrawnNode) -> str:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labctl.lab.picture import Attachment, DrawnNetwork, DrawnNode, Picture
+from labctl.lab.picture import MACHINE, NOWHERE, Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.render.graph.card import Card, card
 from labctl.render.graph.metrics import ADDRESS, HEADING, NETWORK, PROSE, ROLE, SUBNET, TOPIC, Style
 from labctl.render.graph.shapes import Dot, Drawing, Label, Line
@@ -165,17 +165,19 @@ class _Arrangement:
         if not self._number and not self._alone:
             self._drawing.labels.append(Label("no nodes, no networks", ROLE, MARGIN, y + 16))
             return y + 16 + BAND
-        if self._alone:
-            self._drawing.labels.append(Label("on no network", ROLE, MARGIN, y + 16))
-            y = self._frames(self._alone, None, y + 26 - STEM) + BAND
+        for title, on_machine in ((MACHINE, True), (NOWHERE, False)):
+            cards = [card for card in self._alone if card.node.on_machine is on_machine]
+            if cards:
+                self._drawing.labels.append(Label(title, ROLE, MARGIN, y + 16))
+                y = self._frames(cards, None, y + 26 - STEM) + BAND
         return y
 
     def _title(self, network: DrawnNetwork, y: float) -> None:
         name = printable(network.name)
         self._drawing.labels.append(Label(name, NETWORK, MARGIN, y))
-        if network.subnets:
+        if network.facts:
             x = MARGIN + NETWORK.extent(name) + 12
-            self._drawing.labels.append(Label(printable(", ".join(network.subnets)), SUBNET, x, y))
+            self._drawing.labels.append(Label(printable(", ".join(network.facts)), SUBNET, x, y))
 
     def _after_lanes(self, number: int, bars: list[float]) -> float:
         """The earliest place for a bar that leaves the lanes between it and the bar before their room."""
@@ -258,7 +260,7 @@ class _Arrangement:
 
 
 def _title_width(network: DrawnNetwork) -> float:
-    subnets = printable(", ".join(network.subnets))
+    subnets = printable(", ".join(network.facts))
     return NETWORK.extent(printable(network.name)) + (12 + SUBNET.extent(subnets) if subnets else 0)
 
 

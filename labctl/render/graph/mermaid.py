@@ -40,12 +40,12 @@ def draw(picture: Picture) -> str:
 
 
 def _network(net: DrawnNetwork) -> str:
-    return _lines(net.name, *net.subnets)
+    return _lines(net.name, *net.facts)
 
 
 def _node(node: DrawnNode, routes: list[str]) -> str:
     name = f"<b>{_escaped(node.name)}</b>"
-    rest = _lines(*(text for text in (node.kind, node.note, *node.published, *routes) if text))
+    rest = _lines(*(text for text in (node.kind, node.where, node.note, *node.published, *routes) if text))
     return f"{name}<br/>{rest}" if rest else name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from labctl.lab.picture import Picture
+from labctl.lab.picture import MACHINE, NOWHERE, Picture
 from labctl.render.graph.layout import arrange
 from labctl.render.graph.shapes import Box, Drawing, Label
 from labctl.render.text import printable
@@ -72,10 +72,15 @@ def draw(picture: Picture) -> str:
 def description(picture: Picture) -> str:
     """The picture in words, for those who don't see it."""
     sentences = [f"{_count(picture.nodes, 'node')} on {_count(picture.networks, 'network')}."]
+    everywhere = picture.networks_of()
     for network in picture.networks:
         here = [" ".join((item.node, *item.addresses)) for item in picture.attachments_of(network.name)]
-        name = " ".join((network.name, *network.subnets))
+        name = " ".join((network.name, *network.facts))
         sentences.append(f"{name}: {', '.join(here) or 'no nodes'}.")
+    for title, on_machine in ((MACHINE, True), (NOWHERE, False)):
+        alone = [node.name for node in picture.nodes if not everywhere[node.name] and node.on_machine is on_machine]
+        if alone:
+            sentences.append(f"{title[0].upper()}{title[1:]}: {', '.join(alone)}.")
     routers = [
         f"{node.name} ({node.kind})" if node.masquerades is not None else node.name
         for node in picture.nodes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from labctl.lab.picture import Attachment, DrawnNetwork, DrawnNode, Picture
+from labctl.lab.picture import MACHINE, NOWHERE, Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.render.text import colour_of, fitted, padded, paint, printable, width, wrapped
 
 MOST_NAMED = 3  # other networks of a node; more are counted
@@ -64,7 +64,7 @@ def draw(picture: Picture, *, columns: int | None = None, colour: bool = False) 
 
 
 def _title(network: DrawnNetwork) -> str:
-    return "  ".join((network.name, ", ".join(network.subnets))).rstrip()
+    return "  ".join((network.name, ", ".join(network.facts))).rstrip()
 
 
 def _item(node: DrawnNode, here: Attachment, everywhere: dict[str, list[Attachment]]) -> _Item:
@@ -179,7 +179,8 @@ def _below(picture: Picture, everywhere: dict[str, list[Attachment]], room: int)
     published = [f"{node.name}: {port}" for node in picture.nodes for port in node.published]
     links = [f"{link.a} {'<->' if link.both else '->'} {link.b}: {link.condition}" for link in picture.links]
     parts = (
-        ("on no network", [_alone(node) for node in alone]),
+        (MACHINE, [_alone(node) for node in alone if node.on_machine]),
+        (NOWHERE, [_alone(node) for node in alone if not node.on_machine]),
         ("published on this machine", published),
         ("routes", grouped_routes(picture)),
         ("conditions on links", links),

@@ -47,7 +47,7 @@ def _in_network(address: Address, network: Network, path: Path, place: Place, fo
     subnets = [pool.subnet for pool in network.pools if pool.subnet and pool.subnet.version == address.version]
     if not network.known or any(pool.text and not pool.subnet for pool in network.pools):
         return  # the subnet can't be known, or is wrong itself
-    if address.version == 6 and network.ipv6 is False and not subnets:
+    if address.version == 6 and network.ipv6 is False:
         found.add("ipv6-off", path, place, text=address, network=network.key)
         return
     if not subnets:
@@ -68,26 +68,29 @@ def _in_network(address: Address, network: Network, path: Path, place: Place, fo
 
 def usable(subnet: Subnet) -> tuple[Address, Address]:
     """The first and the last address that a node can have, where the gateway takes the first."""
-    if subnet.num_addresses <= 4:
-        return subnet[0], subnet[-1]
+    if subnet.num_addresses <= 2:
+        return subnet[-1], subnet[-1]
     return subnet[2], subnet[-2] if subnet.version == 4 else subnet[-1]
 
 
 def gateway_of(pool: Pool, network: Network) -> Address | None:
-    """The gateway that is chosen, or that the engine takes by itself: the first address for hosts."""
+    """The gateway that is chosen, or that the engine takes by itself: the first address for hosts. In a /31 or /32 that
+    is the very first one."""
     if pool.gateway:
         return address_of(pool.gateway)
-    if network.bridged and pool.subnet and pool.subnet.num_addresses > 2:
-        return pool.subnet[1]
-    return None
+    if not network.bridged or not pool.subnet:
+        return None
+    size = pool.subnet.num_addresses
+    return pool.subnet[1] if size > 2 or (size == 2 and pool.subnet.version == 6) else pool.subnet[0]
 
 
 def _reserved(address: Address, pool: Pool, network: Network) -> str:
     subnet = pool.subnet
-    if subnet is None or subnet.num_addresses <= 2:
+    if subnet is None:
         return ""
-    if address == subnet[0]:
-        return "the subnet's own address"
-    if address == subnet[-1] and subnet.version == 4:
-        return "the broadcast address"
+    if subnet.num_addresses > 2 or subnet.version == 6:
+        if address == subnet[0]:
+            return "the subnet's own address"
+        if address == subnet[-1] and subnet.version == 4:
+            return "the broadcast address"
     return "the gateway's address" if address == gateway_of(pool, network) else ""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Sequence as Many
 from pathlib import Path as FilePath
 
 from labctl.topology.check.problems import Path, Place, Problem, Problems
+from labctl.topology.check.shapes import is_known
 from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value
 
 _LINE = re.compile(r"\bline (\d+)\b")
 _OWNER = re.compile(r'\b(service|network|volume|secret|config) "?([A-Za-z0-9._-]+)"?')
 _DOTTED = re.compile(r"\b(services|networks|volumes|secrets|configs|include|x-labctl)((?:[.\[][^\s:,'\"]*)?)")
+_INSIDE = re.compile(r"\bservice\.([a-z_]+(?:\.[a-z_]+)*)")
+_UNKNOWN = re.compile(r"Additional property (.+) is not allowed")
 _SECTIONS = {key: f"{key}s" for key in ("service", "network", "volume", "secret", "config")}
 _CYCLE = re.compile(r"cycle detected: ([A-Za-z0-9._-]+)")
 # What Compose says without a place, and the codes of what labctl says with one.
@@ -24,14 +28,24 @@ _KNOWN_AS = {
 _NOISE = {"services", "networks", "volumes", "must", "not", "allowed", "invalid", "compose", "project", "service"}
 
 
-def add_complaint(source: Source, why: str, folder: FilePath, found: Problems) -> None:
-    """Adds what Compose said, unless one of the problems found says it already."""
-    said = _tidy(why, folder)
-    path, place = locate(source, said)
+def add_complaint(source: Source, why: str, files: Many[FilePath], found: Problems, version: str = "") -> None:
+    """Adds what Compose said, unless one of the problems found says it already. `version` is Compose's."""
+    said = _tidy(why, files[0].parent)
+    path, place = locate(source, said, _named(why, files))
+    unknown = _UNKNOWN.search(said)
+    if unknown and is_known(path, unknown[1]):
+        found.add("compose-too-old", path, place, key=unknown[1], version=version or "here")
+        return
     if any(_same(problem, said, path, place) for problem in found if problem.level == "error"):
         return
     dotted = ".".join(map(str, path)) + " "  # the message begins with the same in words
-    found.add("compose", path, place, why=said.replace(dotted, "") if path else said)
+    found.add("compose", path, place, why=said.replace(dotted, "") if len(path) > 1 else said)
+
+
+def _named(why: str, files: Many[FilePath]) -> int | None:
+    """Which of several files the sentence names."""
+    named = [number for number, file in enumerate(files) if re.search(re.escape(str(file)) + r"(?![\w.-])", why)]
+    return named[0] if len(files) > 1 and len(named) == 1 else None
 
 
 def _tidy(why: str, folder: FilePath) -> str:
@@ -39,11 +53,13 @@ def _tidy(why: str, folder: FilePath) -> str:
     return text.replace(f"{folder}/", "").strip()
 
 
-def locate(source: Source, said: str) -> tuple[Path, Place]:
-    """The path and the place that a sentence of Compose's names; the top of the file where it names none."""
+def locate(whole: Source, said: str, file: int | None = None) -> tuple[Path, Place]:
+    """The path and the place that a sentence of Compose's names; the top of the file where it names none. `file` is
+    which of several files it names."""
+    source = whole if file is None else Source(whole.parts[file], parts=(whole.parts[file],))
     line = _LINE.search(said)
     if line:
-        return (), Place(int(line[1]), 1)
+        return (), Place(int(line[1]), 1, file or 0)
     best: Path = ()
     for section, rest in _DOTTED.findall(said):
         path = _follow(source, section, rest)
@@ -54,18 +70,34 @@ def locate(source: Source, said: str) -> tuple[Path, Place]:
             if name in source.section(_SECTIONS[what]):
                 best = (_SECTIONS[what], name)
                 break
+    if len(best) < 2:
+        best = _inside(source, said) or best
     if not best:
         holder = _holder(source, said)
         if holder:
-            return (), holder.place
-    unknown = re.search(r"Additional property (.+) is not allowed", said)
+            return holder[0], holder[1].place
+    unknown = _UNKNOWN.search(said)
     return best, source.place((*best, unknown[1]) if unknown else best, key=True)
 
 
-def _holder(source: Source, said: str) -> Scalar | None:
+def _holder(source: Source, said: str) -> tuple[Path, Scalar] | None:
     """The value that is a word of the sentence: the name of a file, mostly."""
     words = {word for word in said.split() if len(word) > 3}
-    return next((value for value in source.scalars() if value.text.removeprefix("./") in words), None)
+    words |= {word.rstrip(":,;.").strip("\"'") for word in words}
+    return next(((path, value) for path, value in source.walk() if value.text.removeprefix("./") in words), None)
+
+
+def _inside(source: Source, said: str) -> Path:
+    """`service.build.platforms` names no service: the first one that has it, one with the value in quotes before."""
+    dotted = _INSIDE.search(said)
+    if not dotted:
+        return ()
+    steps = dotted[1].split(".")
+    paths: list[Path] = [("services", name, *steps) for name in source.section("services")]
+    fits = [path for path in paths if source.find(path)[2] == len(path)]
+    quoted = set(re.findall(r'"([^"]+)"', said))
+    holds = {path[:2] for path, value in source.walk() if value.text in quoted}
+    return next((path for path in fits if path[:2] in holds), fits[0] if fits else ())
 
 
 def _follow(source: Source, section: str, rest: str) -> Path:

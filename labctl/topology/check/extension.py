@@ -25,7 +25,7 @@ def check_extension(source: Source, plan: Plan) -> Problems:
     for written, at in _texts(plan.extension, "links", ("x-labctl",)):
         place = source.place(at)
         try:
-            link = parse_link(written, list(plan.services))
+            link = parse_link(written, plan.services)
         except Malformed as problem:
             found.add("bad-link", at, place, why=problem, mend=problem.hint)
             continue

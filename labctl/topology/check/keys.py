@@ -34,6 +34,7 @@ TEXT, ANY_TEXT, FLAG, BOOL = Shape("text"), Shape("any-text"), Shape("flag"), Sh
 NUMBER, AMOUNT, MODE, PORT = Shape("number"), Shape("amount"), Shape("mode"), Shape("port")
 TEXTS = Shape(items=TEXT)
 TEXT_OR_TEXTS = Shape("text", items=TEXT)
+HOSTS = Shape(items=TEXT, values=Shape("any-text", items=TEXT), names=False)  # of a name: one address or several
 PAIRS = Shape(items=TEXT, values=ANY_TEXT, names=False)  # KEY=VALUE, or a mapping
 OPTIONS = Shape(values=ANY_TEXT, names=False)
 
@@ -60,7 +61,8 @@ HEALTHCHECK = mapping(
 )
 BUILD = mapping(
     alike("context dockerfile dockerfile_inline network target isolation", TEXT),
-    alike("args labels additional_contexts extra_hosts", PAIRS),
+    alike("args labels additional_contexts", PAIRS),
+    alike("extra_hosts", HOSTS),
     alike("entitlements cache_from cache_to tags platforms", TEXTS),
     alike("no_cache pull privileged", FLAG),
     alike("provenance sbom no_cache_filter ssh", ANY),
@@ -126,7 +128,8 @@ SERVICE = Shape(
         **alike("command entrypoint dns dns_search tmpfs", TEXT_OR_TEXTS),
         **alike("cap_add cap_drop security_opt links external_links volumes_from profiles dns_opt", TEXTS),
         **alike("device_cgroup_rules", TEXTS),
-        **alike("environment labels annotations sysctls extra_hosts", PAIRS),
+        **alike("environment labels annotations sysctls", PAIRS),
+        "extra_hosts": HOSTS,
         **alike("stdin_open tty init privileged read_only attach oom_kill_disable use_api_socket", FLAG),
         **alike("scale oom_score_adj mem_swappiness cpu_count pids_limit", NUMBER),
         **alike(
@@ -150,6 +153,7 @@ SERVICE = Shape(
         "networks": ATTACHED,
         "ports": PORTS,
         "post_start": HOOKS,
+        "pre_start": HOOKS,
         "pre_stop": HOOKS,
         "ulimits": ULIMITS,
         "volumes": MOUNTS,

@@ -35,21 +35,37 @@ def check_names(source: Source) -> Problems:
     found = Problems()
     _check_project(source, found)
     whole = "include" not in source.root.entries
+    for part in source.parts if whole else ():
+        services = _get(part, "services")
+        for name, entry in services.entries.items() if isinstance(services, Mapping) else ():
+            if isinstance(entry.value, Mapping):
+                for use in _uses(entry.value, ("services", name)):
+                    _check(source, use, found)
     for name, entry in source.section("services").items():
-        if not isinstance(entry.value, Mapping):
-            continue
-        path: Path = ("services", name)
-        keys = entry.value.entries
-        if whole:
-            for use in _uses(entry.value, path):
-                _check(source, use, found)
-        if not {"image", "build", "extends", "provider"} & set(keys):
-            found.add("missing-image", path, entry.key.place)
+        if isinstance(entry.value, Mapping) and not {"image", "build", "extends", "provider"} & set(
+            entry.value.entries
+        ):
+            found.add("missing-image", ("services", name), entry.key.place)
     if whole and not source.section("services"):
-        services = source.root.entries.get("services")
-        if not services or not isinstance(services.value, Mapping | Sequence):
-            found.add("missing-services", (), services.key.place if services else source.root.place)
+        _no_services(source, found)
     return found
+
+
+def _no_services(source: Source, found: Problems) -> None:
+    """A file that is laid over others may well have none: it is told what it is rather than what it lacks."""
+    entry = source.root.entries.get("services")
+    if entry and isinstance(entry.value, Mapping | Sequence) and not _is_empty(entry.value):
+        return
+    others = [key for key in source.root.entries if key in ("networks", "volumes", "configs", "secrets")]
+    why, mend = "", "add `services:` with at least one service"
+    if others and len(source.parts) == 1:
+        why = f", only {' and '.join(others)}"
+        mend += "; a file that adds to another is named with it: `-f compose.yaml -f this.yaml`"
+    found.add("missing-services", (), entry.key.place if entry else source.root.place, why=why, mend=mend)
+
+
+def _is_empty(value: Mapping | Sequence) -> bool:
+    return isinstance(value, Mapping) and not value.entries
 
 
 def _check_project(source: Source, found: Problems) -> None:

@@ -25,6 +25,7 @@ class Port:
     high: int
     protocol: str
     choice: bool = False
+    target: str = ""
 
     def clashes(self, other: Port) -> bool:
         if self.choice or other.choice or self.protocol != other.protocol:
@@ -54,7 +55,7 @@ def read_short(written: str) -> Port | None:
     width = inside[1] - inside[0]
     if high - low != width and width:
         raise Wrong(f"{published} and {target} are not equally many")
-    return Port(host, low, high, protocol.lower() or "tcp", choice=high - low != width)
+    return Port(host, low, high, protocol.lower() or "tcp", choice=high - low != width, target=target)
 
 
 def _range(written: str) -> tuple[int, int]:
@@ -88,7 +89,7 @@ def read_long(port: Mapping[str, Any]) -> Port | None:
     if not text(written["published"]):
         return None
     low, high = _range(text(written["published"]))
-    return Port(host, low, high, protocol, choice=low != high)
+    return Port(host, low, high, protocol, choice=low != high, target=text(written["target"]))
 
 
 def check_ports(
@@ -102,7 +103,7 @@ def check_ports(
         if config is not None:
             told = [port for port, _ in written]
             written += _beside(source, name, items(_of(config, name).get("ports")), told)
-        for port, path in written:
+        for port, path in dict(reversed(written)).items():  # the same twice is one to Compose
             place = source.place(path)
             other = next((one for one in taken if one[0].beside(service) and one[1].clashes(port)), None)
             if other:

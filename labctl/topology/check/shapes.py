@@ -14,8 +14,20 @@ _KNOWN_SHOWN = 12
 def check_shapes(source: Source) -> Problems:
     """All that can be said of keys and types, without knowing what the values mean to each other."""
     found = Problems()
-    _check(source.root, TOP, (), found)
+    for part in source.parts:
+        _check(part, TOP, (), found)
     return found
+
+
+def is_known(path: Path, key: str) -> bool:
+    """Whether the Compose specification has a key at that place, as far as labctl knows it."""
+    shape: Shape | None = TOP
+    for step in path:
+        if shape is None:
+            return False
+        inside = shape.values if shape.keys is None else shape.keys.get(str(step))
+        shape = shape.items if isinstance(step, int) else inside
+    return shape is not None and shape.keys is not None and key in shape.keys
 
 
 def _check(value: Value, shape: Shape, path: Path, found: Problems) -> None:

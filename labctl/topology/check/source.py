@@ -7,8 +7,8 @@ and a file of 100,000 brackets ends the whole process.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -20,6 +20,7 @@ SIZE_LIMIT = 1 << 20  # bytes: some 5,000 services
 VALUE_LIMIT = 250_000  # values, once aliases are put in
 DEPTH_LIMIT = 64
 
+_TAGS = ("!reset", "!override")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -33,11 +34,13 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """`plain`: without quotes and without a tag, so that each reader guesses its type from the text."""
+    """`plain`: without quotes and without a tag, so that each reader guesses its type from the text. `tag` is one of
+    Compose's own, which say what becomes of what other files say in the same place: !reset or !override."""
 
     text: str
     plain: bool
     place: Place
+    tag: str | None = None
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Sequence:
     items: list[Value]
     place: Place
     weight: int = 1
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Mapping:
     entries: dict[str, Entry]
     place: Place
     weight: int = 1
+    tag: str | None = None
 
 
 Value = Scalar | Sequence | Mapping
@@ -67,10 +72,14 @@ Value = Scalar | Sequence | Mapping
 
 @dataclass
 class Source:
-    """What stands in the file. Several YAML documents are one, as for Compose: the later one's values hold."""
+    """What stands in the file, or in several, one over the other: so are the YAML documents of one file for Compose.
+
+    `parts` are the files one by one; of one file, that alone.
+    """
 
     root: Mapping
     problems: Problems = field(default_factory=Problems)
+    parts: tuple[Mapping, ...] = ()
 
     def find(self, path: Path) -> tuple[Value, Scalar | None, int]:
         """The value at a path, the key it stands under, and how many steps of the path there are in this file."""
@@ -107,6 +116,23 @@ class Source:
                 seen.add(id(value))
                 waiting += value.items if isinstance(value, Sequence) else [e.value for e in value.entries.values()]
 
+    def walk(self) -> Iterator[tuple[Path, Scalar]]:
+        """All single values of all files, each once, with the paths that lead to them."""
+        seen: set[int] = set()
+        waiting: list[tuple[Path, Value]] = [((), part) for part in reversed(self.parts)]
+        while waiting:
+            path, value = waiting.pop()
+            if isinstance(value, Scalar):
+                yield path, value
+            elif id(value) not in seen:
+                seen.add(id(value))
+                inside: Iterable[tuple[str | int, Value]] = (
+                    enumerate(value.items)
+                    if isinstance(value, Sequence)
+                    else ((name, entry.value) for name, entry in value.entries.items())
+                )
+                waiting += reversed([((*path, step), item) for step, item in inside])
+
     def variables(self) -> list[str]:
         """The texts of all values that Compose puts variables into."""
         return sorted({value.text for value in self.scalars() if "$" in value.text})
@@ -120,6 +146,24 @@ class Source:
 def read(file: FilePath) -> Source:
     """Raises Unreadable."""
     return parse(_text(file))
+
+
+def read_all(files: Iterable[FilePath]) -> Source:
+    """Several files, each laid over those before it. Raises Unreadable, which says of which file."""
+    found: list[Source] = []
+    for number, file in enumerate(files):
+        try:
+            found.append(parse(_text(file), number))
+        except Unreadable as stop:
+            problem = stop.problem
+            place = problem.place._replace(file=number) if problem.place else None
+            raise Unreadable(replace(problem, place=place, of_file=number)) from None
+    root = found[0].root
+    problems = Problems()
+    for number, source in enumerate(found):
+        root = overlaid(root, source.root) if number else root
+        problems.extend(source.problems)
+    return Source(root, problems, tuple(source.root for source in found))
 
 
 def _text(file: FilePath) -> str:
@@ -138,26 +182,38 @@ def _text(file: FilePath) -> str:
         raise Unreadable(Problem.of("file-unreadable", why=why)) from None
     if len(data) > SIZE_LIMIT:
         raise Unreadable(Problem.of("file-too-big", limit=SIZE_LIMIT >> 10))
+    if b"\0" in data:
+        raise Unreadable(_nul(data))
     try:
-        if b"\0" in data:
-            raise ValueError
         return data.decode("utf-8-sig")
     except ValueError:
         raise Unreadable(Problem.of("file-not-text")) from None
 
 
-def parse(text: str) -> Source:
-    """The values of a text. Raises Unreadable."""
-    builder = _Builder(text)
+def _nul(data: bytes) -> Problem:
+    """Where a NUL is, if the rest is text in UTF-8; else the whole file is none."""
+    before = data[: data.index(b"\0")]
+    try:
+        data.decode("utf-8-sig")
+        line, start = before.count(b"\n") + 1, before.rfind(b"\n") + 1
+        place = Place(line, len(before[start:].decode("utf-8-sig")) + 1)
+    except ValueError:
+        return Problem.of("file-not-text")
+    return Problem.of("yaml-syntax", place, why="the character U+0000 (NUL) may not stand in YAML")
+
+
+def parse(text: str, file: int = 0) -> Source:
+    """The values of a text, which is that of the `file`th of several. Raises Unreadable."""
+    builder = _Builder(text, file)
     try:
         documents = list(builder.documents())
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
-        place = _place(mark) if mark else None
+        place = _place(mark, file) if mark else None
         why = ", ".join(part for part in (problem.context, problem.problem) if part)
         raise Unreadable(Problem.of("yaml-syntax", place, why=why or "it can't be parsed")) from None
     except yaml.YAMLError as problem:
-        raise Unreadable(_unreadable_character(problem, text)) from None
+        raise Unreadable(_unreadable_character(problem, text, file)) from None
     values = [value for value in documents if not (isinstance(value, Scalar) and value.plain and not value.text)]
     if not values:
         raise Unreadable(Problem.of("file-empty"))
@@ -165,17 +221,27 @@ def parse(text: str) -> Source:
     for value in values:
         if not isinstance(value, Mapping):
             raise Unreadable(Problem.of("not-a-mapping", value.place, what=describe(value)))
-        root = _overlaid(root, value)
-    return Source(root, builder.problems)
+        root = overlaid(root, value)
+    return Source(root, builder.problems, (root,))
 
 
-def _overlaid(below: Mapping, above: Mapping) -> Mapping:
-    """Two documents of one file as one."""
+_REPLACED = ("command", "entrypoint", "test")  # lists that are no sum of what each file says
+
+
+def overlaid(below: Mapping, above: Mapping) -> Mapping:
+    """Two files, or two documents of one, as one: mappings key by key, lists one behind the other."""
     out = dict(below.entries)
     for key, entry in above.entries.items():
-        old = out.get(key)
-        if old and isinstance(old.value, Mapping) and isinstance(entry.value, Mapping):
-            entry = Entry(entry.key, _overlaid(old.value, entry.value))
+        old, value = out.get(key), entry.value
+        if value.tag == "!reset":
+            out.pop(key, None)
+            continue
+        if old and not value.tag:
+            if isinstance(old.value, Mapping) and isinstance(value, Mapping):
+                entry = Entry(entry.key, overlaid(old.value, value))
+            elif isinstance(old.value, Sequence) and isinstance(value, Sequence) and key not in _REPLACED:
+                both = [*old.value.items, *value.items]
+                entry = Entry(entry.key, Sequence(both, value.place, old.value.weight + value.weight))
         out[key] = entry
     return Mapping(out, below.place, below.weight + above.weight)
 
@@ -199,24 +265,27 @@ def _grow(owner: Sequence | Mapping, value: Value) -> None:
         raise Unreadable(Problem.of("yaml-aliases", owner.place, limit=VALUE_LIMIT))
 
 
-def _place(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1)
+def _place(mark: Any, file: int) -> Place:
+    return Place(mark.line + 1, mark.column + 1, file)
 
 
-def _unreadable_character(problem: yaml.YAMLError, text: str) -> Problem:
+def _unreadable_character(problem: yaml.YAMLError, text: str, file: int) -> Problem:
     found = getattr(problem, "character", None)
     if not isinstance(found, int):
         return Problem.of("yaml-syntax", why=str(problem).splitlines()[0] if str(problem) else "it can't be parsed")
     at = text.find(chr(found))
     line = text.count("\n", 0, at) + 1
     column = at - text.rfind("\n", 0, at)
-    return Problem.of("yaml-syntax", Place(line, column), why=f"the character U+{found:04X} may not stand in YAML")
+    return Problem.of(
+        "yaml-syntax", Place(line, column, file), why=f"the character U+{found:04X} may not stand in YAML"
+    )
 
 
 class _Builder:
     """Events to values. `problems` gets what is wrong and can be read over."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, file: int) -> None:
+        self._file = file
         self._events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
         self._anchors: dict[str, Value | None] = {}  # None: being read
         self._path: list[str | int] = []
@@ -229,17 +298,21 @@ class _Builder:
                 yield self._value(next(self._events), 0)
 
     def _value(self, event: Any, depth: int) -> Value:
-        place = _place(event.start_mark)
+        place = _place(event.start_mark, self._file)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event.anchor or "", place)
         if depth > DEPTH_LIMIT:
             raise Unreadable(Problem.of("yaml-depth", place, limit=DEPTH_LIMIT))
         if isinstance(event, yaml.ScalarEvent):
-            found: Value = Scalar(event.value, event.style in (None, "") and event.tag is None, place)
+            plain = event.style in (None, "") and event.tag in (None, *_TAGS)
+            found: Value = Scalar(event.value, plain, place, event.tag if event.tag in _TAGS else None)
         else:
             if event.anchor:
                 self._anchors[event.anchor] = None
             found = (self._sequence if isinstance(event, yaml.SequenceStartEvent) else self._mapping)(place, depth)
+            found.tag = event.tag if event.tag in _TAGS else None
+            if found.tag == "!reset":  # whatever stands here stands for nothing
+                found = Scalar("", plain=True, place=place, tag=found.tag)
         if event.anchor:
             self._anchors[event.anchor] = found
         return found

@@ -107,7 +107,7 @@ def _room(source: Source, plan: Plan, network: Network, found: Problems) -> None
         shown = ", ".join(str(pool.subnet) for pool in pools)
         beside = (2 if version == 4 else 1) + 1
         bits = (nodes + beside - 1).bit_length()
-        prefix = (32 if version == 4 else 128) - bits
+        prefix = (32 if version == 4 else 128) - max(bits, 2)
         values = {"subnet": shown, "room": room, "nodes": nodes, "prefix": prefix}
         found.add("subnet-too-small", path, source.place(path), **values)
 
@@ -117,8 +117,7 @@ def _hosts(pool: Pool, network: Network) -> int:
     if subnet is None:
         return 0
     size = int(subnet.num_addresses)
-    if size > 2:
-        size -= 2 if subnet.version == 4 else 1
-        if gateway_of(pool, network) is not None:
-            size -= 1
+    size -= 1 if subnet.version == 6 else 2 if size > 2 else 0
+    if gateway_of(pool, network) is not None:
+        size -= 1
     return max(size, 0)

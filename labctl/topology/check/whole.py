@@ -1,8 +1,9 @@
-"""All checks of a file, one after the other."""
+"""All checks of a topology's files, one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +17,34 @@ from labctl.topology.check.problems import Problems
 from labctl.topology.check.shapes import check_shapes
 from labctl.topology.check.source import Source
 from labctl.topology.check.subnets import check_subnets
+from labctl.topology.check.values import check_values
+from labctl.topology.check.variables import check_variables
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Compose says: its reading (`config`) with the variables that are not set, or its `complaint`; `version` is
+    its own. Neither: it wasn't asked."""
+
+    config: Mapping[str, Any] | None = None
+    complaint: str = ""
+    unset: tuple[str, ...] = ()
+    version: str = ""
+
+
+NOT_ASKED = Answer()
 
 
 def check(
-    source: Source,
-    folder: Path,
-    config: Mapping[str, Any] | None = None,
-    complaint: str = "",
-    known: Mapping[str, str] | None = None,
+    source: Source, files: Iterable[Path], answer: Answer = NOT_ASKED, known: Mapping[str, str] | None = None
 ) -> Problems:
-    """What is wrong with a file that could be read.
-
-    `config` is Compose's reading of it where Compose could read it, `complaint` is what Compose said where it could
-    not. Neither: Compose wasn't asked. `known` has texts with variables, and what Compose made of them.
-    """
-    known = known or {}
+    """What is wrong with files that could be read. `known` has texts with variables, and what Compose made of them."""
+    known, paths, config = known or {}, tuple(files), answer.config
     found = Problems()
     found.extend(source.problems)
-    shapes = check_shapes(source)
     # Keys that are newer than the table of keys: Compose, who refuses what it doesn't know, has taken them.
     newer = config is not None
+    shapes = check_shapes(source)
     found.extend(one for one in shapes if not (newer and one.code == "unknown-key" and "x-labctl" not in one.path))
     found.extend(check_names(source))
     raw = data_of(source.root, known)
@@ -44,6 +53,9 @@ def check(
     found.extend(check_addresses(source, plan))
     found.extend(check_ports(source, raw, plan, config, known))
     found.extend(check_extension(source, plan))
-    if complaint:
-        add_complaint(source, complaint, folder, found)
+    data = raw if config is None else config
+    found.extend(check_values(source, data, plan, paths[0].parent, complete=config is not None))
+    found.extend(check_variables(source, answer.unset))
+    if answer.complaint:
+        add_complaint(source, answer.complaint, paths, found, answer.version)
     return found

@@ -1,0 +1,55 @@
+"""Compose's own program, run without Docker's client before it, for what only reads.
+
+The client puts a plugin into a process group of its own, where nothing of ours reaches it; and it looks at every plugin
+of the machine first, which takes longer than reading a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+MEMORY = 1 << 20  # KiB that reading may take; a thousand services take a tenth of it
+_SYSTEM = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+_LIMITED = 'ulimit -d "$0" 2>/dev/null; exec "$@"'
+
+
+def reader(docker: str) -> list[str]:
+    """The command that reads Compose files, the verb and its options left out; its memory is limited.
+
+    Go's reserve of addresses is large, so the limit is on what it can write to.
+    """
+    found = find()
+    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *([found] if found else [docker, "compose"])]
+
+
+def find() -> str | None:
+    """The plugin's program where Docker's client would find it, None where that is the client's business.
+
+    A configuration that is another user's (after `sudo` or `su`) is: it says best why it can't be read.
+    """
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME") or "/") / ".docker")
+    try:
+        if config.stat().st_uid != os.geteuid():
+            return None
+    except OSError:
+        pass  # there is none
+    for folder in _folders(config):
+        file = os.path.join(folder, "docker-compose")
+        if os.path.isfile(file) and os.access(file, os.X_OK):
+            return file
+    return None
+
+
+def _folders(config: Path) -> Iterator[str]:
+    """In the order of Docker's client."""
+    try:
+        found = json.loads((config / "config.json").read_text()).get("cliPluginsExtraDirs") or []
+    except (OSError, ValueError, AttributeError):
+        found = []
+    if isinstance(found, Sequence):
+        yield from (str(folder) for folder in found)
+    yield str(config / "cli-plugins")
+    yield from (f"{folder}/docker/cli-plugins" for folder in _SYSTEM)

@@ -1,0 +1,120 @@
+"""Single values of a service that Compose takes and the engine doesn't: images' names, containers' names, mounts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from labctl.topology.check.plan import Plan, items, mapping, table, text
+from labctl.topology.check.problems import Path, Place, Problems
+from labctl.topology.check.source import Source, shorten
+
+# The grammar of references (distribution/reference), in parts: which one is wrong is what people want to know.
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+_REPOSITORY = re.compile(rf"(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_LONGEST = 512  # characters; the engine's own limit of a name is 255
+
+
+def check_values(source: Source, data: Mapping[str, Any], plan: Plan, folder: FilePath, *, complete: bool) -> Problems:
+    """`data` is the files' content, `complete` where it is Compose's reading of them."""
+    found = Problems()
+    names: dict[str, tuple[str, Place]] = {}
+    for name, each in table(data, "services").items():
+        service, path = mapping(each), ("services", name)
+        _image(source, text(service.get("image")), (*path, "image"), found)
+        _container(source, plan, name, text(service.get("container_name")), names, found)
+        _platforms(source, service, path, found)
+        for at, mount in enumerate(items(service.get("volumes"))):
+            _mount(source, mount, (*path, "volumes", at), folder, found, complete=complete)
+    return found
+
+
+def _image(source: Source, name: str, path: Path, found: Problems) -> None:
+    wrong = _wrong_image(name)
+    if wrong:
+        found.add("bad-image", path, source.place(path), text=shorten(name), why=wrong[0], mend=wrong[1])
+
+
+def _wrong_image(name: str) -> tuple[str, str] | None:
+    """What is wrong with an image's name, and what to do."""
+    if not name or len(name) > _LONGEST:
+        return None
+    rest, at, digest = name.partition("@")
+    slash = rest.rfind("/")
+    repository, colon, tag = rest.rpartition(":") if ":" in rest[slash + 1 :] else (rest, "", "")
+    if at and not _DIGEST.fullmatch(digest):
+        return "what stands behind @ is no digest", "write NAME@sha256:..., or NAME:TAG"
+    if colon and not tag:
+        return "the tag behind the colon is missing", f"write {repository}:latest, say"
+    if colon and not _TAG.fullmatch(tag):
+        return f"{shorten(tag)!r} is no tag", "a tag has letters, digits, _ . and -"
+    if _REPOSITORY.fullmatch(repository):
+        return None
+    if _REPOSITORY.fullmatch(repository.lower()):
+        return "it has capitals", f"write {repository.lower()}{colon}{tag}"
+    return f"{shorten(repository)!r} has what no name has", "write [REGISTRY/]NAME[:TAG], say nginx:1.27"
+
+
+def _container(
+    source: Source, plan: Plan, service: str, name: str, names: dict[str, tuple[str, Place]], found: Problems
+) -> None:
+    path = ("services", service, "container_name")
+    if not name:
+        return
+    place = source.place(path)
+    other = names.get(name)
+    if not other:
+        names[name] = (service, place)
+    elif plan.services[service].beside(plan.services[other[0]]):
+        found.add("container-name-twice", path, place, name=shorten(name), other=other[0], line=other[1].line)
+
+
+def _platforms(source: Source, service: Mapping[str, Any], path: Path, found: Problems) -> None:
+    own = text(service.get("platform"))
+    platforms = [text(one) for one in items(mapping(service.get("build")).get("platforms"))]
+    if own and platforms and own not in platforms and "" not in platforms:
+        path = (*path, "build", "platforms")
+        found.add("build-platforms", path, source.place(path, key=True), platform=shorten(own))
+
+
+def _mount(source: Source, mount: Any, path: Path, folder: FilePath, found: Problems, *, complete: bool) -> None:
+    if isinstance(mount, str):
+        if mount.startswith(":"):
+            mend = "write ./data:/data, say, or the path in the node alone"
+            found.add("bad-mount", path, source.place(path), why="nothing stands before the colon", mend=mend)
+        return
+    kind, origin = text(mapping(mount).get("type")), mapping(mount).get("source")
+    if kind != "bind":
+        return
+    if origin is None or origin == "":
+        found.add(
+            "bad-mount", path, source.place(path), why="a bind mount has no source", mend="add `source: ./data`, say"
+        )
+    elif complete and text(origin):  # only Compose knows what a path is relative to
+        _bind(source, text(origin), mapping(mount), path, folder, found)
+
+
+def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, folder: FilePath, found: Problems) -> None:
+    if os.path.lexists(origin):
+        return
+    made = mapping(mount.get("bind")).get("create_host_path") is True
+    shown = shorten(os.path.relpath(origin, folder) if FilePath(origin).is_relative_to(folder) else origin)
+    place = next(_written_at(source, origin, folder, path), source.place(path))
+    found.add("bind-missing" if made else "bind-refused", path, place, source=shown)
+
+
+def _written_at(source: Source, origin: str, folder: FilePath, path: Path) -> Iterator[Place]:
+    """Compose puts the mounts of a service into an order of its own: the place is where the same source is written."""
+    written = source.find(path[:-1])[0]
+    for item in getattr(written, "items", []):
+        held = item.entries.get("source") if hasattr(item, "entries") else None
+        scalar = held.value if held else item
+        head = getattr(scalar, "text", "").partition(":")[0] if scalar is item else getattr(scalar, "text", "")
+        if head and os.path.normpath(os.path.join(folder, os.path.expanduser(head))) == os.path.normpath(origin):
+            yield scalar.place

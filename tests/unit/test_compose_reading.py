@@ -1,0 +1,155 @@
+"""Compose reads files in a process that dies with labctl, and that can't take the machine's memory."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from labctl.engine import plugin
+from labctl.engine.compose import Compose
+from labctl.engine.endpoint import Endpoint
+from labctl.errors import LabError
+from labctl.lab import blueprint
+
+LABCTL = str(Path(sys.executable).parent / "labctl")
+NOWHERE = Endpoint("unix:///nowhere", "a test")
+LIMIT = 60  # seconds
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+
+
+def hostile(depth: int = 9) -> str:
+    """Aliases of aliases: nine to the power of `depth` values."""
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, depth)]
+    return "x-bomb:\n  " + "\n  ".join(lines) + "\nservices: {bomb: {image: x}}\n"
+
+
+def readers(mark: str) -> list[int]:
+    """The processes of Compose that carry a mark in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            marked = mark.encode() in (entry / "environ").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if marked and command[0].endswith(b"docker-compose") and b"config" in command:
+            found.append(int(entry.name))
+    return found
+
+
+def busy(pid: int) -> bool:
+    """Whether a process has computed for a while: it is beyond its start, at the aliases."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) >= os.sysconf("SC_CLK_TCK")
+
+
+# Some clients of Docker put Compose into a process group of its own.
+CLIENT = """#!/bin/sh
+shift
+setsid --wait {compose} "$@"
+"""
+
+
+@pytest.fixture
+def reading(tmp_path):
+    """labctl, while Compose reads a file that it is never done with, and the process that reads it."""
+    (tmp_path / "bomb.yaml").write_text(hostile())
+    (tmp_path / "compose.yaml").write_text("include: [bomb.yaml]\nservices: {a: {image: x}}\n")
+    mark = f"LABCTL_TEST_MARK={uuid.uuid4()}"
+    client = tmp_path / "bin" / "docker"
+    client.parent.mkdir()
+    client.write_text(CLIENT.format(compose=plugin.find() or pytest.skip("Compose's own program is nowhere here")))
+    client.chmod(0o755)
+    path = f"{client.parent}:{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, **dict([mark.split("=")])}
+    labctl = subprocess.Popen([LABCTL, "validate", str(tmp_path)], env=environ, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + LIMIT
+    found: list[int] = []
+    while not any(map(busy, found)) and labctl.poll() is None and time.monotonic() < deadline:
+        found = readers(mark)
+        time.sleep(0.05)  # nothing tells when a process of another program begins
+    assert found, "Compose was not seen at work"
+    yield labctl, found[0]
+    labctl.kill()
+    labctl.wait(LIMIT)
+    for pid in readers(mark):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_it_dies_with_labctl_whatever_kills_that(reading):
+    labctl, pid = reading
+    handle = os.pidfd_open(pid)
+    try:
+        labctl.send_signal(signal.SIGKILL)
+        assert select.select([handle], [], [], LIMIT)[0], "Compose reads on"
+    finally:
+        os.close(handle)
+
+
+def test_its_memory_is_limited(reading):
+    _, pid = reading
+    limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    data = next(line for line in limits if line.startswith("Max data size"))
+    assert data.split()[3] == str(plugin.MEMORY << 10)
+
+
+def test_what_it_needs_too_much_memory_for_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(plugin, "MEMORY", 24 << 10)  # KiB: less than Compose takes to begin
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {a: {image: x}}")
+    with pytest.raises(LabError) as problem:
+        Compose(NOWHERE).config(file)
+    assert problem.value.values["why"] == "reading it takes more than 24 MiB of memory"
+
+
+def test_a_hostile_file_is_not_shown_to_compose_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "compose.yaml"
+    file.write_text(hostile())
+    monkeypatch.setattr(Compose, "_run", lambda *_, **__: pytest.fail("Compose was asked"))
+    with pytest.raises(LabError) as problem:
+        blueprint.read(NOWHERE, str(file))
+    assert [found["code"] for found in problem.value.values["problems"]] == ["yaml-aliases"]
+
+
+CRASH = "#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 2\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("panic: runtime error: index out of range [1] with length 1\n\ngoroutine 1 [running]:", "crashed on it"),
+        ("fatal error: stack overflow\n\nruntime stack:\nruntime.throw", "crashed on it (stack overflow)"),
+        ("include cycle detected:\n/x/a.yaml\n include /x/b.yaml\n include /x/a.yaml", "/x/a.yaml includes /x/b.yaml"),
+    ],
+)
+def test_how_it_ended_is_told_in_a_sentence(tmp_path, monkeypatch, said, why):
+    program = tmp_path / "cli-plugins" / "docker-compose"
+    program.parent.mkdir()
+    program.write_text(CRASH.format(said=said))
+    program.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {a: {image: x}}")
+    with pytest.raises(LabError) as problem:
+        Compose(NOWHERE).config(file)
+    assert why in str(problem.value.values["why"])
+    assert "goroutine" not in str(problem.value.values["why"])
+
+
+def test_a_reader_that_is_killed_is_told_so(tmp_path, monkeypatch):
+    program = tmp_path / "cli-plugins" / "docker-compose"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nkill -KILL $$\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(LabError) as problem:
+        Compose(NOWHERE).config(tmp_path / "compose.yaml")
+    assert (problem.value.code, problem.value.values["signal"]) == ("compose-killed", "SIGKILL")
