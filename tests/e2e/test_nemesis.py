@@ -20,7 +20,7 @@ from labctl.lab.model import find
 
 MESSAGES = int(os.environ.get("LABCTL_NEMESIS_MESSAGES") or 500)  # each way
 SEED = int(os.environ.get("LABCTL_NEMESIS_SEED") or secrets.randbelow(10**6))
-BLOWS = max(6, MESSAGES * 12 // 500)
+BLOWS = max(6, MESSAGES * 8 // 500)  # each kind of them at least once
 EVERY = 20  # messages, both ways together, from one blow to the next
 WAIT = 1.0  # seconds that a send waits, which some blows outlast
 PARTNERS = {"alice": "bob", "bob": "alice"}
