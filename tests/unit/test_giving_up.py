@@ -79,8 +79,8 @@ def test_what_compose_waited_for_too_long_is_not_ready(engine, condition):
 
 @pytest.fixture
 def ends(tmp_path, monkeypatch):
-    """`ends(script)` puts a `docker` first on the PATH, and a plugin where it looks first, that do what a shell's script
-    says; Compose's error by it."""
+    """`ends(script)` puts a `docker` first on the PATH, and a plugin where it looks first, that do what a script says;
+    Compose's error by it."""
 
     def run(script: str, verb: str = "up") -> LabError:
         plugins = tmp_path / "config" / "cli-plugins"
