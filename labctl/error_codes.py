@@ -67,7 +67,7 @@ ERRORS: dict[str, Kind] = {
         "A signal ended Compose. Where it is its plugin that was killed, Docker's client doesn't tell by which.",
     ),
     "build-failed": Kind(
-        "building {what} failed: {why}; the step and its last lines:\n{lines}",
+        "building {what} failed: {why}; the step and its last lines:\n{step}",
         "mend what the step says; `labctl build` tries again without starting anything",
         "A step of a Dockerfile ended with an error, or the file can't be understood.",
     ),

@@ -79,17 +79,17 @@ def test_what_compose_waited_for_too_long_is_not_ready(engine, condition):
 
 @pytest.fixture
 def ends(tmp_path, monkeypatch):
-    """`ends(script)`: the error that comes of a `docker` on the PATH, and a Compose where its plugins are looked for,
-    that do what a shell's script says."""
+    """`ends(script)` puts a `docker` first on the PATH, and a plugin where it looks first, that do what a script says;
+    Compose's error by it."""
 
     def run(script: str, verb: str = "up") -> LabError:
-        plugins = tmp_path / "cli-plugins"
-        plugins.mkdir(exist_ok=True)
-        for file in (tmp_path / "docker", plugins / "docker-compose"):  # what only reads is asked of the plugin itself
+        plugins = tmp_path / "config" / "cli-plugins"
+        plugins.mkdir(parents=True, exist_ok=True)
+        for file in (tmp_path / "docker", plugins / "docker-compose"):
             file.write_text("#!/bin/sh\n" + script)
             file.chmod(0o755)
-        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
         compose = Compose(Endpoint("unix:///nowhere", "a test"))
         file = tmp_path / "lab.yaml"
         verbs = {
