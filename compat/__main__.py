@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from compat import compose, document
+from compat import captures, compose, document
 from compat.model import Section, tell
 from labctl.errors import LabError
 
-TRIALS: Mapping[str, Callable[[Path], Section]] = {"compose": compose.trial}
+TRIALS: Mapping[str, Callable[[Path], Section]] = {"compose": compose.trial, "captures": captures.trial}
 
 
 def main() -> int:

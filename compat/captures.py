@@ -101,7 +101,7 @@ def _compare(oracle: Tshark, file: Path, name: str, tally: Tally) -> None:
                 (tally.differences if reason else tally.unexplained)[reason or key].append(
                     where if reason else f"{where} {key}: labctl {mine[key]!r}, tshark {value!r}"
                 )
-        if (segment := analysis.segments[place]) is not None and said.get("tcp"):
+        if (segment := analysis.segments[place]) is not None and "seq" in said:
             for word, (we, they) in tcp_words.both(segment, row).items():
                 tally.words[word, we, they] += 1
 

@@ -10,6 +10,7 @@ from labctl.packets.model import Packet
 _NUMBER = re.compile(r"(0x[0-9a-f]+|\d+)")
 _IN_BRACKETS = re.compile(r"\((0x[0-9a-f]+|\d+)\)")
 _SUMS = {"Bad": "bad", "Good": "ok", "Unverified": "unknown", "Not present": "none", "Illegal": "missing"}
+ATM = 123
 _LINKS = (
     "eth",
     "ethertype",
@@ -71,14 +72,15 @@ def theirs(row: dict[str, str]) -> dict[str, Any]:
     below = network(row)
     if below == "ip" and row["ip.src"]:
         out |= {"src": row["ip.src"], "dst": row["ip.dst"], "ip_id": number(row["ip.id"]), "ttl": number(row["ip.ttl"])}
-        out |= {"total_length": number(row["ip.len"]), "fragment_offset": number(row["ip.frag_offset"])}
+        out |= {"total_length": number(row["ip.len"]), "fragment_offset": (number(row["ip.frag_offset"]) or 0) * 8}
         out |= {"more_fragments": row["ip.flags.mf"] in ("1", "Set")}
         out |= {"ip_checksum": _SUMS.get(row["ip.checksum.status"])}
     elif below == "ipv6" and row["ipv6.dst"]:
         out |= {"src": row["ipv6.src"], "dst": row["ipv6.dst"], "ttl": number(row["ipv6.hlim"])}
         out |= {"total_length": (number(row["ipv6.plen"]) or 0) + 40}
         if row["ipv6.fraghdr.ident"]:
-            out |= {"fragment_offset": number(row["ipv6.fraghdr.offset"]), "ip_id": number(row["ipv6.fraghdr.ident"])}
+            offset = (number(row["ipv6.fraghdr.offset"]) or 0) * 8
+            out |= {"fragment_offset": offset, "ip_id": number(row["ipv6.fraghdr.ident"])}
             out |= {"more_fragments": row["ipv6.fraghdr.more"] in ("1", "Yes", "Set")}
     elif below == "arp":
         out |= {"arp": number(row["arp.opcode"]), "sender": row["arp.src.hw_mac"], "target": row["arp.dst.hw_mac"]}
@@ -93,17 +95,18 @@ def _upper(row: dict[str, str], name: str) -> dict[str, Any]:
     if name == "tcp":
         for key, label in (("seq", "seq_raw"), ("ack", "ack_raw"), ("window", "window_size_value"), ("flags", "flags")):
             out[key] = number(row[f"tcp.{label}"])
-        out |= {"tcp": True, "length": number(row["tcp.len"]), "urgent": number(row["tcp.urgent_pointer"])}
+        out |= {"length": number(row["tcp.len"]), "urgent": number(row["tcp.urgent_pointer"])}
         for key, label in (("mss", "mss_val"), ("scale", "wscale.shift"), ("stamp", "timestamp.tsval")):
             out[key] = number(row[f"tcp.options.{label}"])
-        out["sack"] = number(row["tcp.options.sack_le"])
     elif name == "udp":
         out["udp_length"] = number(row["udp.length"])
     elif name in ("icmp", "icmpv6"):
-        out |= {"icmp": (number(row[f"{name}.type"]), number(row[f"{name}.code"]))}
+        out |= {"type": number(row[f"{name}.type"]), "code": number(row[f"{name}.code"])}
         out |= {"mtu": number(row[f"{name}.mtu"]), "checksum": _SUMS.get(row[f"{name}.checksum.status"])}
         if name == "icmp":
-            out |= {"id": number(row["icmp.ident"]), "echo": number(row["icmp.seq"]), "gateway": row["icmp.redir_gw"]}
+            out["gateway"] = row["icmp.redir_gw"]
+            if out["type"] not in (3, 4, 5, 11, 12):  # else they are of the quoted packet
+                out |= {"id": number(row["icmp.ident"]), "echo": number(row["icmp.seq"])}
         else:
             out |= {"id": number(row["icmpv6.echo.identifier"]), "echo": number(row["icmpv6.echo.sequence_number"])}
             out["about"] = row["icmpv6.nd.ns.target_address"] or row["icmpv6.nd.na.target_address"]
@@ -129,11 +132,11 @@ def ours(packet: Packet, keys: dict[str, Any]) -> dict[str, Any]:
     out |= {"sport": packet.sport, "dport": packet.dport}
     out |= {"checksum": packet.checksum, "ip_checksum": packet.ip_checksum}
     if tcp:
-        out |= {"tcp": True, "seq": tcp.seq, "ack": tcp.ack, "flags": tcp.flags, "window": tcp.window, "mss": tcp.mss}
+        out |= {"seq": tcp.seq, "ack": tcp.ack, "flags": tcp.flags, "window": tcp.window, "mss": tcp.mss}
         out |= {"scale": tcp.window_scale, "length": packet.payload_length, "urgent": tcp.urgent}
-        out |= {"stamp": tcp.timestamps[0] if tcp.timestamps else None, "sack": tcp.sack[0][0] if tcp.sack else None}
+        out |= {"stamp": tcp.timestamps[0] if tcp.timestamps else None}
     if icmp:
-        out |= {"icmp": (icmp.type, icmp.code), "mtu": icmp.mtu, "gateway": icmp.gateway, "about": icmp.target}
+        out |= {"type": icmp.type, "code": icmp.code, "mtu": icmp.mtu, "gateway": icmp.gateway, "about": icmp.target}
         out |= {"id": icmp.id, "echo": icmp.seq}
     if arp:
         out |= {"arp": arp.operation, "sender": arp.sender_mac, "target": arp.target_mac}
@@ -145,5 +148,17 @@ def ours(packet: Packet, keys: dict[str, Any]) -> dict[str, Any]:
 def reason(packet: Packet, row: dict[str, str], key: str, mine: Any, other: Any) -> str:
     """Why a value differs, in a sentence; empty: none is known."""
     if "checksum" in key and mine == "partial":
-        return "a checksum that was left to the network card isn't called bad"
+        return "a checksum that was left to the network card is not called bad"
+    if key == "total_length" and row["ipv6.plen"] == "0":
+        return "IPv6 with a length of 0 (a jumbogram, or merged by the kernel) is as long as its frame"
+    if key == "ts_ns" and other < 0 <= mine:
+        return "a fraction of a second that is no fraction makes tshark's time negative"
+    if key in ("original_length", "captured_length") and packet.record.interface.link_type == ATM:
+        return "the four bytes that SunATM puts before a packet are counted"
+    if packet.version == 6 and packet.ip_id is None and "ipv6.fraghdr" in stack(row):
+        return "a fragment header behind headers that labctl does not unwrap (mobility, HIP, Shim6)"
+    if key == "checksum" and "ipv6.dstopts" in stack(row):
+        return "a home address whose option has a wrong length is not taken for one"
+    if mine in (None, "", 0, b"") and (packet.malformed or packet.unread):
+        return "of a header that is not whole or can't be, labctl gives no values but in the layers"
     return ""

@@ -55,6 +55,11 @@ def version() -> str | None:
     return done.stdout.split("\n", 1)[0].split(" ")[2].rstrip(".")
 
 
+def _packets(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Without the blocks of pcapng that hold no packet, which it gives as data without a time."""
+    return [row for row in rows if row["frame.time_epoch"] or row["frame.protocols"] != "data"]
+
+
 class Tshark:
     """A context manager; `fields` of one file after the other."""
 
@@ -85,7 +90,7 @@ class Tshark:
             out = out or [{} for _ in rows]
             for found, row in zip(out, rows, strict=True):
                 found |= zip(names, row["c"], strict=True)
-        return out
+        return _packets(out)
 
     def _ask(self, method: str, **params: Any) -> Any:
         child = self._child or self._start()

@@ -156,12 +156,12 @@ class _Upper:
 
 
 def _upper(data: bytes, upper: _Upper, record: Record, room: int, quoted: bool) -> Fields:
+    end = upper.at + upper.length
+    if quoted or end <= room:
+        return _carried(data, upper, record, quoted)
+    upper.length = max(0, room - upper.at)  # what the frame has is all that there was
     found = _carried(data, upper, record, quoted)
-    if upper.at + upper.length > room and not quoted:
-        start = found.get("malformed", "")
-        beyond = f"says its IP packet goes on to byte {upper.at + upper.length}, where the frame has {room}"
-        found["malformed"] = start or beyond
-    return found
+    return found | {"malformed": f"says its IP packet goes on to byte {end}, where the frame has {room}"}
 
 
 def _carried(data: bytes, upper: _Upper, record: Record, quoted: bool) -> Fields:

@@ -1,7 +1,7 @@
 """The pcap format (draft-ietf-opsawg-pcap): a header of 24 bytes, then 16 bytes before each packet.
 
-Old and odd ones are read as well, as libpcap and Wireshark do: version 2.2, whose lengths may stand in the other order;
-2.3, where either order was written; and Alexey Kuznetzov's "modified" pcap, which has 24 bytes before each packet.
+Old and odd ones are read as well, as Wireshark does: versions until 2.2, whose lengths stand in the other order; 2.3,
+where either order was written; and Alexey Kuznetzov's "modified" pcap, which has 24 bytes before each packet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAGICS = {
     b"\xa1\xb2\xcd\x34": (">", 1000),
 }
 _MODIFIED = (b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34")
-_OLDEST = 2  # of the minor version
+
 LONGEST = 262_144  # bytes: what tcpdump, dumpcap and Wireshark hold for the most that a packet can have
 
 
@@ -66,8 +66,8 @@ class Pcap:
         # A modified one adds the interface, the protocol and the kind of packet, and a byte that fills up.
         self._header = struct.Struct(order + ("IIIIIHBx" if head[:4] in _MODIFIED else "IIII"))
         major, minor = struct.unpack_from(order + "HH", head, 4)
-        if major != 2 or minor < _OLDEST:
-            raise CaptureError(f"the capture is a pcap of version {major}.{minor}, and only 2.2 and later can be read")
+        if major != 2:
+            raise CaptureError(f"the capture is a pcap of version {major}.{minor}, and only version 2 can be read")
         # Until 2.3 the length on the wire came first, but for some writers of that (pcap-savefile(5)).
         self._swap = True if minor < 3 else None if minor == 3 else False
         longest, network = struct.unpack_from(order + "II", head, 16)

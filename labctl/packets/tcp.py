@@ -16,6 +16,7 @@ _RTO = 200_000_000  # ns: no retransmission timer of Linux is shorter (RFC 6298 
 # ns: what a fault dropped has the time when somebody read the log, which may be a little later than it was sent.
 _SLACK = 50_000_000
 _REORDERING = 3_000_000  # ns: a hole that is filled sooner was no loss but two segments that changed places
+_WIDEST = 1 << 30  # bytes: no window is wider (RFC 7323, section 2.3)
 _NEAR = 256  # IP ids: what was sent so shortly before or after another has an id so near to its
 
 
@@ -63,6 +64,7 @@ class _Half:
     scale: int | None = None
     window: int | None = None  # the last, as it stood
     unscaled: bool = False  # that was a SYN's
+    told_window: int = 0  # the number of the segment that told it
     newest_id: int = 0  # of IP, of the segment with the newest bytes; 0: none, or not known
     answered: bool = False  # it has sent a SYN, ACK
     early: int = 0  # where the data ends that its SYN took along (TCP Fast Open, RFC 7413); 0: there was none
@@ -100,9 +102,12 @@ class Conversation:
     def is_over_by(self, packet: Packet) -> bool:
         """This SYN begins another conversation between the same ports."""
         tcp = packet.tcp
-        if tcp is None or tcp.flags & (SYN | ACK) != SYN:
+        if tcp is None or not tcp.has(SYN):
             return False
-        half = self._halves[packet.source]
+        half, other = self._halves[packet.source], self._halves[packet.target]
+        if tcp.has(ACK):  # it answers another SYN, which wasn't seen
+            known = half.base is not None and other.base is not None
+            return known and tcp.seq != half.base and (tcp.ack - 1) & 0xFFFFFFFF != other.base
         if half.syn:
             return tcp.seq != half.base
         # Its own SYN wasn't seen; it may yet come, as one that crosses the other's.
@@ -113,7 +118,9 @@ class Conversation:
         """The next segment; `keeps_alive`: it is a keep-alive, as what follows tells."""
         tcp = packet.tcp
         assert tcp is not None
-        begun_anew = self._begins_anew(packet, tcp)
+        stray = self._begins_anew(packet, tcp)
+        if stray is not None and not stray:
+            return self._not_taken(packet, tcp)
         mine, other = self._halves[packet.source], self._halves[packet.target]
         if keeps_alive and mine.base is None:
             mine.base, mine.next = tcp.seq, 1
@@ -123,7 +130,7 @@ class Conversation:
         kind = self._kind(tcp, mine, seq, ack, length)
         self._established = self._established or kind in ("data", "handshake-ack")
         notes = self._notes(packet, tcp, mine, other, seq, ack, span)
-        notes += [Note("another initial sequence number", "it begins anew")] if begun_anew else []
+        notes += [Note("another initial sequence number", "it begins anew")] if stray else []
         if tcp.has(SYN):
             mine.syn, mine.scale = True, tcp.window_scale
         window = self._window(tcp, mine, other)
@@ -133,18 +140,23 @@ class Conversation:
         states = (self.ends.client, self.ends.server)
         return Segment(seq, ack, length, window, kind, phase, tuple(notes), states)
 
-    def _begins_anew(self, packet: Packet, tcp: Tcp) -> bool:
-        """An answer to a SYN with another initial sequence number than the one before: nothing of that counts any more.
-
-        So speaks a server that has forgotten the first SYN meanwhile, or another one behind the same address.
-        """
-        mine = self._halves[packet.source]
-        if tcp.flags & (SYN | ACK) != SYN | ACK or not mine.syn or tcp.seq == mine.base:
+    def _begins_anew(self, packet: Packet, tcp: Tcp) -> bool | None:
+        """An answer to a SYN with another initial sequence number than before (None: it is none), of a server that has
+        forgotten the SYN or of another one: whether what was before counts no more. What is acknowledged goes on."""
+        mine, other = self._halves[packet.source], self._halves[packet.target]
+        if tcp.flags & (SYN | ACK) != SYN | ACK or mine.base is None or tcp.seq == mine.base:
+            return None
+        if other.acked is not None and other.acked >= 1:
             return False
         self._halves[packet.source] = _Half()
-        other = self._halves[packet.target]
         other.acked, other.duplicates, other.sacked = None, 0, 0
         return True
+
+    def _not_taken(self, packet: Packet, tcp: Tcp) -> Segment:
+        """An answer to a SYN that was answered before, and differently: it changes nothing."""
+        notes = (Note("another initial sequence number", "the first one was taken"),)
+        states = (self.ends.client, self.ends.server)
+        return Segment(0, 1, packet.payload_length, tcp.window, "syn-ack", "handshake", notes, states)
 
     def told_to_be_smaller(self, quoted: Packet, now: int) -> None:
         """An ICMP error said that a packet of this conversation was too big for the way (RFC 1191, RFC 8201)."""
@@ -220,6 +232,8 @@ class Conversation:
             probe = "window probe"
         if probe:
             notes.append(Note(probe))
+        elif mine.next > 0 and abs(seq - mine.next) > _WIDEST and not tcp.has(RST):
+            notes.append(Note("out of window", "no window is as wide as its number is off"))
         elif span and seq < mine.next:
             crossed = tcp.flags & (SYN | ACK) == SYN | ACK and mine.syn and other.syn and not mine.answered
             notes.append(Note("simultaneous open") if crossed else _again(packet, mine, other, seq, span))
@@ -236,6 +250,9 @@ class Conversation:
         self, packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int, ack: int | None, span: int
     ) -> None:
         now = packet.ts_ns
+        if mine.next > 0 and abs(seq - mine.next) > _WIDEST:  # of another connection, or damaged
+            return
+        order = _order(packet, mine)
         if not mine.probing and not tcp.has(RST):  # a RST's number may be any (RFC 9293, section 3.10.7.1)
             if seq > mine.next > 0:
                 mine.holes.put(mine.next, seq, now)
@@ -243,7 +260,7 @@ class Conversation:
                 mine.holes.remove(seq, seq + span)
             if span:
                 mine.sent.put(seq, seq + span, now)
-            if seq + span >= mine.next and packet.version == 4:
+            if seq + span >= mine.next and packet.version == 4 and order >= 0:
                 mine.newest_id = packet.ip_id or 0
             mine.next = max(mine.next, seq + span)
         if tcp.has(FIN) and mine.fin is None:
@@ -251,10 +268,12 @@ class Conversation:
         if tcp.has(SYN):
             mine.answered = mine.answered or tcp.has(ACK)
             mine.early = span if span > 1 else mine.early
+        # What was sent again, or overtaken, tells an old window (RFC 9293, section 3.10.7.4).
+        is_new = order >= 0 and seq >= mine.told_window and (ack is None or mine.acked is None or ack >= mine.acked)
+        if is_new and not tcp.has(RST):
+            mine.window, mine.unscaled, mine.told_window = tcp.window, tcp.has(SYN), seq
         if ack is not None and not tcp.has(RST):
             _acknowledged(now, tcp, mine, other, ack)
-        if not tcp.has(RST):
-            mine.window, mine.unscaled = tcp.window, tcp.has(SYN)
 
     @staticmethod
     def _covers(other: _Half, ack: int | None) -> bool:
@@ -289,7 +308,7 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     if mine.acked is None:  # the first that is seen of this end
         return [_answer(other)] if other.probing and ack == other.next else []
     is_same = ack == mine.acked and seq == mine.next
-    changed = is_same and _has_other_window(tcp, mine, other)
+    changed = is_same and _order(packet, mine) >= 0 and _has_other_window(tcp, mine, other)
     if not other.probing and (twice := _came_twice(tcp, other, ack)):
         return [twice, Note("window update")] if changed and tcp.window else [twice]
     if not is_same:
@@ -302,7 +321,8 @@ def _acknowledges(packet: Packet, tcp: Tcp, mine: _Half, other: _Half, seq: int,
     if outstanding or tcp.sack:
         mine.duplicates += 1
         mine.told_at = packet.ts_ns
-        return [Note("duplicate ACK", f"#{mine.duplicates}")]
+        again = Note("duplicate ACK", f"#{mine.duplicates}")
+        return [again, Note("window update")] if changed and tcp.window else [again]
     return []
 
 

@@ -16,6 +16,7 @@ from labctl.packets.protocols.ending import early
 # The errors, which quote a packet: RFC 792; RFC 4443, section 2.1.
 _ERRORS_4 = (3, 4, 5, 11, 12)
 _WITH_ID = {1: (0, 8, 13, 14, 15, 16, 17, 18), 58: (128, 129)}
+_EXTENDED = {1: (42, 43), 58: (160, 161)}  # echoes whose sequence number is one byte (RFC 8335)
 _UNREACHABLE, _REDIRECT, _TOO_BIG, _REDIRECT_6, _NEIGHBOUR = 3, 5, 2, 137, (135, 136)
 
 
@@ -151,7 +152,7 @@ def _udp(segment: Segment) -> dict[str, Any]:
         "payload": segment.data[8 : max(8, length)],
         "payload_length": max(0, min(length, segment.length) - 8),
         "payload_offset": segment.at + 8,
-        **({"checksum": "unknown"} if remark else _sum(segment, found, length)),
+        **({"checksum": "unknown"} if remark and found else _sum(segment, found, length)),
         "malformed": remark,
     }
 
@@ -169,6 +170,8 @@ def _icmp(segment: Segment) -> dict[str, Any]:
             number, seq = struct.unpack_from(">HH", data, 4)
         else:
             remark = segment.early("its ICMP header", 8)
+    elif kind in _EXTENDED[segment.number] and len(data) >= 8:
+        number, seq = struct.unpack_from(">HB", data, 4)
     head = 8 if len(data) >= 8 else 4
     fields: dict[str, Any] = {
         "icmp": Icmp(kind, code, number, seq, **(_more_6 if six else _more)(kind, code, data)),
@@ -226,7 +229,8 @@ def _own_sum(data: bytes, field: int) -> dict[str, Any]:
 
 def _sum(segment: Segment, field: int, length: int | None = None) -> dict[str, Any]:
     if not segment.is_whole or segment.quoted:
-        return {"checksum": "unknown"}
+        absent = segment.number == checksum.UDP and not field and not segment.quoted
+        return {"checksum": ("none" if len(segment.src) == 4 else "missing") if absent else "unknown"}
     summed = segment.number, segment.src, segment.dst, segment.data[:length], field
     found: Checksum = checksum.of_segment(*summed)
     return {"checksum": found} | ({"checksum_wanted": checksum.wanted_of_segment(*summed)} if found == "bad" else {})

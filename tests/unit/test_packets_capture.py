@@ -209,7 +209,7 @@ NG = pcapng([("alice", BEGIN, data) for data in DATA])
         (b"GIF89a", 0, "this is no capture: it begins with 47 49 46 38, where a pcap has "),
         (b"\x1f\x8b\x08\0", 0, "the capture is packed by gzip, and ends before that does"),
         (pcap([]) + struct.pack("<IIII", 1, 1, 2**31, 4), 0, "the capture is broken at packet 1: that would have "),
-        (WHOLE[:4] + b"\x03\0" + WHOLE[6:], 0, "the capture is a pcap of version 3.4, and only 2.2 and later"),
+        (WHOLE[:4] + b"\x03\0" + WHOLE[6:], 0, "the capture is a pcap of version 3.4, and only version 2 can"),
         (NG[:-4] + b"\1\1\0\0", 4, "the capture is broken after packet 4: a block says 112 bytes where it begins and"),
         (section("<") + block("<", 6, bytes(20)), 0, "the capture is broken before its first packet: it names inter"),
         (section("<") + block("<", 6, b"123"), 0, "the capture is broken before its first packet: a block is too sh"),

@@ -101,9 +101,9 @@ def test_checksums(make, src, dst):
     assert packet(data[:-1] + bytes([data[-1] ^ 1])).checksum == "bad"
     cut = packet(data[:-1])
     said = len(data)
-    assert cut.checksum == "unknown"
+    assert cut.checksum == ("unknown" if cut.protocol == "udp" else "bad")  # UDP's own length goes beyond it, too
     assert cut.malformed == f"says its IP packet goes on to byte {said}, where the frame has {said - 1}"
-    assert cut.payload_length == len(cut.payload) + 1
+    assert cut.payload_length == len(cut.payload)
 
 
 def test_checksums_that_are_not_used_or_left_to_the_card():

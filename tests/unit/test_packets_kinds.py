@@ -232,7 +232,13 @@ def test_a_length_of_802_3_is_no_type(data, protocol):
 
 @pytest.mark.parametrize(
     ("link_type", "head"),
-    [(link.PPP, b"\xff\x03\0\x21"), (link.PPP, b"\x21"), (link.C_HDLC, b"\x0f\0\x08\0"), (9, b"\0\x21")],
+    [
+        (link.PPP, b"\xff\x03\0\x21"),
+        (link.PPP, b"\x21"),
+        (link.C_HDLC, b"\x0f\0\x08\0"),
+        (50, b"\x0f\0\x08\0"),
+        (9, b"\0\x21"),
+    ],
 )
 def test_more_link_types(link_type, head):
     assert packet(head + FOUR, link_type=link_type).payload == b"four"
@@ -378,7 +384,12 @@ def test_a_packed_capture_that_ends_early_is_broken_after_what_was_whole():
 
 
 def test_old_versions_have_the_lengths_in_the_other_order():
-    for version, lengths in (((2, 2), (60, len(FOUR))), ((2, 3), (60, len(FOUR))), ((2, 3), (len(FOUR), 60))):
+    for version, lengths in (
+        ((2, 1), (60, len(FOUR))),
+        ((2, 2), (60, len(FOUR))),
+        ((2, 3), (60, len(FOUR))),
+        ((2, 3), (len(FOUR), 60)),
+    ):
         (found,) = read(io.BytesIO(pcap([(*lengths, FOUR)], version=version)))
         assert (found.data, found.original_length) == (FOUR, 60)
 

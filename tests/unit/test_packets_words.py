@@ -140,3 +140,86 @@ def test_a_finished_conversation_is_a_close_also_where_data_crossed_the_first_fi
         packet(tcp(A, 1, B, 2, 2, 9, ACK, id=2), at=3000),
     ]
     assert [flow.ended for flow in analyse(packets).flows] == ["close"]
+
+
+def test_an_answer_with_another_initial_number_after_the_first_was_taken_changes_nothing():
+    wire, alice, bob = connected()
+    other = Peer(wire, B, 80, A, 40022, isn=1_180_494_189)
+    other.ack = 1001
+    other.syn(SYN | ACK)
+    bob.say(b"hello")
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire))
+    assert len(found.flows) == 1
+    assert [(one.seq, one.ack, [str(note) for note in one.notes]) for one in found.segments[3:]] == [
+        (0, 1, ["another initial sequence number the first one was taken"]),
+        (1, 1, []),
+        (1, 6, []),
+    ]
+
+
+def test_an_answer_to_another_syn_that_was_not_seen_begins_another_conversation():
+    wire, _, _ = connected()
+    alice, bob = Peer(wire, A, 40022, B, 80, isn=77_000_000), Peer(wire, B, 80, A, 40022, isn=99_000_000)
+    alice.seq += 1
+    bob.ack = alice.seq
+    bob.syn(SYN | ACK)
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire))
+    assert [len(flow.packets) for flow in found.flows] == [3, 2]
+    assert [one.notes for one in found.segments] == [()] * 5
+
+
+def test_what_was_sent_again_tells_an_old_window():
+    wire, alice, bob = connected()
+    alice.say(b"one")
+    bob.say(b"two", window=600)
+    bob.confirm(1004, window=500)
+    bob.say(b"two", seq=5001, ack=1001, window=600)
+    alice.say(b"lost", lost=True)
+    alice.say(b"there")
+    bob.confirm(1004, window=500)
+    assert words(wire)[-1] == ["duplicate ACK #1"]
+
+
+def test_a_duplicate_ack_with_sack_may_open_the_window_too():
+    wire, alice, bob = connected()
+    alice.say(b"lost", lost=True)
+    alice.say(b"there")
+    bob.confirm(1001, window=510)
+    alice.say(b"more")
+    sack = b"\x01\x01\x05\x0a" + (1005).to_bytes(4, "big") + (1014).to_bytes(4, "big")
+    bob.segment(ACK, window=520, options=sack)
+    assert words(wire)[-1] == ["duplicate ACK #1", "window update"]
+
+
+def test_a_number_that_no_window_reaches_is_no_gap():
+    wire, alice, bob = connected()
+    alice.segment(FIN | ACK, seq=alice.seq + 1_900_228_958)
+    alice.say(b"hello")
+    bob.confirm(alice.seq)
+    assert words(wire)[3:] == [["out of window no window is as wide as its number is off"], [], []]
+
+
+def test_an_acknowledgement_that_was_overtaken_is_no_window_update():
+    wire, alice, bob = connected()
+    alice.say(b"one")
+    first = wire.id()
+    bob.confirm(1004, window=600)
+    wire.send(tcp(B, 80, A, 40022, bob.seq, 1004, ACK, window=510, id=first))
+    assert words(wire)[-1] == []
+
+
+def test_an_answer_to_a_syn_begins_anew_also_after_segments_that_nobody_sent():
+    wire = Wire()
+    alice, bob = Peer(wire, A, 40022, B, 80), Peer(wire, B, 80, A, 40022, isn=90_000)
+    alice.syn()
+    bob.segment(FIN | ACK, seq=500, ack=alice.seq)
+    bob.ack = alice.seq
+    bob.syn(SYN | ACK)
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire)).segments
+    assert [(one.seq, one.ack, any(one.said(word) for word in ("gap", "half-close"))) for one in found[2:]] == [
+        (0, 1, False),
+        (1, 1, False),
+    ]

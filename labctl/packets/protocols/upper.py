@@ -114,7 +114,9 @@ def _icmp(packet: Packet) -> Layer:
     _sum(reader, packet)
     if icmp.seq is not None:
         reader.number("identifier", 2)
-        reader.number("sequence number", 2)
+        reader.number("sequence number", 1 if kind in (42, 43, 160, 161) else 2)
+        if (left := 8 - (reader.at - reader.start)) > 0:
+            reader.number("local bit, state", left, text="0x{:02x}")
     elif icmp.mtu is not None and not six:
         reader.number("unused", 2)
         reader.number("MTU", 2, "bytes of the largest packet that goes through")
