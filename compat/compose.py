@@ -20,7 +20,7 @@ from labctl.topology import builtin
 from labctl.topology.builtin import Options
 
 LIMIT = 60.0  # seconds for one input
-_NAMED = re.compile(r"(.*[.-])?(docker-)?compose([.-].*)?\.ya?ml", re.I)
+_NAMED = re.compile(r"(.*compose.*)\.ya?ml", re.I)
 _SERVICES = re.compile(rb"^services:\s*(#.*)?$", re.M)
 _BASE = re.compile(r"(docker-)?compose\.ya?ml")
 _ALL = {"COMPOSE_PROFILES": VARIABLES["COMPOSE_PROFILES"]}

@@ -7,7 +7,7 @@ from typing import Any
 
 from labctl.faults.conditions import Malformed
 from labctl.topology.check.plan import Plan, Service
-from labctl.topology.check.problems import Path, Problems, near
+from labctl.topology.check.problems import Path, Problems
 from labctl.topology.check.source import Mapping as Entries
 from labctl.topology.check.source import Scalar, Source, shorten
 from labctl.topology.extension import Condition, parse_link, parse_route
@@ -83,7 +83,7 @@ def _route(source: Source, plan: Plan, service: Service, written: str, path: Pat
     elif via is None:
         if not _may_be_elsewhere(source, plan):
             name = shorten(route.via)
-            found.add("route-via-unknown", path, place, via=name, near=near(name, plan.services))
+            found.add("route-via-unknown", path, place, via=name, near=found.near(name, plan.services))
     elif _strangers(service, via):
         values = {"theirs": _shown(via), "own": _shown(service)}
         found.add("route-via-stranger", path, place, via=via.name, node=service.name, **values)
@@ -95,7 +95,7 @@ def _ends_are_fine(source: Source, plan: Plan, link: Condition, path: Path, foun
     for name in unknown:
         if not _may_be_elsewhere(source, plan):
             shown = shorten(name)
-            found.add("link-unknown-node", path, place, name=shown, near=near(shown, plan.services))
+            found.add("link-unknown-node", path, place, name=shown, near=found.near(shown, plan.services))
     if unknown:
         return False
     if link.a == link.b:

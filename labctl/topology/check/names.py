@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labctl.topology.check.problems import Path, Problems, near
+from labctl.topology.check.problems import Path, Problems
 from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value, shorten
 from labctl.topology.model import project_name
 
@@ -84,7 +84,9 @@ def _check(source: Source, use: _Use, found: Problems) -> None:
         else f"define it at the top level under `{section}:`, or use one that stands there"
     )
     name = shorten(use.name)
-    found.add("unknown-name", use.path, use.holder.place, what=use.what, name=name, near=near(name, known), mend=mend)
+    found.add(
+        "unknown-name", use.path, use.holder.place, what=use.what, name=name, near=found.near(name, known), mend=mend
+    )
 
 
 def _uses(service: Mapping, path: Path) -> Iterator[_Use]:

@@ -12,6 +12,9 @@ from labctl.topology.check.kinds import KINDS, Level
 Path = tuple[str | int, ...]
 
 
+NEAR_LIMIT = 300
+
+
 class Place(NamedTuple):
     """Line and column count from 1, the column in characters; `file` is which of several files, counted from 0."""
 
@@ -83,6 +86,17 @@ class Problems:
     def extend(self, others: Iterable[Problem]) -> None:
         for other in others:
             self._found.setdefault((other.code, other.place, other.message), other)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def near(self, name: str, known: Iterable[str]) -> str:
+        """As `near`, while there are few problems and few names: each comparison takes time."""
+        names = list(known)
+        return near(name, names) if len(self) < NEAR_LIMIT and len(names) < NEAR_LIMIT else ""
+
+    def __bool__(self) -> bool:
+        return True
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(sorted(self._found.values(), key=_order))

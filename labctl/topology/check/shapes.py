@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labctl.topology.check.keys import TOP, Shape
-from labctl.topology.check.problems import Path, Problems, near
+from labctl.topology.check.problems import Path, Problems
 from labctl.topology.check.scalars import WORDS, type_of
 from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value, describe, shorten
 from labctl.topology.check.traps import check_flag, check_key, check_word
@@ -71,7 +71,7 @@ def _is_extension(name: str) -> bool:
 def _unknown(key: Scalar, known: object, path: Path, found: Problems) -> None:
     names = sorted(name for name in known if isinstance(name, str)) if isinstance(known, dict) else []
     shown = ", ".join(names[:_KNOWN_SHOWN]) + (", ..." if len(names) > _KNOWN_SHOWN else "")
-    found.add("unknown-key", path, key.place, key=shorten(key.text), near=near(key.text, names), known=shown)
+    found.add("unknown-key", path, key.place, key=shorten(key.text), near=found.near(key.text, names), known=shown)
 
 
 def _scalar(value: Scalar, shape: Shape, path: Path, found: Problems) -> None:

@@ -1,0 +1,65 @@
+"""The trial of Compose files beside `docker compose config`: what it tries, how it judges, what it writes."""
+
+from pathlib import Path
+
+from compat import compose, document
+from compat.model import Section
+
+FILES = {
+    "one/compose.yaml": "services: {a: {image: x}}",
+    "one/compose.override.yaml": "services: {b: {image: z}}",
+    "one/deep/stack.yml": "services:\n  a: {image: x, ports: ['80:80']}\n  b: {image: z, ports: ['80:80']}\n",
+    "one/values.yml": "services_of_mine: {}",
+    "two/docker-compose.yml": "services: {a: {image: x, imagine: z}}",
+    ".hidden/compose.yaml": "services: {a: {image: x}}",
+}
+
+
+def test_a_folder_of_projects(tmp_path):
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = compose.trial(tmp_path)
+    assert [one.name for one in compose.inputs(tmp_path)] == [
+        "one/compose.override.yaml",
+        "one/compose.yaml",
+        "one/deep/stack.yml",
+        "one/",
+        "one/compose.yaml + compose.override.yaml",
+        "two/docker-compose.yml",
+    ]
+    assert "| one | 5 | 4 | 0 | 1 | 0 |" in found.text
+    assert "| two | 1 | 0 | 1 | 0 | 0 |" in found.text
+    assert f"- `port-twice`, 1: {compose.REASONS['port-twice']}." in found.text
+    assert "- `unknown-key`: 1" in found.text
+    assert found.unexplained == 0
+
+
+def test_a_difference_that_no_document_names_is_counted():
+    about = compose.Input("one", "one/compose.yaml", (Path("compose.yaml"),))
+    verdicts = [
+        compose.Verdict(about, ("wrong-type", "compose.yaml:1:1: this"), None),
+        compose.Verdict(about, None, "services must be a mapping"),
+        compose.Verdict(about, ("port-twice", "that"), None),
+        compose.Verdict(about, ("compose", "that"), "that"),
+        compose.Verdict(about, None, None),
+    ]
+    assert [one.is_unexplained for one in verdicts] == [True, True, False, False, False]
+    text = compose.text(verdicts, "2.26")
+    assert "Not explained:\n\n- one/compose.yaml: compose.yaml:1:1: this\n" in text
+    assert "- one/compose.yaml: services must be a mapping" in text
+
+
+def test_a_section_is_written_without_the_others(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text("# T\n<!-- a: begin -->\nold\n<!-- a: end -->\n<!-- b: begin -->\nkept\n<!-- b: end -->\n")
+    document.put(Section("a", "new\n", 0), file)
+    expected = "# T\n<!-- a: begin -->\nnew\n<!-- a: end -->\n<!-- b: begin -->\nkept\n<!-- b: end -->\n"
+    assert file.read_text() == expected
+
+
+def test_reasons_are_those_of_codes_that_there_are():
+    from labctl.error_codes import ERRORS
+    from labctl.topology.check.problems import KINDS
+
+    assert set(compose.REASONS) <= {*KINDS, *ERRORS}
