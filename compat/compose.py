@@ -20,7 +20,7 @@ from labctl.topology import builtin
 from labctl.topology.builtin import Options
 
 LIMIT = 60.0  # seconds for one input
-_NAMED = re.compile(r"(.*compose.*)\.ya?ml", re.I)
+_NAMED = re.compile(r"(.*[.-])?(docker-)?compose([.-].*)?\.ya?ml", re.I)
 _SERVICES = re.compile(rb"^services:\s*(#.*)?$", re.M)
 _BASE = re.compile(r"(docker-)?compose\.ya?ml")
 _ALL = {"COMPOSE_PROFILES": VARIABLES["COMPOSE_PROFILES"]}
@@ -41,7 +41,7 @@ REASONS = {
     "subnets-overlap": "two networks have one subnet; the engine refuses the second network",
     "subnet-too-small": "more nodes than addresses; the engine refuses the last container",
     "bad-subnet": "no subnet; the engine refuses the network",
-    "bind-refused": "a mount whose source must be there and isn't; the engine refuses the container",
+    "bind-refused": "a mount that says `create_host_path: false`, and its source isn't there; the engine refuses it",
     "trap-rewritten": "Compose writes the value back in another form than it is written; in quotes it stays. `up` and "
     "`plan` take it",
     "trap-mode": "Compose reads another mode than it seems to say. `up` and `plan` take it",

@@ -18,7 +18,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
-from labctl.cli.options import Json, LabName, Last, complete_links
+from labctl.cli.options import Json, LabName, Last, Local, complete_links
 from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
@@ -46,6 +46,7 @@ def capture(
     ] = None,
     duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="End after 10s, 5m ...")] = None,
     last: Last = None,
+    local: Local = False,
     expression: Annotated[
         str, typer.Option("--filter", metavar="EXPR", help="Only what tcpdump's filter takes, such as 'tcp port 7'.")
     ] = "",
@@ -141,7 +142,8 @@ def _show(
     from labctl.render.packets import Lines
     from labctl.render.packets import as_json as fields
 
-    lines = Lines([node.name for node in where.nodes], columns=output.columns(), colour=output.colour())
+    names, local = [node.name for node in where.nodes], output.Settings.local
+    lines = Lines(names, columns=output.columns(), colour=output.colour(), local=local)
 
     def show(one: Seen) -> None:
         if as_json:

@@ -9,7 +9,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe, text_of
-from labctl.cli.options import Json, LabName, NodeName, Text, Timeout, complete_nodes
+from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
@@ -43,9 +43,11 @@ def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0
 def attach(node: NodeName, lab: LabName = None) -> None:
     """Sit down at a node: type lines, see its journal. Ctrl-D or ^C leaves; the node goes on."""
     from labctl.lab.attach import attach as uses
+    from labctl.lab.keyboard import need_keyboard
     from labctl.render.timeline import Timeline
 
     engine, found = engine_and_lab(lab)
+    need_keyboard(engine, found.running(node, "nothing can be typed at it"))  # before anything is said of it
     timeline = Timeline([node], columns=output.columns(), colour=output.colour())
     if sys.stdin.isatty():
         output.talk(f"at {node}'s keyboard; Ctrl-D leaves")
@@ -70,6 +72,7 @@ def chat_send(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout 
 @chat.command("log")
 def chat_log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    local: Local = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -82,7 +85,7 @@ def chat_log(
         if as_json:
             output.json_line(item.as_json())
         else:
-            output.data(rendered(item, columns=output.columns(), colour=output.colour()))
+            output.data(rendered(item, columns=output.columns(), colour=output.colour(), local=local))
 
 
 @echo.command("send")
@@ -142,6 +145,8 @@ def udp_send(
         else:
             output.data(sending.delivery(delivery))
         return
+    if ":" in target:
+        raise typer.BadParameter("a train goes to a UDP peer, which counts it: name the node alone")
     train = uses.send_train(engine, found, source, target, said, count=count, size=size, rate=rate, timeout=timeout)
     if as_json:
         output.document(train.as_json())

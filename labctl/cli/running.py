@@ -152,7 +152,7 @@ def down(
     with output.Progress("removing") as report:
         removed, problems = uses.down_all(engine, names, report, force=True)
     if as_json and not problems:
-        fields = ("lab", "containers", "networks", "volumes")
+        fields = ("lab", "containers", "networks", "volumes", "goes_on")
         output.document({"removed": [{field: getattr(item, field) for field in fields} for item in removed]})
         return
     for item in removed:

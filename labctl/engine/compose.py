@@ -82,9 +82,10 @@ class Compose:
             _refuse_unreadable(result.stderr)
             if _NO_PLUGIN.search(result.stderr) and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
-            values = {"compose": self._shown_version()} if "Additional property" in result.stderr else {}
-            raise LabError("topology-invalid", file=file, why=_refusal(result), **values)
-        return Reading(result.stdout, tuple(dict.fromkeys(_UNSET.findall(result.stderr))))
+            version = self._shown_version() if "Additional property" in result.stderr else ""
+            why = _refusal(result)
+            raise LabError("topology-invalid", file=file, why=why, compose=version, unset=_unset(result.stderr))
+        return Reading(result.stdout, _unset(result.stderr))
 
     def _shown_version(self) -> str:
         with contextlib.suppress(LabError):
@@ -250,6 +251,11 @@ def _source(files: Sequence[Path], text: str | None) -> list[str]:
     if text is not None:
         return ["--project-directory", str(files[0].parent), "-f", "-"]
     return [word for file in files for word in ("-f", str(file))]
+
+
+def _unset(said: str) -> tuple[str, ...]:
+    """The variables that Compose warns of."""
+    return tuple(dict.fromkeys(_UNSET.findall(said)))
 
 
 def _refusal(result: subprocess.CompletedProcess[str]) -> str:

@@ -15,7 +15,8 @@ from labctl.lab.model import Lab
 
 @dataclass(frozen=True)
 class Said:
-    """`kind` is `message` (with `text`), `open` or `ended` (with `reason`)."""
+    """`kind` is `message` (with `text`), `open`, `ended` (with `reason`), or `missing`: something is gone of what
+    `source` heard."""
 
     ts: str
     kind: str
@@ -50,6 +51,8 @@ def lines(engine: Engine, lab: Lab, *, follow: bool = False) -> Iterator[Said]:
 def _said(lab: Lab, event: Event, open_at: dict[tuple[Any, Any], str]) -> Said | None:
     if event.name == "message" and event.get("text") is not None:
         return Said(event.ts, "message", _who(lab, event), event.node, text=str(event.get("text")))
+    if event.name == "missing":
+        return Said(event.ts, "missing", event.node, event.node, reason=str(event.get("reason")))
     if event.name != "session":
         return None
     state, ends = str(event.get("state")), (event.local, event.peer)

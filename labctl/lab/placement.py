@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import ipaddress
 import socket
 from collections.abc import Mapping
@@ -213,8 +214,9 @@ def _is_free(host: str, port: int) -> bool:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
-        except OSError:
-            return False
+        except OSError as problem:
+            # No address of this machine: the engine says so better, and no other port would do.
+            return problem.errno == errno.EADDRNOTAVAIL
     return True
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from labctl.engine.compose import Reading
 from labctl.errors import LabError
+from labctl.topology.builtin import FILES
 from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
 from labctl.topology.check.source import Source, Unreadable, parse, read_all
@@ -24,6 +25,7 @@ VARIABLES = {"COMPOSE_PROFILES": "*"}
 Ask = Callable[[str | None], Reading]
 _TEXTS = 2000  # with variables: more than anybody wrote by hand
 # What Compose would read for hours, or with gigabytes.
+_PARTIAL = ("missing-image", "missing-services", "unknown-name", "link-unknown-node", "route-via-unknown")
 _ENDLESS = ("file-special", "file-too-big", "yaml-depth", "yaml-aliases", "yaml-recursive")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -73,8 +75,19 @@ def validate(
         return _unreadable(shown, stop.problem, ask)
     answer, unasked = _asked(ask)
     known = _interpolated(source.variables(), ask) if answer.complaint else {}
-    problems = tuple(check(source, files, answer, known))
-    return Report(shown, problems, asked=not unasked, unasked=unasked)
+    problems = [_hinted(one, shown, files) for one in check(source, files, answer, known)]
+    return Report(shown, tuple(problems), asked=not unasked, unasked=unasked)
+
+
+def _hinted(problem: Problem, shown: Sequence[str], files: Sequence[Path]) -> Problem:
+    """What a file lacks may stand in the one that it is laid over."""
+    if len(files) > 1 or problem.code not in _PARTIAL:
+        return problem
+    base = next((name for name in FILES if files[0].with_name(name).is_file()), files[0].name)
+    if base == files[0].name:
+        return problem
+    both = f"-f {Path(shown[0]).with_name(base)} -f {shown[0]}"
+    return replace(problem, hint=f"{problem.hint}; where this file adds to {base}, name both: `{both}`")
 
 
 def problems_in(files: Iterable[Path], config: Mapping[str, Any], unset: Iterable[str] = ()) -> list[Problem]:
@@ -117,8 +130,11 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
         config = yaml.load(reading.text, Loader=_Loader)
     except LabError as problem:
         if problem.code == "topology-invalid":
-            version = str(problem.values.get("compose", ""))
-            return Answer(complaint=str(problem.values["why"]), version=version), ""
+            values = problem.values
+            unset = values.get("unset")
+            variables = unset if isinstance(unset, tuple) else ()
+            version = str(values.get("compose") or "")
+            return Answer(complaint=str(values["why"]), unset=variables, version=version), ""
         return Answer(), f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
     if isinstance(config, dict):
         return Answer(config, unset=reading.unset), ""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from labctl.lab.conversation import Said
+from labctl.render.clock import clock
 from labctl.render.text import DIM, colour_of, fitted, paint, printable, quoted
 
 
-def line(said: Said, *, columns: int | None, colour: bool) -> str:
-    clock = said.ts[11:19] + "Z"  # UTC
+def line(said: Said, *, columns: int | None, colour: bool, local: bool = False) -> str:
+    of_day = clock(said.ts, local=local)
+    moment = of_day[:8] + of_day[15:]  # a conversation goes by seconds
     if said.kind == "message":
-        head = f"{clock}  {said.source}: "
+        head = f"{moment}  {said.source}: "
         # In quotes only where a terminal would act on something in it.
         text = said.text if said.text.isprintable() else quoted(said.text)
         body = fitted(text, max(20, columns - len(head))) if columns else text
-        return f"{paint(clock, DIM, colour)}  {paint(said.source + ':', colour_of(said.source), colour)} {body}"
+        return f"{paint(moment, DIM, colour)}  {paint(said.source + ':', colour_of(said.source), colour)} {body}"
+    if said.kind == "missing":
+        return paint(f"{moment}  -- of {said.source}: {printable(said.reason)}", DIM, colour)
     word = "a conversation begins" if said.kind == "open" else f"it ends ({said.source}, {printable(str(said.reason))})"
-    return paint(f"{clock}  -- {word}", DIM, colour)
+    return paint(f"{moment}  -- {word}", DIM, colour)

@@ -10,6 +10,7 @@ from labctl.packets.label import label
 from labctl.packets.live import Conversations, Seen
 from labctl.packets.taps import IN, LEFT, device_of
 from labctl.packets.words import ends
+from labctl.render.clock import clock
 from labctl.render.text import DIM, RED, colour_of, fitted, left_to_right, padded, paint, printable, quoted
 
 _ARROWS = {IN: "<-", LEFT: "=>"}
@@ -18,9 +19,9 @@ _ARROWS = {IN: "<-", LEFT: "=>"}
 class Lines:
     """`columns` None: as long as it gets (a file, a pipe). Segments get numbers relative to their conversation."""
 
-    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool) -> None:
+    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool, local: bool = False) -> None:
         self._width = max((len(name) for name in nodes), default=4)
-        self._columns, self._colour = columns, colour
+        self._columns, self._colour, self._local = columns, colour, local
         self._conversations: dict[str, Conversations] = {}
 
     def line(self, seen: Seen) -> str:
@@ -32,14 +33,14 @@ class Lines:
         words += [f"! {packet.malformed}"] if packet.malformed else []
         words += [packet.unread] if packet.unread else []
         body = printable("  ".join(word for word in words if word))
-        clock, arrow = stamp_of(packet.ts_ns)[11:26], _ARROWS.get(seen.tap, "->")
-        room = None if self._columns is None else max(20, self._columns - len(clock) - self._width - 6)
+        moment, arrow = clock(stamp_of(packet.ts_ns), local=self._local), _ARROWS.get(seen.tap, "->")
+        room = None if self._columns is None else max(20, self._columns - len(moment) - self._width - 6)
         body = left_to_right(body if room is None else fitted(body, room))
         if not self._colour:
-            return f"{clock}  {padded(packet.node, self._width)} {arrow} {body}"
+            return f"{moment}  {padded(packet.node, self._width)} {arrow} {body}"
         name = paint(padded(packet.node, self._width), colour_of(packet.node), True)
         body = paint(body, RED, True) if seen.verdicts or packet.malformed else body
-        return f"{paint(clock, DIM, True)}  {name} {arrow} {body}"
+        return f"{paint(moment, DIM, True)}  {name} {arrow} {body}"
 
 
 def as_json(seen: Seen) -> dict[str, Any]:

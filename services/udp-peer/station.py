@@ -78,13 +78,13 @@ class Arrivals:
         journal.event("recv", ends, train=ident, seq=seq, bytes=size, **late)
         train = self._arriving.get(key)
         if not train and not late:
-            train = self._begin(key, ends, Arriving(ident, count, now), Drops(sock, drops))
+            train = self._begin(key, ends, Arriving(ident, count, now), sock, drops)
         if train:
             train.add(seq, now)
             if train.complete:
                 self._end(key, ends, train)
 
-    def _begin(self, key, ends, train, drops):
+    def _begin(self, key, ends, train, sock, drops):
         if len(self._arriving) >= MOST_ARRIVING:
             if not self._full:  # said once, and not for each datagram
                 self._full = True
@@ -93,7 +93,7 @@ class Arrivals:
                 )
             return None
         self._arriving[key] = train
-        self._drops[key] = drops
+        self._drops[key] = Drops(sock, drops)
         self._loop.later(QUIET, lambda: self._check(key, ends, train))
         return train
 

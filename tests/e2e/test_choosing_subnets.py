@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import os
+import re
 
 import pytest
 from outside import LABCTL, run_command
@@ -123,3 +124,30 @@ def test_nodes_without_an_address_leave_those_of_others_alone(spare, engine, tmp
         assert ipaddress.ip_address(nodes[name][1]) in ipaddress.ip_network("fd7e:a9a7::8000/113")
     planned = lab.json("plan", str(tmp_path))
     assert {item["change"] for item in planned["nodes"] + planned["networks"]} == {"keep"}
+
+
+def test_the_machines_networks_and_its_vpn_are_left_to_it(spare, engine, tmp_path):
+    """A LAN that a file would take, and a tunnel for all of 10.0.0.0/8, in a network namespace for labctl alone."""
+    lab = spare("beside-vpn")
+    (subnet,) = free(engine, 1)
+    networks = {"default": {"ipam": {"config": [{"subnet": subnet}]}}}
+    text = json.dumps({"services": {"a": {"image": "labctl/echo-client"}}, "networks": networks})
+    (tmp_path / "compose.yaml").write_text(text)
+    alone = ["unshare", "--net", *([] if os.getuid() == 0 else ["--map-root-user"])]
+    own = subnet.replace(".0/24", ".9/24")
+    script = f"""
+        ip link add lan0 type bridge && ip link set lan0 up && ip addr add {own} dev lan0 &&
+        ip link add tun7 type bridge && ip link set tun7 up && ip route add 10.0.0.0/8 dev tun7 || exit 99
+        {LABCTL} up {tmp_path} --lab {lab.name}; echo "status $?"
+        {LABCTL} plan {tmp_path} --lab {lab.name} --allow-overlap --json; echo "status $?"
+        {LABCTL} plan hello --lab {lab.name} --json; echo "status $?"
+    """
+    got = run_command([*alone, "sh", "-c", script], timeout=120)
+    refused, allowed, moved, rest = re.split(r"status \d\n", got.stdout)
+    assert re.findall(r"status (\d)", got.stdout) == ["1", "0", "0"], got
+    told = f"labctl: the subnet {subnet} of the network {lab.name}_default overlaps with this machine's route to "
+    assert f"{told}{subnet} (lan0)\n" in got.stderr or f"{told}10.0.0.0/8 (tun7)\n" in got.stderr
+    assert (refused, rest) == ("", "")
+    assert json.loads(allowed)["networks"][0]["subnets"] == [subnet]
+    assert json.loads(moved)["networks"][0]["subnets"][0].startswith("172.")
+    assert lab.labelled() == []

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import json
+import os
+import pwd
 import re
 import signal
 import subprocess
 
 import pytest
-from outside import LABCTL, ROOT, end_group, environment, finish, json_lines, parse, read_until
+from outside import LABCTL, end_group, environment, finish, json_lines, parse, read_until
 
 from labctl.engine.docker import DockerEngine
 
@@ -75,17 +77,20 @@ def test_each_address_keeps_its_last_number(lab):
 
 
 def test_ls_lists_the_lab(lab):
+    user = pwd.getpwuid(os.getuid()).pw_name
     mine = [item for item in lab.json("ls")["labs"] if item["lab"] == lab.name]
     assert mine == [
         {
             "lab": lab.name,
             "title": "Hello, sockets",
-            "topology": str(ROOT / "compose.yaml"),
+            "topology": "hello",
+            "owner": {"user": user, "uid": os.getuid(), "host": os.uname().nodename},
+            "mine": True,
             "nodes": 7,
             "running": 7,
         }
     ]
-    assert re.search(rf"^{lab.name} +7 of 7 +Hello, sockets ", lab.ok("ls").stdout, re.M)
+    assert re.search(rf"^{lab.name} +7 of 7 +{user}@\S+ +Hello, sockets +hello$", lab.ok("ls").stdout, re.M)
 
 
 def journal_of(lab, *names: str) -> list[dict]:

@@ -38,11 +38,18 @@ def _bytes(text: str) -> bytes:
 
 def _archive() -> Path:
     file = FOLDER / f"{NAME}-{VERSION}.tar.gz"
+    said = ""
     for _ in range(ATTEMPTS):
-        if file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == SHA256:
-            return file
-        said = _fetch()
-    raise OSError(f"the source package of {NAME} {VERSION} could not be had from PyPI; pip said: {said}")
+        if not _is_there(file):
+            file.unlink(missing_ok=True)
+            said = _fetch()
+    if not _is_there(file):
+        raise OSError(f"the source package of {NAME} {VERSION} could not be had from PyPI; pip said: {said}")
+    return file
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == SHA256
 
 
 def _fetch() -> str:

@@ -51,7 +51,7 @@ def test_what_was_said_and_sent():
     assert is_safe(conversation.line(Said(TS, "ended", "n", "m", reason=NASTY), columns=None, colour=False))
     ends = {"sender": "n", "receiver": "m", "local": (NASTY, 1), "peer": ("10.0.0.1", 1)}
     delivery = SimpleNamespace(**ends, seen_from=None, answer=None, seconds=0.1, text="hi")
-    train = SimpleNamespace(**ends, sent=1, received=1, lost=0, duplicated=0, reordered=0, seconds=0.1)
+    train = SimpleNamespace(**ends, sent=1, received=1, lost=1, overflowed=1, duplicated=0, reordered=0, seconds=0.1)
     assert is_safe(sending.delivery(delivery))
     assert is_safe(sending.train(train))
 
@@ -80,8 +80,8 @@ def test_tables_keep_the_lines_of_a_cell_and_nothing_else():
 
 
 def test_problems_of_a_file_and_packets():
-    problem = SimpleNamespace(shown=lambda file: f"{file}:1:1: \x1b[2J\n  a hint")
-    report = SimpleNamespace(file="x\x1b[2J", problems=[problem], errors=1, warnings=0)
+    problem = SimpleNamespace(shown=lambda files: f"{files[0]}:1:1: \x1b[2J\n  a hint")
+    report = SimpleNamespace(file="x\x1b[2J", files=("x\x1b[2J",), problems=[problem], errors=1, warnings=0)
     assert validation.text(report).split("\n") == ["x\\u001b[2J:1:1: \\u001b[2J", "  a hint"]
     assert validation.verdict(report) == "x\\u001b[2J: 1 error"
     seen = Seen(

@@ -205,3 +205,26 @@ def test_profiles_that_leave_nothing():
     assert problem.value.code == "topology-invalid"
     assert "all of its services have profiles that are off" in problem.value.message
     assert "--profile dev" in problem.value.message
+
+
+def test_what_a_part_lacks_may_stand_in_the_file_that_it_is_laid_over():
+    write(part__yaml="services: {web: {ports: ['80:80']}}")
+    alone = [found.hint for found in validate("part.yaml", lambda text: Reading("services: {}")).problems]
+    write(compose__yaml="services: {web: {image: x}}")
+    beside = [found.hint for found in validate("part.yaml", lambda text: Reading("services: {}")).problems]
+    assert len(alone) == len(beside) == 1
+    assert beside[0] == f"{alone[0]}; where this file adds to compose.yaml, name both: `-f compose.yaml -f part.yaml`"
+
+
+def test_what_a_later_file_replaces_is_no_error_and_an_empty_one_adds_nothing():
+    write(
+        base__yaml="services: {app: {image: x, depends_on: [db]}, db: {image: z}}",
+        more__yaml="services: {app: {depends_on: !override []}, db: !reset {}}",
+        empty__yaml="# nothing, yet\n",
+    )
+    source = builtin.find(None, Options(("base.yaml", "more.yaml", "empty.yaml")))
+    compose = Compose(NOWHERE)
+    report = validate(source.names, lambda text: compose.config(source.file, more=source.more, text=text))
+    assert report.problems == ()
+    first = validate(["empty.yaml", "base.yaml"], lambda text: Reading("services: {app: {image: x}}"))
+    assert [problem.code for problem in first.problems] == ["file-empty"]

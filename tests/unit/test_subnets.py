@@ -1,6 +1,8 @@
 """Subnets that a person chose: which network each is for, and why one can't be had."""
 
 import ipaddress
+import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB
 from labctl.errors import LabError
 from labctl.lab import placement
-from labctl.lab.placement import host_routes, place_networks
+from labctl.lab.placement import host_routes, place_networks, place_ports
 from labctl.lab.subnets import choose
 from labctl.topology.model import moved, parse
 
@@ -258,3 +260,16 @@ def test_the_machines_own_network_is_not_taken_from_it(no_routes, more, lan):
 def test_what_lies_behind_a_gateway_may_be_hidden_in_part(no_routes):
     (no_routes / "route").write_text(HEAD + route("10.0.0.0/8", "eth0", flags="0003"))
     assert placed(one_network("10.5.0.0/24")) == ["10.5.0.0/24"]
+
+
+def test_a_port_at_an_address_that_this_machine_has_not_stays():
+    """The engine says so; another port would do no better. One that is taken is another matter."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        ports = [("192.0.2.1", 8080), ("127.0.0.1", taken)]
+        written = [{"target": 80, "published": str(port), "host_ip": host, "protocol": "tcp"} for host, port in ports]
+        service = {"image": "x", "ports": written, "x-labctl": {"movable_ports": True}}
+        found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
+        out = place_ports(found, found.config, [], local=True)["services"]["a"]["ports"]
+    assert out[0]["published"] == "8080"
+    assert out[1]["published"] != str(taken)

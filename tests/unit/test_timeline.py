@@ -3,6 +3,8 @@
 import pytest
 
 from labctl.events.codec import decode
+from labctl.lab.conversation import Said
+from labctl.render import conversation
 from labctl.render.text import folded, width
 from labctl.render.timeline import Timeline
 
@@ -54,3 +56,10 @@ def test_folding_breaks_behind_a_space_where_one_is_in_reach():
     assert folded("    deep indented", 10) == ["    deep", "indented"]
     assert folded("abcdefghijkl", 5) == ["abcde", "fghij", "kl"]
     assert folded("", 5) == [""]
+
+
+def test_a_conversation_goes_by_seconds_and_says_what_is_missing():
+    said = Said(STAMP, "message", "alice", "bob", text="hi")
+    assert conversation.line(said, columns=None, colour=False) == "14:04:20Z  alice: hi"
+    gone = Said(STAMP, "missing", "bob", "bob", reason="the oldest part is gone")
+    assert conversation.line(gone, columns=None, colour=False) == "14:04:20Z  -- of bob: the oldest part is gone"

@@ -217,6 +217,19 @@ def test_a_complaint_is_told_once_and_without_the_machines_paths():
     text = "services: {alice: {image: x, networks: [lba]}}\nnetworks: {lab: {}}"
     said = 'service "alice" refers to undefined network lba: invalid compose project'
     assert codes(text, complaint=said) == ["unknown-name"]
+    assert codes(
+        "services: {a: {image: x}}\nhidden: 1", complaint="(root) Additional property hidden is not allowed"
+    ) == ["unknown-key"]
+    mount = "services: {a: {image: x, volumes: [':/x']}}"
+    assert codes(mount, complaint="invalid spec: :/x: empty section between colons") == ["bad-mount"]
+    listed = "services: {a: {image: x, ulimits: [nproc=1]}}"
+    refused = 'error while interpolating services.a.ulimits.[]: failed to cast: parsing "nproc=1": invalid syntax'
+    assert codes(listed, complaint=refused) == ["wrong-type"]
+    included = "services: {a: {image: x}}\ninclude: [sub/b.yaml]"
+    found = list(
+        check(parse(included), FILES, Answer(complaint="env file /nowhere/sub/c.env not found: stat: no such"))
+    )
+    assert [problem.place[:2] for problem in found] == [(2, 1)]
     other = "services: {alice: {image: x, env_file: a.env}}"
     found = list(
         check(parse(other), FILES, Answer(complaint="env file /nowhere/a.env not found: stat /nowhere/a.env: no such"))

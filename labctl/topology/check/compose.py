@@ -24,6 +24,9 @@ _KNOWN_AS = {
     "map merge requires": {"bad-merge"},
     "Non-string key": {"trap-type", "wrong-type"},
     "empty compose file": {"missing-services", "file-empty"},
+    "invalid spec": {"bad-mount"},
+    "field Source must not be empty": {"bad-mount"},
+    "build.platforms MUST include": {"build-platforms"},
 }
 _NOISE = {"services", "networks", "volumes", "must", "not", "allowed", "invalid", "compose", "project", "service"}
 
@@ -76,6 +79,8 @@ def locate(whole: Source, said: str, file: int | None = None) -> tuple[Path, Pla
         holder = _holder(source, said)
         if holder:
             return holder[0], holder[1].place
+        elif "include" in source.root.entries and file is None:
+            best = ("include",)  # of a file that labctl doesn't read
     unknown = _UNKNOWN.search(said)
     return best, source.place((*best, unknown[1]) if unknown else best, key=True)
 
@@ -132,7 +137,9 @@ def _same(problem: Problem, said: str, path: Path, place: Place) -> bool:
     """Told already: at the same place, or about the same thing with the same words."""
     if any(words in said and problem.code in codes for words, codes in _KNOWN_AS.items()):
         return True
-    if problem.place and path and problem.place == place:
+    if problem.place and (path or _UNKNOWN.search(said)) and problem.place == place:
+        return True
+    if path and problem.path == path and problem.code == "wrong-type":
         return True
     if problem.place and not path and _LINE.search(said) and problem.place.line == place.line:
         return True

@@ -155,9 +155,10 @@ KINDS: dict[str, Kind] = {
         "The engine has each name once.",
     ),
     "bind-missing": Kind(
-        "there is no {source} on this machine: the engine would make a folder of that name, root's and empty",
+        "there is no {source} on this machine: {what}",
         "make it first, or correct the path",
-        "A bind mount whose source isn't there is mostly a slip; a program that looks for a file finds a folder.",
+        "A bind mount whose source isn't there is mostly a slip: a program that looks for a file finds a folder. In "
+        "the long form an older Compose leaves it to the engine, which refuses the node.",
         "warning",
     ),
     "bind-refused": Kind(

@@ -35,12 +35,10 @@ def check_names(source: Source) -> Problems:
     found = Problems()
     _check_project(source, found)
     whole = "include" not in source.root.entries
-    for part in source.parts if whole else ():
-        services = _get(part, "services")
-        for name, entry in services.entries.items() if isinstance(services, Mapping) else ():
-            if isinstance(entry.value, Mapping):
-                for use in _uses(entry.value, ("services", name)):
-                    _check(source, use, found)
+    for name, entry in source.section("services").items() if whole else ():
+        if isinstance(entry.value, Mapping):
+            for use in _uses(entry.value, ("services", name)):
+                _check(source, use, found)
     for name, entry in source.section("services").items():
         if isinstance(entry.value, Mapping) and not {"image", "build", "extends", "provider"} & set(
             entry.value.entries
@@ -60,7 +58,6 @@ def _no_services(source: Source, found: Problems) -> None:
     why, mend = "", "add `services:` with at least one service"
     if others and len(source.parts) == 1:
         why = f", only {' and '.join(others)}"
-        mend += "; a file that adds to another is named with it: `-f compose.yaml -f this.yaml`"
     found.add("missing-services", (), entry.key.place if entry else source.root.place, why=why, mend=mend)
 
 

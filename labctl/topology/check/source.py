@@ -156,6 +156,9 @@ def read_all(files: Iterable[FilePath]) -> Source:
             found.append(parse(_text(file), number))
         except Unreadable as stop:
             problem = stop.problem
+            if problem.code == "file-empty" and number and found:
+                found.append(Source(Mapping({}, Place(1, 1, number))))  # it adds nothing
+                continue
             place = problem.place._replace(file=number) if problem.place else None
             raise Unreadable(replace(problem, place=place, of_file=number)) from None
     root = found[0].root

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
 from labctl.topology.check.plan import Plan, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
-from labctl.topology.check.source import Source, shorten
+from labctl.topology.check.source import Mapping as Mapped
+from labctl.topology.check.source import Scalar, Sequence, Source, Value, shorten
 
 # The grammar of references (distribution/reference), in parts: which one is wrong is what people want to know.
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -103,18 +104,36 @@ def _mount(source: Source, mount: Any, path: Path, folder: FilePath, found: Prob
 def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, folder: FilePath, found: Problems) -> None:
     if os.path.lexists(origin):
         return
-    made = mapping(mount.get("bind")).get("create_host_path") is True
     shown = shorten(os.path.relpath(origin, folder) if FilePath(origin).is_relative_to(folder) else origin)
-    place = next(_written_at(source, origin, folder, path), source.place(path))
-    found.add("bind-missing" if made else "bind-refused", path, place, source=shown)
+    written = _written(source, origin, folder, path)
+    place = written.place if written else source.place(path)
+    if isinstance(written, Mapped) and "source" in written.entries:
+        place = written.entries["source"].value.place
+    made = mapping(mount.get("bind")).get("create_host_path")
+    refused = made is False or (made is None and _says_no(written))
+    if refused:
+        found.add("bind-refused", path, place, source=shown)
+        return
+    what = "the engine would make a folder of that name, root's and empty"
+    what = what if made else "the engine refuses the node, or Compose, if it is new, has an empty folder made"
+    found.add("bind-missing", path, place, source=shown, what=what)
 
 
-def _written_at(source: Source, origin: str, folder: FilePath, path: Path) -> Iterator[Place]:
-    """Compose puts the mounts of a service into an order of its own: the place is where the same source is written."""
-    written = source.find(path[:-1])[0]
-    for item in getattr(written, "items", []):
-        held = item.entries.get("source") if hasattr(item, "entries") else None
-        scalar = held.value if held else item
-        head = getattr(scalar, "text", "").partition(":")[0] if scalar is item else getattr(scalar, "text", "")
-        if head and os.path.normpath(os.path.join(folder, os.path.expanduser(head))) == os.path.normpath(origin):
-            yield scalar.place
+def _written(source: Source, origin: str, folder: FilePath, path: Path) -> Value | None:
+    """Compose puts the mounts of a service into an order of its own: here is what names the same source."""
+    listed = source.find(path[:-1])[0]
+    for item in listed.items if isinstance(listed, Sequence) else ():
+        entry = item.entries.get("source") if isinstance(item, Mapped) else None
+        head = entry.value if entry else item
+        text_ = head.text if isinstance(head, Scalar) else ""
+        name = text_ if entry else text_.partition(":")[0]
+        if name and os.path.normpath(folder / os.path.expanduser(name)) == os.path.normpath(origin):
+            return item
+    return None
+
+
+def _says_no(written: Value | None) -> bool:
+    """`create_host_path: false`, which some Composes leave out of their answer."""
+    bind = written.entries.get("bind") if isinstance(written, Mapped) else None
+    held = bind.value.entries.get("create_host_path") if bind and isinstance(bind.value, Mapped) else None
+    return bool(held and isinstance(held.value, Scalar) and held.value.text.lower() == "false")
