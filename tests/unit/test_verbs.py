@@ -74,6 +74,19 @@ def test_kill_sends_the_signal_that_was_named(three):
     assert three[0].changes == [("kill", "lab-a-1", "SIGHUP"), ("kill", "lab-b-1", None)]
 
 
+def test_what_shares_a_network_is_told_a_signal_once_and_by_itself(engine, lab_of):
+    owner = engine.add("lab", "a", addresses={"net": ("10.0.0.1",)})
+    engine.add("lab", "b", network_of=owner.record.id)
+    nodes = list(lab_of().nodes)
+    several.change_all(engine, lab_of(), "kill", nodes, lambda outcome: None, timeout=5, signal="SIGHUP")
+    assert sorted(engine.changes) == [("kill", "lab-a-1", "SIGHUP"), ("kill", "lab-b-1", "SIGHUP")]
+    for node in nodes:
+        engine.change("start", node.container.id)
+    engine.changes.clear()
+    several.change_all(engine, lab_of(), "kill", list(lab_of().nodes), lambda outcome: None, timeout=5)
+    assert sorted(change[:2] for change in engine.changes) == [("kill", "lab-a-1"), ("kill", "lab-b-1")]
+
+
 @pytest.mark.parametrize("text", ["HUP", "sighup", "SIGHUP", "1"])
 def test_signals_by_any_name(text):
     assert several.signal_name(text) == "SIGHUP"
