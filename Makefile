@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help lab-up lab-down test test-unit lint bench compat clean venv engine images
+.PHONY: help lab-up lab-down test test-unit lint test-nemesis bench compat clean venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +22,9 @@ test: venv engine images ## set up all that is needed and run all tests
 
 test-unit: venv ## run the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/errors
+
+test-nemesis: venv engine images ## break a chat for a quarter of an hour, and compare what was told with what arrived
+	LABCTL_NEMESIS_MESSAGES=5000 $(BIN)/python -m pytest -s tests/e2e/test_nemesis.py
 
 lint: venv ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from labctl.error_codes import ERRORS
 
-LONG = ("why", "mend", "reason", "listing", "seen", "problems", "lines")  # values that may have several lines
+LONG = ("why", "mend", "reason", "listing", "seen", "problems", "lines", "step")  # values that may have several lines
 
 
 def one_line(value: object) -> object:

@@ -115,9 +115,24 @@ def top(
     output.data(table(running, columns=output.columns(), colour=output.colour()))
 
 
+def complete_places(ctx: typer.Context, incomplete: str) -> list[str]:
+    """`NODE:`, of which the shell makes what it likes; it completes paths by itself."""
+    return [f"{name}:" for name in complete_nodes(ctx, incomplete)]
+
+
 def cp(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="NODE:PATH, or a path here; - reads a tar archive.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="A path here, or NODE:PATH; - writes a tar archive.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FROM", help="NODE:PATH, or a path here; - reads a tar archive.", autocompletion=complete_places
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TO", help="A path here, or NODE:PATH; - writes a tar archive.", autocompletion=complete_places
+        ),
+    ],
     follow: Annotated[
         bool, typer.Option("--follow-link", help="Copy what a link leads to, instead of the link.")
     ] = False,

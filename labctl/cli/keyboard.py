@@ -43,9 +43,11 @@ def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0
 def attach(node: NodeName, lab: LabName = None) -> None:
     """Sit down at a node: type lines, see its journal. Ctrl-D or ^C leaves; the node goes on."""
     from labctl.lab.attach import attach as uses
+    from labctl.lab.keyboard import need_keyboard
     from labctl.render.timeline import Timeline
 
     engine, found = engine_and_lab(lab)
+    need_keyboard(engine, found.running(node, "nothing can be typed at it"))  # before anything is said of it
     timeline = Timeline([node], columns=output.columns(), colour=output.colour())
     if sys.stdin.isatty():
         output.talk(f"at {node}'s keyboard; Ctrl-D leaves")
@@ -143,6 +145,8 @@ def udp_send(
         else:
             output.data(sending.delivery(delivery))
         return
+    if ":" in target:
+        raise typer.BadParameter("a train goes to a UDP peer, which counts it: name the node alone")
     train = uses.send_train(engine, found, source, target, said, count=count, size=size, rate=rate, timeout=timeout)
     if as_json:
         output.document(train.as_json())

@@ -49,7 +49,7 @@ def sockets(
         output.talk("no socket is open there")
 
 
-def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready) -> None:
+def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready | None = None) -> None:
     from labctl.events.codec import encode
     from labctl.lab import sockets as uses
     from labctl.render.sockets import Changes
@@ -62,7 +62,7 @@ def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool, rea
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
             awaited.discard(event.node)
             if not awaited:
-                ready.say(names)
+                (ready or Ready(None)).say(names)
         elif as_json:
             output.json_line(encode(event))
         elif event.name == uses.MISSED:
@@ -134,7 +134,9 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
         output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
-def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready) -> None:
+def _follow(
+    engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready | None = None
+) -> None:
     from labctl.events.codec import encode
     from labctl.lab import syscalls as uses
     from labctl.render.syscalls import Calls
@@ -144,7 +146,9 @@ def _follow(engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool
         if event.name == uses.HEAD:
             if event.get("cut"):
                 output.talk(_gone(node, event.get("cut")))
-            ready.say([node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
+            (ready or Ready(None)).say(
+                [node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it"
+            )
         elif as_json:
             output.json_line(encode(event))
         else:

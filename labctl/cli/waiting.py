@@ -90,7 +90,12 @@ def _for_event(text: str, names: list[str], since: str | None, lab: str | None, 
     start = stamp_of(moment("--since", since)) if since else None
     engine, found = engine_and_lab(lab)
     nodes = choosing.several(found, names, everything=not names)
-    event = waiting.for_event(engine, found, nodes, what, since=start, timeout=timeout)
+    watched = ", ".join(node.name for node in nodes)
+
+    def begun() -> None:
+        output.talk(f"waiting for {text} at {watched}")
+
+    event = waiting.for_event(engine, found, nodes, what, since=start, timeout=timeout, begun=begun)
     if as_json:
         output.document({"lab": found.name, "event": encode(event)})
     else:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from labctl.engine import endpoint as endpoints
 from labctl.engine import proc, streams
-from labctl.engine.inspected import settings
+from labctl.engine.inspected import PS, process, settings
 from labctl.engine.model import (
     LOG_DRIVER,
     LOG_FILE,
@@ -37,7 +37,6 @@ from labctl.phases import reached
 from labctl.topology.model import mtu_of
 
 ARCHIVE_LIMIT = 60.0  # seconds until the next piece
-_PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
@@ -303,10 +302,10 @@ class DockerEngine:
 
     def top(self, container: str) -> list[Process]:
         try:
-            found = self._wire.call("GET", f"/containers/{container}/top", ps_args=f"-eo {','.join(_PS)}")
+            found = self._wire.call("GET", f"/containers/{container}/top", ps_args=f"-eo {','.join(PS)}")
         except Refused:  # a `ps` that knows no columns
             found = self._call("list a container's processes", "GET", f"/containers/{container}/top")
-        return [_process(dict(zip(found["Titles"], row, strict=False))) for row in found["Processes"] or []]
+        return [process(dict(zip(found["Titles"], row, strict=False))) for row in found["Processes"] or []]
 
     def archive(self, container: str, path: str) -> Iterator[bytes]:
         try:
@@ -349,21 +348,6 @@ def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str,
         "PidsLimit": 64,
         "LogConfig": {"Type": LOG_DRIVER, "Config": {"max-size": LOG_FILE, "max-file": LOG_FILES}},
     }
-
-
-def _process(row: dict[str, str]) -> Process:
-    """A line of ps(1), by the titles of its columns."""
-    cpu, memory = row.get("%CPU"), row.get("RSS")
-    user, command = row.get("USER") or row.get("UID", "?"), row.get("COMMAND") or row.get("CMD", "?")
-    return Process(
-        int(row.get("PID", 0)),
-        int(row.get("PPID", 0)),
-        user,
-        float(cpu) if cpu else None,
-        int(memory) if memory else None,
-        row.get("ELAPSED", ""),
-        command,
-    )
 
 
 def _log_limit(config: dict[str, Any]) -> tuple[int, int] | None:

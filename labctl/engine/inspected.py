@@ -1,10 +1,12 @@
-"""What Docker's inspection of a container says, as data."""
+"""What Docker's inspection of a container says, and its `ps`, as data."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from labctl.engine.model import Mount, Settings
+from labctl.engine.model import Mount, Process, Settings
+
+PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")  # the columns that are asked of ps(1)
 
 
 def settings(found: dict[str, Any]) -> Settings:
@@ -42,3 +44,18 @@ def _in_memory(host: dict[str, Any]) -> list[Mount]:
     """Those of `tmpfs:`, which stand nowhere else."""
     found = host.get("Tmpfs") or {}
     return [Mount("tmpfs", "", place, "ro" not in options.split(",")) for place, options in found.items()]
+
+
+def process(row: dict[str, str]) -> Process:
+    """A line of ps(1), by the titles of its columns."""
+    cpu, memory = row.get("%CPU"), row.get("RSS")
+    user, command = row.get("USER") or row.get("UID", "?"), row.get("COMMAND") or row.get("CMD", "?")
+    return Process(
+        int(row.get("PID", 0)),
+        int(row.get("PPID", 0)),
+        user,
+        float(cpu) if cpu else None,
+        int(memory) if memory else None,
+        row.get("ELAPSED", ""),
+        command,
+    )

@@ -42,7 +42,7 @@ from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
 from labctl.topology import builtin
 from labctl.topology.apart import apart
-from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, written_name
+from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, project_name, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
@@ -173,7 +173,7 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
     asked = named or source.text is not None
     names = [] if asked else [written_name(file.read_text(errors="replace")) for file in source.files]
     written = next((name for name in reversed(names) if name), "")
-    if written and written != topology.name:
+    if written != topology.name and project_name(written) == topology.name:  # else COMPOSE_PROJECT_NAME chose it
         yield f"the file's name {written!r} is no project's: Compose makes {topology.name} of it, and that is the lab's"
     closed = {net.key for net in topology.networks if net.internal}
     hidden = [member.name for member in topology.members if member.ports and set(member.networks) <= closed]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
@@ -72,11 +74,24 @@ def _change_others(engine: Engine, lab: Lab, verb: str, owner: Node, timeout: fl
         if not done:
             continue
         if done == "restart" and node.container.state == "paused":
-            engine.change("unpause", node.container.id, limit=timeout)
+            with _named("unpause", node.name):
+                engine.change("unpause", node.container.id, limit=timeout)
         now = find(engine, lab.name)
         _change(engine, now, done, now.node(node.name), timeout)
         changed.append(node.name)
     return changed
+
+
+@contextmanager
+def _named(verb: str, name: str) -> Iterator[None]:
+    """An engine that takes too long is told of by what it was to do, and to which node."""
+    try:
+        yield
+    except LabError as problem:
+        if problem.code != "engine-timeout":
+            raise
+        action = f"{verb} {name}"
+        raise LabError("engine-timeout", seconds=problem.values["seconds"], action=action) from None
 
 
 def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, signal: str | None = None) -> None:
@@ -90,14 +105,16 @@ def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, sig
         raise problem
     deadline = time.monotonic() + timeout
     if verb not in ("start", "restart"):
-        engine.change(verb, node.container.id, limit=timeout, signal=signal)
+        with _named(verb, name):
+            engine.change(verb, node.container.id, limit=timeout, signal=signal)
         return
     begins = verb == "restart" or state != "running"
     held = record.waiting_again(engine, lab, node) if begins else None
     traced = begins and node.is_running and syscalls.is_on(engine, lab, node)
     record.hold(engine, held or [])
     try:
-        engine.change(verb, node.container.id, limit=timeout)
+        with _named(verb, name):
+            engine.change(verb, node.container.id, limit=timeout)
         now = find(engine, lab.name)
         if traced:  # before the recorder lets the node go on
             syscalls.start(engine, now, [now.node(name)])

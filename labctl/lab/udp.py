@@ -87,10 +87,12 @@ def send_train(
 ) -> Train:
     """Sends a numbered train and waits until the receiver has counted it. Raises LabError.
 
-    `size` is each datagram's payload in bytes, its header included (0: as short as possible); `rate` is a second (0: as
+    `size` is each datagram's payload in bytes, its header included (0: as short as possible with the text in it, if
+    there is one); `rate` is a second (0: as
     fast as the socket takes them); `timeout` comes on top of the time that the rate makes it take.
     """
     node, receiver = _ends(lab, source, target)
+    size = size or (_header(count) + len(text.encode()) if text else 0)
     _check_train(count, size, rate)
     options: Mapping[str, Any] = {"count": count, "size": size, "rate": rate}
     limit = timeout + QUIET + (count / rate if rate else count / 2000)
@@ -118,6 +120,11 @@ def send_train(
         why=f"{source} sent {sent.get('count')} datagrams, and none of them reached {target} within {limit:g} s",
         mend=f"`labctl logs {source} {target}` shows both ends",
     )
+
+
+def _header(count: int) -> int:
+    """Bytes of the longest line that a train's datagrams begin with (docs/node-contract.md)."""
+    return len(f"labctl-train {'x' * 8} {count - 1} {count}\n")
 
 
 def _stopped(receiver: Node, source: str) -> LabError:

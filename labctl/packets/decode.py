@@ -161,6 +161,8 @@ def _upper(data: bytes, upper: _Upper, record: Record, room: int, quoted: bool) 
         return _carried(data, upper, record, quoted)
     upper.length = max(0, room - upper.at)  # what the frame has is all that there was
     found = _carried(data, upper, record, quoted)
+    if found.get("malformed", "").startswith("ends inside"):  # that tells more
+        return found
     return found | {"malformed": f"says its IP packet goes on to byte {end}, where the frame has {room}"}
 
 

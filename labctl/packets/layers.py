@@ -58,11 +58,9 @@ def _link(packet: Packet) -> Layer:
         reader.number("address length", 1)
         reader.text("source", 8, record.data[12 : 12 + min(size, 8)].hex(":"))
         _shims(packet, reader)
-    elif kind in (link.PPP, link.PPP_ETHERNET) or (
-        kind == link.PPP_SERIAL and record.data[:1] not in (b"\x0f", b"\x8f")
-    ):
+    elif kind in (link.PPP, link.PPP_SERIAL, link.PPP_ETHERNET) and not link.is_cisco(record):
         _shims(packet, reader)
-    elif kind in (link.C_HDLC, link.PPP_SERIAL):
+    elif link.is_cisco(record):
         reader.number("address", 1, text="0x{:02x}")
         reader.number("control", 1, text="0x{:02x}")
         _inside(packet, reader)

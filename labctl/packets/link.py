@@ -20,7 +20,7 @@ __all__ = ["ARP", "IP4", "IP6"]
 _FAMILIES_6 = (10, 24, 28, 30)  # AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS
 _NFULA_PAYLOAD = 9
 _LEAST_ETHERTYPE = 0x0600
-_CISCO = (0x0F, 0x8F)  # the first byte of its framing, where PPP's has 0xff (RFC 1547, section 4.3.1)
+_CISCO = (b"\x0f", b"\x8f")  # the first byte of its framing, where PPP's has 0xff (RFC 1547, section 4.3.1)
 NAMES = {
     NULL: "BSD loopback",
     ETHERNET: "Ethernet",
@@ -137,7 +137,7 @@ def within(record: Record) -> Walked:
     if kind == SLL2:
         data[19]  # the header is whole
         return _cooked(record, struct.unpack_from(">H", data, 0)[0], 20, struct.unpack_from(">H", data, 8)[0])
-    if kind == C_HDLC or (kind == PPP_SERIAL and data[0] in _CISCO):
+    if is_cisco(record):
         return shims.walk(record, struct.unpack_from(">H", data, 2)[0], 4)
     if kind == PPP_ETHERNET:
         return shims.walk(record, 0x8864, 0)
@@ -145,6 +145,12 @@ def within(record: Record) -> Walked:
         data[3]
         return shims.walk(record, 0x880B, 0)
     return shims.walk(record, struct.unpack_from(">H", data, 12)[0], 14)
+
+
+def is_cisco(record: Record) -> bool:
+    """It is framed as Cisco's HDLC, which is also written under the link types of PPP."""
+    kind = record.interface.link_type
+    return kind == C_HDLC or (kind in (PPP, PPP_SERIAL) and record.data[:1] in _CISCO)
 
 
 def is_to_one(record: Record) -> bool:

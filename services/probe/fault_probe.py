@@ -135,6 +135,8 @@ class FaultProbe:
         try:
             if working:
                 self._open()
+                if self._tables.are_needed and self._tables.missing():
+                    self._put_in_force(self._rules)  # somebody took it away: what was in force is so again
                 self._tables.stand(self._queue.number)
                 self._tables.try_out(working, tables.Routes())
         except (OSError, subprocess.TimeoutExpired):

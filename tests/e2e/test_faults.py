@@ -324,7 +324,7 @@ def test_the_kernel_says_whether_a_rule_is_in_force(links, inside):
         assert {(rule["state"], rule["reason"].endswith("by some other program")) for rule in rules(links)} == {
             ("out of force", True)
         }
-        added = add(links, "alice:web", "--delay", "1ms")
+        added = add(links, "alice-web", "--delay", "1ms")
         assert {rule["state"] for rule in rules(links)} == {"in force"}
         assert ping(inside, "alice", links.address("bob"), count=1) == []
         links.ok("fault", "clear", added["id"])

@@ -94,7 +94,7 @@ def test_scaled_web_service_before_redis(theirs, engine):
     assert {node["node"] for node in drawn["nodes"]} == set(states(lab))
     assert drawn["nodes"]
     assert all(node["networks"].keys() == {"default"} for node in drawn["nodes"])
-    assert lab.ok("logs", "proxy").stdout.count('"GET / HTTP/1.1\\" 200') == 6
+    assert lab.ok("logs", "proxy").stdout.count('"GET / HTTP/1.1" 200') == 6
     # A second `up` leaves them alone, and with them what Redis keeps in memory.
     lab.ok("up", str(file), "--lab", lab.name, timeout=100)
     assert ask(lab, "proxy").endswith("visit 7\n")
@@ -117,7 +117,7 @@ def test_proxy_backend_and_postgresql(theirs, engine):
     assert ask(lab, "proxy", body="grüße") == "added\n"
     sql = ["psql", "--host=/tmp", "--tuples-only", "--no-align", "--command=SELECT title FROM post ORDER BY id"]
     assert lab.ok("exec", "db", "--", *sql).stdout == ask(lab, "proxy") == "the first\ngrüße\n"
-    assert '"the backend listens"' in lab.ok("logs", "backend").stdout
+    assert "the backend listens" in lab.ok("logs", "backend").stdout
     texts = [json.loads(line)["text"] for line in lab.ok("logs", "db", "--json").stdout.splitlines()]
     assert any("database system is ready to accept connections" in text for text in texts)
     picture = lab.ok("graph").stdout
@@ -145,7 +145,7 @@ def test_votes_through_two_networks(theirs):
     assert networks["worker"] == networks["redis"] == networks["db"] == {"back-tier"}
     assert ask(lab, "vote", body="cats") == "thank you\n"
     until(lambda: ask(lab, "result"), "cats 1\n")
-    assert '"a vote for cats"' in lab.ok("logs", "worker").stdout
+    assert "a vote for cats" in lab.ok("logs", "worker").stdout
     # The profile's job is what is new; the rest goes on as it was.
     ids = {name: item.id for name, item in lab.containers().items()}
     lab.ok("up", str(file), "--lab", lab.name, COMPOSE_PROFILES="seed", timeout=100)
@@ -188,7 +188,7 @@ def test_project_that_plain_compose_runs(running, engine):
     before = snapshot(lab, engine)
     assert [len(part) for part in before] == [3, 1, 1]
     assert states(lab) == {"backend": "running", "db": "healthy", "proxy": "healthy"}
-    assert '"the backend listens"' in lab.ok("logs").stdout
+    assert "the backend listens" in lab.ok("logs").stdout
     sql = ["psql", "--host=/tmp", "--tuples-only", "--no-align", "--command=SELECT title FROM post"]
     assert lab.ok("exec", "db", "--", *sql).stdout == "by Compose\n"
     drawn = lab.json("graph")
@@ -236,12 +236,7 @@ def test_network_and_volume_of_somebody_else_are_used_and_left(spare, engine, tm
         file.write_text(json.dumps(top))
         planned = {net["name"]: net for net in lab.json("plan", str(file), "--lab", lab.name)["networks"]}
         subnet = engine.networks.get(network.id).attrs["IPAM"]["Config"][0]["Subnet"]
-        assert planned[network.name] == {
-            "name": network.name,
-            "subnets": [subnet],
-            "internal": False,
-            "change": "keep",
-        }
+        assert planned[network.name] == {"name": network.name, "subnets": [subnet], "internal": False, "change": "keep"}
         assert planned[f"{lab.name}_own"]["change"] == "create"
         lab.ok("up", str(file), "--lab", lab.name)
         assert set(lab.json("ps")["nodes"][0]["networks"]) == {network.name, f"{lab.name}_own"}

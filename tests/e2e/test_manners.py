@@ -26,6 +26,7 @@ USAGE = [
     ["down", "one", "--all"],
     ["up", "--timeout", "never"],
     ["start"],
+    ["udp", "send", "udp1", "udp2:5005", "--count", "3"],
     ["stop", "alice", "--all"],
     ["cp", "alice:/a", "bob:/b"],
 ]

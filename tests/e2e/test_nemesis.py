@@ -4,6 +4,7 @@ What is delivered is there once, and in order; what may still go out, at most on
 again, which is done here, and still is there once. `make test-nemesis` says ten times as much for ten times as long.
 """
 
+import itertools
 import os
 import random
 import secrets
@@ -19,7 +20,8 @@ from labctl.lab.model import find
 
 MESSAGES = int(os.environ.get("LABCTL_NEMESIS_MESSAGES") or 500)  # each way
 SEED = int(os.environ.get("LABCTL_NEMESIS_SEED") or secrets.randbelow(10**6))
-EVERY = 80  # messages, both ways together, from one blow to the next
+BLOWS = max(6, MESSAGES * 8 // 500)  # each kind of them at least once
+EVERY = 20  # messages, both ways together, from one blow to the next
 WAIT = 1.0  # seconds that a send waits, which some blows outlast
 PARTNERS = {"alice": "bob", "bob": "alice"}
 
@@ -34,6 +36,7 @@ class Said:
         self.again = 0  # lines that were refused and typed again
         self.changed = threading.Condition()
         self.failures: list[BaseException] = []
+        self.calm = False  # no more blows will come
 
     @property
     def total(self) -> int:
@@ -42,7 +45,9 @@ class Said:
     def say_all(self, name: str) -> None:
         try:
             engine = DockerEngine()
-            for number in range(MESSAGES):
+            for number in itertools.count():
+                if number >= MESSAGES and self.calm:
+                    return
                 text = f"{name} says {number}"
                 outcome = self._say(engine, name, text)
                 with self.changed:
@@ -69,12 +74,11 @@ class Said:
                 assert (found.sender, found.receiver, found.text) == (name, PARTNERS[name], text)
                 return "delivered"
 
-    def wait_for(self, total: int) -> bool:
-        """Until so much was said, or all; whether there is more to come."""
+    def wait_for(self, total: int) -> None:
+        """Until so much was said."""
         with self.changed:
-            everything = len(PARTNERS) * MESSAGES
-            self.changed.wait_for(lambda: self.total >= min(total, everything) or self.failures)
-            return self.total < everything and not self.failures
+            self.changed.wait_for(lambda: self.total >= total or self.failures)
+            assert not self.failures, self.failures
 
 
 class Nemesis:
@@ -86,14 +90,16 @@ class Nemesis:
 
     def rage(self) -> None:
         kinds = [self.kill, self.pause, self.partition, self.reset, self.restart, self.kill_in_a_partition]
-        at = EVERY
-        while self._said.wait_for(at):
-            if len(self.blows) % len(kinds) == 0:
-                self._random.shuffle(kinds)  # each of them, and in another order each time
-            kind, victim = kinds[len(self.blows) % len(kinds)], self._random.choice(sorted(PARTNERS))
-            self.blows.append(f"{kind.__name__} {victim} at {self._said.total}")
-            kind(victim)
-            at = max(at, self._said.total) + EVERY
+        try:
+            for number in range(BLOWS):
+                if number % len(kinds) == 0:
+                    self._random.shuffle(kinds)  # each of them, and in another order each time
+                kind, victim = kinds[number % len(kinds)], self._random.choice(sorted(PARTNERS))
+                self._said.wait_for(self._said.total + EVERY)
+                self.blows.append(f"{kind.__name__} {victim} at {self._said.total}")
+                kind(victim)
+        finally:
+            self._said.calm = True
 
     def _last(self, least: float, most: float) -> None:
         """A blow lasts: there is nothing to wait for but that time passes."""
@@ -141,9 +147,11 @@ def test_what_labctl_told_of_each_line_is_true(own_lab):
     speakers = [threading.Thread(target=said.say_all, args=(name,), daemon=True) for name in PARTNERS]
     for speaker in speakers:
         speaker.start()
+    print(f"LABCTL_NEMESIS_SEED={SEED}")
     nemesis.rage()
     for speaker in speakers:
-        speaker.join(120)
+        speaker.join(300)
+        assert not speaker.is_alive()
     about = f"LABCTL_NEMESIS_SEED={SEED}: {', '.join(nemesis.blows)}"
     print(about)
     assert not said.failures, (about, said.failures)

@@ -53,8 +53,9 @@ def test_what_nodes_really_do(spare, tmp_path, debian, service):
     )
     said = lab.run("up", file, "--lab", lab.name)
     assert (said.returncode, said.stdout) == (1, "")
-    words = "labctl: mine failed: it ended with exit status 3; its last lines:\n    SyntaxError: invalid syntax\n"
-    assert words in said.stderr
+    first = r"labctl: mine failed: it ended with exit status 3; its last lines:\n    SyntaxError: invalid syntax\n"
+    other = r"labctl: \w+ failed: .*^mine exited \(3\) .+ ago as well$"  # on a machine that was slow to start them
+    assert re.search(rf"{first}|{other}", said.stderr, re.M | re.S), said
     until(lambda: lab.container("eater").status == "exited", "the kernel has killed it")
     until(lambda: lab.container("loop").attrs["RestartCount"], "the engine has started it again")
     nodes = {node["node"]: node for node in lab.json("ps")["nodes"]}
@@ -75,14 +76,13 @@ def test_what_nodes_really_do(spare, tmp_path, debian, service):
     assert "  5000/tcp 127.0.0.1:6000/tcp 7000/udp  -" in rows["server"]
     ended = {node["node"]: node for node in lab.json("ps")["nodes"]}["mine"]
     assert (ended["exit_code"], ended["since"][:23]) == (3, mine["FinishedAt"][:23])
-    for command in (("ping", "server", "mine"), ("dns", "server", "mine"), ("logs", "-f", "mine")):
-        got = lab.run(*command)
-        if command[0] == "logs":
-            assert "SyntaxError" in got.stdout
-            continue
+    for command in (("ping", "server", "mine"), ("dns", "server", "mine")):
+        got = lab.run(*command, timeout=120)
         assert got.returncode == 1
-        assert re.match(r"labctl: mine exited \(3\) .+ ago[,;] ", got.stderr), got
+        # The image of the helpers may have to be built first, which is told as well.
+        assert re.search(r"^labctl: mine exited \(3\) .+ ago[,;] ", got.stderr, re.M), got
         assert "`labctl logs mine` shows its last lines" in got.stderr
+    assert "SyntaxError" in lab.ok("logs", "-f", "mine").stdout
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_others_wait_for_in_vain_keeps_its_evidence(spare, tmp_path, servic
     assert (said.returncode, said.stdout) == (1, "")
     assert f"labctl: db failed: {why}; its last lines:\n    no disk\n" in said.stderr
     assert "taking back" not in said.stderr
-    assert '"no disk"' in lab.ok("logs", "db").stdout
+    assert "no disk" in lab.ok("logs", "db").stdout
     states = {node["node"]: node["state"] for node in lab.json("ps")["nodes"]}
     assert states["web"] == "created"
     assert lab.ok("down").stderr.startswith(f"{lab.name} is down: removed 2 containers")

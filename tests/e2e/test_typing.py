@@ -1,9 +1,18 @@
 """What labctl sends, told in one line each; compared with what Docker says of the addresses and with both journals."""
 
 import json
+import os
 import re
+import socket
+import struct
+from pathlib import Path
 
+import pytest
 from outside import PATIENCE, begin_command, finish, json_lines, read_until
+
+from labctl.engine.docker import DockerEngine
+from labctl.lab import chat, echo, send, udp
+from labctl.lab.model import find
 
 MS = r"-?\d+\.\d ms"
 
@@ -226,3 +235,28 @@ def test_docker_attach_by_a_person(lab):
         journal.wait("bob", "message", text="still at the keyboard")
         person.kill()
         person.wait(10)
+
+
+def test_typed_lines_leave_nothing_open_in_the_engine(lab):
+    """Each of them attaches to one or two containers; dockerd must not keep what labctl has let go of."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect("/var/run/docker.sock")
+        pid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    there = Path(f"/proc/{pid}/fd")
+    if not os.access(there, os.R_OK):
+        pytest.skip("the engine is another user's or another machine's: its descriptors can't be counted")
+    engine = DockerEngine()
+    found = find(engine, lab.name)
+
+    def type_all() -> None:
+        chat.send(engine, found, "alice", "hi", timeout=20)
+        echo.send(engine, found, "client", "hi", timeout=20)
+        udp.send(engine, found, "udp1", "udp2", "hi", timeout=20)
+        send.send(engine, found, "client", "hi", timeout=20)
+
+    type_all()
+    before = len(list(there.iterdir()))
+    for _ in range(15):
+        type_all()
+    # The engine has more to do than this: its descriptors come and go by a few, and not by each line.
+    assert len(list(there.iterdir())) - before < 10

@@ -86,7 +86,7 @@ def theirs(row):
         kind = "icmp" if row["icmp.type"] else "icmpv6"
         return out | {"icmp": (number(row[f"{kind}.type"]), number(row[f"{kind}.code"]))}
     if row["tcp.srcport"]:
-        out |= {"ports": (int(row["tcp.srcport"]), int(row["tcp.dstport"])), "flags": number(row["tcp.flags"]) & 255}
+        out |= {"ports": (int(row["tcp.srcport"]), int(row["tcp.dstport"])), "flags": number(row["tcp.flags"]) & 0xFFF}
         out |= {"seq": int(row["tcp.seq_raw"]), "ack": int(row["tcp.ack_raw"]), "length": int(row["tcp.len"])}
         out |= {"window": int(row["tcp.window_size_value"]), "mss": number(row["tcp.options.mss_val"])}
     if row["udp.srcport"]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from labctl.engine import plugin
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
@@ -23,6 +24,8 @@ def compose(tmp_path, monkeypatch):
         (tmp_path / "docker").write_text(f"#!/bin/sh\ncat {tmp_path}/words >&2\nexit 1\n")
         (tmp_path / "docker").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "none"))
+        monkeypatch.setattr(plugin, "_SYSTEM", ())  # this machine has one
         return Compose(Endpoint("unix:///var/run/docker.sock", "the default"))
 
     return make

@@ -79,13 +79,17 @@ def test_what_compose_waited_for_too_long_is_not_ready(engine, condition):
 
 @pytest.fixture
 def ends(tmp_path, monkeypatch):
-    """`ends(script)` puts a `docker` first on the PATH that does what a shell's script says; Compose's error by it."""
+    """`ends(script)` puts a `docker` first on the PATH, and a plugin where it looks first, that do what a script says;
+    Compose's error by it."""
 
     def run(script: str, verb: str = "up") -> LabError:
-        file = tmp_path / "docker"
-        file.write_text("#!/bin/sh\n" + script)
-        file.chmod(0o755)
+        plugins = tmp_path / "config" / "cli-plugins"
+        plugins.mkdir(parents=True, exist_ok=True)
+        for file in (tmp_path / "docker", plugins / "docker-compose"):
+            file.write_text("#!/bin/sh\n" + script)
+            file.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
         compose = Compose(Endpoint("unix:///nowhere", "a test"))
         file = tmp_path / "lab.yaml"
         verbs = {

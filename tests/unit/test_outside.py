@@ -67,11 +67,11 @@ networks:
   own: {}
   theirs: {external: true}
 """
-    found = [(str(one.place.line), one.code, one.level, one.message) for one in check(parse_source(text), Path("/x"))]
+    found = [(str(one.place.line), one.code, one.level, one.message) for one in check(parse_source(text), [Path("/x")])]
     said = "though `x-labctl: {outside: false}` stands at the top"
     assert found == [
         ("4", "outside-open", "warning", f"service a, network_mode: network_mode: host leads outside, {said}"),
         ("5", "outside-open", "warning", f"service b, ports: ports are published in vain, {said}"),
         ("9", "outside-open", "warning", f"network theirs: this network is external, {said}"),
     ]
-    assert not list(check(parse_source(text.replace("outside: false", "outside: true")), Path("/x")))
+    assert not list(check(parse_source(text.replace("outside: false", "outside: true")), [Path("/x")]))

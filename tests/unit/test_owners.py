@@ -11,7 +11,7 @@ from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TOPOLOGY
 from labctl.errors import LabError
 from labctl.lab import claim, owners, probes
-from labctl.lab.blueprint import Blueprint, asked_name
+from labctl.lab.blueprint import Blueprint, _notes, asked_name
 from labctl.lab.down import down, down_all, known, standing_of, whose
 from labctl.lab.model import find
 from labctl.topology import builtin
@@ -256,3 +256,17 @@ def test_a_person_is_asked(engine, monkeypatch, answer, goes_on):
     assert terminal.said.startswith(
         "the lab theirs is another one's: bob@desk, made from /home/bob/lab.yaml. All the same"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "told"), [("MyLab", "mylab", 1), ("MyLab", "chosen", 0), ("lab", "lab", 0)]
+)
+def test_what_compose_makes_of_the_files_name_is_noted(tmp_path, written, name, told):
+    """`chosen` is COMPOSE_PROJECT_NAME's."""
+    file = tmp_path / "lab.yaml"
+    file.write_text(f"name: {written}\nservices: {{a: {{image: x}}}}\n")
+    notes = list(
+        _notes(parse(f"{{name: {name}, services: {{a: {{image: x}}}}}}", file), builtin.Source(file), named=False)
+    )
+    assert len(notes) == told
+    assert not told or "Compose makes mylab of it" in notes[0]

@@ -80,8 +80,8 @@ def test_tables_keep_the_lines_of_a_cell_and_nothing_else():
 
 
 def test_problems_of_a_file_and_packets():
-    problem = SimpleNamespace(shown=lambda file: f"{file}:1:1: \x1b[2J\n  a hint")
-    report = SimpleNamespace(file="x\x1b[2J", problems=[problem], errors=1, warnings=0)
+    problem = SimpleNamespace(shown=lambda files: f"{files[0]}:1:1: \x1b[2J\n  a hint")
+    report = SimpleNamespace(file="x\x1b[2J", files=("x\x1b[2J",), problems=[problem], errors=1, warnings=0)
     assert validation.text(report).split("\n") == ["x\\u001b[2J:1:1: \\u001b[2J", "  a hint"]
     assert validation.verdict(report) == "x\\u001b[2J: 1 error"
     seen = Seen(

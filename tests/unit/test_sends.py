@@ -101,6 +101,16 @@ def test_a_train_is_counted_by_its_receiver(engine, datagrams, lab_of):
         udp.send_train(engine, lab_of(), "udp1", "udp2", "", **options)
 
 
+def test_a_train_with_a_text_has_room_for_it(engine, datagrams, lab_of):
+    """As the node itself makes it: the text is in each of its datagrams."""
+    sizes = []
+    answer = datagrams.typed
+    datagrams.udp1.program = lambda node, line: (sizes.append(opened(line)["size"]), answer(node, line))
+    for text, size in (("hi", 0), ("", 0), ("hi", 100)):
+        udp.send_train(engine, lab_of(), "udp1", "udp2", text, count=12, size=size, rate=0, timeout=1)
+    assert sizes == [len("labctl-train 01234567 11 12\n") + len("hi"), 0, 100]
+
+
 @pytest.mark.parametrize(
     "options", [{"count": 0}, {"count": 1_000_001}, {"size": -1}, {"size": 65508}, {"rate": -1}, {"rate": float("nan")}]
 )

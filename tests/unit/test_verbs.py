@@ -12,12 +12,15 @@ import pytest
 from memory_lab import event
 
 from labctl.engine.inspected import settings
+from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_ROUTES, Mount
 from labctl.errors import LabError
 from labctl.events.codec import decode
+from labctl.lab.change import change
 from labctl.lab.life import several, waiting
 from labctl.lab.life.inspecting import inspect
 from labctl.lab.look import Target
+from labctl.lab.model import find
 from labctl.lab.reach.datagram import host_and_port
 from labctl.lab.reach.speed import Asked, Measured, check, document
 from labctl.render import inspected as inspected_render
@@ -69,6 +72,19 @@ def test_kill_sends_the_signal_that_was_named(three):
     outcomes(three, "kill", "a", signal=several.signal_name("hup"))
     outcomes(three, "kill", "b")
     assert three[0].changes == [("kill", "lab-a-1", "SIGHUP"), ("kill", "lab-b-1", None)]
+
+
+def test_what_shares_a_network_is_told_a_signal_once_and_by_itself(engine, lab_of):
+    owner = engine.add("lab", "a", addresses={"net": ("10.0.0.1",)})
+    engine.add("lab", "b", network_of=owner.record.id)
+    nodes = list(lab_of().nodes)
+    several.change_all(engine, lab_of(), "kill", nodes, lambda outcome: None, timeout=5, signal="SIGHUP")
+    assert sorted(engine.changes) == [("kill", "lab-a-1", "SIGHUP"), ("kill", "lab-b-1", "SIGHUP")]
+    for node in nodes:
+        engine.change("start", node.container.id)
+    engine.changes.clear()
+    several.change_all(engine, lab_of(), "kill", list(lab_of().nodes), lambda outcome: None, timeout=5)
+    assert sorted(change[:2] for change in engine.changes) == [("kill", "lab-a-1"), ("kill", "lab-b-1")]
 
 
 @pytest.mark.parametrize("text", ["HUP", "sighup", "SIGHUP", "1"])
@@ -155,9 +171,9 @@ def test_wait_for_an_event(engine, lab_of):
     event(a, "message", text="before")
     engine.later(lambda: event(b, "message", text="after"))
     lab = lab_of()
-    options = {"since": None, "timeout": 5}
+    options = {"since": None, "timeout": 5, "begun": lambda: None}
     assert waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), **options).get("text") == "after"
-    found = waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), since="2026", timeout=5)
+    found = waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), **{**options, "since": "2026"})
     assert (found.node, found.get("text")) == ("a", "before")
     engine.later(lambda: (a.end(), b.end()))
     with pytest.raises(LabError, match="a, b stopped while labctl waited"):
@@ -335,3 +351,19 @@ def test_nothing_that_arrived_is_an_error(engine, lab_of):
         check(ASKED, replace(SEEN, arrived=0, took=0))
     said = document(lab_of(), ASKED, SEEN)
     assert (said["bits_per_second"], said["lost"], said["protocol"]) == (3_996_000, 25, "udp")
+
+
+class Slow(MemoryEngine):
+    """An engine that does nothing in time."""
+
+    def change(self, verb, container, **options):
+        raise LabError("engine-timeout", seconds=3, action=f"POST /containers/{container}/{verb}")
+
+
+@pytest.mark.parametrize("verb", ["stop", "kill", "pause", "restart"])
+def test_an_engine_that_is_too_slow_is_told_of_with_the_nodes_name(verb):
+    engine = Slow()
+    engine.add("lab", "alice", addresses={"net": ("10.0.0.2",)})
+    lab = find(engine, "lab")
+    with pytest.raises(LabError, match=rf"did not answer within 3 s \({verb} alice\)"):
+        change(engine, lab, verb, "alice", timeout=1)

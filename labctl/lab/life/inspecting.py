@@ -81,7 +81,7 @@ def inspect(engine: Engine, lab: Lab, names: Sequence[str]) -> list[Inspected]:
     helpers = engine.containers([f"{LABEL_LAB}={lab.name}", LABEL_PROBE])
     found = []
     for status in ps(engine, replace(lab, nodes=tuple(nodes))):
-        ident, name = status.node.container.id, status.node.name
-        mine = {helper.labels[LABEL_PROBE] for helper in helpers if helper.labels.get(LABEL_PROBED) == name}
+        ident, names = status.node.container.id, (status.node.name, status.node.probed)
+        mine = {helper.labels[LABEL_PROBE] for helper in helpers if helper.labels.get(LABEL_PROBED) in names}
         found.append(Inspected(status, engine.details(ident), engine.settings(ident), tuple(sorted(mine))))
     return found

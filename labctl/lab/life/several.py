@@ -68,7 +68,8 @@ def change_all(
             report(outcome)
         return outcome
 
-    return at_once(one, [node for node in nodes if not _goes_with_another(verb, node, nodes)])
+    alone = signal not in (None, "SIGKILL")  # a network outlives any other signal, and so do its programs
+    return at_once(one, [node for node in nodes if alone or not _goes_with_another(verb, node, nodes)])
 
 
 def _goes_with_another(verb: str, node: Node, nodes: Sequence[Node]) -> bool:

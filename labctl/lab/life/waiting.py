@@ -6,7 +6,7 @@ import fnmatch
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -126,14 +126,22 @@ def _text(value: Any) -> str:
 
 
 def for_event(
-    engine: Engine, lab: Lab, nodes: Sequence[Node], what: Wanted, *, since: str | None, timeout: float
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    what: Wanted,
+    *,
+    since: str | None,
+    timeout: float,
+    begun: Callable[[], None],
 ) -> Event:
-    """The first such event of any of the nodes, from now on or from a time on. Raises LabError `not-yet`,
-    `node-stopped` once none of them writes any more."""
+    """The first such event of any of the nodes, from now on or from a time on; `begun` is called once none can be
+    missed any more. Raises LabError `not-yet`, `node-stopped` once none of the nodes writes any more."""
     deadline = time.monotonic() + timeout
     names = {node.container.id: node.name for node in nodes}
     streams = [engine.logs(node.container.id, follow=True, since=since, tail=None if since else 0) for node in nodes]
     try:
+        begun()
         for happening in engine.wait(streams, deadline):
             if happening.line is None:
                 continue

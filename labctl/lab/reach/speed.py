@@ -105,7 +105,8 @@ def speed(
     other = lab.networked(to, "nothing can arrive there")
     _check(size, seconds)
     whom = target(lab, node, to, family)
-    recorded = tuple(name for name in (source, to) if name in _recorded(engine, lab))
+    there = _recorded(engine, lab)
+    recorded = tuple(one.name for one in (node, other) if one.probed in there)
     most = most if most is not None else RECORDED if recorded else 0
     chosen = rate if rate is not None else RATE if udp else 0.0
     asked = Asked(source, whom, "udp" if udp else "tcp", seconds, most, chosen, size, recorded if most else ())

@@ -36,6 +36,7 @@ _HANDLE, _EXPRESSIONS = 3, 4  # NFTA_RULE_*
 _FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}  # NFPROTO_*
 _INET = _FAMILIES["inet"]
 _CREATE = 0x400
+_TABLE_IS_MISSING = f"the table inet {TABLE}, or rules in it,"
 BEFORE = -151  # the hook's priority where packets are looked at before any rule; they are marked just ahead of it
 
 
@@ -93,7 +94,7 @@ class Tables:
 
     def stand(self, number: int) -> None:
         """The frame without any link, and the way to a queue. Raises OSError, and then nothing of it is there."""
-        if self.are_set and number == self._number and not self.missing():
+        if self.are_set and number == self._number and not self._frame_is_missing():
             return
         self.clear()
         self._number = number
@@ -109,7 +110,7 @@ class Tables:
         except (OSError, subprocess.TimeoutExpired):
             self.clear()
             raise
-        self._handles = self._found()
+        self._handles = {"leaving": self._found()["leaving"]}  # the links are still to come
 
     def set(self, peers: list, routes: Routes, number: int) -> None:
         """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end; `number` is that
@@ -128,12 +129,15 @@ class Tables:
     def missing(self) -> str:
         """What of it somebody has taken away, as words; '' where all is there as it was set."""
         if not self.are_set:
-            return ""
+            return f"the table inet {TABLE}" if self.are_needed else ""
+        return self._frame_is_missing() or ("" if self._found() == self._handles else _TABLE_IS_MISSING)
+
+    def _frame_is_missing(self) -> str:
         for family in _TOOLS.values():
             rules = self._rules(family, "mangle", "POSTROUTING")
             if not any(_is_hook(expressions, self._number) for _, expressions in rules):
                 return f"the rule of {family} mangle that hands packets over"
-        return "" if self._found() == self._handles else f"the table inet {TABLE}, or rules in it,"
+        return "" if self._found()["leaving"] == self._handles.get("leaving") else _TABLE_IS_MISSING
 
     def _found(self) -> dict[str, list[bytes]]:
         return {chain: [handle for handle, _ in self._rules("inet", TABLE, chain)] for chain in ("leaving", "links")}
