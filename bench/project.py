@@ -21,7 +21,7 @@ import yaml
 
 from bench.commands import Ran, docker, run
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_PROJECT, Container
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container
 from labctl.lab.placement import host_routes
 from labctl.topology.subnets import candidates
 
@@ -65,7 +65,10 @@ def remove(name: str) -> None:
     engine = DockerEngine()
     label = [f"{COMPOSE_PROJECT}={name}"]
     for _ in range(3):
-        containers, networks = engine.containers(label), engine.networks(label)
+        networks = engine.networks(label)
+        # labctl's helpers are none of Compose's.
+        found = [*engine.containers(label), *engine.containers([f"{LABEL_LAB}={name}"])]
+        containers = list({container.id: container for container in found}.values())
         if not containers and not networks:
             return
         with ThreadPoolExecutor(8) as pool:
