@@ -115,7 +115,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: str, inner: li
         os.link(os.path.join(base, *first[len(_parts(member.name)) - len(inner) :]), target, follow_symlinks=False)
 
 
-def _parts(name: str) -> list:
+def _parts(name: str) -> list[str]:
     return [part for part in name.split("/") if part not in ("", ".")]
 
 
