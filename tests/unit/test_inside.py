@@ -361,6 +361,13 @@ def test_names_of_a_folder_as_the_engine_has_them(tmp_path, names):
     assert (tmp_path / "d" / "in" / "b").read_bytes() == b"yy"
 
 
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "f")
+    monkeypatch.setattr(sys, "stdin", type("Standard", (), {"buffer": archive(("f", b"xx"))}))
+    with pytest.raises(OSError, match="No such device or address"):
+        carrier.put(str(tmp_path / "f"), "file", "f")
+
+
 def test_a_link_that_is_followed_is_no_link_in_the_archive(tmp_path, monkeypatch):
     """`link/`, and what it leads to: at its other end a link would lead to a folder of that machine's own."""
     (tmp_path / "real").mkdir()

@@ -1,5 +1,9 @@
 """`send`, `echo send` and `udp send` on the in-memory engine."""
 
+import io
+import os
+import time
+
 import pytest
 from memory_lab import event, opened
 
@@ -7,6 +11,7 @@ from labctl.engine.memory import MemoryStream
 from labctl.engine.model import Happening
 from labctl.errors import LabError
 from labctl.lab import echo, udp
+from labctl.lab.attach import attach
 from labctl.lab.reach import datagram
 from labctl.lab.send import send
 from labctl.render import sending
@@ -148,6 +153,19 @@ def test_a_node_without_a_keyboard_is_told(engine, lab_of):
     engine.add("lab", "db", stdin_open=False)
     with pytest.raises(LabError, match="db has no keyboard: its container was started without stdin_open"):
         send(engine, lab_of(), "db", "x")
+
+
+def test_attach_leaves_no_descriptor(engine, client, lab_of):
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    before = count()
+    for _ in range(3):
+        attach(engine, lab_of(), "client", io.BytesIO(b"hello\n"), lambda event: None)
+    deadline = time.monotonic() + 10
+    while count() > before:  # the one that types closes its end by itself
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("state", "mend"), [("exited", "labctl start web"), ("paused", "labctl unpause web")])

@@ -50,13 +50,18 @@ def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
     if not info.isreg():
         tar.addfile(info)
         return
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_opened) as file:
         if info.size == 0:  # of /proc and /sys, whose files say nothing of their size
-            data = file.read(MOST_UNSIZED)
+            data = file.read(MOST_UNSIZED) or b""  # of one that has nothing yet, None
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
         else:  # one that grows meanwhile: as long as it was
             tar.addfile(info, file)
+
+
+def _opened(path: str, flags: int) -> int:
+    """A pipe that somebody has put there keeps nobody waiting."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def put(path: str, kind: str, name: str) -> None:
@@ -104,7 +109,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: str, inner: li
     elif member.isreg():
         source = tar.extractfile(member)
         assert source
-        with open(target, "wb") as file:
+        with open(target, "wb", opener=_opened) as file:
             while piece := source.read(1 << 20):
                 file.write(piece)
         os.chmod(target, member.mode & 0o777)
