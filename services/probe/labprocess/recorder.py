@@ -161,7 +161,8 @@ class Recorder:
     def _start_watch(self) -> None:
         """In a process of its own: it has to look every other millisecond, whatever there is to read here."""
         command = ["python3", "/opt/probe/sockets.py", "watch"]
-        self._watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Without a buffer: what it never read, as it had ended, is not written once more when its pipe is closed.
+        self._watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         os.set_blocking(self._watch.stdout.fileno(), False)
         self._rest = b""
         self._loop.watch(self._watch.stdout, READ, self._on_states)
