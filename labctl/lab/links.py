@@ -27,7 +27,7 @@ def ways(lab: Lab, text: str) -> list[Way]:
 
     Raises LabError `bad-link-name`, `unknown-node`, `no-link`, `not-running`.
     """
-    names = [node.name for node in lab.nodes]
+    names = [node.name for node in (*lab.nodes, *lab.hosts)]
     if text in names:
         node = lab.host(lab.running(text, "nothing can be done to its traffic"))
         return [Way(node, f"{node.name}:*", None), *(way(lab, other.name, text) for other in lab.neighbours(node))]
