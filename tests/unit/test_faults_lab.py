@@ -194,6 +194,11 @@ def test_a_probe_that_says_nothing(engine, lab, fakes):
     with pytest.raises(LabError) as found:
         add(engine, lab, "alice:bob")
     assert found.value.code == "probe-silent"
+    fakes.answers_left = 1 << 30
+    add(engine, lab, "alice-bob")
+    fakes.answers_left = 1
+    with pytest.raises(LabError, match="the probe at bob did not answer"):
+        faults.listing(engine, lab())
 
 
 def test_rules_of_a_probe_that_ended(engine, lab, fakes):
