@@ -407,6 +407,21 @@ def test_a_recording_can_be_ended_whose_watch_has_ended(monkeypatch):
     assert keeping._watch is None
 
 
+def test_the_last_call_of_a_row_wakes_the_watch_too(monkeypatch):
+    """socket(2), and at once connect(2) of UDP: of that no counter and no packet tells."""
+    monkeypatch.setattr(recorder, "Diag", lambda: None)
+    loop, written = Loop(), []
+    keeping = recorder.Recorder(loop, lambda kind, line: None)
+    keeping._watch = SimpleNamespace(stdin=SimpleNamespace(write=written.append, flush=lambda: None))
+    for _ in range(3):
+        keeping._wake_watch()
+    assert written == [WAKE]
+    over: list[bool] = []
+    loop.later(10 * recorder.WAKE, lambda: over.append(True))
+    loop.run(lambda: bool(over))
+    assert written == [WAKE, WAKE], "and no more of them than that"
+
+
 def test_history_is_bounded_and_says_so():
     history = History(count=3, size=100)
     for moment in range(5):
