@@ -248,6 +248,10 @@ def test_rules_of_a_node_that_is_paused_are_in_force(engine, lab, fakes):
     assert [(fault.state, fault.matched) for fault in found] == [("in force", 0)]
     faults.clear(engine, lab(), found)
     assert fakes.all() == set()
+    add(engine, lab, "bob")
+    assert fakes.all() == {("bob", "bob:*"), ("alice", "alice:bob"), ("web", "web:bob")}, "no neighbour is left out"
+    wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
+    assert faults.add(engine, lab(), links.between(lab(), "alice", "web"), wanted).links == ("alice:web", "web:alice")
 
 
 def test_a_kernel_that_refuses_only_when_the_others_have_begun(engine, lab, fakes):
