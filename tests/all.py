@@ -1,7 +1,7 @@
 """Runs all tests, and keeps both cores at work.
 
-Three lanes at once: tests that need no engine, and two workers that share the files of those that do (each worker has
-labs of its own). Tests that measure time (the marker `alone`) come last, with nothing beside them. How long each test
+Lanes at once: tests that need no engine, and workers that share the files of those that do (each worker has labs of
+its own). Tests that measure time (the marker `alone`) come last, with nothing beside them. How long each test
 took is left in tests/out/*.xml.
 
 python tests/all.py
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 OUT = ROOT / "tests" / "out"
 WITHOUT_ENGINE = ["tests/unit", "tests/errors"]
 WITH_ENGINE = ["tests/e2e", "tests/integration"]
-WORKERS = 2
+WORKERS = 3  # much of their time they wait
 
 
 def command(lane: str, *arguments: str) -> list[str]:

@@ -101,6 +101,10 @@ def held(engine: Engine, blueprint: Blueprint, *, named: bool, take_over: bool) 
                 raise Overtaken
             refuse(engine, blueprint, found)
         yield there
-    finally:
+    except BaseException:
         if mine:
-            engine.remove_volume(volume(name))
+            with contextlib.suppress(LabError):  # what failed first is told; `down` removes a claim that is left
+                engine.remove_volume(volume(name))
+        raise
+    if mine:
+        engine.remove_volume(volume(name))

@@ -99,6 +99,9 @@ its `up` was killed. While Compose works, the lock's file says so, and holds the
 next `down` or `up` that finds them there looks again until all of them have appeared, or, as Compose may have died
 before it asked for them all, nothing new has come for three seconds.
 
+**A claim to the name.** While a lab has no containers yet, a volume says whose it is to be, as the engine makes one of
+a name once: two users who bring up labs of one name at the same moment get two labs. `down` removes one that was left.
+
 **What isn't covered.** The locks are those of one user on one machine. An engine that is so busy that it takes more
 than three seconds from one container to the next may make one more after a `down` that followed a SIGKILL; a second
 `down` removes it. What `labctl http get --from` started inside a node goes on there when its `docker exec` is killed,

@@ -140,7 +140,8 @@ def test_somebodys_own_node_that_fails(spare, tmp_path, debian):
 
 def test_node_that_never_gets_ready(spare, tmp_path):
     lab = spare("slow")
-    slow = ROLE | {"command": ["sleep", "1000"]}
+    check = {"test": ["CMD", "false"], "interval": "1s", "retries": 1000}
+    slow = ROLE | {"command": ["sleep", "1000"], "healthcheck": check}
     said = lab.run("up", topology(tmp_path, slow=slow, quick=ROLE), "--lab", lab.name, "--timeout", "6")
     assert said.returncode == 1
     assert "labctl: not ready within 6 s: slow\n" in said.stderr

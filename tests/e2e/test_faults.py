@@ -8,8 +8,6 @@ import time
 import pytest
 from outside import PATIENCE, Lab, finish, json_lines, read_until, run
 
-pytestmark = pytest.mark.alone  # delays and rates are measured
-
 ROUND_TRIP = 0.01  # seconds between two pings
 
 
@@ -86,6 +84,7 @@ def wait_for(condition, within: float = PATIENCE) -> None:
 # -- what is measured
 
 
+@pytest.mark.alone
 def test_delay(links, inside):
     address = links.address("bob")
     plain = statistics.median(ping(inside, "alice", address))
@@ -98,6 +97,7 @@ def test_delay(links, inside):
     assert statistics.median(ping(inside, "alice", links.address("web"))) < 10
 
 
+@pytest.mark.alone
 def test_jitter(links, inside):
     add(links, "alice:bob", "--delay", "50ms", "--jitter", "20ms")
     found = ping(inside, "alice", links.address("bob"), count=60)
@@ -106,6 +106,7 @@ def test_jitter(links, inside):
     assert max(found) - min(found) > 15
 
 
+@pytest.mark.alone
 def test_first_segment_with_data_is_lost_once(links, inside):
     links.ok("chat", "send", "alice", "before")
     before = counters(inside, "alice", "Tcp")["RetransSegs"]
@@ -169,12 +170,14 @@ def test_duplicates_and_reordering_are_counted_by_the_peer(links):
     assert (found["lost"], found["duplicated"]) == (0, 0)
 
 
+@pytest.mark.alone
 def test_picked_datagram_is_held(links, inside):
     links.ok("fault", "delay", "udp1:udp2", 'udp contains "late"', "--by", "300ms")
     assert links.json("udp", "send", "udp1", "udp2", "in time")["delivered_ms"] < 200
     assert 300 <= links.json("udp", "send", "udp1", "udp2", "too late")["delivered_ms"] < 500
 
 
+@pytest.mark.alone
 def test_rate(links, inside):
     server = inside("bob", "iperf3", "--server", "--one-off", "--forceflush", wait=False)
     try:
@@ -281,6 +284,7 @@ def probe_of(links: Lab, node: str):
     return found
 
 
+@pytest.mark.alone
 def test_rule_ends_by_itself(links):
     begun = time.monotonic()
     links.ok("fault", "add", "udp1:udp2", "--loss", "100%", "--for", "2s")
@@ -290,6 +294,7 @@ def test_rule_ends_by_itself(links):
     links.ok("udp", "send", "udp1", "udp2", "through")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("end", "state"), [("kill", "gone"), ("stop", "gone"), ("pause", "out of force")])
 def test_links_heal_when_the_probe_does_not_live(links, end, state):
     links.ok("fault", "add", "udp1:udp2", "--loss", "100%")

@@ -40,7 +40,7 @@ def test_curl_keeps_a_connection(clients):
 def test_curl_sees_the_other_statuses(clients):
     status = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}"]
     assert clients.run(*status, "http://web:8080/nowhere").stdout == "404"
-    assert clients.run(*status, "-X", "BREW", "http://web:8080/").stdout == "405"
+    assert clients.run(*status, "-X", "BREW", "http://web:8080/").stdout == "501"
     assert clients.run(*status, "-H", "X: " + "x" * 90_000, "http://web:8080/").stdout == "431"
     head = clients.run("curl", "-sS", "--head", "http://web:8080/")
     assert f"content-length: {len(HELLO)}\r\n" in head.stdout.lower()

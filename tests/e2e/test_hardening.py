@@ -136,6 +136,9 @@ def test_memory_is_limited_and_the_node_survives(lab):
     greedy = lab.run("exec", "udp1", "--", "python3", "-c", "x = bytearray(200 << 20); print(len(x))")
     assert (greedy.returncode, greedy.stdout) == (137, ""), greedy
     lab.ok("udp", "send", "udp2", "udp1", "still here")
+    assert {node["node"] for node in lab.json("ps")["nodes"] if node["out_of_memory"]} == {"udp1"}
+    lab.ok("restart", "udp1")
+    assert not any(node["out_of_memory"] for node in lab.json("ps")["nodes"])
 
 
 def test_helpers_leave_nothing_privileged_behind(lab, engine):

@@ -41,7 +41,7 @@ def test_down_twice(small):
     small.ok("down")
     assert small.ok("down").stderr == f"nothing is left of {small.name}\n"
     told = small.json("down")
-    assert told["removed"] == [{"lab": small.name, "containers": 0, "networks": 0, "volumes": 0}]
+    assert told["removed"] == [{"lab": small.name, "containers": 0, "networks": 0, "volumes": 0, "goes_on": False}]
 
 
 def test_down_by_name_from_another_directory_with_the_file_gone(small, tmp_path):
@@ -122,5 +122,5 @@ def test_down_json(small):
     told = json.loads(run("down", small.name, "--json").stdout)
     assert told == {
         "schema_version": 1,
-        "removed": [{"lab": small.name, "containers": 2, "networks": 1, "volumes": 1}],
+        "removed": [{"lab": small.name, "containers": 2, "networks": 1, "volumes": 1, "goes_on": False}],
     }

@@ -129,6 +129,7 @@ def best_of(count: int, *measures) -> list[float]:
     return [max(found) for found in zip(*([measure() for measure in measures] for _ in range(count)), strict=True)]
 
 
+@pytest.mark.alone
 def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
     lab.ok("fault", "add", "alice:bob", "--rate", "5mbit")
     try:
@@ -144,6 +145,7 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
         lab.ok("fault", "clear", "--all")
 
 
+@pytest.mark.alone
 def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
     ours, theirs = best_of(3, lambda: speed(lab, "--seconds", "1")["bits_per_second"], lambda: iperf3("--time", "1"))
     assert ours > (1 - WITHIN) * theirs
