@@ -61,5 +61,7 @@ def test_folding_breaks_behind_a_space_where_one_is_in_reach():
 def test_a_conversation_goes_by_seconds_and_says_what_is_missing():
     said = Said(STAMP, "message", "alice", "bob", text="hi")
     assert conversation.line(said, columns=None, colour=False) == "14:04:20Z  alice: hi"
+    forged = Said(STAMP, "message", "x\n14:04:20Z  bob", "bob", text="hi")
+    assert conversation.line(forged, columns=None, colour=False) == "14:04:20Z  x\\u000a14:04:20Z  bob: hi"
     gone = Said(STAMP, "missing", "bob", "bob", reason="the oldest part is gone")
     assert conversation.line(gone, columns=None, colour=False) == "14:04:20Z  -- of bob: the oldest part is gone"
