@@ -28,7 +28,7 @@ from labctl.lab.standing import put_in_force
 from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
-from labctl.topology.model import Topology
+from labctl.topology.model import Topology, replicas
 
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
 STARTERS = 8  # containers that are started at the same time
@@ -228,8 +228,7 @@ def _is_scaled(config: dict[str, Any]) -> bool:
     services = config["services"].values()
     if any(service.get("depends_on") for service in services):
         return False  # whose order is Compose's business
-    counts = [service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1 for service in services]
-    return any(int(count) > 1 for count in counts)
+    return any(replicas(service) > 1 for service in services)
 
 
 def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any] | None) -> list[Container]:
@@ -237,7 +236,13 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
     until they are recorded, and are given."""
 
     def start(container: Container) -> None:
-        engine.change("start", container.id)
+        try:
+            engine.change("start", container.id)
+        except LabError as problem:
+            if problem.code != "engine-refused":
+                raise
+            why = problem.values["why"]
+            raise LabError("engine-refused", action=f"start {container.name}", why=why) from None
         report(f"Container {container.name} Started")
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
@@ -252,18 +257,19 @@ def _names(config: dict[str, Any]) -> set[str]:
     """The names of all that Compose may make of a configuration."""
     names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
     for service, item in config["services"].items():
-        count = int(item.get("scale") or (item.get("deploy") or {}).get("replicas") or 1)
-        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, count + 1)}
-        names |= {item["container_name"]} if "container_name" in item else numbered
+        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, replicas(item) + 1)}
+        names |= {item["container_name"]} if numbered and "container_name" in item else numbered
     return names
 
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
-    """Removes nodes and networks of this lab that its topology has no more."""
+    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
     found = engine.containers(label)
-    gone = [item for item in found if item.labels.get(LABEL_PROBED, item.labels.get(LABEL_NODE)) not in members]
+    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members]
+    names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
+    gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
     if gone:
         remove_containers(engine, gone, report)
     wanted = {net.name for net in topology.networks}
