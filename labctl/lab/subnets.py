@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
+
 from labctl.errors import LabError
 from labctl.topology.model import Net, Subnet, Topology, replicas
 

@@ -233,6 +233,37 @@ def test_a_failure_about_others_says_nothing_of_a_node_that_has_ended(engine, la
     assert fate.told(engine, lab_of(), problem).message.startswith("sent, but")
 
 
+@pytest.mark.parametrize("name", ["a", "s", "to", "server", "http", "page"])
+@pytest.mark.parametrize(
+    ("code", "values"),
+    [
+        ("engine-refused", {"action": "run a command in a container", "why": "no room to start a server"}),
+        ("not-confirmed", {"why": "nothing showed it at 10.77.0.6 within 2 s", "mend": ""}),
+        (
+            "http-failed",
+            {"url": "http://web:80/page/server", "why": "Connection refused, asked from client", "mend": ""},
+        ),
+        ("unreachable", {"node": "client", "target": "web", "why": "a server on the way to it says: no route"}),
+    ],
+)
+def test_a_word_that_is_a_nodes_name_by_chance_is_none(engine, lab_of, name, code, values):
+    engine.add("lab", name).end(0)
+    engine.add("lab", "client")
+    problem = LabError(code, **values)
+    assert fate.told(engine, lab_of(), LabError(code, **values)).message == problem.message
+
+
+def test_all_who_shared_the_network_that_is_gone_are_told(engine, lab_of):
+    owner = engine.add("lab", "app", addresses={"net": ("10.77.0.9",)})
+    sidecar = engine.add("lab", "sidecar", network_of=owner.record.id)
+    before = lab_of()
+    for made in (owner, sidecar):
+        made.end(1)
+    owner.record = replace(owner.record, addresses={})
+    told = fate.told(engine, before, LabError("no-answer", peer="10.77.0.9:7", seconds=5, mend="")).message
+    assert told.startswith("app exited (1) less than a second ago; sidecar exited (1) ")
+
+
 @pytest.mark.parametrize(
     ("state", "exit_code", "condition", "mend"),
     [
