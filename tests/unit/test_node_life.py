@@ -10,6 +10,7 @@ from labctl.engine.memory import MemoryContainer, MemoryEngine
 from labctl.engine.model import COMPOSE_SERVICE, Port
 from labctl.errors import LabError
 from labctl.lab import fate, ready
+from labctl.lab.model import find
 from labctl.lab.ready import wait_ready
 from labctl.lab.status import ps
 from labctl.render import tables
@@ -93,6 +94,22 @@ def test_a_program_that_has_run_for_long_is_not_waited_for(engine, lab_of, monke
     monkeypatch.setattr(ready, "SETTLE", 3600)
     engine.add("lab", "db").started = "2020-01-01T00:00:00Z"
     assert waited(engine, lab_of()) == ""
+
+
+class Mute(Eventful):
+    """Its containers have a logging driver that gives nothing back."""
+
+    def logs(self, container, **options):
+        raise LabError("engine-refused", action="give a container's log", why="it does not support reading")
+
+
+def test_a_node_whose_lines_cannot_be_had_has_failed_all_the_same(lab_of):
+    engine = Mute()
+    engine.add("lab", "mine").end(3)
+    engine.add("lab", "web", role="http")
+    lab = find(engine)
+    assert waited(engine, replace(lab, nodes=(lab.node("mine"),))) == "mine failed: it ended with exit status 3"
+    assert {status.node.name: status.state for status in ps(engine, lab)} == {"mine": "exited", "web": "running"}
 
 
 def test_all_that_have_failed_are_named(engine, lab_of):
@@ -241,7 +258,7 @@ def test_a_failure_about_others_says_nothing_of_a_node_that_has_ended(engine, la
         ("not-confirmed", {"why": "nothing showed it at 10.77.0.6 within 2 s", "mend": ""}),
         (
             "http-failed",
-            {"url": "http://web:80/page/server", "why": "Connection refused, asked from client", "mend": ""},
+            {"url": "http://web:80/page/server", "why": "refused, asked from client", "mend": ""},
         ),
         ("unreachable", {"node": "client", "target": "web", "why": "a server on the way to it says: no route"}),
     ],
