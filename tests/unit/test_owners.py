@@ -55,6 +55,7 @@ def test_the_only_lab_is_the_only_one_of_mine(engine):
         ("{uid}@{host}/renamed", False, True),
         ("{other}@{host}/{user}", True, False),
         ("no owner at all", True, True),
+        ("9" * 5000 + "@{host}/{user}", True, True),  # somebody wrote it who wanted labctl to stumble
         ("", True, True),
     ],
 )

@@ -196,6 +196,12 @@ def test_what_is_no_host_and_port(text):
     assert caught.value.code == "bad-option"
 
 
+def test_a_name_that_cannot_be_one_is_refused(engine, lab_of):
+    engine.add("lab", "a")
+    with pytest.raises(LabError, match=r"--answers: 'a\.\.b' is no name of a host"):
+        waiting.for_answer(engine, lab_of(), "a..b:80", None, timeout=5)
+
+
 # inspect
 
 DOCKER = {
