@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Port
 from labctl.errors import LabError
 from labctl.lab import placement
 from labctl.lab.placement import host_routes, place_networks, place_ports
@@ -260,6 +260,39 @@ def test_the_machines_own_network_is_not_taken_from_it(no_routes, more, lan):
 def test_what_lies_behind_a_gateway_may_be_hidden_in_part(no_routes):
     (no_routes / "route").write_text(HEAD + route("10.0.0.0/8", "eth0", flags="0003"))
     assert placed(one_network("10.5.0.0/24")) == ["10.5.0.0/24"]
+
+
+def test_what_the_machine_does_not_reach_is_not_taken_from_it(no_routes):
+    """`ip route add blackhole 10.0.0.0/8`: beside VPNs and container networks often."""
+    (no_routes / "route").write_text(HEAD + route("10.0.0.0/8", "*"))
+    assert placed(one_network("10.5.0.0/24")) == ["10.5.0.0/24"]
+
+
+def ports(*written: dict, running: list | None = None) -> list[str]:
+    service = {"image": "x", "ports": list(written), "x-labctl": {"movable_ports": True}}
+    found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
+    return [
+        item["published"]
+        for item in place_ports(found, found.config, running or [], local=True)["services"]["a"]["ports"]
+    ]
+
+
+def test_a_port_of_udp_is_tried_as_one():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        there.bind(("127.0.0.1", 0))
+        port = {"target": 53, "published": str(there.getsockname()[1]), "host_ip": "127.0.0.1"}
+        assert ports({**port, "protocol": "udp"}) != [port["published"]]
+
+
+def test_each_line_keeps_the_port_that_it_has():
+    """One port at two places, and the same number of the other protocol."""
+    there = [Port("tcp", 53, "0.0.0.0", 41002), Port("tcp", 53, "::", 41002), Port("tcp", 53, "0.0.0.0", 41001)]
+    there += [Port("udp", 53, "127.0.0.1", 41003), Port("tcp", 53, "127.0.0.1", 41004)]
+    engine = MemoryEngine()
+    engine.add("lab", "a", ports=tuple(there))
+    lines = [("41001", "", "tcp"), ("9", "", "tcp"), ("9", "127.0.0.1", "udp"), ("9", "127.0.0.1", "tcp")]
+    written = [{"target": 53, "published": port, "host_ip": host, "protocol": proto} for port, host, proto in lines]
+    assert ports(*written, running=engine.containers()) == ["41001", "41002", "41003", "41004"]
 
 
 def test_a_port_at_an_address_that_this_machine_has_not_stays():
