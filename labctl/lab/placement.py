@@ -62,9 +62,9 @@ def place_networks(
     """The configuration with every movable network on its `chosen` subnet, else on a free one; on its old one where it
     exists already.
 
-    The engine has the last word: it refuses a network that overlaps, and the caller tries again with the next
-    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `subnet-routed`, `network-missing`, `bad-subnet`,
-    `network-otherwise`.
+    The engine has the last word: it refuses a network that overlaps, and the caller tries again with another
+    `attempt`: so many free ones are passed over, where there are more. Raises LabError `no-subnet`, `subnet-taken`,
+    `subnet-routed`, `network-missing`, `bad-subnet`, `network-otherwise`.
     """
     out = dict(config)
     existing = engine.networks()
@@ -104,7 +104,7 @@ def _choose(net: Net, wished: Subnet, choice: Subnet | None, ground: Ground, att
         return subnet
     taken = [ipaddress.ip_network(subnet) for network in ground.networks for subnet in network.subnets]
     busy = [*taken, *([] if ground.allow else [route.subnet for route in ground.routes])]
-    found = next(candidates(wished, busy, skip=attempt), None)
+    found = next(candidates(wished, busy, skip=attempt), None) or next(candidates(wished, busy), None)
     if found is None:
         raise LabError("no-subnet", network=net.name, key=net.key, why=_all_taken(wished, ground))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -33,6 +34,7 @@ from labctl.topology.model import Topology, replicas
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
 STARTERS = 8  # containers that are started at the same time
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
+MOST_LEFT_OUT = 64
 _OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
 _PROGRESS = re.compile(r"(Network|Container) .* (Created|Started)$")
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
@@ -198,7 +200,7 @@ def _start(
             config,
             before,
             local=local,
-            attempt=attempt,
+            attempt=_left_out(attempt),
             chosen=chosen,
             allow_overlap=request.allow_overlap,
         )
@@ -220,6 +222,12 @@ def _start(
                 raise
             report("another lab took that place at the same moment; trying the next")
     return []
+
+
+def _left_out(attempt: int) -> int:
+    """How many free subnets an attempt passes over: by chance, or all who were too late for one would be so for the
+    next, and of a whole class one in each attempt would have a place."""
+    return int.from_bytes(os.urandom(2), "big") % min(2**attempt, MOST_LEFT_OUT)
 
 
 def _is_scaled(config: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from labctl.errors import LabError
 from labctl.lab import placement
 from labctl.lab.placement import host_routes, place_networks, place_ports
 from labctl.lab.subnets import choose
+from labctl.lab.up import ATTEMPTS, _left_out
 from labctl.topology.model import moved, parse
 
 TEXT = """
@@ -216,6 +217,25 @@ def test_movable_networks_go_where_no_route_leads(no_routes, routes, subnet, whe
     (no_routes / "route").write_text(HEAD + "".join(route(text, "tun0") for text in routes))
     assert placed(one_network(subnet, MOVABLE)) == [where]
     assert placed(one_network(subnet, MOVABLE), allow_overlap=True) == [subnet]
+
+
+def test_a_class_that_begins_at_the_same_moment_finds_places_for_all():
+    """Thirty see the same networks each time, and the engine gives each subnet to one of those who ask for it."""
+    waiting, engine = 30, MemoryEngine()
+    for attempt in range(ATTEMPTS):
+        asked = {placed(one_network("10.77.0.0/24", MOVABLE), engine, _left_out(attempt))[0] for _ in range(waiting)}
+        for subnet in asked:
+            engine.add("theirs", "x", addresses={subnet: ()})
+            engine.subnets(subnet, subnet)
+        waiting -= len(asked)
+    assert waiting == 0
+
+
+def test_where_few_are_free_none_is_passed_over():
+    engine = MemoryEngine()
+    engine.add("theirs", "x", addresses={"net": ()})
+    engine.subnets("net", "10.0.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+    assert placed(one_network("10.128.0.0/9", MOVABLE), engine, 60) == ["10.128.0.0/9"]
 
 
 def test_the_other_family_moves_out_of_the_way_as_well(no_routes):
