@@ -36,10 +36,12 @@ class Route(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """What is there already where a lab is to go. `allow`: networks may overlap with routes, as that is meant."""
+    """What is there already where a lab is to go. `own` are the subnets of its other networks that are known by now;
+    `allow`: networks may overlap with routes, as that is meant."""
 
     networks: list[Network]
     routes: list[Route]
+    own: list[Subnet]
     allow: bool = False
 
 
@@ -69,6 +71,8 @@ def place_networks(
     out = dict(config)
     existing = engine.networks()
     routes = host_routes() if engine.is_local else []  # another machine's routes can't be asked for
+    every = [(net, wished, chosen.get((net.key, wished))) for net in topology.networks for wished in net.subnets]
+    own = [choice or wished for net, wished, choice in every if choice or not net.movable]
     for net in topology.networks:
         mine = next((network for network in existing if network.name == net.name), None)
         if net.external and not mine:
@@ -76,10 +80,11 @@ def place_networks(
         if mine and not net.external and mine.internal != net.internal:
             there = "without a way outside" if mine.internal else "with a way outside"
             raise LabError("network-otherwise", network=net.name, there=there, lab=topology.name)
-        ground = Ground([network for network in existing if network.name != net.name], routes, allow_overlap)
+        ground = Ground([network for network in existing if network.name != net.name], routes, own, allow_overlap)
         for wished in net.subnets:
             choice = chosen.get((net.key, wished))
             new = _existing(mine, wished, choice) if mine else _choose(net, wished, choice, ground, attempt)
+            own.append(new or wished)
             if new and new != wished:
                 out = moved(out, net.key, wished, new)
     return out
@@ -103,7 +108,7 @@ def _choose(net: Net, wished: Subnet, choice: Subnet | None, ground: Ground, att
             _refuse_routed(net, subnet, ground, any_route=choice is not None)
         return subnet
     taken = [ipaddress.ip_network(subnet) for network in ground.networks for subnet in network.subnets]
-    busy = [*taken, *([] if ground.allow else [route.subnet for route in ground.routes])]
+    busy = [*taken, *ground.own, *([] if ground.allow else [route.subnet for route in ground.routes])]
     found = next(candidates(wished, busy, skip=attempt), None) or next(candidates(wished, busy), None)
     if found is None:
         raise LabError("no-subnet", network=net.name, key=net.key, why=_all_taken(wished, ground))

@@ -231,6 +231,15 @@ def test_a_class_that_begins_at_the_same_moment_finds_places_for_all():
     assert waiting == 0
 
 
+def test_networks_of_one_lab_do_not_move_to_the_same_place(no_routes):
+    (no_routes / "route").write_text(HEAD + route("10.77.0.0/16", "tun0"))
+    text = "{name: lab, services: {a: {image: x, networks: {a: null, b: null, c: null}}}, networks: {"
+    text += "a: {ipam: {config: [{subnet: 10.77.1.0/24}]}, x-labctl: {movable: true}}, "
+    text += "b: {ipam: {config: [{subnet: 10.77.2.0/24}]}, x-labctl: {movable: true}}, "
+    text += "c: {ipam: {config: [{subnet: 10.78.0.0/24}]}}}}"
+    assert placed(text) == ["10.78.1.0/24", "10.78.2.0/24", "10.78.0.0/24"]
+
+
 def test_where_few_are_free_none_is_passed_over():
     engine = MemoryEngine()
     engine.add("theirs", "x", addresses={"net": ()})
