@@ -227,7 +227,7 @@ def _start(
 def _left_out(attempt: int) -> int:
     """How many free subnets an attempt passes over: by chance, or all who were too late for one would be so for the
     next, and of a whole class one in each attempt would have a place."""
-    return int.from_bytes(os.urandom(2), "big") % min(2**attempt, MOST_LEFT_OUT)
+    return int.from_bytes(os.urandom(2), "big") % min(1 << attempt, MOST_LEFT_OUT)
 
 
 def _is_scaled(config: dict[str, Any]) -> bool:
