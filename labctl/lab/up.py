@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from typing import Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
+from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
 from labctl.lab import claim, images, owners
@@ -124,7 +125,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
         raise
     except BaseException as problem:
         lock.acquire(LOCK_LIMIT, report)
-        _rescue(problem, docker, topology.name, before, lock, report)
+        _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
         raise
     return lab
 
@@ -326,6 +327,15 @@ def _rescue(
         if isinstance(problem, LabError):
             raise second from None
         report(f"{second.message}; `labctl down {name}` removes what was begun")
+
+
+def _of_others(engine: Engine, lab: Lab) -> list[Container]:
+    """What another labctl has made of a lab by now, with its helpers: the lock is free while nodes are waited for."""
+    ours = {node.container.id for node in lab.nodes}
+    with contextlib.suppress(LabError):  # told where all is taken back
+        found = look(engine, lab.name).containers
+        return [item for item in found if item.id not in ours and item.labels.get(LABEL_TARGET) not in ours]
+    return []
 
 
 def _take_back(
