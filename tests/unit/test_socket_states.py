@@ -289,6 +289,14 @@ def idle(monkeypatch):
         os.close(pipe.end)
 
 
+def test_what_happens_before_the_first_packet_is_no_beginning(idle):
+    """A watch says that it watches before it first sleeps; what wakes it then must not be taken for what was there."""
+    idle.kernel.value, idle.kernel.rows = 1, [row("SYN-SENT")]
+    os.write(idle.packets.end, b"x")
+    idle.until(lambda: idle.told)
+    assert idle.told == ["SYN-SENT"]
+
+
 def test_nothing_is_looked_at_while_nothing_happens(idle):
     idle.until(lambda: idle.kernel.looks["tcp"] == 1)
     idle.rest(0.6)
