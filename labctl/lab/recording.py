@@ -265,5 +265,5 @@ class File:
         name = node if first == device and len(self._nodes[node].networks) < 2 else f"{node} {device}"
         where = ", ".join(self._nodes[node].addresses)
         if tap == taps.SENT:
-            return self._writer.interface(f"{name} before faults", link_type, description=f"what {where} sent")
+            return self._writer.interface(f"{name}{taps.BEFORE_FAULTS}", link_type, description=f"what {where} sent")
         return self._writer.interface(name, link_type, description=f"{device} of {where}")
