@@ -54,6 +54,7 @@ def side(
             logged.append((index, record))
         elif tap in found:
             found[tap].append(decode(record, index, node))
+    mtu = max([mtu, *(packet.total_length for packet in found[LEFT])])  # a fault lets nothing go that is longer
     left = _fragments_of(found[LEFT]) if any(len(record.data) > mtu for _, record in logged) else {}
     for index, record in logged:
         pieces = as_on_wire(record, mtu, left) if len(record.data) > mtu else [record]
