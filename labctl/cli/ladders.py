@@ -76,6 +76,8 @@ def ladder(
     if is_file(node) or (other is not None and is_file(other)):
         if follow or last or ready_fd is not None:
             raise typer.BadParameter("--follow, --last and --ready-fd are for nodes; of a file all is drawn")
+        if node == other == "-":
+            raise typer.BadParameter("standard input can be read once: name a file for the other end")
         _of_files(node, other, Options(port, acks, limit), flow, chosen)
         return
     if other is None:

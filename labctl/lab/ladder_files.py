@@ -119,6 +119,8 @@ def _clocks(found: Aligned, first: str, second: str) -> list[str]:
     said = f"The clock of {second} is {words} that of {first}, by {count} that both have; times are the first one's."
     if not alignment.both_ways:
         said += " All of these went one way: the time that they took is part of it."
+    if alignment.guessed:
+        said += " Which file is of which end is told by the clocks alone, as if they agreed."
     if not alignment.early_ns:
         return [said]
     moved, right = milliseconds(2 * alignment.early_ns), milliseconds(alignment.early_ns)

@@ -23,12 +23,14 @@ class Alignment:
 
     `both_ways`: there are such in both directions, so that the time on the way is known to be no part of the offset.
     `early_ns`: by how much a packet seems to arrive before it was sent, since the clocks didn't stay as they were.
+    `guessed`: only the clocks tell which capture is of which end, and these may not agree.
     """
 
     offset_ns: int
     shared: int
     both_ways: bool
     early_ns: int = 0
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ def aligned(first: Sequence[Packet], second: Sequence[Packet], among: Sequence[P
     ahead = {
         source: [there.ts_ns - here.ts_ns for here, there in pairs if here.src == source] for source in (one, other)
     }
-    near = _near(pairs, ahead, (one, other))
+    near, guessed = _near(pairs, ahead, (one, other))
     far = other if near == one else one
     there = _there(pairs, far)
     offset = _offset(ahead[near], ahead[far])
     early = max(0, offset - min(ahead[near])) if ahead[near] and ahead[far] else 0
-    alignment = Alignment(offset, len(pairs), bool(ahead[near] and ahead[far]), early)
+    alignment = Alignment(offset, len(pairs), bool(ahead[near] and ahead[far]), early, guessed)
     moved = [replace(packet, ts_ns=packet.ts_ns - offset) for packet in second]
     return Aligned(_side(near, first), _side(there, moved), alignment, frozenset((one, other)))
 
@@ -100,18 +102,20 @@ def _once(
     return {key: packet for key, packet in found.items() if packet is not None}
 
 
-def _near(pairs: Sequence[_Pair], ahead: dict[str, list[int]], hosts: _Ends) -> str:
-    """The host that the first capture was taken at: what it sends is there sooner, and what it gets later."""
+def _near(pairs: Sequence[_Pair], ahead: dict[str, list[int]], hosts: _Ends) -> tuple[str, bool]:
+    """The host that the first capture was taken at, where what it sends is sooner, and what it gets later; and whether
+    that is a guess."""
     one, other = hosts
     if ahead[one] and ahead[other]:
-        return one if _forth(pairs, one) >= 0 else other
+        return one if _forth(pairs, one) >= 0 else other, False
     source = one if ahead[one] else other
     rest = other if source == one else one
-    # In one direction the hops that are left tell, and else the times as they are.
+    # In one direction the hops that are left tell, or what was left to the sender's card; else the times as they are.
     hops = sum((here.ttl or 0) - (there.ttl or 0) for here, there in pairs)
-    if hops:
-        return source if hops > 0 else rest
-    return source if _mean(ahead[source]) >= 0 else rest
+    card = sum((here.checksum == "partial") - (there.checksum == "partial") for here, there in pairs)
+    if told := hops or card:
+        return source if told > 0 else rest, False
+    return source if _mean(ahead[source]) >= 0 else rest, True
 
 
 def _forth(pairs: Sequence[_Pair], host: str) -> float:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 
 import pytest
 from test_packet_command import labctl
@@ -214,7 +215,8 @@ def test_standard_input_and_formats(files):
 
 
 @pytest.mark.parametrize(
-    "args", [("alice",), ("a.pcap", "--follow"), ("a.pcap", "--last", "5m"), ("alice", "bob", "--flow", "1")]
+    "args",
+    [("alice",), ("-", "-"), ("a.pcap", "--follow"), ("a.pcap", "--last", "5m"), ("alice", "bob", "--flow", "1")],
 )
 def test_wrong_usage(args):
     assert labctl("ladder", *args)[0] == 2
@@ -305,3 +307,25 @@ def test_of_two_files_the_rest_is_told_and_can_be_chosen(tmp_path):
 
 def test_a_script_that_waits_for_a_file_is_refused():
     assert labctl("ladder", "a.pcap", "--ready-fd", "1")[0] == 2
+
+
+def test_which_end_is_whose_is_told_by_what_was_left_to_the_card(tmp_path):
+    """Of what goes one way, between hosts whose clocks don't agree."""
+    here, there = [], []
+    for number in range(3):
+        data = udp(A, 5005, B, 5005, b"number %d of six" % number, id=number + 1)
+        for seen, at, finished in ((here, 0, False), (there, 120_000, True)):
+            bare = data[:26] + pseudo_sum(data) + data[28:]
+            seen.append((number * 1_000_000 + at, data if finished else bare))
+    files = written(tmp_path / "a.pcap", here), written(tmp_path / "b.pcap", there, -AHEAD)
+    found = document(*files)
+    assert ([found[side]["node"] for side in ("left", "right")], "alone" in found["notes"][0]) == ([A, B], False)
+    files = written(tmp_path / "c.pcap", there), files[1]
+    assert "is told by the clocks alone" in document(*files)["notes"][0]
+
+
+def pseudo_sum(data):
+    """What a kernel leaves in the place of a datagram's checksum for the card to go on from."""
+    words = struct.unpack(">8H", data[12:20] + struct.pack(">HHHH", 17, len(data) - 20, 0, 0))
+    total = sum(words)
+    return struct.pack(">H", (total & 0xFFFF) + (total >> 16))
