@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from labctl.engine.compose import Reading
 from labctl.errors import LabError
 from labctl.topology.builtin import FILES
@@ -17,6 +15,7 @@ from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
 from labctl.topology.check.source import Source, Unreadable, parse, read_all
 from labctl.topology.check.whole import Answer, check
+from labctl.topology.model import load
 
 # All profiles: what is in a file should be right, whether it is switched on now or not.
 VARIABLES = {"COMPOSE_PROFILES": "*"}
@@ -27,7 +26,6 @@ _TEXTS = 2000  # with variables: more than anybody wrote by hand
 # What Compose would read for hours, or with gigabytes.
 _PARTIAL = ("missing-image", "missing-services", "unknown-name", "link-unknown-node", "route-via-unknown")
 _ENDLESS = ("file-special", "file-too-big", "yaml-depth", "yaml-aliases", "yaml-recursive")
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
     """Compose's answer, or why it could not be asked."""
     try:
         reading = ask(text)
-        config = yaml.load(reading.text, Loader=_Loader)
+        config = load(reading.text)
     except LabError as problem:
         if problem.code == "topology-invalid":
             values = problem.values
