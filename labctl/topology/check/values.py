@@ -102,7 +102,7 @@ def _mount(source: Source, mount: Any, path: Path, folder: FilePath, found: Prob
 
 
 def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, folder: FilePath, found: Problems) -> None:
-    if os.path.lexists(origin):
+    if not _is_missing(origin):
         return
     shown = shorten(os.path.relpath(origin, folder) if FilePath(origin).is_relative_to(folder) else origin)
     written = _written(source, origin, folder, path)
@@ -117,6 +117,17 @@ def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, fol
     what = "the engine would make a folder of that name, root's and empty"
     what = what if made else "the engine refuses the node, or Compose, if it is new, has an empty folder made"
     found.add("bind-missing", path, place, source=shown, what=what)
+
+
+def _is_missing(file: str) -> bool:
+    """Not so where a folder on the way is closed to us: the engine may enter it."""
+    try:
+        os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _written(source: Source, origin: str, folder: FilePath, path: Path) -> Value | None:
