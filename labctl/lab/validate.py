@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from labctl.engine.compose import Reading
 from labctl.errors import LabError
 from labctl.topology.builtin import FILES
@@ -22,6 +24,7 @@ VARIABLES = {"COMPOSE_PROFILES": "*"}
 
 # Compose's reading of the files, or of a text in their place. Raises LabError where it refuses or isn't there.
 Ask = Callable[[str | None], Reading]
+UNREAD = "it gave no answer that can be read"
 _TEXTS = 2000  # with variables: more than anybody wrote by hand
 # What Compose would read for hours, or with gigabytes.
 _PARTIAL = ("missing-image", "missing-services", "unknown-name", "link-unknown-node", "route-via-unknown")
@@ -126,6 +129,8 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
     try:
         reading = ask(text)
         config = load(reading.text)
+    except yaml.YAMLError:
+        return Answer(), UNREAD
     except LabError as problem:
         if problem.code == "topology-invalid":
             values = problem.values
@@ -136,7 +141,7 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
         return Answer(), f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
     if isinstance(config, dict):
         return Answer(config, unset=reading.unset), ""
-    return Answer(), "it gave no answer that can be read"
+    return Answer(), UNREAD
 
 
 def _interpolated(texts: list[str], ask: Ask) -> dict[str, str]:

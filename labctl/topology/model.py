@@ -44,8 +44,23 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def _int(loader: Any, node: Any) -> int | str:
+    try:
+        return int(loader.construct_yaml_int(node))
+    except ValueError:  # `0b_`
+        return str(node.value)
+
+
+def _refuse_bytes(_loader: Any, node: Any) -> None:
+    raise yaml.constructor.ConstructorError(None, None, "a value has bytes that are no text in UTF-8", node.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+_Loader.add_constructor("tag:yaml.org,2002:binary", _refuse_bytes)
+
+
 def load(text: str) -> Any:
-    """The data of Compose's own YAML."""
+    """The data of Compose's own YAML. Raises yaml.YAMLError."""
     return yaml.load(text, Loader=_Loader)
 
 
@@ -129,7 +144,11 @@ def parse(text: str, file: Path, *, isolated: bool = False) -> Topology:
 
     Raises LabError `topology-invalid`.
     """
-    config = load(text)
+    try:
+        config = load(text)
+    except yaml.YAMLError as problem:
+        why = getattr(problem, "problem", None) or "what Compose makes of it can't be read"
+        raise LabError("topology-invalid", file=file, why=why) from None
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why=NO_SERVICES)
     extension = _extension(config, file, "the top level", TOP_KEYS)

@@ -240,6 +240,11 @@ def test_a_complaint_is_told_once_and_without_the_machines_paths():
     ]
 
 
+def test_a_dollar_sign_is_no_variable():
+    text = BASE.replace("ADDRESS", "$$x").replace("SUBNET", "ipam: {config: [{subnet: 10.1.0.0/24}]}")
+    assert codes(text) == codes(text, text) == ["bad-address"]
+
+
 def test_where_an_unset_variable_stands():
     text = """services:
   a: {image: "x:${TAG}", command: ["$TAG", "$$TAG", "$TAGS", "${TAG:-y}", "${OTHER:-$TAG}"]}
