@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -292,6 +293,18 @@ def test_what_cannot_be_looked_at_is_not_said_to_be_missing(monkeypatch, problem
     config = "services: {a: {image: x, volumes: [{type: bind, source: /closed/folder, target: /x}]}}"
     monkeypatch.setattr(values.os, "lstat", lstat)
     assert codes(text, config) == code
+
+
+def test_many_mounts_are_each_looked_at_once(monkeypatch):
+    count = 500
+    text = "services: {a: {image: x, volumes: [" + ", ".join(f"'/gone/q{at}:/x{at}'" for at in range(count)) + "]}}"
+    mounts = [{"type": "bind", "source": f"/gone/q{at}", "target": f"/x{at}"} for at in reversed(range(count))]
+    seen = []
+    expand = os.path.expanduser
+    monkeypatch.setattr(values.os.path, "expanduser", lambda path: seen.append(path) or expand(path))
+    found = list(check(parse(text), FILES, Answer({"services": {"a": {"image": "x", "volumes": mounts}}})))
+    assert len({problem.place for problem in found}) == count
+    assert len(seen) == count
 
 
 # Words.
