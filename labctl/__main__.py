@@ -64,8 +64,8 @@ def _explained(run: Callable[[], int]) -> int:
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever else comes here is a bug
         import typer
 
-        if isinstance(problem, typer.Abort):
-            return 128 + signal.SIGINT  # how typer tells of a ^C
+        if isinstance(problem, typer.Abort):  # how typer tells of a ^C
+            return 128 + signal.SIGINT
         if isinstance(problem, typer.BadParameter.__bases__):
             return _explain_usage(problem)
         return _report_bug(problem)

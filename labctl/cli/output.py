@@ -61,7 +61,7 @@ class Unwritten(BaseException):
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP came: take back what was begun, as for ^C."""
+    """SIGTERM, SIGHUP or ^C came: take back what was begun."""
 
 
 def nobody_reads(stream: Any) -> bool:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from typing import Any
+
 import click
 from typer.core import TyperGroup
+
+from labctl.cli.output import Terminated
 
 # The word, and what to type here. Of containerlab, netlab, Kathará, Mininet, Compose, docker, and Unix.
 ELSEWHERE = {
@@ -102,6 +107,15 @@ class Commands(TyperGroup):
         from labctl.cli import front, output
 
         formatter.write(front.text(output.columns()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as told:  # typer would make an exit status of it, and forget what is to be said
+            ended = Terminated(signal.SIGINT)
+            for note in getattr(told, "__notes__", ()):
+                ended.add_note(note)
+            raise ended from told
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

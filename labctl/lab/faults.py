@@ -96,7 +96,8 @@ def listing(engine: Engine, lab: Lab) -> list[Fault]:
     found: list[Fault] = []
     for name, probe in there.items():
         node = hosts.get(name)
-        if node and node.is_running and probe.state == "running" and not probes.is_stale(engine, node, probe):
+        # The kernel of a paused node goes on, and its probe does.
+        if node and node.has_network and probe.state == "running" and not probes.is_stale(engine, node, probe):
             living.append(probe)
         else:
             found += _gone(engine, node.name if node else name, probe)
@@ -266,7 +267,8 @@ def _refuse_twice(known: list[Fault], chosen: list[Way], wanted: Wanted) -> None
     links = {way.link for way in chosen}
     for fault in known:
         same = fault.link in links and fault.what == wanted.what
-        if same and fault.state in ("in force", "waiting"):
+        # One that is out of force comes back with the next change, and would do everything twice as well.
+        if same and fault.state in ("in force", "out of force", "waiting"):
             raise LabError("fault-twice", link=fault.link, what=wanted.what, id=fault.id)
 
 

@@ -27,11 +27,19 @@ def ways(lab: Lab, text: str) -> list[Way]:
 
     Raises LabError `bad-link-name`, `unknown-node`, `no-link`, `not-running`.
     """
-    names = [node.name for node in lab.nodes]
+    names = [node.name for node in (*lab.nodes, *lab.hosts)]
     if text in names:
-        node = lab.host(lab.running(text, "nothing can be done to its traffic"))
-        return [Way(node, f"{node.name}:*", None), *(way(lab, other.name, text) for other in lab.neighbours(node))]
+        node = lab.host(_alive(lab, text, "nothing can be done to its traffic"))
+        others = [one for one in lab.hosts if one.has_network and not lab.are_one(one, node)]
+        near = [one for one in others if one.networks & node.networks]
+        return [Way(node, f"{node.name}:*", None), *(way(lab, other.name, text) for other in near)]
     return [way(lab, a, b) for a, b in named(lab, text).ways]
+
+
+def _alive(lab: Lab, name: str, action: str) -> Node:
+    """A node that runs, or is paused: its kernel goes on then, and answers for it. Raises LabError."""
+    node = lab.node(name)
+    return node if node.container.state == "paused" else lab.running(name, action)
 
 
 def named(lab: Lab, text: str) -> LinkName:
@@ -68,8 +76,8 @@ def way(lab: Lab, a: str, b: str) -> Way:
     """From one node to another. Raises LabError."""
     sender, receiver = lab.host(lab.node(a)), lab.host(lab.node(b))
     refuse_one_host(lab, lab.node(a), lab.node(b))
-    lab.running(a, "nothing can be done to what it sends")
-    lab.running(b, "its addresses are not known")
+    _alive(lab, a, "nothing can be done to what it sends")
+    _alive(lab, b, "its addresses are not known")
     found = peers(sender, receiver)
     if not found:
         raise _no_link(sender, receiver)
@@ -114,5 +122,5 @@ def _group(lab: Lab, text: str) -> list[Node]:
     names = [name for name in dict.fromkeys(part.strip() for part in text.split(",")) if name]
     if not names:
         raise LabError("bad-link-name", why=f"{text!r} names no node", mend="write `labctl partition alice,web bob`")
-    nodes = [lab.host(lab.running(name, "it can't be cut off")) for name in names]
+    nodes = [lab.host(_alive(lab, name, "it can't be cut off")) for name in names]
     return list({node.name: node for node in nodes}.values())

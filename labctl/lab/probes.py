@@ -235,6 +235,7 @@ def ask(engine: Engine, orders: Sequence[Order], timeout: float) -> Iterator[tup
     probes = {item.probe.id: item.probe for item in orders}
     streams = [engine.attach(item.probe.id, keyboard=True) for item in orders]
     deadline = time.monotonic() + timeout  # from when the engine has answered, however far away it is
+    silent = dict(probes)
     try:
         for stream, item in zip(streams, orders, strict=True):
             stream.write(envelope(idents[item.probe.id], item.text, options=item.options))
@@ -249,11 +250,13 @@ def ask(engine: Engine, orders: Sequence[Order], timeout: float) -> Iterator[tup
             if event.name == "error":
                 raise LabError("fault-refused", node=node, why=event.get("reason"), error=event.get("error"))
             if event.name in ("rules", "prepared"):
+                silent.pop(probe.id, None)
                 yield probe, event
     finally:
         for stream in streams:
             stream.close()
-    raise LabError("probe-silent", nodes=", ".join(sorted(p.labels.get(LABEL_PROBED, "") for p in probes.values())))
+    names = sorted(probe.labels.get(LABEL_PROBED, "") for probe in (silent or probes).values())
+    raise LabError("probe-silent", nodes=", ".join(names))
 
 
 def rules_of(engine: Engine, probes: Iterable[Container], timeout: float) -> dict[str, Event]:

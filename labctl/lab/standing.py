@@ -42,14 +42,15 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
         ensured = probes.ensure(engine, lab, hosts.values())
         running = {probed: ensured[host.name] for probed, host in hosts.items()}
         there = faults.listing(engine, lab)
-        known = {(fault.link, fault.what) for fault in there if fault.state in ("in force", "done")}
+        known = {(fault.link, fault.what) for fault in there if fault.state in ("in force", "out of force", "done")}
+        out_of_force = {fault.node for fault in there if fault.state == "out of force"}
         number = faults.highest_number(there, engine, lab)
         changes: dict[str, Change] = {}
         for node in chosen:
             rules = _standing(lab, node, number) + faults.kept_for(engine, lab, node)
             number += len(rules)
             fresh = [rule for rule in rules if (rule["link"], rule["what"]) not in known]
-            if fresh:
+            if fresh or lab.host(node).name in out_of_force:  # any change puts all of them in force again
                 changes.setdefault(node.probed, {"set": []})["set"] += fresh
         apply(engine, running, changes, timeout)
     finally:

@@ -4,7 +4,11 @@ Whoever in front of us takes such a CR for the end of a line sees other chunks t
 it is to be refused (section 2.2).
 """
 
+import re
+
 LINE_LIMIT = 4096  # bytes of a chunk's size and extensions
+# What int() takes beside digits (a sign, `0x`, `_`) is no size, and a negative one would lead back.
+SIZE = re.compile(rb"([0-9A-Fa-f]{1,20})[ \t]*(?:;.*)?", re.DOTALL)
 
 
 class Chunks:
@@ -36,6 +40,9 @@ class Chunks:
     def _begin(self, line: bytes) -> None:
         if line[-2:] != b"\r\n" or any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in line[:-2]):
             raise ValueError("the line before a chunk holds a bare CR, a bare LF or another control character")
-        size = int(line.partition(b";")[0], 16)
+        found = SIZE.fullmatch(line[:-2])
+        if not found:
+            raise ValueError("the line before a chunk has no size")
+        size = int(found[1], 16)
         self._ended = not size
         self._left = size + 2

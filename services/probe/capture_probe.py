@@ -81,8 +81,9 @@ class Recorder:
             return  # rules are in force already, and who has set them tells it
         try:
             sign.give("records")
-        except OSError as problem:
-            self._problem = self._problem or f"its node waited for nothing: {problem.strerror}"
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            why = getattr(problem, "strerror", None) or problem
+            self._problem = self._problem or f"its node waited for nothing: {why}"
             return
         self._loop.later(hold.LONGEST, self._end_sign)
 

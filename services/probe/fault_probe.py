@@ -50,7 +50,7 @@ class FaultProbe:
         self._highest = 0
         self._lost = 0
         loop.watch(self._timer, READ, self._on_timer)
-        with contextlib.suppress(OSError):  # of one that lives; who wants to set a rule is told so
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that lives; who sets a rule is told so
             tables.claim()
 
     # -- orders
@@ -94,6 +94,7 @@ class FaultProbe:
         change = typed.options["change"]
         [Rule(fields) for fields in change.get("set", ())]  # now, not when it is too late to refuse
         group = typed.options.get("group")
+        self._follow_committed()  # what was decided before comes before: this may be what takes it back
         if group is None:
             self._apply(change)
             self._list(typed)
@@ -113,6 +114,10 @@ class FaultProbe:
         os.close(os.open(f"{COMMITS}/{group}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._look_for(group)
         self._list(typed)
+
+    def _follow_committed(self) -> None:
+        for group in [known for known in self._pending if os.path.exists(f"{COMMITS}/{known}")]:
+            self._look_for(group)
 
     def _look_for(self, group: str) -> None:
         if group not in self._pending:

@@ -559,6 +559,7 @@ BAD = {
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400
     ),
     "a chunk without a size": (CHUNKED + b"xyz\r\n", 400),
+    "a chunk of a negative size": (CHUNKED + b"-6\r\nabcdef\r\n0\r\n\r\n", 400),
     "a chunk that is too long": (CHUNKED + b"1\r\nabc\r\n", 400),
     "a bare CR in a chunk's extension": (CHUNKED + b"1;a=\rb\r\nx\r\n0\r\n\r\n", 400),
     "a NUL in a chunk's extension": (CHUNKED + b"1\r\nx\r\n0;\0\r\n\r\n", 400),

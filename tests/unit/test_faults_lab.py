@@ -6,11 +6,12 @@ import pytest
 from memory_lab import opened, stamp
 
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_PROBED, LABEL_RULES
+from labctl.engine.model import LABEL_CONDITIONS, LABEL_PROBED, LABEL_RULES
 from labctl.errors import LabError
 from labctl.lab import faults, links, probes
 from labctl.lab.faults import Wanted
 from labctl.lab.model import find
+from labctl.lab.standing import put_in_force
 from labctl.render.faults import table
 
 LOSS = Wanted("condition", "loss 10%", {"loss": 0.1}, 7)
@@ -25,6 +26,7 @@ class Probes:
         self.answers_left = 1 << 30
         self.broken: set[str] = set()  # nodes whose kernel can't
         self.broken_late: set[str] = set()  # those whose kernel finds out when the change was committed
+        self.changes = 0  # that were made
         self.missing: dict[str, str] = {}  # by node: what its kernel has no more
         engine.probe_program = self.program
 
@@ -61,6 +63,7 @@ class Probes:
         return typed
 
     def apply(self, node, change, tell):
+        self.changes += 1
         for key in change.get("clear", ()):
             rule = self.rules[node].pop(tuple(key), None)
             if rule is None:
@@ -191,6 +194,11 @@ def test_a_probe_that_says_nothing(engine, lab, fakes):
     with pytest.raises(LabError) as found:
         add(engine, lab, "alice:bob")
     assert found.value.code == "probe-silent"
+    fakes.answers_left = 1 << 30
+    add(engine, lab, "alice-bob")
+    fakes.answers_left = 1
+    with pytest.raises(LabError, match="the probe at bob did not answer"):
+        faults.listing(engine, lab())
 
 
 def test_rules_of_a_probe_that_ended(engine, lab, fakes):
@@ -213,8 +221,37 @@ def test_rules_that_the_kernel_has_no_more(engine, lab, fakes):
         ("alice:bob", "out of force", "the table was removed by some other program"),
         ("bob:alice", "in force", ""),
     }
+    with pytest.raises(LabError) as refused:
+        add(engine, lab, "alice:bob")
+    assert refused.value.code == "fault-twice", "with the next change both would be in force"
     faults.clear(engine, lab(), found)
     assert fakes.all() == set()
+
+
+def test_rules_of_a_topology_that_the_kernel_has_no_more(engine, lab, fakes):
+    wanted = json.dumps([["alice", "loss 10%"]])
+    engine.add("lab", "carol", addresses={"net-a": ("10.77.0.9",)}, labels={LABEL_CONDITIONS: wanted})
+    put_in_force(engine, lab(), lab().nodes)
+    assert fakes.all() == {("carol", "carol:alice")}
+    for missing, changes in (({}, 0), ({"carol": "the table was removed by some other program"}, 1)):
+        fakes.missing, before = missing, fakes.changes
+        put_in_force(engine, lab(), lab().nodes)
+        assert len(fakes.rules["carol"]) == 1, "the same rule twice would do everything twice"
+        assert fakes.changes == before + changes, "any change puts all of them in force again"
+
+
+def test_rules_of_a_node_that_is_paused_are_in_force(engine, lab, fakes):
+    """Its kernel goes on, and its probe does."""
+    add(engine, lab, "alice:bob")
+    engine.change("pause", lab().node("alice").container.id)
+    found = faults.listing(engine, lab())
+    assert [(fault.state, fault.matched) for fault in found] == [("in force", 0)]
+    faults.clear(engine, lab(), found)
+    assert fakes.all() == set()
+    add(engine, lab, "bob")
+    assert fakes.all() == {("bob", "bob:*"), ("alice", "alice:bob"), ("web", "web:bob")}, "no neighbour is left out"
+    wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
+    assert faults.add(engine, lab(), links.between(lab(), "alice", "web"), wanted).links == ("alice:web", "web:alice")
 
 
 def test_a_kernel_that_refuses_only_when_the_others_have_begun(engine, lab, fakes):
@@ -236,8 +273,6 @@ def test_rules_that_wait_for_a_start(engine, lab, fakes):
     [keeper] = probes.all_of(engine, "lab", probes.ON_START).values()
     assert json.loads(keeper.labels[LABEL_RULES])[0]["loss"] == 0.1
     assert engine._get(node.container.id).processes == 63, "it is told to wait"
-    from labctl.lab.standing import put_in_force
-
     put_in_force(engine, lab(), [node])
     assert fakes.all() == {("bob", "bob:alice")}
     faults.clear(engine, lab(), faults.listing(engine, lab()))

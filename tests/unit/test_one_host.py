@@ -83,6 +83,13 @@ def test_one_probe_of_faults(engine, lab, fakes, name):
     assert faults.listing(engine, lab()) == []
 
 
+def test_the_name_under_which_it_is_shown_means_it(engine, lab, fakes):
+    assert links.ways(lab(), "a+s") == links.ways(lab(), "a")
+    faults.add(engine, lab(), links.ways(lab(), "a+s"), LOSS)
+    found = faults.pick(lab(), faults.listing(engine, lab()), "a+s", False)
+    assert [one.link for one in found] == ["a+s:*", "b:a+s"]
+
+
 @pytest.mark.parametrize("both", ["a:s", "s-a"])
 def test_no_link_inside_one_host(lab, both):
     for ask in (lambda: links.ways(lab(), both), lambda: ends(lab(), *both.replace("-", ":").split(":"))):

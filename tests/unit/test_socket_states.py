@@ -9,6 +9,7 @@ from itertools import count
 from types import SimpleNamespace
 
 import pytest
+import sockets
 from labprocess import packets, recorder, watch
 from labprocess.backlog import event_line
 from labprocess.changes import Changes, Counts
@@ -175,6 +176,24 @@ def test_programs():
     assert found.fields()["program"] == "docker dns"
 
 
+def test_a_socket_is_told_of_at_one_of_the_nodes_that_share_a_network(monkeypatch):
+    """Also once no program holds it any more: `find` knows programs of the node alone."""
+    monkeypatch.setattr(sockets, "SHARES", "first")
+    looks = Looks()
+    for state, inode in (("ESTAB", 200), ("FIN-WAIT-2", 0), ("TIME-WAIT", 0)):
+        found = looks.changes.look([row(state, inode=inode)], [], Counts())
+        assert found
+        assert not any(sockets.is_told(change.row, change.owner) for change in found), "the other one does"
+    # The same addresses once more, and nobody has accepted it yet.
+    [_, *found] = looks.changes.look([row("SYN-SENT")], [], Counts())
+    assert all(sockets.is_told(change.row, change.owner) for change in found)
+    monkeypatch.setattr(sockets, "SHARES", "other")
+    looks = Looks()
+    for state, inode in (("ESTAB", 7), ("TIME-WAIT", 0)):
+        found = looks.changes.look([row(state, inode=inode)], [], Counts())
+        assert all(sockets.is_told(change.row, change.owner) for change in found)
+
+
 class Kernel:
     """Stands in for the kernel's table and for what it tells by itself."""
 
@@ -297,6 +316,23 @@ def test_what_happens_is_looked_for_at_once(idle, wakes, monkeypatch):
     assert idle.told[1] == "ESTAB"
 
 
+def test_what_happens_in_the_moment_of_falling_asleep_is_looked_for_at_once(idle, monkeypatch):
+    """Its packet came after the last look, and before those that came while the watch was awake are forgotten."""
+    idle.rest(0.3)
+    monkeypatch.setattr(watch, "TICK", 3.0)
+    monkeypatch.setattr(watch, "SLOW", 60.0)
+    forget, begun = idle.packets.forget, time.monotonic()
+
+    def last_moment():
+        if not idle.kernel.rows:
+            idle.kernel.value, idle.kernel.rows = 1, [row("SYN-SENT")]
+        forget()
+
+    idle.packets.forget = last_moment
+    idle.until(lambda: idle.told)
+    assert time.monotonic() - begun < 2.5, "it was not slept over"
+
+
 def test_a_call_asks_for_datagram_sockets_too(idle):
     idle.rest(0.3)
     idle.kernel.datagrams = [row("ESTAB", proto="udp")]
@@ -357,6 +393,33 @@ def test_a_recorder_keeps_what_is_missing_beside_the_states(monkeypatch):
     os.close(sink)
     assert published == [("states", "socket-state"), ("states", "missed")]
     assert len(keeping.histories["states"].since(0)) == 2
+
+
+def test_a_recording_can_be_ended_whose_watch_has_ended(monkeypatch):
+    monkeypatch.setattr(recorder, "Diag", lambda: None)
+    start = recorder.subprocess.Popen
+    monkeypatch.setattr(recorder.subprocess, "Popen", lambda command, **options: start(["true"], **options))
+    keeping = recorder.Recorder(Loop(), lambda kind, line: None)
+    keeping._start_watch()
+    keeping._watch.wait(20)
+    keeping._write(WAKE)
+    keeping.stop()
+    assert keeping._watch is None
+
+
+def test_the_last_call_of_a_row_wakes_the_watch_too(monkeypatch):
+    """socket(2), and at once connect(2) of UDP: of that no counter and no packet tells."""
+    monkeypatch.setattr(recorder, "Diag", lambda: None)
+    loop, written = Loop(), []
+    keeping = recorder.Recorder(loop, lambda kind, line: None)
+    keeping._watch = SimpleNamespace(stdin=SimpleNamespace(write=written.append, flush=lambda: None))
+    for _ in range(3):
+        keeping._wake_watch()
+    assert written == [WAKE]
+    over: list[bool] = []
+    loop.later(10 * recorder.WAKE, lambda: over.append(True))
+    loop.run(lambda: bool(over))
+    assert written == [WAKE, WAKE], "and no more of them than that"
 
 
 def test_history_is_bounded_and_says_so():

@@ -157,11 +157,13 @@ class Tables:
         """From now on no packet is marked. At once, and not by nft(8): meanwhile others would overtake what waits."""
         if self._socket:
             self._forget_answers()
-            self._socket.setblocking(True)
+            self._socket.settimeout(_LIMIT)
             # A socket of its own would be closed now, and that waits for the kernel to forget the rules (20 ms).
-            with contextlib.suppress(FileNotFoundError):  # others have removed the table
-                nfnetlink.send(self._socket, _flushed("links"))
-            self._socket.setblocking(False)
+            try:
+                with contextlib.suppress(FileNotFoundError):  # others have removed the table
+                    nfnetlink.send(self._socket, _flushed("links"))
+            finally:
+                self._socket.setblocking(False)  # else the next beat waits for ever
             self._handles["links"] = []
         self.are_needed = False
 

@@ -59,6 +59,10 @@ class Changes:
         """
         now = {_key(row): row for row in rows}
         before, self._rows = self._rows, now
+        for key, row in now.items():
+            old = before.get(key) if before else None
+            if old and not row.inode and not old.state == "TIME-WAIT" != row.state:
+                now[key] = row._replace(inode=old.inode)  # that of the program which held it
         self._own(now)
         self._meet(now.values())
         if before is None:

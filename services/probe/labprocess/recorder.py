@@ -33,7 +33,8 @@ class Recorder:
         self._seen: set[int] = set()
         self._newest = b""  # process, as the kernel told it at the last look
         self._loadavg = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
-        self._woke = 0.0
+        self._woke = 0.0  # of time.monotonic()
+        self._wake_timer: list | None = None
         self._watch: subprocess.Popen | None = None
         self._rest = b""
         self._diag = Diag()
@@ -76,8 +77,9 @@ class Recorder:
         """Lets all processes go, and forgets what was recorded; calls `over()` when none is traced any more."""
         self.since = None
         self.histories = {}
-        for timer in (self._scan_timer, self._beat_timer):
+        for timer in (self._scan_timer, self._beat_timer, self._wake_timer):
             self._loop.cancel(timer)
+        self._wake_timer = None
         for tracer in self._tracers:
             tracer.stop()
         if self._watch:
@@ -134,11 +136,18 @@ class Recorder:
                 self._wake_watch()
 
     def _wake_watch(self) -> None:
-        """What was called may have changed a socket."""
-        now = time.monotonic()
-        if self._watch and now - self._woke >= WAKE:
-            self._woke = now
-            self._write(lifeline.WAKE)
+        """What was called may have changed a socket. Calls come in rows: the last of one has its sign as well."""
+        if self._watch and not self._wake_timer:
+            wait = self._woke + WAKE - time.monotonic()
+            if wait <= 0:
+                self._wake()
+            else:
+                self._wake_timer = self._loop.later(wait, self._wake)
+
+    def _wake(self) -> None:
+        self._wake_timer = None
+        self._woke = time.monotonic()
+        self._write(lifeline.WAKE)
 
     def _record(self, kind: str, moment: int, event: dict) -> None:
         if self.since is not None:
@@ -161,7 +170,8 @@ class Recorder:
     def _start_watch(self) -> None:
         """In a process of its own: it has to look every other millisecond, whatever there is to read here."""
         command = ["python3", "/opt/probe/sockets.py", "watch"]
-        self._watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Without a buffer: what it never read, as it had ended, is not written once more when its pipe is closed.
+        self._watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         os.set_blocking(self._watch.stdout.fileno(), False)
         self._rest = b""
         self._loop.watch(self._watch.stdout, READ, self._on_states)

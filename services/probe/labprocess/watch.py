@@ -81,10 +81,12 @@ class Watch:
             asleep.register(source, select.POLLIN)
         if self._packets:
             asleep.register(self._packets, select.POLLIN)
+        slept = False
         while goes_on():
+            was_awake = not slept
             slept = self._packets is not None and time.monotonic() >= self._awake_until
             if slept:
-                ready = self._sleep(asleep)
+                ready = self._sleep(asleep, was_awake)
             else:
                 time.sleep(LOOK)
                 ready = [number for number, _ in awake.poll(0)]
@@ -102,10 +104,13 @@ class Watch:
                 time.sleep(min(-saved / SHARE, 0.1))
             self._look(heard, woken)
 
-    def _sleep(self, sources) -> list[int]:
+    def _sleep(self, sources, was_awake: bool) -> list[int]:
         """Until something happens, or it is time for a slow look; what of it is ready."""
-        # What came while we were awake was looked for. What comes from here on wakes.
-        self._packets.forget()
+        if was_awake:
+            # What came while we were awake was looked for, but for what came since the last look.
+            self._packets.forget()
+            if self._counters.read() != self._last:
+                return []
         return [number for number, _ in sources.poll(TICK * 1000)]
 
     def _look(self, heard: bool, woken: bool = False) -> None:

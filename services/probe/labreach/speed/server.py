@@ -31,7 +31,7 @@ def serve(order: dict) -> None:
         with control:
             control.settimeout(max(1.0, deadline - time.monotonic()))
             if wanted["protocol"] == "udp":
-                tell(control, **_Datagrams(datagrams, control, bytes.fromhex(order["token"])).count())
+                tell(control, **_Datagrams(datagrams, control, bytes.fromhex(order["token"])).count(deadline))
             else:
                 for _ in range(ECHOES):
                     control.sendall(control.recv(1))
@@ -95,7 +95,8 @@ class _Datagrams:
         self._first = self._last = 0
         self._delay, self._jitter = 0, 0.0
 
-    def count(self) -> dict:
+    def count(self, deadline: float) -> dict:
+        """Raises TimeoutError where the sender has not said by then that it is done."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         poll.register(self._control, select.POLLIN)
@@ -111,6 +112,8 @@ class _Datagrams:
                 sent = hear(self._control)["sent"]
                 poll.unregister(self._control)
                 until = time.monotonic() + AT_MOST
+            elif sent is None and time.monotonic() > deadline:
+                raise TimeoutError("the other end never said that it was done")
         counts = {"received": self._received, "duplicates": self._again, "reordered": self._late}
         counts |= {"overflowed": self._full, "bytes": self._bytes, "timed": self._timed, "ns": self._last - self._first}
         return {**counts, "jitter_ns": round(self._jitter)}
