@@ -21,7 +21,7 @@ from labctl.errors import LabError
 from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
 from labctl.topology import builtin, extension
-from labctl.topology.check import keys, problems, values
+from labctl.topology.check import keys, ports, problems, values
 from labctl.topology.check.compose import locate
 from labctl.topology.check.scalars import rewritten, sixties, type_of
 from labctl.topology.check.source import Place, Scalar, Source, Unreadable, parse
@@ -293,6 +293,20 @@ def test_what_cannot_be_looked_at_is_not_said_to_be_missing(monkeypatch, problem
     config = "services: {a: {image: x, volumes: [{type: bind, source: /closed/folder, target: /x}]}}"
     monkeypatch.setattr(values.os, "lstat", lstat)
     assert codes(text, config) == code
+
+
+def test_many_ports_are_compared_with_those_of_their_number_alone(monkeypatch):
+    compared = []
+    clashes = ports.Port.clashes
+    monkeypatch.setattr(ports.Port, "clashes", lambda one, other: compared.append(one) or clashes(one, other))
+    services = [f"s{at}: {{image: x, ports: ['{at}:80']}}" for at in range(1, 501)]
+    more = "r: {image: x, ports: ['700-701:80-81']}, t: {image: x, ports: ['701:80', '7:80']}"
+    found = check(parse("services: {" + ", ".join([*services, more]) + "}"), FILES)
+    assert [problem.message.partition(" is published by ")[0::2] for problem in found] == [
+        ("service t, ports: port 701 of this machine", "r already, in line 1"),
+        ("service t, ports: port 7 of this machine", "s7 already, in line 1"),
+    ]
+    assert len(compared) < 600, "of the 500 each with none, the range with all"
 
 
 def test_many_mounts_are_each_looked_at_once(monkeypatch):
