@@ -55,6 +55,18 @@ def test_a_difference_that_no_document_names_is_counted():
     assert "- one/compose.yaml: services must be a mapping" in text
 
 
+def test_a_compose_that_reads_for_ever_is_ended(tmp_path, monkeypatch):
+    """What it has started as well: both hold the pipe open, whose end is awaited."""
+    program = tmp_path / "cli-plugins" / "docker-compose"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nsleep 600 &\necho reading >&2\nwait\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setattr(compose, "LIMIT", 0.2)
+    file = tmp_path / "compose.yaml"
+    assert compose.theirs(compose.Input("one", "one/compose.yaml", (file,))) == "no answer in 0.2 s"
+
+
 def test_a_section_is_written_without_the_others(tmp_path):
     file = tmp_path / "page.md"
     file.write_text("# T\n<!-- a: begin -->\nold\n<!-- a: end -->\n<!-- b: begin -->\nkept\n<!-- b: end -->\n")

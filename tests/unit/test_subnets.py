@@ -91,6 +91,27 @@ def test_the_smallest_subnet_that_will_do():
     assert chosen("right=10.8.0.0/28") == {"right 10.2.0.0/24": "10.8.0.0/28"}
 
 
+@pytest.mark.parametrize(
+    ("pool", "hosts", "what", "prefix"),
+    [
+        ("gateway: 10.1.0.254", "", "the gateway has address 254", 24),
+        ("aux_addresses: {printer: 10.1.0.100}", "", "aux_addresses.printer has address 100", 25),
+        ("ip_range: 10.1.0.64/26", "", "ip_range has address 126", 25),
+        ("ip_range: 10.1.0.128/25", "", "ip_range has address 254", 24),
+        ("aux_addresses: {odd: nowhere}", "printer=10.1.0.20", "a host that a knows has address 20", 27),
+    ],
+)
+def test_what_else_has_its_place_in_a_network(pool, hosts, what, prefix):
+    service = f"{{image: x, networks: {{n: null}}, extra_hosts: [{hosts}]}}"
+    network = f"{{name: lab_n, ipam: {{config: [{{subnet: 10.1.0.0/24, {pool}}}]}}{MOVABLE}}}"
+    found = parse(f"{{name: lab, services: {{a: {service}}}, networks: {{n: {network}}}}}", Path("lab.yaml"))
+    with pytest.raises(LabError) as caught:
+        choose(found, [f"10.9.0.0/{prefix + 1}"])
+    assert caught.value.message.endswith(f"too small: {what} of the network n, which takes a /{prefix} at least")
+    placed = place_networks(found, MemoryEngine(), found.config, 0, choose(found, [f"10.9.0.0/{prefix}"]))
+    assert placed["networks"]["n"]["ipam"]["config"][0]["subnet"] == f"10.9.0.0/{prefix}"
+
+
 def place(engine: MemoryEngine, *texts: str) -> dict[str, str]:
     found = topology()
     out = place_networks(found, engine, found.config, 0, choose(found, texts))
