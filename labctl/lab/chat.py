@@ -31,7 +31,9 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
     size = len(text.encode())
     if size > LIMIT:
         raise LabError("text-too-long", size=size, what="a chat message", limit=LIMIT)
-    partners = [other for other in lab.neighbours(node) if other.role == "chat"]
+    # Each node of a host has a journal of its own.
+    hosts = [lab.members(host) for host in lab.neighbours(node)]
+    partners = [other for host in hosts for other in host if other.role == "chat" and other.is_running]
     with Typed(engine, lab, node, text, others=partners, timeout=timeout) as typed:
         return _follow(engine, lab, node, text, typed)
 
