@@ -8,8 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from compat.model import Section, each, projects
+from labctl.engine import plugin
+from labctl.engine.children import Group
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.endpoint import find as find_endpoint
@@ -145,15 +148,28 @@ def theirs(one: Input) -> str | None:
     """What Compose says of it; it looks for a folder's files itself."""
     place = ["--project-directory", str(one.folder)] if one.folder else []
     files = [word for file in one.files for word in ("-f", str(file))]
-    command = ["docker", "compose", "--profile", "*", *place, *files, "config", "--quiet"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        return f"no answer in {LIMIT:g} s"
-    if not found.returncode:
+    program = plugin.find()  # itself, as what the client starts goes on after the client is killed
+    command = [
+        *([program] if program else ["docker", "compose"]),
+        "--profile",
+        "*",
+        *place,
+        *files,
+        "config",
+        "--quiet",
+    ]
+    with Group() as group:
+        child = group.start(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, encoding="utf-8", errors="replace")
+        try:
+            _, said = child.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            group.kill()
+            child.communicate()
+            return f"no answer in {LIMIT:g} s"
+    if not child.returncode:
         return None
-    lines = [line for line in found.stderr.splitlines() if line.strip() and "level=warning" not in line]
-    return lines[-1] if lines else f"exit status {found.returncode}"
+    lines = [line for line in said.splitlines() if line.strip() and "level=warning" not in line]
+    return lines[-1] if lines else f"exit status {child.returncode}"
 
 
 def text(verdicts: list[Verdict], version: str) -> str:

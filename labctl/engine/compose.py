@@ -165,6 +165,7 @@ class Compose:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                encoding="utf-8",  # as Compose writes, whatever the locale
                 errors="replace",
                 env=self._environment(),
             )

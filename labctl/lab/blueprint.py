@@ -162,6 +162,8 @@ def read(
         from labctl.lab.validate import problems_in
 
         problems = problems_in(source.files, topology.config, reading.unset)
+        if not endpoint.is_local:  # what is mounted is there, and not on this machine
+            problems = [one for one in problems if not one.code.startswith("bind-")]
         errors = [one for one in problems if one.level == "error"]
         if errors:
             raise _errors(source, errors)
@@ -179,6 +181,11 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
     hidden = [member.name for member in topology.members if member.ports and set(member.networks) <= closed]
     if hidden and not topology.outside:
         yield f"nothing of a lab without a way outside is published on this machine (here: of {', '.join(hidden)})"
+    modes = {name: service.get("network_mode") for name, service in topology.config["services"].items()}
+    left = [f"{name} (network_mode: {mode})" for name, mode in modes.items() if mode in ("host", "bridge")]
+    left += [f"{net.key} (external)" for net in topology.networks if net.external]
+    if left and not topology.outside:
+        yield f"not all of this lab is without a way outside: {', '.join(left)}"
 
 
 def _refuse_endless(source: builtin.Source) -> None:

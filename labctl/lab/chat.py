@@ -80,7 +80,7 @@ def _check_partner(engine: Engine, lab: Lab, node: Node, sent: Event, ended: Col
     if owner and owner.role == "chat" and (owner.name in ended or owner.container.state in STOPPED):
         why = f"{node.name}'s partner {owner.name} ({address}) has stopped, and its journal does not show it"
         mend = f"`labctl start {owner.name}` where it is to go on; `labctl logs {node.name}` shows what was sent"
-        raise LabError("not-confirmed", why=why, mend=mend)
+        raise LabError("not-confirmed", why=why, mend=mend, about=owner.name)
     if owner is None or owner.role != "chat":
         who = f"{owner.name} ({address})" if owner else address
         why = f"{node.name} talks to {who}, which is no chat node of this lab"

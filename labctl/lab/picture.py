@@ -17,6 +17,7 @@ from labctl.topology.model import Member, Net, Published, Topology
 ROUTER = "router"
 MACHINE = "on this machine's own network"
 NOWHERE = "on no network"
+BRIDGE = "bridge"  # the engine's own network, for `network_mode: bridge`
 MASQUERADE_TO = (
     "MASQUERADE_TO"  # what a router's image reads: one of its own names, on the network that it hides behind
 )
@@ -134,6 +135,11 @@ class Picture:
         """The description in one line, whatever lines it had in its file."""
         return " ".join(self.description.split())
 
+    def ids(self) -> dict[str, str]:
+        """A word for each node that is no other's, by its name and by those of its members."""
+        found = {name: f"node{at}" for at, node in enumerate(self.nodes) for name in node.members}
+        return found | {node.name: f"node{at}" for at, node in enumerate(self.nodes)}
+
     def attachments_of(self, network: str) -> list[Attachment]:
         return [item for item in self.attachments if item.network == network]
 
@@ -173,8 +179,12 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
                     if network == key and (key in six or ":" not in address)
                 )
                 attachments.append(Attachment(name, key, found))
+            if service.get("network_mode") == BRIDGE:
+                attachments.append(Attachment(name, BRIDGE))
             routes += [DrawnRoute(name, str(route)) for _, one in copies for route in one.routes]
     networks = [DrawnNetwork(net.key, _given(net), net.internal, net.mtu) for net in topology.networks]
+    if any(item.network == BRIDGE for item in attachments) and BRIDGE not in {net.name for net in networks}:
+        networks.append(DrawnNetwork(BRIDGE))
     links = [DrawnLink(link.a, link.b, link.both, link.text.strip()) for link in topology.links]
     bare = Picture(topology.name, topology.title, topology.description, links=tuple(links))
     return arranged(bare, networks, nodes, attachments, routes)

@@ -13,6 +13,7 @@ from labctl.engine.model import LABEL_CONDITIONS, Engine
 from labctl.faults.conditions import parse_words
 from labctl.lab import faults, probes
 from labctl.lab.fault_change import Change, FaultLock, apply
+from labctl.lab.life.choosing import of_service
 from labctl.lab.links import peers
 from labctl.lab.model import Lab, Node
 
@@ -69,11 +70,12 @@ def _conditions(node: Node) -> list[tuple[str, str]]:
 def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
     rules = []
     for to, text in _conditions(node):
-        number += 1
-        receiver = lab.host(lab.node(to))
-        found = parse_words(text, to)
-        link = f"{lab.host(node).name}:{receiver.name}"
-        head = {"id": f"f{number}", "link": link, "peers": list(peers(node, receiver)), "kind": "standing"}
-        # The same seed at every start: what a topology says is what it gives.
-        rules.append({**head, "what": str(found), "seed": 1, **found.as_json()})
+        for other in of_service(lab, to):
+            number += 1
+            receiver = lab.host(other)
+            found = parse_words(text, to)
+            link = f"{lab.host(node).name}:{receiver.name}"
+            head = {"id": f"f{number}", "link": link, "peers": list(peers(node, receiver)), "kind": "standing"}
+            # The same seed at every start: what a topology says is what it gives.
+            rules.append({**head, "what": str(found), "seed": 1, **found.as_json()})
     return rules

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from labctl.errors import LabError
-from labctl.topology.model import Net, Subnet, Topology
+from labctl.topology.model import Net, Subnet, Topology, extra_hosts, replicas
 
 Chosen = Mapping[tuple[str, Subnet], Subnet]  # by the network's key and the subnet that the file names
 
@@ -74,15 +74,16 @@ def _refuse_small(topology: Topology, text: str, place: tuple[str, Subnet], subn
     """All nodes must find room, and each fixed address its place in it."""
     key, old = place
     net = next(net for net in topology.networks if net.key == key)
-    offsets = [_offset(old, address) for _, address in _fixed(topology, net, old)]
+    places = [*_fixed(topology, net, old), *_kept(topology, net, old)]
+    offsets = [_offset(old, address) for _, address in places]
     alone = [one for one in topology.members if one.owner is None]  # the others have no addresses of their own
-    nodes = sum(_count(topology.config["services"][one.name]) for one in alone if key in one.networks)
+    nodes = sum(replicas(topology.config["services"][one.name]) for one in alone if key in one.networks)
     # Before the nodes the network's own address and the gateway, after them the broadcast address of IPv4.
     beside = 3 if subnet.version == 4 else 2
     needed = max([nodes + beside, *(offset + beside - 1 for offset in offsets)])
     if subnet.num_addresses < needed:
         prefix = subnet.max_prefixlen - (needed - 1).bit_length()
-        last = max(_fixed(topology, net, old), key=lambda one: _offset(old, one[1]), default=None)
+        last = max(places, key=lambda one: _offset(old, one[1]), default=None)
         why = f"{nodes} nodes are on the network {key}"
         if last and _offset(old, last[1]) + beside - 1 > nodes + beside:
             why = f"{last[0]} has address {_offset(old, last[1])} of the network {key}"
@@ -100,12 +101,30 @@ def _fixed(topology: Topology, net: Net, old: Subnet) -> list[tuple[str, str]]:
     ]
 
 
+def _kept(topology: Topology, net: Net, old: Subnet) -> list[tuple[str, str]]:
+    """(what it is, address) of all else in one subnet of a network that has its place there."""
+    found: list[tuple[str, object]] = []
+    for pool in (topology.config["networks"][net.key].get("ipam") or {}).get("config") or []:
+        found.append(("the gateway", pool.get("gateway")))
+        found += [(f"aux_addresses.{name}", address) for name, address in (pool.get("aux_addresses") or {}).items()]
+        with contextlib.suppress(ValueError):
+            block = ipaddress.ip_network(pool.get("ip_range") or "")
+            found.append(("ip_range", block[-2] if block.num_addresses > 1 else block[0]))  # its last may be the last
+    for name, service in topology.config["services"].items():
+        found += [
+            (f"a host that {name} knows", address) for _, address in extra_hosts(service.get("extra_hosts") or [])
+        ]
+    out = []
+    for what, text in found:
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_address(str(text))
+            if address.version == old.version and address in old:
+                out.append((what, str(address)))
+    return out
+
+
 def _offset(subnet: Subnet, address: str) -> int:
     return int(ipaddress.ip_address(address)) - int(subnet.network_address)
-
-
-def _count(service: Mapping[str, Any]) -> int:
-    return int(service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1)
 
 
 def _bad(text: str, why: str) -> LabError:

@@ -17,17 +17,18 @@ from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
 from labctl.topology.check.source import Source, Unreadable, parse, read_all
 from labctl.topology.check.whole import Answer, check
+from labctl.topology.model import load
 
 # All profiles: what is in a file should be right, whether it is switched on now or not.
 VARIABLES = {"COMPOSE_PROFILES": "*"}
 
 # Compose's reading of the files, or of a text in their place. Raises LabError where it refuses or isn't there.
 Ask = Callable[[str | None], Reading]
+UNREAD = "it gave no answer that can be read"
 _TEXTS = 2000  # with variables: more than anybody wrote by hand
 # What Compose would read for hours, or with gigabytes.
 _PARTIAL = ("missing-image", "missing-services", "unknown-name", "link-unknown-node", "route-via-unknown")
 _ENDLESS = ("file-special", "file-too-big", "yaml-depth", "yaml-aliases", "yaml-recursive")
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
     """Compose's answer, or why it could not be asked."""
     try:
         reading = ask(text)
-        config = yaml.load(reading.text, Loader=_Loader)
+        config = load(reading.text)
+    except yaml.YAMLError:
+        return Answer(), UNREAD
     except LabError as problem:
         if problem.code == "topology-invalid":
             values = problem.values
@@ -138,7 +141,7 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
         return Answer(), f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
     if isinstance(config, dict):
         return Answer(config, unset=reading.unset), ""
-    return Answer(), "it gave no answer that can be read"
+    return Answer(), UNREAD
 
 
 def _interpolated(texts: list[str], ask: Ask) -> dict[str, str]:

@@ -7,6 +7,7 @@ for whoever joins the network later. Where no such range has room for all, singl
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -49,14 +50,22 @@ def _part(services: dict[str, Any], key: str, pool: dict[str, Any]) -> None:
     gateway = ipaddress.ip_address(pool.get("gateway") or subnet[min(1, subnet.num_addresses - 1)])
     if not fixed or not sum(free.values()) or gateway in fixed:
         return
-    kept = {ipaddress.ip_address(address) for address in (pool.get("aux_addresses") or {}).values()}
-    taken = fixed | kept | {gateway}
+    taken = fixed | _kept(pool) | {gateway}
     block = max(_empty(subnet, taken), key=lambda one: (_room(subnet, one), int(one.network_address)), default=None)
     if block and _room(subnet, block) >= sum(free.values()):
         pool["ip_range"] = str(block)
         pool["gateway"] = str(gateway)  # else the engine takes one from the range
     else:
         _assign(services, key, field, [name for name, count in free.items() if count == 1], _hosts(subnet, taken))
+
+
+def _kept(pool: Mapping[str, Any]) -> set[Address]:
+    """The addresses that are set aside; what is none, the engine refuses."""
+    found: set[Address] = set()
+    for text in (pool.get("aux_addresses") or {}).values():
+        with contextlib.suppress(ValueError):
+            found.add(ipaddress.ip_address(text))
+    return found
 
 
 def _assign(services: dict[str, Any], key: str, field: str, names: list[str], addresses: Iterator[Address]) -> None:

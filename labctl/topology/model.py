@@ -26,11 +26,42 @@ from labctl.topology.extension import (
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NAMED = re.compile(r"""^name:[ \t]*(["']?)([^"'#$\n]+?)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
+_NAMED = re.compile(r"^name:(.*)$", re.MULTILINE)
+_NAME = re.compile(r"""(["']?)([^"'#$]+)\1""")
 
 T = TypeVar("T")
 NO_SERVICES = "it has no services"
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc]
+    """What Compose writes without quotes and YAML 1.1 takes for more than text (a date, or `=`) is text here."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":timestamp", ":value"))]
+    for first, found in _BaseLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _int(loader: Any, node: Any) -> int | str:
+    try:
+        return int(loader.construct_yaml_int(node))
+    except ValueError:  # `0b_`
+        return str(node.value)
+
+
+def _refuse_bytes(_loader: Any, node: Any) -> None:
+    raise yaml.constructor.ConstructorError(None, None, "a value has bytes that are no text in UTF-8", node.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+_Loader.add_constructor("tag:yaml.org,2002:binary", _refuse_bytes)
+
+
+def load(text: str) -> Any:
+    """The data of Compose's own YAML. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)
 
 
 @dataclass(frozen=True)
@@ -113,7 +144,11 @@ def parse(text: str, file: Path, *, isolated: bool = False) -> Topology:
 
     Raises LabError `topology-invalid`.
     """
-    config = yaml.load(text, Loader=_Loader)
+    try:
+        config = load(text)
+    except yaml.YAMLError as problem:
+        why = getattr(problem, "problem", None) or "what Compose makes of it can't be read"
+        raise LabError("topology-invalid", file=file, why=why) from None
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why=NO_SERVICES)
     extension = _extension(config, file, "the top level", TOP_KEYS)
@@ -298,8 +333,11 @@ def project_name(text: str) -> str:
 
 def written_name(text: str) -> str:
     """The name that a file's text gives its project, as it is written; empty where none is, or one with a variable."""
-    found = _NAMED.search(text)
-    return found[2] if found else ""
+    for line in _NAMED.findall(text):
+        found = _NAME.fullmatch(line.partition("#")[0].strip())
+        if found:
+            return str(found[2])
+    return ""
 
 
 def replicas(service: Mapping[str, Any]) -> int:

@@ -55,6 +55,11 @@ def test_an_address_that_is_set_aside_is_not_taken():
     assert pool(found)["ip_range"] == "10.5.0.64/26"
 
 
+def test_what_is_set_aside_and_no_address_is_the_engines_to_refuse():
+    found = apart(config("10.5.0.0/24", {"a": "10.5.0.2"}, {"u": 1}, aux_addresses={"printer": "nowhere"}))
+    assert pool(found)["ip_range"] == "10.5.0.128/25"
+
+
 @pytest.mark.parametrize(
     "given",
     [

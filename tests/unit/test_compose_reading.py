@@ -144,6 +144,23 @@ def test_how_it_ended_is_told_in_a_sentence(tmp_path, monkeypatch, said, why):
     assert "goroutine" not in str(problem.value.values["why"])
 
 
+READ = """
+from pathlib import Path
+from labctl.engine.compose import Compose
+from labctl.engine.endpoint import Endpoint
+found = Compose(Endpoint("unix:///nowhere", "a test")).config(Path("compose.yaml").absolute()).text
+print(ascii(found))
+"""
+
+
+def test_what_it_says_is_utf_8_in_every_locale(tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: x, environment: {A: Gr\u00fc\u00dfe}}}", "utf-8")
+    environ = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", READ]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert "A: Gr\\xfc\\xdfe" in done.stdout
+
+
 def test_a_reader_that_is_killed_is_told_so(tmp_path, monkeypatch):
     program = tmp_path / "cli-plugins" / "docker-compose"
     program.parent.mkdir()

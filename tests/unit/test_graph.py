@@ -241,6 +241,36 @@ def test_conditions_are_lines_between_their_nodes_where_both_are_there():
     assert "a <-> zzz: y" in text.draw(found)
 
 
+HOSTS = """
+name: shared
+x-labctl: {links: ["web-b loss 1%", "b:cache delay 1ms"]}
+services:
+  web: {image: x, networks: {net: null}}
+  cache: {image: x, network_mode: "service:web"}
+  b: {image: x, networks: {net: null}}
+  c: {image: x, network_mode: bridge}
+networks: {net: {name: shared_net}}
+"""
+
+
+def test_conditions_of_nodes_that_are_one_host_are_lines_to_it():
+    found = of_text(HOSTS)
+    ids = {node.name: f"node{number}" for number, node in enumerate(found.nodes)}
+    host, b = ids["web+cache"], ids["b"]
+    lines = [line for line in mermaid.draw(found).split("\n") if "-." in line]
+    assert lines == [f'  {host} <-. "loss 1#37;" .-> {b}', f'  {b} -. "delay 1ms" .-> {host}']
+    drawn = [line.partition(" [")[0] for line in dot.draw(found).split("\n") if "dashed" in line]
+    assert drawn == [f"  {host} -- {b}", f"  {b} -- {host}"]
+    assert svg.draw(found).count(">link 1, 2<") == 2
+
+
+def test_the_engines_own_network_is_one():
+    found = of_text(HOSTS)
+    assert {net.name for net in found.networks} == {"net", "bridge"}
+    assert [item.node for item in found.attachments_of("bridge")] == ["c"]
+    assert picture.NOWHERE not in text.draw(found)
+
+
 def test_as_data():
     found = document(of_text())
     subnets = ["10.1.0.0/24", "fd01::/64"]

@@ -82,6 +82,18 @@ def test_a_long_text_is_refused_in_a_short_message(read, letter):
     assert len(str(problem.value)) < 400
 
 
+NAMED = """
+from labctl.topology.model import written_name
+print([written_name("name:" + " " * 50_000 + text) for text in ('x"', "'x", "x # y", "'x' ")])
+"""
+
+
+def test_a_name_behind_many_spaces():
+    command = [sys.executable, "-c", NAMED]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert found.stdout == "['', '', 'x', 'x']\n"
+
+
 def test_a_size_of_many_digits():
     with pytest.raises(LabError) as problem:
         builtin.find("line:" + "9" * 5000)

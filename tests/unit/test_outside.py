@@ -6,7 +6,9 @@ import pytest
 
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
+from labctl.lab.blueprint import _notes
 from labctl.lab.placement import place_networks
+from labctl.topology import builtin
 from labctl.topology.check.source import parse as parse_source
 from labctl.topology.check.whole import check
 from labctl.topology.model import parse
@@ -54,6 +56,19 @@ def test_a_network_that_is_there_stays_as_it_was_made():
         with pytest.raises(LabError) as caught:
             place_networks(found, engine, found.config, 0, {})
         assert caught.value.message == "the network lab_own is there already, with a way outside"
+
+
+def test_who_brings_it_up_is_told_what_is_open_all_the_same(tmp_path):
+    file = tmp_path / "lab.yaml"
+    file.write_text("services: {}")
+    services = "{a: {image: x, network_mode: host}, b: {image: x, network_mode: bridge}, c: {image: x}}"
+    networks = "{own: {name: lab_own}, theirs: {name: theirs, external: true}}"
+    text = f"{{name: lab, services: {services}, networks: {networks}}}"
+    said = "not all of this lab is without a way outside: "
+    for isolated in (True, False):
+        notes = list(_notes(parse(text, file, isolated=isolated), builtin.Source(file), named=True))
+        open_ = "a (network_mode: host), b (network_mode: bridge), theirs (external)"
+        assert notes == ([said + open_] if isolated else [])
 
 
 def test_what_is_open_all_the_same_is_said():

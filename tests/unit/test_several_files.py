@@ -160,6 +160,15 @@ def test_a_place_in_the_second_file_of_an_address_that_only_both_make_wrong():
     assert [problem.shown(report.files).split(": ")[0] for problem in report.problems] == ["more.yaml:4:36"]
 
 
+def test_mounts_of_an_engine_elsewhere_are_not_looked_for_here():
+    write(base__yaml="services: {a: {image: x, volumes: ['/nowhere/at/all:/x']}}")
+    options = Options(("base.yaml",))
+    elsewhere = Endpoint("ssh://somebody@nowhere", "a test")
+    notes = {where: blueprint.read(where, None, strict=True, options=options).notes for where in (NOWHERE, elsewhere)}
+    assert "there is no /nowhere/at/all on this machine" in notes[NOWHERE][0]
+    assert notes[elsewhere] == ()
+
+
 @pytest.mark.parametrize(
     ("name", "options", "code"),
     [

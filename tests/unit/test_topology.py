@@ -1,13 +1,16 @@
 """Compose's normalised form as data; moving it to another subnet; labels on all that it makes."""
 
 import ipaddress
+import json
 from pathlib import Path
 
 import pytest
 
+from labctl.engine.compose import Reading
 from labctl.error_codes import ERRORS
 from labctl.errors import LabError, nearest
 from labctl.lab import placement
+from labctl.lab.validate import validate
 from labctl.topology import builtin
 from labctl.topology.model import labelled, moved, parse
 from labctl.topology.subnets import candidates
@@ -50,6 +53,26 @@ def test_a_file_as_data():
         ("net", True, 2),
         ("theirs", False, 0),
     ]
+
+
+def test_words_that_compose_writes_without_quotes_are_text():
+    """YAML 1.1 makes dates of some, even of days that no month has, and nothing at all of `=`."""
+    values = "environment: {A: =, B: 2024-13-45, C: 2024-01-31, D: 0b_}, healthcheck: {test: [CMD, a, =, b]}"
+    text = f"name: lab\nx-when: 2024-05-01T00:00:00Z\nservices: {{a: {{image: x, {values}}}}}\n"
+    config = parse(text, FILE).config
+    assert config["services"]["a"]["environment"] == {"A": "=", "B": "2024-13-45", "C": "2024-01-31", "D": "0b_"}
+    assert json.loads(json.dumps(config)) == config
+    assert config["x-when"] == "2024-05-01T00:00:00Z"
+    assert validate("gone.yaml", lambda _: Reading(text)).problems, "it is read there in the same way"
+
+
+@pytest.mark.parametrize("word", ["!!binary /w==", "!what a", "[", "\x01"])
+def test_what_is_no_text_or_no_yaml_is_explained(word):
+    text = f"name: lab\nservices: {{a: {{image: x, environment: {{A: {word}}}}}}}\n"
+    with pytest.raises(LabError) as caught:
+        parse(text, FILE)
+    assert caught.value.code == "topology-invalid"
+    assert validate("compose.yaml", lambda _: Reading(text), text="services: {a: {image: x}}").unasked
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,10 +21,10 @@ from labctl.errors import LabError
 from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
 from labctl.topology import builtin, extension
-from labctl.topology.check import keys, problems
+from labctl.topology.check import keys, ports, problems, values
 from labctl.topology.check.compose import locate
 from labctl.topology.check.scalars import rewritten, sixties, type_of
-from labctl.topology.check.source import Place, Scalar, Unreadable, parse
+from labctl.topology.check.source import Place, Scalar, Source, Unreadable, parse
 from labctl.topology.check.whole import Answer, check
 from labctl.topology.extension import parse_link, parse_route
 
@@ -237,6 +239,86 @@ def test_a_complaint_is_told_once_and_without_the_machines_paths():
     assert [problem.message for problem in found] == [
         "service alice, env_file: Compose says: env file a.env not found: stat a.env: no such"
     ]
+
+
+def test_a_dollar_sign_is_no_variable():
+    text = BASE.replace("ADDRESS", "$$x").replace("SUBNET", "ipam: {config: [{subnet: 10.1.0.0/24}]}")
+    assert codes(text) == codes(text, text) == ["bad-address"]
+
+
+def test_where_an_unset_variable_stands():
+    text = """services:
+  a: {image: "x:${TAG}", command: ["$TAG", "$$TAG", "$TAGS", "${TAG:-y}", "${OTHER:-$TAG}"]}
+  b: {image: "y:${ONLY-z}"}
+"""
+    unset = ("TAG", "ONLY", "ELSEWHERE")
+    found = check(parse(text), FILES, Answer(yaml.safe_load("services: {a: {image: x}}"), unset=unset))
+    assert [(problem.place[:2], problem.message.partition(", so ")[2]) for problem in found] == [
+        ((1, 1), "'${ELSEWHERE} in another file' becomes 'nothing'"),
+        ((2, 14), "'x:${TAG}' becomes 'x:'"),
+        ((2, 36), "'$TAG' becomes ''"),
+        ((2, 75), "'${OTHER:-$TAG}' becomes '${OTHER:-}'"),
+        ((3, 14), "'y:${ONLY-z}' becomes 'y:${ONLY-z}'"),
+    ]
+
+
+def test_many_unset_variables_take_one_walk(monkeypatch):
+    walks = []
+    walk = Source.walk
+    monkeypatch.setattr(Source, "walk", lambda source: walks.append(source) or walk(source))
+    text = "services: {a: {image: x, command: [" + ", ".join(f"'$V{number}'" for number in range(500)) + "]}}"
+    unset = tuple(f"V{number}" for number in range(500))
+    found = check(parse(text), FILES, Answer(yaml.safe_load("services: {a: {image: x}}"), unset=unset))
+    assert len(found) == 500
+    assert len(walks) == 1
+
+
+def test_ipv6_that_is_off_is_told_once_and_is_no_error():
+    pools = "[{subnet: 10.1.0.0/24}, {subnet: 'fd00::/127', gateway: 'fd01::1'}]"
+    text = "services: {a: {image: x, networks: [one]}, b: {image: x, networks: [one, two]}}\nnetworks:\n"
+    text += f"  one: {{ipam: {{config: {pools}}}}}\n  two: {{ipam: {{config: [{{subnet: 'fd00::/64'}}]}}}}\n"
+    assert codes(text) == ["ipv6-off", "ipv6-off"]
+    on = text.replace("{ipam", "{enable_ipv6: true, ipam")
+    assert sorted(codes(on)) == ["bad-gateway", "subnet-too-small", "subnets-overlap"]
+
+
+@pytest.mark.parametrize(("problem", "code"), [(errno.ENOENT, ["bind-missing"]), (errno.EACCES, []), (errno.EIO, [])])
+def test_what_cannot_be_looked_at_is_not_said_to_be_missing(monkeypatch, problem, code):
+    """`/var/lib/docker/containers`, say: the engine may look into folders that are closed to us."""
+
+    def lstat(path):
+        raise OSError(problem, "no", path)
+
+    text = "services: {a: {image: x, volumes: ['/closed/folder:/x']}}"
+    config = "services: {a: {image: x, volumes: [{type: bind, source: /closed/folder, target: /x}]}}"
+    monkeypatch.setattr(values.os, "lstat", lstat)
+    assert codes(text, config) == code
+
+
+def test_many_ports_are_compared_with_those_of_their_number_alone(monkeypatch):
+    compared = []
+    clashes = ports.Port.clashes
+    monkeypatch.setattr(ports.Port, "clashes", lambda one, other: compared.append(one) or clashes(one, other))
+    services = [f"s{at}: {{image: x, ports: ['{at}:80']}}" for at in range(1, 501)]
+    more = "r: {image: x, ports: ['700-701:80-81']}, t: {image: x, ports: ['701:80', '7:80']}"
+    found = check(parse("services: {" + ", ".join([*services, more]) + "}"), FILES)
+    assert [problem.message.partition(" is published by ")[0::2] for problem in found] == [
+        ("service t, ports: port 701 of this machine", "r already, in line 1"),
+        ("service t, ports: port 7 of this machine", "s7 already, in line 1"),
+    ]
+    assert len(compared) < 600, "of the 500 each with none, the range with all"
+
+
+def test_many_mounts_are_each_looked_at_once(monkeypatch):
+    count = 500
+    text = "services: {a: {image: x, volumes: [" + ", ".join(f"'/gone/q{at}:/x{at}'" for at in range(count)) + "]}}"
+    mounts = [{"type": "bind", "source": f"/gone/q{at}", "target": f"/x{at}"} for at in reversed(range(count))]
+    seen = []
+    expand = os.path.expanduser
+    monkeypatch.setattr(values.os.path, "expanduser", lambda path: seen.append(path) or expand(path))
+    found = list(check(parse(text), FILES, Answer({"services": {"a": {"image": "x", "volumes": mounts}}})))
+    assert len({problem.place for problem in found}) == count
+    assert len(seen) == count
 
 
 # Words.

@@ -11,7 +11,7 @@ MANY = 8  # nodes on one network: more are spread around it, else they would all
 def draw(picture: Picture) -> str:
     """The picture in Graphviz's language."""
     nets = {net.name: f"net{number}" for number, net in enumerate(picture.networks)}
-    nodes = {node.name: f"node{number}" for number, node in enumerate(picture.nodes)}
+    nodes = picture.ids()
     routes: dict[str, list[str]] = {}
     for route in picture.routes:
         routes.setdefault(route.node, []).append(route.route)

@@ -79,7 +79,8 @@ class _Arrangement:
         self._lanes: list[_Lane] = []
         self._alone: list[Card] = []
         for node in picture.nodes:
-            self._sort_in(node, everywhere[node.name], links.get(node.name, []))
+            mine = {number for name in (node.name, *node.members) for number in links.get(name, [])}
+            self._sort_in(node, everywhere[node.name], sorted(mine))
         cards = [card for row in (*self._hosts, self._alone) for card in row]
         area = sum((card.width + GAP) * (card.height + STEM + ROW) for card in cards)
         self._room = max(USUAL, math.sqrt(area * SHAPE), *(card.width for card in cards), 0)

@@ -11,7 +11,7 @@ _PLAIN = frozenset(" .:/-_,()+@*")
 def draw(picture: Picture) -> str:
     """The picture as Mermaid text, for a fence of Markdown or a .mmd file."""
     nets = {net.name: f"net{number}" for number, net in enumerate(picture.networks)}
-    nodes = {node.name: f"node{number}" for number, node in enumerate(picture.nodes)}
+    nodes = picture.ids()
     routes: dict[str, list[str]] = {}
     for route in picture.routes:
         routes.setdefault(route.node, []).append(route.route)

@@ -130,7 +130,9 @@ def items(value: Any) -> list[Any]:
 
 def text(value: Any) -> str:
     """A value as text; empty where there is none, or where it still holds a variable."""
-    return str(value) if isinstance(value, str | int) and "$" not in str(value) else ""
+    if not isinstance(value, str | int) or "$" in str(value).replace("$$", ""):
+        return ""
+    return str(value).replace("$$", "$")  # as Compose reads it, and writes it out again
 
 
 def _service(name: str, service: Mapping[str, Any]) -> Service:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,7 @@ def check_ports(
 ) -> Problems:
     """The ports that stand in the file, and those that only Compose knows: from variables or other files."""
     found = Problems()
-    taken: list[tuple[Service, Port, Place]] = []
+    taken = _Taken()
     for name, service in plan.services.items():
         written = list(_written(source, name, items(_of(raw, name).get("ports")), known, found))
         if config is not None:
@@ -105,15 +105,36 @@ def check_ports(
             written += _beside(source, name, items(_of(config, name).get("ports")), told)
         for port, path in dict(reversed(written)).items():  # the same twice is one to Compose
             place = source.place(path)
-            other = next((one for one in taken if one[0].beside(service) and one[1].clashes(port)), None)
+            other = next((one for one in taken.near(port) if one[0].beside(service) and one[1].clashes(port)), None)
             if other:
                 shown = port.low if port.low == port.high else f"{port.low}-{port.high}"
                 who = "this service" if other[0].name == name else other[0].name
                 found.add("port-twice", path, place, port=shown, other=who, line=other[2].line)
             if service.replicas > 1 and not port.choice:
                 found.add("port-scaled", path, place, port=port.low, replicas=service.replicas)
-            taken.append((service, port, place))
+            taken.add(service, port, place)
     return found
+
+
+class _Taken:
+    """The ports so far. Most are single ones, and only those of the same number are looked at."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[Service, Port, Place]] = []
+        self._single: dict[int, list[int]] = {}
+        self._wide: list[int] = []
+
+    def add(self, service: Service, port: Port, place: Place) -> None:
+        if port.choice:
+            return  # it clashes with nothing
+        (self._single.setdefault(port.low, []) if port.low == port.high else self._wide).append(len(self._all))
+        self._all.append((service, port, place))
+
+    def near(self, port: Port) -> Iterable[tuple[Service, Port, Place]]:
+        """Those that may clash with a port, in order."""
+        if port.low != port.high:
+            return self._all
+        return (self._all[at] for at in sorted([*self._single.get(port.low, ()), *self._wide]))
 
 
 def _of(data: Mapping[str, Any], service: str) -> Mapping[str, Any]:

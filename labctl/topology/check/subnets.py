@@ -22,10 +22,10 @@ def check_subnets(source: Source, plan: Plan) -> Problems:
             path = (*pool.path, "subnet")
             if pool.text and pool.subnet is None:
                 _malformed(source, pool, path, found)
+            elif pool.subnet and pool.subnet.version == 6 and network.ipv6 is False:  # the engine leaves it out
+                found.add("ipv6-off", path, source.place(path), text=pool.subnet, network=network.key)
             elif pool.subnet:
                 _gateway(source, pool, pool.subnet, found)
-                if pool.subnet.version == 6 and network.ipv6 is False:
-                    found.add("ipv6-off", path, source.place(path), text=pool.subnet, network=network.key)
                 _overlap(source, network, pool.subnet, path, seen, found)
         _room(source, plan, network, found)
     return found
@@ -128,7 +128,7 @@ def _room(source: Source, plan: Plan, network: Network, found: Problems) -> None
         for service in plan.services.values()
         if not service.profiles and any(one.network == network.key for one in service.networks or ())
     )
-    for version in (4, 6):
+    for version in (4,) if network.ipv6 is False else (4, 6):
         pools = [pool for pool in network.pools if pool.subnet and pool.subnet.version == version]
         room = sum(_hosts(pool, network) for pool in pools)
         if not pools or not network.known or nodes <= room:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -31,8 +32,9 @@ def check_values(source: Source, data: Mapping[str, Any], plan: Plan, folder: Fi
         _image(source, text(service.get("image")), (*path, "image"), found)
         _container(source, plan, name, text(service.get("container_name")), names, found)
         _platforms(source, service, path, found)
+        mounts = _Mounts(source, folder, (*path, "volumes"))
         for at, mount in enumerate(items(service.get("volumes"))):
-            _mount(source, mount, (*path, "volumes", at), folder, found, complete=complete)
+            _mount(source, mount, (*path, "volumes", at), mounts, found, complete=complete)
     return found
 
 
@@ -84,7 +86,7 @@ def _platforms(source: Source, service: Mapping[str, Any], path: Path, found: Pr
         found.add("build-platforms", path, source.place(path, key=True), platform=shorten(own))
 
 
-def _mount(source: Source, mount: Any, path: Path, folder: FilePath, found: Problems, *, complete: bool) -> None:
+def _mount(source: Source, mount: Any, path: Path, mounts: _Mounts, found: Problems, *, complete: bool) -> None:
     if isinstance(mount, str):
         if mount.startswith(":"):
             mend = "write ./data:/data, say, or the path in the node alone"
@@ -98,14 +100,15 @@ def _mount(source: Source, mount: Any, path: Path, folder: FilePath, found: Prob
             "bad-mount", path, source.place(path), why="a bind mount has no source", mend="add `source: ./data`, say"
         )
     elif complete and text(origin):  # only Compose knows what a path is relative to
-        _bind(source, text(origin), mapping(mount), path, folder, found)
+        _bind(source, text(origin), mapping(mount), path, mounts, found)
 
 
-def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, folder: FilePath, found: Problems) -> None:
-    if os.path.lexists(origin):
+def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, mounts: _Mounts, found: Problems) -> None:
+    if not _is_missing(origin):
         return
-    shown = shorten(os.path.relpath(origin, folder) if FilePath(origin).is_relative_to(folder) else origin)
-    written = _written(source, origin, folder, path)
+    inside = FilePath(origin).is_relative_to(mounts.folder)
+    shown = shorten(os.path.relpath(origin, mounts.folder) if inside else origin)
+    written = mounts.by_source.get(os.path.normpath(origin))
     place = written.place if written else source.place(path)
     if isinstance(written, Mapped) and "source" in written.entries:
         place = written.entries["source"].value.place
@@ -119,17 +122,36 @@ def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, fol
     found.add("bind-missing", path, place, source=shown, what=what)
 
 
-def _written(source: Source, origin: str, folder: FilePath, path: Path) -> Value | None:
-    """Compose puts the mounts of a service into an order of its own: here is what names the same source."""
-    listed = source.find(path[:-1])[0]
-    for item in listed.items if isinstance(listed, Sequence) else ():
-        entry = item.entries.get("source") if isinstance(item, Mapped) else None
-        head = entry.value if entry else item
-        text_ = head.text if isinstance(head, Scalar) else ""
-        name = text_ if entry else text_.partition(":")[0]
-        if name and os.path.normpath(folder / os.path.expanduser(name)) == os.path.normpath(origin):
-            return item
-    return None
+def _is_missing(file: str) -> bool:
+    """Not so where a folder on the way is closed to us: the engine may enter it."""
+    try:
+        os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        return True
+    except OSError:
+        pass
+    return False
+
+
+class _Mounts:
+    """The mounts of a service as they are written."""
+
+    def __init__(self, source: Source, folder: FilePath, path: Path) -> None:
+        self._source, self.folder, self._path = source, folder, path
+
+    @cached_property
+    def by_source(self) -> dict[str, Value]:
+        """Compose puts them into an order of its own: here is which names what."""
+        listed = self._source.find(self._path)[0]
+        found: dict[str, Value] = {}
+        for item in listed.items if isinstance(listed, Sequence) else ():
+            entry = item.entries.get("source") if isinstance(item, Mapped) else None
+            head = entry.value if entry else item
+            text_ = head.text if isinstance(head, Scalar) else ""
+            name = text_ if entry else text_.partition(":")[0]
+            if name:
+                found.setdefault(os.path.normpath(self.folder / os.path.expanduser(name)), item)
+        return found
 
 
 def _says_no(written: Value | None) -> bool:
