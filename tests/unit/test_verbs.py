@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from memory_lab import event
 
 from labctl.engine.inspected import settings
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_ROUTES, Mount
+from labctl.engine.model import LABEL_ROUTES, Mount, Port
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.lab.change import change
@@ -391,3 +392,13 @@ def test_an_engine_that_would_not_is_told_of_with_the_nodes_name():
     assert caught.value.message == 'the Docker engine would not start alice: exec: "nosuch": not found'
     with pytest.raises(LabError, match='would not start lab-alice-1: exec: "nosuch": not found'):
         _start_made(engine, "lab", lambda line: None, None)
+
+
+def test_what_is_published_of_a_network_answers_for_all_on_it(engine, lab_of):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ports = (Port("tcp", 8080, "0.0.0.0", port),)
+        app = engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=ports)
+        engine.add("lab", "side", network_of=app.record.id)
+        found = waiting.for_answer(engine, lab_of(), "side:8080", None, timeout=10)
+    assert found["peer"] == ["127.0.0.1", port]

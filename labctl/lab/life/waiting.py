@@ -207,7 +207,7 @@ def _published(lab: Lab, host: str, port: int) -> tuple[str, int]:
     node = next((node for node in lab.nodes if node.name == host), None)
     if node is None:
         return host, port
-    for found in node.container.ports:
+    for found in (node.owner or node).container.ports:
         if found.proto == "tcp" and found.public and found.private == port:
             here = found.host if found.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
             return str(here), found.public
