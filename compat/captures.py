@@ -88,7 +88,8 @@ def _compare(oracle: Tshark, file: Path, name: str, tally: Tally) -> None:
     tally.files["read by both" if not problem else "read by both, up to where it is broken"] += 1
     analysis = analyse(packets)
     if len(packets) != len(rows):
-        tally.differences[f"labctl reads fewer or more packets: {_general(problem) or 'no reason'}"].append(name)
+        what = f"labctl reads fewer or more packets: {_general(problem) or 'no reason'}"
+        (tally.differences if problem else tally.unexplained)[what].append(name)
     for place, (packet, row) in enumerate(zip(packets, rows, strict=False)):
         tally.packets += 1
         where = f"{name} #{place + 1}"

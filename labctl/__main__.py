@@ -42,6 +42,8 @@ def _status(run: Callable[[], int]) -> int:
     _watch_signals()
     try:
         return _explained(run)
+    except (KeyboardInterrupt, Terminated) as told:  # while it said why it failed
+        return _ended_by(told)
     except Unwritten as problem:
         # Python would write once more at exit what it could not, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,7 +62,7 @@ def _explained(run: Callable[[], int]) -> int:
     except (KeyboardInterrupt, Terminated) as told:
         for note in getattr(told, "__notes__", ()):  # what becomes of what was begun
             talk(f"labctl: {note}")
-        return 128 + (int(told.args[0]) if isinstance(told, Terminated) else signal.SIGINT)
+        return _ended_by(told)
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever else comes here is a bug
         import typer
 
@@ -69,6 +71,10 @@ def _explained(run: Callable[[], int]) -> int:
         if isinstance(problem, typer.BadParameter.__bases__):
             return _explain_usage(problem)
         return _report_bug(problem)
+
+
+def _ended_by(told: BaseException) -> int:
+    return 128 + (int(told.args[0]) if isinstance(told, Terminated) else signal.SIGINT)
 
 
 def _front() -> int:

@@ -80,7 +80,7 @@ def capture(
         return
     prepare_probe(engine)
     if wireshark:
-        _for_wireshark(engine, found, where, past, seconds, places or [])
+        _for_wireshark(engine, found, where, past, seconds, places or [], begun)
     elif file is not None:
         with _opened(file) as (out, begin):
             summary = write(engine, found, where, past, seconds, out, partial(_both, begin, begun), output.talk)
@@ -251,7 +251,13 @@ def _tell_missing(summary: Summary) -> None:
 
 
 def _for_wireshark(
-    engine: DockerEngine, lab: Lab, where: Place, last: float, seconds: float | None, places: list[str]
+    engine: DockerEngine,
+    lab: Lab,
+    where: Place,
+    last: float,
+    seconds: float | None,
+    places: list[str],
+    begun: Callable[[], object],
 ) -> None:
     program = shutil.which("wireshark")
     if program is None:
@@ -265,7 +271,7 @@ def _for_wireshark(
     assert child.stdin
     try:
         with contextlib.suppress(BrokenPipeError):  # its window was closed
-            write(engine, lab, where, last, seconds, child.stdin)
+            write(engine, lab, where, last, seconds, child.stdin, begun)
     finally:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()

@@ -67,7 +67,9 @@ def _run(engine: DockerEngine, place: Place, command: Sequence[str], *, terminal
             from labctl.engine.compose import Compose
 
             client = Compose(engine.endpoint).client
-            return execution.at_terminal(engine, place, client, command, terminal=terminal, why_ended=_why_ended)
+            return execution.at_terminal(
+                engine, place, client, command, terminal=terminal, keyboard=keyboard, why_ended=_why_ended
+            )
         source = sys.stdin.fileno() if keyboard else None
         return execution.run(engine, place, command, source=source, show=_show, why_ended=_why_ended)
     except LabError as problem:
@@ -154,7 +156,8 @@ def cp(
         archive = sys.stdin.buffer if source == "-" else None
         carried = copying.copy_in(engine, found, here, there, archive, follow=follow)
     if as_json and target != "-":
-        counts = {"files": carried.files, "bytes": carried.bytes, "left_out": carried.left_out}
+        # Of an archive that is handed on nobody counts what it holds.
+        counts = {"files": carried.files, "bytes": carried.bytes, "left_out": carried.left_out} if source != "-" else {}
         output.document({"from": here.shown, "to": there.shown, **counts})
     elif "-" not in (source, target):
         more = f"; {carried.left_out} that are no files were left out" if carried.left_out else ""
@@ -167,5 +170,5 @@ def _written(copy: Callable[[], Carried]) -> Carried:
         done = copy()
         sys.stdout.buffer.flush()
         return done
-    except BrokenPipeError:
-        raise output.Unwritten(errno.EPIPE) from None
+    except OSError as problem:
+        raise output.Unwritten(problem.errno or errno.EIO) from None

@@ -74,8 +74,10 @@ def ladder(
 
     chosen = _chosen(form, as_json)
     if is_file(node) or (other is not None and is_file(other)):
-        if follow or last:
-            raise typer.BadParameter("--follow and --last are for nodes; of a file all is drawn")
+        if follow or last or ready_fd is not None:
+            raise typer.BadParameter("--follow, --last and --ready-fd are for nodes; of a file all is drawn")
+        if node == other == "-":
+            raise typer.BadParameter("standard input can be read once: name a file for the other end")
         _of_files(node, other, Options(port, acks, limit), flow, chosen)
         return
     if other is None:
@@ -208,11 +210,13 @@ def trace(
         aside = {"packets": done.aside.packets, "pairs": done.aside.pairs, "kinds": list(done.aside.kinds)}
         output.document({"command": command, "status": done.status, "ladders": documents, "aside": aside})
     elif not ladders:
-        output.talk(
-            "it caused no conversation, only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
-            if done.packets
-            else "it caused no packet"
-        )
+        if done.aside.packets:
+            output.talk(f"it caused no conversation; {done.aside}")
+        elif done.packets:
+            what = "only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
+            output.talk(f"it caused no conversation, {what}")
+        else:
+            output.talk("it caused no packet")
     else:
         if apart and len(ladders) > 1:
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)

@@ -83,6 +83,13 @@ def _choose_local(value: bool) -> bool:
     return value
 
 
+def _a_number(value: float) -> float:
+    """`nan` is neither below nor above any limit, and a wait of it has no end."""
+    if value != value:
+        raise typer.BadParameter("nan is no number of seconds")
+    return value
+
+
 LabName = Annotated[
     str | None,
     typer.Option(
@@ -104,7 +111,10 @@ Last = Annotated[
 ]
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node of the lab.", autocompletion=complete_nodes)]
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="One line of text; - reads it from standard input.")]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait.", min=0.01, max=86400)]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", help="How long to wait.", min=0.01, max=86400, callback=_a_number),
+]
 Files = Annotated[
     list[str] | None,
     typer.Option(

@@ -188,8 +188,10 @@ class Progress:
 
     def _report(self, text: str) -> None:
         if self._status and text.startswith("note: "):  # it stays to be read
+            from labctl.render.text import for_terminal
+
             with contextlib.suppress(OSError):
-                self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                self._status.console.print(for_terminal(text), markup=False, highlight=False, soft_wrap=True)
         elif self._status:
             from rich.markup import escape
 

@@ -313,7 +313,10 @@ class DockerEngine:
         except Refused as refusal:
             raise _explain(f"give {path}", refusal) from None
         with response.sock:
-            yield from response.pieces(ARCHIVE_LIMIT)
+            try:
+                yield from response.pieces(ARCHIVE_LIMIT)
+            except OSError as problem:
+                raise self._wire.unreachable(problem) from None
 
     def limit_processes(self, container: str, count: int) -> None:
         self._call("limit a container", "POST", f"/containers/{container}/update", body={"PidsLimit": count})

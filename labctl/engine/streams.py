@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from labctl.engine import websocket
+from labctl.engine import ssh, websocket
 from labctl.engine.model import Happening, Line, Stream
 from labctl.engine.wire import Response
 
@@ -195,8 +195,8 @@ class DockerStream:
 
     def end_input(self) -> None:
         self._outgoing.clear()
-        # A connection with TLS has no end of one direction alone, as far as Python goes.
-        if type(self._response.sock) is socket.socket:
+        # A connection with TLS has no end of one direction alone, as far as Python goes; one over ssh has.
+        if type(self._response.sock) in (socket.socket, ssh.Connection):
             with contextlib.suppress(OSError):  # it has hung up already
                 self._response.sock.shutdown(socket.SHUT_WR)
 

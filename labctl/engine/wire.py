@@ -86,6 +86,11 @@ class Body:
             self._left = None
         return b"".join(out)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether more is to come, for which there is a length or another chunk."""
+        return not self.ended and (self._chunked or self._left is not None)
+
     def _feed_plain(self, data: bytes) -> bytes:
         if self._left is not None:
             data = data[: self._left]
@@ -121,7 +126,7 @@ class Response:
         return b"".join(parts)
 
     def pieces(self, limit: float) -> Iterator[bytes]:
-        """The body as it comes; `limit` in seconds until the next piece. Raises LabError `engine-timeout`."""
+        """The body as it comes; `limit` in seconds until the next piece. Raises LabError `engine-timeout`, OSError."""
         if self.first:
             yield self.first
         while not self.body.ended:
@@ -130,6 +135,8 @@ class Response:
                 data = self.sock.recv(1 << 18)
             except TimeoutError:
                 raise LabError("engine-timeout", seconds=limit, action="give the rest of its answer") from None
+            if not data and self.body.is_cut:
+                raise ConnectionError("it hung up in the middle of an answer")
             if not data:
                 return
             yield self.body.feed(data)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import Any
+from functools import lru_cache
+from typing import Any, NoReturn
 
 from labctl.events.model import Address, Event
 
 EPOCH = "1970-01-01T00:00:00.000000000Z"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+
+
+def _no_json(text: str) -> NoReturn:
+    """Python reads NaN and Infinity, and writes them; nobody else does (RFC 8259, section 6)."""
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else _no_json(text)
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_json, parse_float=_finite)
 
 
 def decode(line: bytes, *, node: str, stamp: str | None = None, stderr: bool = False) -> Event:
@@ -30,7 +45,7 @@ def decode(line: bytes, *, node: str, stamp: str | None = None, stderr: bool = F
 
 def _decode_object(line: bytes, node: str) -> Event | None:
     try:
-        found = json.loads(line)
+        found = _JSON.decode(line.decode())
         ts, name = normalise(found.pop("ts")), found.pop("event")
         local, peer = _address(found.pop("local", None)), _address(found.pop("peer", None))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -53,7 +68,19 @@ def encode(event: Event) -> dict[str, Any]:
 def normalise(stamp: object) -> str | None:
     """An RFC 3339 time in UTC with nine digits of fraction, None where it is none."""
     found = _STAMP.fullmatch(stamp) if isinstance(stamp, str) else None
-    return f"{found[1]}.{(found[2] or '').ljust(9, '0')}Z" if found else None
+    return f"{found[1]}.{(found[2] or '').ljust(9, '0')}Z" if found and _is_time(found[1]) else None
+
+
+@lru_cache(maxsize=1024)
+def _is_time(second: str) -> bool:
+    """Whether there is such a day, and such a time of day."""
+    import datetime  # `labctl --help` and its like have no need of it
+
+    try:
+        datetime.datetime.fromisoformat(second)
+    except ValueError:
+        return False
+    return True
 
 
 def stamp_of(moment_ns: int) -> str:

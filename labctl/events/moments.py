@@ -32,7 +32,7 @@ def moment(text: str, now_ns: int, *, local: bool = False) -> int | None:
     """
     seconds = span(text)
     if seconds is not None:
-        return max(0, now_ns - int(seconds * 1e9))
+        return max(0, now_ns - int(min(seconds * 1e9, now_ns)))
     found = _MOMENT.fullmatch(text)
     if not found or not (found["date"] or found["time"]):
         return None

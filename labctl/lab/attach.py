@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -36,7 +37,9 @@ def attach(
         except LabError as problem:
             failure.append(problem)
         finally:
-            os.write(writer, b".")  # wakes the loop below
+            with contextlib.suppress(OSError):  # who waited for it has gone
+                os.write(writer, b".")  # wakes the loop below
+            os.close(writer)
 
     typist = threading.Thread(target=type_lines, daemon=True)
     typist.start()
@@ -44,6 +47,7 @@ def attach(
         _show_until(engine, journal, reader, node, show)
     finally:
         journal.close()
+        os.close(reader)
     if failure:
         raise failure[0]
 

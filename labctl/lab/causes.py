@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labctl.lab.model import Lab
+from labctl.lab.model import TOGETHER, Lab
 from labctl.packets import questions
 from labctl.packets.ladder import Arrow, Ladder
 
@@ -67,6 +67,8 @@ def _reached(lab: Lab, ladders: Sequence[Ladder], command: Sequence[str]) -> set
     found |= {name for name in names if any(word.startswith(f"{name}-") or word.endswith(f"-{name}") for word in words)}
     if not found:
         return None
+    # Ladders are of hosts: nodes that share a network stand there together, under all their names.
+    found = {lab.host(lab.node(name)).name for name in found}
     while True:
         more = {name for ladder in ladders for name in _names(ladder) if found & set(_names(ladder))}
         if more <= found:
@@ -95,7 +97,7 @@ def _is_upkeep(lab: Lab, ladder: Ladder, arrow: Arrow) -> bool:
 
 
 def _addresses(lab: Lab, name: str) -> tuple[str, ...]:
-    found = next((node for node in lab.nodes if node.name == name), None)
+    found = next((node for node in lab.nodes if node.name == name.partition(TOGETHER)[0]), None)
     return tuple(found.addresses) if found else (name,)
 
 

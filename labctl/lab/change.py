@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab import record, syscalls
-from labctl.lab.model import Lab, Node, find, of_containers
+from labctl.lab.model import Lab, Node, find
 from labctl.lab.ready import wait_ready
 from labctl.lab.routes import set_routes
 from labctl.lab.standing import put_in_force
@@ -84,14 +85,13 @@ def _change_others(engine: Engine, lab: Lab, verb: str, owner: Node, timeout: fl
 
 @contextmanager
 def _named(verb: str, name: str) -> Iterator[None]:
-    """An engine that takes too long is told of by what it was to do, and to which node."""
+    """An engine that takes too long, or won't, is told of by what it was to do, and to which node."""
     try:
         yield
     except LabError as problem:
-        if problem.code != "engine-timeout":
+        if problem.code not in ("engine-timeout", "engine-refused"):
             raise
-        action = f"{verb} {name}"
-        raise LabError("engine-timeout", seconds=problem.values["seconds"], action=action) from None
+        raise LabError(problem.code, **{**problem.values, "action": f"{verb} {name}"}) from None
 
 
 def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, signal: str | None = None) -> None:
@@ -125,5 +125,5 @@ def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, sig
         record.record(engine, now, held, [now.node(name)])
     set_routes(engine, now, [now.node(name)])
     put_in_force(engine, now, [now.node(name)])
-    fresh = [item for item in engine.containers() if item.id == node.container.id]
-    wait_ready(engine, of_containers(lab.name, fresh), deadline, timeout, lambda text: None)
+    now = find(engine, lab.name)  # of all of it: alone, a node of a scaled service would have another name
+    wait_ready(engine, replace(now, nodes=(now.node(name),)), deadline, timeout, lambda text: None)

@@ -31,7 +31,9 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
     size = len(text.encode())
     if size > LIMIT:
         raise LabError("text-too-long", size=size, what="a chat message", limit=LIMIT)
-    partners = [other for other in lab.neighbours(node) if other.role == "chat"]
+    # Each node of a host has a journal of its own.
+    hosts = [lab.members(host) for host in lab.neighbours(node)]
+    partners = [other for host in hosts for other in host if other.role == "chat" and other.is_running]
     with Typed(engine, lab, node, text, others=partners, timeout=timeout) as typed:
         return _follow(engine, lab, node, text, typed)
 
@@ -78,7 +80,7 @@ def _check_partner(engine: Engine, lab: Lab, node: Node, sent: Event, ended: Col
     if owner and owner.role == "chat" and (owner.name in ended or owner.container.state in STOPPED):
         why = f"{node.name}'s partner {owner.name} ({address}) has stopped, and its journal does not show it"
         mend = f"`labctl start {owner.name}` where it is to go on; `labctl logs {node.name}` shows what was sent"
-        raise LabError("not-confirmed", why=why, mend=mend)
+        raise LabError("not-confirmed", why=why, mend=mend, about=owner.name)
     if owner is None or owner.role != "chat":
         who = f"{owner.name} ({address})" if owner else address
         why = f"{node.name} talks to {who}, which is no chat node of this lab"

@@ -22,6 +22,7 @@ WORKERS = 64
 LOCK_LIMIT = 60.0  # seconds that another labctl may take with the lab
 QUIET = 3.0  # seconds without anything new, after which the engine counts as done with what a dead labctl asked for
 PATIENCE = 10.0  # seconds without progress, after which what can't be removed is an error
+STUCK = 60.0  # the same, where the engine says that it is at work on that
 LOOK_AGAIN = 0.1
 # Docker's states
 STOPPABLE = ("running", "restarting")
@@ -158,7 +159,9 @@ def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool, 
         problem = _remove(engine, name, found, report, stop=not unfinished) if left else None
         if problem and time.monotonic() - progress > PATIENCE:
             raise problem
-        if problem or not left:
+        if left and now - progress > STUCK:
+            raise LabError("engine-timeout", seconds=STUCK, action=f"remove {', '.join(sorted(left))}")
+        if problem or now != progress or not left:
             time.sleep(LOOK_AGAIN)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.engine.model import Engine
+from labctl.engine.model import Engine, place
 from labctl.errors import LabError
 from labctl.events.model import Event
 from labctl.lab.delivery import Delivery
@@ -48,6 +48,6 @@ def send(
     if not sent:
         why = f"{node.name} took the line, and did not show within {timeout:g} s that it sent it: it may still"
         raise LabError("not-shown", why=why, node=node.name, may_go_out=True)
-    peer = f"{sent.peer[0]}:{sent.peer[1]}" if sent.peer else "the other end"
+    peer = place(*sent.peer) if sent.peer else "the other end"
     mend = f"`labctl logs {node.name}` shows what came back"
     raise LabError("no-answer", peer=peer, seconds=timeout, mend=mend)

@@ -35,6 +35,10 @@ CODES = {
     "not-traceable",
 }
 _OURS = ("mend", "near", "seen", "code")  # values that are labctl's own words
+# Values that name nodes, or what is at them. The others are sentences, in which any word may be a node's name by chance
+# (`a`, `server`): there it is meant where a colon or an 's is behind it.
+_NAMES = ("node", "nodes", "name", "peer", "target", "server", "url", "about")
+_MEANT = re.compile(r"([\w.-]+)(?::|'s\b)")
 _WORD = re.compile(r"[\w.:-]+")
 
 
@@ -56,18 +60,23 @@ def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
 
 def _ended(engine: Engine, before: Lab, now: Lab, problem: LabError) -> list[Node]:
     """The nodes that a failure names, by a name or an address, and that don't run any more."""
-    texts = [text for key, text in problem.values.items() if isinstance(text, str) and key not in _OURS]
-    words = {part for text in texts for word in _WORD.findall(text) for part in _readings(word)}
-    words |= {node.name for word in words if (node := before.owner(word))}
-    words |= {node.name for node in before.nodes if node.container.id in words or node.container.name in words}
+    texts = {key: text for key, text in problem.values.items() if isinstance(text, str) and key not in _OURS}
+    if "url" in texts:
+        texts["url"] = texts["url"].partition("://")[2].partition("/")[0]
+    words = {key: {part for word in _WORD.findall(text) for part in _readings(word)} for key, text in texts.items()}
+    every = set().union(*words.values())
+    names = set().union(*(words[key] for key in words if key in _NAMES))
+    names |= {name for key, text in texts.items() if key not in _NAMES for name in _MEANT.findall(text)}
+    names |= {node.name for word in every if (host := before.owner(word)) for node in before.members(host)}
+    names |= {node.name for node in before.nodes if node.container.id in every or node.container.name in every}
     if problem.code == "no-partner":
-        words |= {node.name for node in now.nodes if node.role == "chat"}
+        names |= {node.name for node in now.nodes if node.role == "chat"}
     alive = {_service(node) for node in now.nodes if node.is_running}
     gone = [node for node in now.nodes if node.container.state not in ("running", "paused")]
     return [
         node
         for node in gone
-        if node.name in words or _service(node) in words - alive or _addresses(engine, node) & set(map(plain, words))
+        if node.name in names or _service(node) in names - alive or _addresses(engine, node) & set(map(plain, every))
     ]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labctl.engine.model import Engine, Happening
+from labctl.lab import capture
 from labctl.lab.capture import Heard, Listening, State
 from labctl.lab.ladder import problems_of, recorders_now, side_of
 from labctl.lab.model import Lab, Node
@@ -47,7 +47,9 @@ def follow(
     """
     there = recorders_now(engine, lab, nodes)
     growing = Growing(nodes, options)
-    begin = time.time_ns() - int(last * 1e9)
+    # Of the recorders' clock, as of what is drawn at once.
+    now = min(state.now_ns for state in capture.recorded(engine, nodes, there)[1].values())
+    begin = now - int(last * 1e9)
     told = False
     with (
         Journals(engine, lab, begin, follow=True) as journals,

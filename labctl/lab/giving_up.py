@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_LAB, LABEL_NODE, Engine
 from labctl.errors import LabError
@@ -19,7 +20,14 @@ _DONE = "service_completed_successfully"
 
 def cause(engine: Engine, topology: Topology, problem: LabError, limit: float) -> LabError | None:
     """The failure of a node that Compose waited for in vain, `limit` seconds long where it had to be ended; None where
-    there is none, and Compose failed for another reason. What it has made is then to be left for a look."""
+    there is none, and Compose failed for another reason. What it has made is then to be left for a look. Raises
+    nothing."""
+    with suppress(LabError):  # the engine doesn't tell (any more); what was begun is to be taken back all the same
+        return _cause(engine, topology, problem, limit)
+    return None
+
+
+def _cause(engine: Engine, topology: Topology, problem: LabError, limit: float) -> LabError | None:
     lab = of_containers(topology.name, engine.containers([f"{LABEL_LAB}={topology.name}", LABEL_NODE]))
     if problem.code == "engine-timeout" and problem.values.get("action") == "docker compose":
         waiting = [node for node in lab.nodes if node.is_running and _is_awaited(topology, lab, node)]

@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labctl.engine.compose import Compose
-from labctl.engine.model import Engine, Port
+from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
 from labctl.errors import LabError
 from labctl.lab import http_exchange
+from labctl.lab.look import target as target_of
 from labctl.lab.model import Lab, Node
 
 
@@ -47,7 +48,7 @@ def get(
     if source:
         asker = lab.running(source, "it can't ask")
         wanted = port or _listening(engine, node)
-        return _from_node(compose, asker, node.name, wanted, target, timeout)
+        return _from_node(compose, asker, _named(lab, asker, node), wanted, target, timeout)
     published = _published(node, port, target)
     host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
     seen = http_exchange.exchange(str(host), int(published.public or 0), target, timeout)
@@ -87,8 +88,16 @@ def _listening(engine: Engine, node: Node) -> int:
     raise LabError("bad-option", option="URL", why=why)
 
 
+def _named(lab: Lab, asker: Node, node: Node) -> str:
+    """What the asking node knows a node by: its name, where the engine's name server has that, else its address."""
+    if node.owner is None and node.name == node.container.labels.get(COMPOSE_SERVICE):
+        return node.name
+    address = target_of(lab, asker, node.name, None).address or node.name
+    return f"[{address}]" if ":" in address else address
+
+
 def _published(node: Node, port: int | None, target: str) -> Port:
-    for found in node.container.ports:
+    for found in (node.owner or node).container.ports:
         if found.proto == "tcp" and found.public and port in (None, found.private, found.public):
             return found
     raise LabError("not-published", node=node.name, path=target)
@@ -97,7 +106,7 @@ def _published(node: Node, port: int | None, target: str) -> Port:
 def _from_node(compose: Compose, asker: Node, host: str, port: int, target: str, timeout: float) -> Exchange:
     program = Path(http_exchange.__file__).read_text()
     url = f"http://{host}:{port}{target}"
-    command = ["python3", "-c", program, host, str(port), target, str(timeout)]
+    command = ["python3", "-c", program, host.strip("[]"), str(port), target, str(timeout)]
     result = compose.capture(asker.container.id, command, timeout + 10)
     try:
         seen = json.loads(result.stdout)

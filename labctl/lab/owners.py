@@ -15,7 +15,7 @@ from typing import Any
 from labctl.engine.model import LABEL_OWNER, LABEL_PROBE, LABEL_TOPOLOGY, Container, Engine
 from labctl.errors import LabError
 
-_LABEL = re.compile(r"(?P<uid>\d+)@(?P<host>[^/]*)/(?P<user>.+)")
+_LABEL = re.compile(r"(?P<uid>[0-9]{1,10})@(?P<host>[^/]*)/(?P<user>.+)")
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,19 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from labctl.errors import LabError
 from labctl.packets.model import CaptureError, Packet, Record
 
+if TYPE_CHECKING:
+    from labctl.packets.capture import Parser
+
 STDIN = "-"
 
 
-def records_from(source: str) -> Iterator[Record]:
-    """The packets of a file, `-` standard input, as bytes, each as soon as it is whole.
+def records_from(source: str, parser: Parser | None = None) -> Iterator[Record]:
+    """The packets of a file, `-` standard input, as bytes, each as soon as it is whole; `parser` as for `read`.
 
     Raises LabError: `capture-unreadable`; and `capture-broken` after all that was whole.
     """
@@ -26,7 +29,7 @@ def records_from(source: str) -> Iterator[Record]:
 
     try:
         with _opened(source) as stream:
-            yield from read(stream)
+            yield from read(stream, parser)
     except CaptureError as problem:
         raise LabError("capture-broken", file=_name(source), why=problem) from None
     except (OSError, ValueError) as problem:  # a ValueError: a name with a NUL in it

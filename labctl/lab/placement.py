@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, Container, Engine, Network
 from labctl.errors import LabError
 from labctl.lab.subnets import Chosen
-from labctl.topology.model import Net, Subnet, Topology, moved
+from labctl.topology.model import Net, Published, Subnet, Topology, moved
 from labctl.topology.subnets import candidates, overlap, ranges
 
 KERNEL_4 = Path("/proc/sys/net/ipv4")  # only on Linux
@@ -36,10 +36,12 @@ class Route(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """What is there already where a lab is to go. `allow`: networks may overlap with routes, as that is meant."""
+    """What is there already where a lab is to go. `own` are the subnets of its other networks that are known by now;
+    `allow`: networks may overlap with routes, as that is meant."""
 
     networks: list[Network]
     routes: list[Route]
+    own: list[Subnet]
     allow: bool = False
 
 
@@ -62,13 +64,15 @@ def place_networks(
     """The configuration with every movable network on its `chosen` subnet, else on a free one; on its old one where it
     exists already.
 
-    The engine has the last word: it refuses a network that overlaps, and the caller tries again with the next
-    `attempt`. Raises LabError `no-subnet`, `subnet-taken`, `subnet-routed`, `network-missing`, `bad-subnet`,
-    `network-otherwise`.
+    The engine has the last word: it refuses a network that overlaps, and the caller tries again with another
+    `attempt`: so many free ones are passed over, where there are more. Raises LabError `no-subnet`, `subnet-taken`,
+    `subnet-routed`, `network-missing`, `bad-subnet`, `network-otherwise`.
     """
     out = dict(config)
     existing = engine.networks()
     routes = host_routes() if engine.is_local else []  # another machine's routes can't be asked for
+    every = [(net, wished, chosen.get((net.key, wished))) for net in topology.networks for wished in net.subnets]
+    own = [choice or wished for net, wished, choice in every if choice or not net.movable]
     for net in topology.networks:
         mine = next((network for network in existing if network.name == net.name), None)
         if net.external and not mine:
@@ -76,10 +80,11 @@ def place_networks(
         if mine and not net.external and mine.internal != net.internal:
             there = "without a way outside" if mine.internal else "with a way outside"
             raise LabError("network-otherwise", network=net.name, there=there, lab=topology.name)
-        ground = Ground([network for network in existing if network.name != net.name], routes, allow_overlap)
+        ground = Ground([network for network in existing if network.name != net.name], routes, own, allow_overlap)
         for wished in net.subnets:
             choice = chosen.get((net.key, wished))
             new = _existing(mine, wished, choice) if mine else _choose(net, wished, choice, ground, attempt)
+            own.append(new or wished)
             if new and new != wished:
                 out = moved(out, net.key, wished, new)
     return out
@@ -103,8 +108,8 @@ def _choose(net: Net, wished: Subnet, choice: Subnet | None, ground: Ground, att
             _refuse_routed(net, subnet, ground, any_route=choice is not None)
         return subnet
     taken = [ipaddress.ip_network(subnet) for network in ground.networks for subnet in network.subnets]
-    busy = [*taken, *([] if ground.allow else [route.subnet for route in ground.routes])]
-    found = next(candidates(wished, busy, skip=attempt), None)
+    busy = [*taken, *ground.own, *([] if ground.allow else [route.subnet for route in ground.routes])]
+    found = next(candidates(wished, busy, skip=attempt), None) or next(candidates(wished, busy), None)
     if found is None:
         raise LabError("no-subnet", network=net.name, key=net.key, why=_all_taken(wished, ground))
     return found
@@ -160,7 +165,8 @@ def _ipv4_routes(table: Path) -> list[Route]:
         fields = line.split()
         destination, mask = (int.from_bytes(bytes.fromhex(fields[column]), "little") for column in (1, 7))
         subnet = ipaddress.IPv4Network((destination, mask.bit_count()))
-        found.append(Route(subnet, fields[0], not int(fields[3], 16) & RTF_GATEWAY))
+        # `*` is no interface: what has such a route (blackhole, unreachable) the machine doesn't reach.
+        found.append(Route(subnet, fields[0], fields[0] != "*" and not int(fields[3], 16) & RTF_GATEWAY))
     return found
 
 
@@ -190,28 +196,41 @@ def place_ports(
     """
     out = copy.deepcopy(dict(config))
     for member in topology.members:
+        given: set[tuple[str, str, str]] = set()  # protocol, address and port of the lines before
         for port, item in zip(member.ports, out["services"][member.name].get("ports") or [], strict=True):
             if not port.movable or port.published is None:
                 continue
-            kept = _published_already(running, member.name, port.target)
+            kept = _published_already(running, member.name, port, given)
             if kept:
                 item["published"] = str(kept)
-            elif local and not _is_free(port.host or "0.0.0.0", port.published):
-                item["published"] = str(_free_port(port.host or "0.0.0.0"))
+            elif local and not _is_free(port.host or "0.0.0.0", port.published, port.proto):
+                item["published"] = str(_free_port(port.host or "0.0.0.0", port.proto))
+            given.add((port.proto, port.host, str(item["published"])))
     return out
 
 
-def _published_already(running: list[Container], node: str, target: int) -> int | None:
+def _published_already(
+    running: list[Container], node: str, wished: Published, given: set[tuple[str, str, str]]
+) -> int | None:
+    """Where a node publishes a port now: of several places for the same one, the wished one, else one that no other
+    line of the file is `given`."""
     for container in running:
         if container.labels.get(LABEL_NODE) == node:
-            return next((port.public for port in container.ports if port.private == target and port.public), None)
+            mine = [port for port in container.ports if (port.private, port.proto) == (wished.target, wished.proto)]
+            there = [port for port in mine if port.public and not {_line(wished, port.public)} & given]
+            there.sort(key=lambda port: ((port.host or "") != wished.host, port.public != wished.published))
+            return there[0].public if there else None
     return None
 
 
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        # As a server would: a connection that lingers in TIME-WAIT is no reason to move.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _line(wished: Published, public: int) -> tuple[str, str, str]:
+    return wished.proto, wished.host, str(public)
+
+
+def _is_free(host: str, port: int, proto: str) -> bool:
+    with _socket(host, proto) as sock:
+        # As a server would: a connection that lingers in TIME-WAIT is no reason to move. Of UDP it would hide another.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(proto != "udp"))
         try:
             sock.bind((host, port))
         except OSError as problem:
@@ -220,7 +239,12 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+def _free_port(host: str, proto: str) -> int:
+    with _socket(host, proto) as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])
+
+
+def _socket(host: str, proto: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.socket(family, socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM)

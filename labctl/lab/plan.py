@@ -15,7 +15,7 @@ from labctl.lab import claim, images, owners
 from labctl.lab.roles import role_of
 from labctl.lab.subnets import choose
 from labctl.topology.builtin import NO_OPTIONS, Options
-from labctl.topology.model import Member, Topology
+from labctl.topology.model import Member, Topology, replicas
 
 Change = Literal["create", "keep", "recreate", "start", "remove"]
 
@@ -124,8 +124,8 @@ def plan(
     changes: dict[str, Change] = {}
     for member in sorted(topology.members, key=lambda member: member.owner is not None):
         mine = [item for item in running if item.labels.get(LABEL_NODE) == member.name]
-        change, why = _change(member, mine, hashes, found.get(member.name), _count(placed, member.name))
-        if change != "create" and changes.get(member.owner or "") in ("create", "recreate"):
+        change, why = _change(member, mine, hashes, found.get(member.name), replicas(placed["services"][member.name]))
+        if mine and change != "create" and changes.get(member.owner or "") in ("create", "recreate"):
             change, why = "recreate", f"it shares the network of {member.owner}"
         changes[member.name] = change
         nodes.append(_node(blueprint, placed, member, found.get(member.name), change, why))
@@ -169,7 +169,7 @@ def _change(
 ) -> tuple[Change, str]:
     """What Compose would do with a service's containers, by what it compares itself."""
     if not mine:
-        return "create", "it is new"
+        return ("create", "it is new") if count else ("keep", "none is wanted")
     if any(item.labels.get(COMPOSE_HASH) != hashes.get(member.name) for item in mine):
         return "recreate", "its configuration changed"
     if image and any(item.labels.get(COMPOSE_IMAGE, image.id) != image.id for item in mine):
@@ -179,11 +179,6 @@ def _change(
     if any(item.state in ("exited", "created", "dead") for item in mine):
         return "start", "it does not run"
     return "keep", ""
-
-
-def _count(placed: Mapping[str, Any], service: str) -> int:
-    found = placed["services"][service]
-    return int(found.get("scale") or (found.get("deploy") or {}).get("replicas") or 1)
 
 
 def _node(
@@ -215,7 +210,7 @@ def _node(
         addresses=addresses,
         routes=tuple(str(route) for route in member.routes),
         ports=ports,
-        count=_count(placed, member.name),
+        count=replicas(service),
         change=change,
         why=why if image or change != "create" else "it is new, and its image is still to be had",
         owner=member.owner,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -167,7 +168,9 @@ def failure(engine: Engine, node: Node, details: Details, *, unhealthy: bool = F
         why = f"its healthcheck calls it unhealthy ({words})" if words else "its healthcheck calls it unhealthy"
     if details.out_of_memory:
         why += ", out of memory"
-    lines = last_lines(engine, node.container.id)
+    lines: list[str] = []
+    with suppress(LabError):  # its logging driver gives none, or it is being removed: it has failed all the same
+        lines = last_lines(engine, node.container.id)
     if lines:
         why += "; its last lines:\n" + "\n".join(f"    {line}" for line in lines)
     return LabError("node-failed", node=node.name, why=why)

@@ -18,7 +18,6 @@ from labctl.lab.links import named, peers
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.verdicts import Journals
 from labctl.packets import taps
-from labctl.packets.crossings import Verdict
 from labctl.packets.decode import decode
 from labctl.packets.live import InOrder, Seen
 from labctl.packets.model import Packet
@@ -103,7 +102,8 @@ class Capture:
         self.summary = Summary()
         self._stack = ExitStack()
         self._journals: Journals | None = None
-        self._verdicts: list[Verdict] = []
+        self._has_verdicts = False
+        self._ahead_ns = 0  # how far the recorders' clock is ahead of this machine's
         self._ready: deque[Seen] = deque()  # to be given out
         self._counts = dict.fromkeys((node.name for node in where.nodes), 0)
         self._gone: set[str] = set()  # nodes that have stopped
@@ -115,25 +115,29 @@ class Capture:
         """From when it returns on, nothing that is sent goes unseen. Raises LabError."""
         nodes = self._where.nodes
         there = recorders_now(self._engine, self._lab, nodes)
-        begin = time.time_ns() - int(self._last * 1e9)
         follow = self._seconds != 0
         with ExitStack() as stack:
-            if follow:
-                self._journals = stack.enter_context(Journals(self._engine, self._lab, begin, follow=True))
-            else:
-                self._verdicts = verdicts.since(self._engine, self._lab, begin)
             listening = Listening(
                 self._engine, nodes, there, last=self._last, follow=follow, expression=self._where.expression
             )
             self._listening = stack.enter_context(listening)
             if follow:
                 capture.await_live(listening, nodes, self._heard_first.append, capture.READ_LIMIT)
+                told = [heard.state.now_ns for heard in self._heard_first if heard.state]
+                self._ahead_ns = max(told) - time.time_ns()
+                journals = Journals(self._engine, self._lab, self._begin(min(told)), follow=True)
+                self._journals = stack.enter_context(journals)
                 reached("capture:listening")
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _begin(self, now_ns: int) -> int:
+        """From when on verdicts count, by the recorders' clock: an engine elsewhere, or in a virtual machine, may have
+        another than this machine."""
+        return now_ns - int((self._last + LAST_WORD) * 1e9)
 
     @property
     def pending(self) -> bool:
@@ -143,9 +147,7 @@ class Capture:
     def __iter__(self) -> Iterator[Seen]:
         assert self._listening
         order = self._order
-        for verdict in self._verdicts:
-            order.blame(verdict)
-        until = time.time_ns() + int(self._seconds * 1e9) if self._seconds else None
+        until = time.time_ns() + self._ahead_ns + int(self._seconds * 1e9) if self._seconds else None
         for _ in self._heard(order):
             yield from self._given(order.take(), until)
             if until is not None and order.has_all_until(until):
@@ -204,6 +206,10 @@ class Capture:
             self._counts[name] += 1
             order.add(decode(record, self._counts[name] - 1, name), taps.tap_of(record))
         if state is not None:
+            if self._seconds == 0 and not self._has_verdicts:  # nothing was given out yet
+                self._has_verdicts = True
+                for verdict in verdicts.since(self._engine, self._lab, self._begin(state.now_ns)):
+                    order.blame(verdict)
             self.summary.drops[name] = state.drops
             self.summary.problems[name] = state.problems
             if self._last and state.since_ns > state.now_ns - int(self._last * 1e9) + SLACK:
@@ -265,5 +271,5 @@ class File:
         name = node if first == device and len(self._nodes[node].networks) < 2 else f"{node} {device}"
         where = ", ".join(self._nodes[node].addresses)
         if tap == taps.SENT:
-            return self._writer.interface(f"{name} before faults", link_type, description=f"what {where} sent")
+            return self._writer.interface(f"{name}{taps.BEFORE_FAULTS}", link_type, description=f"what {where} sent")
         return self._writer.interface(name, link_type, description=f"{device} of {where}")

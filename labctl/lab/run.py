@@ -17,6 +17,7 @@ class Run:
         size, files = details.log or (0, 0)
         self._full = NEARLY * size * (files - 1) if size else None  # bytes; a log with as many may have lost some
         self._weight = 0
+        self._begun = False  # an event of this run was seen
 
     def is_ready(self, line: Line) -> bool:
         """Whether by this line the node has said that it is ready, or can have said so in what the log has lost."""
@@ -26,7 +27,9 @@ class Run:
             return False
         if event.name == "ready" or self._full is None:
             return event.name == "ready"
-        if self._ours and not self._weight and event.name not in BEGINNINGS:
-            return True
+        if self._ours and not self._begun and event.name != "log":  # a traceback, say, is no word of its program's
+            if event.name not in BEGINNINGS:
+                return True
+            self._begun = True
         self._weight += weight(line)
         return 0 < self._full <= self._weight

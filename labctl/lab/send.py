@@ -58,16 +58,19 @@ def _type_plain(engine: Engine, node: Node, text: str, timeout: float) -> None:
     need_keyboard(engine, node)
     stream = engine.attach(node.container.id, keyboard=True)
     try:
-        stream.write(text.encode() + b"\n")
-        whole = stream.unwritten
+        line = text.encode() + b"\n"
+        stream.write(line)
         deadline = time.monotonic() + timeout
         while stream.unwritten and time.monotonic() < deadline:
-            for _ in engine.wait([stream], min(deadline, time.monotonic() + 0.05)):
+            for happening in engine.wait([stream], min(deadline, time.monotonic() + 0.05)):
+                if happening.line is None:
+                    begun = stream.unwritten < len(line)
+                    raise LabError("node-stopped", node=node.name, may_go_out=begun)
                 if not stream.unwritten:
                     break
         if stream.unwritten:
             # A program that reads no lines may make something of a part of one.
-            code = "not-taken" if stream.unwritten == whole else "maybe-taken"
+            code = "not-taken" if stream.unwritten >= len(line) else "maybe-taken"
             raise LabError(code, node=node.name, seconds=timeout, may_go_out=code == "maybe-taken")
     finally:
         stream.close()

@@ -100,7 +100,8 @@ def _ready(engine: Engine, nodes: Iterable[Node], details: Mapping[str, Details]
     for node in nodes:
         if node.role and node.container.state in _ALIVE:
             run = runs[node.container.id] = Run(node, details[node.container.id])
-            streams[node.container.id] = engine.logs(node.container.id, since=run.since)
+            with suppress(LabError):  # its logging driver gives nothing back, or it is being removed
+                streams[node.container.id] = engine.logs(node.container.id, since=run.since)
     try:
         waiting = set(streams)
         for happening in engine.wait(streams.values(), time.monotonic() + READ_LIMIT) if streams else ():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from labctl.errors import LabError
-from labctl.topology.model import Net, Subnet, Topology, extra_hosts
+from labctl.topology.model import Net, Subnet, Topology, extra_hosts, replicas
 
 Chosen = Mapping[tuple[str, Subnet], Subnet]  # by the network's key and the subnet that the file names
 
@@ -78,7 +77,7 @@ def _refuse_small(topology: Topology, text: str, place: tuple[str, Subnet], subn
     places = [*_fixed(topology, net, old), *_kept(topology, net, old)]
     offsets = [_offset(old, address) for _, address in places]
     alone = [one for one in topology.members if one.owner is None]  # the others have no addresses of their own
-    nodes = sum(_count(topology.config["services"][one.name]) for one in alone if key in one.networks)
+    nodes = sum(replicas(topology.config["services"][one.name]) for one in alone if key in one.networks)
     # Before the nodes the network's own address and the gateway, after them the broadcast address of IPv4.
     beside = 3 if subnet.version == 4 else 2
     needed = max([nodes + beside, *(offset + beside - 1 for offset in offsets)])
@@ -126,10 +125,6 @@ def _kept(topology: Topology, net: Net, old: Subnet) -> list[tuple[str, str]]:
 
 def _offset(subnet: Subnet, address: str) -> int:
     return int(ipaddress.ip_address(address)) - int(subnet.network_address)
-
-
-def _count(service: Mapping[str, Any]) -> int:
-    return int(service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1)
 
 
 def _bad(text: str, why: str) -> LabError:

@@ -119,6 +119,7 @@ def send_train(
         "not-confirmed",
         why=f"{source} sent {sent.get('count')} datagrams, and none of them reached {target} within {limit:g} s",
         mend=f"`labctl logs {source} {target}` shows both ends",
+        about=target,
     )
 
 
@@ -129,7 +130,8 @@ def _header(count: int) -> int:
 
 def _stopped(receiver: Node, source: str) -> LabError:
     why = f"{receiver.name} has stopped, and its journal does not show that it arrived"
-    return LabError("not-confirmed", why=why, mend=f"`labctl logs {source} {receiver.name}` shows both ends")
+    mend = f"`labctl logs {source} {receiver.name}` shows both ends"
+    return LabError("not-confirmed", why=why, mend=mend, about=receiver.name)
 
 
 def unsent(source: str, seconds: float) -> LabError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +13,7 @@ from typing import Any
 
 from labctl.engine.compose import Compose
 from labctl.engine.docker import DockerEngine
-from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, Container, Engine
+from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import blueprint as blueprints
 from labctl.lab import claim, images, owners
@@ -28,11 +30,12 @@ from labctl.lab.standing import put_in_force
 from labctl.lab.subnets import Chosen, choose
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
-from labctl.topology.model import Topology
+from labctl.topology.model import Topology, replicas
 
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
 STARTERS = 8  # containers that are started at the same time
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
+MOST_LEFT_OUT = 64
 _OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
 _PROGRESS = re.compile(r"(Network|Container) .* (Created|Started)$")
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
@@ -122,7 +125,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
         raise
     except BaseException as problem:
         lock.acquire(LOCK_LIMIT, report)
-        _rescue(problem, docker, topology.name, before, lock, report)
+        _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
         raise
     return lab
 
@@ -198,7 +201,7 @@ def _start(
             config,
             before,
             local=local,
-            attempt=attempt,
+            attempt=_left_out(attempt),
             chosen=chosen,
             allow_overlap=request.allow_overlap,
         )
@@ -222,14 +225,19 @@ def _start(
     return []
 
 
+def _left_out(attempt: int) -> int:
+    """How many free subnets an attempt passes over: by chance, or all who were too late for one would be so for the
+    next, and of a whole class one in each attempt would have a place."""
+    return int.from_bytes(os.urandom(2), "big") % min(1 << attempt, MOST_LEFT_OUT)
+
+
 def _is_scaled(config: dict[str, Any]) -> bool:
     """Whether Compose would start many containers of one service one after the other, though none waits for another:
     that takes it twice as long as starting several at once."""
     services = config["services"].values()
     if any(service.get("depends_on") for service in services):
         return False  # whose order is Compose's business
-    counts = [service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1 for service in services]
-    return any(int(count) > 1 for count in counts)
+    return any(replicas(service) > 1 for service in services)
 
 
 def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any] | None) -> list[Container]:
@@ -237,7 +245,13 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
     until they are recorded, and are given."""
 
     def start(container: Container) -> None:
-        engine.change("start", container.id)
+        try:
+            engine.change("start", container.id)
+        except LabError as problem:
+            if problem.code != "engine-refused":
+                raise
+            why = problem.values["why"]
+            raise LabError("engine-refused", action=f"start {container.name}", why=why) from None
         report(f"Container {container.name} Started")
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
@@ -252,18 +266,19 @@ def _names(config: dict[str, Any]) -> set[str]:
     """The names of all that Compose may make of a configuration."""
     names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
     for service, item in config["services"].items():
-        count = int(item.get("scale") or (item.get("deploy") or {}).get("replicas") or 1)
-        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, count + 1)}
-        names |= {item["container_name"]} if "container_name" in item else numbered
+        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, replicas(item) + 1)}
+        names |= {item["container_name"]} if numbered and "container_name" in item else numbered
     return names
 
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
-    """Removes nodes and networks of this lab that its topology has no more."""
+    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
     found = engine.containers(label)
-    gone = [item for item in found if item.labels.get(LABEL_PROBED, item.labels.get(LABEL_NODE)) not in members]
+    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members]
+    names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
+    gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
     if gone:
         remove_containers(engine, gone, report)
     wanted = {net.name for net in topology.networks}
@@ -312,6 +327,15 @@ def _rescue(
         if isinstance(problem, LabError):
             raise second from None
         report(f"{second.message}; `labctl down {name}` removes what was begun")
+
+
+def _of_others(engine: Engine, lab: Lab) -> list[Container]:
+    """What another labctl has made of a lab by now, with its helpers: the lock is free while nodes are waited for."""
+    ours = {node.container.id for node in lab.nodes}
+    with contextlib.suppress(LabError):  # told where all is taken back
+        found = look(engine, lab.name).containers
+        return [item for item in found if item.id not in ours and item.labels.get(LABEL_TARGET) not in ours]
+    return []
 
 
 def _take_back(

@@ -119,12 +119,13 @@ class Parser:
             raise CaptureError(message)
 
 
-def read(source: BinaryIO | Iterable[bytes]) -> Iterator[Record]:
-    """The records of a binary stream, or of pieces of bytes, each as soon as its bytes are there.
+def read(source: BinaryIO | Iterable[bytes], parser: Parser | None = None) -> Iterator[Record]:
+    """The records of a binary stream, or of pieces of bytes, each as soon as its bytes are there. `parser` takes them
+    apart, for who wants to ask it afterwards.
 
     Raises CaptureError, after all that was whole, for what is broken, truncated, empty or no capture.
     """
-    parser = Parser()
+    parser = parser or Parser()
     for chunk in _chunks(source):
         yield from parser.feed(chunk)
     parser.close()

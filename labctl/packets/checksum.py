@@ -28,7 +28,7 @@ def of_ip_header(header: bytes) -> Checksum:
 
 def wanted(summed: bytes, field: int) -> int:
     """What would be right in the place of `field`, which is among what is summed."""
-    return 0xFFFF - (remainder(summed) - field) % 0xFFFF
+    return (field - remainder(summed)) % 0xFFFF
 
 
 def pseudo_header(protocol: int, src: bytes, dst: bytes, length: int) -> bytes:

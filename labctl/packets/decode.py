@@ -38,6 +38,7 @@ def decode(record: Record, index: int = 0, node: str = "") -> Packet:
     data = record.data[: found.end]
     if found.ethertype in (link.IP4, link.IP6):
         room = record.original_length if found.end == len(record.data) or is_cut(record) else found.end
+        room = max(room, len(data))  # a file may say that less was on the wire than it has
         inner = network(data, found.offset, record, room)
     elif found.ethertype in (link.ARP, shims.RARP):
         inner = arp.arp(data, found.offset, record, shims.name_of(found.ethertype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from labctl.packets import identity
 from labctl.packets.fragments import Datagram, reassembled
 from labctl.packets.idle import first_keep_alives
 from labctl.packets.model import FIN, RST, Packet
@@ -18,7 +19,8 @@ _TOO_BIG = {("icmp", 3, 4), ("icmp6", 2, 0)}  # protocol, type, code
 class Flow:
     """A conversation: `packets` are positions, the client is who began.
 
-    `ended`, for TCP: close, half-close, simultaneous close, reset, refused, no answer, or open.
+    `ended`, for TCP: close, half-close, simultaneous close, reset, refused, no answer, or open. `node`: who saw it,
+    where several saw the same packets.
     """
 
     protocol: str
@@ -26,11 +28,12 @@ class Flow:
     server: Endpoint
     packets: tuple[int, ...]
     ended: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Of packets in the order in which one observer saw them; all numbers are positions in that order.
+    """Of packets in the order in which they were seen; all numbers are positions in that order.
 
     `segments` and `flow_of` have one entry a packet; `quotes` leads from an ICMP error to the packet that it quotes.
     """
@@ -47,6 +50,7 @@ class _Open:
     protocol: str
     client: Endpoint
     server: Endpoint
+    node: str
     tcp: Conversation | None = None
     packets: list[int] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)  # the TCP segments among them that nobody dropped
@@ -55,10 +59,12 @@ class _Open:
 def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
     """Sort the packets into conversations and say what each TCP segment is for. Near linear in their number.
 
-    `own` are the observer's addresses, where it is one of the ends: what came to it damaged it has dropped.
+    `own` are the observer's addresses, where it is one of the ends: what came to it damaged it has dropped. Where
+    several nodes saw the same packets, the conversations of each are its own.
     """
     flows: list[_Open] = []
-    newest: dict[tuple[str, Endpoint, Endpoint], int] = {}
+    newest: dict[tuple[str, str, Endpoint, Endpoint], int] = {}
+    several = _are_several(packets)
     segments: list[Segment | None] = []
     flow_of: list[int | None] = []
     datagrams = tuple(reassembled(packets))
@@ -68,7 +74,8 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
         known = ports.get(position)
         source: Endpoint = (packet.src, known.sport if known else packet.sport)
         target: Endpoint = (packet.dst, known.dport if known else packet.dport)
-        key = _key(packet.protocol, source, target)
+        node = packet.node if several else ""
+        key = _key(node, packet.protocol, source, target)
         number = newest.get(key)
         speaks = packet.tcp is not None and not packet.is_fragment and packet.sport is not None
         dropped = speaks and bool(own) and packet.src not in own and is_damaged(packet)
@@ -80,12 +87,12 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
             number = newest[key] = len(flows)
             conversation = Conversation(packet) if speaks and not dropped else None
             ends = (conversation.client, conversation.server) if conversation else (source, target)
-            flows.append(_Open(packet.protocol, *ends, conversation))
+            flows.append(_Open(packet.protocol, *ends, node, conversation))
         flow = flows[number]
         flow.packets.append(position)
         flow_of.append(number)
         if (quoted := _too_big(packet)) is not None:
-            place = newest.get(_key(quoted.protocol, quoted.source, quoted.target))
+            place = newest.get(_key(node, quoted.protocol, quoted.source, quoted.target))
             if place is not None and (talk := flows[place].tcp):
                 talk.told_to_be_smaller(quoted, packet.ts_ns)
         if not speaks or flow.tcp is None:
@@ -104,10 +111,19 @@ def is_damaged(packet: Packet) -> bool:
     return "bad" in (packet.checksum, packet.ip_checksum)
 
 
-def _key(protocol: str, one: Endpoint, other: Endpoint) -> tuple[str, Endpoint, Endpoint]:
+def _are_several(packets: Sequence[Packet]) -> bool:
+    """Two nodes, or interfaces of a file, saw one and the same packet."""
+    if len({packet.node for packet in packets}) < 2:
+        return False
+    seen: dict[identity.Key, str] = {}
+    telling = (packet for packet in packets if packet.src and identity.is_telling(packet))
+    return any(seen.setdefault(identity.exact(packet), packet.node) != packet.node for packet in telling)
+
+
+def _key(node: str, protocol: str, one: Endpoint, other: Endpoint) -> tuple[str, str, Endpoint, Endpoint]:
     """The same for both directions."""
     is_ordered = (one[0], one[1] or 0) <= (other[0], other[1] or 0)
-    return (protocol, one, other) if is_ordered else (protocol, other, one)
+    return (node, protocol, one, other) if is_ordered else (node, protocol, other, one)
 
 
 def _too_big(packet: Packet) -> Packet | None:
@@ -120,7 +136,7 @@ def _too_big(packet: Packet) -> Packet | None:
 
 def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> Flow:
     ended = _ending(flow, packets, segments) if flow.tcp else ""
-    return Flow(flow.protocol, flow.client, flow.server, tuple(flow.packets), ended)
+    return Flow(flow.protocol, flow.client, flow.server, tuple(flow.packets), ended, flow.node)
 
 
 def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> str:

@@ -47,9 +47,10 @@ def _link(packet: Packet) -> Layer:
         size = int.from_bytes(record.data[4:6], "big")
         reader.number("address length", 2)
         reader.text("source", 8, record.data[6 : 6 + min(size, 8)].hex(":"))
-        _inside(packet, reader)
+        _protocol(reader)
+        _shims(packet, reader)
     elif kind == link.SLL2:
-        _ethertype(reader)
+        _protocol(reader)
         reader.number("reserved", 2)
         reader.number("interface", 4)
         reader.number("hardware", 2)
@@ -81,6 +82,12 @@ def _ethertype(reader: Reader) -> None:
         reader.number("length", 2, "bytes")
     else:
         reader.number("type", 2, shims.words_of(found), text="0x{:04x}")
+
+
+def _protocol(reader: Reader) -> None:
+    """What Linux calls the protocol inside: an EtherType, or a number of its own, but no length."""
+    found = int.from_bytes(reader.data[reader.at : reader.at + 2], "big")
+    reader.number("type", 2, shims.words_of(found), text="0x{:04x}")
 
 
 def _shims(packet: Packet, reader: Reader) -> None:

@@ -23,6 +23,7 @@ class Pcapng:
         self._interfaces: list[Interface] = []
         self._clocks: list[tuple[int, int, int]] = []  # of each interface: numerator, denominator, offset in ns
         self._limits: list[int] = []
+        self._missed: dict[int, int] = {}  # by interface, as its last statistics have it
         self._records = 0
         self._wanted = 12
 
@@ -71,7 +72,7 @@ class Pcapng:
             major, minor = struct.unpack_from(self._order + "HH", body, 4)
             if major != 1:
                 raise CaptureError(f"the capture is a pcapng of version {major}.{minor}, and only 1 can be read")
-            self._interfaces, self._clocks, self._limits = [], [], []
+            self._interfaces, self._clocks, self._limits, self._missed = [], [], [], {}
         elif kind == INTERFACE:
             self._interface(body)
         elif kind == STATISTICS:
@@ -107,11 +108,17 @@ class Pcapng:
 
     def _statistics(self, body: bytes) -> None:
         index = self._of(struct.unpack_from(self._order + "I", body, 0)[0])
-        for code, value in self._options(body, 12):
-            if code in (ISB_IFDROP, ISB_OSDROP) and len(value) == 8:
-                name = self._interfaces[index].name
-                # The two count one after the other what went missing: on the interface, and on the way up from it.
-                self.drops[name] = self.drops.get(name, 0) + int(struct.unpack(self._order + "Q", value)[0])
+        # The two count one after the other what went missing: on the interface, and on the way up from it.
+        missed = [
+            int(struct.unpack(self._order + "Q", value)[0])
+            for code, value in self._options(body, 12)
+            if code in (ISB_IFDROP, ISB_OSDROP) and len(value) == 8
+        ]
+        if missed:
+            name = self._interfaces[index].name
+            # Each counts from the capture's beginning on.
+            self.drops[name] = self.drops.get(name, 0) + sum(missed) - self._missed.get(index, 0)
+            self._missed[index] = sum(missed)
 
     def _packet(self, body: bytes, number: int, high: int, low: int, captured: int, original: int) -> Record:
         index = self._of(number)

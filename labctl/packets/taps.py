@@ -7,6 +7,7 @@ force (and so what was sent), `sent` what was sent before a fault looked at it, 
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from labctl.packets.model import Interface, Packet, Record
 IN, OUT, LEFT, SENT = "in", "out", "left", "sent"
 STATE = "recorder:state"  # an interface on which the recorder speaks of itself
 MTU = 1500  # bytes of a packet, where nothing else is known
+BEFORE_FAULTS = " before faults"  # behind a node's name in a file: an interface with what it sent before faults
 _TCP, _FRAGMENT = 6, 44  # as next headers
 _Left = dict[tuple[str, str, str, bytes], list[list[bytes]]]
 
@@ -52,6 +54,7 @@ def side(
             logged.append((index, record))
         elif tap in found:
             found[tap].append(decode(record, index, node))
+    mtu = max([mtu, *(packet.total_length for packet in found[LEFT])])  # a fault lets nothing go that is longer
     left = _fragments_of(found[LEFT]) if any(len(record.data) > mtu for _, record in logged) else {}
     for index, record in logged:
         pieces = as_on_wire(record, mtu, left) if len(record.data) > mtu else [record]
@@ -60,6 +63,33 @@ def side(
     ordered = [sorted(packets, key=lambda one: (one.ts_ns, one.index)) for packets in (sent, found[IN])]
     sent, arrived = ([replace(one, index=n) for n, one in enumerate(packets)] for packets in ordered)
     return Side(node, sent, arrived, addresses, kernel_drops, since_ns, until_ns)
+
+
+def sent_once(packets: Sequence[Packet]) -> list[Packet]:
+    """The packets of a file as labctl writes it, in which what a fault let through stands twice, without those that
+    then left: what was sent before the fault counts."""
+    logged = Counter(
+        (packet.node.removesuffix(BEFORE_FAULTS), _network(packet))
+        for packet in packets
+        if packet.node.endswith(BEFORE_FAULTS)
+    )
+    if not logged:
+        return list(packets)
+    left: dict[tuple[str, bytes], list[int]] = {}
+    kept = []
+    for packet in packets:
+        key = packet.node, _network(packet)
+        if len(left.get(key, ())) < logged[key]:
+            left.setdefault(key, []).append(packet.ts_ns)
+        else:
+            kept.append(packet)
+    out = []
+    for packet in kept:
+        times = left.get((packet.node.removesuffix(BEFORE_FAULTS), _network(packet)))
+        if times and packet.node.endswith(BEFORE_FAULTS):  # the log's time is that of its reading
+            packet = replace(packet, ts_ns=min(packet.ts_ns, times.pop(0)))
+        out.append(packet)
+    return out
 
 
 def _timed(sent: Sequence[Packet], left: Sequence[Packet]) -> list[Packet]:

@@ -118,6 +118,7 @@ class Conversation:
         """The next segment; `keeps_alive`: it is a keep-alive, as what follows tells."""
         tcp = packet.tcp
         assert tcp is not None
+        had_begun = self._halves[packet.source].syn
         stray = self._begins_anew(packet, tcp)
         if stray is not None and not stray:
             return self._not_taken(packet, tcp)
@@ -130,7 +131,7 @@ class Conversation:
         kind = self._kind(tcp, mine, seq, ack, length)
         self._established = self._established or kind in ("data", "handshake-ack")
         notes = self._notes(packet, tcp, mine, other, seq, ack, span)
-        notes += [Note("another initial sequence number", "it begins anew")] if stray else []
+        notes += [Note("another initial sequence number", "it begins anew")] if stray and had_begun else []
         if tcp.has(SYN):
             mine.syn, mine.scale = True, tcp.window_scale
         window = self._window(tcp, mine, other)

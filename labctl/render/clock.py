@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 
 
@@ -17,5 +18,8 @@ def clock(ts: str, *, local: bool = False) -> str:
 def _local(second: str) -> tuple[str, str]:
     from datetime import UTC, datetime  # most commands show no time of their own
 
-    shown = datetime.fromisoformat(second).replace(tzinfo=UTC).astimezone().isoformat()
+    at = datetime.fromisoformat(second).replace(tzinfo=UTC)
+    with suppress(OverflowError):  # in the first or the last year that there is
+        at = at.astimezone()
+    shown = at.isoformat()
     return shown[11:19], shown[19:]

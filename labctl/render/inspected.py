@@ -54,8 +54,7 @@ def _facts(found: Inspected) -> Iterator[tuple[str, str]]:
     yield "names", ", ".join(sorted({name for names in details.aliases.values() for name in names})) or made.hostname
     yield "listens", listening(found.status.listening)
     for port in found.status.published:
-        host = f"[{port.host}]" if ":" in (port.host or "") else port.host
-        yield "published", f"{host}:{port.public} -> {port.private}/{port.proto}"
+        yield "published", f"{port.place} -> {port.private}/{port.proto}"
     yield "keyboard", "yes" if details.stdin_open else "none"
     yield "limits", _limits(found)
     yield "rights", _rights(made)

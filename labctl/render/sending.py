@@ -23,7 +23,7 @@ def delivery(found: Delivery) -> str:
         outcome = f"delivered in {_ms(found.seconds)}"
     else:
         outcome = f"answered {_short(found.answer)} in {_ms(found.seconds)}"
-    return f"{found.sender} -> {found.receiver}  {_short(found.text)}  {printable(ends)}  {outcome}"
+    return f"{found.sender} -> {printable(found.receiver)}  {_short(found.text)}  {printable(ends)}  {outcome}"
 
 
 def datagram(found: Exchange) -> str:

@@ -24,14 +24,20 @@ def three(engine):
             (user.home / "lab.yaml").write_text(TEXT)
         # All have seen that the name is free before the first one makes anything.
         begun = [user.begin("up", "lab.yaml", LABCTL_STOP_AT="up:lab-locked") for user in found]
-        for child in begun:
-            _, status = os.waitpid(child.pid, os.WUNTRACED)
-            assert os.WIFSTOPPED(status), finish(child)
-        for child in begun:
-            child.send_signal(signal.SIGCONT)
-        for child in begun:
-            done = finish(child, 120)
-            assert done.returncode == 0, done
+        try:
+            for child in begun:
+                _, status = os.waitpid(child.pid, os.WUNTRACED)
+                assert os.WIFSTOPPED(status), finish(child)
+            for child in begun:
+                child.send_signal(signal.SIGCONT)
+            for child in begun:
+                done = finish(child, 120)
+                assert done.returncode == 0, done
+        finally:
+            for child in begun:  # one that is still stopped would keep its user from being removed
+                if child.poll() is None:
+                    child.kill()
+                    child.wait(20)
         yield [(user, json.loads(user.run("ps", "--json").stdout)["lab"]) for user in found]
         for user in found:
             done = user.run("down", "--all", timeout=120)

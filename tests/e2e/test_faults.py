@@ -369,6 +369,15 @@ def test_what_cannot_be_set_leaves_what_was_there(links, inside, engine):
     second.remove(force=True)
 
 
+def test_a_second_rule_leaves_no_gap_in_the_first_one(links, inside):
+    """What shows that the probe lives is renewed in turns, which a change must not upset."""
+    for rest in ("20%", "40%"):  # the changes come at different moments of a turn
+        add(links, "alice:bob", "--loss", "100%")
+        add(links, "alice:web", "--loss", rest)
+        assert ping(inside, "alice", links.address("bob"), count=100, interval=0.02) == []
+        links.ok("fault", "clear", "--all")
+
+
 def test_no_program_of_a_node_keeps_a_rule_away(links):
     """The abstract sockets of a network namespace are everybody's; nothing depends on one."""
     bind = (

@@ -112,6 +112,14 @@ def test_a_line_is_on_its_way_when_a_signal_or_the_engine_ends_it(engine, chat, 
     assert caught.value.hint.endswith("; the line may have gone out, or may still")
 
 
+def test_a_partner_that_has_another_nodes_network(engine, chat, lab_of):
+    """Its journal is its own, and not that of who has the network."""
+    app = engine.add("lab", "app", addresses={"lab_net": (BOB[0],)})
+    chat.bob.record = replace(chat.bob.record, addresses={}, network_of=app.record.id)
+    found = uses.send(engine, lab_of(), "alice", "hi")
+    assert (found.receiver, found.peer) == ("bob", BOB)
+
+
 def test_a_partner_that_stopped_is_one_of_the_lab(engine, chat, lab_of):
     """Stopped, it has no address any more; its journal tells whose that was."""
     uses.send(engine, lab_of(), "alice", "hi")

@@ -1,9 +1,14 @@
-"""The trial of Compose files beside `docker compose config`: what it tries, how it judges, what it writes."""
+"""The trials of Compose files and captures: what they try, how they judge, what they write."""
 
+import io
 from pathlib import Path
 
-from compat import compose, document
+from traffic import BEGIN, udp
+
+from compat import captures, compose, document, tshark
 from compat.model import Section
+from labctl.packets.link import RAW
+from labctl.packets.write import Writer
 
 FILES = {
     "one/compose.yaml": "services: {a: {image: x}}",
@@ -75,3 +80,42 @@ def test_reasons_are_those_of_codes_that_there_are():
     from labctl.topology.check.problems import KINDS
 
     assert set(compose.REASONS) <= {*KINDS, *ERRORS}
+
+
+def a_capture(path, count):
+    out = io.BytesIO()
+    writer = Writer(out)
+    for _ in range(count):
+        writer.packet(writer.interface("eth0", RAW), BEGIN, udp("10.0.0.1", 1, "10.0.0.2", 2, b"hello"))
+    path.write_bytes(out.getvalue())
+    return path
+
+
+class Oracle:
+    """Says the same of every packet, as tshark would."""
+
+    def __init__(self, count, **said):
+        row = dict.fromkeys(tshark.FIELDS, "") | {"frame.protocols": "raw:ip:udp:data", "ip.src": "10.0.0.1"}
+        row |= {"frame.time_epoch": f"{BEGIN // 10**9}.{BEGIN % 10**9:09d}", "frame.len": "33", "frame.cap_len": "33"}
+        row |= {"ip.dst": "10.0.0.2", "ip.ttl": "64", "ip.len": "33", "udp.srcport": "1", "udp.dstport": "2"}
+        self.rows = [row | said for _ in range(count)]
+
+    def fields(self, file, most):
+        return self.rows
+
+
+def compared(tmp_path, packets, oracle):
+    tally = captures.Tally()
+    captures._compare(oracle, a_capture(tmp_path / "a.pcapng", packets), "a.pcapng", tally)
+    return tally
+
+
+def test_captures_beside_tshark(tmp_path):
+    tally = compared(tmp_path, 2, Oracle(2))
+    assert (dict(tally.files), tally.packets, dict(tally.unexplained)) == ({"read by both": 1}, 2, {})
+    tally = compared(tmp_path, 1, Oracle(1, **{"ip.ttl": "63"}))
+    assert tally.unexplained == {"ttl": ["a.pcapng #1 ttl: labctl 64, tshark 63"]}
+
+
+def test_packets_that_only_one_reads_are_no_difference_with_a_reason(tmp_path):
+    assert list(compared(tmp_path, 1, Oracle(2)).unexplained) == ["labctl reads fewer or more packets: no reason"]

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+import os
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from labctl.engine import docker, websocket
+from labctl.engine import docker, ssh, streams, websocket
 from labctl.engine.docker import DockerEngine
 from labctl.engine.endpoint import Endpoint, find
 from labctl.engine.streams import Demultiplexer
-from labctl.engine.wire import Body, Refused, Wire, encode_query
+from labctl.engine.wire import Body, Refused, Response, Wire, encode_query
 from labctl.errors import LabError
 
 
@@ -170,6 +172,38 @@ def test_a_message_of_a_websocket(size):
     length = int.from_bytes(got[2 : 2 + extended], "big") if extended else got[1] & 0x7F
     mask, payload = got[2 + extended : 6 + extended], got[6 + extended :]
     assert (length, bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))) == (size, data)
+
+
+def test_an_archive_that_is_cut_is_none(served):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for body in (b"5\r\nhello\r\n", b"5\r\nhel"):
+        engine = DockerEngine(served(reply(head + body)).endpoint)
+        with pytest.raises(LabError, match="it hung up in the middle of an answer"):
+            list(engine.archive("c", "/x"))
+    engine = DockerEngine(served(reply(head + b"5\r\nhello\r\n0\r\n\r\n")).endpoint)
+    assert b"".join(engine.archive("c", "/x")) == b"hello"
+
+
+def test_the_end_of_what_is_typed_goes_over_ssh(tmp_path, monkeypatch):
+    """Who reads up to the end would else wait for ever."""
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\ncat\necho and that was all\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    stream = streams.DockerStream("c", Response(ssh.dial("far", None, None), 101, {}, b""), Demultiplexer(raw=True))
+    reader, writer = os.pipe()
+    os.write(writer, b"typed\n")
+    os.close(writer)
+    try:
+        said = [
+            happening.line.text
+            for happening in streams.converse(stream, reader, time.monotonic() + 30)
+            if happening.line
+        ]
+    finally:
+        stream.close()
+        os.close(reader)
+    assert said == [b"typed", b"and that was all"]
 
 
 def write(path: Path, value: object) -> None:

@@ -1,11 +1,14 @@
 """A ladder that grows: what two recorders tell, one after the other."""
 
+import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
+import recorder_fakes
 from traffic import BEGIN, MS, tcp, udp
 
-from labctl.lab import following
+from labctl.lab import following, recording
 from labctl.lab.capture import Heard, State
 from labctl.lab.following import Growing
 from labctl.lab.model import find
@@ -123,3 +126,22 @@ def test_milestones_are_near_enough_to_count_on():
     assert kept[-1] == 6
     assert all(1 <= b - a < 4 for a, b in pairwise(kept))
     assert following.milestones(following.milestones(records)) == following.milestones(records)
+
+
+def test_faults_are_asked_for_by_the_recorders_clock(engine, lab, fakes, monkeypatch):
+    """An engine elsewhere has a clock of its own."""
+    hour, now, begun = 3600 * 10**9, time.time_ns, []
+    monkeypatch.setattr(recorder_fakes, "time", SimpleNamespace(time_ns=lambda: now() - hour))
+
+    class Asked(following.Journals):
+        def __init__(self, engine, lab, begin_ns, *, follow):
+            begun.append(begin_ns)
+            super().__init__(engine, lab, begin_ns, follow=follow)
+
+    monkeypatch.setattr(following, "Journals", Asked)
+    monkeypatch.setattr(recording.verdicts, "since", lambda engine, lab, begin_ns: begun.append(begin_ns) or [])
+    nodes = [lab().node("alice"), lab().node("bob")]
+    assert list(following.follow(engine, lab(), nodes, 2.0, Options())) == []
+    with recording.Capture(engine, lab(), recording.Place(tuple(nodes)), last=2.0, seconds=0) as seen:
+        assert list(seen) == []
+    assert [round((now() - begin) / hour) for begin in begun] == [1, 1]

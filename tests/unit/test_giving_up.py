@@ -8,6 +8,7 @@ import pytest
 from labctl.engine import last_words
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
+from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
 from labctl.lab import http
 from labctl.lab.giving_up import cause
@@ -64,6 +65,18 @@ def test_the_node_that_compose_waited_for_is_told(engine, why, health, told):
 def test_what_is_no_node_s_failure_is_compose_s(engine, why):
     engine.add("lab", "db").end(1)
     assert cause(engine, topology(), compose_failed(why), 120) is None
+
+
+class Gone(MemoryEngine):
+    """An engine that answers nothing more."""
+
+    def containers(self, *arguments, **options):
+        raise LabError("engine-unreachable", endpoint="unix:///x", why="it hung up")
+
+
+def test_where_the_engine_does_not_tell_all_is_taken_back_as_ever():
+    why = "dependency failed to start: container lab-db-1 exited (1)"
+    assert cause(Gone(), topology(), compose_failed(why), 120) is None
 
 
 @pytest.mark.parametrize("condition", ["service_healthy", "service_completed_successfully"])

@@ -1,10 +1,12 @@
 """What an HTTP server says, on its way to a terminal or to a file."""
 
 import socket
+import subprocess
 import threading
 
 import pytest
 
+from labctl.engine.model import Port
 from labctl.errors import LabError
 from labctl.lab import http
 from labctl.lab.http_exchange import exchange
@@ -51,3 +53,51 @@ def test_nothing_that_a_terminal_acts_on_reaches_it():
 def test_a_url_without_a_host_is_none(url):
     with pytest.raises(LabError, match="names no host"):
         http._parse(url)
+
+
+class Asked:
+    """Notes what a node is told to run."""
+
+    def __init__(self):
+        self.command = []
+
+    def capture(self, container, command, limit):
+        self.command = command
+        answer = '{"status": 200, "reason": "OK", "body": "", "local": ["a", 1], "peer": ["b", 2], "bytes": 0}'
+        return subprocess.CompletedProcess(command, 0, answer, "")
+
+
+@pytest.fixture
+def several(engine, lab_of):
+    """A scaled service, a node with another's network, and one of each family."""
+    for number in "12":
+        made = engine.add("lab", "pool", addresses={"net": (f"10.77.0.1{number}",)})
+        made.record.labels["com.docker.compose.container-number"] = number
+    ports = (Port("tcp", 8080, "127.0.0.1", 18080),)
+    app = engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=ports)
+    engine.add("lab", "side", network_of=app.record.id)
+    engine.add("lab", "six", addresses={"net": ("fd00::6",)}, network_of="")
+    engine.add("lab", "asker", addresses={"net": ("10.77.0.9", "fd00::9")})
+    return lab_of()
+
+
+@pytest.mark.parametrize(
+    ("node", "host", "shown"),
+    [
+        ("app", "app", "app"),
+        ("six", "six", "six"),
+        ("pool-2", "10.77.0.12", "10.77.0.12"),  # `pool` is any of them, and `pool-2` nobody
+        ("side", "10.77.0.2", "10.77.0.2"),
+    ],
+)
+def test_a_server_whose_name_no_name_server_knows(engine, several, node, host, shown):
+    asked = Asked()
+    found = http.get(engine, asked, several, node, f"http://{node}:80/x", source="asker")
+    assert asked.command[3:6] == [host, "80", "/x"]
+    assert found.url == f"http://{shown}:80/x"
+
+
+def test_what_is_published_of_a_network_is_so_of_all_on_it(engine, several, monkeypatch):
+    monkeypatch.setattr(http.http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
+    found = http.get(engine, Asked(), several, "side", "/")
+    assert found.seen["of"][:2] == ("127.0.0.1", 18080)

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import tarfile
+import termios
 from pathlib import Path
 
 import click
 import pytest
 
+from labctl.cli import inside, output
 from labctl.cli.app import command_line
 from labctl.engine.memory import Execution
 from labctl.engine.model import Line, Process
@@ -135,6 +137,63 @@ def test_image_without_a_shell(engine, place):
     assert shells.command_of(engine, where)[:2] == ["sh", "-c"]
 
 
+def test_a_command_that_may_have_begun_is_ended(engine, place, monkeypatch):
+    """^C comes while the engine is asked for it."""
+    ended = []
+    monkeypatch.setattr(execution, "_end_unheard", lambda engine, place, mark, number: ended.append(number))
+    monkeypatch.setattr(engine, "open", lambda *args, **options: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        execution.run(engine, place[1], ["x"], source=None, show=print, why_ended=lambda cause: signal.SIGINT)
+    assert ended == [signal.SIGINT]
+
+
+RAW = """
+from labctl.lab.inside import ending, execution
+execution._end_unheard = lambda *of: None
+ending.Watch = lambda *of: type("Watch", (), {"dismiss": lambda self: None})()
+container = type("Container", (), {"id": "c"})
+place = execution.Place(type("Lab", (), {"name": "l"}), type("Node", (), {"name": "n", "container": container}))
+client = lambda arguments: (["sh", "-c", "stty raw; kill -9 $$"], None)
+raise SystemExit(execution.at_terminal(None, place, client, [], terminal=True, why_ended=lambda cause: None))
+"""
+
+
+def test_a_terminal_is_left_as_it_was_found():
+    """Also where Docker's client, which makes it raw, is killed."""
+    main, side = os.openpty()
+    try:
+        before = termios.tcgetattr(side)
+        done = subprocess.run([sys.executable, "-c", RAW], stdin=side, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (137, "")
+        assert termios.tcgetattr(side) == before
+    finally:
+        os.close(main)
+        os.close(side)
+
+
+@pytest.mark.parametrize("keyboard", [True, False])
+def test_standard_input_is_let_alone_where_it_is_not_wanted(engine, place, monkeypatch, keyboard):
+    asked = []
+    monkeypatch.setattr(execution.ending, "Watch", lambda *of: type("Watch", (), {"dismiss": lambda self: None})())
+
+    def client(arguments):
+        asked.extend(arguments)
+        return ["sh", "-c", "test $(readlink /proc/self/fd/0) = /dev/null"], dict(os.environ)
+
+    reader, writer = os.pipe()
+    kept = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        status = execution.at_terminal(
+            engine, place[1], client, ["x"], terminal=False, keyboard=keyboard, why_ended=lambda cause: None
+        )
+    finally:
+        os.dup2(kept, 0)
+        for number in (reader, writer, kept):
+            os.close(number)
+    assert ("-i" in asked, status) == (keyboard, int(keyboard))
+
+
 MULE = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
 
@@ -186,6 +245,8 @@ def test_top_names_who_does_not_run(engine, lab_of):
         ("./a:b", None, "./a:b", "a:b"),
         ("/x/a:b", None, "/x/a:b", "a:b"),
         ("plain", None, "plain", "plain"),
+        ("a:/etc/..", "a", "/etc/..", ""),
+        ("..", None, "..", ""),
         ("-", None, "-", "-"),
     ],
 )
@@ -221,6 +282,10 @@ def archive(*members: tuple[str, object]) -> io.BytesIO:
         ([("d", None), ("d/l", "/"), ("d/l/x", b"out")], "is no folder"),
         ([("d", None), ("d/l", "{here}"), ("d/l", None), ("d/l/x", b"out")], "is a link"),
         ([("d", None), ("d/a/b", b"out")], "is no folder"),
+        ([("d", "{here}"), ("d/x", b"out")], "is no part of what was asked for"),
+        ([("d", None), ("d", "{here}"), ("d/x", b"out")], "is no part of what was asked for"),
+        ([("d", None), ("e/x", b"out")], "is no part of what was asked for"),
+        ([("d/e/f", "{here}"), ("d/e/f/x", b"out")], "is no part of what was asked for"),
     ],
 )
 def test_nothing_leaves_the_place_of_a_copy(tmp_path, members, why):
@@ -241,6 +306,128 @@ def test_absolute_names_and_devices_are_no_danger(tmp_path):
     )
     assert (tmp_path / "etc" / "passwd").read_bytes() == b"mine"
     assert (found.files, found.bytes, found.left_out) == (1, 4, 1)
+
+
+def with_hard_link(to: str, *more: tuple[str, str]) -> io.BytesIO:
+    """A folder `d` with a file `one`, further links, and then `two`, which is another name of something."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, kind, link in (
+            ("d", tarfile.DIRTYPE, ""),
+            ("d/one", tarfile.REGTYPE, ""),
+            *((name, tarfile.SYMTYPE, link) for name, link in more),
+            ("d/two", tarfile.LNKTYPE, to),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.mode = kind, link, 0o750
+            info.size = 3 if info.isreg() else 0
+            tar.addfile(info, io.BytesIO(b"one") if info.isreg() else None)
+    out.seek(0)
+    return out
+
+
+def test_both_names_of_a_file_are_copied(tmp_path, monkeypatch):
+    found = archives.unpack(with_hard_link("d/one"), tmp_path, "d", contents=False)
+    assert (tmp_path / "d" / "two").read_bytes() == b"one"
+    assert (tmp_path / "d" / "two").stat().st_mode & 0o777 == 0o750
+    assert (found.files, found.bytes, found.left_out) == (2, 6, 0)
+    for kind, place in (("archive", "d"), ("folder", "tree"), ("contents", "")):
+        there = tmp_path / kind
+        there.mkdir()
+        monkeypatch.setattr(sys, "stdin", type("Standard", (), {"buffer": with_hard_link("d/one")}))
+        carrier.put(str(there), kind, "tree")
+        assert (there / place / "two").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(
+    ("to", "more"), [("d/../../secret", []), ("e/one", []), ("d/l/secret", [("d/l", "..")]), ("d/l", [("d/l", "one")])]
+)
+def test_a_name_of_what_is_elsewhere_is_refused(tmp_path, to, more):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "secret").write_text("mine")
+    with pytest.raises(LabError, match="which isn't there"):
+        archives.unpack(with_hard_link(to, *more), tmp_path / "here", "d", contents=False)
+    assert not (tmp_path / "here" / "d" / "two").exists()
+
+
+@pytest.mark.parametrize(
+    "names", [("./", "./a", "./in/", "./in/b"), ("/", "/a", "/in", "/in/b"), ("d", "d/a", "d/in", "d/in/b")]
+)
+def test_names_of_a_folder_as_the_engine_has_them(tmp_path, names):
+    top, a, inner, b = names
+    made = archive((top, None), (a, b"xx"), (inner, None), (b, b"yy"))
+    archives.unpack(made, tmp_path, "d", contents=False)
+    assert (tmp_path / "d" / "a").read_bytes() == b"xx"
+    assert (tmp_path / "d" / "in" / "b").read_bytes() == b"yy"
+
+
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "f")
+    monkeypatch.setattr(sys, "stdin", type("Standard", (), {"buffer": archive(("f", b"xx"))}))
+    with pytest.raises(OSError, match="No such device or address"):
+        carrier.put(str(tmp_path / "f"), "file", "f")
+
+
+def test_a_link_that_is_followed_is_no_link_in_the_archive(tmp_path, monkeypatch):
+    """`link/`, and what it leads to: at its other end a link would lead to a folder of that machine's own."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "f").write_text("x")
+    (tmp_path / "link").symlink_to("real")
+    out = type("Standard", (), {"buffer": io.BytesIO()})
+    monkeypatch.setattr(sys, "stdout", out)
+    carrier.get(f"{tmp_path}/link/", False)
+    with tarfile.open(fileobj=io.BytesIO(out.buffer.getvalue())) as tar:
+        assert [(member.name, member.isdir()) for member in tar] == [("link", True), ("link/f", False)]
+
+
+@pytest.fixture
+def carried(engine, lab_of):
+    """`carried(execution)`: the lab, whose helpers do this when they are asked to copy."""
+
+    def make(execution: Execution, state: str = "running"):
+        engine.probe_commands = lambda order: lambda command: execution
+        engine.add("lab", "a", state=state)
+        return lab_of()
+
+    return make
+
+
+def test_a_helper_that_was_killed_has_not_copied_it(engine, carried, tmp_path):
+    data = archive(("d", None), ("d/f", b"xx")).getvalue()[:1536]  # two members, and no end
+    lab = carried(Execution([Line(data)], 137))
+    for out in (io.BytesIO(), None):
+        with pytest.raises(LabError, match=r"a:/d: the helper that copies it ended \(137\) before it was done"):
+            copying.copy_out(engine, lab, copying.spot("a:/d"), copying.spot(str(tmp_path / "d")), out, follow=False)
+
+
+def test_why_a_file_could_not_be_read_is_told(engine, carried, tmp_path, monkeypatch):
+    """And not that its helper got no archive."""
+    said = b'{"error": "EINVAL", "reason": "that is no tar archive: empty file", "path": "", "writable": []}'
+    lab = carried(Execution([Line(said, True)], 1))
+
+    def refuse(path, follow, out):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(archives, "pack", refuse)
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(LabError, match=rf"it can't be copied: {tmp_path}/f: Permission denied"):
+        copying.copy_in(engine, lab, copying.spot(str(tmp_path / "f")), copying.spot("a:/x"), None, follow=False)
+
+
+def test_folder_s_content_of_a_node_that_has_stopped(engine, carried, tmp_path):
+    lab = carried(Execution(), "exited")
+    engine._get(lab.node("a").container.id).files["/d/"] = archive(("d", None), ("d/f", b"xx")).getvalue()
+    copying.copy_out(engine, lab, copying.spot("a:/d/."), copying.spot(str(tmp_path)), None, follow=False)
+    assert (tmp_path / "f").read_bytes() == b"xx"
+
+
+def test_a_full_disk_behind_standard_output_is_no_bug():
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(output.Unwritten) as caught:
+        inside._written(full)
+    assert caught.value.code == 28
 
 
 def test_file_within_a_folder_replaces_a_link_and_does_not_follow_it(tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 
 import pytest
 from test_packet_command import labctl
@@ -94,10 +95,12 @@ def test_behind_a_router_that_translates_both_ends_are_found(tmp_path):
         other = tcp(*far, *numbers, flags, data, ttl=63 if forth else 64, **packet)
         here.append((number * 1_000_000 + (0 if forth else 200_000), mine))
         there.append((number * 1_000_000 + (200_000 if forth else 0), other))
-    found = document(written(tmp_path / "a.pcap", here), written(tmp_path / "b.pcap", there, -AHEAD))
-    assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 4
-    assert {arrow["latency_ns"] for arrow in found["arrows"]} == {200_000}
-    assert found["right"]["node"] == B
+    files = written(tmp_path / "a.pcap", here), written(tmp_path / "b.pcap", there, -AHEAD)
+    for more in ((), ("--flow", "1")):
+        found = document(*files, *more)
+        assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 4
+        assert {arrow["latency_ns"] for arrow in found["arrows"]} == {200_000}
+        assert found["right"]["node"] == B
 
 
 def test_what_goes_one_way_tells_the_way_with_the_clock(tmp_path):
@@ -212,7 +215,117 @@ def test_standard_input_and_formats(files):
 
 
 @pytest.mark.parametrize(
-    "args", [("alice",), ("a.pcap", "--follow"), ("a.pcap", "--last", "5m"), ("alice", "bob", "--flow", "1")]
+    "args",
+    [("alice",), ("-", "-"), ("a.pcap", "--follow"), ("a.pcap", "--last", "5m"), ("alice", "bob", "--flow", "1")],
 )
 def test_wrong_usage(args):
     assert labctl("ladder", *args)[0] == 2
+
+
+def of_interfaces(path, packets, drops=0):
+    """A file of several interfaces: (interface, ns since the beginning, bytes)."""
+    out = io.BytesIO()
+    writer = Writer(out)
+    for name, at, data in sorted(packets, key=lambda item: item[1]):
+        writer.packet(writer.interface(name, RAW), BEGIN + at, data)
+    if drops:
+        writer.drops(writer.interface(packets[0][0], RAW), BEGIN, drops)
+    path.write_bytes(out.getvalue())
+    return str(path)
+
+
+def test_of_a_file_that_two_nodes_saw_the_view_of_one_is_drawn(tmp_path):
+    wire = talk()
+    seen = [(node, at, data) for node in ("alice", "bob") for at, data in seen_at(wire, node)]
+    file = of_interfaces(tmp_path / "both.pcapng", seen)
+    code, out, err = labctl("ladder", file, "--json")
+    found = json.loads(out)
+    assert (code, [arrow["packet"]["node"] for arrow in found["arrows"]]) == (0, ["alice"] * 8)
+    assert f"1 tcp {A}:40022 > {B}:80 (8) at alice, 2 tcp {A}:40022 > {B}:80 (7) at bob" in err
+    found = document(file, "--flow", "2")
+    assert [arrow["packet"]["node"] for arrow in found["arrows"]] == ["bob"] * 7
+    listed = json.loads(labctl("packet", file, "--json")[1])["packets"]
+    notes = [(one["node"], note.split(",")[0]) for one in listed for note in one["notes"] if "retr" in note]
+    assert notes == [("alice", "retransmission by timeout"), ("bob", "retransmission of what was not seen")]
+
+
+def test_what_labctl_wrote_of_a_link_with_faults_counts_once(tmp_path):
+    """What was sent before a fault, and what that let through, are two interfaces of a file."""
+    wire = talk()
+    here = [("alice before faults", at + 40_000, data) for at, data in wire.sent["alice"]]
+    passed = [data for _, data in wire.arrived["bob"]]
+    here += [("alice", at, data) for at, data in wire.sent["alice"] if data in passed]
+    here += [("alice", at, data) for at, data in wire.arrived["alice"]]
+    there = [("bob", at, data) for at, data in seen_at(wire, "bob")]
+    found = document(of_interfaces(tmp_path / "a.pcapng", here), of_interfaces(tmp_path / "b.pcapng", there))
+    assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 3 + ["lost"] + ["delivered"] * 4
+    assert {arrow["latency_ns"] for arrow in found["arrows"]} == {120_000, None}
+
+
+def test_what_the_kernel_dropped_of_a_capture_is_not_lost(tmp_path):
+    wire = talk()
+    names = [
+        of_interfaces(tmp_path / f"{node}.pcapng", [(node, *item) for item in seen_at(wire, node)], drops)
+        for node, drops in (("alice", 0), ("bob", 3))
+    ]
+    found = document(*names)
+    assert [arrow["fate"] for arrow in found["arrows"]] == ["delivered"] * 3 + ["unknown"] + ["delivered"] * 4
+    assert "The kernel dropped 3 packets" in found["notes"][1]
+
+
+def test_clocks_that_drift_lose_nothing(tmp_path):
+    wire = talk()
+    fast = [(at + at // 10, data) for at, data in seen_at(wire, "bob")]
+    names = written(tmp_path / "a.pcap", seen_at(wire, "alice")), written(tmp_path / "b.pcap", fast)
+    found = document(*names)
+    assert sorted(arrow["fate"] for arrow in found["arrows"]) == ["delivered"] * 7 + ["lost"]
+    assert found["notes"][1].startswith("Meanwhile the clocks moved by 24.9 ms")
+    assert found["left"]["node"] == A
+    assert not any(arrow["delayed_ns"] for arrow in found["arrows"])
+
+
+def test_short_datagrams_without_an_id_are_known_by_their_text(tmp_path):
+    wire = Wire()
+    wire.send(udp(A, 5005, B, 7, b"hi"))
+    wire.send(udp(B, 7, A, 5005, b"hi"))
+    names = [written(tmp_path / f"{node}.pcap", seen_at(wire, node)) for node in ("alice", "bob")]
+    assert [arrow["fate"] for arrow in document(*names)["arrows"]] == ["delivered"] * 2
+
+
+def test_of_two_files_the_rest_is_told_and_can_be_chosen(tmp_path):
+    wire = talk()
+    wire.names |= {"fd00::11": "alice", "fd00::12": "bob"}
+    for number in range(2):
+        wire.send(udp("fd00::11", 5005, "fd00::12", 7, b"number %d of six" % number))
+    names = [written(tmp_path / f"{node}.pcap", seen_at(wire, node)) for node in ("alice", "bob")]
+    code, _, err = labctl("ladder", *names)
+    assert code == 0
+    assert f"drawn is what {A} and {B} sent each other; --flow N chooses among all" in err
+    found = document(*names, "--flow", "2")
+    assert [arrow["packet"]["protocol"] for arrow in found["arrows"]] == ["udp"] * 2
+
+
+def test_a_script_that_waits_for_a_file_is_refused():
+    assert labctl("ladder", "a.pcap", "--ready-fd", "1")[0] == 2
+
+
+def test_which_end_is_whose_is_told_by_what_was_left_to_the_card(tmp_path):
+    """Of what goes one way, between hosts whose clocks don't agree."""
+    here, there = [], []
+    for number in range(3):
+        data = udp(A, 5005, B, 5005, b"number %d of six" % number, id=number + 1)
+        for seen, at, finished in ((here, 0, False), (there, 120_000, True)):
+            bare = data[:26] + pseudo_sum(data) + data[28:]
+            seen.append((number * 1_000_000 + at, data if finished else bare))
+    files = written(tmp_path / "a.pcap", here), written(tmp_path / "b.pcap", there, -AHEAD)
+    found = document(*files)
+    assert ([found[side]["node"] for side in ("left", "right")], "alone" in found["notes"][0]) == ([A, B], False)
+    files = written(tmp_path / "c.pcap", there), files[1]
+    assert "is told by the clocks alone" in document(*files)["notes"][0]
+
+
+def pseudo_sum(data):
+    """What a kernel leaves in the place of a datagram's checksum for the card to go on from."""
+    words = struct.unpack(">8H", data[12:20] + struct.pack(">HHHH", 17, len(data) - 20, 0, 0))
+    total = sum(words)
+    return struct.pack(">H", (total & 0xFFFF) + (total >> 16))

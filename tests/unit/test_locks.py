@@ -167,6 +167,24 @@ def test_a_guest_on_the_network_is_named_and_all_else_is_removed(folder):
     assert downs.down(engine, "mine", lambda line: None).networks == 1
 
 
+class Idle(MemoryEngine):
+    """An engine that is at work removing a container, and never ends."""
+
+    asked = 0
+
+    def remove_container(self, container: str) -> None:
+        self.asked += 1
+
+
+def test_what_is_never_removed_is_not_asked_for_without_end(monkeypatch):
+    monkeypatch.setattr(downs, "STUCK", 0.3)
+    engine = Idle()
+    engine.add("mine", "a", addresses={"net": ("10.0.0.2",)})
+    with pytest.raises(LabError, match=r"did not answer within 0.3 s \(remove mine-a-1\)"):
+        downs.down(engine, "mine", lambda line: None)
+    assert engine.asked < 10
+
+
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan"])
 def test_a_limit_that_is_none_is_explained(monkeypatch, text):
     monkeypatch.setenv("LABCTL_ENGINE_LIMIT", text)

@@ -74,3 +74,13 @@ def test_what_is_printed_can_be_typed(zone):
     local = clock("2026-01-31T11:18:00.123456789Z", local=True)
     assert local == "14:48:00.123456+03:30"
     assert at(local) == "2026-01-31T11:18:00.123456000Z"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_a_time_at_the_end_of_time_is_shown(zone, day):
+    """Any program can write one to its journal."""
+    assert clock(f"{day}.000000000Z", local=True)[:2] in ("00", "03", "23")
+
+
+def test_a_span_longer_than_time_is_from_its_beginning():
+    assert moments.moment("9" * 400 + "d", NOW) == 0

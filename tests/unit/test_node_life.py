@@ -10,6 +10,7 @@ from labctl.engine.memory import MemoryContainer, MemoryEngine
 from labctl.engine.model import COMPOSE_SERVICE, Port
 from labctl.errors import LabError
 from labctl.lab import fate, ready
+from labctl.lab.model import find
 from labctl.lab.ready import wait_ready
 from labctl.lab.status import ps
 from labctl.render import tables
@@ -93,6 +94,22 @@ def test_a_program_that_has_run_for_long_is_not_waited_for(engine, lab_of, monke
     monkeypatch.setattr(ready, "SETTLE", 3600)
     engine.add("lab", "db").started = "2020-01-01T00:00:00Z"
     assert waited(engine, lab_of()) == ""
+
+
+class Mute(Eventful):
+    """Its containers have a logging driver that gives nothing back."""
+
+    def logs(self, container, **options):
+        raise LabError("engine-refused", action="give a container's log", why="it does not support reading")
+
+
+def test_a_node_whose_lines_cannot_be_had_has_failed_all_the_same(lab_of):
+    engine = Mute()
+    engine.add("lab", "mine").end(3)
+    engine.add("lab", "web", role="http")
+    lab = find(engine)
+    assert waited(engine, replace(lab, nodes=(lab.node("mine"),))) == "mine failed: it ended with exit status 3"
+    assert {status.node.name: status.state for status in ps(engine, lab)} == {"mine": "exited", "web": "running"}
 
 
 def test_all_that_have_failed_are_named(engine, lab_of):
@@ -231,6 +248,37 @@ def test_a_failure_about_others_says_nothing_of_a_node_that_has_ended(engine, la
     assert fate.told(engine, lab_of(), problem).message.startswith("service is")
     problem = LabError("no-answer", peer="10.77.0.5:7", seconds=5, mend="`labctl logs service`")
     assert fate.told(engine, lab_of(), problem).message.startswith("sent, but")
+
+
+@pytest.mark.parametrize("name", ["a", "s", "to", "server", "http", "page"])
+@pytest.mark.parametrize(
+    ("code", "values"),
+    [
+        ("engine-refused", {"action": "run a command in a container", "why": "no room to start a server"}),
+        ("not-confirmed", {"why": "nothing showed it at 10.77.0.6 within 2 s", "mend": ""}),
+        (
+            "http-failed",
+            {"url": "http://web:80/page/server", "why": "refused, asked from client", "mend": ""},
+        ),
+        ("unreachable", {"node": "client", "target": "web", "why": "a server on the way to it says: no route"}),
+    ],
+)
+def test_a_word_that_is_a_nodes_name_by_chance_is_none(engine, lab_of, name, code, values):
+    engine.add("lab", name).end(0)
+    engine.add("lab", "client")
+    problem = LabError(code, **values)
+    assert fate.told(engine, lab_of(), LabError(code, **values)).message == problem.message
+
+
+def test_all_who_shared_the_network_that_is_gone_are_told(engine, lab_of):
+    owner = engine.add("lab", "app", addresses={"net": ("10.77.0.9",)})
+    sidecar = engine.add("lab", "sidecar", network_of=owner.record.id)
+    before = lab_of()
+    for made in (owner, sidecar):
+        made.end(1)
+    owner.record = replace(owner.record, addresses={})
+    told = fate.told(engine, before, LabError("no-answer", peer="10.77.0.9:7", seconds=5, mend="")).message
+    assert told.startswith("app exited (1) less than a second ago; sidecar exited (1) ")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What leaves labctl: no character that a terminal acts on, and none that the output's encoding doesn't have."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.cli import output
 from labctl.render import text
 
 LABCTL = str(Path(sys.executable).parent / "labctl")
@@ -113,3 +115,21 @@ def test_errors_repeat_nothing_raw(args):
             lines = stream.decode().split("\n")
             assert all(line.isprintable() for line in lines), lines
             assert not any(line.startswith("labctl: all is well") for line in lines)
+
+
+def test_a_note_beside_a_spinner_acts_on_no_terminal(monkeypatch):
+    said = io.StringIO()
+    monkeypatch.setattr(said, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", said)
+    monkeypatch.setenv("TERM", "xterm")
+    with output.Progress("working") as report:
+        report(f"note: {NASTY.removesuffix(chr(0xDCFF))}")
+    assert "\\u001b[2J\\u009b31m\\u007f\\u202eevil" in said.getvalue()
+    assert NASTY[:4] not in said.getvalue()
+
+
+@pytest.mark.parametrize("args", [["chat", "send", "a", "x"], ["wait"], ["up"]])
+def test_a_limit_that_is_no_number(args):
+    got = run(*args, "--timeout", "nan")
+    assert got.returncode == 2
+    assert b"nan is no number of seconds" in got.stderr

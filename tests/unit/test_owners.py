@@ -8,12 +8,13 @@ from click.testing import CliRunner
 from labctl.cli import app, context
 from labctl.cli.output import Settings
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TOPOLOGY
+from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TARGET, LABEL_TOPOLOGY
 from labctl.errors import LabError
 from labctl.lab import claim, owners, probes
 from labctl.lab.blueprint import Blueprint, _notes, asked_name
 from labctl.lab.down import down, down_all, known, standing_of, whose
 from labctl.lab.model import find
+from labctl.lab.up import _of_others, _take_back
 from labctl.topology import builtin
 from labctl.topology.model import parse
 
@@ -55,6 +56,7 @@ def test_the_only_lab_is_the_only_one_of_mine(engine):
         ("{uid}@{host}/renamed", False, True),
         ("{other}@{host}/{user}", True, False),
         ("no owner at all", True, True),
+        ("9" * 5000 + "@{host}/{user}", True, True),  # somebody wrote it who wanted labctl to stumble
         ("", True, True),
     ],
 )
@@ -124,6 +126,22 @@ def test_a_name_is_claimed_until_the_containers_are_there(engine):
         with claim.held(engine, blueprint(), named=False, take_over=False):
             pass
     assert volumes(engine) == []
+
+
+def test_an_interrupted_up_takes_back_its_own_alone(engine):
+    """While it waited for its nodes, they went, and another one's have the name now."""
+    ours = engine.add("hello", "a", labels=mine())
+    lab = find(engine, "hello")
+    helpers = {
+        who: engine.add(
+            "helpers", who, ours=False, labels={LABEL_LAB: "hello", LABEL_PROBE: "capture", LABEL_TARGET: of}
+        )
+        for who, of in (("our", ours.record.id), ("their", "0" * 64))
+    }
+    theirs = engine.add("hello", "b", addresses={"net": ("10.0.0.2",)}, labels=THEIRS)
+    _take_back(engine, "hello", _of_others(engine, lab), lambda line: None)
+    assert {item.id for item in engine.containers()} == {theirs.record.id, helpers["their"].record.id}
+    assert [network.name for network in engine.networks()] == ["net"]
 
 
 @pytest.mark.parametrize("named", [True, False])

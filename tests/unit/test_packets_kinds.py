@@ -9,7 +9,7 @@ import pytest
 from test_packets_decode import A6, B6, ETHER, FOUR, SIX, A, B
 from traffic import BEGIN, icmp, ip, packed, packet, summed, tcp, udp
 
-from labctl.packets import link
+from labctl.packets import checksum, link
 from labctl.packets.capture import Parser, read
 from labctl.packets.decode import decode
 from labctl.packets.flows import analyse, is_damaged
@@ -442,3 +442,39 @@ def test_a_simple_packet_has_no_time():
     assert lines[0] == "times in seconds from 1970-01-01T00:00:01.000000000Z"
     assert [line.split()[1] for line in lines[2:]] == ["-", "0.000000"]
     assert listed(found[:1], columns=None, colour=False)[0] == "this capture has no times"
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (b"\0\1" + b"\x42\x42\x03" + bytes(40), "ends inside its LLC header"),
+        (b"\x88\x64" + b"\x11\0\0\1\0\1" + b"\0\x21" + FOUR, "ends inside its PPPoE session header"),
+    ],
+)
+def test_a_length_too_short_for_the_next_header_leaves_nothing(after, words):
+    found = packet(bytes(12) + after, link_type=link.ETHERNET)
+    assert (found.malformed, found.payload, found.payload_length) == (words, b"", 0)
+
+
+def test_a_protocol_of_linux_is_no_length():
+    found = packet(struct.pack(">HHH8sH", 2, 1, 6, bytes(8), 4) + b"\x42\x42\x03" + bytes(35), link_type=link.SLL)
+    assert found.protocol == "stp"
+    assert ("type", "0x0004", "") in fields(found)
+
+
+def test_more_in_a_file_than_was_on_the_wire():
+    data = SIX[:4] + b"\0\0" + SIX[6:]
+    found = decode(Record(BEGIN, data, 20, Interface(0, "", link.RAW)))
+    assert found.total_length == len(data)
+
+
+def test_a_checksum_that_would_be_nothing():
+    assert checksum.wanted(b"\xff\xff\x12\x34", 0x1234) == 0
+
+
+def test_statistics_count_from_the_beginning():
+    block = struct.pack("<HHI", link.RAW, 0, 0)
+    statistics = [(5, struct.pack("<III", 0, 0, 0) + struct.pack("<HHQ", 5, 8, count) + bytes(4)) for count in (3, 5)]
+    parser = Parser()
+    assert list(parser.feed(pcapng((1, block), *statistics))) == []
+    assert parser.drops == {"": 5}

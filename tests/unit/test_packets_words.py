@@ -223,3 +223,32 @@ def test_an_answer_to_a_syn_begins_anew_also_after_segments_that_nobody_sent():
         (0, 1, False),
         (1, 1, False),
     ]
+
+
+def test_the_number_of_a_reset_is_no_initial_one():
+    """A port that was closed is open when the same SYN comes again, as Windows sends it."""
+    wire = Wire()
+    alice, bob = Peer(wire, A, 40022, B, 80), Peer(wire, B, 80, A, 40022, isn=5000)
+    alice.syn()
+    bob.segment(RST | ACK, seq=0, ack=alice.seq, window=0)
+    wire.wait(500)
+    alice.seq = 1000
+    alice.syn()
+    bob.ack = alice.seq
+    bob.syn(SYN | ACK)
+    alice.confirm(bob.seq)
+    assert words(wire)[3:] == [[], []]
+
+
+def test_two_who_saw_the_same_are_two_observers():
+    """Each packet is in the file twice, and nothing was sent again."""
+    wire, alice, bob = connected()
+    alice.say(b"hello")
+    bob.confirm(alice.seq)
+    seen = [*seen_by(wire, "alice"), *seen_by(wire, "bob")]
+    found = analyse(sorted(seen, key=lambda packet: packet.ts_ns))
+    assert [(flow.node, len(flow.packets)) for flow in found.flows] == [("alice", 5), ("bob", 5)]
+    assert [one.notes for one in found.segments] == [()] * 10
+    # The two directions of a cable on two interfaces are one conversation.
+    found = analyse(sorted([*wire.side("alice").sent, *wire.side("bob").sent], key=lambda packet: packet.ts_ns))
+    assert [(flow.node, len(flow.packets)) for flow in found.flows] == [("", 5)]

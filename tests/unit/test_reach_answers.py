@@ -18,6 +18,7 @@ from labctl.errors import LabError
 from labctl.lab import dns, ping
 from labctl.lab.look import Target, kernel_words, owner, target
 from labctl.packets.dns import Entry, Malformed, decode
+from labctl.packets.protocols import dns_values
 from labctl.render import reach
 from labctl.render.text import width
 
@@ -425,3 +426,20 @@ def test_why_nobody_answered(lab):
     assert code(*EVENTS[2:4])[0] == "no-answer"
     assert code(EVENTS[4])[1].endswith("10.9.9.9 says: destination unreachable: host unreachable")
     assert code(EVENTS[5])[1].endswith(kernel_words("alice", "ENETUNREACH", ""))
+
+
+def test_a_name_of_pointers_alone_has_an_end():
+    """Each leads to the one before: of a long message, all together would be millions of steps."""
+    data = struct.pack("!6H", 7, 0x8180, 0, 1, 0, 0) + b"\0"
+    before = 12
+    for _ in range(200):
+        data, before = data + struct.pack("!H", 0xC000 | before), len(data)
+    with pytest.raises(Malformed, match="over 127 pointers"):
+        dns_values.name(data, before)
+
+
+@pytest.mark.parametrize("kind", [1, 2, 5, 12, 15, 16, 46, 47])
+def test_a_record_without_data_is_one(kind):
+    """As in a dynamic update (RFC 2136, section 2.5.2)."""
+    found = decode(message(record(b"\xc0\x0c", kind, b""), asked=name("bob.lab") + b"\0\6\0\1"))
+    assert [item.value for item in found.answers] == ["\\# 0"]

@@ -38,6 +38,15 @@ def test_our_own_program_begins_with_known_words():
     assert not begun.is_ready(line("recv"))
 
 
+def test_a_traceback_is_not_taken_for_the_middle_of_a_log():
+    crashed = run(OURS)
+    for text in (b"Traceback (most recent call last):", b"ValueError: no such port"):
+        assert not crashed.is_ready(Line(text, stderr=True, stamp=NOW))
+    assert crashed.is_ready(line("recv")), "whose beginning is lost"
+    begun = run(OURS)
+    assert not any(begun.is_ready(found) for found in (Line(b"a warning", stamp=NOW), line("bind"), line("recv")))
+
+
 def test_of_somebody_elses_program_the_log_must_be_full():
     theirs = run({"dev.labctl.role": "echo"})
     said = [theirs.is_ready(line("recv")) for _ in range(40)]

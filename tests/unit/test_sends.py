@@ -1,10 +1,17 @@
 """`send`, `echo send` and `udp send` on the in-memory engine."""
 
+import io
+import os
+import time
+
 import pytest
 from memory_lab import event, opened
 
+from labctl.engine.memory import MemoryStream
+from labctl.engine.model import Happening
 from labctl.errors import LabError
 from labctl.lab import echo, udp
+from labctl.lab.attach import attach
 from labctl.lab.reach import datagram
 from labctl.lab.send import send
 from labctl.render import sending
@@ -148,6 +155,19 @@ def test_a_node_without_a_keyboard_is_told(engine, lab_of):
         send(engine, lab_of(), "db", "x")
 
 
+def test_attach_leaves_no_descriptor(engine, client, lab_of):
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    before = count()
+    for _ in range(3):
+        attach(engine, lab_of(), "client", io.BytesIO(b"hello\n"), lambda event: None)
+    deadline = time.monotonic() + 10
+    while count() > before:  # the one that types closes its end by itself
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(("state", "mend"), [("exited", "labctl start web"), ("paused", "labctl unpause web")])
 def test_a_node_that_does_not_run_is_told_with_what_to_do(engine, lab_of, state, mend):
     engine.add("lab", "web", role="http", state=state)
@@ -246,3 +266,31 @@ def test_a_datagram_to_anybody(engine, anybody, lab_of, to, peer, answer):
     assert ("answered" in text) is (answer is not None)
     assert ("nothing came back within 2 s" in text) is (answer is None)
     assert found.as_json()["answer"] == answer
+
+
+def test_an_address_of_ipv6_is_in_brackets(engine, anybody, client, lab_of):
+    assert datagram.send(engine, lab_of(), "udp1", "[fd00::9]:9", "hi").as_json()["to"] == "[fd00::9]:9"
+
+    def typed(node, line):
+        ends = {"local": ("fd00::4", 50000), "peer": ("fd00::3", 7)}
+        event(node, "input", id=opened(line)["id"], bytes=1, text="x")
+        event(node, "send", id=opened(line)["id"], offset=0, bytes=2, **ends)
+
+    client.program = typed
+    with pytest.raises(LabError, match=r"but \[fd00::3\]:7 did not answer"):
+        echo.send(engine, lab_of(), "client", "x")
+
+
+@pytest.mark.parametrize(
+    ("taken", "ends", "code"),
+    [(0, False, "not-taken"), (3, False, "maybe-taken"), (0, True, "node-stopped"), (3, True, "node-stopped")],
+)
+def test_a_part_of_a_line_may_have_gone_to_somebody_elses_program(engine, lab_of, monkeypatch, taken, ends, code):
+    """What the connection takes at once has gone out, too."""
+    engine.add("lab", "cat")
+    lab = lab_of()
+    monkeypatch.setattr(MemoryStream, "write", lambda stream, data: stream.typed.extend(data[taken:]))
+    monkeypatch.setattr(engine, "wait", lambda streams, _: iter([Happening(streams[0], None)] if ends else []))
+    with pytest.raises(LabError) as caught:
+        send(engine, lab, "cat", "hello", timeout=0.1)
+    assert (caught.value.code, caught.value.values["may_go_out"]) == (code, bool(taken))

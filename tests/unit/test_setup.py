@@ -3,9 +3,11 @@
 A `docker` of our own stands in for the client; the commands by which the scripts look at the machine are the real ones.
 """
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,30 @@ def test_root_takes_a_python_that_others_may_run(tmp_path, user, chosen):
     )
     assert done.returncode == 7, "it went as far as making the environment"
     assert done.stderr == f"labctl: making .venv with {tmp_path}/bin/{chosen}\n"
+
+
+@pytest.mark.parametrize(
+    ("labs", "chosen", "name"),
+    [
+        ([("hello", True), ("hello-me", False)], None, "hello"),
+        ([("hello", False), ("hello-me", True), ("mine", True)], None, "hello-me"),
+        ([("mine", True)], None, "hello"),
+        ([("hello", True), ("mine", True)], "mine", "mine"),  # what `make lab-up` brought up then
+    ],
+)
+def test_the_lab_that_make_is_about(tmp_path, labs, chosen, name):
+    found = [{"lab": lab, "mine": mine, "topology": "hello"} for lab, mine in labs]
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    labctl = tmp_path / ".venv" / "bin" / "labctl"
+    labctl.write_text(f"#!/bin/sh\necho '{json.dumps({'labs': found})}'\n")
+    labctl.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], **({"LABCTL_LAB": chosen} if chosen else {})}
+    command = ["sh", str(ROOT / "setup" / "mine.sh")]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == f"{name}\n"
 
 
 def test_no_script_names_a_registrys_host():

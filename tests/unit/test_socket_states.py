@@ -289,6 +289,14 @@ def idle(monkeypatch):
         os.close(pipe.end)
 
 
+def test_what_happens_before_the_first_packet_is_no_beginning(idle):
+    """A watch says that it watches before it first sleeps; what wakes it then must not be taken for what was there."""
+    idle.kernel.value, idle.kernel.rows = 1, [row("SYN-SENT")]
+    os.write(idle.packets.end, b"x")
+    idle.until(lambda: idle.told)
+    assert idle.told == ["SYN-SENT"]
+
+
 def test_nothing_is_looked_at_while_nothing_happens(idle):
     idle.until(lambda: idle.kernel.looks["tcp"] == 1)
     idle.rest(0.6)
@@ -405,6 +413,39 @@ def test_a_recording_can_be_ended_whose_watch_has_ended(monkeypatch):
     keeping._write(WAKE)
     keeping.stop()
     assert keeping._watch is None
+
+
+def test_it_records_once_sockets_are_watched_too(monkeypatch):
+    monkeypatch.setattr(recorder, "Diag", lambda: None)
+    monkeypatch.setattr(recorder.owners, "pids", lambda: [1])
+    monkeypatch.setattr(recorder, "_tracer", lambda pid: 0)
+    monkeypatch.setattr(recorder.Recorder, "_scan", lambda self: None)
+    start = recorder.subprocess.Popen
+    monkeypatch.setattr(recorder.subprocess, "Popen", lambda command, **options: start(["cat"], **options))
+
+    class Tracer:
+        def __init__(self, loop, pids, happened, attached, let_go):
+            self.refused: dict[int, str] = {}
+            loop.later(0, lambda: attached(self))
+
+        def stop(self):
+            pass
+
+    monkeypatch.setattr(recorder, "Tracer", Tracer)
+    loop, told = Loop(), []
+    keeping = recorder.Recorder(loop, lambda kind, line: None)
+    keeping.start(told.append)
+    over: list[bool] = []
+    loop.later(0.1, lambda: over.append(True))
+    loop.run(lambda: bool(over))
+    assert told == [], "the watch has not begun"
+    begun = keeping.since
+    keeping._write(event_line("watching") + b"\n")
+    loop.later(20, lambda: over.append(True))
+    loop.run(lambda: bool(told) or len(over) > 1)
+    assert told == [{}]
+    assert keeping.since > begun
+    keeping.stop()
 
 
 def test_the_last_call_of_a_row_wakes_the_watch_too(monkeypatch):

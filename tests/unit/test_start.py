@@ -49,3 +49,21 @@ def test_completion_where_home_can_not_be_written(home):
     assert got.returncode == 1, got
     assert got.stderr.startswith("labctl: the completion can't be installed: ")
     assert "labctl --show-completion" in got.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_says_why_it_failed(number, status):
+    """It asks the engine what became of the nodes, which takes its time."""
+    code = f"""
+import os
+import labctl.__main__ as labctl
+from labctl.errors import LabError
+
+def run():
+    raise LabError("no-lab")
+
+labctl._explain = lambda problem: os.kill(os.getpid(), {int(number)})
+labctl.main(run)
+"""
+    got = python(code)
+    assert (got.returncode, got.stderr) == (status, "")

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Port
 from labctl.errors import LabError
 from labctl.lab import placement
 from labctl.lab.placement import host_routes, place_networks, place_ports
 from labctl.lab.subnets import choose
+from labctl.lab.up import ATTEMPTS, _left_out
 from labctl.topology.model import moved, parse
 
 TEXT = """
@@ -239,6 +240,34 @@ def test_movable_networks_go_where_no_route_leads(no_routes, routes, subnet, whe
     assert placed(one_network(subnet, MOVABLE), allow_overlap=True) == [subnet]
 
 
+def test_a_class_that_begins_at_the_same_moment_finds_places_for_all():
+    """Thirty see the same networks each time, and the engine gives each subnet to one of those who ask for it."""
+    waiting, engine = 30, MemoryEngine()
+    for attempt in range(ATTEMPTS):
+        asked = {placed(one_network("10.77.0.0/24", MOVABLE), engine, _left_out(attempt))[0] for _ in range(waiting)}
+        for subnet in asked:
+            engine.add("theirs", "x", addresses={subnet: ()})
+            engine.subnets(subnet, subnet)
+        waiting -= len(asked)
+    assert waiting == 0
+
+
+def test_networks_of_one_lab_do_not_move_to_the_same_place(no_routes):
+    (no_routes / "route").write_text(HEAD + route("10.77.0.0/16", "tun0"))
+    text = "{name: lab, services: {a: {image: x, networks: {a: null, b: null, c: null}}}, networks: {"
+    text += "a: {ipam: {config: [{subnet: 10.77.1.0/24}]}, x-labctl: {movable: true}}, "
+    text += "b: {ipam: {config: [{subnet: 10.77.2.0/24}]}, x-labctl: {movable: true}}, "
+    text += "c: {ipam: {config: [{subnet: 10.78.0.0/24}]}}}}"
+    assert placed(text) == ["10.78.1.0/24", "10.78.2.0/24", "10.78.0.0/24"]
+
+
+def test_where_few_are_free_none_is_passed_over():
+    engine = MemoryEngine()
+    engine.add("theirs", "x", addresses={"net": ()})
+    engine.subnets("net", "10.0.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+    assert placed(one_network("10.128.0.0/9", MOVABLE), engine, 60) == ["10.128.0.0/9"]
+
+
 def test_the_other_family_moves_out_of_the_way_as_well(no_routes):
     zero = "0" * 32
     (no_routes / "ipv6_route").write_text(
@@ -281,6 +310,39 @@ def test_the_machines_own_network_is_not_taken_from_it(no_routes, more, lan):
 def test_what_lies_behind_a_gateway_may_be_hidden_in_part(no_routes):
     (no_routes / "route").write_text(HEAD + route("10.0.0.0/8", "eth0", flags="0003"))
     assert placed(one_network("10.5.0.0/24")) == ["10.5.0.0/24"]
+
+
+def test_what_the_machine_does_not_reach_is_not_taken_from_it(no_routes):
+    """`ip route add blackhole 10.0.0.0/8`: beside VPNs and container networks often."""
+    (no_routes / "route").write_text(HEAD + route("10.0.0.0/8", "*"))
+    assert placed(one_network("10.5.0.0/24")) == ["10.5.0.0/24"]
+
+
+def ports(*written: dict, running: list | None = None) -> list[str]:
+    service = {"image": "x", "ports": list(written), "x-labctl": {"movable_ports": True}}
+    found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
+    return [
+        item["published"]
+        for item in place_ports(found, found.config, running or [], local=True)["services"]["a"]["ports"]
+    ]
+
+
+def test_a_port_of_udp_is_tried_as_one():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        there.bind(("127.0.0.1", 0))
+        port = {"target": 53, "published": str(there.getsockname()[1]), "host_ip": "127.0.0.1"}
+        assert ports({**port, "protocol": "udp"}) != [port["published"]]
+
+
+def test_each_line_keeps_the_port_that_it_has():
+    """One port at two places, and the same number of the other protocol."""
+    there = [Port("tcp", 53, "0.0.0.0", 41002), Port("tcp", 53, "::", 41002), Port("tcp", 53, "0.0.0.0", 41001)]
+    there += [Port("udp", 53, "127.0.0.1", 41003), Port("tcp", 53, "127.0.0.1", 41004)]
+    engine = MemoryEngine()
+    engine.add("lab", "a", ports=tuple(there))
+    lines = [("41001", "", "tcp"), ("9", "", "tcp"), ("9", "127.0.0.1", "udp"), ("9", "127.0.0.1", "tcp")]
+    written = [{"target": 53, "published": port, "host_ip": host, "protocol": proto} for port, host, proto in lines]
+    assert ports(*written, running=engine.containers()) == ["41001", "41002", "41003", "41004"]
 
 
 def test_a_port_at_an_address_that_this_machine_has_not_stays():

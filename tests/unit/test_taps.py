@@ -301,3 +301,10 @@ def test_what_no_fault_sees_in_pieces_stays_whole():
     datagram = udp(A, 1, B, 2, b"z" * 4000, id=6)
     for tap, data in (("out", merged), ("in", merged), ("sent", datagram), ("sent", b"")):
         assert taps.segments_of(record(tap, data, 10)) == [record(tap, data, 10)]
+
+
+def test_where_the_wire_takes_more_nothing_is_cut():
+    """On a network with a larger MTU, what left after a fault tells how long a packet may be."""
+    passed, dropped = (tcp(A, 1, B, 2, 1000 + n * 8948, 5, ACK, bytes(8948), id=7 + n) for n in range(2))
+    side = taps.side("alice", [record("sent", passed), record("sent", dropped, 10), record("left", passed)])
+    assert [one.payload_length for one in side.sent] == [8948, 8948]

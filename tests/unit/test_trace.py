@@ -182,3 +182,19 @@ def test_trace_sums_up_router_solicitations_and_reports_of_groups(engine, lab, f
     done = trace.trace(engine, lab(), [], run, Options(), command=["restart", "--all"])
     assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob")]
     assert (done.aside.packets, done.aside.pairs) == (2, 1)
+
+
+def test_trace_draws_what_a_node_has_a_part_in_that_shares_its_network(engine, lab, fakes):
+    """The ladder is that of the host, under the names of both."""
+    bob = lab().node("bob")
+    engine.add("lab", "cache", network_of=bob.container.id)
+
+    def run() -> int:
+        found: dict = {}
+        crossing(found, "alice", "bob", tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello"), 2_000_000_000)
+        fakes.packets = found
+        return 0
+
+    for word in ("bob", "cache"):
+        done = trace.trace(engine, lab(), [], run, Options(), command=["http", "get", word])
+        assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob+cache")]

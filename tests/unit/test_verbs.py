@@ -23,6 +23,7 @@ from labctl.lab.look import Target
 from labctl.lab.model import find
 from labctl.lab.reach.datagram import host_and_port
 from labctl.lab.reach.speed import Asked, Measured, check, document
+from labctl.lab.up import _start_made
 from labctl.render import inspected as inspected_render
 from labctl.render import speed as render
 
@@ -193,6 +194,12 @@ def test_what_is_no_host_and_port(text):
     with pytest.raises(LabError) as caught:
         host_and_port(text, "TO")
     assert caught.value.code == "bad-option"
+
+
+def test_a_name_that_cannot_be_one_is_refused(engine, lab_of):
+    engine.add("lab", "a")
+    with pytest.raises(LabError, match=r"--answers: 'a\.\.b' is no name of a host"):
+        waiting.for_answer(engine, lab_of(), "a..b:80", None, timeout=5)
 
 
 # inspect
@@ -367,3 +374,20 @@ def test_an_engine_that_is_too_slow_is_told_of_with_the_nodes_name(verb):
     lab = find(engine, "lab")
     with pytest.raises(LabError, match=rf"did not answer within 3 s \({verb} alice\)"):
         change(engine, lab, verb, "alice", timeout=1)
+
+
+class Unwilling(MemoryEngine):
+    """An engine that can't start a container."""
+
+    def change(self, verb, container, **options):
+        raise LabError("engine-refused", action=f"{verb} the container", why='exec: "nosuch": not found')
+
+
+def test_an_engine_that_would_not_is_told_of_with_the_nodes_name():
+    engine = Unwilling()
+    engine.add("lab", "alice", state="exited")
+    with pytest.raises(LabError) as caught:
+        change(engine, find(engine, "lab"), "start", "alice", timeout=1)
+    assert caught.value.message == 'the Docker engine would not start alice: exec: "nosuch": not found'
+    with pytest.raises(LabError, match='would not start lab-alice-1: exec: "nosuch": not found'):
+        _start_made(engine, "lab", lambda line: None, None)

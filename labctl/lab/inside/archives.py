@@ -7,6 +7,7 @@ through a link that it brought.
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,15 +56,25 @@ def unpack(archive: BinaryIO, target: Path, name: str, *, contents: bool) -> Car
     folder `target`; `contents`: the folder's own content goes into it. Raises LabError `copy-failed`, OSError."""
     carried = Carried()
     base: Path | None = None
+    top: list[str] = []
+    is_folder = False
     with tarfile.open(fileobj=archive, mode="r|") as tar:
         for member in tar:
-            inner = [part for part in member.name.split("/") if part not in ("", ".")][1:]
-            if ".." in inner or "\0" in member.name:
+            parts = _parts(member.name)
+            if ".." in parts or "\0" in member.name:
                 raise _refused(f"its archive holds {member.name!r}, which leads out of it")
             if base is None:
-                base = _base(target, name, folder=member.isdir(), contents=contents)
-            _extract(tar, member, base, inner, carried)
+                # The first one is what is copied, and all else stands in it: in a folder, and not behind a link.
+                top, is_folder = parts, member.isdir()
+                base = _base(target, name, folder=is_folder, contents=contents)
+            elif not is_folder or parts[: len(top)] != top or parts == top:
+                raise _refused(f"its archive holds {member.name!r}, which is no part of what was asked for")
+            _extract(tar, member, base, top, carried)
     return carried
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def _base(target: Path, name: str, *, folder: bool, contents: bool) -> Path:
@@ -76,7 +87,8 @@ def _base(target: Path, name: str, *, folder: bool, contents: bool) -> Path:
     return target
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path, inner: list[str], carried: Carried) -> None:
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path, top: list[str], carried: Carried) -> None:
+    inner = _parts(member.name)[len(top) :]
     place = base
     for part in inner[:-1]:
         place = place / part
@@ -102,10 +114,29 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path, inner: l
                 file.write(piece)
         target.chmod(member.mode & 0o777)
         carried.bytes += member.size
+    elif member.islnk() and inner:
+        first = _copied(base, top, member)
+        shutil.copyfile(first, target, follow_symlinks=False)
+        target.chmod(first.stat().st_mode & 0o777)
+        carried.bytes += target.stat().st_size
     else:
         carried.left_out += 1
         return
     carried.files += 1
+
+
+def _copied(base: Path, top: list[str], member: tarfile.TarInfo) -> Path:
+    """The file that was copied already, of which a hard link is another name."""
+    parts = _parts(member.linkname)
+    place = base
+    for part in parts[len(top) :]:
+        place = place / part
+        if part == ".." or place.is_symlink():
+            break
+    else:
+        if parts[: len(top)] == top and place.is_file():
+            return place
+    raise _refused(f"its archive holds {member.name!r}, a name of {member.linkname!r}, which isn't there")
 
 
 def _refused(why: str) -> LabError:

@@ -46,24 +46,29 @@ def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
     if stat.S_ISSOCK(found.st_mode):
         return  # an archive can't hold one
     tar.inodes = {}  # type: ignore[attr-defined]  # each hard link as the file that it is
-    info = tar.gettarinfo(path.rstrip("/") or "/", name)
+    info = tar.gettarinfo(path, name)  # `link/` is what the link leads to
     if not info.isreg():
         tar.addfile(info)
         return
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_opened) as file:
         if info.size == 0:  # of /proc and /sys, whose files say nothing of their size
-            data = file.read(MOST_UNSIZED)
+            data = file.read(MOST_UNSIZED) or b""  # of one that has nothing yet, None
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
         else:  # one that grows meanwhile: as long as it was
             tar.addfile(info, file)
 
 
+def _opened(path: str, flags: int) -> int:
+    """A pipe that somebody has put there keeps nobody waiting."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def put(path: str, kind: str, name: str) -> None:
     base = _base(path, kind, name)
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
         for member in tar:
-            inner = [part for part in member.name.split("/") if part not in ("", ".")]
+            inner = _parts(member.name)
             if kind != "archive":
                 inner = inner[1:]
             if ".." in inner:
@@ -104,10 +109,19 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: str, inner: li
     elif member.isreg():
         source = tar.extractfile(member)
         assert source
-        with open(target, "wb") as file:
+        with open(target, "wb", opener=_opened) as file:
             while piece := source.read(1 << 20):
                 file.write(piece)
         os.chmod(target, member.mode & 0o777)
+    elif member.islnk():
+        first = _parts(member.linkname)
+        if ".." in first:
+            raise Refused("EINVAL", f"the archive holds {member.linkname}, which leads out of it")
+        os.link(os.path.join(base, *first[len(_parts(member.name)) - len(inner) :]), target, follow_symlinks=False)
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def writable() -> list[str]:
@@ -124,6 +138,8 @@ def writable() -> list[str]:
 
 def main(arguments: list[str]) -> int:
     places = writable()
+    # Names of users would be looked up as the node says, by a library of its own: in its /etc/nsswitch.conf.
+    tarfile.pwd = tarfile.grp = None  # type: ignore[attr-defined]
     "".encode("utf-8", "surrogateescape").decode("ascii", "ignore")  # loaded while they can be
     os.chroot(ROOT)
     os.chdir("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tarfile
@@ -16,6 +17,7 @@ from labctl.engine.model import LABEL_LAB, LABEL_PROBE, LABEL_PROBED, LABEL_TARG
 from labctl.errors import LabError
 from labctl.lab.inside import archives, carrier
 from labctl.lab.inside.archives import Carried, Pieces
+from labctl.lab.inside.execution import exit_status
 from labctl.lab.model import Lab, Node
 
 HELPER_LIMIT = 3600  # seconds; a helper whose labctl was killed is gone after that
@@ -35,7 +37,9 @@ class Spot:
 
     @property
     def name(self) -> str:
-        return os.path.basename(self.path.rstrip("/").removesuffix("/.").rstrip("/"))
+        """The last part; empty where that is no name."""
+        last = os.path.basename(self.path.rstrip("/").removesuffix("/.").rstrip("/"))
+        return "" if last in (".", "..") else last
 
     @property
     def is_contents(self) -> bool:
@@ -78,7 +82,8 @@ def copy_out(engine: Engine, lab: Lab, source: Spot, target: Spot, out: BinaryIO
 def _archive_of(engine: Engine, lab: Lab, node: Node, source: Spot, follow: bool) -> Iterator[Iterator[bytes]]:
     if not _sees(engine, node):
         # The engine's own way, which shows no file system in memory; there is none while nothing runs.
-        yield engine.archive(node.container.id, source.path)
+        # Of `FOLDER/.` it would leave out the folder's name, and of `FOLDER/` it doesn't.
+        yield engine.archive(node.container.id, source.path[:-1] if source.is_contents else source.path)
         return
     with _carrier(engine, lab, node, ["get", source.path, str(int(follow))]) as stream:
         pieces = _pieces(engine, stream, source.shown, None)
@@ -121,15 +126,21 @@ def _packed(engine: Engine, stream: Stream, shown: str, path: Path, follow: bool
 
     packer = threading.Thread(target=write, daemon=True)
     packer.start()
+    refused: LabError | None = None
     try:
         for _ in _pieces(engine, stream, shown, reader):
             pass
+    except LabError as problem:
+        refused = problem
     finally:
         os.close(reader)  # the packer is stopped where nobody reads
         packer.join()
-    if failed:
-        why = f"{failed[0].filename or path}: {failed[0].strerror}"
+    # An archive that ends early is no archive to its reader, who doesn't know why.
+    if failed and failed[0].errno != errno.EPIPE:
+        why = f"{failed[0].filename or path}: {failed[0].strerror or failed[0]}"
         raise LabError("copy-failed", why=why, mend="what was read before is there")
+    if refused:
+        raise refused
     return done[0]
 
 
@@ -161,7 +172,7 @@ def _carrier(engine: Engine, lab: Lab, node: Node, arguments: Sequence[str]) -> 
 
 
 def _pieces(engine: Engine, stream: Stream, shown: str, source: int | None) -> Iterator[bytes]:
-    """What the carrier writes. Raises LabError `copy-failed` with what it says."""
+    """What the carrier writes. Raises LabError `copy-failed` with what it says, and where it was killed."""
     said = b""
     for happening in engine.converse(stream, source, None):
         if happening.line is None:
@@ -170,8 +181,12 @@ def _pieces(engine: Engine, stream: Stream, shown: str, source: int | None) -> I
             said += happening.line.text
         else:
             yield happening.line.text
+    status = exit_status(engine, stream, f"copy {shown}")
     if said:
         raise _refused(shown, said)
+    if status:
+        why = f"{shown}: the helper that copies it ended ({status}) before it was done"
+        raise LabError("copy-failed", why=why, mend="what was copied before is there")
 
 
 def _refused(shown: str, said: bytes) -> LabError:

@@ -1,17 +1,20 @@
 """Runs a command in a node, with our standard streams as its own: what is typed here is read there.
 
 However labctl ends, the command does not outlive it: ^C, SIGTERM, SIGHUP and a reader that has gone are passed on to it
-(docs/exec.md).
+(docs/verbs.md).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labctl.engine.model import Engine, Stream
 from labctl.errors import LabError
@@ -64,6 +67,8 @@ def run(
         number = why_ended(cause)
         if number is not None and stream:
             _end(engine, place, mark, stream, number, show)
+        elif number is not None:  # the engine may have been asked for it already
+            _end_unheard(engine, place, mark, number)
         if number is not None or isinstance(cause, LabError):
             watch.dismiss()
         raise
@@ -93,7 +98,7 @@ def _pumped(
             show(first, False)
         first = b""
         show(happening.line.text, happening.line.stderr)
-    status = _status(engine, place, stream)
+    status = exit_status(engine, stream, f"tell how a command in {place.node.name} ended")
     if first:
         if status in (NOT_RUNNABLE, NOT_FOUND):
             raise _refused(place.node.name, command[0], first)
@@ -112,12 +117,12 @@ def status_of(problem: LabError) -> int:
     return NOT_FOUND if "not found" in why or "no such file" in why else NOT_RUNNABLE
 
 
-def _status(engine: Engine, place: Place, stream: Stream) -> int:
+def exit_status(engine: Engine, stream: Stream, action: str) -> int:
+    """Of a command whose output has ended. Raises LabError `engine-timeout`, by what was to be done."""
     deadline = time.monotonic() + STATUS_LIMIT
     while (status := engine.status(stream)) is None:
         if time.monotonic() > deadline:
             # Its streams are closed, and it goes on without them.
-            action = f"tell how a command in {place.node.name} ended"
             raise LabError("engine-timeout", seconds=STATUS_LIMIT, action=action)
         time.sleep(LOOK_AGAIN)
     return status
@@ -147,18 +152,21 @@ def at_terminal(
     command: Sequence[str],
     *,
     terminal: bool,
+    keyboard: bool = True,
     why_ended: Callable[[BaseException], int | None],
 ) -> int:
     """As `run`, with Docker's client between our terminal and the command's: it knows of sizes and of raw keys.
-    `client` gives the command line and the environment of it."""
+    `client` gives the command line and the environment of it. Without a `keyboard` our standard input is let alone."""
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
-    flags = ["-i", *(["-t"] if terminal else []), "-e", f"{ending.VARIABLE}={mark}"]
+    flags = [*(["-i"] if keyboard else []), *(["-t"] if terminal else []), "-e", f"{ending.VARIABLE}={mark}"]
     arguments, environment = client(["exec", *flags, place.container, *command])
     child = None
+    modes = _modes() if terminal else None
     try:
         # Python ignores SIGPIPE, and what is ignored stays so in another program.
-        child = subprocess.Popen(arguments, env=environment, restore_signals=True)
+        source = None if keyboard else subprocess.DEVNULL
+        child = subprocess.Popen(arguments, stdin=source, env=environment, restore_signals=True)
         reached("exec:running")
         status = child.wait()
     except BaseException as cause:
@@ -166,14 +174,31 @@ def at_terminal(
         if child:
             child.kill()
             child.wait()
+            _set_modes(modes)
         if number is not None:
             _end_unheard(engine, place, mark, number)
             watch.dismiss()
         raise
     if status < 0:  # somebody ended the client, and what it ran goes on
+        _set_modes(modes)
         _end_unheard(engine, place, mark, signal.SIGHUP)
     watch.dismiss()
     return 128 - status if status < 0 else status
+
+
+def _modes() -> list[Any] | None:
+    """How the terminal on standard input takes keys; None where it is gone."""
+    try:
+        return termios.tcgetattr(0)
+    except termios.error:
+        return None
+
+
+def _set_modes(modes: list[Any] | None) -> None:
+    """As it was: Docker's client takes each key raw, and where it is killed leaves it so."""
+    if modes:
+        with contextlib.suppress(termios.error):  # it is gone
+            termios.tcsetattr(0, termios.TCSANOW, modes)
 
 
 def _end_unheard(engine: Engine, place: Place, mark: str, number: int) -> None:

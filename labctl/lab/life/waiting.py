@@ -194,6 +194,8 @@ def _from_here(lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[
             with socket.create_connection(where, timeout=min(left, 2.0)) as sock:
                 ends = {"local": list(sock.getsockname()[:2]), "peer": list(sock.getpeername()[:2])}
                 return {**ends, "rtt_ns": time.monotonic_ns() - begun, "tries": tries}
+        except UnicodeError:  # a label of the name is empty, or too long
+            raise LabError("bad-option", option="--answers", why=f"{host!r} is no name of a host") from None
         except OSError as problem:
             why = problem.strerror or str(problem)
         time.sleep(max(0.0, min(LOOK_AGAIN, deadline - time.monotonic())))

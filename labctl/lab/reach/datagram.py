@@ -10,7 +10,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.engine.model import Engine
+from labctl.engine.model import Engine, place
 from labctl.errors import LabError
 from labctl.events.model import Address, Event
 from labctl.lab.delivery import seconds_between
@@ -106,7 +106,7 @@ def payload(event: Event) -> str:
 def _exchange(node: Node, host: str, port: int, text: str, sent: Event, seconds: float, answer: str | None) -> Exchange:
     assert sent.local
     assert sent.peer
-    return Exchange(node.name, f"{host}:{port}", text, sent.local, sent.peer, int(sent.get("bytes")), seconds, answer)
+    return Exchange(node.name, place(host, port), text, sent.local, sent.peer, int(sent.get("bytes")), seconds, answer)
 
 
 def _from_its_place(engine: Engine, lab: Lab, node: Node, host: str, port: int, text: str, timeout: float) -> Exchange:
@@ -130,4 +130,4 @@ def _from_its_place(engine: Engine, lab: Lab, node: Node, host: str, port: int, 
     except LabError as problem:
         raise with_nearest(lab, problem) from None
     local, peer = tuple(sent["local"]), tuple(sent["peer"])
-    return Exchange(node.name, f"{host}:{port}", text, local, peer, sent["bytes"], seconds, answer)
+    return Exchange(node.name, place(host, port), text, local, peer, sent["bytes"], seconds, answer)

@@ -17,6 +17,7 @@ TYPES |= {108: "EUI48", 109: "EUI64", 249: "TKEY", 250: "TSIG", 251: "IXFR", 252
 TYPES |= {257: "CAA", 32768: "TA", 32769: "DLV"}
 CLASSES = {1: "IN", 3: "CH", 4: "HS", 254: "NONE", 255: "ANY"}
 _LONGEST = 255  # bytes of a name (RFC 1035, section 3.1)
+_POINTERS = 127  # in one name, which has no more labels than that
 _SERVICE_KEYS = ("mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath", "ohttp")
 
 
@@ -34,7 +35,7 @@ def name(data: bytes, at: int) -> tuple[str, int]:
     A pointer leads backwards, further with each one: so there are no loops, however the message was made.
     """
     labels: list[str] = []
-    after, lowest, size = -1, at, 1
+    after, lowest, size, pointers = -1, at, 1, 0
     while length := data[at]:
         if length & 0xC0 == 0xC0:
             place = int.from_bytes(data[at : at + 2], "big") & 0x3FFF
@@ -42,6 +43,9 @@ def name(data: bytes, at: int) -> tuple[str, int]:
                 raise IndexError
             if place >= lowest:
                 raise Malformed("a name points at itself, or forwards")
+            pointers += 1
+            if pointers > _POINTERS:
+                raise Malformed(f"a name has over {_POINTERS} pointers")
             after = at + 2 if after < 0 else after
             at = lowest = place
             continue
@@ -68,7 +72,8 @@ def escaped(raw: bytes, special: bytes) -> str:
 def value(data: bytes, kind: str, at: int, length: int) -> str:
     """What a record of a kind has in so many bytes of a message. Raises Malformed, IndexError, struct.error."""
     reader = _READERS.get(kind)
-    if reader is None:
+    # A dynamic update names what is to be deleted by records without data (RFC 2136, section 2.5).
+    if reader is None or (not length and kind != "OPT"):
         return unknown(data[at : at + length])
     found = reader(data, at, at + length)
     return unknown(data[at : at + length]) if found is None else found

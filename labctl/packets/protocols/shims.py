@@ -130,11 +130,15 @@ def walk(record: Record, ethertype: int, at: int) -> Walked:
         kind = found.ethertype
         try:
             step(record, found)
+            if found.offset > found.end:
+                raise IndexError
         except (struct.error, IndexError):
             what = "its LLC header" if kind <= LONGEST_802_3 else f"its {ETHERTYPES[kind][1]} header"
-            remark = early(what, len(record.data) + 1, record.original_length, record)
+            # Where a length before it ends it, it is no matter what the capture has kept.
+            room = record.original_length if found.end == len(record.data) else 0
+            remark = early(what, len(record.data) + 1, room, record)
             found.malformed, found.unread = remark.get("malformed", ""), remark.get("unread", "")
-            found.offset = min(found.offset, len(record.data))
+            found.offset = min(found.offset, found.end)
             found.protocol = "llc" if kind <= LONGEST_802_3 else ETHERTYPES[kind][0]
             found.ethertype = 0
             break

@@ -3,7 +3,7 @@
 nftables' own `queue` statement isn't in every kernel, iptables' NFQUEUE target is. All of it is in this network
 namespace, and nothing anywhere else.
 
-A mark is set only while the probe shows that it lives: each HEARTBEAT it puts an element into one of four sets, where
+A mark is set only while the probe shows that it lives: each HEARTBEAT it puts an element into one of some sets, where
 the kernel keeps it for LEASE. So the links heal also when the probe is frozen; if it dies, the queue has no owner and
 is bypassed at once.
 
@@ -26,7 +26,9 @@ TABLE = "labctl_faults"
 MARK, COPY = 0x40000000, 0x20000000  # bits of a packet's mark: to the queue; sent by ourselves
 NUMBERS = range(74, 90)  # of NFQUEUE: others may have some of them
 HEARTBEAT, LEASE = 0.25, 0.9  # seconds
-_SETS = 4  # so that an element is gone when its turn comes again: older kernels can't renew one
+# A kernel doesn't renew an element that is still there. So it must be gone when its set's turn comes again, also where
+# a change beats out of turn: with fewer sets, or beats without a pause, links would heal for a moment.
+_SETS, _PAUSE = 8, HEARTBEAT / 2  # _SETS * _PAUSE > LEASE
 _LIMIT = 10  # seconds for a command
 _HOOK = f"POSTROUTING -m mark --mark {MARK:#x}/{MARK:#x} -j NFQUEUE --queue-num"
 _TOOLS = {"iptables": "ip", "ip6tables": "ip6"}  # and nftables' name of the family
@@ -84,7 +86,7 @@ class Tables:
     """What stands in the namespace. `set` replaces all of it at once, or raises OSError and leaves what was there."""
 
     def __init__(self) -> None:
-        self._beat = 0
+        self._beat, self._beaten = 0, -LEASE  # how often, and when last
         self._socket: socket.socket | None = None
         self._asking: socket.socket | None = None  # for questions; the other one's answers are those to beats
         self._number = 0  # of the queue
@@ -111,6 +113,7 @@ class Tables:
             self.clear()
             raise
         self._handles = {"leaving": self._found()["leaving"]}  # the links are still to come
+        self._beaten = -LEASE
 
     def set(self, peers: list, routes: Routes, number: int) -> None:
         """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end; `number` is that
@@ -173,8 +176,10 @@ class Tables:
 
     def beat(self) -> None:
         """Says that the probe lives, for another LEASE."""
-        if self._socket is None:
+        now = time.monotonic()
+        if self._socket is None or now - self._beaten < _PAUSE:
             return
+        self._beaten = now
         self._forget_answers()
         elements = b"".join(nest(1, nest(1, attribute(1, bytes([proto])))) for proto in (2, 10))  # IPv4, IPv6
         name = f"alive{self._beat % _SETS}".encode() + b"\0"

@@ -36,6 +36,8 @@ class Recorder:
         self._woke = 0.0  # of time.monotonic()
         self._wake_timer: list | None = None
         self._watch: subprocess.Popen | None = None
+        self._is_watching = False
+        self._once_watching: list[Callable[[], None]] = []
         self._rest = b""
         self._diag = Diag()
         self._calls = Calls(_identity, self._lookup)
@@ -63,8 +65,16 @@ class Recorder:
             if len(refused) >= len(pids):
                 self.stop()
             elif self.since is not None:
-                self.since = time.time_ns()
                 self._scan()
+                self._once_watching.append(lambda: begin(refused))
+                if self._is_watching:
+                    self._begin()
+                return
+            ready(refused)
+
+        def begin(refused: dict[int, str]) -> None:
+            if self.since is not None:
+                self.since = time.time_ns()
             ready(refused)
 
         if mine:
@@ -72,6 +82,13 @@ class Recorder:
         else:
             self.stop()
             ready(others)
+
+    def _begin(self) -> None:
+        """Sockets are watched from now on, or never will be."""
+        self._is_watching = True
+        waiting, self._once_watching = self._once_watching, []
+        for act in waiting:
+            act()
 
     def stop(self, over: Callable[[], None] = lambda: None) -> None:
         """Lets all processes go, and forgets what was recorded; calls `over()` when none is traced any more."""
@@ -89,6 +106,7 @@ class Recorder:
             self._watch.kill()
             self._watch.wait()
             self._watch = None
+        self._begin()
         if self._tracers:
             self._free.append(over)
         else:
@@ -173,7 +191,7 @@ class Recorder:
         # Without a buffer: what it never read, as it had ended, is not written once more when its pipe is closed.
         self._watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         os.set_blocking(self._watch.stdout.fileno(), False)
-        self._rest = b""
+        self._rest, self._is_watching = b"", False
         self._loop.watch(self._watch.stdout, READ, self._on_states)
         self._beat()
 
@@ -194,11 +212,14 @@ class Recorder:
         if not data:
             self._loop.watch(self._watch.stdout, 0)
             self._record("states", time.time_ns(), {"event": "error", "error": "ECHILD", "reason": "the watch ended"})
+            self._begin()
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if any(b'"event":"%b"' % name in line for name in (b"socket-state", b"missed", b"error")):
                 self._keep("states", time.time_ns(), line)
+            elif b'"event":"watching"' in line:
+                self._begin()
 
 
 def _identity(thread: int) -> Identity | None:

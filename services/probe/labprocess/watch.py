@@ -70,6 +70,7 @@ class Watch:
         self._udp: list[Row] = []
         self._awake_until = 0.0
         self._cost = 0.0  # seconds of a processor for a look at the table
+        self._look(heard=True)  # what is there already; from here on there are changes
 
     def run(self, other, goes_on: Callable[[], bool]) -> None:
         """While `goes_on()`, which is asked before each look; `other` is read whenever it can be, and `other.woke()`
