@@ -157,6 +157,7 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
     attachments: list[Attachment] = []
     routes: list[DrawnRoute] = []
     sharing = _sharing(topology)
+    closed = {net.key for net in topology.networks if net.internal}  # what is on no others publishes nothing
     six = {net.key for net in topology.networks if net.ipv6 or net.external}
     for member in topology.members:
         service = topology.config["services"][member.name]
@@ -167,7 +168,10 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
             others = sharing.get(member.name, []) if number == 0 else []
             copies = [(own, member), *((one, other) for other in others for one in _of(other, topology))]
             name, roles = TOGETHER.join(one for one, _ in copies), [role_of(one) for _, one in copies]
-            ports = tuple(_wanted_port(port) for _, one in copies for port in one.ports)
+            hidden = service.get("network_mode") in ("host", "none") or (
+                bool(member.networks) and set(member.networks) <= closed
+            )
+            ports = () if hidden else tuple(_wanted_port(port) for _, one in copies for port in one.ports)
             masquerades = _masquerades(service) if roles[0] == ROUTER else None
             members = tuple(one for one, _ in copies) if others else ()
             on_machine = service.get("network_mode") == "host"

@@ -264,6 +264,23 @@ def test_conditions_of_nodes_that_are_one_host_are_lines_to_it():
     assert svg.draw(found).count(">link 1, 2<") == 2
 
 
+@pytest.mark.parametrize(
+    ("service", "published"),
+    [
+        ("networks: {in: null, out: null}", 1),
+        ("networks: {in: null}", 0),
+        ("network_mode: host", 0),
+        ("network_mode: bridge", 1),
+    ],
+)
+def test_ports_that_the_engine_would_not_publish_are_not_drawn(service, published):
+    services = f"{{a: {{image: x, ports: [{{target: 80, published: '80', protocol: tcp}}], {service}}}}}"
+    found = of_text(
+        f"{{name: x, services: {services}, networks: {{in: {{name: i, internal: true}}, out: {{name: o}}}}}}"
+    )
+    assert len(found.nodes[0].published) == published
+
+
 def test_the_engines_own_network_is_one():
     found = of_text(HOSTS)
     assert {net.name for net in found.networks} == {"net", "bridge"}

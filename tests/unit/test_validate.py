@@ -241,6 +241,13 @@ def test_a_complaint_is_told_once_and_without_the_machines_paths():
     ]
 
 
+@pytest.mark.parametrize("mode", ["host", "none"])
+def test_no_link_and_no_route_to_a_node_without_a_network_of_the_lab(mode):
+    text = f"x-labctl: {{links: [a-b delay 1ms]}}\nservices:\n  a: {{image: x, network_mode: {mode}}}\n"
+    text += "  b: {image: x, x-labctl: {routes: default via a}}\n"
+    assert codes(text) == codes(text, text) == ["link-without-network", "route-via-stranger"]
+
+
 def test_a_dollar_sign_is_no_variable():
     text = BASE.replace("ADDRESS", "$$x").replace("SUBNET", "ipam: {config: [{subnet: 10.1.0.0/24}]}")
     assert codes(text) == codes(text, text) == ["bad-address"]

@@ -156,7 +156,10 @@ def _replicas(service: Mapping[str, Any]) -> int:
 
 def _attachments(service: Mapping[str, Any]) -> tuple[Attachment, ...] | None:
     networks = service.get("networks")
-    if service.get("network_mode") is not None or (networks is None and "extends" in service):
+    mode = service.get("network_mode")
+    if mode in ("host", "none"):
+        return ()
+    if mode is not None or (networks is None and "extends" in service):
         return None
     if isinstance(networks, list):
         return tuple(Attachment(str(key)) for key in networks if isinstance(key, str))
