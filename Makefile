@@ -51,5 +51,7 @@ venv:
 engine:
 	@setup/engine.sh
 
+# Those of the default lab, the router, and the probe, which other labs need.
 images:
 	@$(BIN)/labctl build
+	@$(BIN)/labctl build two-subnets

@@ -4,6 +4,7 @@ import http.client
 import json
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 from outside import ROOT, Lab, begin_command, read_until, run_command
@@ -44,7 +45,8 @@ def test_root_filesystem_is_read_only(node):
         status, said = inside(node, "touch", place)
         assert status != 0
         assert "Read-only file system" in said, said
-    mounts = inside(node, "cat", "/proc/1/mounts")[1].splitlines()
+    node.reload()
+    mounts = Path(f"/proc/{node.attrs['State']['Pid']}/mounts").read_text().splitlines()
     root = next(line.split() for line in mounts if line.split()[1] == "/")
     assert "ro" in root[3].split(",")
     assert inside(node, "touch", "/dev/shm/x")[0] == 0, "the one place that it may write to"

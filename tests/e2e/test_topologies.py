@@ -246,6 +246,7 @@ def test_eight_labs_that_start_at_the_same_moment_all_find_a_place(spare):
         assert last == {"client": "4", "echo": "3"}
 
 
+@pytest.mark.alone  # it plans with the subnets that are free then
 def test_plan_tells_what_up_would_do_and_does_nothing(spare, tmp_path):
     lab = spare("plan")
     text = (TOPOLOGIES / "isolated.yaml").read_text().replace("../services", str(TOPOLOGIES.parent / "services"))
