@@ -23,7 +23,6 @@ from labctl.engine.model import (
 )
 from labctl.errors import LabError, nearest
 from labctl.lab.owners import NOBODYS, Standing, is_mine, standing
-from labctl.topology.model import project_name
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -278,6 +277,8 @@ def find_all(engine: Engine) -> list[Lab]:
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
+        from labctl.topology.model import project_name  # which imports a reader of YAML
+
         meant = project_name(name)
         near = f"; did you mean {meant}?" if NAME.fullmatch(meant) else ""
         raise LabError("bad-lab-name", name=name, near=near)
