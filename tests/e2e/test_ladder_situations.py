@@ -179,6 +179,7 @@ def test_reset(pair):
     compare("reset", pair.ladder())
 
 
+@pytest.mark.alone
 def test_simultaneous_close(pair):
     # Neither FIN is there before the other has left; and ben's answer leaves first.
     pair.fault("add", "ann:ben", "--delay", "150ms")

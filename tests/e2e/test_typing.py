@@ -237,6 +237,7 @@ def test_docker_attach_by_a_person(lab):
         person.wait(10)
 
 
+@pytest.mark.alone
 def test_typed_lines_leave_nothing_open_in_the_engine(lab):
     """Each of them attaches to one or two containers; dockerd must not keep what labctl has let go of."""
     with socket.socket(socket.AF_UNIX) as sock:

@@ -146,10 +146,10 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
 
 
 @pytest.mark.alone
-def test_speed_without_a_limit_is_of_iperf3s_order(lab, iperf3):
-    """There the processors are the limit, and Python needs more of them than C: 0.75 to 1 of it were measured."""
-    ours, theirs = best_of(3, lambda: speed(lab, "--seconds", "1")["bits_per_second"], lambda: iperf3("--time", "1"))
-    assert ours > theirs / 2
+def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
+    """There the processors are the limit, and C needs less of them than Python."""
+    ours, theirs = best_of(6, lambda: speed(lab, "--seconds", "1")["bits_per_second"], lambda: iperf3("--time", "1"))
+    assert ours > (1 - WITHIN) * theirs
 
 
 def test_speed_tells_what_a_link_loses(lab):

@@ -11,7 +11,7 @@ import sys
 import time
 
 LOOK_AGAIN = 0.05  # seconds
-KILL_LIMIT = 2.0  # seconds until what was killed is gone
+KILL_LIMIT = 10.0  # seconds until what was killed is gone
 
 
 def marked(mark: bytes) -> set[int]:

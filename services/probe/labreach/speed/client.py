@@ -8,7 +8,7 @@ import struct
 import time
 
 from labreach.output import Refused, say
-from labreach.speed.wire import BUFFER, ECHOES, HEAD, PATIENCE, hear, tell
+from labreach.speed.wire import BUFFER, ECHOES, HEAD, PATIENCE, WAIT, hear, limit_waits, tell
 
 SO_MAX_PACING_RATE = 47  # socket(7)
 TURN = 0.002  # seconds from one turn of a paced sender to the next
@@ -80,15 +80,12 @@ def _echo(control: socket.socket) -> int:
 def _pour(data: socket.socket, most: int, deadline: float) -> tuple:
     """How many bytes were handed over, and whether that is all there was to send (else the time is over)."""
     block, sent = memoryview(bytes(BUFFER)), 0
+    limit_waits(data, socket.SO_SNDTIMEO, WAIT)
     while not most or sent < most:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        if time.monotonic() >= deadline:
             return sent, False
-        data.settimeout(left)
-        try:
+        with contextlib.suppress(BlockingIOError):
             sent += data.send(block[: min(BUFFER, most - sent)] if most else block)
-        except TimeoutError:
-            return sent, False
     return sent, True
 
 

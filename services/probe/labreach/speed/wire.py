@@ -8,6 +8,7 @@ HEAD = struct.Struct("!8sQQ")  # of a datagram: the token, its number, when it w
 BUFFER = 128 * 1024  # bytes handed to, or taken from, a connection at once; more leaves the processor's cache
 ECHOES = 10
 PATIENCE = 5.0  # seconds for an answer of the other end
+WAIT = 0.1  # seconds until something else is looked at than a connection's bytes, or the room for them
 _LINE = 4096
 
 
@@ -24,3 +25,10 @@ def hear(sock: socket.socket) -> dict:
             raise ConnectionError("the other end hung up")
         line += data
     return json.loads(line)
+
+
+def limit_waits(sock: socket.socket, option: int, seconds: float) -> None:
+    """Makes `sock` block, and the kernel end each wait (`option`: SO_RCVTIMEO or SO_SNDTIMEO, socket(7)): Python's own
+    timeout would cost a poll before each call. What takes longer raises BlockingIOError."""
+    sock.settimeout(None)
+    sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6)))
