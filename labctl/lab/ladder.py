@@ -29,7 +29,7 @@ def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
     return nodes
 
 
-def recorders(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
+def recorders_of(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
     """The recorders of some nodes. Where there is none yet it is started, and LabError `not-recorded` is raised."""
     there = capture.recorders(engine, lab)
     missing = [node for node in nodes if node.name not in there]
@@ -58,7 +58,7 @@ def seen(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float) -> tuple[
 
     Raises LabError.
     """
-    records, states = capture.recorded(engine, nodes, recorders(engine, lab, nodes), last)
+    records, states = capture.recorded(engine, nodes, recorders_of(engine, lab, nodes), last)
     # Of the recorders' clock: an engine elsewhere, or in a virtual machine, may have another than labctl.
     begin = min(state.now_ns for state in states.values()) - int(last * 1e9)
     sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]

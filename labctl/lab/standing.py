@@ -47,9 +47,9 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
         number = faults.highest_number(there, engine, lab)
         changes: dict[str, Change] = {}
         for node in chosen:
-            rules = _standing(lab, node, number) + faults.kept_for(engine, lab, node)
-            number += len(rules)
-            fresh = [rule for rule in rules if (rule["link"], rule["what"]) not in known]
+            due = _standing(lab, node, number) + faults.kept_for(engine, lab, node)
+            number += len(due)
+            fresh = [rule for rule in due if (rule["link"], rule["what"]) not in known]
             if fresh or lab.host(node).name in out_of_force:  # any change puts all of them in force again
                 changes.setdefault(node.probed, {"set": []})["set"] += fresh
         apply(engine, running, changes, timeout)
@@ -68,7 +68,7 @@ def _conditions(node: Node) -> list[tuple[str, str]]:
 
 
 def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
-    rules = []
+    told = []
     for to, text in _conditions(node):
         for other in of_service(lab, to):
             number += 1
@@ -77,5 +77,5 @@ def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
             link = f"{lab.host(node).name}:{receiver.name}"
             head = {"id": f"f{number}", "link": link, "peers": list(peers(node, receiver)), "kind": "standing"}
             # The same seed at every start: what a topology says is what it gives.
-            rules.append({**head, "what": str(found), "seed": 1, **found.as_json()})
-    return rules
+            told.append({**head, "what": str(found), "seed": 1, **found.as_json()})
+    return told

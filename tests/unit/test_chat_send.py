@@ -7,7 +7,7 @@ import pytest
 from memory_lab import ALICE, BOB, Chat, event, opened
 
 from labctl.errors import LabError
-from labctl.lab import chat as uses
+from labctl.lab.chat import send
 
 
 def code_of(act) -> str:
@@ -17,8 +17,8 @@ def code_of(act) -> str:
 
 
 def test_a_line_is_delivered_with_both_ends_and_its_position(engine, chat, lab_of):
-    first = uses.send(engine, lab_of(), "alice", "hi")
-    second = uses.send(engine, lab_of(), "alice", "hi")
+    first = send(engine, lab_of(), "alice", "hi")
+    second = send(engine, lab_of(), "alice", "hi")
     assert (first.sender, first.receiver, first.text) == ("alice", "bob", "hi")
     assert (first.local, first.peer) == (ALICE, BOB)
     assert (first.offset, second.offset) == (0, 3)
@@ -27,7 +27,7 @@ def test_a_line_is_delivered_with_both_ends_and_its_position(engine, chat, lab_o
 
 @pytest.mark.parametrize("text", ["", "byebye ", '{"id": 1}', 'with "quotes"', "😀", "x" * 65536, "\x1e{}", "-"])
 def test_any_text_arrives_as_it_was_given(engine, chat, lab_of, text):
-    assert uses.send(engine, lab_of(), "alice", text).text == text
+    assert send(engine, lab_of(), "alice", text).text == text
 
 
 def test_the_same_text_at_another_position_is_not_taken_for_it(engine, chat, lab_of):
@@ -37,19 +37,19 @@ def test_the_same_text_at_another_position_is_not_taken_for_it(engine, chat, lab
         {"name": "message", "local": ("10.77.0.6", 1), "peer": ALICE, "offset": 0, "bytes": 3, "text": "hi"},
     ]
     chat.arrives = False
-    assert code_of(lambda: uses.send(engine, lab_of(), "alice", "hi")) == "not-confirmed"
+    assert code_of(lambda: send(engine, lab_of(), "alice", "hi")) == "not-confirmed"
 
 
 def test_what_does_not_arrive_is_not_confirmed(engine, chat, lab_of):
     chat.arrives = False
     with pytest.raises(LabError, match="sent, not confirmed: nothing showed it at 10.77.0.6"):
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
 
 
 def test_a_partner_outside_the_lab_can_not_be_confirmed(engine, lab_of):
     Chat(engine, roles=("chat", "http"))
     with pytest.raises(LabError, match=r"alice talks to bob \(10.77.0.6\), which is no chat node"):
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
 
 
 def test_a_line_that_waits_has_no_partner(engine, chat, lab_of):
@@ -59,7 +59,7 @@ def test_a_line_that_waits_has_no_partner(engine, chat, lab_of):
 
     chat.alice.program = typed
     with pytest.raises(LabError, match="alice has no partner: nobody is there"):
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
 
 
 def test_the_nodes_own_refusal_is_told(engine, chat, lab_of):
@@ -69,14 +69,14 @@ def test_the_nodes_own_refusal_is_told(engine, chat, lab_of):
 
     chat.alice.program = typed
     with pytest.raises(LabError, match=r"alice refused the line: too many lines wait \(ENOBUFS\)") as caught:
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
     assert caught.value.values["may_go_out"] is False
 
 
 def test_a_node_that_ignores_its_keyboard_has_not_taken_the_line(engine, chat, lab_of):
     chat.alice.program = lambda node, line: event(node, "input", id="somebody else's", bytes=1, text="x")
     with pytest.raises(LabError) as caught:
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
     assert (caught.value.code, caught.value.values["may_go_out"]) == ("maybe-taken", True)
 
 
@@ -85,10 +85,10 @@ def test_a_line_that_is_read_later_is_not_called_lost(engine, chat, lab_of):
     lab = lab_of()
     engine.change("pause", chat.alice.record.id)
     with pytest.raises(LabError, match="which may still go out") as caught:
-        uses.send(engine, lab, "alice", "hi")
+        send(engine, lab, "alice", "hi")
     assert caught.value.values["may_go_out"]
     engine.change("unpause", chat.alice.record.id)
-    uses.send(engine, lab_of(), "alice", "again")
+    send(engine, lab_of(), "alice", "again")
     said = [json.loads(line.text) for line in chat.bob.output]
     assert [event["text"] for event in said if event["event"] == "message"] == ["hi", "again"]
 
@@ -99,7 +99,7 @@ def test_a_line_is_on_its_way_when_a_signal_or_the_engine_ends_it(engine, chat, 
 
     chat.alice.program = interrupted
     with pytest.raises(KeyboardInterrupt) as told:
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
     assert told.value.__notes__ == ["it was typed at alice: the line may have gone out, or may still"]
 
     def gone(node, line):
@@ -107,7 +107,7 @@ def test_a_line_is_on_its_way_when_a_signal_or_the_engine_ends_it(engine, chat, 
 
     chat.alice.program = gone
     with pytest.raises(LabError) as caught:
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
     assert caught.value.values["may_go_out"]
     assert caught.value.hint.endswith("; the line may have gone out, or may still")
 
@@ -116,17 +116,17 @@ def test_a_partner_that_has_another_nodes_network(engine, chat, lab_of):
     """Its journal is its own, and not that of who has the network."""
     app = engine.add("lab", "app", addresses={"lab_net": (BOB[0],)})
     chat.bob.record = replace(chat.bob.record, addresses={}, network_of=app.record.id)
-    found = uses.send(engine, lab_of(), "alice", "hi")
+    found = send(engine, lab_of(), "alice", "hi")
     assert (found.receiver, found.peer) == ("bob", BOB)
 
 
 def test_a_partner_that_stopped_is_one_of_the_lab(engine, chat, lab_of):
     """Stopped, it has no address any more; its journal tells whose that was."""
-    uses.send(engine, lab_of(), "alice", "hi")
+    send(engine, lab_of(), "alice", "hi")
     chat.bob.record = replace(chat.bob.record, addresses={"lab_net": ()})
     chat.bob.end(137)
     with pytest.raises(LabError) as caught:
-        uses.send(engine, lab_of(), "alice", "still there?")
+        send(engine, lab_of(), "alice", "still there?")
     assert caught.value.code == "not-confirmed"
     assert "alice's partner bob (10.77.0.6) has stopped" in caught.value.message
     assert "labctl start bob" in caught.value.hint
@@ -137,13 +137,13 @@ def test_a_partner_that_stops_meanwhile_is_named_at_once(engine, chat, lab_of):
     engine.later(lambda: chat.bob.end(137))
     engine.later(lambda: pytest.fail("it went on waiting"))
     with pytest.raises(LabError, match="alice's partner bob .* has stopped"):
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
 
 
 def test_a_node_that_stops_meanwhile_is_named(engine, chat, lab_of):
     chat.alice.program = lambda node, line: node.end(1)
     with pytest.raises(LabError, match="alice stopped while labctl waited"):
-        uses.send(engine, lab_of(), "alice", "hi")
+        send(engine, lab_of(), "alice", "hi")
 
 
 @pytest.mark.parametrize(
@@ -159,15 +159,15 @@ def test_a_node_that_stops_meanwhile_is_named(engine, chat, lab_of):
 def test_what_can_not_be_sent_is_refused_before_anything_is_typed(engine, chat, lab_of, node, text, code):
     engine.add("lab", "web", role="http")
     engine.add("lab", "carol", role="chat", state="exited")
-    assert code_of(lambda: uses.send(engine, lab_of(), node, text)) == code
+    assert code_of(lambda: send(engine, lab_of(), node, text)) == code
     assert not chat.alice.output
 
 
 def test_errors_name_what_would_do(engine, chat, lab_of):
     engine.add("lab", "web", role="http")
     with pytest.raises(LabError) as caught:
-        uses.send(engine, lab_of(), "web", "hi")
+        send(engine, lab_of(), "web", "hi")
     assert caught.value.message == "web is an HTTP server, and `chat send` needs a chat node"
     assert caught.value.hint == "a chat node here: alice, bob"
     with pytest.raises(LabError, match="no node alcie in the lab lab; did you mean alice"):
-        uses.send(engine, lab_of(), "alcie", "hi")
+        send(engine, lab_of(), "alcie", "hi")

@@ -75,8 +75,8 @@ class Probes:
 
     def tell_rules(self, node, ident, tell):
         more = {"missing": self.missing[node]} if node in self.missing else {}
-        rules = [{**rule, "matched": 0, "done": {}} for rule in self.rules[node].values()]
-        tell("rules", id=ident, rules=rules, **more)
+        here = [{**rule, "matched": 0, "done": {}} for rule in self.rules[node].values()]
+        tell("rules", id=ident, rules=here, **more)
 
     def all(self) -> set[tuple[str, str]]:
         return {(node, rule["link"]) for node, found in self.rules.items() for rule in found.values()}

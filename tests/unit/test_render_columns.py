@@ -88,10 +88,10 @@ def test_marks_are_for_terminals_only():
 
 def test_lists_of_packets_run_from_left_to_right():
     one = packet(udp(A, 1, B, 2, HEBREW.encode()), node="n")
-    lines = [*packet_list.listed([one], columns=80, colour=False), *packet_drawing.draw(one).split("\n")]
-    lines += [packets.Lines(["n"], columns=None, colour=True).line(Seen(one, "in"))]
-    assert sum(MARK in line for line in lines) == 3
-    assert all(map(runs_on, lines))
+    drawn = [*packet_list.listed([one], columns=80, colour=False), *packet_drawing.draw(one).split("\n")]
+    drawn += [packets.Lines(["n"], columns=None, colour=True).line(Seen(one, "in"))]
+    assert sum(MARK in line for line in drawn) == 3
+    assert all(map(runs_on, drawn))
     assert HEBREW in text.draw(one_sided([one]))
 
 
@@ -109,10 +109,10 @@ def test_a_ladder_that_grows_for_days_keeps_its_lifelines_in_place(seconds):
     wire.send(udp(A, 1, B, 2, b"two", id=2))
     found = two_sided(*wire.sides())
     roll = text.Roll(columns=80)
-    lines = roll.lines(found, found.arrows[:1]) + roll.lines(found, found.arrows[1:])
-    first, last = (line for line in lines if "UDP" in line)
+    drawn = roll.lines(found, found.arrows[:1]) + roll.lines(found, found.arrows[1:])
+    first, last = (line for line in drawn if "UDP" in line)
     assert [at for at, character in enumerate(last) if character == "│"] == [
         at for at, character in enumerate(first) if character == "│"
     ]
-    assert max(map(width, lines)) <= 80
+    assert max(map(width, drawn)) <= 80
     assert f"{seconds}.0" in last
