@@ -18,11 +18,12 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.model import Container
 from labctl.faults import match
 from labctl.faults.conditions import parse
-from labctl.lab import chat, echo, probes
-from labctl.lab.fault_change import Change, apply
-from labctl.lab.keyboard import Typed
+from labctl.lab import probes
+from labctl.lab.faults.commit import Change, apply
+from labctl.lab.keyboard.typed import Typed
 from labctl.lab.links import ways
 from labctl.lab.model import Lab, find
+from labctl.lab.roles import chat, echo
 
 COUNT = 200
 PAIRS = (("alice", "bob"), ("client", "echo"), ("udp1", "udp2"))

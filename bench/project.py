@@ -22,7 +22,7 @@ import yaml
 from bench.commands import Ran, docker, run
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container
-from labctl.lab.placement import host_routes
+from labctl.lab.placing.placement import host_routes
 from labctl.topology.subnets import candidates
 
 ROOT = Path(__file__).resolve().parents[1]

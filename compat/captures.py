@@ -13,11 +13,11 @@ from compat import packet_fields, tcp_words
 from compat.model import Section, projects, tell
 from compat.tshark import Refused, Tshark, version
 from labctl.errors import LabError
-from labctl.lab.packet_file import records_from
-from labctl.packets.decode import decode
-from labctl.packets.flows import analyse
-from labctl.packets.layers import layers
+from labctl.lab.recording.packet_file import records_from
+from labctl.packets.fields.layers import layers
 from labctl.packets.model import Packet
+from labctl.packets.protocols.ip import decode
+from labctl.packets.tcp.flows import analyse
 
 MOST = 1000  # packets of a file
 SUFFIXES = (".pcap", ".pcapng", ".cap", ".ntar", ".trace", ".dump", ".gz", ".snoop")

@@ -17,7 +17,7 @@ from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.endpoint import find as find_endpoint
 from labctl.errors import LabError
-from labctl.lab import blueprint
+from labctl.lab.placing import blueprint
 from labctl.lab.validate import VARIABLES, validate
 from labctl.topology import builtin
 from labctl.topology.builtin import Options

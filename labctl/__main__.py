@@ -133,7 +133,7 @@ def _explain(problem: LabError) -> None:
     from labctl.cli import output
 
     if output.Settings.lab:
-        from labctl.lab import fate
+        from labctl.lab.life import fate
 
         problem = fate.told(*output.Settings.lab, problem)
     talk(f"labctl: {problem.message}")

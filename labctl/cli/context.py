@@ -61,7 +61,7 @@ def _says_yes(question: str) -> bool:
 def prepare_probe(engine: DockerEngine) -> None:
     """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
     from labctl.cli.output import Progress
-    from labctl.lab.images import ensure_probe
+    from labctl.lab.life.images import ensure_probe
 
     with Progress("preparing") as report:
         ensure_probe(engine, report, 600)
@@ -77,7 +77,7 @@ def text_of(argument: str) -> str:
     else:
         # What the shell gave us that was no text in the locale's encoding came as lone surrogates (PEP 383).
         data = os.fsencode(argument)
-    from labctl.lab.keyboard import decoded
+    from labctl.lab.keyboard.typed import decoded
 
     text = decoded(data, "the text")
     if "\n" in text:

@@ -110,16 +110,16 @@ def _engine() -> DockerEngine:
 
 def _check_filter(asked: argparse.Namespace) -> None:
     """Says nothing of a good filter, or of one that nobody can judge yet, as nothing is recorded there."""
-    from labctl.lab import capture
+    from labctl.lab.recording import recorders
 
     engine = _engine()
     lab, names = _chosen(engine, asked.interface)
-    there = capture.recorders(engine, lab)
+    there = recorders.recorders(engine, lab)
     node = next((node for node in lab.hosts if node.name in (names or there) and node.name in there), None)
     if node is None:
         return
     try:
-        with capture.Listening(engine, [node], there, expression=asked.filter) as listening:
+        with recorders.Listening(engine, [node], there, expression=asked.filter) as listening:
             for _ in listening.hear():
                 pass
     except LabError as problem:
@@ -131,16 +131,16 @@ def _check_filter(asked: argparse.Namespace) -> None:
 def _capture(asked: argparse.Namespace) -> int:
     """Captures into the pipe until Wireshark has enough: it closes the pipe, or sends SIGTERM."""
     from labctl.cli import output
-    from labctl.cli.capture import write
     from labctl.cli.context import ago, prepare_probe
-    from labctl.lab import recording as uses
+    from labctl.cli.wire.capture import write
+    from labctl.lab.recording import capture
 
     if not asked.interface or not asked.fifo:
         raise LabError("bad-option", option="--capture", why="it needs --extcap-interface NAME and --fifo FILE")
     last = ago("--last", asked.last) if asked.last else 0.0
     engine = _engine()
     lab, names = _chosen(engine, asked.interface)
-    where = uses.place(lab, names, asked.filter)
+    where = capture.place(lab, names, asked.filter)
     try:
         with open(asked.fifo, "wb") as out:
             prepare_probe(engine)

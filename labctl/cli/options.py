@@ -25,7 +25,7 @@ def _quietly(find: object) -> list[str]:
 def complete_labs() -> list[str]:
     def find() -> list[str]:
         from labctl.engine.docker import DockerEngine
-        from labctl.lab.down import known
+        from labctl.lab.life.down import known
 
         return known(DockerEngine())
 
@@ -57,7 +57,7 @@ def complete_links(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_faults(ctx: typer.Context, incomplete: str) -> list[str]:
     def find() -> list[str]:
         from labctl.engine.docker import DockerEngine
-        from labctl.lab.faults import listing
+        from labctl.lab.faults.rules import listing
         from labctl.lab.model import find as find_lab
 
         engine = DockerEngine()

@@ -24,7 +24,7 @@ from labctl.errors import LabError
 from labctl.events.codec import decode, normalise
 from labctl.events.model import Event
 from labctl.lab import owners
-from labctl.lab.keyboard import envelope
+from labctl.lab.keyboard.typed import envelope
 from labctl.lab.model import Lab, Node, refuse_host_network
 from labctl.phases import reached
 
@@ -299,7 +299,7 @@ def _journal(engine: Engine, probe: Container) -> Iterator[Event]:
 
 
 def _last_words(engine: Engine, probe: Container) -> str:
-    from labctl.lab.ready import last_lines
+    from labctl.lab.life.ready import last_lines
 
     return " / ".join(last_lines(engine, probe.id, 2)) or "it said nothing"
 

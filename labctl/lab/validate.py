@@ -15,7 +15,7 @@ from labctl.errors import LabError
 from labctl.topology.builtin import FILES
 from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
-from labctl.topology.check.source import Source, Unreadable, parse, read_all
+from labctl.topology.check.reading.source import Source, Unreadable, parse, read_all
 from labctl.topology.check.whole import Answer, check
 from labctl.topology.model import load
 

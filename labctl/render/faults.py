@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labctl.lab.faults import Fault
+from labctl.lab.faults.rules import Fault
 from labctl.render.tables import laid_out
 
 HEAD = ("ID", "LINK", "RULE", "SEED", "MATCHED", "DONE", "STATE")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.render.tables import laid_out
 
 if TYPE_CHECKING:
-    from labctl.lab.inside.processes import Running
+    from labctl.lab.inside.top import Running
 
 HEADS = ("NODE", "PID", "PPID", "USER", "%CPU", "MEMORY", "ELAPSED", "COMMAND")
 

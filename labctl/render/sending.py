@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from labctl.render.text import address, fitted, printable, quoted, width
 
 if TYPE_CHECKING:
-    from labctl.lab.delivery import Delivery
+    from labctl.lab.keyboard.delivery import Delivery
     from labctl.lab.reach.datagram import Exchange
-    from labctl.lab.udp import Train
+    from labctl.lab.roles.udp import Train
 
 SHOWN = 60  # columns of a text; the whole of it is in --json and in the journal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.events.model import Event
-from labctl.lab.sockets import Socket
+from labctl.lab.processes.sockets import Socket
 from labctl.render.clock import clock
 from labctl.render.tables import laid_out
 from labctl.render.text import DIM, address, colour_of, fitted, padded, paint, printable

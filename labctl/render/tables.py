@@ -15,9 +15,9 @@ from labctl.render.text import colour_of, printable
 
 if TYPE_CHECKING:  # `ps` need not import the doctor
     from labctl.engine.model import Listening, Port
-    from labctl.lab.doctor import Finding
-    from labctl.lab.plan import Plan
-    from labctl.lab.status import Status, Summary
+    from labctl.lab.life.doctor import Finding
+    from labctl.lab.life.plan import Plan
+    from labctl.lab.life.status import Status, Summary
 
 GAP = 2  # columns between two columns of a table
 _COLOURS = {36: "cyan", 33: "yellow", 32: "green", 35: "magenta", 34: "blue"}

@@ -14,7 +14,7 @@ import pytest
 from outside import PATIENCE, end_group, finish, json_lines, read_until, run, until
 
 from labctl.engine.model import PROBE_IMAGE
-from labctl.packets.capture import read
+from labctl.packets.files.capture import read
 
 FIELDS = ("frame.interface_name", "frame.comment", "frame.len", "ip.src", "ip.dst", "tcp.len", "tcp.port", "udp.port")
 RETURN_TO_SENDER = """

@@ -15,8 +15,8 @@ from outside import parse
 
 from labctl.engine.docker import DockerEngine
 from labctl.errors import LabError
-from labctl.lab.chat import send
 from labctl.lab.model import find
+from labctl.lab.roles.chat import send
 
 MESSAGES = int(os.environ.get("LABCTL_NEMESIS_MESSAGES") or 500)  # each way
 SEED = int(os.environ.get("LABCTL_NEMESIS_SEED") or secrets.randbelow(10**6))

@@ -11,8 +11,9 @@ import pytest
 from outside import PATIENCE, begin_command, finish, json_lines, read_until
 
 from labctl.engine.docker import DockerEngine
-from labctl.lab import chat, echo, send, udp
+from labctl.lab.keyboard import send
 from labctl.lab.model import find
+from labctl.lab.roles import chat, echo, udp
 
 MS = r"-?\d+\.\d ms"
 

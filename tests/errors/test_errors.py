@@ -19,7 +19,7 @@ from labctl.errors import LabError
 from labctl.lab.validate import VARIABLES, Report, validate
 from labctl.render import validation
 from labctl.topology.check.problems import KINDS
-from labctl.topology.check.source import Unreadable, read
+from labctl.topology.check.reading.source import Unreadable, read
 
 HERE = Path(__file__).parent
 FILES = sorted(path.name.removesuffix(".yaml") for path in HERE.glob("*.yaml"))

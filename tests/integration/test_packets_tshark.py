@@ -20,11 +20,11 @@ from test_packets_match import mixed
 from traffic import BEGIN, icmp, ip, tcp, udp
 from tshark import Oracle, Refused, compare, tshark
 
-from labctl.packets.capture import read
-from labctl.packets.flows import analyse
-from labctl.packets.link import ETHERNET, NFLOG, RAW
+from labctl.packets.files.capture import read
+from labctl.packets.files.write import Writer
 from labctl.packets.model import SYN, CaptureError
-from labctl.packets.write import Writer
+from labctl.packets.protocols.link import ETHERNET, NFLOG, RAW
+from labctl.packets.tcp.flows import analyse
 
 OTHERS = "/usr/share/gocode/src/github.com/google/gopacket"
 

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from labctl.packets.capture import read
-from labctl.packets.decode import decode_all
+from labctl.packets.files.capture import read
+from labctl.packets.protocols.ip import decode_all
 
 CLIENTS = Path(__file__).parents[1] / "clients"
 _NAMES = {

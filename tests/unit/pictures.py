@@ -9,9 +9,9 @@ from pathlib import Path
 import yaml
 
 from labctl.engine.memory import MemoryEngine
-from labctl.lab import picture
-from labctl.lab.picture import Attachment, DrawnLink, DrawnNetwork, DrawnNode, DrawnRoute, Picture
-from labctl.lab.roles import Roles
+from labctl.lab.drawing import picture
+from labctl.lab.drawing.picture import Attachment, DrawnLink, DrawnNetwork, DrawnNode, DrawnRoute, Picture
+from labctl.lab.drawing.role_labels import Roles
 from labctl.topology.model import parse
 
 ROOT = Path(__file__).parents[2]

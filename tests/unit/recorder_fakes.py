@@ -11,8 +11,8 @@ from labctl.engine.memory import Execution, MemoryEngine
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
 from labctl.lab.model import find
-from labctl.packets.link import ETHERNET, RAW
-from labctl.packets.write import Writer
+from labctl.packets.files.write import Writer
+from labctl.packets.protocols.link import ETHERNET, RAW
 
 ALICE, BOB, WEB = "10.77.0.5", "10.77.0.6", "10.77.1.7"
 ETHER = bytes(12) + b"\x08\0"

@@ -7,7 +7,7 @@ import pytest
 from memory_lab import ALICE, BOB, Chat, event, opened
 
 from labctl.errors import LabError
-from labctl.lab.chat import send
+from labctl.lab.roles.chat import send
 
 
 def code_of(act) -> str:

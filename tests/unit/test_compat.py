@@ -7,8 +7,8 @@ from traffic import BEGIN, udp
 
 from compat import captures, compose, document, tshark
 from compat.model import Section
-from labctl.packets.link import RAW
-from labctl.packets.write import Writer
+from labctl.packets.files.write import Writer
+from labctl.packets.protocols.link import RAW
 
 FILES = {
     "one/compose.yaml": "services: {a: {image: x}}",

@@ -15,7 +15,7 @@ from labctl.engine import plugin
 from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
-from labctl.lab import blueprint
+from labctl.lab.placing import blueprint
 
 LABCTL = str(Path(sys.executable).parent / "labctl")
 NOWHERE = Endpoint("unix:///nowhere", "a test")

@@ -8,10 +8,11 @@ from memory_lab import opened, stamp
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_CONDITIONS, LABEL_PROBED, LABEL_RULES
 from labctl.errors import LabError
-from labctl.lab import faults, links, probes
-from labctl.lab.faults import Wanted
+from labctl.lab import links, probes
+from labctl.lab.faults import rules
+from labctl.lab.faults.rules import Wanted
+from labctl.lab.faults.standing import put_in_force
 from labctl.lab.model import find
-from labctl.lab.standing import put_in_force
 from labctl.render.faults import table
 
 LOSS = Wanted("condition", "loss 10%", {"loss": 0.1}, 7)
@@ -96,7 +97,7 @@ def fakes(engine):
 
 
 def add(engine, lab, link, wanted=LOSS):
-    return faults.add(engine, lab(), links.ways(lab(), link), wanted)
+    return rules.add(engine, lab(), links.ways(lab(), link), wanted)
 
 
 def test_one_way(engine, lab, fakes):
@@ -112,7 +113,7 @@ def test_both_ways_are_one_rule(engine, lab, fakes):
     done = add(engine, lab, "alice-web")
     assert done.links == ("alice:web", "web:alice")
     assert fakes.all() == {("alice", "alice:web"), ("web", "web:alice")}
-    assert {fault.id for fault in faults.listing(engine, lab())} == {"f1"}
+    assert {fault.id for fault in rules.listing(engine, lab())} == {"f1"}
 
 
 def test_a_node_alone(engine, lab, fakes):
@@ -124,9 +125,9 @@ def test_a_node_alone(engine, lab, fakes):
 def test_ids_are_given_once(engine, lab, fakes):
     assert add(engine, lab, "alice:bob").id == "f1"
     assert add(engine, lab, "bob:alice").id == "f2"
-    known = faults.listing(engine, lab())
-    faults.clear(engine, lab(), faults.pick(lab(), known, None, True))
-    assert faults.listing(engine, lab()) == []
+    known = rules.listing(engine, lab())
+    rules.clear(engine, lab(), rules.pick(lab(), known, None, True))
+    assert rules.listing(engine, lab()) == []
     assert add(engine, lab, "alice:bob").id == "f3"
 
 
@@ -142,20 +143,20 @@ def test_the_same_rule_twice(engine, lab, fakes):
 def test_what_is_cleared(engine, lab, fakes):
     add(engine, lab, "alice-bob")
     add(engine, lab, "web:bob")
-    known = faults.listing(engine, lab())
-    faults.clear(engine, lab(), faults.pick(lab(), known, "bob:alice", False))
+    known = rules.listing(engine, lab())
+    rules.clear(engine, lab(), rules.pick(lab(), known, "bob:alice", False))
     assert fakes.all() == {("alice", "alice:bob"), ("web", "web:bob")}
-    known = faults.listing(engine, lab())
-    faults.clear(engine, lab(), faults.pick(lab(), known, "f2", False))
+    known = rules.listing(engine, lab())
+    rules.clear(engine, lab(), rules.pick(lab(), known, "f2", False))
     assert fakes.all() == {("alice", "alice:bob")}
     with pytest.raises(LabError) as found:
-        faults.pick(lab(), faults.listing(engine, lab()), "f9", False)
+        rules.pick(lab(), rules.listing(engine, lab()), "f9", False)
     assert found.value.code == "no-such-fault"
 
 
 def test_partition_of_groups(engine, lab, fakes):
     wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
-    faults.add(engine, lab(), links.between(lab(), "alice,web", "bob"), wanted)
+    rules.add(engine, lab(), links.between(lab(), "alice,web", "bob"), wanted)
     pairs = {("alice", "alice:bob"), ("bob", "bob:alice"), ("web", "web:bob"), ("bob", "bob:web")}
     assert fakes.all() == pairs
     with pytest.raises(LabError) as found:
@@ -198,14 +199,14 @@ def test_a_probe_that_says_nothing(engine, lab, fakes):
     add(engine, lab, "alice-bob")
     fakes.answers_left = 1
     with pytest.raises(LabError, match="the probe at bob did not answer"):
-        faults.listing(engine, lab())
+        rules.listing(engine, lab())
 
 
 def test_rules_of_a_probe_that_ended(engine, lab, fakes):
     add(engine, lab, "alice:bob")
     [probe] = probes.all_of(engine, "lab").values()
     engine.change("kill", probe.id)
-    [fault] = faults.listing(engine, lab())
+    [fault] = rules.listing(engine, lab())
     assert (fault.id, fault.link, fault.what, fault.state) == ("f1", "alice:bob", "loss 10%", "gone")
     assert fault.kind == "condition"
     # What it did went with it: unknown is not 0.
@@ -216,7 +217,7 @@ def test_rules_of_a_probe_that_ended(engine, lab, fakes):
 def test_rules_that_the_kernel_has_no_more(engine, lab, fakes):
     add(engine, lab, "alice-bob")
     fakes.missing["alice"] = "the table was removed by some other program"
-    found = faults.listing(engine, lab())
+    found = rules.listing(engine, lab())
     assert {(fault.link, fault.state, fault.reason) for fault in found} == {
         ("alice:bob", "out of force", "the table was removed by some other program"),
         ("bob:alice", "in force", ""),
@@ -224,7 +225,7 @@ def test_rules_that_the_kernel_has_no_more(engine, lab, fakes):
     with pytest.raises(LabError) as refused:
         add(engine, lab, "alice:bob")
     assert refused.value.code == "fault-twice", "with the next change both would be in force"
-    faults.clear(engine, lab(), found)
+    rules.clear(engine, lab(), found)
     assert fakes.all() == set()
 
 
@@ -244,14 +245,14 @@ def test_rules_of_a_node_that_is_paused_are_in_force(engine, lab, fakes):
     """Its kernel goes on, and its probe does."""
     add(engine, lab, "alice:bob")
     engine.change("pause", lab().node("alice").container.id)
-    found = faults.listing(engine, lab())
+    found = rules.listing(engine, lab())
     assert [(fault.state, fault.matched) for fault in found] == [("in force", 0)]
-    faults.clear(engine, lab(), found)
+    rules.clear(engine, lab(), found)
     assert fakes.all() == set()
     add(engine, lab, "bob")
     assert fakes.all() == {("bob", "bob:*"), ("alice", "alice:bob"), ("web", "web:bob")}, "no neighbour is left out"
     wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
-    assert faults.add(engine, lab(), links.between(lab(), "alice", "web"), wanted).links == ("alice:web", "web:alice")
+    assert rules.add(engine, lab(), links.between(lab(), "alice", "web"), wanted).links == ("alice:web", "web:alice")
 
 
 def test_a_kernel_that_refuses_only_when_the_others_have_begun(engine, lab, fakes):
@@ -265,9 +266,9 @@ def test_a_kernel_that_refuses_only_when_the_others_have_begun(engine, lab, fake
 
 def test_rules_that_wait_for_a_start(engine, lab, fakes):
     node = lab().node("bob")
-    done = faults.add_on_start(engine, lab(), node, links.ways_from(lab(), node, "bob:alice"), LOSS)
+    done = rules.add_on_start(engine, lab(), node, links.ways_from(lab(), node, "bob:alice"), LOSS)
     assert (done.id, done.on_start) == ("f1", "bob")
-    [fault] = faults.listing(engine, lab())
+    [fault] = rules.listing(engine, lab())
     assert (fault.state, fault.node) == ("waiting", "bob")
     assert fakes.all() == set()
     [keeper] = probes.all_of(engine, "lab", probes.ON_START).values()
@@ -275,8 +276,8 @@ def test_rules_that_wait_for_a_start(engine, lab, fakes):
     assert engine._get(node.container.id).processes == 63, "it is told to wait"
     put_in_force(engine, lab(), [node])
     assert fakes.all() == {("bob", "bob:alice")}
-    faults.clear(engine, lab(), faults.listing(engine, lab()))
-    assert faults.listing(engine, lab()) == []
+    rules.clear(engine, lab(), rules.listing(engine, lab()))
+    assert rules.listing(engine, lab()) == []
     assert engine._get(node.container.id).processes == 64
     with pytest.raises(LabError) as found:
         links.ways_from(lab(), node, "alice:bob")

@@ -8,13 +8,13 @@ import pytest
 import recorder_fakes
 from traffic import BEGIN, MS, tcp, udp
 
-from labctl.lab import following, recording
-from labctl.lab.capture import Heard, State
-from labctl.lab.following import Growing
 from labctl.lab.model import find
-from labctl.packets.ladder import Options
-from labctl.packets.link import ETHERNET
+from labctl.lab.recording import capture, following
+from labctl.lab.recording.following import Growing
+from labctl.lab.recording.recorders import Heard, State
+from labctl.packets.ladder.ladder import Options
 from labctl.packets.model import ACK, PSH, SYN, Interface, Record
+from labctl.packets.protocols.link import ETHERNET
 
 ALICE, BOB = "10.77.0.5", "10.77.0.6"
 ISN = 2**32 - 100
@@ -139,9 +139,9 @@ def test_faults_are_asked_for_by_the_recorders_clock(engine, lab, fakes, monkeyp
             super().__init__(engine, lab, begin_ns, follow=follow)
 
     monkeypatch.setattr(following, "Journals", Asked)
-    monkeypatch.setattr(recording.verdicts, "since", lambda engine, lab, begin_ns: begun.append(begin_ns) or [])
+    monkeypatch.setattr(capture.verdicts, "since", lambda engine, lab, begin_ns: begun.append(begin_ns) or [])
     nodes = [lab().node("alice"), lab().node("bob")]
     assert list(following.follow(engine, lab(), nodes, 2.0, Options())) == []
-    with recording.Capture(engine, lab(), recording.Place(tuple(nodes)), last=2.0, seconds=0) as seen:
+    with capture.Capture(engine, lab(), capture.Place(tuple(nodes)), last=2.0, seconds=0) as seen:
         assert list(seen) == []
     assert [round((now() - begin) / hour) for begin in begun] == [1, 1]

@@ -10,8 +10,8 @@ from labctl.engine.compose import Compose
 from labctl.engine.endpoint import Endpoint
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
-from labctl.lab import http
-from labctl.lab.giving_up import cause
+from labctl.lab.life.giving_up import cause
+from labctl.lab.roles import http
 from labctl.topology.model import parse
 
 TEXT = """

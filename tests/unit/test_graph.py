@@ -16,10 +16,10 @@ from labctl.engine.docker import _container as container_of
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_ROUTES, Image, Network, Port
 from labctl.errors import LabError
-from labctl.lab import picture
+from labctl.lab.drawing import picture
+from labctl.lab.drawing.picture import DrawnLink, DrawnRoute
+from labctl.lab.drawing.role_labels import Roles
 from labctl.lab.model import find
-from labctl.lab.picture import DrawnLink, DrawnRoute
-from labctl.lab.roles import Roles
 from labctl.render import tables
 from labctl.render.graph import dot, mermaid, svg, text
 from labctl.render.graph.document import document

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pictures import ROOT, hello, made
 
-from labctl.lab.picture import DrawnLink, DrawnRoute
+from labctl.lab.drawing.picture import DrawnLink, DrawnRoute
 from labctl.render.graph import metrics, svg
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,8 +8,8 @@ import pytest
 
 from labctl.engine.model import Port
 from labctl.errors import LabError
-from labctl.lab import http
-from labctl.lab.http_exchange import exchange
+from labctl.lab.roles import http
+from labctl.lab.roles.http_exchange import exchange
 from labctl.render.text import for_terminal
 
 

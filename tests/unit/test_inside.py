@@ -12,15 +12,16 @@ from pathlib import Path
 import click
 import pytest
 
-from labctl.cli import inside, output
+from labctl.cli import output
 from labctl.cli.app import command_line
+from labctl.cli.node import inside
 from labctl.engine.memory import Execution
 from labctl.engine.model import Line, Process
 from labctl.errors import LabError
+from labctl.lab.choosing import one, several
 from labctl.lab.inside import archives, carrier, copying, execution, killer, shells
 from labctl.lab.inside.execution import Place
-from labctl.lab.inside.processes import top
-from labctl.lab.life.choosing import one, several
+from labctl.lab.inside.top import top
 from labctl.render.processes import table
 
 

@@ -10,11 +10,11 @@ from labctl.engine.compose import Reading
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
 from labctl.lab import journal
-from labctl.lab.change import change
-from labctl.lab.down import down, known
+from labctl.lab.life.change import change
+from labctl.lab.life.down import down, known
+from labctl.lab.life.ready import wait_ready
+from labctl.lab.life.status import ps
 from labctl.lab.model import find, find_all
-from labctl.lab.ready import wait_ready
-from labctl.lab.status import ps
 from labctl.lab.validate import problems_in, validate
 from labctl.topology.model import project_name, written_name
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.lab import standing
+from labctl.lab.faults import standing
 from labnode import hold, journal, keyboard, names
 from labnode.keyboard import Input, Keyboard
 from labnode.loop import READ, WRITE, Loop

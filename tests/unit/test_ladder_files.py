@@ -8,10 +8,10 @@ import pytest
 from test_packet_command import labctl
 from traffic import BEGIN, Peer, Wire, connected, icmp, tcp, udp
 
-from labctl.packets.link import RAW
+from labctl.packets.files.write import Writer
+from labctl.packets.matching.two_files import aligned
 from labctl.packets.model import ACK, PSH, SYN
-from labctl.packets.two_files import aligned
-from labctl.packets.write import Writer
+from labctl.packets.protocols.link import RAW
 
 A, B, C = "10.77.0.11", "10.77.0.12", "10.77.0.13"
 AHEAD = 3_725_000_000_123  # ns: bob's clock, by which an hour is gone

@@ -9,7 +9,7 @@ import pytest
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.wire import Wire
 from labctl.errors import LabError
-from labctl.lab import down as downs
+from labctl.lab.life import down as downs
 from labctl.lab.locks import KeyboardLock, LabLock
 
 

@@ -9,10 +9,10 @@ from memory_lab import event, stamp
 from labctl.engine.memory import MemoryContainer, MemoryEngine
 from labctl.engine.model import COMPOSE_SERVICE, Port
 from labctl.errors import LabError
-from labctl.lab import fate, ready
+from labctl.lab.life import fate, ready
+from labctl.lab.life.ready import wait_ready
+from labctl.lab.life.status import ps
 from labctl.lab.model import find
-from labctl.lab.ready import wait_ready
-from labctl.lab.status import ps
 from labctl.render import tables
 
 

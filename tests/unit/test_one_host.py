@@ -8,13 +8,16 @@ from test_faults_lab import LOSS, Probes
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_PROBE, LABEL_PROBED, LABEL_TARGET
 from labctl.errors import LabError
-from labctl.lab import faults, links, picture, probes, recording
-from labctl.lab.change import change
+from labctl.lab import links, probes
+from labctl.lab.drawing import picture
+from labctl.lab.faults import rules
 from labctl.lab.journal import read
-from labctl.lab.ladder import ends
-from labctl.lab.look import target
+from labctl.lab.life.change import change
+from labctl.lab.life.status import ps
 from labctl.lab.model import find
-from labctl.lab.status import ps
+from labctl.lab.reach.probe import target
+from labctl.lab.recording import capture
+from labctl.lab.recording.ladder import ends
 from labctl.topology.model import parse
 
 
@@ -67,26 +70,26 @@ def test_a_network_whose_owner_has_ended(engine, lab):
 
 @pytest.mark.parametrize("name", ["a:b", "s:b", "a+s:b"])
 def test_one_probe_of_faults(engine, lab, fakes, name):
-    done = faults.add(engine, lab(), links.ways(lab(), name), LOSS)
+    done = rules.add(engine, lab(), links.ways(lab(), name), LOSS)
     assert done.links == ("a+s:b",)
-    faults.add(engine, lab(), links.ways(lab(), "s"), LOSS)
+    rules.add(engine, lab(), links.ways(lab(), "s"), LOSS)
     [mine] = [probe for probe in probes.all_of(engine, "lab").values() if probe.labels[LABEL_PROBED] != "b"]
     assert mine.labels[LABEL_TARGET] == lab().node("a").container.id
     assert mine.name == "lab-a-faults"
     with pytest.raises(LabError, match="has that rule already") as found:
-        faults.add(engine, lab(), links.ways(lab(), "a:b" if name == "s:b" else "s:b"), LOSS)
+        rules.add(engine, lab(), links.ways(lab(), "a:b" if name == "s:b" else "s:b"), LOSS)
     assert found.value.code == "fault-twice"
-    listed = faults.listing(engine, lab())
+    listed = rules.listing(engine, lab())
     assert {(one.id, one.node, one.link) for one in listed} >= {("f1", "a+s", "a+s:b"), ("f2", "b", "b:a+s")}
-    assert [one.id for one in faults.pick(lab(), listed, "s:b", False)] == ["f1"]
-    faults.clear(engine, lab(), listed)
-    assert faults.listing(engine, lab()) == []
+    assert [one.id for one in rules.pick(lab(), listed, "s:b", False)] == ["f1"]
+    rules.clear(engine, lab(), listed)
+    assert rules.listing(engine, lab()) == []
 
 
 def test_the_name_under_which_it_is_shown_means_it(engine, lab, fakes):
     assert links.ways(lab(), "a+s") == links.ways(lab(), "a")
-    faults.add(engine, lab(), links.ways(lab(), "a+s"), LOSS)
-    found = faults.pick(lab(), faults.listing(engine, lab()), "a+s", False)
+    rules.add(engine, lab(), links.ways(lab(), "a+s"), LOSS)
+    found = rules.pick(lab(), rules.listing(engine, lab()), "a+s", False)
     assert [one.link for one in found] == ["a+s:*", "b:a+s"]
 
 
@@ -102,9 +105,9 @@ def test_no_link_inside_one_host(lab, both):
 
 
 def test_one_recorder(lab):
-    assert [node.name for node in recording.place(lab(), []).nodes] == ["a+s", "b"]
-    assert [node.name for node in recording.place(lab(), ["s", "a"]).nodes] == ["a+s"]
-    assert [node.name for node in recording.place(lab(), ["s-b"]).nodes] == ["a+s", "b"]
+    assert [node.name for node in capture.place(lab(), []).nodes] == ["a+s", "b"]
+    assert [node.name for node in capture.place(lab(), ["s", "a"]).nodes] == ["a+s"]
+    assert [node.name for node in capture.place(lab(), ["s-b"]).nodes] == ["a+s", "b"]
     order = probes.order(lab(), lab().host(lab().node("s")), probes.CAPTURE)
     assert (order.name, order.target) == ("lab-a-capture", lab().node("a").container.id)
 
@@ -116,7 +119,7 @@ def test_processes_are_each_nodes_own(lab):
 
 
 def test_its_probe_speaks_of_it_once(engine, lab, fakes):
-    faults.add(engine, lab(), links.ways(lab(), "a:b"), LOSS)
+    rules.add(engine, lab(), links.ways(lab(), "a:b"), LOSS)
     [probe] = engine.containers([LABEL_PROBE])
     event(engine._get(probe.id), "fault", rule="f1", action="drop")
     told = [(one.node, one.name) for one in read(engine, lab(), ["a", "s"]) if one.name == "fault"]

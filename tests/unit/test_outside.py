@@ -6,10 +6,10 @@ import pytest
 
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
-from labctl.lab.blueprint import _notes
-from labctl.lab.placement import place_networks
+from labctl.lab.placing.blueprint import _notes
+from labctl.lab.placing.placement import place_networks
 from labctl.topology import builtin
-from labctl.topology.check.source import parse as parse_source
+from labctl.topology.check.reading.source import parse as parse_source
 from labctl.topology.check.whole import check
 from labctl.topology.model import parse
 

@@ -10,11 +10,12 @@ from labctl.cli.output import Settings
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TARGET, LABEL_TOPOLOGY
 from labctl.errors import LabError
-from labctl.lab import claim, owners, probes
-from labctl.lab.blueprint import Blueprint, _notes, asked_name
-from labctl.lab.down import down, down_all, known, standing_of, whose
+from labctl.lab import owners, probes
+from labctl.lab.life.down import down, down_all, known, standing_of, whose
+from labctl.lab.life.up import _of_others, _take_back
 from labctl.lab.model import find
-from labctl.lab.up import _of_others, _take_back
+from labctl.lab.placing import claim
+from labctl.lab.placing.blueprint import Blueprint, _notes, asked_name
 from labctl.topology import builtin
 from labctl.topology.model import parse
 

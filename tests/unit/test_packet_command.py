@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from traffic import BEGIN, MS, icmp, ip, tcp, udp
 
-from labctl.packets.link import RAW
+from labctl.packets.files.write import Writer
 from labctl.packets.model import ACK, PSH, SYN
-from labctl.packets.write import Writer
+from labctl.packets.protocols.link import RAW
 from labctl.render.text import width
 
 LABCTL = str(Path(sys.executable).parent / "labctl")

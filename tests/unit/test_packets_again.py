@@ -6,10 +6,10 @@ import time
 import pytest
 from traffic import BEGIN, MS, Peer, Wire, connected, icmp, mss, packet, scale, tcp
 
-from labctl.packets.flows import analyse
+from labctl.packets.ladder.transitions import transitions
 from labctl.packets.model import ACK, PSH, SYN
-from labctl.packets.ranges import Ranges
-from labctl.packets.transitions import transitions
+from labctl.packets.tcp.flows import analyse
+from labctl.packets.tcp.ranges import Ranges
 
 A, B, ROUTER = "10.77.0.11", "10.77.0.12", "10.77.0.1"
 SIX, OTHER_SIX = "fd00:77::11", "fd00:77::12"

@@ -5,8 +5,8 @@ import random
 import pytest
 from traffic import BEGIN, MS, Wire, udp, verdict
 
-from labctl.packets.ladder import two_sided
-from labctl.packets.match import match
+from labctl.packets.ladder.ladder import two_sided
+from labctl.packets.matching.match import match
 
 A, B = "10.77.0.11", "10.77.0.12"
 A6, B6, C6 = "fd00:77::11", "fd00:77::12", "fd00:99::3"

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from traffic import BEGIN, udp
 
-from labctl.packets.capture import Parser, read
+from labctl.packets.files.capture import Parser, read
+from labctl.packets.files.write import Writer
 from labctl.packets.model import CaptureError
-from labctl.packets.write import Writer
 
 DATA = [udp("10.0.0.1", 1, "10.0.0.2", 2, b"x" * size) for size in (0, 1, 2, 3, 50)]
 MAGIC = {("<", 1000): 0xA1B2C3D4, (">", 1000): 0xA1B2C3D4, ("<", 1): 0xA1B23C4D, (">", 1): 0xA1B23C4D}

@@ -3,10 +3,10 @@
 import pytest
 from traffic import Peer, Wire, connected, tcp
 
-from labctl.packets.flows import analyse
-from labctl.packets.ladder import two_sided
+from labctl.packets.ladder.ladder import two_sided
+from labctl.packets.ladder.transitions import transitions
 from labctl.packets.model import ACK, FIN, RST, SYN
-from labctl.packets.transitions import transitions
+from labctl.packets.tcp.flows import analyse
 
 A, B = "10.77.0.11", "10.77.0.12"
 

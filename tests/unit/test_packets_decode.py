@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from traffic import icmp, ip, mss, packed, packet, scale, summed, tcp, udp
 
-from labctl.packets import dns, link
-from labctl.packets.application import dns_summary, http_head
-from labctl.packets.fragments import reassembled, with_ports
-from labctl.packets.layers import layers
+from labctl.packets.fields.layers import layers
 from labctl.packets.model import ACK, SYN, Arp
-from labctl.render import packet as drawing
+from labctl.packets.protocols import dns, link
+from labctl.packets.protocols.application import dns_summary, http_head
+from labctl.packets.tcp.fragments import reassembled, with_ports
+from labctl.render.packets import layers as drawing
 
 A, B, A6, B6 = "10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"
 ETHER = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01"

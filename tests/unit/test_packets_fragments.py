@@ -3,9 +3,9 @@
 import pytest
 from traffic import Wire, ip, packet, udp
 
-from labctl.packets.fragments import reassembled, with_ports
-from labctl.packets.ladder import Options, two_sided
-from labctl.packets.match import match
+from labctl.packets.ladder.ladder import Options, two_sided
+from labctl.packets.matching.match import match
+from labctl.packets.tcp.fragments import reassembled, with_ports
 
 A, B = "10.77.0.11", "10.77.0.12"
 

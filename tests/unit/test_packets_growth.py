@@ -5,11 +5,11 @@ import sys
 import pytest
 from traffic import BEGIN, Wire, ip, packet, udp, verdict
 
-from labctl.packets.blame import blamed
-from labctl.packets.fragments import reassembled
-from labctl.packets.ladder import of_pairs
-from labctl.packets.live import InOrder
-from labctl.packets.match import match
+from labctl.packets.ladder.ladder import of_pairs
+from labctl.packets.matching.blame import blamed
+from labctl.packets.matching.live import InOrder
+from labctl.packets.matching.match import match
+from labctl.packets.tcp.fragments import reassembled
 
 A6, B6 = "fd00:77::11", "fd00:77::12"
 

@@ -9,15 +9,15 @@ import pytest
 from test_packets_decode import A6, B6, ETHER, FOUR, SIX, A, B
 from traffic import BEGIN, icmp, ip, packed, packet, summed, tcp, udp
 
-from labctl.packets import checksum, link
-from labctl.packets.capture import Parser, read
-from labctl.packets.decode import decode
-from labctl.packets.flows import analyse, is_damaged
-from labctl.packets.label import label
-from labctl.packets.layers import layers
+from labctl.packets.fields.layers import layers
+from labctl.packets.files.capture import Parser, read
+from labctl.packets.ladder.label import label
 from labctl.packets.model import ACK, CaptureError, Interface, Record
-from labctl.render import packet as drawing
-from labctl.render.packet_list import documents, listed
+from labctl.packets.protocols import checksum, link
+from labctl.packets.protocols.ip import decode
+from labctl.packets.tcp.flows import analyse, is_damaged
+from labctl.render.packets import layers as drawing
+from labctl.render.packets.listing import documents, listed
 
 SEGMENT = tcp(A, 1, B, 2, 1, 1, ACK, b"x" * 30)
 

@@ -3,7 +3,7 @@
 import pytest
 from traffic import icmp, packed, packet
 
-from labctl.packets.label import label
+from labctl.packets.ladder.label import label
 
 SIX, GROUP, ASKED = "fd00:77::11", "ff02::1:ff00:99", "fd00:77::99"
 

@@ -10,9 +10,9 @@ import pytest
 from traffic import MS, Peer, Wire, connected, icmp, ip, scale, tcp, udp
 
 from labctl.packets.crossings import Side
-from labctl.packets.flows import analyse
-from labctl.packets.ladder import Options, two_sided
+from labctl.packets.ladder.ladder import Options, two_sided
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN
+from labctl.packets.tcp.flows import analyse
 from labctl.render.ladder import text
 
 EXPECTED = Path(__file__).parent / "expected" / "ladders"

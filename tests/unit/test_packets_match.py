@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from traffic import BEGIN, MS, Wire, connected, icmp, ip, packet, tcp, udp, verdict
 
 from labctl.packets.crossings import Rules, Side, Verdict
-from labctl.packets.ladder import Options, two_sided
-from labctl.packets.match import match
+from labctl.packets.ladder.ladder import Options, two_sided
+from labctl.packets.matching.match import match
+from labctl.packets.matching.pairing import Sending, paired
 from labctl.packets.model import ACK, PSH, RST
-from labctl.packets.pairing import Sending, paired
 from labctl.render.ladder import text
 
 A, B = "10.77.0.11", "10.77.0.12"

@@ -18,11 +18,11 @@ from test_packets_ladders import SCENES, made
 from test_packets_match import mixed
 from traffic import MS, Wire, connected, mss, packet, tcp, udp
 
-from labctl.packets.ladder import Moment, Options, one_sided, two_sided
+from labctl.packets.ladder.ladder import Moment, Options, one_sided, two_sided
 from labctl.packets.model import ACK, PSH
-from labctl.render import packet as packet_drawing
 from labctl.render import text as texts
 from labctl.render.ladder import document, layout, mermaid, svg, text
+from labctl.render.packets import layers as packet_drawing
 
 A, B = "10.77.0.11", "10.77.0.12"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -5,14 +5,14 @@ import struct
 import pytest
 from traffic import packet, udp
 
-from labctl.packets.capture import Parser
-from labctl.packets.decode import decode
-from labctl.packets.ladder import one_sided
-from labctl.packets.words import moment
-from labctl.render import packet as packet_drawing
-from labctl.render import packet_list
+from labctl.packets.files.capture import Parser
+from labctl.packets.ladder.ladder import one_sided
+from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.words import moment
 from labctl.render import text as texts
 from labctl.render.ladder import document, mermaid, svg, text
+from labctl.render.packets import layers as packet_drawing
+from labctl.render.packets import listing
 
 SECOND = 1_000_000_000
 
@@ -65,8 +65,8 @@ def test_a_packet_of_any_time_is_shown(file):
     found = decode(record)
     assert " s since 1970" in packet_drawing.draw(found)
     assert packet_drawing.document(found)["ts"].endswith(" s since 1970")
-    assert " s since 1970" in packet_list.listed([found], columns=80, colour=False)[0]
-    assert packet_list.documents([found])[0]["ts_ns"] == record.ts_ns
+    assert " s since 1970" in listing.listed([found], columns=80, colour=False)[0]
+    assert listing.documents([found])[0]["ts_ns"] == record.ts_ns
     ladder = one_sided(sorted([found, packet(udp("10.0.0.2", 2, "10.0.0.1", 1))], key=lambda one: one.ts_ns))
     for columns in (60, 80):
         assert all(texts.width(line) <= columns for line in text.draw(ladder, columns=columns).split("\n"))

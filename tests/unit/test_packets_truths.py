@@ -7,11 +7,11 @@ from socket import AF_INET6, inet_pton
 from traffic import BEGIN, MS, Wire, icmp, packet, udp
 
 from labctl.packets.crossings import Side
-from labctl.packets.ladder import two_sided
-from labctl.packets.link import ETHERNET, RAW
-from labctl.packets.match import match
+from labctl.packets.ladder.ladder import two_sided
+from labctl.packets.matching.match import match
+from labctl.packets.matching.taps import side
 from labctl.packets.model import Interface, Record
-from labctl.packets.taps import side
+from labctl.packets.protocols.link import ETHERNET, RAW
 from labctl.render.ladder import text
 
 A, B, NOBODY = "10.77.0.11", "10.77.0.12", "10.77.0.99"

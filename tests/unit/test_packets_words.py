@@ -3,8 +3,8 @@
 import pytest
 from traffic import Peer, Wire, connected, packet, tcp
 
-from labctl.packets.flows import analyse
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN
+from labctl.packets.tcp.flows import analyse
 
 A, B = "10.77.0.11", "10.77.0.12"
 

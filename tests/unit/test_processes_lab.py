@@ -8,16 +8,18 @@ import pytest
 from memory_lab import stamp
 
 from labctl.cli import output
-from labctl.cli import processes as commands
 from labctl.cli.app import command_line
+from labctl.cli.node import processes as commands
 from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
 from labctl.engine.model import LABEL_PROBED, LABEL_SOURCE, PROBE_IMAGE, Image, Line
 from labctl.errors import LabError
 from labctl.events.codec import decode
-from labctl.lab import probes, processes, sockets, syscalls, xray
+from labctl.lab import probes
 from labctl.lab.model import find
+from labctl.lab.processes import programs, sockets, syscalls
+from labctl.lab.recording import xray
 from labctl.packets.crossings import Side
-from labctl.packets.ladder import Options
+from labctl.packets.ladder.ladder import Options
 from labctl.render import sockets as render
 from labctl.render.syscalls import Calls
 from labctl.render.text import width
@@ -182,7 +184,7 @@ def test_watch_ends_with_a_node_that_starts_again(engine, lab, fakes):
 
 
 def test_a_watch_that_ends_without_its_node_was_cut_off(engine, lab, fakes, monkeypatch):
-    monkeypatch.setattr(processes, "LAG", 0.0)
+    monkeypatch.setattr(programs, "LAG", 0.0)
     fakes.watching(lambda node: None)
     watch = sockets.watch(engine, lab, lab.nodes[:1])
     assert [next(watch).name, next(watch).name] == ["watching", "socket-state"]
@@ -349,7 +351,7 @@ class Waiting(MemoryEngine):
 
 
 def test_labctl_gives_signs_of_life_while_it_reads(monkeypatch):
-    monkeypatch.setattr(processes, "BEAT", 0.001)
+    monkeypatch.setattr(programs, "BEAT", 0.001)
     engine = Waiting()
     engine.add("lab", "alice", addresses={"net": ("10.77.0.5",)})
     lab = find(engine, "lab")
@@ -357,8 +359,8 @@ def test_labctl_gives_signs_of_life_while_it_reads(monkeypatch):
     probes.ensure(engine, lab, lab.nodes, probes.PROCESSES)
     fakes.wake()
     assert len(sockets.table(engine, lab, lab.nodes)) == 3
-    monkeypatch.setattr(processes, "BEAT", 60.0)
-    monkeypatch.setattr(processes, "LIMIT", 0.05)
+    monkeypatch.setattr(programs, "BEAT", 60.0)
+    monkeypatch.setattr(programs, "LIMIT", 0.05)
     with pytest.raises(LabError, match="said nothing for 0.05 s .ETIMEDOUT"):
         sockets.table(engine, lab, lab.nodes)
 
@@ -378,23 +380,23 @@ class Beaten(MemoryStream):
 
 def test_labctl_gives_signs_of_life_while_nobody_takes_what_it_has_read(engine, lab, fakes, monkeypatch):
     """A pager that stands still: else the probe's program takes labctl for dead after five seconds."""
-    monkeypatch.setattr(processes, "QUEUE", 1)
-    monkeypatch.setattr(processes, "PAUSE", 0.001)
-    monkeypatch.setattr(processes, "BEAT", 0.0)
+    monkeypatch.setattr(programs, "QUEUE", 1)
+    monkeypatch.setattr(programs, "PAUSE", 0.001)
+    monkeypatch.setattr(programs, "BEAT", 0.0)
     opened = []
     open_ = engine.open
     monkeypatch.setattr(engine, "open", lambda *args: opened.append(Beaten(open_(*args))) or opened[-1])
     changes = [{"event": "socket-state", **TABLE[0], "from": "x", "to": "y", "seen": True}] * 10
     fakes.table = lambda: [{"event": "watching"}, *changes]
-    there = processes.ensure(engine, lab, lab.nodes[:1])
-    listener = processes._Listener(engine, there, (*sockets.PROGRAM, "watch"))
+    there = programs.ensure(engine, lab, lab.nodes[:1])
+    listener = programs._Listener(engine, there, (*sockets.PROGRAM, "watch"))
     try:
         assert opened[0].often.wait(20), "it has room for one event, and nobody takes it"
         taken = [listener.next(20) for _ in range(12)]
     finally:
         listener.close()
     assert [event.name for event in taken[:-1]] == ["watching"] + ["socket-state"] * 10
-    assert taken[-1] is processes._END
+    assert taken[-1] is programs._END
 
 
 # -- how it looks

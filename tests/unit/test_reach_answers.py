@@ -15,11 +15,11 @@ from labreach import names
 from labreach.output import Refused
 
 from labctl.errors import LabError
-from labctl.lab import dns, ping
-from labctl.lab.look import Target, kernel_words, owner, target
-from labctl.packets.dns import Entry, Malformed, decode
+from labctl.lab.reach import dns, ping
+from labctl.lab.reach.probe import Target, kernel_words, owner, target
 from labctl.packets.protocols import dns_values
-from labctl.render import reach
+from labctl.packets.protocols.dns import Entry, Malformed, decode
+from labctl.render.reach import looks
 from labctl.render.text import width
 
 LABELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=20)
@@ -234,7 +234,7 @@ def test_only_the_answer_to_the_question_counts(server, capsys, lab):
     dns.check(lab, looked)
     (found,) = looked.as_json(lab)["questions"][0]["answers"]
     assert found == {"name": "bob", "type": "A", "ttl": 600, "value": "10.78.0.6", "owner": "bob"}
-    assert reach.names(lab, looked, columns=80, colour=False).splitlines()[1].endswith("10.78.0.6  ttl 600 s  bob")
+    assert looks.names(lab, looked, columns=80, colour=False).splitlines()[1].endswith("10.78.0.6  ttl 600 s  bob")
 
 
 def failing(flags: int):
@@ -314,7 +314,7 @@ def test_an_answer_that_can_not_be_read(lab):
     with pytest.raises(LabError) as caught:
         dns.check(lab, looked)
     assert caught.value.code == "dns-silent"
-    assert "its answer can't be read" in reach.names(lab, looked, columns=None, colour=False)
+    assert "its answer can't be read" in looks.names(lab, looked, columns=None, colour=False)
 
 
 # Whom a look is about, and what it may be refused for before anything is asked.
@@ -400,7 +400,7 @@ def test_a_summary_counts_each_request_once(lab):
 @pytest.mark.parametrize("columns", [80, 100, 200, None])
 def test_answers_as_text(lab, columns):
     lines = [
-        reach.answer(ping.answer(lab, "alice", event), 2, columns=columns, colour=False).strip() for event in EVENTS
+        looks.answer(ping.answer(lab, "alice", event), 2, columns=columns, colour=False).strip() for event in EVENTS
     ]
     assert lines == [
         "1     1.500 ms  64 bytes from bob (10.77.0.6)  ttl 64",

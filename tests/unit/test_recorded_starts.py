@@ -6,28 +6,30 @@ from recorder_fakes import refused
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import LabError
-from labctl.lab import capture, probes, record, syscalls
-from labctl.lab.change import change
+from labctl.lab import probes
+from labctl.lab.life.change import change
+from labctl.lab.processes import syscalls
+from labctl.lab.recording import at_start, recorders
 
 
 def test_recorders_of_what_a_node_was_before(engine, lab, fakes):
-    capture.start(engine, lab(), [lab().node("alice")])
-    assert sorted(capture.recorders(engine, lab())) == ["alice"]
+    recorders.start(engine, lab(), [lab().node("alice")])
+    assert sorted(recorders.recorders(engine, lab())) == ["alice"]
     engine.change("restart", lab().node("alice").container.id)
-    assert capture.recorders(engine, lab()) == {}, "its network namespace is another one"
-    capture.start(engine, lab(), [lab().node("alice")])
-    assert sorted(capture.recorders(engine, lab())) == ["alice"]
+    assert recorders.recorders(engine, lab()) == {}, "its network namespace is another one"
+    recorders.start(engine, lab(), [lab().node("alice")])
+    assert sorted(recorders.recorders(engine, lab())) == ["alice"]
     engine.images[PROBE_IMAGE] = Image("new", {LABEL_SOURCE: "newer"})
-    assert capture.recorders(engine, lab()) == {}, "labctl is a newer one"
+    assert recorders.recorders(engine, lab()) == {}, "labctl is a newer one"
 
 
-@pytest.mark.parametrize("limit", [record.USUAL, record.HOLD])
+@pytest.mark.parametrize("limit", [at_start.USUAL, at_start.HOLD])
 @pytest.mark.parametrize("verbs", [["restart"], ["stop", "start"], ["kill", "start"]])
 def test_a_recorded_node_that_starts_again_waits_for_its_recorder(engine, lab, fakes, verbs, limit):
     """Also where a labctl that was killed has left it waiting."""
     alice = engine._get(lab().node("alice").container.id)
     alice.processes = limit
-    capture.start(engine, lab(), [lab().node("alice")])
+    recorders.start(engine, lab(), [lab().node("alice")])
     seen: list = []
 
     def asked(node):
@@ -37,9 +39,9 @@ def test_a_recorded_node_that_starts_again_waits_for_its_recorder(engine, lab, f
     fakes.on_asked = asked
     for verb in verbs:
         change(engine, lab(), verb, "alice", timeout=5)
-    assert seen[0] == ("alice", record.HOLD, "1")
-    assert alice.processes == record.USUAL
-    assert sorted(capture.recorders(engine, lab())) == ["alice"]
+    assert seen[0] == ("alice", at_start.HOLD, "1")
+    assert alice.processes == at_start.USUAL
+    assert sorted(recorders.recorders(engine, lab())) == ["alice"]
 
 
 def test_a_node_that_was_not_recorded_starts_as_it_did(engine, lab, fakes):
@@ -52,8 +54,8 @@ def test_a_node_that_was_not_recorded_starts_as_it_did(engine, lab, fakes):
 def test_a_node_whose_programs_can_not_be_traced_waits_no_more(engine, lab, fakes, monkeypatch):
     """A debugger has them by now: an error, after which the node has its usual limit again."""
     alice = engine._get(lab().node("alice").container.id)
-    alice.processes = record.USUAL
-    capture.start(engine, lab(), [lab().node("alice")])
+    alice.processes = at_start.USUAL
+    recorders.start(engine, lab(), [lab().node("alice")])
     limits = []
 
     def start(*_):
@@ -63,42 +65,42 @@ def test_a_node_whose_programs_can_not_be_traced_waits_no_more(engine, lab, fake
     monkeypatch.setattr(syscalls, "is_on", lambda *_: True)
     monkeypatch.setattr(syscalls, "start", start)
     refused("not-traceable", "traced already", change, engine, lab(), "restart", "alice", timeout=5)
-    assert limits == [record.HOLD]
-    assert alice.processes == record.USUAL
+    assert limits == [at_start.HOLD]
+    assert alice.processes == at_start.USUAL
 
 
 def test_a_node_whose_recorder_fails_waits_no_more(engine, lab, fakes):
     alice = engine._get(lab().node("alice").container.id)
-    alice.processes = record.USUAL
-    capture.start(engine, lab(), [lab().node("alice")])
+    alice.processes = at_start.USUAL
+    recorders.start(engine, lab(), [lab().node("alice")])
     fakes.status = 3
     refused("recorder-gone", "did not answer", change, engine, lab(), "restart", "alice", timeout=5)
-    assert alice.processes == record.USUAL
+    assert alice.processes == at_start.USUAL
 
 
 def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):
     ours = {"healthcheck": {"disable": True}, "pids_limit": 64}
     config = {"services": {"alice": ours, "bob": ours | {"pids_limit": 63}, "web": {"image": "somebody/else"}}}
-    assert record.can_wait(config)
-    assert not record.can_wait({"services": {**config["services"], "x": {"depends_on": {"alice": {}}}}})
-    assert not record.can_wait({"services": {str(n): ours for n in range(record.MOST + 1)}})
-    held = record.waiting(config, [node.container for node in lab().nodes])
+    assert at_start.can_wait(config)
+    assert not at_start.can_wait({"services": {**config["services"], "x": {"depends_on": {"alice": {}}}}})
+    assert not at_start.can_wait({"services": {str(n): ours for n in range(at_start.MOST + 1)}})
+    held = at_start.waiting(config, [node.container for node in lab().nodes])
     assert [item.labels[COMPOSE_SERVICE] for item in held] == ["alice"], "bob waits for his links' conditions"
-    record.hold(engine, held)
+    at_start.hold(engine, held)
     limit = lambda: engine._get(held[0].id).processes  # noqa: E731
-    assert limit() == record.HOLD
-    record.record(engine, lab(), held)
-    assert limit() == record.USUAL
-    assert sorted(capture.recorders(engine, lab())) == ["alice", "bob", "web"]
+    assert limit() == at_start.HOLD
+    at_start.record(engine, lab(), held)
+    assert limit() == at_start.USUAL
+    assert sorted(recorders.recorders(engine, lab())) == ["alice", "bob", "web"]
     before = {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()}
-    record.record(engine, lab())
+    at_start.record(engine, lab())
     assert {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()} == before
 
 
 def test_nobody_waits_for_good(engine, lab, fakes):
     """Also where a recorder fails, the next start of a node isn't held up."""
     alice = lab().node("alice").container
-    record.hold(engine, [alice])
+    at_start.hold(engine, [alice])
     fakes.status = 3
-    refused("recorder-gone", "did not answer", record.record, engine, lab(), [alice])
-    assert engine._get(alice.id).processes == record.USUAL
+    refused("recorder-gone", "did not answer", at_start.record, engine, lab(), [alice])
+    assert engine._get(alice.id).processes == at_start.USUAL

@@ -8,13 +8,14 @@ from recorder_fakes import ALICE, BOB, ETHER, refused
 from traffic import tcp, udp
 
 from labctl.engine.model import LABEL_PROBED
-from labctl.lab import capture, ladder, probes, recording
-from labctl.packets.capture import read
-from labctl.packets.decode import decode
-from labctl.packets.ladder import Options
-from labctl.packets.link import ETHERNET
-from labctl.packets.live import Seen
+from labctl.lab import probes
+from labctl.lab.recording import capture, ladder, recorders
+from labctl.packets.files.capture import read
+from labctl.packets.ladder.ladder import Options
+from labctl.packets.matching.live import Seen
 from labctl.packets.model import ACK, PSH, Interface, Record
+from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.link import ETHERNET
 
 
 def test_first_ladder_starts_recorders(engine, lab, fakes):
@@ -33,7 +34,7 @@ def test_first_ladder_starts_recorders(engine, lab, fakes):
 def test_what_a_recorder_can_not_do_is_a_note(engine, lab, fakes):
     fakes.problems = ["what is sent on links with faults can't be recorded here: no"]
     fakes.packets = {"alice": [("left", 2000, ETHER + udp(ALICE, 1, BOB, 2, b"x"))]}
-    capture.start(engine, lab(), lab().nodes[:2])
+    recorders.start(engine, lab(), lab().nodes[:2])
     found = ladder.drawn(engine, lab(), ladder.ends(lab(), "alice", "bob"), 30, Options())
     assert f"At alice {fakes.problems[0]}." in found.notes
     assert len(found.arrows) == 1, "what left stands in for what was sent"
@@ -51,31 +52,31 @@ def test_ends(lab):
 )
 def test_recorders_that_fail(engine, lab, fakes, status, words, told):
     fakes.status, fakes.words = status, words
-    refused("recorder-gone", told, capture.start, engine, lab(), [lab().node("alice")])
+    refused("recorder-gone", told, recorders.start, engine, lab(), [lab().node("alice")])
 
 
 def test_a_filter_that_is_none(engine, lab, fakes):
-    capture.start(engine, lab(), [lab().node("alice")])
+    recorders.start(engine, lab(), [lab().node("alice")])
     fakes.refused = "syntax error"
-    where = recording.place(lab(), ["alice"], "tcp prt 7")
+    where = capture.place(lab(), ["alice"], "tcp prt 7")
     refused("bad-filter", "'tcp prt 7' is none: syntax error", seen, engine, lab, where)
 
 
 def test_paused_recorders(engine, lab, fakes):
-    capture.start(engine, lab(), lab().nodes[:2])
+    recorders.start(engine, lab(), lab().nodes[:2])
     held = probes.all_of(engine, "lab", probes.CAPTURE)["alice"]
     engine.change("pause", held.id)
-    assert sorted(capture.recorders(engine, lab())) == ["bob"]
+    assert sorted(recorders.recorders(engine, lab())) == ["bob"]
     refused("recorder-gone", "is paused", ladder.recorders_now, engine, lab(), [lab().node("alice")])
     ladder.recorders_now(engine, lab(), [lab().node("bob"), lab().node("web")])
     assert held.id in {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()}
-    assert capture.stop(engine, lab(), lab().nodes) == ["alice", "bob", "web"]
+    assert recorders.stop(engine, lab(), lab().nodes) == ["alice", "bob", "web"]
     assert probes.all_of(engine, "lab", probes.CAPTURE) == {}
-    assert capture.stop(engine, lab(), lab().nodes) == []
+    assert recorders.stop(engine, lab(), lab().nodes) == []
 
 
 def test_places(engine, lab):
-    place = recording.place
+    place = capture.place
     assert [node.name for node in place(lab(), []).nodes] == ["alice", "bob", "web"]
     assert [node.name for node in place(lab(), ["bob", "alice", "bob"]).nodes] == ["bob", "alice"]
     both = place(lab(), ["alice-bob"], "tcp port 7")
@@ -93,7 +94,7 @@ def test_places(engine, lab):
 
 
 def seen(engine, lab, where, last=30):
-    with recording.Capture(engine, lab(), where, last=last, seconds=0) as found:
+    with capture.Capture(engine, lab(), where, last=last, seconds=0) as found:
         return list(found), found.summary
 
 
@@ -104,12 +105,12 @@ def test_what_was_recorded_in_order_and_as_a_file(engine, lab, fakes):
         "bob": [("in", 1_000_000, ETHER + data)],
     }
     fakes.drops = 4
-    where = recording.place(lab(), ["bob", "alice"])
+    where = capture.place(lab(), ["bob", "alice"])
     found, summary = seen(engine, lab, where)
     assert [(one.packet.node, one.tap) for one in found] == [("alice", "sent"), ("alice", "left"), ("bob", "in")]
     assert (summary.packets, summary.drops) == (3, {"alice": 4, "bob": 4})
     out = io.BytesIO()
-    file = recording.File(out, where.nodes)
+    file = capture.File(out, where.nodes)
     for one in found:
         file.add(one)
     file.finish(summary)
@@ -123,8 +124,8 @@ def test_capture_that_has_enough(engine, lab, fakes):
     """Whoever stops in the middle gets the rest of what has come, each packet once."""
     data = ETHER + udp(ALICE, 1, BOB, 2, b"x")
     fakes.packets = {"alice": [("out", ago * 1_000_000, data) for ago in range(9, 0, -1)]}
-    where = recording.place(lab(), ["alice"])
-    with recording.Capture(engine, lab(), where, last=30, seconds=0) as found:
+    where = capture.place(lab(), ["alice"])
+    with capture.Capture(engine, lab(), where, last=30, seconds=0) as found:
         given = [one.packet.ts_ns for _, one in zip(range(4), found, strict=False)]
         given += [one.packet.ts_ns for one in found.rest()]
     assert len(given) == len(set(given)) == found.summary.packets == 9
@@ -132,40 +133,40 @@ def test_capture_that_has_enough(engine, lab, fakes):
 
 
 def test_the_newest_packet_is_looked_for_further_and_further_back(engine, lab, fakes):
-    capture.start(engine, lab(), [lab().node("alice")])
+    recorders.start(engine, lab(), [lab().node("alice")])
     data = ETHER + udp(ALICE, 1, BOB, 2, b"x")
     fakes.packets = {"alice": [("out", 300_000_000_000, data), ("out", 2_000_000, data)]}
     fakes.asked.clear()
-    assert time.time_ns() - recording.newest(engine, lab(), 1).ts_ns < 10_000_000_000
+    assert time.time_ns() - capture.newest(engine, lab(), 1).ts_ns < 10_000_000_000
     assert len(fakes.asked) == 1
-    assert recording.newest(engine, lab(), 2).ts_ns < time.time_ns() - 299_000_000_000
-    refused("no-such-packet", "it has 2", recording.newest, engine, lab(), 3)
+    assert capture.newest(engine, lab(), 2).ts_ns < time.time_ns() - 299_000_000_000
+    refused("no-such-packet", "it has 2", capture.newest, engine, lab(), 3)
 
 
 @pytest.mark.parametrize(("since", "said"), [(-20, []), (-5, ["alice"])])
 def test_what_was_not_recorded_yet_is_said(engine, lab, fakes, since, said):
     fakes.since = since
-    assert list(seen(engine, lab, recording.place(lab(), ["alice"]), last=10)[1].since_ns) == said
+    assert list(seen(engine, lab, capture.place(lab(), ["alice"]), last=10)[1].since_ns) == said
 
 
 def test_files_name_the_interfaces_of_a_node_on_several_networks(engine, lab):
     """Always the same names, whichever speaks first."""
     engine.add("lab", "router", role="router", addresses={"a": ("10.1.0.1",), "b": ("10.2.0.1",)})
     out = io.BytesIO()
-    file = recording.File(out, [lab().node("router"), lab().node("alice")])
+    file = capture.File(out, [lab().node("router"), lab().node("alice")])
     for node, device in (("router", "eth1"), ("router", "eth0"), ("alice", "eth0"), ("router", "eth1")):
         record = Record(1, ETHER + udp(ALICE, 1, BOB, 2, b"x"), 40, Interface(0, f"{device}:in", ETHERNET))
         file.add(Seen(decode(record, 0, node), "in"))
-    file.finish(recording.Summary())
+    file.finish(capture.Summary())
     out.seek(0)
     assert [item.interface.name for item in read(out)] == ["router eth1", "router eth0", "alice", "router eth1"]
 
 
 def test_a_node_on_the_machines_own_network_is_left_alone(engine, lab, fakes):
     engine.add("lab", "dashboard", addresses={"host": ()}, host_network=True)
-    refused("host-namespace", "network_mode: host", capture.start, engine, lab(), [lab().node("dashboard")])
-    refused("host-namespace", "this machine's", recording.place, lab(), ["dashboard"])
-    assert "dashboard" not in [node.name for node in recording.place(lab(), []).nodes]
+    refused("host-namespace", "network_mode: host", recorders.start, engine, lab(), [lab().node("dashboard")])
+    refused("host-namespace", "this machine's", capture.place, lab(), ["dashboard"])
+    assert "dashboard" not in [node.name for node in capture.place(lab(), []).nodes]
     assert probes.all_of(engine, "lab", probes.CAPTURE) == {}
 
 
@@ -180,13 +181,13 @@ def test_two_labctl_at_the_same_moment_make_one_recorder(engine, lab, fakes):
         return create(order)
 
     engine.create_probe = slower
-    capture.start(engine, lab(), [alice])
+    recorders.start(engine, lab(), [alice])
     found = [one for one in engine.containers() if one.labels.get(LABEL_PROBED) == "alice"]
     assert [(one.name, one.state) for one in found] == [("lab-alice-capture", "running")]
 
 
 def test_merged_segments_of_a_link_with_faults_are_shown_as_faults_see_them(engine, lab, fakes):
     fakes.packets = {"alice": [("sent", 9_000_000, tcp(ALICE, 1, BOB, 2, 1, 1, ACK, b"z" * 4000, id=5))]}
-    found, summary = seen(engine, lab, recording.place(lab(), ["alice"]))
+    found, summary = seen(engine, lab, capture.place(lab(), ["alice"]))
     assert [one.packet.total_length for one in found] == [1500, 1500, 1120]
     assert summary.packets == 3

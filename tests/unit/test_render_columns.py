@@ -5,11 +5,11 @@ import unicodedata
 import pytest
 from traffic import Wire, packet, udp
 
-from labctl.packets.ladder import one_sided, two_sided
-from labctl.packets.live import Seen
-from labctl.render import packet as packet_drawing
-from labctl.render import packet_list, packets
+from labctl.packets.ladder.ladder import one_sided, two_sided
+from labctl.packets.matching.live import Seen
 from labctl.render.ladder import document, mermaid, svg, text
+from labctl.render.packets import layers as packet_drawing
+from labctl.render.packets import lines, listing
 from labctl.render.text import fitted, left_to_right, quoted, width
 
 A, B = "10.77.0.11", "10.77.0.12"
@@ -88,8 +88,8 @@ def test_marks_are_for_terminals_only():
 
 def test_lists_of_packets_run_from_left_to_right():
     one = packet(udp(A, 1, B, 2, HEBREW.encode()), node="n")
-    drawn = [*packet_list.listed([one], columns=80, colour=False), *packet_drawing.draw(one).split("\n")]
-    drawn += [packets.Lines(["n"], columns=None, colour=True).line(Seen(one, "in"))]
+    drawn = [*listing.listed([one], columns=80, colour=False), *packet_drawing.draw(one).split("\n")]
+    drawn += [lines.Lines(["n"], columns=None, colour=True).line(Seen(one, "in"))]
     assert sum(MARK in line for line in drawn) == 3
     assert all(map(runs_on, drawn))
     assert HEBREW in text.draw(one_sided([one]))

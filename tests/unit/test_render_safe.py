@@ -8,9 +8,10 @@ from traffic import packet, udp
 
 from labctl.events.codec import decode
 from labctl.events.model import Event
-from labctl.lab.conversation import Said
-from labctl.packets.live import Seen
-from labctl.render import conversation, packets, sending, sockets, syscalls, tables, validation
+from labctl.lab.roles.chat_log import Said
+from labctl.packets.matching.live import Seen
+from labctl.render import chat_log, sending, sockets, syscalls, tables, validation
+from labctl.render.packets import lines
 from labctl.render.timeline import Timeline
 
 TS = "2026-01-01T00:00:00Z"
@@ -48,7 +49,7 @@ def test_a_line_of_a_journal(fields):
 
 
 def test_what_was_said_and_sent():
-    assert is_safe(conversation.line(Said(TS, "ended", "n", "m", reason=NASTY), columns=None, colour=False))
+    assert is_safe(chat_log.line(Said(TS, "ended", "n", "m", reason=NASTY), columns=None, colour=False))
     ends = {"sender": "n", "receiver": "m", "local": (NASTY, 1), "peer": ("10.0.0.1", 1)}
     delivery = SimpleNamespace(**ends, seen_from=None, answer=None, seconds=0.1, text="hi")
     train = SimpleNamespace(**ends, sent=1, received=1, lost=1, overflowed=1, duplicated=0, reordered=0, seconds=0.1)
@@ -87,4 +88,4 @@ def test_problems_of_a_file_and_packets():
     seen = Seen(
         packet(udp("10.0.0.1", 1, "10.0.0.2", 2, b"hi"), node="n"), "in", (SimpleNamespace(action="drop", rule=NASTY),)
     )
-    assert is_safe(packets.Lines(["n"], columns=None, colour=False).line(seen))
+    assert is_safe(lines.Lines(["n"], columns=None, colour=False).line(seen))

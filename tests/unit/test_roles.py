@@ -4,8 +4,8 @@ import pytest
 
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import Container, Image
+from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.model import find, of_containers
-from labctl.lab.roles import role_of
 
 ROLE, PROGRAM = "dev.labctl.role", "dev.labctl.program"
 OURS = Image("1", {ROLE: "echo", PROGRAM: "/opt/node/echo_server.py"}, command=("python3", "/opt/node/echo_server.py"))

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from labctl.engine.model import Container, Details, Line
+from labctl.lab.life.present_run import Run
 from labctl.lab.model import Node
-from labctl.lab.run import Run
 
 OURS = {"dev.labctl.role": "echo", "dev.labctl.program": "/opt/node/echo_server.py"}
 ENDED, NOW = "2026-01-01T00:00:00.000000000Z", "2026-01-01T00:00:09.000000000Z"

@@ -6,9 +6,9 @@ import pytest
 
 from labctl.engine.model import COMPOSE_NUMBER, LABEL_LAB, LABEL_PROBE, LABEL_PROBED
 from labctl.errors import LabError
-from labctl.lab.change import change
-from labctl.lab.plan import _change
-from labctl.lab.up import _is_scaled, _names, _remove_what_left
+from labctl.lab.life.change import change
+from labctl.lab.life.plan import _change
+from labctl.lab.life.up import _is_scaled, _names, _remove_what_left
 from labctl.topology.model import parse
 
 TEXT = "{name: lab, services: {web: {image: x, scale: 2}, db: {image: x}}}"

@@ -10,10 +10,10 @@ from memory_lab import event, opened
 from labctl.engine.memory import MemoryStream
 from labctl.engine.model import Happening
 from labctl.errors import LabError
-from labctl.lab import echo, udp
-from labctl.lab.attach import attach
+from labctl.lab.keyboard.attach import attach
+from labctl.lab.keyboard.send import send
 from labctl.lab.reach import datagram
-from labctl.lab.send import send
+from labctl.lab.roles import echo, udp
 from labctl.render import sending
 
 CLIENT, ECHO = ("10.77.0.4", 50000), ("10.77.0.3", 7)

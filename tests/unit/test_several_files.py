@@ -11,7 +11,7 @@ import pytest
 from labctl.engine.compose import Compose, Reading
 from labctl.engine.endpoint import Endpoint
 from labctl.errors import LabError
-from labctl.lab import blueprint
+from labctl.lab.placing import blueprint
 from labctl.lab.validate import validate
 from labctl.topology import builtin
 from labctl.topology.builtin import Options

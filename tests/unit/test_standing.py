@@ -7,9 +7,9 @@ from test_faults_lab import Probes
 
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_NUMBER, LABEL_CONDITIONS
-from labctl.lab import faults
+from labctl.lab.faults import rules
+from labctl.lab.faults.standing import put_in_force
 from labctl.lab.model import find
-from labctl.lab.standing import put_in_force
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -22,4 +22,4 @@ def test_a_link_to_a_scaled_service_leads_to_each_of_its_nodes(engine: MemoryEng
     lab = find(engine, "lab")
     put_in_force(engine, lab, lab.nodes)
     names = [node.name for node in lab.nodes if node.name != "alice"]
-    assert sorted(rule.link for rule in faults.listing(engine, lab)) == [f"alice:{name}" for name in names]
+    assert sorted(rule.link for rule in rules.listing(engine, lab)) == [f"alice:{name}" for name in names]

@@ -10,10 +10,10 @@ import pytest
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Port
 from labctl.errors import LabError
-from labctl.lab import placement
-from labctl.lab.placement import host_routes, place_networks, place_ports
-from labctl.lab.subnets import choose
-from labctl.lab.up import ATTEMPTS, _left_out
+from labctl.lab.life.up import ATTEMPTS, _left_out
+from labctl.lab.placing import placement
+from labctl.lab.placing.placement import host_routes, place_networks, place_ports
+from labctl.lab.placing.subnets import choose
 from labctl.topology.model import moved, parse
 
 TEXT = """

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from traffic import BEGIN, MS, icmp, ip, tcp, udp, verdict
 
-from labctl.packets import taps
-from labctl.packets.checksum import remainder
-from labctl.packets.decode import decode
-from labctl.packets.link import RAW
-from labctl.packets.live import CONVERSATIONS, Conversations, InOrder
-from labctl.packets.match import match
+from labctl.packets.matching import taps
+from labctl.packets.matching.live import CONVERSATIONS, Conversations, InOrder
+from labctl.packets.matching.match import match
 from labctl.packets.model import ACK, FIN, PSH, SYN, Interface, Record
+from labctl.packets.protocols.checksum import remainder
+from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.link import RAW
 
 A, B = "10.77.0.11", "10.77.0.12"
 TAPS = {name: Interface(number, f"eth0:{name}", RAW, "<") for number, name in enumerate(("in", "out", "left", "sent"))}

@@ -3,8 +3,8 @@
 import pytest
 
 from labctl.events.codec import decode
-from labctl.lab.conversation import Said
-from labctl.render import conversation
+from labctl.lab.roles.chat_log import Said
+from labctl.render import chat_log
 from labctl.render.text import folded, width
 from labctl.render.timeline import Timeline
 
@@ -60,8 +60,8 @@ def test_folding_breaks_behind_a_space_where_one_is_in_reach():
 
 def test_a_conversation_goes_by_seconds_and_says_what_is_missing():
     said = Said(STAMP, "message", "alice", "bob", text="hi")
-    assert conversation.line(said, columns=None, colour=False) == "14:04:20Z  alice: hi"
+    assert chat_log.line(said, columns=None, colour=False) == "14:04:20Z  alice: hi"
     forged = Said(STAMP, "message", "x\n14:04:20Z  bob", "bob", text="hi")
-    assert conversation.line(forged, columns=None, colour=False) == "14:04:20Z  x\\u000a14:04:20Z  bob: hi"
+    assert chat_log.line(forged, columns=None, colour=False) == "14:04:20Z  x\\u000a14:04:20Z  bob: hi"
     gone = Said(STAMP, "missing", "bob", "bob", reason="the oldest part is gone")
-    assert conversation.line(gone, columns=None, colour=False) == "14:04:20Z  -- of bob: the oldest part is gone"
+    assert chat_log.line(gone, columns=None, colour=False) == "14:04:20Z  -- of bob: the oldest part is gone"

@@ -9,7 +9,7 @@ import pytest
 from labctl.engine.compose import Reading
 from labctl.error_codes import ERRORS
 from labctl.errors import LabError, nearest
-from labctl.lab import placement
+from labctl.lab.placing import placement
 from labctl.lab.validate import validate
 from labctl.topology import builtin
 from labctl.topology.model import labelled, moved, parse

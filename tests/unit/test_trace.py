@@ -4,8 +4,8 @@ import pytest
 from recorder_fakes import ALICE, BOB, ETHER, WEB, arp, refused
 from traffic import icmp, tcp, udp
 
-from labctl.lab import trace
-from labctl.packets.ladder import Options
+from labctl.lab.recording import trace
+from labctl.packets.ladder.ladder import Options
 from labctl.packets.model import ACK, PSH
 
 

@@ -21,10 +21,11 @@ from labctl.errors import LabError
 from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
 from labctl.topology import builtin, extension
-from labctl.topology.check import keys, ports, problems, values
+from labctl.topology.check import ports, problems, values
 from labctl.topology.check.compose import locate
-from labctl.topology.check.scalars import rewritten, sixties, type_of
-from labctl.topology.check.source import Place, Scalar, Source, Unreadable, parse
+from labctl.topology.check.reading import keys
+from labctl.topology.check.reading.scalars import rewritten, sixties, type_of
+from labctl.topology.check.reading.source import Place, Scalar, Source, Unreadable, parse
 from labctl.topology.check.whole import Answer, check
 from labctl.topology.extension import parse_link, parse_route
 

@@ -17,16 +17,16 @@ from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_ROUTES, Mount, Port
 from labctl.errors import LabError
 from labctl.events.codec import decode
-from labctl.lab.change import change
 from labctl.lab.life import several, waiting
+from labctl.lab.life.change import change
 from labctl.lab.life.inspecting import inspect
-from labctl.lab.look import Target
+from labctl.lab.life.up import _start_made
 from labctl.lab.model import find
 from labctl.lab.reach.datagram import host_and_port
+from labctl.lab.reach.probe import Target
 from labctl.lab.reach.speed import Asked, Measured, check, document
-from labctl.lab.up import _start_made
 from labctl.render import inspected as inspected_render
-from labctl.render import speed as render
+from labctl.render.reach import speed as render
 
 PROBE = Path(__file__).parents[2] / "services" / "probe" / "reach_probe.py"
 

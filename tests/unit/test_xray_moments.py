@@ -8,9 +8,9 @@ from labctl.engine.memory import MemoryEngine
 from labctl.events.codec import stamp_of
 from labctl.events.model import Event
 from labctl.lab import model
-from labctl.lab.xray import Between, _untold, calls_of
-from labctl.packets.ladder import Options, two_sided
-from labctl.packets.transitions import Transition, transitions
+from labctl.lab.recording.xray import Between, _untold, calls_of
+from labctl.packets.ladder.ladder import Options, two_sided
+from labctl.packets.ladder.transitions import Transition, transitions
 from labctl.render.ladder import text
 from labctl.render.xray import with_moments
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import dpkt
 
 from labctl.packets.crossings import Side, Verdict
-from labctl.packets.decode import decode
-from labctl.packets.link import RAW
 from labctl.packets.model import ACK, FIN, PSH, SYN, Interface, Record
+from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.link import RAW
 
 BEGIN = 1_763_800_000_123_456_789  # ns
 MS = 1_000_000

@@ -20,9 +20,9 @@ from labctl.engine.model import (
     Engine,
     Settings,
 )
-from labctl.lab.life.choosing import several
+from labctl.lab.choosing import several
+from labctl.lab.life.status import Status, ps
 from labctl.lab.model import Lab
-from labctl.lab.status import Status, ps
 
 NEVER = "0001-"  # how the year begins of a time that never was
 

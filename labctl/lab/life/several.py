@@ -11,7 +11,7 @@ from typing import Any
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
-from labctl.lab.change import ENDS_OR_RENEWS, applies, change
+from labctl.lab.life.change import ENDS_OR_RENEWS, applies, change
 from labctl.lab.model import Lab, Node
 from labctl.lab.probes import at_once
 

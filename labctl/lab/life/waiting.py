@@ -15,10 +15,10 @@ from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.model import Address, Event
-from labctl.lab.look import look, target, with_nearest
+from labctl.lab.life.ready import wait_ready
 from labctl.lab.model import Lab, Node
 from labctl.lab.reach.datagram import host_and_port
-from labctl.lab.ready import wait_ready
+from labctl.lab.reach.probe import look, target, with_nearest
 
 STATES = ("ready", "running", "healthy", "paused", "exited")
 LOOK_AGAIN = 0.1  # seconds

@@ -13,11 +13,11 @@ from typing import Any
 from labctl.engine.model import Engine, place
 from labctl.errors import LabError
 from labctl.events.model import Address, Event
-from labctl.lab.delivery import seconds_between
-from labctl.lab.keyboard import Typed
-from labctl.lab.look import kernel_words, look, target, with_nearest
+from labctl.lab.keyboard.delivery import seconds_between
+from labctl.lab.keyboard.typed import Typed
 from labctl.lab.model import Lab, Node, plain
-from labctl.lab.udp import LIMIT, unsent
+from labctl.lab.reach.probe import kernel_words, look, target, with_nearest
+from labctl.lab.roles.udp import LIMIT, unsent
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab import probes
-from labctl.lab.look import Target, look, target
 from labctl.lab.model import Lab, Node
+from labctl.lab.reach.probe import Target, look, target
 
 RECORDED = 2 << 20  # bytes at most, unless others are asked for, while one of the nodes is recorded
 SIZE = 1448  # bytes of a datagram: what fits into a frame of 1,500 beside the headers of IPv6 and options

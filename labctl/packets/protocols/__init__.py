@@ -1,0 +1,1 @@
+"""What bytes are: each protocol's headers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labctl.lab.picture import DrawnNode
+from labctl.lab.drawing.picture import DrawnNode
 from labctl.render.graph.metrics import ADDRESS, LINK, NAME, PORT, ROLE, STATE, Style
 from labctl.render.graph.shapes import Box, Drawing, Label
 from labctl.render.text import printable, width

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labctl.lab.picture import Picture
+from labctl.lab.drawing.picture import Picture
 
 
 def document(picture: Picture) -> dict[str, Any]:

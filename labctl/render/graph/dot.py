@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.lab.picture import DrawnNode, Picture
+from labctl.lab.drawing.picture import DrawnNode, Picture
 from labctl.render.text import printable
 
 MANY = 8  # nodes on one network: more are spread around it, else they would all stand in one long row

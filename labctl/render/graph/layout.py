@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labctl.lab.picture import MACHINE, NOWHERE, Attachment, DrawnNetwork, DrawnNode, Picture
+from labctl.lab.drawing.picture import MACHINE, NOWHERE, Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.render.graph.card import Card, card
 from labctl.render.graph.metrics import ADDRESS, HEADING, NETWORK, PROSE, ROLE, SUBNET, TOPIC, Style
 from labctl.render.graph.shapes import Dot, Drawing, Label, Line

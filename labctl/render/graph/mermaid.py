@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.lab.picture import DrawnNetwork, DrawnNode, Picture
+from labctl.lab.drawing.picture import DrawnNetwork, DrawnNode, Picture
 from labctl.render.text import printable
 
 _PLAIN = frozenset(" .:/-_,()+@*")

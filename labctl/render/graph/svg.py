@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from labctl.lab.picture import MACHINE, NOWHERE, Picture
+from labctl.lab.drawing.picture import MACHINE, NOWHERE, Picture
 from labctl.render.graph.layout import arrange
 from labctl.render.graph.shapes import Box, Drawing, Label
 from labctl.render.text import printable

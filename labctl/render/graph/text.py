@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from labctl.lab.picture import MACHINE, NOWHERE, Attachment, DrawnNetwork, DrawnNode, Picture
+from labctl.lab.drawing.picture import MACHINE, NOWHERE, Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.render.text import colour_of, fitted, padded, paint, printable, width, wrapped
 
 MOST_NAMED = 3  # other networks of a node; more are counted

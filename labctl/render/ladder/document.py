@@ -6,9 +6,9 @@ import base64
 from typing import Any
 
 from labctl.packets.crossings import Verdict
-from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
+from labctl.packets.ladder.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.model import Packet
-from labctl.packets.tcp import Segment
+from labctl.packets.tcp.tcp import Segment
 
 SCHEMA_VERSION = 1
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import log10
 
-from labctl.packets.ladder import Arrow, Ladder, Moment
-from labctl.packets.tcp import milliseconds
+from labctl.packets.ladder.ladder import Arrow, Ladder, Moment
+from labctl.packets.tcp.tcp import milliseconds
 from labctl.render.graph.metrics import Style
 from labctl.render.text import fitted, printable, quoted, wrapped
 

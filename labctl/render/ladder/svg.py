@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import hypot
 from xml.sax.saxutils import escape
 
-from labctl.packets.ladder import Ladder
+from labctl.packets.ladder.ladder import Ladder
 from labctl.render.graph.svg import DARK, LIGHT, MONO, SANS
 from labctl.render.ladder.layout import PAUSE, Dot, Line, Text, arrange
 from labctl.render.text import printable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.packets import words
-from labctl.packets.ladder import Arrow, Ladder, Lifeline, Moment
-from labctl.packets.tcp import milliseconds
+from labctl.packets.ladder.ladder import Arrow, Ladder, Lifeline, Moment
+from labctl.packets.protocols import words
+from labctl.packets.tcp.tcp import milliseconds
 from labctl.render.text import (
     DIM,
     RED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.topology.check.plan import Address, Network, Plan, Pool, Service, Subnet, address_of
 from labctl.topology.check.problems import Path, Place, Problems
-from labctl.topology.check.source import Source, shorten
+from labctl.topology.check.reading.source import Source, shorten
 
 _EXAMPLES = {4: "10.1.0.0/24", 6: "fd00:1::/64"}
 

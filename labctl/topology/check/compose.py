@@ -8,8 +8,8 @@ from collections.abc import Sequence as Many
 from pathlib import Path as FilePath
 
 from labctl.topology.check.problems import Path, Place, Problem, Problems
-from labctl.topology.check.shapes import is_known
-from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value
+from labctl.topology.check.reading.shapes import is_known
+from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Source, Value
 
 _LINE = re.compile(r"\bline (\d+)\b")
 _OWNER = re.compile(r'\b(service|network|volume|secret|config) "?([A-Za-z0-9._-]+)"?')

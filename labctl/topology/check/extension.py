@@ -8,8 +8,8 @@ from typing import Any
 from labctl.faults.conditions import Malformed
 from labctl.topology.check.plan import Plan, Service
 from labctl.topology.check.problems import Path, Problems
-from labctl.topology.check.source import Mapping as Entries
-from labctl.topology.check.source import Scalar, Source, shorten
+from labctl.topology.check.reading.source import Mapping as Entries
+from labctl.topology.check.reading.source import Scalar, Source, shorten
 from labctl.topology.extension import Condition, parse_link, parse_route
 
 

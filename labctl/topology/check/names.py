@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labctl.topology.check.problems import Path, Problems
-from labctl.topology.check.source import Mapping, Scalar, Sequence, Source, Value, shorten
+from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Source, Value, shorten
 from labctl.topology.model import project_name
 
 _PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]")  # a mount's source that is a folder of this machine

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.topology.check.problems import Path
-from labctl.topology.check.scalars import number, type_of
-from labctl.topology.check.source import Scalar, Sequence, Value
+from labctl.topology.check.reading.scalars import number, type_of
+from labctl.topology.check.reading.source import Scalar, Sequence, Value
 from labctl.topology.model import owner_of
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -9,7 +9,7 @@ from typing import Any
 
 from labctl.topology.check.plan import Plan, Service, address_of, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
-from labctl.topology.check.source import Source, shorten
+from labctl.topology.check.reading.source import Source, shorten
 
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.A)

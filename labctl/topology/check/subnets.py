@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from labctl.topology.check.addresses import gateway_of, usable
 from labctl.topology.check.plan import Network, Plan, Pool, Subnet, address_of
 from labctl.topology.check.problems import Path, Problems
-from labctl.topology.check.source import Source, shorten
+from labctl.topology.check.reading.source import Source, shorten
 
 
 def check_subnets(source: Source, plan: Plan) -> Problems:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from labctl.topology.check.keys import Shape
 from labctl.topology.check.problems import Path, Problems
-from labctl.topology.check.scalars import WORDS, is_old_boolean, number, rewritten, sixties, type_of
-from labctl.topology.check.source import Scalar
+from labctl.topology.check.reading.keys import Shape
+from labctl.topology.check.reading.scalars import WORDS, is_old_boolean, number, rewritten, sixties, type_of
+from labctl.topology.check.reading.source import Scalar
 
 _TRUE = {"y", "yes", "on"}
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from labctl.topology.check.plan import Plan, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
-from labctl.topology.check.source import Mapping as Mapped
-from labctl.topology.check.source import Scalar, Sequence, Source, Value, shorten
+from labctl.topology.check.reading.source import Mapping as Mapped
+from labctl.topology.check.reading.source import Scalar, Sequence, Source, Value, shorten
 
 # The grammar of references (distribution/reference), in parts: which one is wrong is what people want to know.
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"

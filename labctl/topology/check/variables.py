@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from labctl.topology.check.problems import Path, Problems
-from labctl.topology.check.source import Scalar, Source, shorten
+from labctl.topology.check.reading.source import Scalar, Source, shorten
 
 # `$NAME` or `${NAME}`; or the head of one with a default, which may hold further ones. `$$` is a dollar sign.
 _USE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\}|\{(?P<other>[A-Za-z_]\w*))", re.A)

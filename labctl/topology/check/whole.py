@@ -14,8 +14,8 @@ from labctl.topology.check.names import check_names
 from labctl.topology.check.plan import data_of, plan_of
 from labctl.topology.check.ports import check_ports
 from labctl.topology.check.problems import Problems
-from labctl.topology.check.shapes import check_shapes
-from labctl.topology.check.source import Source
+from labctl.topology.check.reading.shapes import check_shapes
+from labctl.topology.check.reading.source import Source
 from labctl.topology.check.subnets import check_subnets
 from labctl.topology.check.values import check_values
 from labctl.topology.check.variables import check_variables

@@ -1,0 +1,1 @@
+"""Commands about a lab and the life of its nodes."""

@@ -1,0 +1,118 @@
+"""Commands that look and change nothing: ps, ls, logs, doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.options import Json, LabName, Local, Since, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
+
+if TYPE_CHECKING:
+    from labctl.engine.model import Engine
+    from labctl.events.model import Event
+    from labctl.lab.model import Lab
+
+Nodes = Annotated[
+    list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these nodes.", autocompletion=complete_nodes)
+]
+
+
+def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
+    from labctl.lab.life.status import ps as statuses_of
+
+    statuses = statuses_of(engine, lab)
+    if as_json:
+        output.document({"lab": lab.name, "nodes": [status.as_json() for status in statuses]})
+        return
+    from labctl.render import tables
+
+    output.data(tables.nodes(statuses, columns=output.columns(), colour=output.colour()))
+
+
+def ps(lab: LabName = None, as_json: Json = False) -> None:
+    """Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended."""
+    from labctl.cli.context import engine_and_lab
+
+    engine, found = engine_and_lab(lab)
+    show_nodes(engine, found, as_json)
+
+
+def ls(as_json: Json = False) -> None:
+    """List the labs of this engine: whose each is, and what it was made from."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life.status import Summary
+    from labctl.lab.model import find_all
+    from labctl.lab.owners import is_mine
+
+    engine = DockerEngine()
+    summaries = [Summary(lab, is_mine(engine, lab.standing.owner)) for lab in find_all(engine)]
+    if as_json:
+        output.document({"labs": [summary.as_json() for summary in summaries]})
+        return
+    from labctl.render import tables
+
+    if summaries:
+        output.data(tables.labs(summaries, columns=output.columns(), colour=output.colour()))
+    else:
+        output.talk("no lab is there; `labctl up` starts one")
+
+
+def logs(
+    nodes: Nodes = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    since: Since = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last N events.")
+    ] = None,
+    wrap: Annotated[
+        bool, typer.Option("--wrap", help="Wrap what the terminal is too narrow for, and cut nothing.")
+    ] = False,
+    local: Local = False,
+    ready_fd: ReadyFd = None,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Show what happened at all nodes, in order of time."""
+    from labctl.cli.context import engine_and_lab, moment
+    from labctl.events.codec import encode, stamp_of
+    from labctl.lab import journal
+    from labctl.render.timeline import Timeline
+
+    start, ready = stamp_of(moment("--since", since)) if since else None, Ready(ready_fd, follows=follow)
+    engine, found = engine_and_lab(lab)
+    names = nodes or []
+    shown = names or [node.name for node in found.nodes]
+    if follow:
+        said = partial(ready.say, shown)
+        events: Iterable[Event] = journal.follow(engine, found, names, since=start, tail=tail, ready=said)
+    else:
+        events = journal.read(engine, found, names, since=start, tail=tail)
+    timeline = Timeline(shown, columns=output.columns(), colour=output.colour(), wrap=wrap, local=local)
+    for event in events:
+        if as_json:
+            output.json_line(encode(event))
+        else:
+            output.data(timeline.line(event))
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look at what labctl needs of this machine, and say how to mend what is missing."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life import doctor
+
+    with output.Progress("looking"):
+        findings = list(doctor.examine(DockerEngine()))
+    fine = doctor.verdict(findings)
+    if as_json:
+        output.document({"ok": fine, "findings": [finding.as_json() for finding in findings]})
+    else:
+        from labctl.render import tables
+
+        output.data(tables.findings(findings, columns=output.columns(), colour=output.colour()))
+    if not fine:
+        raise typer.Exit(1)

@@ -1,0 +1,44 @@
+"""The command that says what `up` would do: plan."""
+
+from __future__ import annotations
+
+from labctl.cli import output
+from labctl.cli.lab.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
+
+
+def plan(
+    topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
+    lab: LabName = None,
+    subnet: Subnets = None,
+    allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
+    take_over: TakeOver = False,
+    as_json: Json = False,
+) -> None:
+    """Show what `up` would make of a topology, or change of a running lab."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life.plan import plan
+
+    found = plan(
+        DockerEngine(),
+        topology,
+        lab,
+        subnet or (),
+        topology_options(file, profile, env_file),
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+        isolated=isolated,
+        report=output.talk,
+    )
+    if as_json:
+        output.document(found.as_json())
+        return
+    from labctl.render import tables
+
+    output.data(tables.plan(found, columns=output.columns(), colour=output.colour()))
+    if not found.changes:
+        output.talk(f"{found.lab} is up as it is; nothing would change")

@@ -1,0 +1,193 @@
+"""Commands for a lab's life: up, build, down."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.options import (
+    EnvFiles,
+    Files,
+    Json,
+    LabName,
+    Profiles,
+    Timeout,
+    complete_labs,
+    complete_topologies,
+    topology_options,
+)
+
+if TYPE_CHECKING:
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life.down import Removed
+
+TopologyName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TOPOLOGY]",
+        help="A Compose file, its folder, or the name of a built-in topology.",
+        autocompletion=complete_topologies,
+    ),
+]
+
+
+Subnets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subnet",
+        metavar="[NETWORK=]CIDR",
+        help="The subnet of a movable network; again for a further one.",
+    ),
+]
+
+
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Also where a lab of that name is somebody else's, or made from another file."),
+]
+
+
+AllowOverlap = Annotated[
+    bool, typer.Option("--allow-overlap", help="Also take subnets that this machine has a route to, such as its LAN's.")
+]
+
+
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="No way from the lab's networks to others, and no published ports.")
+]
+
+
+def up(
+    topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
+    lab: LabName = None,
+    subnet: Subnets = None,
+    build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Record all packets from the beginning: labctl ladder, labctl capture.")
+    ] = False,
+    allow_overlap: AllowOverlap = False,
+    isolated: Isolated = False,
+    take_over: TakeOver = False,
+    timeout: Timeout = 120.0,
+    as_json: Json = False,
+) -> None:
+    """Bring a lab up and wait until every node is ready."""
+    from labctl.cli.lab.looking import show_nodes
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life import up
+
+    engine = DockerEngine()
+    request = up.Request(
+        topology,
+        lab,
+        build,
+        timeout,
+        subnets=tuple(subnet or ()),
+        record=record,
+        options=topology_options(file, profile, env_file),
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+        isolated=isolated,
+    )
+    if not as_json:
+        # What the table needs, while Compose reads the file: it takes as long as starting a node.
+        threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
+    with output.Progress("bringing the lab up") as report:
+        found = up.up(engine, request, report)
+    show_nodes(engine, found, as_json)
+
+
+def build(
+    topology: TopologyName = None,
+    file: Files = None,
+    profile: Profiles = None,
+    env_file: EnvFiles = None,
+    again: Annotated[bool, typer.Option("--build", help="Build also what is up to date.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build a topology's images, and start nothing."""
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life import up
+
+    with output.Progress("building") as report:
+        options = topology_options(file, profile, env_file)
+        images = up.build(DockerEngine(), up.Request(topology, build=again, options=options), report)
+    if as_json:
+        output.document({"images": images})
+    else:
+        output.talk(f"the images are there: {', '.join(images)}")
+
+
+def down(
+    lab: Annotated[
+        str | None, typer.Argument(metavar="[LAB]", help="The lab's name.", autocompletion=complete_labs)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all your labs; with --force everybody's.")] = False,
+    named: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Remove a lab: its containers, networks and volumes, and nothing else."""
+    from labctl.cli.context import consent
+    from labctl.engine.docker import DockerEngine
+    from labctl.lab.life import down
+    from labctl.lab.model import check_name
+
+    if everything and (lab or named):
+        raise typer.BadParameter("name a lab or give --all, not both")
+    engine = DockerEngine()
+    name = None if everything else lab or named or _default_lab()
+    if name:
+        check_name(name)
+        names = [name]
+        consent(engine, name, down.standing_of(engine, name), down.mend(engine, name))
+    else:
+        names = _all_names(engine, everything=everything)
+    with output.Progress("removing") as report:
+        removed, problems = down.down_all(engine, names, report, force=True)
+    if as_json and not problems:
+        fields = ("lab", "containers", "networks", "volumes", "goes_on")
+        output.document({"removed": [{field: getattr(item, field) for field in fields} for item in removed]})
+        return
+    for item in removed:
+        output.talk(_told(item))
+    for problem in problems[:-1]:
+        output.talk(f"labctl: {problem.message}")
+    if problems:
+        raise problems[-1]
+    if not removed:
+        output.talk("no lab of yours is there; nothing to remove")
+
+
+def _all_names(engine: DockerEngine, *, everything: bool) -> list[str]:
+    """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
+    from labctl.errors import LabError
+    from labctl.lab.life.down import whose
+
+    every = whose(engine)
+    names = [name for name, mine in every.items() if mine or (everything and output.Settings.force)]
+    left = [name for name in every if name not in names]
+    if everything and left:
+        output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
+    if len(names) > 1 and not everything:
+        raise LabError("ambiguous-lab", names=", ".join(names))
+    return names
+
+
+def _told(item: Removed) -> str:
+    counts = f"{item.containers} containers, {item.networks} networks, {item.volumes} volumes"
+    if item.goes_on:
+        return f"labctl's helpers are gone from {item.lab} ({counts}); the project itself is not labctl's, and goes on"
+    return f"nothing is left of {item.lab}" if item.is_empty else f"{item.lab} is down: removed {counts}"
+
+
+def _default_lab() -> str | None:
+    import os
+
+    return os.environ.get("LABCTL_LAB") or None

@@ -1,0 +1,1 @@
+"""Commands at or inside one node."""

@@ -1,0 +1,1 @@
+"""Commands about what is between nodes: packets, links, what can be reached."""

@@ -1,0 +1,272 @@
+"""Commands that draw who sent what to whom: ladder, xray, trace."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.options import TIMES, Json, LabName, NodeName, complete_nodes
+from labctl.cli.ready import Ready, ReadyFd
+from labctl.errors import LabError
+
+if TYPE_CHECKING:
+    from labctl.lab.recording.following import Step
+    from labctl.lab.recording.xray import XRay
+    from labctl.packets.ladder.ladder import Ladder, Options
+
+
+class Format(enum.StrEnum):
+    """What a ladder can be drawn as."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    JSON = "json"
+
+
+Form = Annotated[Format, typer.Option("--format", help="What it is drawn as.")]
+Port = Annotated[int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")]
+Acks = Annotated[bool, typer.Option("--ack/--no-ack", help="With pure acknowledgements, or without.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=0, help="At most so many arrows, and calls; 0: all.")]
+
+LastOr30s = Annotated[
+    str | None,
+    typer.Option("--last", "--since", metavar="TIME", help=f"How far back to look: {TIMES}.", show_default="30s"),
+]
+
+
+def ladder(
+    node: Annotated[
+        str, typer.Argument(metavar="NODE|FILE", help="A node; or a capture.", autocompletion=complete_nodes)
+    ],
+    other: Annotated[
+        str | None,
+        typer.Argument(metavar="[NODE|FILE]", help="The other one.", autocompletion=complete_nodes),
+    ] = None,
+    last: LastOr30s = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    form: Form = Format.TEXT,
+    port: Port = None,
+    acks: Acks = True,
+    limit: Limit = 500,
+    flow: Annotated[
+        str, typer.Option(metavar="N|HOST:PORT", help="Of files: only this conversation, by its number or an end.")
+    ] = "",
+    ready_fd: ReadyFd = None,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow.
+
+    With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
+    that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
+    """
+    from labctl.lab.recording import ladder
+    from labctl.lab.recording.ladder_files import is_file
+    from labctl.packets.ladder.ladder import Options
+
+    chosen = _chosen(form, as_json)
+    if is_file(node) or (other is not None and is_file(other)):
+        if follow or last or ready_fd is not None:
+            raise typer.BadParameter("--follow, --last and --ready-fd are for nodes; of a file all is drawn")
+        if node == other == "-":
+            raise typer.BadParameter("standard input can be read once: name a file for the other end")
+        _of_files(node, other, Options(port, acks, limit), flow, chosen)
+        return
+    if other is None:
+        raise typer.BadParameter(f"{node} is no file (./{node} would be one); name two nodes")
+    if flow:
+        raise typer.BadParameter("--flow is for files; --port chooses a port's packets of nodes")
+    if follow and chosen not in (Format.TEXT, Format.JSON):
+        raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
+    seconds, ready = ago("--last", last or "30s"), Ready(ready_fd, follows=follow)
+    engine, found = engine_and_lab(lab)
+    nodes = ladder.ends(found, node, other)
+    prepare_probe(engine)
+    if follow:
+        from labctl.lab.recording.following import follow as steps
+
+        back, names = seconds if last else 0.0, [one.name for one in nodes]
+        begun = f"following {' and '.join(names)}: what they send each other from now on is drawn"
+        said = partial(ready.say, names, begun)
+        _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
+        return
+    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
+
+
+def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
+    from labctl.lab.recording import ladder_files
+
+    found = (
+        ladder_files.of_files(first, second, options, flow) if second else ladder_files.of_file(first, options, flow)
+    )
+    for remark in found.remarks:
+        output.talk(remark)
+    show(found.ladder, form)
+    if found.problem:
+        raise found.problem
+
+
+def xray(
+    node: NodeName,
+    other: NodeName,
+    last: LastOr30s = None,
+    form: Form = Format.TEXT,
+    port: Port = None,
+    acks: Acks = True,
+    limit: Limit = 500,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Draw all of what went on between two nodes on one clock: system calls, states of sockets, packets."""
+    from labctl.lab.recording import ladder as ladders
+    from labctl.lab.recording import xray
+    from labctl.packets.ladder.ladder import Options
+
+    chosen = _chosen(form, as_json)
+    seconds = ago("--last", last or "30s")
+    engine, found = engine_and_lab(lab)
+    nodes = ladders.ends(found, node, other)
+    prepare_probe(engine)
+    seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))
+    show(_with_all(seen, limit), chosen)
+
+
+def _chosen(form: Format, as_json: bool) -> Format:
+    """What to draw; where it is JSON, an error is a document, too."""
+    chosen = Format.JSON if as_json else form
+    output.Settings.json = chosen is Format.JSON
+    return chosen
+
+
+def _with_all(found: XRay, limit: int) -> Ladder:
+    from labctl.render.xray import with_moments
+
+    made = with_moments(found.ladder, found.events, found.changes, limit)
+    return replace(made, notes=(*made.notes, *found.notes))
+
+
+def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:
+    from labctl.render.ladder import text
+    from labctl.render.ladder.document import arrow_document
+
+    roll = text.Roll(columns=output.columns() or text.COLUMNS, colour=output.colour())
+    count, told = 0, set[str]()
+    for step in steps:
+        for note in (*step.problems, *step.ladder.notes):
+            if note not in told:
+                told.add(note)
+                output.talk(note)
+        fresh = step.fresh[: limit - count] if limit else step.fresh
+        count += len(fresh)
+        if form is Format.JSON:
+            for arrow in fresh:
+                output.json_line(arrow_document(arrow, step.ladder))
+        else:
+            output.data("\n".join(roll.lines(step.ladder, fresh)))
+        if limit and count >= limit:
+            output.talk(f"that is the limit of {limit} arrows; --limit 0 goes on without end")
+            return
+
+
+def trace(
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- COMMAND...", help="A labctl command, such as chat send alice hi.")
+    ],
+    node: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NODE", help="Record only this node; again for more.", autocompletion=complete_nodes),
+    ] = None,
+    deep: Annotated[bool, typer.Option("--xray", help="With system calls and states of sockets.")] = False,
+    form: Form = Format.TEXT,
+    port: Port = None,
+    acks: Acks = True,
+    limit: Limit = 500,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other."""
+    from labctl.lab.recording import trace
+    from labctl.packets.ladder.ladder import Options
+
+    chosen = _chosen(form, as_json)
+    engine, found = engine_and_lab(lab)
+    prepare_probe(engine)
+    apart = chosen is not Format.TEXT
+    run = partial(_labctl, command, found.name, apart=apart)
+    done = trace.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
+    if not done.quiet:
+        output.talk(f"the nodes went on talking; this is what came until {trace.PATIENCE:g} s after the command")
+    ladders = [_with_all(done.deep[n], limit) if n in done.deep else found for n, found in enumerate(done.ladders)]
+    if chosen is Format.JSON:
+        from labctl.render.ladder.document import document
+
+        documents = [document(ladder) for ladder in ladders]
+        aside = {"packets": done.aside.packets, "pairs": done.aside.pairs, "kinds": list(done.aside.kinds)}
+        output.document({"command": command, "status": done.status, "ladders": documents, "aside": aside})
+    elif not ladders:
+        if done.aside.packets:
+            output.talk(f"it caused no conversation; {done.aside}")
+        elif done.packets:
+            what = "only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
+            output.talk(f"it caused no conversation, {what}")
+        else:
+            output.talk("it caused no packet")
+    else:
+        if apart and len(ladders) > 1:
+            pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
+            raise LabError("several-ladders", pairs=pairs, form=chosen.value)
+        for ladder in ladders:
+            show(ladder, chosen)
+        if done.aside.packets:
+            output.talk(str(done.aside))
+    if done.status:
+        raise typer.Exit(done.status)
+
+
+def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
+    """Runs labctl itself with a command on the same lab; its exit status. `apart`: its output is no part of ours."""
+    import os
+    import subprocess
+    import sys
+
+    from labctl.engine.children import Group
+
+    sys.stdout.flush()
+    with Group() as group, group.foreground():
+        child: subprocess.Popen[bytes] = group.start(
+            # -P: a learner's own socket.py, in the folder that this runs in, is none of labctl's.
+            [sys.executable, "-P", "-m", "labctl", *command],
+            stdout=sys.stderr if apart else None,
+            env={**os.environ, "LABCTL_LAB": lab},
+        )
+        return child.wait()
+
+
+def show(found: Ladder, form: Format) -> None:
+    (output.markup if form is Format.SVG else output.data)(drawn(found, form))
+
+
+def drawn(found: Ladder, form: Format) -> str:
+    if form is Format.JSON:
+        from labctl.render.ladder.document import document
+
+        return output.document_text(document(found))
+    if form is Format.SVG:
+        from labctl.render.ladder import svg
+
+        return svg.draw(found)
+    if form is Format.MERMAID:
+        from labctl.render.ladder import mermaid
+
+        return mermaid.draw(found)
+    from labctl.render.ladder import text
+
+    return text.draw(found, columns=output.columns() or text.COLUMNS, colour=output.colour())

@@ -1,0 +1,114 @@
+"""Captured packets, looked at one by one: packet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.options import Json, LabName
+
+if TYPE_CHECKING:
+    from labctl.errors import LabError
+    from labctl.packets.model import Packet
+
+LAST = "last"
+WIDE = 100  # columns of a packet's layers where no terminal says how many there are
+
+
+def packet(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|last", help="A pcap or pcapng file; - reads standard input; last: see above.")
+    ],
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", help="Which packet: from 1 on, -1 is the last; without, all.")
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="All layers with their fields and, below, all bytes.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="How many packets to show.", min=1)] = 500,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Show the packets of a capture, a line each; or one of them, layer by layer.
+
+    `labctl packet last` shows the newest packet that is recorded in the lab, `last 2` the one before it ...
+    """
+    from labctl.lab.recording import packet_file
+
+    if number == 0:
+        raise typer.BadParameter("packets are counted from 1 on, and -1 is the last")
+    if file == LAST:
+        _show_newest(abs(number or 1), layers, lab, as_json)
+        return
+    records = packet_file.records_from(file)
+    if number is not None:
+        found, problem = packet_file.one(file, records, number)
+        _show_one(found, layers, as_json, problem)
+        return
+    kept, count, problem = packet_file.first(records, limit)
+    if as_json:
+        _document({"file": file, "count": count, "packets": _documents(kept, layers)}, problem)
+        return
+    if layers and kept:
+        output.data("\n\n".join(_drawn(item, dump=True) for item in kept))
+    elif kept:
+        _list(kept)
+    if not count:
+        output.talk("there is no packet in it")
+    if count > len(kept):
+        output.talk(f"{len(kept)} of {count} packets are shown; --limit {count} shows all")
+    if problem:
+        raise problem
+
+
+def _show_newest(number: int, layers: bool, lab: str | None, as_json: bool) -> None:
+    from labctl.cli.context import engine_and_lab
+    from labctl.lab.recording.capture import newest
+
+    _show_one(newest(*engine_and_lab(lab), number), layers, as_json, None)
+
+
+def _show_one(found: Packet, layers: bool, as_json: bool, problem: LabError | None) -> None:
+    if as_json:
+        from labctl.render.packets.layers import document
+
+        _document(document(found), problem)
+        return
+    output.data(_drawn(found, dump=layers))
+    if problem:
+        raise problem
+
+
+def _list(packets: list[Packet]) -> None:
+    from labctl.render.packets.listing import listed
+
+    for line in listed(packets, columns=output.columns(), colour=output.colour()):
+        output.data(line)
+
+
+def _drawn(found: Packet, *, dump: bool) -> str:
+    from labctl.render.packets.layers import draw
+
+    return draw(found, columns=output.columns() or WIDE, colour=output.colour(), dump=dump)
+
+
+def _documents(packets: list[Packet], layers: bool) -> list[dict[str, Any]]:
+    if layers:
+        from labctl.render.packets.layers import document
+
+        return [document(item) for item in packets]
+    from labctl.render.packets.listing import documents
+
+    return documents(packets)
+
+
+def _document(value: dict[str, Any], problem: LabError | None) -> None:
+    """One document, whose `error` says what is wrong with the capture after what is shown of it."""
+    if problem is None:
+        output.document(value)
+        return
+    from labctl.errors import LabError
+
+    raise LabError(problem.code, **problem.values, seen=value)

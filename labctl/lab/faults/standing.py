@@ -1,0 +1,82 @@
+"""Rules that a node has from its first packet on: what its topology says of its links, and what `--on-start` kept.
+
+The node's program waits for them: how it is told to, services/base/labnode/hold.py says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from labctl.engine.model import LABEL_CONDITIONS, Engine
+from labctl.faults.conditions import parse_words
+from labctl.lab import probes
+from labctl.lab.choosing import of_service
+from labctl.lab.faults import rules
+from labctl.lab.faults.commit import Change, FaultLock, apply
+from labctl.lab.links import peers
+from labctl.lab.model import Lab, Node
+
+HOLD, USUAL = 63, 64  # processes: labnode.hold.HOLD, and a node's usual limit
+
+
+def hold(engine: Engine, node: Node, wanted: bool) -> None:
+    """Tells a node of labctl's own to wait at its next start, or not to. Somebody's own image knows nothing of it."""
+    if node.role:
+        engine.limit_processes(node.container.id, HOLD if wanted or _conditions(node) else USUAL)
+
+
+def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float = rules.TIMEOUT) -> None:
+    """Sets, on running nodes, what stands in their labels and what waits for their start; again is no harm.
+
+    Raises LabError.
+    """
+    kept = probes.all_of(engine, lab.name, probes.ON_START)
+    chosen = [node for node in nodes if node.is_running and (_conditions(node) or node.name in kept)]
+    if not chosen:
+        return
+    lock = FaultLock(lab)
+    lock.acquire(timeout)
+    try:
+        hosts = {host.probed: host for host in map(lab.host, chosen)}
+        ensured = probes.ensure(engine, lab, hosts.values())
+        running = {probed: ensured[host.name] for probed, host in hosts.items()}
+        there = rules.listing(engine, lab)
+        known = {(fault.link, fault.what) for fault in there if fault.state in ("in force", "out of force", "done")}
+        out_of_force = {fault.node for fault in there if fault.state == "out of force"}
+        number = rules.highest_number(there, engine, lab)
+        changes: dict[str, Change] = {}
+        for node in chosen:
+            due = _standing(lab, node, number) + rules.kept_for(engine, lab, node)
+            number += len(due)
+            fresh = [rule for rule in due if (rule["link"], rule["what"]) not in known]
+            if fresh or lab.host(node).name in out_of_force:  # any change puts all of them in force again
+                changes.setdefault(node.probed, {"set": []})["set"] += fresh
+        apply(engine, running, changes, timeout)
+    finally:
+        lock.close()
+
+
+def has_rules(engine: Engine, lab: Lab, node: Node) -> bool:
+    """Whether rules wait for the node's next start."""
+    return bool(_conditions(node)) or node.name in probes.all_of(engine, lab.name, probes.ON_START)
+
+
+def _conditions(node: Node) -> list[tuple[str, str]]:
+    """`(receiver, conditions)` as the topology has them for what this node sends."""
+    return [(to, text) for to, text in json.loads(node.container.labels.get(LABEL_CONDITIONS, "[]"))]
+
+
+def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
+    told = []
+    for to, text in _conditions(node):
+        for other in of_service(lab, to):
+            number += 1
+            receiver = lab.host(other)
+            found = parse_words(text, to)
+            link = f"{lab.host(node).name}:{receiver.name}"
+            head = {"id": f"f{number}", "link": link, "peers": list(peers(node, receiver)), "kind": "standing"}
+            # The same seed at every start: what a topology says is what it gives.
+            told.append({**head, "what": str(found), "seed": 1, **found.as_json()})
+    return told

@@ -1,0 +1,1 @@
+"""Typing at nodes, and what came of it."""

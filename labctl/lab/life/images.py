@@ -1,0 +1,103 @@
+"""Sees to it that a topology's images are there, and built from the sources that are there now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from labctl.engine.compose import Compose
+from labctl.engine.docker import DockerEngine
+from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
+from labctl.errors import LabError
+from labctl.lab.placing.blueprint import Blueprint
+from labctl.topology import builtin
+
+HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
+
+
+def present(engine: Engine, blueprint: Blueprint) -> dict[str, Image]:
+    """The images that are there, by service."""
+    names = {service: blueprint.image_of(service) for service in blueprint.topology.config["services"]}
+    found = {name: engine.image(name) for name in set(names.values())}
+    return {service: image for service, name in names.items() if (image := found[name])}
+
+
+def ensure(
+    engine: DockerEngine, blueprint: Blueprint, report: Callable[[str], None], *, again: bool, limit: float
+) -> dict[str, Image]:
+    """Builds what is missing or stale, with `again` all; the images by service. Raises LabError."""
+    found = present(engine, blueprint)
+    services: Mapping[str, Any] = blueprint.topology.config["services"]
+    stale: list[str] = []
+    digests: dict[str, str] = {}
+    for member in blueprint.topology.members:
+        if not member.builds:
+            continue
+        build = services[member.name]["build"]
+        wanted = None
+        if "SOURCE" in (build.get("args") or {}):
+            context = build["context"]
+            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context), without=HELPERS)
+        image = found.get(member.name)
+        if again or image is None or (wanted and image.labels.get(LABEL_SOURCE) != wanted):
+            stale.append(member.name)
+    if stale:
+        variables = {}
+        if digests:  # one of labctl's own, or somebody's that is built like them
+            variables = _variables(engine, next(iter(digests.values())), report)
+        report(f"building {', '.join(stale)}")
+        compose = blueprint.compose(**variables)
+        topology = blueprint.topology
+        source = blueprint.source
+        compose.build(
+            source.file,
+            stale,
+            lambda line: None,
+            limit,
+            more=source.more,
+            name=topology.name,
+            text=source.text,
+        )
+        found = present(engine, blueprint)
+    _pull_missing(engine, blueprint, found, report, limit)
+    topology = blueprint.topology
+    if topology.without_ipv4 or topology.links or any(member.routes for member in topology.members):
+        ensure_probe(engine, report, limit)
+    return found
+
+
+def _pull_missing(
+    engine: DockerEngine, blueprint: Blueprint, found: dict[str, Image], report: Callable[[str], None], limit: float
+) -> None:
+    """Pulls what the file only names; asks the registry first, so that one that isn't there costs seconds."""
+    for member in blueprint.topology.members:
+        if member.builds or member.name in found:
+            continue
+        from labctl.engine import images
+
+        name = blueprint.image_of(member.name)
+        why = images.registry_answers(engine.endpoint, name)
+        if why is None:
+            report(f"pulling {name}")
+            why = images.pull(engine.endpoint, name, int(limit))
+        image = engine.image(name) if why is None else None
+        if image is None:
+            raise LabError("image-missing", image=name, node=member.name, why=why or "it did not arrive")
+        found[member.name] = image
+
+
+def ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
+    """The image of the helpers that set routes and faults."""
+    wanted = builtin.digest(builtin.ROOT / "services")
+    image = engine.image(PROBE_IMAGE)
+    if image is None or image.labels.get(LABEL_SOURCE) != wanted:
+        report("building the probe")
+        compose = Compose(engine.endpoint, _variables(engine, wanted, report))
+        compose.build(builtin.ROOT / "services" / "nodes.yaml", ["probe"], lambda line: None, limit)
+
+
+def _variables(engine: DockerEngine, source: str, report: Callable[[str], None]) -> dict[str, str]:
+    from labctl.engine import base
+
+    return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base.ensure(engine, engine.endpoint, report)}

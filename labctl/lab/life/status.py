@@ -1,0 +1,162 @@
+"""What runs: the nodes of a lab with their addresses and ports, and the labs of an engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port, Stream
+from labctl.errors import LabError
+from labctl.events.codec import normalise
+from labctl.lab.life.present_run import Run
+from labctl.lab.model import Lab, Node
+
+READ_LIMIT = 10.0  # seconds
+_ALIVE = ("running", "paused")  # the states in which there is a program, and with it a network
+_NEVER = "0001-"  # the year in which the engine puts what never was
+
+
+@dataclass(frozen=True)
+class Status:
+    """`state` is Docker's, or `ready` for a running node that said so; of somebody's image that has a healthcheck, what
+    that says. `listening` is the kernel's word, None where that can't be had. `since` is when this state began, as
+    events hold times; `restarts` is how often the engine started the node again by itself."""
+
+    node: Node
+    state: str
+    listening: tuple[Listening, ...] | None
+    since: str | None = None
+    restarts: int = 0
+    out_of_memory: bool = False
+
+    @property
+    def published(self) -> list[Port]:
+        return [port for port in self.node.container.ports if port.public]
+
+    @property
+    def told(self) -> str:
+        """The state, and what there is to say of it: `exited (1) 12 seconds ago`."""
+        container, said = self.node.container, self.state
+        if container.exit_code is not None:
+            memory = ", out of memory" if self.out_of_memory else ""
+            said += f" ({container.exit_code}{memory}) {container.ended}"
+        elif self.out_of_memory:
+            said += ", out of memory"  # one of its programs was killed for that, and another goes on
+        if self.restarts:
+            said += f", restarted {self.restarts} time{'s' if self.restarts > 1 else ''}"
+        return said
+
+    def as_json(self) -> dict[str, Any]:
+        container = self.node.container
+        listening = None
+        if self.listening is not None:
+            listening = [{"proto": item.proto, "port": item.port, "address": item.address} for item in self.listening]
+        return {
+            "node": self.node.name,
+            "role": self.node.role,
+            "state": self.state,
+            "since": self.since,
+            "exit_code": container.exit_code,
+            "out_of_memory": self.out_of_memory,
+            "restarts": self.restarts,
+            "health": container.health,
+            "image": container.image,
+            "container": container.id[:12],
+            **({"network_of": self.node.owner.name} if self.node.owner else {}),
+            "networks": {name: list(addresses) for name, addresses in container.addresses.items()},
+            "listening": listening,
+            "published": [
+                {"host": port.host, "port": port.public, "proto": port.proto, "target": port.private}
+                for port in self.published
+            ],
+        }
+
+
+def ps(engine: Engine, lab: Lab) -> list[Status]:
+    """Each node's state, by the engine's word and its own; where it listens, by its kernel's."""
+    details: dict[str, Details] = {}
+    for node in lab.nodes:
+        with suppress(LabError):  # it is being removed
+            details[node.container.id] = engine.details(node.container.id)
+    ready = _ready(engine, [node for node in lab.nodes if node.container.id in details], details)
+    # On the machine's own network the table is the machine's, and doesn't say which of it is the node's.
+    alive = [node.container for node in lab.nodes if node.container.state in _ALIVE]
+    pids = {item.id: details[item.id].pid for item in alive if item.id in details and not item.host_network}
+    listening = engine.listening(pids)
+    return [
+        _status(node, details.get(node.container.id), node.container.id in ready, listening.get(node.container.id))
+        for node in lab.nodes
+    ]
+
+
+def _ready(engine: Engine, nodes: Iterable[Node], details: Mapping[str, Details]) -> set[str]:
+    """The containers of nodes with a role that have said so in this run."""
+    streams: dict[str, Stream] = {}
+    runs: dict[str, Run] = {}
+    ready: set[str] = set()
+    for node in nodes:
+        if node.role and node.container.state in _ALIVE:
+            run = runs[node.container.id] = Run(node, details[node.container.id])
+            with suppress(LabError):  # its logging driver gives nothing back, or it is being removed
+                streams[node.container.id] = engine.logs(node.container.id, since=run.since)
+    try:
+        waiting = set(streams)
+        for happening in engine.wait(streams.values(), time.monotonic() + READ_LIMIT) if streams else ():
+            container = happening.stream.container
+            if happening.line is not None:
+                if not runs[container].is_ready(happening.line):
+                    continue
+                ready.add(container)
+            waiting.discard(container)
+            if not waiting:
+                break
+    finally:
+        for stream in streams.values():
+            stream.close()
+    return ready
+
+
+def _status(node: Node, details: Details | None, is_ready: bool, listening: tuple[Listening, ...] | None) -> Status:
+    container = node.container
+    state = "ready" if is_ready and container.state == "running" else container.state
+    if not node.role and container.health:
+        state = container.health
+    if details is None:
+        return Status(node, state, None)
+    is_alive = container.state in _ALIVE
+    since = normalise(details.started if is_alive else details.finished)
+    return Status(
+        node,
+        state,
+        listening if is_alive else (),
+        None if since is None or since.startswith(_NEVER) else since,
+        details.restarts,
+        details.out_of_memory,
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`mine`: it is the caller's, or nobody's."""
+
+    lab: Lab
+    mine: bool = True
+
+    @property
+    def running(self) -> int:
+        return sum(node.is_running for node in self.lab.nodes)
+
+    def as_json(self) -> dict[str, Any]:
+        labels, owner = self.lab.nodes[0].container.labels, self.lab.standing.owner
+        return {
+            "lab": self.lab.name,
+            "title": labels.get(LABEL_TITLE, ""),
+            "topology": labels.get(LABEL_TOPOLOGY, ""),
+            "owner": owner.as_json() if owner else None,
+            "mine": self.mine,
+            "nodes": len(self.lab.nodes),
+            "running": self.running,
+        }

@@ -1,0 +1,388 @@
+"""Brings a lab up: images, a place on this machine, Compose, and each node's own word that it is ready."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.engine.compose import Compose
+from labctl.engine.docker import DockerEngine
+from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
+from labctl.errors import LabError
+from labctl.lab import owners
+from labctl.lab.faults.standing import put_in_force
+from labctl.lab.life import images
+from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
+from labctl.lab.life.giving_up import cause
+from labctl.lab.life.ready import wait_ready
+from labctl.lab.life.routes import set_routes
+from labctl.lab.locks import LabLock
+from labctl.lab.model import Lab, of_containers
+from labctl.lab.placing import blueprint as blueprints
+from labctl.lab.placing import claim
+from labctl.lab.placing.blueprint import Blueprint
+from labctl.lab.placing.placement import place_networks, refuse_ipv6
+from labctl.lab.placing.subnets import Chosen, choose
+from labctl.lab.recording.at_start import can_wait, hold, record, waiting
+from labctl.phases import reached
+from labctl.topology.builtin import NO_OPTIONS, Options
+from labctl.topology.model import Topology, replicas
+
+STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
+STARTERS = 8  # containers that are started at the same time
+ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
+MOST_LEFT_OUT = 64
+_OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
+_PROGRESS = re.compile(r"(Network|Container) .* (Created|Started)$")
+_PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
+_PHASES = {
+    ("Network", "Created"): "up:network-created",
+    ("Container", "Created"): "up:container-created",
+    ("Container", "Started"): "up:container-started",
+}
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `labctl up` was asked for.
+
+    `timeout` is in seconds and holds for starting, not for building; `subnets` is what
+    labctl.lab.placing.subnets chooses from.
+    `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
+    or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
+    route to. `isolated`: without a way outside, whatever the file says.
+    """
+
+    topology: str | None = None
+    name: str | None = None
+    build: bool = False
+    timeout: float = 120.0
+    build_timeout: float = 1800.0
+    subnets: tuple[str, ...] = ()
+    record: bool = False
+    options: Options = NO_OPTIONS
+    take_over: bool = False
+    allow_overlap: bool = False
+    isolated: bool = False
+
+
+def up(engine: Engine, request: Request, report: Report) -> Lab:
+    """Brings a lab up, or a running one to what its topology says now; nodes that stay the same are left alone.
+
+    Raises LabError. What this run began is taken back when it is interrupted or Compose fails; when a node fails, all
+    stays for a look.
+    """
+    reached("up:begun")
+    while True:
+        try:
+            return _up(_docker(engine), request, report)
+        except claim.Overtaken:
+            report("somebody else has just taken that name")
+
+
+def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
+    take_over, isolated, options = request.take_over, request.isolated, request.options
+    blueprint = claim.read(
+        docker, request.topology, request.name, report, options, take_over=take_over, isolated=isolated
+    )
+    topology = blueprint.topology
+    chosen = choose(topology, request.subnets)
+    claim.existing(docker, topology.name)
+    # Before anything is built for nothing
+    refuse_ipv6(topology, local=docker.endpoint.is_local)
+    place_networks(topology, docker, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
+    found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
+    if request.record:
+        images.ensure_probe(docker, report, request.build_timeout)
+    reached("up:images-present")
+    lock = LabLock(topology.name)
+    lock.acquire(request.timeout, report)
+    try:
+        reached("up:lab-locked")
+        if lock.is_unfinished:
+            report("waiting for the engine to be done with what a killed labctl asked for")
+            wait_until_quiet(docker, topology.name, lock.asked)
+        deadline = time.monotonic() + request.timeout
+        named = bool(blueprints.asked_name(request.name))
+        with claim.held(docker, blueprint, named=named, take_over=request.take_over) as before:
+            config = blueprint.configuration(found, owners.same(docker, before))
+            lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
+    finally:
+        lock.close()
+    # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
+    try:
+        reached("up:ready-awaited")
+        lab = wait_ready(docker, lab, deadline, request.timeout, report)
+        reached("up:done")
+    except LabError as problem:
+        if problem.code in ("node-failed", "engine-refused") and not look(docker, topology.name).containers:
+            raise LabError("lab-removed", lab=topology.name) from None
+        raise
+    except BaseException as problem:
+        lock.acquire(LOCK_LIMIT, report)
+        _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
+        raise
+    return lab
+
+
+def _make(
+    docker: DockerEngine,
+    blueprint: Blueprint,
+    config: dict[str, Any],
+    chosen: Chosen,
+    before: list[Container],
+    lock: LabLock,
+    deadline: float,
+    report: Report,
+    request: Request,
+) -> Lab:
+    """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before.
+    Where it is a node that failed, all stays as it is."""
+    name = blueprint.topology.name
+    compose = blueprint.compose()
+    try:
+        lock.begin()
+        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, request)
+        lock.finish()
+        reached("up:compose-ended")
+        _remove_what_left(docker, blueprint.topology, report)
+        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
+        if request.record:
+            record(docker, lab, held)
+        set_routes(docker, lab, lab.nodes)
+        reached("up:routes-set")
+        put_in_force(docker, lab, lab.nodes)
+    except BaseException as problem:
+        if isinstance(problem, LabError) and (why := cause(docker, blueprint.topology, problem, request.timeout)):
+            lock.finish()
+            raise why from None
+        _rescue(problem, docker, name, before, lock, report, compose.unfinished)
+        raise
+    return lab
+
+
+def build(engine: Engine, request: Request, report: Report) -> list[str]:
+    """Builds the images that are missing or stale; the names of all of them."""
+    docker = _docker(engine)
+    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, options=request.options)
+    found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
+    return sorted({blueprint.image_of(service) for service in found})
+
+
+def _docker(engine: Engine) -> DockerEngine:
+    if not isinstance(engine, DockerEngine):
+        raise LabError("compose-missing", minimum="2.20", found="this engine has none")
+    return engine
+
+
+def _start(
+    engine: DockerEngine,
+    compose: Compose,
+    blueprint: Blueprint,
+    config: dict[str, Any],
+    chosen: Chosen,
+    before: list[Container],
+    lock: LabLock,
+    deadline: float,
+    report: Report,
+    request: Request,
+) -> list[Container]:
+    """The nodes that wait until they are recorded."""
+    topology, local = blueprint.topology, engine.endpoint.is_local
+    for attempt in range(ATTEMPTS):
+        placed = blueprints.place(
+            topology,
+            engine,
+            config,
+            before,
+            local=local,
+            attempt=_left_out(attempt),
+            chosen=chosen,
+            allow_overlap=request.allow_overlap,
+        )
+        reached("up:subnet-chosen")
+        try:
+            limit = max(1.0, deadline - time.monotonic())
+            held = [lock.fileno()]
+            # Of a lab that is changed, what has its name already may be made anew.
+            lock.begin(() if before else _names(placed))
+            watched, wait = _watched(report), request.record and can_wait(placed)
+            alone = not _is_scaled(placed) and not wait
+            compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=held, start=alone)
+            return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
+        except LabError as problem:
+            why = str(problem.values.get("why", ""))
+            moves = any(net.movable for net in topology.networks)
+            retry = (moves and _OVERLAP.search(why)) or (_has_movable_port(topology) and _PORT_TAKEN.search(why))
+            if not retry or attempt == ATTEMPTS - 1:
+                raise
+            report("another lab took that place at the same moment; trying the next")
+    return []
+
+
+def _left_out(attempt: int) -> int:
+    """How many free subnets an attempt passes over: by chance, or all who were too late for one would be so for the
+    next, and of a whole class one in each attempt would have a place."""
+    return int.from_bytes(os.urandom(2), "big") % min(1 << attempt, MOST_LEFT_OUT)
+
+
+def _is_scaled(config: dict[str, Any]) -> bool:
+    """Whether Compose would start many containers of one service one after the other, though none waits for another:
+    that takes it twice as long as starting several at once."""
+    services = config["services"].values()
+    if any(service.get("depends_on") for service in services):
+        return False  # whose order is Compose's business
+    return any(replicas(service) > 1 for service in services)
+
+
+def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any] | None) -> list[Container]:
+    """Starts all containers of a lab that don't run, several at once; with a configuration, those of labctl's own wait
+    until they are recorded, and are given."""
+
+    def start(container: Container) -> None:
+        try:
+            engine.change("start", container.id)
+        except LabError as problem:
+            if problem.code != "engine-refused":
+                raise
+            why = problem.values["why"]
+            raise LabError("engine-refused", action=f"start {container.name}", why=why) from None
+        report(f"Container {container.name} Started")
+
+    made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
+    fresh = [item for item in made if item.state in ("created", "exited")]
+    held = waiting(config, fresh) if config else []
+    hold(engine, held)
+    each(start, fresh, STARTERS)
+    return held
+
+
+def _names(config: dict[str, Any]) -> set[str]:
+    """The names of all that Compose may make of a configuration."""
+    names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
+    for service, item in config["services"].items():
+        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, replicas(item) + 1)}
+        names |= {item["container_name"]} if numbered and "container_name" in item else numbered
+    return names
+
+
+def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
+    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes."""
+    label = [f"{LABEL_LAB}={topology.name}"]
+    members = {member.name for member in topology.members}
+    found = engine.containers(label)
+    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members]
+    names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
+    gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
+    if gone:
+        remove_containers(engine, gone, report)
+    wanted = {net.name for net in topology.networks}
+    for network in engine.networks(label):
+        if network.name not in wanted:
+            engine.remove_network(network.id)
+
+
+def _watched(report: Report) -> Report:
+    """Reports Compose's progress, and knows the phases in it."""
+
+    def watch(line: str) -> None:
+        if not line.startswith("Error"):  # what failed is told once, by the error
+            report(line)
+        what, _, rest = line.partition(" ")
+        phase = _PHASES.get((what, rest.rpartition(" ")[2]))
+        if phase:
+            reached(phase)
+
+    return watch
+
+
+def _rescue(
+    problem: BaseException,
+    engine: Engine,
+    name: str,
+    before: list[Container],
+    lock: LabLock,
+    report: Report,
+    unfinished: Iterable[str] = (),
+) -> None:
+    """Takes back what this run made, and the lock's file where nothing is left of the lab.
+
+    What is `unfinished` the engine may still be at work on; where it is nothing, nobody has to wait for that any more.
+    Where the engine fails us in that: `problem` itself, if it was an error, has the same cause and says less of it.
+    """
+    awaited = frozenset(unfinished)
+    if not awaited:
+        lock.finish()
+    try:
+        _take_back(engine, name, before, report, awaited)
+        lock.finish()
+        if not _begun(engine, name):
+            lock.forget()
+    except LabError as second:
+        if isinstance(problem, LabError):
+            raise second from None
+        report(f"{second.message}; `labctl down {name}` removes what was begun")
+
+
+def _of_others(engine: Engine, lab: Lab) -> list[Container]:
+    """What another labctl has made of a lab by now, with its helpers: the lock is free while nodes are waited for."""
+    ours = {node.container.id for node in lab.nodes}
+    with contextlib.suppress(LabError):  # told where all is taken back
+        found = look(engine, lab.name).containers
+        return [item for item in found if item.id not in ours and item.labels.get(LABEL_TARGET) not in ours]
+    return []
+
+
+def _take_back(
+    engine: Engine, name: str, before: list[Container], report: Report, unfinished: Iterable[str] = ()
+) -> None:
+    """Removes what this run made: containers that were not there before, and, with the last, networks and volumes.
+
+    The engine goes on with what it was asked for when whoever asked is gone: what is `unfinished` may still appear, or
+    may never.
+    """
+    old = {container.id for container in before}
+    awaited = set(unfinished)
+    if not awaited and not before and not _begun(engine, name):
+        return  # nothing was begun
+    report("taking back what was begun")
+    deadline = time.monotonic() + STILL_AT_WORK
+    while True:
+        awaited -= _remove_new(engine, name, old, report)
+        if not awaited or time.monotonic() > deadline:
+            return
+        time.sleep(LOOK_AGAIN)
+
+
+def _begun(engine: Engine, name: str) -> set[str]:
+    """What there is of a lab, beside the claim to its name."""
+    return look(engine, name).names - {claim.volume(name)}
+
+
+def _remove_new(engine: Engine, name: str, old: set[str], report: Report) -> set[str]:
+    """The names of what was removed."""
+    label = [f"{LABEL_LAB}={name}"]
+    new = [container for container in engine.containers(label) if container.id not in old]
+    # They have begun nothing yet that would have to end in order; one that is just starting doesn't hear SIGTERM.
+    remove_containers(engine, new, report, stop=False)
+    gone = {container.name for container in new}
+    if not engine.containers(label):
+        for network in engine.networks(label):
+            engine.remove_network(network.id)
+            gone.add(network.name)
+        for volume in engine.volumes(label):
+            engine.remove_volume(volume.name)
+            gone.add(volume.name)
+    return gone
+
+
+def _has_movable_port(topology: Topology) -> bool:
+    return any(port.movable for member in topology.members for port in member.ports)

@@ -1,0 +1,244 @@
+"""What a lab is to be: its topology as Compose reads it, and the configuration that Compose is then given.
+
+Reading changes nothing, on the engine or elsewhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labctl.engine.compose import Compose, Reading
+from labctl.engine.endpoint import Endpoint
+from labctl.engine.model import (
+    LABEL_CONDITIONS,
+    LABEL_FAMILIES,
+    LABEL_LAB,
+    LABEL_NODE,
+    LABEL_OWNER,
+    LABEL_ROLE,
+    LABEL_ROUTES,
+    LABEL_TITLE,
+    LABEL_TOPOLOGY,
+    LOG_DRIVER,
+    LOG_FILE,
+    LOG_FILES,
+    Container,
+    Engine,
+    Image,
+)
+from labctl.errors import LabError
+from labctl.lab import owners
+from labctl.lab.drawing.role_labels import role_of
+from labctl.lab.faults.standing import HOLD
+from labctl.lab.model import check_name
+from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6
+from labctl.lab.placing.subnets import Chosen
+from labctl.topology import builtin
+from labctl.topology.apart import apart
+from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, project_name, written_name
+
+if TYPE_CHECKING:
+    from labctl.topology.check.problems import Problem
+
+LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
+
+
+TOLD = ("unset-variable", "bind-missing", "ipv6-off")  # warnings that somebody who brings a lab up should read
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A topology with where it came from; `notes` are what whoever brings it up should know."""
+
+    topology: Topology
+    source: builtin.Source
+    endpoint: Endpoint
+    notes: tuple[str, ...] = ()
+
+    def compose(self, **variables: str) -> Compose:
+        """Compose with the variables that this topology is interpolated with, and more."""
+        return compose_for(self.endpoint, self.source, **variables)
+
+    def image_of(self, service: str) -> str:
+        """The name of a service's image; Compose's own default where the file names none: project-service."""
+        return str(self.topology.config["services"][service].get("image") or f"{self.topology.name}-{service}")
+
+    def configuration(self, images: Mapping[str, Image], owner: owners.Owner | None = None) -> dict[str, Any]:
+        """What Compose is given, before it has a place: with labels, and without the polling that labctl doesn't need.
+
+        `images` holds the image of each service that has one by now; `owner` is whose it is already, where it is the
+        caller's: a machine that got another name is no reason to make all nodes anew.
+        """
+        topology = self.topology
+        labels = {LABEL_LAB: topology.name, LABEL_TITLE: topology.title, LABEL_TOPOLOGY: self.source.origin}
+        labels[LABEL_OWNER] = str(owner or owners.me())
+        config = labelled(topology.config, labels, LABEL_NODE)
+        config["name"] = topology.name
+        watched = {other for member in topology.members for other in member.waits_for_health_of}
+        for member in topology.members:
+            service = config["services"][member.name]
+            if member.routes:
+                # Kept with the node, so that its routes are known when it starts again, whoever starts it from where.
+                service["labels"][LABEL_ROUTES] = json.dumps([str(route) for route in member.routes])
+            if member.name in topology.without_ipv4:
+                service["labels"][LABEL_FAMILIES] = "ipv6"
+            sent = [
+                (b, link.text)
+                for link in topology.links
+                for a, b in link.link.ways
+                if a == member.name and link.conditions
+            ]
+            if sent:
+                service["labels"][LABEL_CONDITIONS] = json.dumps(sent)
+            # The oldest part goes before it fills the disk; whoever says how it is to be kept is right.
+            service.setdefault("logging", copy.deepcopy(LOGGING))
+            image = images.get(member.name)
+            # labctl waits for the `ready` event; polling costs a process in each node, again and again.
+            if image and LABEL_ROLE in image.labels:
+                ours = role_of(service, image) is not None
+                if not ours:
+                    service["labels"][LABEL_ROLE] = ""  # its container would take the image's
+                if member.name in watched:
+                    continue
+                # Of another program than the image's own, the image's healthcheck knows nothing.
+                service.setdefault("healthcheck", {"disable": True})
+                if sent and ours:
+                    service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
+        return config
+
+
+def compose_for(endpoint: Endpoint, source: builtin.Source, **variables: str) -> Compose:
+    """Compose with what a source says of variables, profiles among them."""
+    return Compose(endpoint, {**dict(source.variables), **variables}, source.env_files)
+
+
+def asked_name(lab: str | None) -> str | None:
+    """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
+    return lab or os.environ.get("LABCTL_LAB") or None
+
+
+def read(
+    endpoint: Endpoint,
+    name: str | None,
+    lab: str | None = None,
+    *,
+    strict: bool = False,
+    isolated: bool = False,
+    options: builtin.Options = builtin.NO_OPTIONS,
+) -> Blueprint:
+    """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
+
+    Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
+    working only once it is brought up, such as a route via a node that is no neighbour.
+    """
+    lab = asked_name(lab)
+    if lab:
+        check_name(lab)
+    source = builtin.find(name, options)
+    mine = source.text is None  # and no text that labctl made itself
+    if strict:
+        # What checks the file, while Compose reads it.
+        threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
+    compose = compose_for(endpoint, source)
+    if mine:
+        _refuse_endless(source)
+    try:
+        reading = compose.config(source.file, more=source.more, name=lab, text=source.text)
+        topology = parse(reading.text, source.file, isolated=isolated)
+    except LabError as problem:
+        if problem.code != "topology-invalid" or not mine:
+            raise
+        raise _with_all_errors(problem, source, compose) from None
+    check_name(topology.name)
+    warnings: tuple[str, ...] = ()
+    if strict and mine:
+        from labctl.lab.validate import problems_in
+
+        problems = problems_in(source.files, topology.config, reading.unset)
+        if not endpoint.is_local:  # what is mounted is there, and not on this machine
+            problems = [one for one in problems if not one.code.startswith("bind-")]
+        errors = [one for one in problems if one.level == "error"]
+        if errors:
+            raise _errors(source, errors)
+        warnings = tuple(one.shown(source.names) for one in problems if one.code in TOLD)
+    return Blueprint(topology, source, endpoint, (*_notes(topology, source, named=lab is not None), *warnings))
+
+
+def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterator[str]:
+    asked = named or source.text is not None
+    names = [] if asked else [written_name(file.read_text(errors="replace")) for file in source.files]
+    written = next((name for name in reversed(names) if name), "")
+    if written != topology.name and project_name(written) == topology.name:  # else COMPOSE_PROJECT_NAME chose it
+        yield f"the file's name {written!r} is no project's: Compose makes {topology.name} of it, and that is the lab's"
+    closed = {net.key for net in topology.networks if net.internal}
+    hidden = [member.name for member in topology.members if member.ports and set(member.networks) <= closed]
+    if hidden and not topology.outside:
+        yield f"nothing of a lab without a way outside is published on this machine (here: of {', '.join(hidden)})"
+    modes = {name: service.get("network_mode") for name, service in topology.config["services"].items()}
+    left = [f"{name} (network_mode: {mode})" for name, mode in modes.items() if mode in ("host", "bridge")]
+    left += [f"{net.key} (external)" for net in topology.networks if net.external]
+    if left and not topology.outside:
+        yield f"not all of this lab is without a way outside: {', '.join(left)}"
+
+
+def _refuse_endless(source: builtin.Source) -> None:
+    """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. Raises LabError."""
+    if source.file.is_relative_to(builtin.ROOT):
+        return
+    from labctl.lab.validate import endless
+
+    problem = endless(source.files)
+    if problem:
+        raise _errors(source, [problem])
+
+
+def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose) -> LabError:
+    """`first` is what Compose or our own reading stumbled over; labctl's checks find it and the rest, with places."""
+    from labctl.lab.validate import profiles_in, validate
+
+    def ask(text: str | None) -> Reading:
+        return compose.config(source.file, more=source.more, text=text)
+
+    report = validate(source.names, ask, paths=source.files)
+    problems = [one for one in report.problems if one.level == "error"]
+    if problems:
+        return _errors(source, problems)
+    profiles = profiles_in(source.files) if first.values["why"] == NO_SERVICES else []
+    if profiles:
+        choice = " or ".join(f"--profile {name}" for name in profiles)
+        why = f"all of its services have profiles that are off; switch one on: {choice}"
+        return LabError("topology-invalid", file=source.names[0], why=why)
+    return first
+
+
+def _errors(source: builtin.Source, problems: Sequence[Problem]) -> LabError:
+    """They are told with the files as they were named."""
+    count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+    why = "\n".join([count, *(problem.shown(source.names) for problem in problems)])
+    found = [problem.as_json(source.names) for problem in problems]
+    return LabError("topology-invalid", file=source.names[problems[0].file], why=why, problems=found)
+
+
+def place(
+    topology: Topology,
+    engine: Engine,
+    config: Mapping[str, Any],
+    running: list[Container],
+    *,
+    local: bool,
+    attempt: int,
+    chosen: Chosen,
+    allow_overlap: bool = False,
+) -> dict[str, Any]:
+    """The configuration with chosen or free subnets and free ports, and with room for nodes without an address; what a
+    running lab has already, it keeps."""
+    refuse_ipv6(topology, local=local)
+    placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
+    return place_ports(topology, apart(placed), running, local=local)

@@ -1,0 +1,1 @@
+"""What the kernel says of nodes' programs: their sockets and system calls."""

@@ -1,0 +1,1 @@
+"""The packets of nodes: recorders, captures, ladders, and what a command caused."""

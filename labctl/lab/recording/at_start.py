@@ -1,0 +1,79 @@
+"""Recorders from a lab's or a node's first moment on: `labctl up --record`, and `restart` of a node that is recorded.
+
+A recorder lives in its node's network namespace, which is there only while the node runs; so a node of labctl's own is
+told to wait until it is recorded, in the way that it waits for rules (services/base/labnode/hold.py). Somebody's own
+image knows nothing of that, and its very first packets may be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from labctl.engine.model import COMPOSE_SERVICE, LABEL_ROLE, Container, Engine
+from labctl.lab import probes
+from labctl.lab.faults.standing import HOLD, USUAL, has_rules
+from labctl.lab.model import Lab, Node
+from labctl.lab.recording import recorders
+
+MOST = 16  # nodes: the recorders of more would take longer to come than a node waits
+GIVES_SIGN = {"LABCTL_SIGN": "1"}  # tells a recorder to tell its node
+
+
+def can_wait(config: Mapping[str, Any]) -> bool:
+    """Whether nodes of a configuration can be told to wait: not where one waits for another, and not too many."""
+    services = config["services"].values()
+    return len(services) <= MOST and not any(service.get("depends_on") for service in services)
+
+
+def waiting(config: Mapping[str, Any], made: Iterable[Container]) -> list[Container]:
+    """Of containers that don't run yet, those that are to wait. A node whose links have conditions waits already."""
+    services = config["services"]
+    limits = {name: service.get("pids_limit") for name, service in services.items() if _is_ours(service)}
+    return [item for item in made if limits.get(item.labels.get(COMPOSE_SERVICE, "")) == USUAL]
+
+
+def _is_ours(service: Mapping[str, Any]) -> bool:
+    # What labctl disables is the healthcheck of its own nodes, whose word it waits for instead.
+    own_program = (service.get("labels") or {}).get(LABEL_ROLE) == ""
+    return not own_program and bool((service.get("healthcheck") or {}).get("disable"))
+
+
+def hold(engine: Engine, containers: Iterable[Container]) -> None:
+    """Tells them to wait at their start."""
+    for container in containers:
+        engine.limit_processes(container.id, HOLD)
+
+
+def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | None:
+    """The node, if it is to wait at its next start since it was recorded until now, or is still; None: it was not."""
+    if node.owner:
+        return None  # the network goes on, and its recorder with it
+    recorder = probes.all_of(engine, lab.name, probes.CAPTURE).get(node.probed)
+    if recorder is None or recorder.state == "paused":
+        return None
+    # A limit of HOLD that no rules ask for is what a labctl that was killed has left.
+    able = node.role and engine.details(node.container.id).processes in (HOLD, USUAL)
+    return [node.container] if able and not has_rules(engine, lab, node) else []
+
+
+def release(engine: Engine, held: Iterable[Container]) -> None:
+    """Nobody waits at another start."""
+    for container in held:
+        engine.limit_processes(container.id, USUAL)
+
+
+def record(engine: Engine, lab: Lab, held: Iterable[Container] = (), chosen: Iterable[Node] | None = None) -> None:
+    """Recorders at the running nodes that have none, or at some of these; then nobody waits at another start.
+
+    Raises LabError.
+    """
+    there = recorders.recorders(engine, lab)
+    hosts = lab.hosts if chosen is None else list({host.name: host for host in map(lab.host, chosen)}.values())
+    nodes = [node for node in hosts if node.has_network and node.name not in there]
+    held = list(held)
+    names = {container.id for container in held}
+    try:
+        recorders.start(engine, lab, nodes, {node.name: GIVES_SIGN for node in nodes if node.container.id in names})
+    finally:
+        release(engine, held)

@@ -1,0 +1,83 @@
+"""The ladder of two nodes: what one sent and the other got, from the recorders at both and the journals of faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from labctl.engine.model import Container, Engine
+from labctl.errors import LabError
+from labctl.lab.faults import verdicts
+from labctl.lab.life.routes import routes_of
+from labctl.lab.links import refuse_one_host
+from labctl.lab.model import Lab, Node
+from labctl.lab.recording import recorders
+from labctl.lab.recording.recorders import State
+from labctl.packets.crossings import Side, Verdict
+from labctl.packets.ladder.ladder import Ladder, Options, two_sided
+from labctl.packets.matching import taps
+from labctl.packets.model import Record
+
+
+def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
+    """Two running hosts that reach each other. Raises LabError."""
+    refuse_one_host(lab, lab.node(one), lab.node(other))
+    why = "nothing can be recorded there"
+    nodes = lab.host(lab.networked(one, why)), lab.host(lab.networked(other, why))
+    if not nodes[0].networks & nodes[1].networks and not any(routes_of(node) for node in nodes):
+        networks = "; ".join(f"{node.name}: {', '.join(sorted(node.networks)) or 'none'}" for node in nodes)
+        raise LabError("no-link", a=one, b=other, networks=networks)
+    return nodes
+
+
+def recorders_of(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
+    """The recorders of some nodes. Where there is none yet it is started, and LabError `not-recorded` is raised."""
+    there = recorders.recorders(engine, lab)
+    missing = [node for node in nodes if node.name not in there]
+    if missing:
+        recorders.start(engine, lab, missing)
+        raise LabError("not-recorded", nodes=" and ".join(node.name for node in missing))
+    return there
+
+
+def recorders_now(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
+    """The same for what is about to come: where there is none yet, starting it is all that is needed."""
+    there = recorders.recorders(engine, lab)
+    return there | recorders.start(engine, lab, [node for node in nodes if node.name not in there])
+
+
+def drawn(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Ladder:
+    """What two nodes sent each other in the last seconds. Raises LabError."""
+    sides, found, problems = seen(engine, lab, nodes, last)
+    made = two_sided(sides[0], sides[1], found, options, others=sides[2:])
+    further = [] if made.arrows else [f"None in the last {last:g} s, that is; `--last 10m` looks further back."]
+    return replace(made, notes=(*made.notes, *further, *problems))
+
+
+def seen(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float) -> tuple[list[Side], list[Verdict], list[str]]:
+    """What some nodes sent and got in the last seconds, what faults did, and what could not be recorded.
+
+    Raises LabError.
+    """
+    records, states = recorders.recorded(engine, nodes, recorders_of(engine, lab, nodes), last)
+    # Of the recorders' clock: an engine elsewhere, or in a virtual machine, may have another than labctl.
+    begin = min(state.now_ns for state in states.values()) - int(last * 1e9)
+    sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
+    return sides, verdicts.since(engine, lab, begin), problems_of(states)
+
+
+def problems_of(states: Mapping[str, State]) -> list[str]:
+    """What recorders could not record, as sentences."""
+    return [f"At {name} {text}." for name, state in states.items() for text in state.problems]
+
+
+def side_of(node: Node, records: Iterable[Record], state: State) -> Side:
+    return taps.side(
+        node.name,
+        records,
+        addresses=tuple(node.addresses),
+        kernel_drops=state.drops,
+        since_ns=state.since_ns,
+        until_ns=state.now_ns,
+        logs=state.logs,
+    )

@@ -1,0 +1,178 @@
+"""What a command causes: all nodes are recorded while it runs, and each two that spoke with each other are drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labctl.engine.model import Container, Engine
+from labctl.errors import LabError
+from labctl.lab.faults import verdicts
+from labctl.lab.model import Lab, Node, find
+from labctl.lab.processes import syscalls
+from labctl.lab.recording import recorders
+from labctl.lab.recording.causes import Aside, caused
+from labctl.lab.recording.ladder import recorders_now, side_of
+from labctl.lab.recording.recorders import State
+from labctl.lab.recording.xray import XRay, of_sides
+from labctl.packets.crossings import Side, Verdict
+from labctl.packets.ladder.ladder import Ladder, Options, of_pairs, one_sided
+from labctl.packets.model import Packet, Record
+
+QUIET = 0.3  # seconds without a packet, after which nothing more is expected to come of the command
+PATIENCE = 5.0  # seconds until then, at most
+HERE = "this machine"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say. What the
+    nodes did besides is in `deep`, by the ladder's position, where that was asked for; `packets` were recorded in all.
+    `aside` are those of nodes that the command has no part in.
+    """
+
+    status: int
+    ladders: tuple[Ladder, ...]
+    quiet: bool
+    deep: Mapping[int, XRay]
+    packets: int
+    aside: Aside
+
+
+def trace(
+    engine: Engine,
+    lab: Lab,
+    names: Sequence[str],
+    run: Callable[[], int],
+    options: Options,
+    *,
+    command: Sequence[str] = (),
+    deep: bool = False,
+) -> Trace:
+    """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
+    a conversation are drawn, whatever is between them; `deep`: with system calls and states. `command` are the words of
+    what is run: the nodes that they name have a part in it. Raises LabError."""
+    hosts = [lab.host(lab.networked(name, "nothing can be recorded there")) for name in dict.fromkeys(names)]
+    named = list({host.name: host for host in hosts}.values())
+    nodes = named or [node for node in lab.hosts if node.has_network and node.role != "router"]
+    if not nodes:
+        raise LabError("none-running", lab=lab.name)
+    there = recorders_now(engine, lab, nodes)
+    fresh: set[str] = set()
+    try:
+        if deep:
+            fresh = syscalls.start(engine, lab, [one for one in _programs(lab, nodes) if one.is_running])
+        begin = min(state.now_ns for state in recorders.recorded(engine, nodes, there)[1].values())
+        status = run()
+        lab, nodes, there = _afterwards(engine, lab, nodes, alone=bool(named))
+        records, states, quiet = _until_quiet(engine, nodes, there, begin)
+        found = verdicts.since(engine, lab, begin)
+        sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
+        between = of_pairs(sides, found, options)
+        every = between + _beyond(lab, sides, between, options, all_but=not named)
+        ladders, aside = caused(lab, every, () if named else command)
+        ladders.sort(key=lambda one: one.begin_ns)
+        looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
+    finally:
+        # It slows the programs down, and nobody has asked for more of it.
+        syscalls.stop(engine, lab, [node for node in _programs(lab, nodes) if node.name in fresh])
+    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())), aside)
+
+
+def _afterwards(
+    engine: Engine, lab: Lab, nodes: Sequence[Node], *, alone: bool
+) -> tuple[Lab, list[Node], dict[str, Container]]:
+    """The lab as it is now, its nodes that are drawn (`alone`: only these), and their recorders: the command may have
+    started one, or ended it. A node whose network is gone is still there as it was, with its addresses."""
+    found = find(engine, lab.name)
+    alive = {node.name: node for node in found.nodes if node.has_network}
+    every = {node.name: node for node in lab.nodes} | alive
+    now = replace(lab, nodes=tuple(every[name] for name in sorted(every)))
+    running = {node.name: node for node in now.hosts if node.probed in alive}
+    known = {node.name: node for node in (*nodes, *now.hosts)}
+    names = [node.name for node in nodes]
+    if not alone:
+        names += [name for name, node in running.items() if node.role != "router" and name not in names]
+    ended = recorders.lingering(engine, now, [known[name] for name in names if name not in running])
+    there = ended | recorders_now(engine, now, [running[name] for name in names if name in running])
+    return now, [known[name] for name in names], there
+
+
+def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:
+    """The nodes that some hosts are: each has processes of its own."""
+    return [node for host in hosts for node in lab.members(host)]
+
+
+def _deep(
+    engine: Engine,
+    lab: Lab,
+    ladders: Sequence[Ladder],
+    sides: Sequence[Side],
+    found: Sequence[Verdict],
+    options: Options,
+    begin_ns: int,
+) -> dict[int, XRay]:
+    """System calls and states beside each ladder between two nodes, by its position."""
+    out = {}
+    for number, ladder in enumerate(ladders):
+        names = (ladder.left.name, ladder.right.name)
+        pair = [side for side in sides if side.node in names]
+        if len(pair) == 2:  # else one end is this machine, of which nothing is recorded
+            seen = [*pair, *(side for side in sides if side not in pair)]
+            nodes = [lab.node(side.node) for side in pair]
+            out[number] = of_sides(engine, lab, nodes, seen, found, options, begin_ns)
+    return out
+
+
+def _until_quiet(
+    engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], begin_ns: int
+) -> tuple[dict[str, list[Record]], dict[str, State], bool]:
+    """What was recorded since a moment of the recorders' clock, once nothing has come for a while."""
+    left = [node for node in nodes if node.name in there]
+    # What a node's recorder had is gone with the node.
+    ended = {node.name: recorders.nothing(begin_ns) for node in nodes if node.name not in there}
+    deadline = time.monotonic() + PATIENCE
+    while left:
+        records, states = recorders.recorded(engine, left, there, since_ns=begin_ns)
+        newest = max((record.ts_ns for found in records.values() for record in found), default=0)
+        silent = (max(state.now_ns for state in states.values()) - newest) / 1e9
+        if silent >= QUIET or time.monotonic() > deadline:
+            return records | {name: [] for name in ended}, states | ended, silent >= QUIET
+        time.sleep(QUIET - silent)
+    return {name: [] for name in ended}, ended, True
+
+
+def _beyond(
+    lab: Lab, sides: Sequence[Side], between: Sequence[Ladder], options: Options, *, all_but: bool
+) -> list[Ladder]:
+    """What went between a recorded node and somebody who isn't recorded: this machine, at a published port; a node that
+    was not named; an address outside. `all_but` routers, all nodes are recorded: these only pass on what is drawn."""
+    recorded = {address for side in sides for address in side.addresses}
+    shown = {arrow.crossing.packet.dst for ladder in between for arrow in ladder.arrows}
+    out = []
+    for side in sides:
+        packets = sorted((*side.sent, *side.arrived), key=lambda packet: (packet.ts_ns, packet.index))
+        others: dict[str, None] = {}
+        for packet in packets:
+            for mine, other in ((packet.src, packet.dst), (packet.dst, packet.src)):
+                if mine in side.addresses and other not in recorded and _is_of_programs(packet):
+                    others[other] = None
+        gateways = lab.node(side.node).container.gateways
+        for other in others:
+            owner = lab.owner(other)
+            if (owner and all_but) or other in shown:  # `shown`: to a group, whose members are recorded
+                continue
+            name = owner.name if owner else HERE if other in gateways else other
+            names = dict.fromkeys(side.addresses, side.node) | {other: name}
+            both = [packet for packet in packets if other in (packet.src, packet.dst)]
+            ends = (side.node, name) if both[0].src in side.addresses else (name, side.node)
+            out.append(one_sided(both, names, ends, options))
+    return [ladder for ladder in out if ladder.arrows]
+
+
+def _is_of_programs(packet: Packet) -> bool:
+    """No kernel sends it by itself, as it does ARP, router solicitations and reports of multicast groups."""
+    if packet.protocol == "icmp6" and packet.icmp is not None:
+        return packet.icmp.type < 130  # RFC 4443: errors, echo
+    return packet.protocol in ("tcp", "udp", "icmp")

@@ -1,0 +1,1 @@
+"""What labctl can do with the nodes of a role."""

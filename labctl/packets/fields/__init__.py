@@ -1,0 +1,1 @@
+"""One packet layer by layer, each field with its bytes."""

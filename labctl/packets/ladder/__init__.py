@@ -1,0 +1,1 @@
+"""Ladders: two lifelines, and an arrow for each packet between them."""

@@ -1,0 +1,1 @@
+"""What packets belong together, and what each segment of a TCP connection is for."""

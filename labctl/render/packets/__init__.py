@@ -1,0 +1,1 @@
+"""Packets as text and as data: lines, lists, layers."""
