@@ -2,14 +2,18 @@
 
 python3 /opt/probe/sockets.py table    one JSON object a socket, then a `complete` event
 python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends; a `behind`
-                                       event where too much of it was not read, and then no more
+                                       event where too much of it was not read, and then no more. The process probe is
+                                       asked for them, which has one program look for all who watch:
+python3 /opt/probe/sockets.py look
 """
 
 import contextlib
+import json
 import os
 import signal
 import sys
 
+from labprocess import asking
 from labprocess.backlog import Backlog, event_line
 from labprocess.changes import Change
 from labprocess.diag import Diag, Row, raw
@@ -59,7 +63,7 @@ def table() -> None:
     journal.event("complete")
 
 
-def watch(line: Lifeline) -> None:
+def look(line: Lifeline) -> None:
     """Looks on while nobody reads: what is told then waits, and is counted where it is too much."""
     out = Backlog()
     os.set_blocking(1, False)
@@ -80,6 +84,9 @@ def watch(line: Lifeline) -> None:
                 out.wrote(os.write(1, data))
 
     def goes_on() -> bool:
+        if line.joined():
+            watching.look()
+            out.add(event_line("watching"))
         write()
         return not (line.is_cut or out.is_over)
 
@@ -91,7 +98,12 @@ def watch(line: Lifeline) -> None:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        table() if sys.argv[1:] == ["table"] else watch(Lifeline())
+        if sys.argv[1:] == ["watch"]:
+            asking.ask(json.dumps({"do": "watch"}))
+        elif sys.argv[1:] == ["look"]:
+            look(Lifeline())
+        else:
+            table()
     except BrokenPipeError:
         return  # nobody listens any more
     except OSError as problem:
