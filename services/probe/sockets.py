@@ -5,6 +5,8 @@ python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, u
                                        event where too much of it was not read, and then no more. The process probe is
                                        asked for them, which has one program look for all who watch:
 python3 /opt/probe/sockets.py look
+python3 /opt/probe/sockets.py shares first    from now on the node shares its network with others, and owns it; with ''
+                                              it shares it with none
 """
 
 import contextlib
@@ -26,6 +28,7 @@ from labnode import journal
 MISSED = "more sockets ended at once than the kernel could tell of; changes of state of some are missing"
 # Empty, or for a node that shares its network with others: `first` at the network's owner, `other` at these.
 SHARES = os.environ.get("LABCTL_SHARES", "")
+SHARES_NOW = "/dev/shm/shares"  # the same, where it has changed since the probe was made
 RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
 
 
@@ -37,22 +40,39 @@ def ends(row: Row) -> dict:
     return found
 
 
-def is_told(row: Row, owner: Owner | None) -> bool:
+def shares() -> str:
+    """As labctl has it now: others may come later, and go."""
+    try:
+        with open(SHARES_NOW) as file:
+            return file.read()
+    except FileNotFoundError:
+        return SHARES
+
+
+def learn(word: str) -> None:
+    """Those that look on meanwhile find it whole."""
+    with open(f"{SHARES_NOW}.{os.getpid()}", "w") as file:
+        file.write(word)
+    os.replace(file.name, SHARES_NOW)
+    journal.event("complete")
+
+
+def is_told(row: Row, owner: Owner | None, shared: str) -> bool:
     """Whether a socket is this node's to tell of. Where several nodes share one network, that is whose program holds
     it; what no program holds, the network's owner tells of."""
-    if not SHARES or owner:
+    if not shared or owner:
         return True
     held_elsewhere = row.inode and DNS not in (row.local[0], (row.peer or ("",))[0])
-    return SHARES == "first" and not held_elsewhere
+    return shared == "first" and not held_elsewhere
 
 
 def table() -> None:
     diag, owners = Diag(), Owners()
     rows = [*diag.look("tcp"), *diag.look("udp"), *raw()]
-    found = owners.find({row.inode for row in rows if row.inode})
+    found, shared = owners.find({row.inode for row in rows if row.inode}), shares()
     for row in rows:
         owner = found.get(row.inode)
-        if (row.proto == RAW_OUT and owner is None) or not is_told(row, owner):
+        if (row.proto == RAW_OUT and owner is None) or not is_told(row, owner, shared):
             continue
         fields: dict = {"state": row.state, "receive_queue": row.receive, "send_queue": row.send, "uid": row.uid}
         if owner:
@@ -69,8 +89,9 @@ def look(line: Lifeline) -> None:
     os.set_blocking(1, False)
 
     def tell(changes: list[Change]) -> None:
+        shared = shares()
         for change in changes:
-            if not is_told(change.row, change.owner):
+            if not is_told(change.row, change.owner, shared):
                 continue
             out.add(event_line("socket-state", **ends(change.row), **change.fields()))
         write()
@@ -102,6 +123,8 @@ def main() -> None:
             asking.ask(json.dumps({"do": "watch"}))
         elif sys.argv[1:] == ["look"]:
             look(Lifeline())
+        elif sys.argv[1:2] == ["shares"]:
+            learn(sys.argv[2])
         else:
             table()
     except BrokenPipeError:

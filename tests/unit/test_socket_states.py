@@ -177,22 +177,32 @@ def test_programs():
     assert found.fields()["program"] == "docker dns"
 
 
-def test_a_socket_is_told_of_at_one_of_the_nodes_that_share_a_network(monkeypatch):
+def test_a_socket_is_told_of_at_one_of_the_nodes_that_share_a_network():
     """Also once no program holds it any more: `find` knows programs of the node alone."""
-    monkeypatch.setattr(sockets, "SHARES", "first")
+    shared = "first"
     looks = Looks()
     for state, inode in (("ESTAB", 200), ("FIN-WAIT-2", 0), ("TIME-WAIT", 0)):
         found = looks.changes.look([row(state, inode=inode)], [], Counts())
         assert found
-        assert not any(sockets.is_told(change.row, change.owner) for change in found), "the other one does"
+        assert not any(sockets.is_told(change.row, change.owner, shared) for change in found), "the other one does"
     # The same addresses once more, and nobody has accepted it yet.
     [_, *found] = looks.changes.look([row("SYN-SENT")], [], Counts())
-    assert all(sockets.is_told(change.row, change.owner) for change in found)
-    monkeypatch.setattr(sockets, "SHARES", "other")
+    assert all(sockets.is_told(change.row, change.owner, shared) for change in found)
+    shared = "other"
     looks = Looks()
     for state, inode in (("ESTAB", 7), ("TIME-WAIT", 0)):
         found = looks.changes.look([row(state, inode=inode)], [], Counts())
-        assert all(sockets.is_told(change.row, change.owner) for change in found)
+        assert all(sockets.is_told(change.row, change.owner, shared) for change in found)
+
+
+def test_what_a_probe_knows_of_others_is_what_it_was_told_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(sockets, "SHARES", "first")
+    monkeypatch.setattr(sockets, "SHARES_NOW", str(tmp_path / "shares"))
+    assert sockets.shares() == "first", "as the probe was made"
+    for word in ("", "first"):
+        sockets.learn(word)
+        assert sockets.shares() == word
+    assert [file.name for file in tmp_path.iterdir()] == ["shares"]
 
 
 class Kernel:
