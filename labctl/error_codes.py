@@ -426,6 +426,11 @@ ERRORS: dict[str, Kind] = {
         "ask from another node: `labctl http get {node} {path} --from NODE`",
         "Only published ports can be reached from outside the lab.",
     ),
+    "published-elsewhere": Kind(
+        "{node} publishes its port {port} on {address} of {machine}, the engine's machine: no other one reaches it",
+        "ask from a node of the lab (`--from NODE`), or publish the port on an address of {machine}",
+        "A port that is published on 127.0.0.1 is the engine's machine's own; this machine's 127.0.0.1 is another one.",
+    ),
     "none-running": Kind(
         "no node of {lab} runs, and there is nothing to record",
         "`labctl start NODE` starts one, `labctl up` all",

@@ -132,6 +132,7 @@ class MemoryEngine:
     """See Engine."""
 
     is_local = True
+    machine: str | None = None
 
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
