@@ -77,7 +77,8 @@ def test_who_comes_later_has_sockets_of_its_own(shared):
         shared.ok("syscalls", "client")
     finally:
         shared.file.write_text(FILE)
-        shared.ok("up", str(shared.file), "--lab", shared.name, timeout=280)
+        told = shared.ok("up", str(shared.file), "--lab", shared.name, timeout=280).stderr
+    assert "note: late is removed: the topology has it no more" in told
 
 
 def test_one_rule_for_both(shared):
