@@ -505,6 +505,6 @@ def test_a_file_makes_no_folder(tmp_path):
     with pytest.raises(LabError, match="is a file, and no folder"):
         archives.unpack(archive(("f", b"x")), tmp_path / "file", "f", contents=False, is_folder=True)
     assert (tmp_path / "file").read_text() == "mine"
-    archives.unpack(archive(("d", None), ("d/f", b"x")), tmp_path / "new", "d", contents=False, is_folder=True)
-    archives.unpack(archive(("f", b"y")), tmp_path / "new", "f", contents=False, is_folder=True)
-    assert (tmp_path / "new" / "f").read_bytes() == b"y"
+    archives.unpack(archive(("d", None), ("d/f", b"old")), tmp_path / "new", "d", contents=False, is_folder=True)
+    archives.unpack(archive(("f", b"new")), tmp_path / "new", "f", contents=False, is_folder=True)
+    assert (tmp_path / "new" / "f").read_bytes() == b"new"
