@@ -270,6 +270,11 @@ class Engine(Protocol):
     def is_local(self) -> bool:
         """It runs on this machine, as far as its address tells."""
 
+    @property
+    def machine(self) -> str | None:
+        """The name or address of the machine that it runs on, None where that is this one, as far as its address
+        tells."""
+
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
 

@@ -47,6 +47,7 @@ from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, projec
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
 
+NO_MORE = "the topology has it no more"  # why a node goes
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
