@@ -18,7 +18,8 @@ class Kind(NamedTuple):
 ERRORS: dict[str, Kind] = {
     "engine-unreachable": Kind(
         "no Docker engine answers at {endpoint}: {why}",
-        "start it (`make lab-up` does), or choose another by DOCKER_HOST or `docker context use`",
+        "start it (`sudo systemctl start docker`, or Docker Desktop), or choose another by DOCKER_HOST or "
+        "`docker context use`; in a checkout `make lab-up` installs and starts one",
         "Nothing listens where labctl looks for the engine, or it hung up.",
     ),
     "engine-permission": Kind(
@@ -43,7 +44,8 @@ ERRORS: dict[str, Kind] = {
     ),
     "docker-missing": Kind(
         "the command `docker` is not on the PATH",
-        "install it (Debian: docker-cli and docker-compose; `make lab-up` does so for root)",
+        "install it (Debian: docker-cli and docker-compose; Ubuntu: docker.io and docker-compose-v2; in a checkout "
+        "`make lab-up` does so for root)",
         "labctl runs `docker compose` and `docker exec`, and found no client.",
     ),
     "docker-config": Kind(
@@ -75,6 +77,12 @@ ERRORS: dict[str, Kind] = {
         "no Debian base image could be had: {why}",
         "load one by hand (`docker pull debian:trixie-slim` or `docker load`), or install mmdebstrap",
         "The images are built on debian:trixie-slim, or on one made from Debian's packages; neither worked.",
+    ),
+    "files-missing": Kind(
+        "what labs are made of is missing: {path}",
+        "install labctl again (`uv tool install --reinstall wirelab`, `pipx reinstall wirelab`); in a checkout "
+        "`git restore` brings it back",
+        "compose.yaml, services/ and topologies/ come with labctl, and one of them isn't where it should be.",
     ),
     "topology-missing": Kind(
         "there is no topology {name}{near}",
