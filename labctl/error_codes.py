@@ -466,6 +466,11 @@ ERRORS: dict[str, Kind] = {
         "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",
         "Packets are recorded from when somebody first asks (or from `labctl up --record`). This was the first time.",
     ),
+    "no-recording": Kind(
+        "nothing is recorded at {nodes}",
+        "begin to record (`lab.record()`, `labctl capture --start`), then cause what is to be seen",
+        "A program asked for what was recorded, where nothing is. A function that only looks begins no recording.",
+    ),
     "recording-begins": Kind(
         "nothing was recorded at {node} until now; from now on it is",
         "do what you want to see, then `labctl syscalls {node}` again; `labctl syscalls {node} --stop` ends it",

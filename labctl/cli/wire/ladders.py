@@ -68,7 +68,7 @@ def ladder(
     With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
     that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
     """
-    from labctl.lab.recording import ladder
+    from labctl.lab.recording import ladder, recorders
     from labctl.lab.recording.ladder_files import is_file
     from labctl.packets.ladder.ladder import Options
 
@@ -98,7 +98,15 @@ def ladder(
         said = partial(ready.say, names, begun)
         _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
         return
-    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
+    there, fresh = recorders.begin(engine, found, nodes)
+    _refuse_beginning(fresh)
+    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit), there), chosen)
+
+
+def _refuse_beginning(fresh: list[str]) -> None:
+    """Raises LabError `not-recorded` where nodes are recorded only from now on: there is nothing to draw yet."""
+    if fresh:
+        raise LabError("not-recorded", nodes=" and ".join(fresh))
 
 
 def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
@@ -135,6 +143,7 @@ def xray(
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
+    _refuse_beginning(xray.start(engine, found, nodes))
     seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))
     show(_with_all(seen, limit), chosen)
 

@@ -13,7 +13,7 @@ from labctl.lab.model import Lab, Node, find
 from labctl.lab.processes import syscalls
 from labctl.lab.recording import recorders
 from labctl.lab.recording.causes import Aside, caused
-from labctl.lab.recording.ladder import recorders_now, side_of
+from labctl.lab.recording.ladder import side_of
 from labctl.lab.recording.recorders import State
 from labctl.lab.recording.xray import XRay, of_sides
 from labctl.packets.crossings import Side, Verdict
@@ -58,7 +58,7 @@ def trace(
     nodes = named or [node for node in lab.hosts if node.has_network and node.role != "router"]
     if not nodes:
         raise LabError("none-running", lab=lab.name)
-    there = recorders_now(engine, lab, nodes)
+    there, _ = recorders.begin(engine, lab, nodes)
     fresh: set[str] = set()
     try:
         if deep:
@@ -95,8 +95,8 @@ def _afterwards(
     if not alone:
         names += [name for name, node in running.items() if node.role != "router" and name not in names]
     ended = recorders.lingering(engine, now, [known[name] for name in names if name not in running])
-    there = ended | recorders_now(engine, now, [running[name] for name in names if name in running])
-    return now, [known[name] for name in names], there
+    there, _ = recorders.begin(engine, now, [running[name] for name in names if name in running])
+    return now, [known[name] for name in names], ended | there
 
 
 def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:
