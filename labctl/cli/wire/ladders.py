@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,6 @@ from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.lab.recording.following import Step
-    from labctl.lab.recording.xray import XRay
     from labctl.packets.ladder.ladder import Ladder, Options
 
 
@@ -137,6 +135,7 @@ def xray(
     from labctl.lab.recording import ladder as ladders
     from labctl.lab.recording import xray
     from labctl.packets.ladder.ladder import Options
+    from labctl.render.xray import joined
 
     chosen = _chosen(form, as_json)
     seconds = ago("--last", last or "30s")
@@ -145,7 +144,7 @@ def xray(
     prepare_probe(engine)
     _refuse_beginning(xray.start(engine, found, nodes))
     seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    show(_with_all(seen, limit), chosen)
+    show(joined(seen, limit), chosen)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -153,13 +152,6 @@ def _chosen(form: Format, as_json: bool) -> Format:
     chosen = Format.JSON if as_json else form
     output.Settings.json = chosen is Format.JSON
     return chosen
-
-
-def _with_all(found: XRay, limit: int) -> Ladder:
-    from labctl.render.xray import with_moments
-
-    made = with_moments(found.ladder, found.events, found.changes, limit)
-    return replace(made, notes=(*made.notes, *found.notes))
 
 
 def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:
@@ -204,6 +196,7 @@ def trace(
     """Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other."""
     from labctl.lab.recording import trace
     from labctl.packets.ladder.ladder import Options
+    from labctl.render.xray import ladders_of, trace_document
 
     chosen = _chosen(form, as_json)
     engine, found = engine_and_lab(lab)
@@ -213,21 +206,11 @@ def trace(
     done = trace.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {trace.PATIENCE:g} s after the command")
-    ladders = [_with_all(done.deep[n], limit) if n in done.deep else found for n, found in enumerate(done.ladders)]
+    ladders = ladders_of(done, limit)
     if chosen is Format.JSON:
-        from labctl.render.ladder.document import document
-
-        documents = [document(ladder) for ladder in ladders]
-        aside = {"packets": done.aside.packets, "pairs": done.aside.pairs, "kinds": list(done.aside.kinds)}
-        output.document({"command": command, "status": done.status, "ladders": documents, "aside": aside})
+        output.document({"command": command, **trace_document(done, limit)})
     elif not ladders:
-        if done.aside.packets:
-            output.talk(f"it caused no conversation; {done.aside}")
-        elif done.packets:
-            what = "only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
-            output.talk(f"it caused no conversation, {what}")
-        else:
-            output.talk("it caused no packet")
+        output.talk(done.remark)
     else:
         if apart and len(ladders) > 1:
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
