@@ -209,7 +209,6 @@ def _published(lab: Lab, host: str, port: int) -> tuple[str, int]:
         return host, port
     for found in (node.owner or node).container.ports:
         if found.proto == "tcp" and found.public and found.private == port:
-            here = found.host if found.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
-            return str(here), found.public
+            return found.reached_at, found.public
     why = f"{host} publishes no port {port} to this machine; name a node that asks: --from NODE"
     raise LabError("bad-option", option="--answers", why=why)

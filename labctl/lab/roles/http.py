@@ -50,8 +50,8 @@ def get(
         wanted = port or _listening(engine, node)
         return _from_node(compose, asker, _named(lab, asker, node), wanted, target, timeout)
     published = _published(node, port, target)
-    host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
-    seen = http_exchange.exchange(str(host), int(published.public or 0), target, timeout)
+    host = published.reached_at
+    seen = http_exchange.exchange(host, int(published.public or 0), target, timeout)
     return _checked(f"http://{host}:{published.public}{target}", "this machine", seen)
 
 
