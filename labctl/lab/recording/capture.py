@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from labctl.engine.model import Engine, Happening
+from labctl.engine.model import Engine, StreamEvent
 from labctl.errors import LabError
 from labctl.events.codec import stamp_of
 from labctl.lab.faults import verdicts
@@ -191,7 +191,7 @@ class Capture:
                 if self._gone and time.monotonic() >= look:
                     self._find_again(self._listening)
                     look = time.monotonic() + AGAIN
-            elif isinstance(heard, Happening):
+            elif isinstance(heard, StreamEvent):
                 for verdict in journals.verdicts(heard) if journals else ():
                     order.blame(verdict)
             else:
