@@ -50,7 +50,8 @@ class Exchange:
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:
-    """`HOST:PORT`, with an IPv6 address in brackets, as nodes read it (labnode.names.split).
+    """`HOST:PORT`, with an IPv6 address in brackets, as nodes read it (labnode.names.split); brackets around a name are
+    left out, too.
 
     Raises LabError `bad-option`.
     """
@@ -63,8 +64,6 @@ def host_and_port(text: str, option: str) -> tuple[str, int]:
         wrong = f"{port!r} is no port (1 to 65535)"
     elif ":" in inner and inner == host:
         wrong = f"an IPv6 address stands in brackets: [{host}]:{port}"
-    elif ":" not in inner and inner != host:
-        wrong = f"only an IPv6 address stands in brackets: {inner}:{port}"
     if wrong:
         raise LabError("bad-option", option=option, why=f"{text!r}: {wrong}")
     return inner, int(port)

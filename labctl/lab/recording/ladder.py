@@ -19,6 +19,12 @@ from labctl.packets.matching import taps
 from labctl.packets.model import Record
 
 
+def names_of(lab: Lab, one: str, other: str) -> tuple[str, str]:
+    """The names of two different hosts, whether they run or not, by the names of nodes. Raises LabError."""
+    refuse_one_host(lab, lab.node(one), lab.node(other))
+    return lab.host(lab.node(one)).name, lab.host(lab.node(other)).name
+
+
 def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
     """Two running hosts that reach each other. Raises LabError."""
     refuse_one_host(lab, lab.node(one), lab.node(other))
