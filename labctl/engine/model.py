@@ -23,6 +23,7 @@ LABEL_FAMILIES = "dev.labctl.families"
 LABEL_PROBE = "dev.labctl.probe"  # what the helper container is for
 LABEL_PROBED = "dev.labctl.probed"  # the name of the node that it is for
 LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
+LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's network when it was made
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
