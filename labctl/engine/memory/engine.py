@@ -296,7 +296,8 @@ class MemoryEngine:
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
-        record = Container(ident, probe.name, PROBE_IMAGE, "created", dict(probe.labels))
+        inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
+        record = Container(ident, probe.name, PROBE_IMAGE, "created", {**inherited, **probe.labels})
         program = self.probe_program(probe) if self.probe_program else None
         made = self._containers[ident] = MemoryContainer(record, program)
         made.commands = self.probe_commands(probe) if self.probe_commands else None
