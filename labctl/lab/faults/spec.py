@@ -127,4 +127,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Malformed as problem:
-        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
+        raise LabError("bad-condition", why=str(problem), mend=problem.hint) from None
