@@ -14,13 +14,14 @@ from labctl.errors import LabError
 from labctl.lab import capture, verdicts
 from labctl.lab.capture import Heard, Listening
 from labctl.lab.ladder import ends, recorders_now
+from labctl.lab.lengths import Lengths
 from labctl.lab.links import named, peers
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.verdicts import Journals
 from labctl.packets import taps
 from labctl.packets.decode import decode
 from labctl.packets.live import InOrder, Seen
-from labctl.packets.model import Packet
+from labctl.packets.model import Packet, Record
 from labctl.packets.write import Writer
 from labctl.phases import reached
 
@@ -110,6 +111,7 @@ class Capture:
         self._listening: Listening | None = None
         self._heard_first: list[Heard] = []
         self._order = InOrder([node.name for node in where.nodes])
+        self._lengths = Lengths(engine)
 
     def __enter__(self) -> Capture:
         """From when it returns on, nothing that is sent goes unseen. Raises LabError."""
@@ -200,9 +202,13 @@ class Capture:
             self.summary.packets += 1
             yield self._ready.popleft()
 
+    def _segments(self, heard: Heard) -> list[Record]:
+        record = heard.record
+        return [] if record is None else taps.segments_of(record, self._lengths.of(heard.node, record))
+
     def _take(self, heard: Heard, order: InOrder) -> None:
         name, state = heard.node.name, heard.state
-        for record in taps.segments_of(heard.record) if heard.record is not None else ():
+        for record in self._segments(heard):
             self._counts[name] += 1
             order.add(decode(record, self._counts[name] - 1, name), taps.tap_of(record))
         if state is not None:
