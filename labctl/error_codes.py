@@ -174,7 +174,7 @@ ERRORS: dict[str, Kind] = {
     "network-otherwise": Kind(
         "the network {network} is there already, {there}",
         "`labctl down {lab}` removes it, and then `labctl up` makes it anew",
-        "Whether a network has a way outside is settled when it is made.",
+        "Whether a network has a way outside, and on which subnets it is, is settled when it is made.",
     ),
     "lab-busy": Kind(
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",

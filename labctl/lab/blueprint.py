@@ -36,7 +36,7 @@ from labctl.engine.model import (
 from labctl.errors import LabError
 from labctl.lab import owners
 from labctl.lab.model import check_name
-from labctl.lab.placement import place_networks, place_ports, refuse_ipv6
+from labctl.lab.placement import place_networks, place_ports, refuse_ipv6, with_bound
 from labctl.lab.roles import role_of
 from labctl.lab.standing import HOLD
 from labctl.lab.subnets import Chosen
@@ -242,4 +242,4 @@ def place(
     running lab has already, it keeps."""
     refuse_ipv6(topology, local=local)
     placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
-    return place_ports(topology, apart(placed), running, local=local)
+    return place_ports(topology, apart(placed), with_bound(engine, topology, running), local=local)

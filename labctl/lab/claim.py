@@ -17,6 +17,7 @@ from labctl.lab import blueprint as blueprints
 from labctl.lab import owners
 from labctl.lab.blueprint import Blueprint
 from labctl.lab.down import standing_of
+from labctl.lab.locks import LabLock
 from labctl.topology.builtin import NO_OPTIONS, Options
 
 MEND = "give yours another name (`labctl up --lab NAME`), or take it over where that is meant (`--take-over`)"
@@ -108,3 +109,19 @@ def held(engine: Engine, blueprint: Blueprint, *, named: bool, take_over: bool) 
         raise
     if mine:
         engine.remove_volume(volume(name))
+
+
+@contextlib.contextmanager
+def locked(
+    engine: Engine, blueprint: Blueprint, lock: LabLock, *, named: bool, take_over: bool
+) -> Iterator[list[Container]]:
+    """As `held`, by who holds the lab's lock: of a lab that is somebody else's no file of ours stays."""
+    is_ours = False
+    try:
+        with held(engine, blueprint, named=named, take_over=take_over) as there:
+            is_ours = True
+            yield there
+    except BaseException:
+        if not is_ours and not lock.is_unfinished:
+            lock.forget()
+        raise
