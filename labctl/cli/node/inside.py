@@ -59,12 +59,12 @@ def _place(name: str, lab: str | None, index: int | None) -> tuple[DockerEngine,
 
 
 def _run(engine: DockerEngine, place: Place, command: Sequence[str], *, terminal: bool, keyboard: bool) -> int:
-    from labctl.errors import LabError
+    from labctl.errors import ProgramNotFound
     from labctl.lab.inside import execution
 
     try:
         if terminal or engine.endpoint.tls:
-            from labctl.engine.compose import Compose
+            from labctl.engine.compose.command import Compose
 
             client = Compose(engine.endpoint).client
             return execution.at_terminal(
@@ -72,9 +72,7 @@ def _run(engine: DockerEngine, place: Place, command: Sequence[str], *, terminal
             )
         source = sys.stdin.fileno() if keyboard else None
         return execution.run(engine, place, command, source=source, show=_show, why_ended=_why_ended)
-    except LabError as problem:
-        if problem.code != "no-program":
-            raise
+    except ProgramNotFound as problem:
         output.talk(f"labctl: {problem.message}\n  {problem.hint}")
         return execution.status_of(problem)
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labctl.engine.compose import Compose, Reading
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.compose.command import Compose, Reading
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.model import (
     LABEL_CONDITIONS,
     LABEL_FAMILIES,
@@ -33,7 +33,7 @@ from labctl.engine.model import (
     Engine,
     Image,
 )
-from labctl.errors import LabError
+from labctl.errors import LabError, TopologyInvalid
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.faults.standing import HOLD
@@ -152,8 +152,8 @@ def read(
     try:
         reading = compose.config(source.file, more=source.more, name=lab, text=source.text)
         topology = parse(reading.text, source.file, isolated=isolated)
-    except LabError as problem:
-        if problem.code != "topology-invalid" or not mine:
+    except TopologyInvalid as problem:
+        if not mine:
             raise
         raise _with_all_errors(problem, source, compose) from None
     check_name(topology.name)
