@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from labctl.packets.crossings import Crossing, Verdict
 from labctl.packets.model import Packet
-from labctl.packets.protocols import NETWORK_BY_NAME, TRANSPORT_BY_NAME, applications
+from labctl.packets.protocols import table
 from labctl.packets.protocols.application.text import beginning
 from labctl.packets.protocols.kind import Label
 from labctl.packets.protocols.words import end
 from labctl.packets.tcp.segment import Segment, milliseconds
 
+_TABLE = table()
 # A fault's action as what it has done.
 _DONE = {
     "drop": "dropped",
@@ -42,7 +43,7 @@ def label(packet: Packet, segment: Segment | None) -> Label:
     if packet.fragment_offset:
         parts = (f"offset {packet.fragment_offset}", f"len {packet.payload_length}", f"id {packet.ip_id}")
         return Label(f"{packet.protocol.upper()} fragment", parts, phase="data")
-    row = TRANSPORT_BY_NAME.get(packet.protocol) or NETWORK_BY_NAME.get(packet.protocol)
+    row = _TABLE.named.get(packet.protocol)
     found = row.label(packet, segment) if row is not None and row.label is not None else None
     return found or _by_length(packet)
 
@@ -52,7 +53,7 @@ def _by_length(packet: Packet) -> Label:
     pieces = [f"len {packet.payload_length}"]
     if packet.more_fragments:
         pieces += ["first fragment", f"id {packet.ip_id}"]
-    for row in applications(packet):
+    for row in _TABLE.inside(packet):
         if row.label is not None and (said := row.label(packet)) is not None:
             head, part = said
             return Label(head, (*pieces, part), phase="data")

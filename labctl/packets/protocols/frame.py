@@ -5,20 +5,19 @@ from __future__ import annotations
 import struct
 
 from labctl.packets.model import Record
-from labctl.packets.protocols import LINK_BY_TYPE, TAG_BY_ETHERTYPE, numbers
+from labctl.packets.protocols import numbers, table
 from labctl.packets.protocols.ending import early
 from labctl.packets.protocols.kind import Tag
-from labctl.packets.protocols.link import LONGEST_802_3
-from labctl.packets.protocols.link.llc import LLC
 from labctl.packets.protocols.link.walked import Walked
 
+_TABLE = table()
 _MOST_TAGS = 64
 
 
 def unwrapped(record: Record) -> Walked:
     """The link layer of a record, with all that stands between it and the network layer. Never raises."""
     number = record.interface.link_type
-    row = LINK_BY_TYPE.get(number)
+    row = _TABLE.links.get(number)
     if row is None:
         name = numbers.LINK_TYPES.get(number)
         remark = f"{name} (link type {number}) isn't decoded" if name else f"link type {number} isn't known"
@@ -30,15 +29,11 @@ def unwrapped(record: Record) -> Walked:
         remarks = early(f"its {row.link_types[number]} header", size + 1, record.original_length, record)
         return Walked(0, size, size, malformed=remarks.get("malformed", ""), unread=remarks.get("unread", ""))
     steps = 0
-    while steps < _MOST_TAGS and (tag := _tag(found.ethertype)) is not None:
+    while steps < _MOST_TAGS and (tag := _TABLE.tag(found.ethertype)) is not None:
         steps += 1
         if not _stepped(tag, record, found):
             break
     return found
-
-
-def _tag(ethertype: int) -> Tag | None:
-    return LLC if 0 < ethertype <= LONGEST_802_3 else TAG_BY_ETHERTYPE.get(ethertype)
 
 
 def _stepped(tag: Tag, record: Record, found: Walked) -> bool:

@@ -6,18 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from labctl.packets.model import Icmp, Packet, Record
-from labctl.packets.protocols import (
-    NETWORK_BY_ETHERTYPE,
-    NETWORK_BY_VERSION,
-    TRANSPORT_BY_NUMBER,
-    ethertype_name,
-    ip_name,
-)
+from labctl.packets.protocols import table
 from labctl.packets.protocols.carried import Carried, Upper
 from labctl.packets.protocols.ending import held, is_cut
 from labctl.packets.protocols.frame import unwrapped
 from labctl.packets.protocols.kind import Fields
 from labctl.packets.protocols.network.header import ends_early
+
+_TABLE = table()
 
 
 def decode_all(records: Iterable[Record], node: str = "") -> Iterator[Packet]:
@@ -32,9 +28,9 @@ def decode(record: Record, index: int = 0, node: str = "") -> Packet:
     fields: Fields = {"payload_offset": found.offset, "vlans": found.vlans}
     fields |= {"malformed": found.malformed, "unread": found.unread}
     data = record.data[: found.end]
-    row = NETWORK_BY_ETHERTYPE.get(found.ethertype)
+    row = _TABLE.networks.get(found.ethertype)
     if row is None:
-        name = found.protocol or (ethertype_name(found.ethertype) if found.ethertype else "unknown")
+        name = found.protocol or (_TABLE.ethertype_name(found.ethertype) if found.ethertype else "unknown")
         inner = {"protocol": name, "payload": data[found.offset :], "payload_length": len(data) - found.offset}
         if is_cut(record) and not (found.malformed or found.unread):
             inner["unread"] = held(record)
@@ -57,7 +53,7 @@ def network(data: bytes, at: int, record: Record, room: int, *, quoted: bool = F
     if at >= len(data):
         return fields | {"protocol": "ip"} | ends_early("its IP header", at + 20, room, record, quoted)
     version = data[at] >> 4
-    row = NETWORK_BY_VERSION.get(version)
+    row = _TABLE.versions.get(version)
     if row is None:
         return fields | {"protocol": "unknown", "payload": data[at:], "malformed": f"IP version {version} isn't known"}
     found, upper = row.decode(data, at, record, room, quoted)
@@ -83,7 +79,7 @@ def _upper(data: bytes, upper: Upper, record: Record, room: int, quoted: bool) -
 def _carried(data: bytes, upper: Upper, record: Record, quoted: bool) -> Fields:
     at = upper.at
     body = data[at : at + upper.length]
-    row = TRANSPORT_BY_NUMBER.get(upper.number)
+    row = _TABLE.transports.get(upper.number)
     if row is None or upper.offset:  # what a later fragment begins with is no header
         return _bytes(upper.number, body, at) | {"payload_length": upper.length}
     found = row.decode(
@@ -105,7 +101,7 @@ def _with_quote(icmp: Icmp, data: bytes, at: int, record: Record) -> Icmp:
 def _bytes(number: int, payload: bytes, at: int) -> Fields:
     """Of what isn't decoded further."""
     return {
-        "protocol": ip_name(number),
+        "protocol": _TABLE.ip_name(number),
         "payload": payload,
         "payload_length": len(payload),
         "payload_offset": at,

@@ -12,7 +12,7 @@ from labctl.packets.protocols.application.dns_values import CLASSES, TYPES, Malf
 from labctl.packets.protocols.kind import Application
 from labctl.packets.protocols.reader import Field, Layer
 
-__all__ = ["DNS", "NO_SUCH_NAME", "NUMBERS", "Entry", "Malformed", "Message", "decode", "read", "summary"]
+__all__ = ["NO_SUCH_NAME", "NUMBERS", "Entry", "Malformed", "Message", "decode", "read", "summary"]
 
 NUMBERS = {name: number for number, name in TYPES.items()}
 NO_SUCH_NAME = 3
@@ -224,11 +224,13 @@ def _label(packet: Packet) -> tuple[str, str] | None:
     return None if found is None else ("DNS", summary(found[0]))
 
 
-DNS = Application(
-    name="dns",
-    words="DNS",
-    over=("udp", "tcp"),
-    ports=frozenset({53, 5353, 5355}),
-    layer=_layer,
-    label=_label,
+PROTOCOLS = (
+    Application(
+        name="dns",
+        words="DNS",
+        over=("udp", "tcp"),
+        ports=frozenset({53, 5353, 5355}),
+        layer=_layer,
+        label=_label,
+    ),
 )

@@ -57,4 +57,4 @@ def _layer(packet: Packet) -> Layer | None:
     return Layer("application", "HTTP", at, len(data), tuple(fields))
 
 
-HTTP = Application(name="http", words="HTTP", over=("tcp",), layer=_layer)
+PROTOCOLS = (Application(name="http", words="HTTP", over=("tcp",), layer=_layer),)

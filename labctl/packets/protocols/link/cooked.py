@@ -66,7 +66,7 @@ def _fields_2(reader: Reader, record: Record, names: Names) -> None:
     reader.text("source", 8, data[12 : 12 + min(size, 8)].hex(":"))
 
 
-SLL_LINK = Link(name="sll", words="Linux cooked", link_types={SLL: "Linux cooked"}, begin=_begin, fields=_fields)
-SLL2_LINK = Link(
-    name="sll2", words="Linux cooked v2", link_types={SLL2: "Linux cooked v2"}, begin=_begin_2, fields=_fields_2
+PROTOCOLS = (
+    Link(name="sll", words="Linux cooked", link_types={SLL: "Linux cooked"}, begin=_begin, fields=_fields),
+    Link(name="sll2", words="Linux cooked v2", link_types={SLL2: "Linux cooked v2"}, begin=_begin_2, fields=_fields_2),
 )

@@ -20,4 +20,4 @@ def _fields(reader: Reader, record: Record, names: Names) -> None:
     names.type_or_length(reader)
 
 
-LINK = Link(name="ethernet", words="Ethernet", link_types={ETHERNET: "Ethernet"}, begin=_begin, fields=_fields)
+PROTOCOLS = (Link(name="ethernet", words="Ethernet", link_types={ETHERNET: "Ethernet"}, begin=_begin, fields=_fields),)

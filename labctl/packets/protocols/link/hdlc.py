@@ -29,4 +29,4 @@ def fields(reader: Reader, record: Record, names: Names) -> None:
     names.type_or_length(reader)
 
 
-LINK = Link(name="hdlc", words="Cisco HDLC", link_types={C_HDLC: "Cisco HDLC"}, begin=begin, fields=fields)
+PROTOCOLS = (Link(name="hdlc", words="Cisco HDLC", link_types={C_HDLC: "Cisco HDLC"}, begin=begin, fields=fields),)

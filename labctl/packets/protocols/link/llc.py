@@ -61,4 +61,4 @@ def header(record: Record, found: Walked) -> None:
         found.ethertype, found.protocol = IP4, ""
 
 
-LLC = Tag(name="llc", words="LLC", ethertypes={}, lengths=True, step=_step)
+PROTOCOLS = (Tag(name="llc", words="LLC", ethertypes={}, lengths=True, step=_step),)

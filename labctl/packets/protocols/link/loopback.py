@@ -26,6 +26,6 @@ def _begin(record: Record) -> Walked:
     return Walked(0, 4, len(data), unread=f"address family {family} isn't known")
 
 
-LINK = Link(
-    name="loopback", words="loopback", link_types={NULL: "BSD loopback", LOOP: "OpenBSD loopback"}, begin=_begin
+PROTOCOLS = (
+    Link(name="loopback", words="loopback", link_types={NULL: "BSD loopback", LOOP: "OpenBSD loopback"}, begin=_begin),
 )

@@ -22,4 +22,6 @@ def _step(record: Record, found: Walked) -> None:
     found.protocol = "mpls"
 
 
-MPLS = Tag(name="mpls", words="MPLS", ethertypes={0x8847: "MPLS", 0x8848: "MPLS, label of upstream"}, step=_step)
+PROTOCOLS = (
+    Tag(name="mpls", words="MPLS", ethertypes={0x8847: "MPLS", 0x8848: "MPLS, label of upstream"}, step=_step),
+)

@@ -36,4 +36,4 @@ def _payload(data: bytes, order: str) -> tuple[int, int] | None:
     return None
 
 
-LINK = Link(name="nflog", words="Linux netfilter log", link_types={NFLOG: "Linux netfilter log"}, begin=_begin)
+PROTOCOLS = (Link(name="nflog", words="Linux netfilter log", link_types={NFLOG: "Linux netfilter log"}, begin=_begin),)

@@ -54,5 +54,7 @@ def _fields(reader: Reader, record: Record, names: Names) -> None:
         hdlc.fields(reader, record, names)
 
 
-LINK = Link(name="ppp", words="PPP", link_types={PPP: "PPP", PPP_SERIAL: "PPP"}, begin=_begin, fields=_fields)
-TAG = Tag(name="ppp", words="PPP", ethertypes={PPP_TYPE: "PPP"}, step=step)
+PROTOCOLS = (
+    Link(name="ppp", words="PPP", link_types={PPP: "PPP", PPP_SERIAL: "PPP"}, begin=_begin, fields=_fields),
+    Tag(name="ppp", words="PPP", ethertypes={PPP_TYPE: "PPP"}, step=step),
+)

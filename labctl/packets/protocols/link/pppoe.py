@@ -40,6 +40,8 @@ def _fields(reader: Reader, record: Record, names: Names) -> None:
     """There are none before PPPoE's own."""
 
 
-LINK = Link(name="pppoe", words="PPPoE", link_types={PPP_ETHERNET: "PPPoE"}, begin=_begin, fields=_fields)
-DISCOVERY = Tag(name="pppoed", words="PPPoE", ethertypes={PPPOE_DISCOVERY: "PPPoE discovery"}, step=_discovery)
-SESSION = Tag(name="pppoe", words="PPPoE", ethertypes={PPPOE_SESSION: "PPPoE session"}, step=_session)
+PROTOCOLS = (
+    Link(name="pppoe", words="PPPoE", link_types={PPP_ETHERNET: "PPPoE"}, begin=_begin, fields=_fields),
+    Tag(name="pppoed", words="PPPoE", ethertypes={PPPOE_DISCOVERY: "PPPoE discovery"}, step=_discovery),
+    Tag(name="pppoe", words="PPPoE", ethertypes={PPPOE_SESSION: "PPPoE session"}, step=_session),
+)

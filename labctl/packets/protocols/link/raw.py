@@ -13,9 +13,11 @@ def _begin(record: Record) -> Walked:
     return Walked(by_version(record.data, 0) or IP4, 0, len(record.data))
 
 
-LINK = Link(
-    name="raw",
-    words="raw IP",
-    link_types={RAW_BSD: "raw IP", RAW: "raw IP", IPV4: "raw IPv4", IPV6: "raw IPv6"},
-    begin=_begin,
+PROTOCOLS = (
+    Link(
+        name="raw",
+        words="raw IP",
+        link_types={RAW_BSD: "raw IP", RAW: "raw IP", IPV4: "raw IPv4", IPV6: "raw IPv6"},
+        begin=_begin,
+    ),
 )

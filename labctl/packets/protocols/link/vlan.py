@@ -20,9 +20,11 @@ def _step(record: Record, found: Walked) -> None:
         found.tell("type", f"0x{found.ethertype:04x}", 2, ethertype=found.ethertype)
 
 
-VLAN = Tag(
-    name="vlan",
-    words="VLAN",
-    ethertypes={0x8100: "VLAN", 0x88A8: "service VLAN", 0x9100: "VLAN, old double tag"},
-    step=_step,
+PROTOCOLS = (
+    Tag(
+        name="vlan",
+        words="VLAN",
+        ethertypes={0x8100: "VLAN", 0x88A8: "service VLAN", 0x9100: "VLAN, old double tag"},
+        step=_step,
+    ),
 )

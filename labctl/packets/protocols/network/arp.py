@@ -103,5 +103,7 @@ def _rarp(data: bytes, at: int, record: Record, room: int, quoted: bool) -> tupl
     return _decode("rarp", data, at, record), None
 
 
-ARP = Network(name="arp", words="ARP", ethertypes=(link.ARP,), decode=_arp, layer=_layer, label=_label)
-RARP = Network(name="rarp", words="RARP", ethertypes=(link.RARP,), decode=_rarp, layer=_layer, label=_label)
+PROTOCOLS = (
+    Network(name="arp", words="ARP", ethertypes=(link.ARP,), decode=_arp, layer=_layer, label=_label),
+    Network(name="rarp", words="RARP", ethertypes=(link.RARP,), decode=_rarp, layer=_layer, label=_label),
+)

@@ -85,4 +85,6 @@ def _layer(packet: Packet, names: Names) -> Layer:
     return reader.layer("network", "IPv4")
 
 
-IPV4 = Network(name="ipv4", words="IPv4", ethertypes=(link.IP4,), version=4, decode=_decode, layer=_layer, checksum=SUM)
+PROTOCOLS = (
+    Network(name="ipv4", words="IPv4", ethertypes=(link.IP4,), version=4, decode=_decode, layer=_layer, checksum=SUM),
+)

@@ -48,4 +48,4 @@ def _layer(packet: Packet, names: Names) -> Layer:
     return reader.layer("network", "IPv6")
 
 
-IPV6 = Network(name="ipv6", words="IPv6", ethertypes=(link.IP6,), version=6, decode=_decode, layer=_layer)
+PROTOCOLS = (Network(name="ipv6", words="IPv6", ethertypes=(link.IP6,), version=6, decode=_decode, layer=_layer),)

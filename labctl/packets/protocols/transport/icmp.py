@@ -215,13 +215,15 @@ def _label(packet: Packet, segment: Segment | None) -> Label | None:
     return label_of(packet, FAMILY)
 
 
-ICMP = Transport(
-    name="icmp",
-    words="ICMP",
-    numbers=(1,),
-    decode=_decode,
-    layer=_layer,
-    label=_label,
-    inside=inside_of,
-    checksum=FAMILY.checksum,
+PROTOCOLS = (
+    Transport(
+        name="icmp",
+        words="ICMP",
+        numbers=(1,),
+        decode=_decode,
+        layer=_layer,
+        label=_label,
+        inside=inside_of,
+        checksum=FAMILY.checksum,
+    ),
 )

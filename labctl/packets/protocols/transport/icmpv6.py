@@ -125,13 +125,15 @@ def _inside(packet: Packet) -> Layer | None:
     return inside_of(packet, tuple(out))
 
 
-ICMPV6 = Transport(
-    name="icmp6",
-    words="ICMPv6",
-    numbers=(58,),
-    decode=_decode,
-    layer=_layer,
-    label=_label,
-    inside=_inside,
-    checksum=FAMILY.checksum,
+PROTOCOLS = (
+    Transport(
+        name="icmp6",
+        words="ICMPv6",
+        numbers=(58,),
+        decode=_decode,
+        layer=_layer,
+        label=_label,
+        inside=_inside,
+        checksum=FAMILY.checksum,
+    ),
 )

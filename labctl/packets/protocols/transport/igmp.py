@@ -88,6 +88,15 @@ def _inside(packet: Packet) -> Layer | None:
     return data_layer(packet) if packet.igmp is not None else None
 
 
-IGMP = Transport(
-    name="igmp", words="IGMP", numbers=(2,), decode=_decode, layer=_layer, label=_label, inside=_inside, checksum=SUM
+PROTOCOLS = (
+    Transport(
+        name="igmp",
+        words="IGMP",
+        numbers=(2,),
+        decode=_decode,
+        layer=_layer,
+        label=_label,
+        inside=_inside,
+        checksum=SUM,
+    ),
 )

@@ -163,4 +163,6 @@ def _label(packet: Packet, segment: Segment | None) -> Label | None:
     return Label(tcp.names, tuple(parts), beginning(packet), segment.phase if segment else "data")
 
 
-TCP = Transport(name="tcp", words="TCP", numbers=(6,), decode=_decode, layer=_layer, label=_label, checksum=SUM)
+PROTOCOLS = (
+    Transport(name="tcp", words="TCP", numbers=(6,), decode=_decode, layer=_layer, label=_label, checksum=SUM),
+)
