@@ -16,7 +16,7 @@ from labctl.lab.life.up import _of_others, _take_back
 from labctl.lab.model import find
 from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint, _notes, asked_name
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 from labctl.topology.model import parse
 
 ME = os.getuid()
@@ -109,7 +109,10 @@ def test_a_helper_is_of_whoever_looked_and_the_lab_is_not(engine):
     assert standing_of(engine, "lab").owner.uid == ME
 
 
-def blueprint(name: str = "hello", file=builtin.ROOT / "compose.yaml") -> Blueprint:
+COMPOSE = builtin.locate(None)
+
+
+def blueprint(name: str = "hello", file=COMPOSE) -> Blueprint:
     found = parse(f"{{name: {name}, services: {{a: {{image: x}}}}}}", file)
     return Blueprint(found, builtin.Source(file), None)
 
@@ -119,12 +122,12 @@ def volumes(engine) -> list[str]:
 
 
 def test_a_name_is_claimed_until_the_containers_are_there(engine):
-    with claim.held(engine, blueprint(), named=False, take_over=False) as there:
+    with claim.taken(engine, blueprint(), named=False, take_over=False) as there:
         assert there == []
         assert volumes(engine) == ["hello_labctl-claim"]
         assert standing_of(engine, "hello") == owners.Standing(owners.me(), "hello")
         # The same user again, after a labctl that was killed: it is still his.
-        with claim.held(engine, blueprint(), named=False, take_over=False):
+        with claim.taken(engine, blueprint(), named=False, take_over=False):
             pass
     assert volumes(engine) == []
 
@@ -155,12 +158,12 @@ def test_one_that_another_has_taken_at_the_same_moment(engine, named, there):
         engine.add("hello", "a", labels=THEIRS)
     with (
         pytest.raises(LabError if named else claim.Overtaken) as caught,
-        claim.held(engine, blueprint(), named=named, take_over=False),
+        claim.taken(engine, blueprint(), named=named, take_over=False),
     ):
         pytest.fail("it may not be changed")
     assert not named or caught.value.code == "lab-of-another"
     assert volumes(engine) == (["hello_labctl-claim"] if there == "claim" else [])
-    with claim.held(engine, blueprint(), named=named, take_over=True) as containers:
+    with claim.taken(engine, blueprint(), named=named, take_over=True) as containers:
         assert len(containers) == (there == "containers")
 
 
@@ -174,7 +177,7 @@ class Late(MemoryEngine):
 
 def test_who_claims_looks_again():
     engine = Late()
-    with pytest.raises(claim.Overtaken), claim.held(engine, blueprint(), named=False, take_over=False):
+    with pytest.raises(claim.Overtaken), claim.taken(engine, blueprint(), named=False, take_over=False):
         pytest.fail("it may not be changed")
     assert volumes(engine) == []
 
@@ -183,12 +186,12 @@ def test_a_lab_from_another_file(engine, tmp_path):
     engine.add("lab", "a", labels={**mine(), LABEL_TOPOLOGY: str(tmp_path / "one.yaml")})
     with (
         pytest.raises(LabError) as caught,
-        claim.held(engine, blueprint("lab", tmp_path / "two.yaml"), named=True, take_over=False),
+        claim.taken(engine, blueprint("lab", tmp_path / "two.yaml"), named=True, take_over=False),
     ):
         pytest.fail("it may not be changed")
     assert caught.value.message == f"the lab lab was made from {tmp_path}/one.yaml, and this is {tmp_path}/two.yaml"
     for file, take_over in ((tmp_path / "one.yaml", False), (tmp_path / "two.yaml", True)):
-        with claim.held(engine, blueprint("lab", file), named=True, take_over=take_over) as there:
+        with claim.taken(engine, blueprint("lab", file), named=True, take_over=take_over) as there:
             assert len(there) == 1
 
 
@@ -196,13 +199,13 @@ def test_a_built_in_one_is_the_same_in_whichever_checkout():
     assert builtin.find(None).origin == builtin.find("hello").origin == "hello"
     assert builtin.find("line:3").origin == builtin.find("line:4").origin == "line"
     assert builtin.find("udp-mesh:3").origin == "udp-mesh"
-    assert builtin.find(str(builtin.ROOT / "compose.yaml")).origin == "hello"
+    assert builtin.find(str(shipped.root() / "compose.yaml")).origin == "hello"
 
 
 def test_an_older_labctls_lab_is_everybodys(engine):
     """It has no owner's label, and its topology's label is the file of the checkout."""
-    engine.add("hello", "a", labels={LABEL_TOPOLOGY: str(builtin.ROOT / "compose.yaml")})
-    with claim.held(engine, blueprint(), named=False, take_over=False) as there:
+    engine.add("hello", "a", labels={LABEL_TOPOLOGY: str(shipped.root() / "compose.yaml")})
+    with claim.taken(engine, blueprint(), named=False, take_over=False) as there:
         assert len(there) == 1
     assert find(engine).name == "hello"
     assert down(engine, "hello", lambda line: None).containers == 1

@@ -36,17 +36,18 @@ from labctl.engine.model import (
 from labctl.errors import LabError, TopologyInvalid
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
-from labctl.lab.faults.standing import HOLD
+from labctl.lab.faults import gate
 from labctl.lab.model import check_name
 from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 from labctl.topology.apart import apart
 from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, project_name, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
 
+NO_MORE = "the topology has it no more"  # why a node goes
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
@@ -110,7 +111,9 @@ class Blueprint:
                 # Of another program than the image's own, the image's healthcheck knows nothing.
                 service.setdefault("healthcheck", {"disable": True})
                 if sent and ours:
-                    service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
+                    service["pids_limit"] = (
+                        gate.SHUT
+                    )  # the rules on its links come first; whose health is awaited can't wait
         return config
 
 
@@ -190,7 +193,7 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
 
 def _refuse_endless(source: builtin.Source) -> None:
     """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. Raises LabError."""
-    if source.file.is_relative_to(builtin.ROOT):
+    if source.file.is_relative_to(shipped.root()):
         return
     from labctl.lab.validate import endless
 
