@@ -25,3 +25,8 @@ def share(cases: Sequence[Case], among: int, chosen: str | None) -> list[Case]:
         return list(cases)
     places = Random(chosen).sample(range(len(cases)), -(-len(cases) // among))
     return [cases[place] for place in sorted(places)]
+
+
+def is_in_turn(case: str, among: int, chosen: str | None) -> bool:
+    """Whether a single long case is to be run: for one seed of `among`, and always without one."""
+    return chosen is None or Random(f"{chosen} {case}").randrange(among) == 0

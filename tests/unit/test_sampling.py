@@ -6,7 +6,7 @@ from pathlib import Path
 import durations
 import pytest
 from all import LONGEST, ROOT, WITH_ENGINE, with_engine
-from sampling import share
+from sampling import is_in_turn, share
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
@@ -14,6 +14,13 @@ from kill_matrix import SIGNALS, cells
 
 EVERY = cells(None)
 REST = [cell for cell in EVERY if cell[2] != "SIGKILL"]
+
+
+def test_a_long_case_has_its_turn():
+    turns = [is_in_turn("long", 3, str(seed)) for seed in range(300)]
+    assert 60 < sum(turns) < 140
+    assert turns != [is_in_turn("other", 3, str(seed)) for seed in range(300)]
+    assert is_in_turn("long", 3, None)
 
 
 @pytest.mark.parametrize("seed", ["a", "b", "0123abc"])
