@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from tshark import Oracle, compare
 
-from bench import mixes
+from bench.measurements import mixes
 from labctl.lab.recording.recorders import TELL
 
 pytestmark = pytest.mark.timeout(900)  # the image of tshark may have to be built
