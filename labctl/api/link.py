@@ -95,8 +95,8 @@ class Link:
     """A link of a lab: `alice:bob` is from alice to bob, `alice-bob` both ways, a node alone all its traffic.
 
     All of its methods put a rule in force at once, and raise NodeNotFound, NotRunning, InvalidArgument
-    (`bad-condition`, `bad-link-name`), NodeError (`no-link`), FaultError, ProbeError; then nothing of it is in force. `lasting` is
-    after how many seconds (or a text such as `30s`) a rule ends by itself.
+    (`bad-condition`, `bad-link-name`), NodeError (`no-link`), FaultError, ProbeError; then nothing of it is in force.
+    `lasting` is after how many seconds (or a text such as `30s`) a rule ends by itself.
     """
 
     def __init__(self, place: Place, name: str) -> None:
