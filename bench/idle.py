@@ -14,8 +14,8 @@ from bench.commands import Failed, labctl, run
 from bench.model import Result, Setting, Target
 from bench.project import LIMIT, Project, many, project
 from labctl.engine.docker import DockerEngine
+from labctl.engine.docker.wire import Wire
 from labctl.engine.model import LABEL_LAB, LABEL_PROBE, LABEL_PROBED
-from labctl.engine.wire import Wire
 
 COUNT, RECORDED = 50, 5
 SETTLE, SPAN = 5.0, 20.0  # seconds

@@ -10,7 +10,7 @@ import yaml
 from bench.model import Result, Setting, Target
 from bench.project import ROOT
 from labctl.engine.docker import DockerEngine
-from labctl.engine.wire import Wire
+from labctl.engine.docker.wire import Wire
 
 
 def measure(setting: Setting) -> Iterator[Result]:

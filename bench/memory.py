@@ -10,7 +10,7 @@ from bench.commands import labctl, run
 from bench.model import Result, Setting, Target
 from bench.project import LIMIT, Project, many, project
 from labctl.engine.docker import DockerEngine
-from labctl.engine.wire import Wire
+from labctl.engine.docker.wire import Wire
 
 COUNT = 50
 SETTLE = 3.0  # seconds

@@ -20,8 +20,8 @@ from bench.memory import usage
 from bench.model import Result, Setting, Target
 from bench.project import LIMIT, ROOT, Project, free_subnet, project
 from labctl.engine.docker import DockerEngine
+from labctl.engine.docker.wire import Wire
 from labctl.engine.model import COMPOSE_PROJECT
-from labctl.engine.wire import Wire
 
 SMALL, MIDDLE, LARGE = 20, 100, 200
 FEW = 3  # pairs of samples at 100 and 200 nodes: each takes minutes

@@ -11,11 +11,11 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
 from compat.model import Section, each, projects
-from labctl.engine import plugin
 from labctl.engine.children import Group
-from labctl.engine.compose import Compose
-from labctl.engine.endpoint import Endpoint
-from labctl.engine.endpoint import find as find_endpoint
+from labctl.engine.compose import plugin
+from labctl.engine.compose.command import Compose
+from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.docker.endpoint import find as find_endpoint
 from labctl.errors import LabError
 from labctl.lab.placing import blueprint
 from labctl.lab.validate import VARIABLES, validate

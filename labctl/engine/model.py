@@ -236,7 +236,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True)
-class Happening:
+class StreamEvent:
     """What `Engine.wait` saw: a line of a stream, or its end (`line` is None)."""
 
     stream: Stream
@@ -299,13 +299,13 @@ class Engine(Protocol):
     ) -> Stream:
         """A container's output from its beginning, or from a time (RFC 3339) or a number of entries before the end."""
 
-    def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+    def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         """What the streams bring, in order of arrival, until all have ended or the deadline (time.monotonic()).
 
         Whatever is queued for keyboards is written meanwhile.
         """
 
-    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         """As `wait` for one stream of a command. What can be read from the file descriptor `source` is typed at it, and
         the end of that (None: at once) is the end of the command's standard input. A second call with the same source
         goes on where the first one was left."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from labctl.engine import plugin
-from labctl.engine.compose import Compose
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.compose import plugin
+from labctl.engine.compose.command import Compose
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 
 WARNING = "WARNING: Error loading config file: open /root/.docker/config.json: permission denied"

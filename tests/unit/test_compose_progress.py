@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from labctl.engine.compose import _read_progress, _unfinished
+from labctl.engine.compose.command import _read_progress, _unfinished
 
 LINES = [
     " Network x_lab  Creating",

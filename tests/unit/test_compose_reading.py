@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine import plugin
-from labctl.engine.compose import Compose
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.compose import plugin
+from labctl.engine.compose.command import Compose
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 from labctl.lab.placing import blueprint
 
@@ -147,7 +147,7 @@ def test_how_it_ended_is_told_in_a_sentence(tmp_path, monkeypatch, said, why):
 READ = """
 from pathlib import Path
 from labctl.engine.compose import Compose
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.docker.endpoint import Endpoint
 found = Compose(Endpoint("unix:///nowhere", "a test")).config(Path("compose.yaml").absolute()).text
 print(ascii(found))
 """

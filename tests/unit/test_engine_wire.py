@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine import docker, ssh, streams, websocket
-from labctl.engine.docker import DockerEngine
-from labctl.engine.endpoint import Endpoint, find
-from labctl.engine.streams import Demultiplexer
-from labctl.engine.wire import Body, Refused, Response, Wire, encode_query
+from labctl.engine.docker import DockerEngine, client, ssh, streams, websocket
+from labctl.engine.docker.endpoint import Endpoint, find
+from labctl.engine.docker.streams import Demultiplexer
+from labctl.engine.docker.wire import Body, Refused, Response, Wire, encode_query
 from labctl.errors import LabError
 
 
@@ -249,4 +248,4 @@ def test_a_broken_configuration_is_the_default(tmp_path):
 )
 def test_health_is_read_from_the_list(state, status, health):
     item = {"Id": "1" * 64, "Names": ["/x"], "Image": "i", "State": state, "Status": status}
-    assert docker._container(item).health == health
+    assert client._container(item).health == health

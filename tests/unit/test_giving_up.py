@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine import last_words
-from labctl.engine.compose import Compose
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.compose import last_words
+from labctl.engine.compose.command import Compose
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
 from labctl.lab.life.giving_up import cause

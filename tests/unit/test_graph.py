@@ -12,7 +12,7 @@ from pictures import ROOT, hello, made
 
 from labctl.cli import output
 from labctl.cli.app import command_line
-from labctl.engine.docker import _container as container_of
+from labctl.engine.docker.client import _container as container_of
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_ROUTES, Image, Network, Port
 from labctl.errors import LabError

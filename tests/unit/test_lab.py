@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from memory_lab import event
 
-from labctl.engine.compose import Reading
+from labctl.engine.compose.command import Reading
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
 from labctl.lab import journal

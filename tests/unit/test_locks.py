@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from labctl.engine.docker.wire import Wire
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.wire import Wire
 from labctl.errors import LabError
 from labctl.lab.life import down as downs
 from labctl.lab.locks import KeyboardLock, LabLock

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from labctl.engine import proc
+from labctl.engine.docker import proc
 from labctl.engine.model import Listening
 
 HERE = os.getpid()

@@ -8,7 +8,7 @@ import pytest
 from memory_lab import event, opened
 
 from labctl.engine.memory import MemoryStream
-from labctl.engine.model import Happening
+from labctl.engine.model import StreamEvent
 from labctl.errors import LabError
 from labctl.lab.keyboard.attach import attach
 from labctl.lab.keyboard.send import send
@@ -290,7 +290,7 @@ def test_a_part_of_a_line_may_have_gone_to_somebody_elses_program(engine, lab_of
     engine.add("lab", "cat")
     lab = lab_of()
     monkeypatch.setattr(MemoryStream, "write", lambda stream, data: stream.typed.extend(data[taken:]))
-    monkeypatch.setattr(engine, "wait", lambda streams, _: iter([Happening(streams[0], None)] if ends else []))
+    monkeypatch.setattr(engine, "wait", lambda streams, _: iter([StreamEvent(streams[0], None)] if ends else []))
     with pytest.raises(LabError) as caught:
         send(engine, lab, "cat", "hello", timeout=0.1)
     assert (caught.value.code, caught.value.values["may_go_out"]) == (code, bool(taken))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from memory_lab import event
 
-from labctl.engine.inspected import settings
+from labctl.engine.docker.inspected import settings
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_ROUTES, Mount, Port
 from labctl.errors import LabError

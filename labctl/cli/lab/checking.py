@@ -10,7 +10,7 @@ from labctl.cli import output
 from labctl.cli.options import EnvFiles, Files, Json, Profiles, complete_topologies, topology_options
 
 if TYPE_CHECKING:
-    from labctl.engine.compose import Reading
+    from labctl.engine.compose.command import Reading
 
 
 def validate(
@@ -28,7 +28,7 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Check a topology's files: every error at once, each with its line and what to do."""
-    from labctl.engine import endpoint
+    from labctl.engine.docker import endpoint
     from labctl.lab.placing.blueprint import compose_for
     from labctl.lab.validate import VARIABLES, validate
     from labctl.render import validation

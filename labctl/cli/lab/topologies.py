@@ -64,8 +64,7 @@ def graph(
 
 
 def _of_topology(name: str | None, options: Options) -> Picture:
-    from labctl.engine import endpoint
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.docker import DockerEngine, endpoint
     from labctl.lab.drawing import picture
     from labctl.lab.drawing.role_labels import Roles
     from labctl.lab.placing import blueprint

@@ -64,7 +64,7 @@ def _run(engine: DockerEngine, place: Place, command: Sequence[str], *, terminal
 
     try:
         if terminal or engine.endpoint.tls:
-            from labctl.engine.compose import Compose
+            from labctl.engine.compose.command import Compose
 
             client = Compose(engine.endpoint).client
             return execution.at_terminal(

@@ -181,7 +181,7 @@ def http_get(
     as_json: Json = False,
 ) -> None:
     """Ask an HTTP server for a page, from this machine or from another node."""
-    from labctl.engine.compose import Compose
+    from labctl.engine.compose.command import Compose
     from labctl.lab.roles.http import get
     from labctl.render.text import address, for_terminal, printable
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import cast, get_args
 
-from labctl.engine.model import Engine, Happening, Stream
+from labctl.engine.model import Engine, Stream, StreamEvent
 from labctl.events.codec import decode, stamp_of
 from labctl.events.model import Address, Event
 from labctl.lab import probes
@@ -46,7 +46,7 @@ class Journals:
                 self._nodes[id(stream)] = self._names.get(name, name)
                 self.streams.append(stream)
 
-    def verdicts(self, happening: Happening) -> Iterator[Verdict]:
+    def verdicts(self, happening: StreamEvent) -> Iterator[Verdict]:
         """What one of the streams has brought."""
         if happening.line:
             yield from of_line(happening.line.text, self._nodes[id(happening.stream)], self._begin_ns)

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labctl.engine import base, images
-from labctl.engine.compose import Compose
-from labctl.engine.docker import DockerEngine
+from labctl.engine.compose.command import Compose
+from labctl.engine.docker import DockerEngine, base, images
 from labctl.engine.model import LABEL_LAB
 from labctl.errors import LabError
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.engine.compose import Compose
+from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
 from labctl.errors import LabError
@@ -74,7 +74,7 @@ def _pull_missing(
     for member in blueprint.topology.members:
         if member.builds or member.name in found:
             continue
-        from labctl.engine import images
+        from labctl.engine.docker import images
 
         name = blueprint.image_of(member.name)
         why = images.registry_answers(engine.endpoint, name)
@@ -98,6 +98,6 @@ def ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: flo
 
 
 def _variables(engine: DockerEngine, source: str, report: Callable[[str], None]) -> dict[str, str]:
-    from labctl.engine import base
+    from labctl.engine.docker import base
 
     return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base.ensure(engine, engine.endpoint, report)}

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labctl.engine.compose import Compose, Reading
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.compose.command import Compose, Reading
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.model import (
     LABEL_CONDITIONS,
     LABEL_FAMILIES,

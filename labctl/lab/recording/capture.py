@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO
 
-from labctl.engine.model import Engine, Happening
+from labctl.engine.model import Engine, StreamEvent
 from labctl.errors import LabError
 from labctl.lab.faults import verdicts
 from labctl.lab.faults.verdicts import Journals
@@ -174,7 +174,7 @@ class Capture:
                 if self._gone and time.monotonic() >= look:
                     self._find_again(self._listening)
                     look = time.monotonic() + AGAIN
-            elif isinstance(heard, Happening):
+            elif isinstance(heard, StreamEvent):
                 for verdict in journals.verdicts(heard) if journals else ():
                     order.blame(verdict)
             else:

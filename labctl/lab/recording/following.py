@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from labctl.engine.model import Engine, Happening
+from labctl.engine.model import Engine, StreamEvent
 from labctl.lab.faults.verdicts import Journals
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
@@ -58,7 +58,7 @@ def follow(
         for heard in listening.hear(also=journals.streams):
             if heard is None:
                 journals.look()  # a rule that is set meanwhile may bring a probe with it
-            elif isinstance(heard, Happening):
+            elif isinstance(heard, StreamEvent):
                 growing.verdicts += journals.verdicts(heard)
             else:
                 due = growing.take(heard)

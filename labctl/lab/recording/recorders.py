@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.engine.model import Container, Engine, Happening, Stream
+from labctl.engine.model import Container, Engine, Stream, StreamEvent
 from labctl.errors import LabError
 from labctl.lab import probes
 from labctl.lab.model import Lab, Node
@@ -173,7 +173,7 @@ class Listening:
         for voice in self._voices.values():
             voice.stream.close()
 
-    def hear(self, deadline: float | None = None, also: Sequence[Stream] = ()) -> Iterator[Heard | Happening | None]:
+    def hear(self, deadline: float | None = None, also: Sequence[Stream] = ()) -> Iterator[Heard | StreamEvent | None]:
         """What comes until all have ended, or the deadline (of time.monotonic()); None now and then, when nothing came.
 
         `also` are other streams to hear meanwhile; what these bring is given as it is. Raises LabError `recorder-gone`
@@ -235,7 +235,7 @@ class _Voice:
         self._said = b""
         self._finished = False
 
-    def take(self, happening: Happening, engine: Engine) -> Iterator[Heard]:
+    def take(self, happening: StreamEvent, engine: Engine) -> Iterator[Heard]:
         line = happening.line
         if line is None:
             self.ended = True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from labctl.engine.compose import Compose
+from labctl.engine.compose.command import Compose
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
 from labctl.errors import LabError
 from labctl.lab.model import Lab, Node

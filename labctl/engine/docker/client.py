@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from labctl.engine import endpoint as endpoints
-from labctl.engine import proc, streams
-from labctl.engine.inspected import PS, process, settings
+from labctl.engine.docker import endpoint as endpoints
+from labctl.engine.docker import proc, streams
+from labctl.engine.docker.inspected import PS, process, settings
+from labctl.engine.docker.wire import Refused, Wire
 from labctl.engine.model import (
     LOG_DRIVER,
     LOG_FILE,
@@ -19,7 +20,6 @@ from labctl.engine.model import (
     PROBE_IMAGE,
     Container,
     Details,
-    Happening,
     Image,
     Listening,
     Network,
@@ -28,10 +28,10 @@ from labctl.engine.model import (
     Process,
     Settings,
     Stream,
+    StreamEvent,
     Volume,
 )
 from labctl.engine.sharing import with_networks
-from labctl.engine.wire import Refused, Wire
 from labctl.errors import LabError
 from labctl.phases import reached
 from labctl.topology.model import mtu_of
@@ -206,10 +206,10 @@ class DockerEngine:
             raise _explain("give a container's log", refusal) from None
         return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=True))
 
-    def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+    def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         return streams.wait(streams_, deadline)
 
-    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         assert isinstance(stream, streams.DockerStream)
         return streams.converse(stream, source, deadline)
 

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from labctl.engine import ssh, websocket
-from labctl.engine.model import Happening, Line, Stream
-from labctl.engine.wire import Response
+from labctl.engine.docker import ssh, websocket
+from labctl.engine.docker.wire import Response
+from labctl.engine.model import Line, Stream, StreamEvent
 
 LINE_LIMIT = 32 * 1024 * 1024  # bytes; a longer line is given in pieces
 TYPED_AHEAD = 1 << 20  # bytes that are read from a source before the command has taken them
@@ -215,7 +215,7 @@ def _would_block(problem: OSError) -> bool:
     )
 
 
-def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
     """See Engine.wait."""
     live = [stream for stream in streams if isinstance(stream, DockerStream) and not stream.told]
     with selectors.DefaultSelector() as selector:
@@ -252,7 +252,7 @@ def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream]) ->
         selector.register(number, events, stream)
 
 
-def converse(stream: DockerStream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+def converse(stream: DockerStream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
     """See Engine.converse."""
     open_ = True  # the command may still be typed at
     with selectors.PollSelector() as selector:  # poll(2) takes regular files, which epoll(7) does not
@@ -298,9 +298,9 @@ def _rearrange(selector: selectors.BaseSelector, wanted: dict[int, int]) -> None
             selector.modify(fd, events)
 
 
-def _given_out(stream: DockerStream) -> Iterator[Happening]:
+def _given_out(stream: DockerStream) -> Iterator[StreamEvent]:
     while stream.pending:
-        yield Happening(stream, stream.pending.popleft())
+        yield StreamEvent(stream, stream.pending.popleft())
     if stream.ended and not stream.told:
         stream.told = True
-        yield Happening(stream, None)
+        yield StreamEvent(stream, None)

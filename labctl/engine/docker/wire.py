@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from labctl.engine import ssh, websocket
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.docker import ssh, websocket
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 
 LIMIT = 30.0  # seconds for a request, where the caller states no other

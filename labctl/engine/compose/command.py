@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from labctl.engine import last_words, plugin
 from labctl.engine.children import Group
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.compose import last_words, plugin
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 from labctl.phases import reached
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labctl.engine.endpoint import Endpoint
-from labctl.engine.wire import Refused, Wire
+from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.docker.wire import Refused, Wire
 from labctl.errors import LabError
 
 REGISTRY_LIMIT = 8  # seconds until a registry that doesn't answer counts as not there

@@ -24,7 +24,6 @@ from labctl.engine.model import (
     PROBE_IMAGE,
     Container,
     Details,
-    Happening,
     Image,
     Line,
     Listening,
@@ -34,6 +33,7 @@ from labctl.engine.model import (
     Process,
     Settings,
     Stream,
+    StreamEvent,
     Volume,
 )
 from labctl.engine.sharing import with_networks
@@ -243,23 +243,23 @@ class MemoryEngine:
         stream.pending.extend(lines)
         return stream
 
-    def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[Happening]:
+    def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         mine = [stream for stream in streams if isinstance(stream, MemoryStream)]
         while True:
             self._deliver(mine)
             for stream in mine:
                 while stream.pending:
-                    yield Happening(stream, stream.pending.popleft())
+                    yield StreamEvent(stream, stream.pending.popleft())
                 if stream.ended and not stream.told:
                     stream.told = True
-                    yield Happening(stream, None)
+                    yield StreamEvent(stream, None)
             if any(stream.pending or stream.typed for stream in mine):
                 continue
             if all(stream.told for stream in mine) or not self._later:
                 return
             self._later.popleft()()
 
-    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[Happening]:
+    def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         """All that can be read from the source comes first."""
         while source is not None and (typed := os.read(source, 1 << 16)):
             stream.write(typed)

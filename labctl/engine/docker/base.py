@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from labctl.engine import images
-from labctl.engine.endpoint import Endpoint
+from labctl.engine.docker import images
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 
