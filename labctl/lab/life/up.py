@@ -14,7 +14,7 @@ from typing import Any
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
-from labctl.errors import EngineRefused, LabError, NodeFailed
+from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life import images
@@ -127,6 +127,8 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
             raise LabError("lab-removed", lab=topology.name) from None
         raise
     except BaseException as problem:
+        if isinstance(problem, LabError) and not isinstance(problem, Cancelled):
+            raise  # what is there stays for a look
         lock.acquire(LOCK_LIMIT, report)
         _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
         raise
