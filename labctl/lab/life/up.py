@@ -104,7 +104,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
         images.ensure_probe(docker, report, request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
-    lock.acquire(request.timeout, report)
+    lock.acquire(request.timeout, report, docker.cancels)
     try:
         reached("up:lab-locked")
         if lock.is_unfinished:
@@ -130,7 +130,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
         if isinstance(problem, LabError) and not isinstance(problem, Cancelled):
             raise  # what is there stays for a look
         lock.acquire(LOCK_LIMIT, report)
-        _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
+        _rescue(problem, docker.cancelled_by(), topology.name, [*before, *_of_others(docker, lab)], lock, report)
         raise
     return lab
 
@@ -166,7 +166,7 @@ def _make(
         if isinstance(problem, LabError) and (why := cause(docker, blueprint.topology, problem, request.timeout)):
             lock.finish()
             raise why from None
-        _rescue(problem, docker, name, before, lock, report, compose.unfinished)
+        _rescue(problem, docker.cancelled_by(), name, before, lock, report, compose.unfinished)
         raise
     return lab
 

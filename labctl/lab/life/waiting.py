@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.cancel import sleep
 from labctl.engine.model import Container, Engine
 from labctl.errors import LabError, Unresolved
 from labctl.events.codec import decode
@@ -62,7 +63,7 @@ def for_state(engine: Engine, lab: Lab, nodes: Sequence[Node], state: str, *, ti
         if time.monotonic() > deadline:
             seen = ", ".join(f"{node.name} is {_shown(there.get(ident))}" for ident, node in waiting.items())
             raise LabError("not-yet", what=f"{state}: {seen}", seconds=timeout)
-        time.sleep(LOOK_AGAIN)
+        sleep(LOOK_AGAIN, engine.cancels)
 
 
 def _shown(container: Container | None) -> str:
@@ -166,7 +167,7 @@ def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout
     `rtt_ns` and `tries`. Raises LabError `not-yet`."""
     host, port = host_and_port(to, "--answers")
     if source is None:
-        return _from_here(lab, host, port, to, timeout)
+        return _from_here(engine, lab, host, port, to, timeout)
     node = lab.networked(source, "it can't ask")
     address = None
     with suppress(LabError):  # a node that isn't there yet, and has a name all the same
@@ -182,7 +183,7 @@ def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout
     raise LabError("not-yet", what=f"{to} does not answer {source}", seconds=timeout)
 
 
-def _from_here(lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[str, Any]:
+def _from_here(engine: Engine, lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[str, Any]:
     import socket
 
     deadline, tries, why = time.monotonic() + timeout, 0, ""
@@ -198,7 +199,7 @@ def _from_here(lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[
             raise LabError("bad-option", option="--answers", why=f"{host!r} is no name of a host") from None
         except OSError as problem:
             why = problem.strerror or str(problem)
-        time.sleep(max(0.0, min(LOOK_AGAIN, deadline - time.monotonic())))
+        sleep(min(LOOK_AGAIN, deadline - time.monotonic()), engine.cancels)
     raise LabError("not-yet", what=f"{to} does not answer this machine ({why})", seconds=timeout)
 
 
