@@ -25,6 +25,7 @@ LABEL_FAMILIES = "dev.labctl.families"
 LABEL_PROBE = "dev.labctl.probe"  # what the helper container is for
 LABEL_PROBED = "dev.labctl.probed"  # the name of the node that it is for
 LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
+LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's network when it was made
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
@@ -277,6 +278,11 @@ class Engine(Protocol):
 
     def cancelled_by(self, *cancels: Cancel) -> Self:
         """The same engine, with the same containers, whose waits are ended by these alone."""
+
+    @property
+    def machine(self) -> str | None:
+        """The name or address of the machine that it runs on, None where that is this one, as far as its address
+        tells."""
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""

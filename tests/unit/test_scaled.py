@@ -26,7 +26,10 @@ def test_up_again_leaves_the_helpers_of_scaled_nodes(engine):
     engine.add("lab", "old")
     for name in ("web-1", "web-2", "web-3", "web", "db", "old"):
         helper(engine, name)
-    _remove_what_left(engine, parse(TEXT, Path("lab.yaml")), lambda line: None)
+    told: list[str] = []
+    _remove_what_left(engine, parse(TEXT, Path("lab.yaml")), told.append)
+    assert told[:1] == ["note: old is removed: the topology has it no more"], "not in silence"
+    assert not any(line.startswith("note: ") for line in told[1:]), "of its helper nobody knows"
     left = {item.name for item in engine.containers()}
     assert left == {"lab-web-1", "lab-db-1", "helpers-web-1-1", "helpers-web-2-1", "helpers-db-1"}
 

@@ -135,6 +135,7 @@ class MemoryEngine:
     """See Engine."""
 
     is_local = True
+    machine: str | None = None
 
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
@@ -263,11 +264,16 @@ class MemoryEngine:
                 if stream.ended and not stream.told:
                     stream.told = True
                     yield StreamEvent(stream, None)
-            if any(stream.pending or stream.typed for stream in mine):
+            if any(stream.pending or (stream.typed and self._is_read(stream)) for stream in mine):
                 continue
             if all(stream.told for stream in mine) or not self._later:
                 return
             self._later.popleft()()
+
+    def _is_read(self, stream: MemoryStream) -> bool:
+        """Whether what is typed goes anywhere, if only away."""
+        container = self._containers.get(stream.container)
+        return stream.status is not None or (container is not None and container.record.state in ("running", "paused"))
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         """All that can be read from the source comes first."""
@@ -393,9 +399,9 @@ def _plain() -> Settings:
 
 def _signal(name: str | None) -> int:
     """A signal's number."""
-    import signal
+    from labctl.signals import number_of
 
-    return signal.Signals[name or "SIGKILL"].value
+    return number_of(name or "SIGKILL")
 
 
 def _stamp() -> str:

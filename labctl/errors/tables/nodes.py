@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from labctl.errors.family import (
     CommandLeft,
-    LabTimeout,
     NodeError,
     NodeFailed,
     NodeNotFound,
@@ -56,12 +55,6 @@ NODES: Table = {
         "it can't be copied: {why}",
         "{mend}",
         "A file of a node or of this machine can't be read or written, or an archive holds what it must not.",
-    ),
-    "command-timeout": Kind(
-        LabTimeout,
-        "{program} in {node} did not end within {seconds:g} s",
-        "",
-        "A Python program gave a command in a node so much time; it was ended with SIGTERM.",
     ),
     "command-left": Kind(
         CommandLeft,

@@ -49,14 +49,14 @@ def run(
     source: int | None,
     show: Callable[[bytes, bool], None],
     why_ended: Callable[[BaseException], int | None],
-    timeout: float | None = None,
+    limit: float | None = None,
 ) -> int:
     """Runs a command; its exit status. What it writes goes to `show` (with True for its standard error), and what can
     be read from the file descriptor `source` is its standard input.
 
     `why_ended` says with which signal a command ends for an exception that comes meanwhile (None: with no signal); that
-    is raised again once the command has ended. Raises LabError `no-program`, `cancelled`, and `command-timeout` where it
-    has not ended within `timeout` seconds.
+    is raised again once the command has ended. `limit` in seconds is for the whole of it. Raises LabError `no-program`,
+    `cancelled`, `engine-timeout` after the limit.
     """
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
@@ -64,7 +64,7 @@ def run(
     try:
         stream = engine.open(place.container, command, lines=False, environment={ending.VARIABLE: mark})
         reached("exec:running")
-        status = _pumped(engine, place, command, stream, source, show, timeout)
+        status = _pumped(engine, place, command, stream, source, show, limit)
     except BaseException as cause:
         number = why_ended(cause)
         engine = engine.cancelled_by()
@@ -89,10 +89,10 @@ def _pumped(
     stream: Stream,
     source: int | None,
     show: Callable[[bytes, bool], None],
-    timeout: float | None,
+    limit: float | None,
 ) -> int:
     first: bytes | None = None  # the engine's words, perhaps, instead of the command's
-    for happening in engine.converse(stream, source, None if timeout is None else time.monotonic() + timeout):
+    for happening in engine.converse(stream, source, None if limit is None else time.monotonic() + limit):
         if happening.line is None:
             break
         if first is None and happening.line.text.startswith(_REFUSED):
@@ -102,9 +102,8 @@ def _pumped(
             show(first, False)
         first = b""
         show(happening.line.text, happening.line.stderr)
-    else:
-        if timeout is not None:
-            raise LabError("command-timeout", node=place.node.name, program=command[0], seconds=timeout)
+    else:  # nobody said that it has ended
+        raise LabError("engine-timeout", seconds=limit, action=f"run a command in {place.node.name}")
     status = exit_status(engine, stream, f"tell how a command in {place.node.name} ended")
     if first:
         if status in (NOT_RUNNABLE, NOT_FOUND):

@@ -1,0 +1,21 @@
+"""Where a published port is, seen from this machine: the engine may run on another one."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from labctl.engine.model import Engine, Port
+from labctl.errors import LabError
+from labctl.lab.model import Node
+
+EVERYWHERE = (None, "", "0.0.0.0", "::")
+
+
+def address(engine: Engine, node: Node, port: Port) -> str:
+    """The address at which this machine finds a node's published port. Raises LabError `published-elsewhere`."""
+    machine = engine.machine
+    if port.host in EVERYWHERE:
+        return machine or "127.0.0.1"
+    if machine and ipaddress.ip_address(str(port.host)).is_loopback:
+        raise LabError("published-elsewhere", node=node.name, port=port.private, address=port.host, machine=machine)
+    return str(port.host)
