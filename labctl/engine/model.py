@@ -55,6 +55,17 @@ class Port:
         """`127.0.0.1:8080`, `[::]:8080`."""
         return place(self.host, self.public or 0)
 
+    @property
+    def reached_at(self) -> str:
+        """The address at which the engine's own machine reaches it: what is published at all of its addresses, at
+        127.0.0.1."""
+        return self.host if self.host and not is_everywhere(self.host) else "127.0.0.1"
+
+
+def is_everywhere(address: str) -> bool:
+    """Whether a socket at an address is at all addresses of its family."""
+    return address in ("0.0.0.0", "::")
+
 
 def place(host: str | None, port: int | str) -> str:
     """An address of the engine's host and a port as one text; without an address it is that of all of IPv4."""
@@ -72,7 +83,7 @@ class Listening:
 
     @property
     def is_everywhere(self) -> bool:
-        return self.address in ("0.0.0.0", "::")
+        return is_everywhere(self.address)
 
 
 @dataclass(frozen=True)

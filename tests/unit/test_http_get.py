@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from labctl.engine.endpoint import Endpoint
 
+from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.memory import Execution
 from labctl.engine.model import Line, Port
 from labctl.errors import LabError

@@ -6,10 +6,12 @@ import pytest
 
 from labctl.engine.model import COMPOSE_NUMBER, LABEL_LAB, LABEL_PROBE, LABEL_PROBED
 from labctl.errors import LabError
+from labctl.lab.drawing import picture
 from labctl.lab.life.change import change
 from labctl.lab.life.plan import _change
 from labctl.lab.life.up import _is_scaled, _names, _remove_what_left
-from labctl.topology.model import parse
+from labctl.topology.check.plan import plan_of
+from labctl.topology.model import parse, replicas
 
 TEXT = "{name: lab, services: {web: {image: x, scale: 2}, db: {image: x}}}"
 
@@ -50,3 +52,24 @@ def test_of_a_scaled_service_the_node_that_failed_is_named(engine, lab_of):
     engine.later(lambda: made.end(1))
     with pytest.raises(LabError, match=r"^web-2 failed: it ended with exit status 1"):
         change(engine, lab_of(), "restart", "web-2", timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("scale: 0", 0),
+        ("deploy: {replicas: 0}", 0),
+        ("scale: 0, deploy: {replicas: 3}", 0),
+        ("scale: 2, deploy: {replicas: 3}", 2),
+        ("scale: null, deploy: {replicas: 3}", 3),
+        ("scale: null", 1),
+        ("deploy: {replicas: null}", 1),
+        ("scale: '2'", 2),
+    ],
+)
+def test_how_many_nodes_a_service_has_is_read_alike(text, count):
+    """By whoever makes them, whoever looks for mistakes, and whoever draws them."""
+    found = parse(f"{{name: lab, services: {{web: {{image: x, {text}}}}}}}", Path("x"))
+    assert replicas(found.config["services"]["web"]) == count
+    assert plan_of(found.config, found.config).services["web"].replicas == count
+    assert len(picture.of_topology(found, lambda member: None).nodes) == count

@@ -187,9 +187,9 @@ class MemoryEngine:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
         return made
 
-    def subnets(self, network: str, *subnets: str) -> None:
-        """Gives a network its subnets."""
-        self._networks[network] = replace(self._networks[network], subnets=subnets)
+    def subnets(self, network: str, *subnets: str, mtu: int | None = None) -> None:
+        """Gives a network its subnets, and its MTU in bytes where one was chosen."""
+        self._networks[network] = replace(self._networks[network], subnets=subnets, mtu=mtu)
 
     def later(self, act: Callable[[], None]) -> None:
         """Puts something off until whoever waits has nothing else to see."""
@@ -306,7 +306,8 @@ class MemoryEngine:
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
-        record = Container(ident, probe.name, PROBE_IMAGE, "created", dict(probe.labels))
+        inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
+        record = Container(ident, probe.name, PROBE_IMAGE, "created", {**inherited, **probe.labels})
         program = self.probe_program(probe) if self.probe_program else None
         made = self._containers[ident] = MemoryContainer(record, program)
         made.commands = self.probe_commands(probe) if self.probe_commands else None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 
-from labctl.engine.model import Engine, Port
+from labctl.engine.model import Engine, Port, is_everywhere
 from labctl.errors import LabError
 from labctl.lab.model import Node
-
-EVERYWHERE = (None, "", "0.0.0.0", "::")
 
 
 def address(engine: Engine, node: Node, port: Port) -> str:
     """The address at which this machine finds a node's published port. Raises LabError `published-elsewhere`."""
     machine = engine.machine
-    if port.host in EVERYWHERE:
-        return machine or "127.0.0.1"
-    if machine and ipaddress.ip_address(str(port.host)).is_loopback:
+    if not machine:
+        return port.reached_at
+    if not port.host or is_everywhere(port.host):
+        return machine
+    if ipaddress.ip_address(port.host).is_loopback:
         raise LabError("published-elsewhere", node=node.name, port=port.private, address=port.host, machine=machine)
-    return str(port.host)
+    return port.host
