@@ -40,6 +40,12 @@ class Waited:
         return found if self.exit_code is None else found | {"exit_code": self.exit_code}
 
 
+def check_state(state: str) -> None:
+    """Raises LabError `bad-option` where nodes know no such state."""
+    if state not in STATES:
+        raise LabError("bad-option", option="state", why=f"{state!r} is none of {', '.join(STATES)}")
+
+
 def for_state(engine: Engine, lab: Lab, nodes: Sequence[Node], state: str, *, timeout: float) -> list[Waited]:
     """Until each node is in a state. `ready`: as `up` has it. Raises LabError `not-yet`, and at once `node-failed` or
     `never-healthy` where it can't come true any more."""
