@@ -1,4 +1,7 @@
-"""labctl: a socket lab."""
+"""labctl: a socket lab, as a command and as a library (docs/api.md).
+
+The public names are imported when they are first used: `import labctl` alone costs nothing.
+"""
 
 import sys
 
@@ -11,3 +14,145 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from labctl.api.lab import Lab
+    from labctl.api.labs import find, labs, up
+    from labctl.api.node import Node
+    from labctl.api.results import Executed
+    from labctl.cancel import Cancel
+    from labctl.engine.docker import DockerEngine
+    from labctl.engine.memory import MemoryEngine
+    from labctl.engine.model import Engine
+    from labctl.errors import (
+        BadFilter,
+        Cancelled,
+        CaptureError,
+        CommandLeft,
+        ComposeFailed,
+        EngineError,
+        EngineRefused,
+        EngineTimeout,
+        EngineUnreachable,
+        FaultError,
+        FaultRefused,
+        FileError,
+        ForeignLab,
+        InvalidArgument,
+        LabError,
+        LabNotFound,
+        LabTimeout,
+        LineError,
+        LineRefused,
+        NoAnswer,
+        NodeError,
+        NodeFailed,
+        NodeNotFound,
+        NodeStopped,
+        NoPartner,
+        NotConfirmed,
+        NotRecorded,
+        NotRunning,
+        NotTaken,
+        ProbeError,
+        ProgramNotFound,
+        ReachError,
+        TopologyError,
+        TopologyInvalid,
+        Unresolved,
+    )
+    from labctl.events.model import Event
+    from labctl.lab.keyboard.delivery import Delivery
+    from labctl.lab.keyboard.send import Sent
+    from labctl.lab.life.down import Removed
+    from labctl.lab.life.status import Status
+    from labctl.lab.life.waiting import Waited
+
+__all__ = [
+    "BadFilter",
+    "Cancel",
+    "Cancelled",
+    "CaptureError",
+    "CommandLeft",
+    "ComposeFailed",
+    "Delivery",
+    "DockerEngine",
+    "Engine",
+    "EngineError",
+    "EngineRefused",
+    "EngineTimeout",
+    "EngineUnreachable",
+    "Event",
+    "Executed",
+    "FaultError",
+    "FaultRefused",
+    "FileError",
+    "ForeignLab",
+    "InvalidArgument",
+    "Lab",
+    "LabError",
+    "LabNotFound",
+    "LabTimeout",
+    "LineError",
+    "LineRefused",
+    "MemoryEngine",
+    "NoAnswer",
+    "NoPartner",
+    "Node",
+    "NodeError",
+    "NodeFailed",
+    "NodeNotFound",
+    "NodeStopped",
+    "NotConfirmed",
+    "NotRecorded",
+    "NotRunning",
+    "NotTaken",
+    "ProbeError",
+    "ProgramNotFound",
+    "ReachError",
+    "Removed",
+    "Sent",
+    "Status",
+    "TopologyError",
+    "TopologyInvalid",
+    "Unresolved",
+    "Waited",
+    "find",
+    "labs",
+    "up",
+]
+
+# The modules that hold them; those that aren't here are errors.
+_PLACES = {
+    "Lab": "labctl.api.lab",
+    "find": "labctl.api.labs",
+    "labs": "labctl.api.labs",
+    "up": "labctl.api.labs",
+    "Node": "labctl.api.node",
+    "Executed": "labctl.api.results",
+    "Cancel": "labctl.cancel",
+    "DockerEngine": "labctl.engine.docker",
+    "MemoryEngine": "labctl.engine.memory",
+    "Engine": "labctl.engine.model",
+    "Event": "labctl.events.model",
+    "Delivery": "labctl.lab.keyboard.delivery",
+    "Sent": "labctl.lab.keyboard.send",
+    "Removed": "labctl.lab.life.down",
+    "Status": "labctl.lab.life.status",
+    "Waited": "labctl.lab.life.waiting",
+}
+
+
+def __getattr__(name: str) -> object:
+    """PEP 562."""
+    if name not in __all__:
+        raise AttributeError(f"module 'labctl' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_PLACES.get(name, "labctl.errors")), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

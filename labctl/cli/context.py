@@ -20,12 +20,17 @@ LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
+def asked_name(lab: str | None) -> str | None:
+    """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
+    return lab or os.environ.get("LABCTL_LAB") or None
+
+
 def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import find
 
     engine = DockerEngine()
-    lab = find(engine, name)
+    lab = find(engine, asked_name(name))
     Settings.lab = (engine, lab)
     if Settings.changes:
         consent(engine, lab.name, lab.standing)

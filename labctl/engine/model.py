@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from labctl.cancel import Cancel
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
@@ -280,6 +282,13 @@ class Engine(Protocol):
     @property
     def is_local(self) -> bool:
         """It runs on this machine, as far as its address tells."""
+
+    @property
+    def cancels(self) -> tuple[Cancel, ...]:
+        """What ends the waits of this engine: `wait` and `converse` raise LabError `cancelled` from then on."""
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        """The same engine, with the same containers, whose waits are ended by these alone."""
 
     @property
     def machine(self) -> str | None:

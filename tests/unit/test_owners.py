@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from labctl.cli import app, context
+from labctl.cli.context import asked_name
 from labctl.cli.output import Settings
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TARGET, LABEL_TOPOLOGY
@@ -15,7 +16,7 @@ from labctl.lab.life.down import down, down_all, known, standing_of, whose
 from labctl.lab.life.up import _of_others, _take_back
 from labctl.lab.model import find
 from labctl.lab.placing import claim
-from labctl.lab.placing.blueprint import Blueprint, _notes, asked_name
+from labctl.lab.placing.blueprint import Blueprint, _notes
 from labctl.topology import builtin, shipped
 from labctl.topology.model import parse
 

@@ -79,6 +79,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Bring a lab up and wait until every node is ready."""
+    from labctl.cli.context import asked_name
     from labctl.cli.lab.looking import show_nodes
     from labctl.engine.docker import DockerEngine
     from labctl.lab.life import up
@@ -86,7 +87,7 @@ def up(
     engine = DockerEngine()
     request = up.Request(
         topology,
-        lab,
+        asked_name(lab),
         build,
         timeout,
         subnets=tuple(subnet or ()),
@@ -113,12 +114,13 @@ def build(
     as_json: Json = False,
 ) -> None:
     """Build a topology's images, and start nothing."""
+    from labctl.cli.context import asked_name
     from labctl.engine.docker import DockerEngine
     from labctl.lab.life import up
 
     with output.Progress("building") as report:
         options = topology_options(file, profile, env_file)
-        images = up.build(DockerEngine(), up.Request(topology, build=again, options=options), report)
+        images = up.build(DockerEngine(), up.Request(topology, asked_name(None), build=again, options=options), report)
     if as_json:
         output.document({"images": images})
     else:
@@ -134,7 +136,7 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
-    from labctl.cli.context import consent
+    from labctl.cli.context import asked_name, consent
     from labctl.engine.docker import DockerEngine
     from labctl.lab.life import down
     from labctl.lab.model import check_name
@@ -142,7 +144,7 @@ def down(
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
     engine = DockerEngine()
-    name = None if everything else lab or named or _default_lab()
+    name = None if everything else asked_name(lab or named)
     if name:
         check_name(name)
         names = [name]
@@ -185,9 +187,3 @@ def _told(item: Removed) -> str:
     if item.goes_on:
         return f"labctl's helpers are gone from {item.lab} ({counts}); the project itself is not labctl's, and goes on"
     return f"nothing is left of {item.lab}" if item.is_empty else f"{item.lab} is down: removed {counts}"
-
-
-def _default_lab() -> str | None:
-    import os
-
-    return os.environ.get("LABCTL_LAB") or None

@@ -64,13 +64,14 @@ def graph(
 
 
 def _of_topology(name: str | None, options: Options) -> Picture:
+    from labctl.cli.context import asked_name
     from labctl.engine.docker import DockerEngine, endpoint
     from labctl.lab.drawing import picture
     from labctl.lab.drawing.role_labels import Roles
     from labctl.lab.placing import blueprint
 
     where = endpoint.find()
-    topology = blueprint.read(where, name, options=options).topology
+    topology = blueprint.read(where, name, asked_name(None), options=options).topology
     roles = Roles(topology, lambda: DockerEngine(where))
     found = picture.of_topology(topology, roles.of)
     if roles.problem:

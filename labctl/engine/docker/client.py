@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import calendar
+import copy
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
+from labctl.cancel import Cancel
 from labctl.engine.docker import endpoint as endpoints
 from labctl.engine.docker import proc, streams
 from labctl.engine.docker.inspected import PS, process, settings
@@ -52,6 +54,12 @@ class DockerEngine:
     def __init__(self, endpoint: endpoints.Endpoint | None = None) -> None:
         self.endpoint = endpoint or endpoints.find()
         self._wire = Wire(self.endpoint)
+        self.cancels: tuple[Cancel, ...] = ()
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        other = copy.copy(self)
+        other.cancels = cancels
+        return other
 
     @property
     def is_local(self) -> bool:
@@ -211,11 +219,11 @@ class DockerEngine:
         return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=True))
 
     def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
-        return streams.wait(streams_, deadline)
+        return streams.wait(streams_, deadline, self.cancels)
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         assert isinstance(stream, streams.DockerStream)
-        return streams.converse(stream, source, deadline)
+        return streams.converse(stream, source, deadline, self.cancels)
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         try:

@@ -7,14 +7,17 @@ nothing is left that could happen, the deadline counts as reached.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
+from labctl import cancel
+from labctl.cancel import Cancel
 from labctl.engine.model import (
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
@@ -145,6 +148,12 @@ class MemoryEngine:
         self.images: dict[str, Image] = {}
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
+        self.cancels: tuple[Cancel, ...] = ()
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        other = copy.copy(self)
+        other.cancels = cancels
+        return other
 
     def add(
         self,
@@ -247,6 +256,7 @@ class MemoryEngine:
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         mine = [stream for stream in streams if isinstance(stream, MemoryStream)]
         while True:
+            cancel.check(self.cancels)
             self._deliver(mine)
             for stream in mine:
                 while stream.pending:

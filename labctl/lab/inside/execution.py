@@ -56,7 +56,7 @@ def run(
 
     `why_ended` says with which signal a command ends for an exception that comes meanwhile (None: with no signal); that
     is raised again once the command has ended. `limit` in seconds is for the whole of it. Raises LabError `no-program`,
-    `engine-timeout` after the limit.
+    `cancelled`, `engine-timeout` after the limit.
     """
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
@@ -67,6 +67,7 @@ def run(
         status = _pumped(engine, place, command, stream, source, show, limit)
     except BaseException as cause:
         number = why_ended(cause)
+        engine = engine.cancelled_by()
         if number is not None and stream:
             _end(engine, place, mark, stream, number, show)
         elif number is not None:  # the engine may have been asked for it already

@@ -14,7 +14,7 @@ from typing import Any
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
-from labctl.errors import EngineRefused, LabError, NodeFailed
+from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
 from labctl.lab.faults.gate import shut
 from labctl.lab.faults.standing import put_in_force
@@ -105,14 +105,14 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
         images.ensure_probe(docker, report, request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
-    lock.acquire(request.timeout, report)
+    lock.acquire(request.timeout, report, docker.cancels)
     try:
         reached("up:lab-locked")
         if lock.is_unfinished:
             report("waiting for the engine to be done with what a killed labctl asked for")
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
-        named = bool(blueprints.asked_name(request.name))
+        named = bool(request.name)
         with claim.taken(docker, blueprint, named=named, take_over=request.take_over) as before:
             config = blueprint.configuration(found, owners.same(docker, before))
             lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
@@ -128,8 +128,10 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
             raise LabError("lab-removed", lab=topology.name) from None
         raise
     except BaseException as problem:
+        if isinstance(problem, LabError) and not isinstance(problem, Cancelled):
+            raise  # what is there stays for a look
         lock.acquire(LOCK_LIMIT, report)
-        _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
+        _rescue(problem, docker.cancelled_by(), topology.name, [*before, *_of_others(docker, lab)], lock, report)
         raise
     return lab
 
@@ -165,7 +167,7 @@ def _make(
         if isinstance(problem, LabError) and (why := cause(docker, blueprint.topology, problem, request.timeout)):
             lock.finish()
             raise why from None
-        _rescue(problem, docker, name, before, lock, report, compose.unfinished)
+        _rescue(problem, docker.cancelled_by(), name, before, lock, report, compose.unfinished)
         raise
     return lab
 

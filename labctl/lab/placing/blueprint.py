@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,11 +121,6 @@ def compose_for(endpoint: Endpoint, source: builtin.Source, **variables: str) ->
     return Compose(endpoint, {**dict(source.variables), **variables}, source.env_files)
 
 
-def asked_name(lab: str | None) -> str | None:
-    """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
-    return lab or os.environ.get("LABCTL_LAB") or None
-
-
 def read(
     endpoint: Endpoint,
     name: str | None,
@@ -136,12 +130,11 @@ def read(
     isolated: bool = False,
     options: builtin.Options = builtin.NO_OPTIONS,
 ) -> Blueprint:
-    """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
+    """The topology of that path or name, for a lab of the name given, else of its own name.
 
     Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
     working only once it is brought up, such as a route via a node that is no neighbour.
     """
-    lab = asked_name(lab)
     if lab:
         check_name(lab)
     source = builtin.find(name, options)

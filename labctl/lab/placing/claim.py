@@ -47,11 +47,10 @@ def read(
     What the caller should know of it is reported, as lines that begin with `note: `. Raises LabError; `lab-of-another`,
     `lab-from-another-file` where the lab is there and isn't to be taken over.
     """
-    asked = blueprints.asked_name(name)
-    found = blueprints.read(docker.endpoint, topology, asked, strict=True, isolated=isolated, options=options)
+    found = blueprints.read(docker.endpoint, topology, name, strict=True, isolated=isolated, options=options)
     there = standing_of(docker, found.topology.name)
     notes = found.notes
-    if there and there.owner and not take_over and not asked and not owners.is_mine(docker, there.owner):
+    if there and there.owner and not take_over and not name and not owners.is_mine(docker, there.owner):
         own = owners.own_name(found.topology.name)
         notes += (f"{found.topology.name} is the lab of {there.owner.shown}; yours is {own}",)
         found = blueprints.read(docker.endpoint, topology, own, strict=True, isolated=isolated, options=options)
