@@ -85,7 +85,7 @@ class Rule:
         if self._last is None:
             from labctl.lab.faults import rules
 
-            lab = self._place.find()
+            lab = self._place.changeable()
             mine = [one for one in rules.listing(self._place.engine, lab) if one.id == self.id]
             self._last = tuple(rules.clear(self._place.engine, lab, mine))
         return self._last
@@ -95,8 +95,8 @@ class Link:
     """A link of a lab: `alice:bob` is from alice to bob, `alice-bob` both ways, a node alone all its traffic.
 
     All of its methods put a rule in force at once, and raise NodeNotFound, NotRunning, InvalidArgument
-    (`bad-condition`, `bad-link-name`), NodeError (`no-link`), FaultError, ProbeError; then nothing of it is in force.
-    `lasting` is after how many seconds (or a text such as `30s`) a rule ends by itself.
+    (`bad-condition`, `bad-link-name`), NodeError (`no-link`), ForeignLab, FaultError, ProbeError; then nothing of it is
+    in force. `lasting` is after how many seconds (or a text such as `30s`) a rule ends by itself.
     """
 
     def __init__(self, place: Place, name: str) -> None:
@@ -186,7 +186,7 @@ class Link:
     def _add(self, wanted: RuleSpec) -> Rule:
         from labctl.lab.faults import control
 
-        return Rule(self._place, control.add(self._place.engine, self._place.prepared(), self.name, wanted))
+        return Rule(self._place, control.add(self._place.engine, self._place.breakable(), self.name, wanted))
 
 
 class LinkedLab:
@@ -212,14 +212,14 @@ class LinkedLab:
         """
         from labctl.lab.faults import control
 
-        lab = self._place.prepared()
+        lab = self._place.breakable()
         return Rule(self._place, control.partition(self._place.engine, lab, left, right, duration=span(lasting)))
 
     def heal(self) -> tuple[Fault, ...]:
         """Ends all partitions; gives them, as they were. Raises EngineError, FaultRefused, ProbeError."""
         from labctl.lab.faults import control
 
-        return control.heal(self._place.engine, self._place.find()).cleared
+        return control.heal(self._place.engine, self._place.changeable()).cleared
 
     def faults(self) -> tuple[Fault, ...]:
         """All rules there are, one for each way, and those that are gone though nobody took them back.
@@ -237,4 +237,4 @@ class LinkedLab:
         """
         from labctl.lab.faults import control
 
-        return control.clear(self._place.engine, self._place.find(), which).cleared
+        return control.clear(self._place.engine, self._place.changeable(), which).cleared

@@ -5,12 +5,11 @@ import inspect
 import pytest
 from test_faults_lab import Probes
 
-from labctl.api.link import Link, LinkedLab
-from labctl.api.seeing import Place
+import labctl
+from labctl.api.link import Link
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import FaultError, InvalidArgument, NodeError, NodeNotFound
 from labctl.faults.kinds import KINDS, PARAMETERS, TYPED
-from labctl.lab.model import find
 from labctl.topology import builtin, shipped
 
 
@@ -26,23 +25,18 @@ class Counting(Probes):
         tell("rules", id=ident, rules=here)
 
 
-class Lab(LinkedLab):
-    def __init__(self, engine):
-        self._place = Place(engine, lambda: find(engine, "lab"))
-
-
 @pytest.fixture
 def fakes(engine):
     return Counting(engine)
 
 
 @pytest.fixture
-def lab(engine, fakes) -> Lab:
+def lab(engine, fakes) -> labctl.Lab:
     for number, (name, net) in enumerate({"alice": "a", "bob": "a", "web": "a", "far": "b"}.items(), 5):
         engine.add("lab", name, role="chat", addresses={net: (f"10.77.0.{number}",)})
     source = builtin.digest(shipped.root() / "services")
     engine.images[PROBE_IMAGE] = Image("probe", {LABEL_SOURCE: source})
-    return Lab(engine)
+    return labctl.find("lab", engine=engine)
 
 
 def fields(fakes, node: str) -> dict:
