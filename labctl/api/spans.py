@@ -5,7 +5,7 @@ from __future__ import annotations
 from labctl.errors import LabError
 
 
-def seconds(name: str, value: float | str) -> float:
+def seconds_of(name: str, value: float | str) -> float:
     """A number of seconds, or a text such as `30s`, `1h30m`. Raises InvalidArgument (`bad-option`)."""
     from labctl.events import moments
 
