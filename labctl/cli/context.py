@@ -10,7 +10,6 @@ from labctl.cli.output import Settings
 from labctl.errors import LabError
 
 if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
-    from labctl.engine.docker import DockerEngine
     from labctl.engine.model import Engine
     from labctl.lab.model import Lab
     from labctl.lab.owners import Standing
@@ -20,11 +19,11 @@ LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
-def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
-    from labctl.engine.docker import DockerEngine
+def engine_and_lab(name: str | None) -> tuple[Engine, Lab]:
+    from labctl.engine import connect
     from labctl.lab.model import find
 
-    engine = DockerEngine()
+    engine = connect()
     lab = find(engine, name)
     Settings.lab = (engine, lab)
     if Settings.changes:
@@ -58,7 +57,7 @@ def _says_yes(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def prepare_probe(engine: DockerEngine) -> None:
+def prepare_probe(engine: Engine) -> None:
     """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
     from labctl.cli.output import Progress
     from labctl.lab.life.images import ensure_probe

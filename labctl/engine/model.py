@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from labctl.engine.projects import Projects
+
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
 LABEL_ROLE = "dev.labctl.role"
@@ -262,12 +264,20 @@ class ProbeOrder:
     apart: bool = False
 
 
-class Engine(Protocol):
+class Engine(Projects, Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
+
+    @property
+    def where(self) -> str:
+        """Its address and who chose it, for people."""
 
     @property
     def is_local(self) -> bool:
         """It runs on this machine, as far as its address tells."""
+
+    @property
+    def half_closes(self) -> bool:
+        """`Stream.end_input` ends the standard input of a command that `open` runs, and leaves its output open."""
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
@@ -313,9 +323,18 @@ class Engine(Protocol):
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`."""
 
-    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
-        """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
-        one of its own (`none`); what it printed. The container is gone afterwards. Raises LabError."""
+    def run_probe(
+        self,
+        command: Sequence[str],
+        *,
+        network: str,
+        labels: Mapping[str, str],
+        limit: float = 30,
+        image: str = PROBE_IMAGE,
+    ) -> str:
+        """Runs a command in the probe's image, or another one, with NET_ADMIN, in a container's network namespace
+        (`container:ID`) or in one of its own (`none`); what it printed. The container is gone afterwards. Raises
+        LabError."""
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""

@@ -1,12 +1,12 @@
 """What an HTTP server says, on its way to a terminal or to a file."""
 
 import socket
-import subprocess
 import threading
 
 import pytest
 
-from labctl.engine.model import Port
+from labctl.engine.memory import Execution
+from labctl.engine.model import Line, Port
 from labctl.errors import LabError
 from labctl.lab.roles import http
 from labctl.lab.roles.http_exchange import exchange
@@ -55,16 +55,7 @@ def test_a_url_without_a_host_is_none(url):
         http._parse(url)
 
 
-class Asked:
-    """Notes what a node is told to run."""
-
-    def __init__(self):
-        self.command = []
-
-    def capture(self, container, command, limit):
-        self.command = command
-        answer = '{"status": 200, "reason": "OK", "body": "", "local": ["a", 1], "peer": ["b", 2], "bytes": 0}'
-        return subprocess.CompletedProcess(command, 0, answer, "")
+ANSWER = b'{"status": 200, "reason": "OK", "body": "", "local": ["a", 1], "peer": ["b", 2], "bytes": 0}'
 
 
 @pytest.fixture
@@ -77,8 +68,20 @@ def several(engine, lab_of):
     app = engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=ports)
     engine.add("lab", "side", network_of=app.record.id)
     engine.add("lab", "six", addresses={"net": ("fd00::6",)}, network_of="")
-    engine.add("lab", "asker", addresses={"net": ("10.77.0.9", "fd00::9")})
     return lab_of()
+
+
+@pytest.fixture
+def asked(engine):
+    """What the node `asker` is told to run, one command after the other."""
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        return Execution([Line(ANSWER)])
+
+    engine.add("lab", "asker", addresses={"net": ("10.77.0.9", "fd00::9")}).commands = run
+    return commands
 
 
 @pytest.mark.parametrize(
@@ -90,14 +93,13 @@ def several(engine, lab_of):
         ("side", "10.77.0.2", "10.77.0.2"),
     ],
 )
-def test_a_server_whose_name_no_name_server_knows(engine, several, node, host, shown):
-    asked = Asked()
-    found = http.get(engine, asked, several, node, f"http://{node}:80/x", source="asker")
-    assert asked.command[3:6] == [host, "80", "/x"]
+def test_a_server_whose_name_no_name_server_knows(engine, asked, several, node, host, shown):
+    found = http.get(engine, several, node, f"http://{node}:80/x", source="asker")
+    assert asked[0][3:6] == [host, "80", "/x"]
     assert found.url == f"http://{shown}:80/x"
 
 
 def test_what_is_published_of_a_network_is_so_of_all_on_it(engine, several, monkeypatch):
     monkeypatch.setattr(http.http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
-    found = http.get(engine, Asked(), several, "side", "/")
+    found = http.get(engine, several, "side", "/")
     assert found.seen["of"][:2] == ("127.0.0.1", 18080)

@@ -44,12 +44,12 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life.status import Summary
     from labctl.lab.model import find_all
     from labctl.lab.owners import is_mine
 
-    engine = DockerEngine()
+    engine = connect()
     summaries = [Summary(lab, is_mine(engine, lab.standing.owner)) for lab in find_all(engine)]
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
@@ -102,11 +102,11 @@ def logs(
 
 def doctor(as_json: Json = False) -> None:
     """Look at what labctl needs of this machine, and say how to mend what is missing."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life import doctor
 
     with output.Progress("looking"):
-        findings = list(doctor.examine(DockerEngine()))
+        findings = list(doctor.examine(connect()))
     fine = doctor.verdict(findings)
     if as_json:
         output.document({"ok": fine, "findings": [finding.as_json() for finding in findings]})

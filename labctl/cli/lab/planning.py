@@ -20,11 +20,11 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life.plan import plan
 
     found = plan(
-        DockerEngine(),
+        connect(),
         topology,
         lab,
         subnet or (),

@@ -12,7 +12,7 @@ from labctl.cli.context import engine_and_lab, prepare_probe, text_of
 from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab
 
 chat = typer.Typer(help="Talk through the chat nodes.", no_args_is_help=True, suggest_commands=False)
@@ -154,9 +154,7 @@ def udp_send(
         output.data(sending.train(train))
 
 
-def _datagram(
-    engine: DockerEngine, lab: Lab, source: str, target: str, text: str, timeout: float, as_json: bool
-) -> None:
+def _datagram(engine: Engine, lab: Lab, source: str, target: str, text: str, timeout: float, as_json: bool) -> None:
     from labctl.lab.reach import datagram
     from labctl.render import sending
 
@@ -181,12 +179,11 @@ def http_get(
     as_json: Json = False,
 ) -> None:
     """Ask an HTTP server for a page, from this machine or from another node."""
-    from labctl.engine.compose.command import Compose
     from labctl.lab.roles.http import get
     from labctl.render.text import address, for_terminal, printable
 
     engine, found = engine_and_lab(lab)
-    result = get(engine, Compose(engine.endpoint), found, node, url, source=source, timeout=timeout)
+    result = get(engine, found, node, url, source=source, timeout=timeout)
     if as_json:
         output.document(result.as_json())
         return

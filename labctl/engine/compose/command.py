@@ -11,11 +11,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from labctl.engine.children import Group
 from labctl.engine.compose import last_words, plugin
 from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.phases import reached
 
@@ -26,13 +26,6 @@ _NO_PLUGIN = re.compile(r"unknown|is not a docker command")  # newer and older c
 _UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
 _UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
-
-
-class Reading(NamedTuple):
-    """What Compose makes of files, as YAML, and the variables in them that are not set."""
-
-    text: str
-    unset: tuple[str, ...] = ()
 
 
 class Compose:

@@ -36,6 +36,7 @@ from labctl.engine.model import (
     StreamEvent,
     Volume,
 )
+from labctl.engine.projects import Printed
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
@@ -131,7 +132,9 @@ class MemoryStream:
 class MemoryEngine:
     """See Engine."""
 
+    where = "this process (an engine in memory)"
     is_local = True
+    half_closes = True
 
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
@@ -279,7 +282,15 @@ class MemoryEngine:
                 found.started = _stamp()
             found.record = replace(found.record, state=_AFTER[verb], exit_code=None, ended="")
 
-    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
+    def run_probe(
+        self,
+        command: Sequence[str],
+        *,
+        network: str,
+        labels: Mapping[str, str],
+        limit: float = 30,
+        image: str = PROBE_IMAGE,
+    ) -> str:
         self._get(network.removeprefix("container:"))
         self.probes.append((network.removeprefix("container:"), list(command)))
         return ""
@@ -313,6 +324,20 @@ class MemoryEngine:
             raise LabError("engine-refused", action="run a command in a container", why=why)
         done = found.commands(command)
         return MemoryStream(container, True, deque(done.output), ended=True, status=done.status)
+
+    def capture(self, container: str, command: Sequence[str], limit: float) -> Printed:
+        """As `open`."""
+        stream = self.open(container, command)
+        lines = [seen.line for seen in self.wait([stream], None) if seen.line]
+        out, err = (
+            "".join(f"{line.text.decode(errors='replace')}\n" for line in lines if line.stderr is stderr)
+            for stderr in (False, True)
+        )
+        return Printed(out, err, self.status(stream) or 0)
+
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Raises LabError `docker-missing`: it has none."""
+        raise LabError("docker-missing")
 
     def status(self, stream: Stream) -> int | None:
         assert isinstance(stream, MemoryStream)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from labctl.engine.compose.command import Compose
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
 from labctl.errors import LabError
 from labctl.lab.model import Lab, Node
@@ -39,16 +38,14 @@ class Exchange:
         return {"url": self.url, "from": self.source, **self.seen}
 
 
-def get(
-    engine: Engine, compose: Compose, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0
-) -> Exchange:
+def get(engine: Engine, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0) -> Exchange:
     """GET of `url` (a path, or a whole URL whose path and port count) at a node. Raises LabError."""
     node = lab.running(name, "nothing answers there")
     target, port = _parse(url)
     if source:
         asker = lab.running(source, "it can't ask")
         wanted = port or _listening(engine, node)
-        return _from_node(compose, asker, _named(lab, asker, node), wanted, target, timeout)
+        return _from_node(engine, asker, _named(lab, asker, node), wanted, target, timeout)
     published = _published(node, port, target)
     host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
     seen = http_exchange.exchange(str(host), int(published.public or 0), target, timeout)
@@ -103,15 +100,15 @@ def _published(node: Node, port: int | None, target: str) -> Port:
     raise LabError("not-published", node=node.name, path=target)
 
 
-def _from_node(compose: Compose, asker: Node, host: str, port: int, target: str, timeout: float) -> Exchange:
+def _from_node(engine: Engine, asker: Node, host: str, port: int, target: str, timeout: float) -> Exchange:
     program = Path(http_exchange.__file__).read_text()
     url = f"http://{host}:{port}{target}"
     command = ["python3", "-c", program, host.strip("[]"), str(port), target, str(timeout)]
-    result = compose.capture(asker.container.id, command, timeout + 10)
+    result = engine.capture(asker.container.id, command, timeout + 10)
     try:
-        seen = json.loads(result.stdout)
+        seen = json.loads(result.out)
     except ValueError:
-        last = (result.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        last = (result.err.strip().splitlines() or ["it printed nothing"])[-1]
         mend = f"{asker.name} needs python3 to ask for a page; choose another node"
         raise LabError("http-failed", url=url, why=last, mend=mend) from None
     return _checked(url, asker.name, seen)
