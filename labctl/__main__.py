@@ -140,7 +140,7 @@ def _explain(problem: LabError) -> None:
     if problem.hint:
         talk(f"  {problem.hint}")
     if output.Settings.json:
-        error: dict[str, Any] = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        error: dict[str, Any] = problem.as_json()
         if "problems" in problem.values:
             error["problems"] = problem.values["problems"]  # each error of a file, as `validate` tells it
         if "may_go_out" in problem.values:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from labctl import __version__
-from labctl.errors import LabError
+from labctl.errors import BadFilter, LabError
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
@@ -122,9 +122,7 @@ def _check_filter(asked: argparse.Namespace) -> None:
         with recorders.Listening(engine, [node], there, expression=asked.filter) as listening:
             for _ in listening.hear():
                 pass
-    except LabError as problem:
-        if problem.code != "bad-filter":
-            raise
+    except BadFilter as problem:
         print(problem.values["why"])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from labctl.engine.projects import Reading
-from labctl.errors import LabError
+from labctl.errors import LabError, TopologyInvalid
 from labctl.topology.builtin import FILES
 from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
@@ -131,13 +131,13 @@ def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:
         config = load(reading.text)
     except yaml.YAMLError:
         return Answer(), UNREAD
+    except TopologyInvalid as problem:
+        values = problem.values
+        unset = values.get("unset")
+        variables = unset if isinstance(unset, tuple) else ()
+        version = str(values.get("compose") or "")
+        return Answer(complaint=str(values["why"]), unset=variables, version=version), ""
     except LabError as problem:
-        if problem.code == "topology-invalid":
-            values = problem.values
-            unset = values.get("unset")
-            variables = unset if isinstance(unset, tuple) else ()
-            version = str(values.get("compose") or "")
-            return Answer(complaint=str(values["why"]), unset=variables, version=version), ""
         return Answer(), f"{problem.message}" + (f"; {problem.hint}" if problem.hint else "")
     if isinstance(config, dict):
         return Answer(config, unset=reading.unset), ""

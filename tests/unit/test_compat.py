@@ -76,7 +76,7 @@ def test_a_section_is_written_without_the_others(tmp_path):
 
 
 def test_reasons_are_those_of_codes_that_there_are():
-    from labctl.error_codes import ERRORS
+    from labctl.errors.tables import ERRORS
     from labctl.topology.check.problems import KINDS
 
     assert set(compose.REASONS) <= {*KINDS, *ERRORS}

@@ -114,7 +114,7 @@ def test_the_first_page_imports_no_command():
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     loaded = {name for name in got.stderr.split() if name in ("click", "typer", "rich") or name.startswith("labctl.")}
     wanted = {"labctl.__main__", "labctl.cli", "labctl.cli.front", "labctl.cli.output", "labctl.cli.summaries"}
-    assert loaded == wanted | {"labctl.errors", "labctl.error_codes"}
+    assert loaded == wanted | {"labctl.errors", "labctl.errors.family"}
 
 
 def test_the_first_page_is_as_fast_as_it_may_take():

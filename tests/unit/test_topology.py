@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from labctl.engine.projects import Reading
-from labctl.error_codes import ERRORS
 from labctl.errors import LabError, nearest
+from labctl.errors.tables import ERRORS
 from labctl.lab.placing import placement
 from labctl.lab.validate import validate
 from labctl.topology import builtin

@@ -59,7 +59,7 @@ def _place(name: str, lab: str | None, index: int | None) -> tuple[Engine, Place
 
 
 def _run(engine: Engine, place: Place, command: Sequence[str], *, terminal: bool, keyboard: bool) -> int:
-    from labctl.errors import LabError
+    from labctl.errors import ProgramNotFound
     from labctl.lab.inside import execution
 
     try:
@@ -69,9 +69,7 @@ def _run(engine: Engine, place: Place, command: Sequence[str], *, terminal: bool
             )
         source = sys.stdin.fileno() if keyboard else None
         return execution.run(engine, place, command, source=source, show=_show, why_ended=_why_ended)
-    except LabError as problem:
-        if problem.code != "no-program":
-            raise
+    except ProgramNotFound as problem:
         output.talk(f"labctl: {problem.message}\n  {problem.hint}")
         return execution.status_of(problem)
 

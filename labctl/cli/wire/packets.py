@@ -109,6 +109,4 @@ def _document(value: dict[str, Any], problem: LabError | None) -> None:
     if problem is None:
         output.document(value)
         return
-    from labctl.errors import LabError
-
-    raise LabError(problem.code, **problem.values, seen=value)
+    raise problem.having(seen=value)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labctl.engine.model import LABEL_PROBED, Container, Engine
-from labctl.errors import LabError
+from labctl.errors import FaultRefused, LabError
 from labctl.lab.locks import RETRY, KeyboardLock
 from labctl.lab.model import Lab
 from labctl.lab.probes import Order, ask
@@ -47,8 +47,8 @@ def apply(engine: Engine, probes: Mapping[str, Container], changes: Mapping[str,
     committed: list[str] = []
     try:
         _apply_together(engine, probes, changes, timeout, committed)
-    except LabError as problem:
-        if committed and problem.code == "fault-refused":
+    except FaultRefused:
+        if committed:
             _take_back(engine, probes, changes, timeout)
         raise
 

@@ -70,7 +70,8 @@ def _type_plain(engine: Engine, node: Node, text: str, timeout: float) -> None:
                     break
         if stream.unwritten:
             # A program that reads no lines may make something of a part of one.
-            code = "not-taken" if stream.unwritten >= len(line) else "maybe-taken"
-            raise LabError(code, node=node.name, seconds=timeout, may_go_out=code == "maybe-taken")
+            begun = stream.unwritten < len(line)
+            code = "maybe-taken" if begun else "not-taken"
+            raise LabError(code, node=node.name, seconds=timeout, may_go_out=begun)
     finally:
         stream.close()

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from labctl.engine.model import Engine, Stream
-from labctl.errors import LabError
+from labctl.errors import LabError, LineRefused, NotConfirmed, NotTaken
 from labctl.events.codec import decode
 from labctl.events.model import Event
 from labctl.lab.locks import RETRY, KeyboardLock
@@ -25,7 +25,6 @@ from labctl.phases import reached
 
 RECORD_SEPARATOR = b"\x1e"
 MAY_GO_OUT = "the line may have gone out, or may still"
-TELLING = ("maybe-taken", "no-partner", "not-confirmed", "not-shown", "no-answer")  # whose own words say so
 
 
 def envelope(ident: str, text: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> bytes:
@@ -134,10 +133,10 @@ class Typed:
         if not self._typed:
             return
         if isinstance(problem, LabError):
-            refused = problem.code == "node-refused" and not self._sent
-            may = problem.code != "not-taken" and not refused
+            refused = isinstance(problem, LineRefused) and not self._sent
+            may = not isinstance(problem, NotTaken) and not refused
             problem.values["may_go_out"] = may
-            if may and problem.code not in TELLING:
+            if may and not isinstance(problem, NotConfirmed):  # whose own words say so
                 problem.hint = "; ".join(filter(None, [problem.hint, MAY_GO_OUT]))
         elif problem and not isinstance(problem, Exception):  # a signal
             problem.add_note(f"it was typed at {self._node.name}: {MAY_GO_OUT}")

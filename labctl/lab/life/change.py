@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from labctl.engine.model import Engine
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, EngineTimeout, LabError
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life.ready import wait_ready
 from labctl.lab.life.routes import set_routes
@@ -89,10 +89,8 @@ def _named(verb: str, name: str) -> Iterator[None]:
     """An engine that takes too long, or won't, is told of by what it was to do, and to which node."""
     try:
         yield
-    except LabError as problem:
-        if problem.code not in ("engine-timeout", "engine-refused"):
-            raise
-        raise LabError(problem.code, **{**problem.values, "action": f"{verb} {name}"}) from None
+    except (EngineTimeout, EngineRefused) as problem:
+        raise problem.having(action=f"{verb} {name}") from None
 
 
 def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, signal: str | None = None) -> None:
@@ -102,7 +100,7 @@ def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, sig
         problem = node.does_not_run(f"labctl can't {verb} it")
         if state == "running":
             mend = f"it runs already; `labctl pause {name}` freezes it"
-            problem = LabError("not-running", **{**problem.values, "mend": mend})
+            problem = problem.having(mend=mend)
         raise problem
     deadline = time.monotonic() + timeout
     if verb not in ("start", "restart"):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container, Engine, Network, Volume
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.lab.locks import LabLock, forget_keyboard
 from labctl.lab.owners import Standing, is_mine, own_name, refuse_anothers, standing
 from labctl.phases import reached
@@ -123,9 +123,9 @@ def down_all(
     for name in names:
         try:
             removed.append(down(engine, name, report, force=force))
+        except EngineUnreachable:
+            raise
         except LabError as problem:
-            if problem.code == "engine-unreachable":
-                raise
             problems.append(problem)
     return removed, problems
 
@@ -191,9 +191,7 @@ def _remove(engine: Engine, name: str, found: Found, report: Report, *, stop: bo
 def _kept(problems: list[LabError]) -> Iterator[None]:
     try:
         yield
-    except LabError as problem:
-        if problem.code != "engine-refused":
-            raise
+    except EngineRefused as problem:
         problems.append(problem)
 
 

@@ -6,34 +6,20 @@ import re
 from contextlib import suppress
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine
-from labctl.errors import LabError
+from labctl.errors import (
+    CommandLeft,
+    EngineRefused,
+    LabError,
+    LineError,
+    NodeStopped,
+    NoPartner,
+    ProbeError,
+    ReachError,
+)
 from labctl.lab.model import Lab, Node, find, plain
 
 # What may come of it that a node has ended: names that nobody knows, addresses that nobody answers at.
-CODES = {
-    "node-refused",
-    "no-answer",
-    "unreachable",
-    "unresolved",
-    "no-such-name",
-    "no-records",
-    "dns-silent",
-    "dns-failed",
-    "http-failed",
-    "not-confirmed",
-    "no-partner",
-    "not-taken",
-    "maybe-taken",
-    "not-shown",
-    "command-left",
-    "node-stopped",
-    "engine-refused",
-    "probe-failed",
-    "probe-silent",
-    "processes-failed",
-    "recorder-gone",
-    "not-traceable",
-}
+MAY_BE_ITS_END = (LineError, ReachError, NodeStopped, CommandLeft, EngineRefused, ProbeError)
 _OURS = ("mend", "near", "seen", "code")  # values that are labctl's own words
 # Values that name nodes, or what is at them. The others are sentences, in which any word may be a node's name by chance
 # (`a`, `server`): there it is meant where a colon or an 's is behind it.
@@ -48,7 +34,7 @@ def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
     `lab` is as it was when the command began. Raises nothing.
     """
     ended: list[Node] = []
-    if problem.code in CODES:
+    if isinstance(problem, MAY_BE_ITS_END):
         with suppress(LabError):
             ended = _ended(engine, lab, find(engine, lab.name), problem)
     if ended:
@@ -69,7 +55,7 @@ def _ended(engine: Engine, before: Lab, now: Lab, problem: LabError) -> list[Nod
     names |= {name for key, text in texts.items() if key not in _NAMES for name in _MEANT.findall(text)}
     names |= {node.name for word in every if (host := before.owner(word)) for node in before.members(host)}
     names |= {node.name for node in before.nodes if node.container.id in every or node.container.name in every}
-    if problem.code == "no-partner":
+    if isinstance(problem, NoPartner):
         names |= {node.name for node in now.nodes if node.role == "chat"}
     alive = {_service(node) for node in now.nodes if node.is_running}
     gone = [node for node in now.nodes if node.container.state not in ("running", "paused")]

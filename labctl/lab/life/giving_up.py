@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_LAB, LABEL_NODE, Engine
-from labctl.errors import LabError
+from labctl.errors import ComposeFailed, EngineTimeout, LabError
 from labctl.lab.life.ready import failure
 from labctl.lab.model import Lab, Node, of_containers
 from labctl.topology.model import Topology
@@ -29,11 +29,11 @@ def cause(engine: Engine, topology: Topology, problem: LabError, limit: float) -
 
 def _cause(engine: Engine, topology: Topology, problem: LabError, limit: float) -> LabError | None:
     lab = of_containers(topology.name, engine.containers([f"{LABEL_LAB}={topology.name}", LABEL_NODE]))
-    if problem.code == "engine-timeout" and problem.values.get("action") == "docker compose":
+    if isinstance(problem, EngineTimeout) and problem.values.get("action") == "docker compose":
         waiting = [node for node in lab.nodes if node.is_running and _is_awaited(topology, lab, node)]
         nodes = ", ".join(node.name for node in waiting)
         return LabError("not-ready", seconds=limit, nodes=nodes) if nodes else None
-    if problem.code != "compose-failed":
+    if not isinstance(problem, ComposeFailed):
         return None
     why = str(problem.values.get("why", ""))
     by_container, by_service = _CONTAINER.search(why), _SERVICE.search(why)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from labctl.engine.model import Container, Details, Engine, Stream
-from labctl.errors import LabError
+from labctl.errors import LabError, NodeFailed
 from labctl.events.codec import EPOCH, normalise
 from labctl.events.model import nanoseconds_of
 from labctl.lab.life.present_run import Run
@@ -31,9 +31,8 @@ def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report
     """
     try:
         return _wait(engine, lab, deadline, timeout, report)
-    except LabError as problem:
-        if problem.code == "node-failed":
-            _name_others(engine, lab, problem)
+    except NodeFailed as problem:
+        _name_others(engine, lab, problem)
         raise
 
 

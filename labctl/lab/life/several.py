@@ -31,8 +31,7 @@ class Outcome:
         if self.besides:
             found["besides"] = list(self.besides)
         if self.problem:
-            error = {"code": self.problem.code, "message": self.problem.message, "hint": self.problem.hint}
-            found["error"] = error
+            found["error"] = self.problem.as_json()
         return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life import images
@@ -119,8 +119,8 @@ def _up(engine: Engine, request: Request, report: Report) -> Lab:
         reached("up:ready-awaited")
         lab = wait_ready(engine, lab, deadline, request.timeout, report)
         reached("up:done")
-    except LabError as problem:
-        if problem.code in ("node-failed", "engine-refused") and not look(engine, topology.name).containers:
+    except (NodeFailed, EngineRefused):
+        if not look(engine, topology.name).containers:
             raise LabError("lab-removed", lab=topology.name) from None
         raise
     except BaseException as problem:
@@ -239,11 +239,8 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
     def start(container: Container) -> None:
         try:
             engine.change("start", container.id)
-        except LabError as problem:
-            if problem.code != "engine-refused":
-                raise
-            why = problem.values["why"]
-            raise LabError("engine-refused", action=f"start {container.name}", why=why) from None
+        except EngineRefused as problem:
+            raise problem.having(action=f"start {container.name}") from None
         report(f"Container {container.name} Started")
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])

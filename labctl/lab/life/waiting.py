@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import Container, Engine
-from labctl.errors import LabError
+from labctl.errors import LabError, Unresolved
 from labctl.events.codec import decode
 from labctl.events.model import Address, Event
 from labctl.lab.life.ready import wait_ready
@@ -177,7 +177,7 @@ def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout
             if event["event"] == "answered":
                 return {key: event[key] for key in ("local", "peer", "rtt_ns", "tries")}
             raise LabError("not-yet", what=f"{to} does not answer {source} ({event['reason']})", seconds=timeout)
-    except LabError as problem:
+    except Unresolved as problem:
         raise with_nearest(lab, problem) from None
     raise LabError("not-yet", what=f"{to} does not answer {source}", seconds=timeout)
 

@@ -32,7 +32,7 @@ from labctl.engine.model import (
     Image,
 )
 from labctl.engine.projects import Reading
-from labctl.errors import LabError
+from labctl.errors import LabError, TopologyInvalid
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.faults.standing import HOLD
@@ -140,8 +140,8 @@ def read(
     try:
         reading = engine.read(source, name=lab)
         topology = parse(reading.text, source.file, isolated=isolated)
-    except LabError as problem:
-        if problem.code != "topology-invalid" or not mine:
+    except TopologyInvalid as problem:
+        if not mine:
             raise
         raise _with_all_errors(problem, source, engine) from None
     check_name(topology.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import Engine, place
-from labctl.errors import LabError
+from labctl.errors import LabError, Unresolved
 from labctl.events.model import Address, Event
 from labctl.lab.keyboard.delivery import seconds_between
 from labctl.lab.keyboard.typed import Typed
@@ -127,7 +127,7 @@ def _from_its_place(engine: Engine, lab: Lab, node: Node, host: str, port: int, 
             elif event["event"] == "answer":
                 answer = base64.b64decode(event["data"]).decode(errors="backslashreplace")
                 seconds = event["rtt_ns"] / 1e9
-    except LabError as problem:
+    except Unresolved as problem:
         raise with_nearest(lab, problem) from None
     local, peer = tuple(sent["local"]), tuple(sent["peer"])
     return Exchange(node.name, place(host, port), text, local, peer, sent["bytes"], seconds, answer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import Engine
-from labctl.errors import LabError
+from labctl.errors import LabError, Unresolved
 from labctl.lab.model import Lab
 from labctl.lab.reach.probe import Target, kernel_words, look, owner, target, version, with_nearest
 from labctl.packets.protocols.words import ICMP, ICMP6, code_name
@@ -106,7 +106,7 @@ def ping(
                 yield Asked(node.name, whom.at(lab, event["address"]), count, interval, timeout, size, ttl)
             else:
                 yield answer(lab, node.name, event)
-    except LabError as problem:
+    except Unresolved as problem:
         raise with_nearest(lab, problem) from None
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.engine.model import Engine
-from labctl.errors import LabError, nearest
+from labctl.errors import LabError, Unresolved, nearest
 from labctl.lab import probes
 from labctl.lab.model import Lab, Node
 
@@ -127,12 +127,9 @@ def kernel_words(node: str, error: str, reason: str) -> str:
     return _WORDS.get(error, "{reason} ({error})").format(node=node, reason=reason, error=error)
 
 
-def with_nearest(lab: Lab, problem: LabError) -> LabError:
-    """An `unresolved` that names the nodes whose names are near."""
-    if problem.code != "unresolved":
-        return problem
-    near = nearest(str(problem.values["name"]), (node.name for node in lab.nodes))
-    return LabError("unresolved", **{**problem.values, "near": near})
+def with_nearest(lab: Lab, problem: Unresolved) -> LabError:
+    """The same error, which names the nodes whose names are near."""
+    return problem.having(near=nearest(str(problem.values["name"]), (node.name for node in lab.nodes)))
 
 
 def owner(lab: Lab, address: str | None) -> str | None:

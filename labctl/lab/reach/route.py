@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import Engine
-from labctl.errors import LabError
+from labctl.errors import LabError, Unresolved
 from labctl.lab.model import Lab
 from labctl.lab.reach.ping import icmp_words
 from labctl.lab.reach.probe import Target, look, owner, target, with_nearest
@@ -94,7 +94,7 @@ def path(
                 yield Chosen(node.name, whom, entry)
             else:
                 yield _hop(lab, event)
-    except LabError as problem:
+    except Unresolved as problem:
         raise with_nearest(lab, problem) from None
 
 
