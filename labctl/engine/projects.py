@@ -22,14 +22,6 @@ class Reading(NamedTuple):
     unset: tuple[str, ...] = ()
 
 
-class Printed(NamedTuple):
-    """What a command printed, and its exit status."""
-
-    out: str
-    err: str
-    status: int
-
-
 class Projects(Protocol):
     """Topologies go in as `Source` says where their text is, and come out as Compose's normalised YAML.
 
@@ -95,9 +87,6 @@ class Projects(Protocol):
 
     def import_image(self, archive: Path, name: str, limit: float) -> str | None:
         """Makes an image of a file system's tar archive; None when it is there now, else why not."""
-
-    def capture(self, container: str, command: Sequence[str], limit: float) -> Printed:
-        """Runs a command in a container to its end. Raises `engine-timeout`."""
 
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """The command line of the engine's own client with some arguments, and its environment: what knows of

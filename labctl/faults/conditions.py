@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass, fields
 
 from labctl.errors import nearest
+from labctl.events import moments
 
 CONDITIONS = ("delay", "jitter", "loss", "duplicate", "reorder", "corrupt", "rate")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-_SPANS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATES = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 LONGEST = 60.0  # seconds of delay: what is held takes memory
 SLOWEST = 100.0  # bits a second
@@ -90,7 +89,7 @@ def value(word: str, text: str) -> float:
 
 def seconds(word: str, text: str, most: float = LONGEST) -> float:
     """`40ms`, `1.5s`. Raises Malformed."""
-    found = _measure(word, text, _SECONDS, "a time such as 40ms")
+    found = _time(word, text, "a time such as 40ms (us, ms, s)")
     if found > most:
         raise Malformed(f"{word} {text} is too long", f"give at most {most:g}s")
     return found
@@ -98,7 +97,7 @@ def seconds(word: str, text: str, most: float = LONGEST) -> float:
 
 def span(word: str, text: str) -> float:
     """How long something holds, such as `30s` or `5m`, in seconds. Raises Malformed."""
-    found = _measure(word, text, _SPANS, "a time such as 30s")
+    found = _time(word, text, "a time such as 30s (ms, s, m, h, d)")
     if not 0.01 <= found <= 7 * 86400:
         raise Malformed(f"{word} {text} is no time to wait for", "give from 10ms to 168h")
     return found
@@ -135,6 +134,17 @@ def shown(word: str, found: float) -> str:
         unit, size = next((item for item in reversed(_RATES.items()) if found >= item[1]), ("bit", 1.0))
         return f"{found / size:g}{unit}"
     return f"{found * 100:g}%"
+
+
+def _time(word: str, text: str, wanted: str) -> float:
+    """Seconds."""
+    found = moments.span(text) if len(text) <= _LONGEST_VALUE else None
+    if found is not None:
+        return found
+    plain, _, units = wanted.partition(" (")
+    if text[:1] == "-" and len(text) <= _LONGEST_VALUE and moments.span(text[1:]):
+        raise Malformed(f"{word} {text} is negative", f"give {plain}")
+    raise Malformed(f"{word} {brief(text)} is not {plain}", f"give {plain} ({units}")
 
 
 def _measure(word: str, text: str, units: dict[str, float], wanted: str) -> float:

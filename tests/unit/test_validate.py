@@ -20,7 +20,7 @@ from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
-from labctl.topology import builtin, extension
+from labctl.topology import extension, shipped
 from labctl.topology.check import ports, problems, values
 from labctl.topology.check.compose import locate
 from labctl.topology.check.reading import keys
@@ -475,7 +475,7 @@ def test_command_on_what_is_right():
 
 def test_schema_is_printed():
     assert labctl("schema").stdout == extension.SCHEMA.read_text()
-    assert builtin.ROOT == ROOT
+    assert shipped.root() == ROOT
 
 
 @pytest.mark.parametrize("name", ["line:5", "star:3", "udp-mesh:200", "nat"])

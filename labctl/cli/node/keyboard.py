@@ -183,6 +183,8 @@ def http_get(
     from labctl.render.text import address, for_terminal, printable
 
     engine, found = engine_and_lab(lab)
+    if source:
+        prepare_probe(engine)  # what asks there is ended by one
     result = get(engine, found, node, url, source=source, timeout=timeout)
     if as_json:
         output.document(result.as_json())

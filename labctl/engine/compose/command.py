@@ -1,4 +1,4 @@
-"""Runs `docker compose` and `docker exec`: Compose is the topology language, so Compose itself reads the files."""
+"""Runs `docker compose`: Compose is the topology language, so Compose itself reads the files."""
 
 from __future__ import annotations
 
@@ -139,10 +139,6 @@ class Compose:
         """The command line of Docker's own client with some arguments, and the environment that it needs."""
         return [_docker(), *arguments], self._environment()
 
-    def capture(self, container: str, command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
-        """Runs a command in a container and gives what it printed."""
-        return self._run(["exec", container, *command], limit)
-
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self._variables}
 
@@ -162,8 +158,6 @@ class Compose:
                 errors="replace",
                 env=self._environment(),
             )
-            if arguments[0] == "exec":
-                reached("exec:running")
             try:
                 # Nothing to read where there is nothing to say: our own standard input is never theirs.
                 out, err = child.communicate(text or "", limit)

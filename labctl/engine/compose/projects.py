@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.engine.projects import Printed, Reading, Report
+from labctl.engine.projects import Reading, Report
 
 if TYPE_CHECKING:
     from labctl.engine.compose.command import Compose
@@ -84,10 +84,6 @@ class ComposeProjects:
         from labctl.engine.docker import images
 
         return images.import_image(self.endpoint, archive, name, int(limit))
-
-    def capture(self, container: str, command: Sequence[str], limit: float) -> Printed:
-        done = self._command(None, {}).capture(container, command, limit)
-        return Printed(done.stdout, done.stderr, done.returncode)
 
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         return self._command(None, {}).client(arguments)

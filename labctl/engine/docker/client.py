@@ -58,6 +58,10 @@ class DockerEngine(ComposeProjects):
     def half_closes(self) -> bool:
         return not self.endpoint.tls  # TLS 1.2 has no half-closed connection
 
+    @property
+    def machine(self) -> str | None:
+        return self.endpoint.machine
+
     def _call(self, action: str, method: str, path: str, /, **options: Any) -> Any:
         try:
             return self._wire.call(method, path, **options)

@@ -41,7 +41,6 @@ from labctl.engine.model import (
     StreamEvent,
     Volume,
 )
-from labctl.engine.projects import Printed
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
@@ -59,10 +58,12 @@ class MemoryEngine(MemoryProjects):
     """
 
     where = "this process (an engine in memory)"
-    is_local = True
     half_closes = True
+    machine: str | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, local: bool = False) -> None:
+        """`local`: its networks and ports are to keep clear of this machine's own, as a real engine's here have to."""
+        self.is_local = local
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
@@ -188,11 +189,16 @@ class MemoryEngine(MemoryProjects):
                 if stream.ended and not stream.told:
                     stream.told = True
                     yield StreamEvent(stream, None)
-            if any(stream.pending or stream.typed for stream in mine):
+            if any(stream.pending or (stream.typed and self._is_read(stream)) for stream in mine):
                 continue
             if all(stream.told for stream in mine) or not self._later:
                 return
             self._later.popleft()()
+
+    def _is_read(self, stream: MemoryStream) -> bool:
+        """Whether what is typed goes anywhere, if only away."""
+        container = self._containers.get(stream.container)
+        return stream.status is not None or (container is not None and container.record.state in ("running", "paused"))
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         """All that can be read from the source comes first."""
@@ -255,7 +261,8 @@ class MemoryEngine(MemoryProjects):
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
-        record = Container(ident, probe.name, PROBE_IMAGE, "created", dict(probe.labels))
+        inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
+        record = Container(ident, probe.name, PROBE_IMAGE, "created", {**inherited, **probe.labels})
         program = self.probe_program(probe) if self.probe_program else None
         made = self._containers[ident] = MemoryContainer(record, program)
         made.commands = self.probe_commands(probe) if self.probe_commands else None
@@ -278,16 +285,6 @@ class MemoryEngine(MemoryProjects):
             raise LabError("engine-refused", action="run a command in a container", why=why)
         done = found.commands(command)
         return MemoryStream(container, True, deque(done.output), ended=True, status=done.status)
-
-    def capture(self, container: str, command: Sequence[str], limit: float) -> Printed:
-        """As `open`."""
-        stream = self.open(container, command)
-        lines = [seen.line for seen in self.wait([stream], None) if seen.line]
-        out, err = (
-            "".join(f"{line.text.decode(errors='replace')}\n" for line in lines if line.stderr is stderr)
-            for stderr in (False, True)
-        )
-        return Printed(out, err, self.status(stream) or 0)
 
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """Raises LabError `docker-missing`: it has none."""
@@ -359,6 +356,6 @@ def _carries(labels: Any, wanted: Sequence[str]) -> bool:
 
 def _signal(name: str | None) -> int:
     """A signal's number."""
-    import signal
+    from labctl.signals import number_of
 
-    return signal.Signals[name or "SIGKILL"].value
+    return number_of(name or "SIGKILL")

@@ -9,7 +9,7 @@ from typing import Any
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
 from labctl.errors import LabError
 from labctl.lab.placing.blueprint import Blueprint
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 
 HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
 
@@ -34,7 +34,7 @@ def ensure(
             continue
         build = services[member.name]["build"]
         wanted = None
-        if "SOURCE" in (build.get("args") or {}):
+        if "SOURCE" in (build.get("args") or {}) and Path(build["context"]).is_dir():  # else Compose tells of it
             context = build["context"]
             wanted = digests[context] = digests.get(context) or builtin.digest(Path(context), without=HELPERS)
         image = found.get(member.name)
@@ -75,11 +75,11 @@ def _pull_missing(
 
 def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) -> None:
     """The image of the helpers that set routes and faults."""
-    wanted = builtin.digest(builtin.ROOT / "services")
+    wanted = builtin.digest(shipped.root() / "services")
     image = engine.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:
         report("building the probe")
-        source = builtin.Source(builtin.ROOT / "services" / "nodes.yaml")
+        source = builtin.Source(shipped.root() / "services" / "nodes.yaml")
         engine.build(source, ["probe"], lambda line: None, limit, variables=_variables(engine, wanted, report))
 
 
