@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
+from labctl.api.link import LinkedLab
+from labctl.api.reach import ReachingLab
+from labctl.api.seeing import Place, SeenLab
 from labctl.api.times import Since, stamp
 from labctl.cancel import Cancel
 from labctl.errors import Cancelled
@@ -24,7 +27,7 @@ MEND = "labctl.find(NAME, force=True) gives a lab that may be changed all the sa
 PROBE_LIMIT = 600.0  # seconds for building the helpers' image
 
 
-class Lab:
+class Lab(SeenLab, ReachingLab, LinkedLab):
     """A lab on an engine; `labctl.up`, `labctl.find` and `labctl.labs` give them.
 
     It holds a name and no state: each method asks the engine how things are now. Several threads may use one Lab, or
@@ -39,6 +42,7 @@ class Lab:
         self._cancel = cancel
         self._takes_down = takes_down
         self._force = force
+        self._place = Place(engine, self.snapshot, self.changeable, self.prepare)
 
     def __repr__(self) -> str:
         return f"<labctl.Lab {self.name}>"

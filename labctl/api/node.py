@@ -6,7 +6,9 @@ import signal as signals
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from labctl.api.reach import ReachingNode
 from labctl.api.results import Executed
+from labctl.api.seeing import SeenNode
 from labctl.api.times import Since, stamp
 from labctl.errors import Cancelled, LabError, LabTimeout
 from labctl.lab import model
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 SENDERS = {"chat": "a chat node", "echo-client": "an echo client", "udp": "a UDP peer"}
 
 
-class Node:
+class Node(SeenNode, ReachingNode):
     """A node; `Lab.node` and `Lab.nodes` give them. What it is (`role`, `addresses`, `networks`, `ports`) is as of
     then; how it is, `status` asks anew."""
 
     def __init__(self, lab: Lab, found: model.Node) -> None:
         self.lab = lab
         self._found = found
+        self._name, self._place = found.name, lab._place
 
     def __repr__(self) -> str:
         return f"<labctl.Node {self.name} of {self.lab.name}>"

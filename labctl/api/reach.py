@@ -136,7 +136,7 @@ class ReachingLab:
 class ReachingNode:
     """What `Node` finds out about its place in the network; the node itself needs no tool and no privilege."""
 
-    name: str
+    _name: str
     _place: Place
 
     def ping(
@@ -162,7 +162,7 @@ class ReachingNode:
         asked, *answers = ping.ping(
             engine,
             lab,
-            self.name,
+            self._name,
             target,
             count=count,
             interval=time,
@@ -184,7 +184,7 @@ class ReachingNode:
         from labctl.lab.reach import route
 
         lab = self._place.prepared()
-        chosen, *hops = route.path(self._place.engine, lab, self.name, target, timeout=timeout, family=family)
+        chosen, *hops = route.path(self._place.engine, lab, self._name, target, timeout=timeout, family=family)
         assert isinstance(chosen, route.Chosen)
         found = [hop for hop in hops if isinstance(hop, route.Hop)]
         route.check(lab, chosen, found, timeout)
@@ -194,7 +194,7 @@ class ReachingNode:
         """The node's routing table, IPv4 first. Raises NotRunning, ProbeError."""
         from labctl.lab.reach import route
 
-        return tuple(route.table(self._place.engine, self._place.prepared(), self.name))
+        return tuple(route.table(self._place.engine, self._place.prepared(), self._name))
 
     def dns(self, name: str, *, types: Sequence[str] = (), server: str | None = None, timeout: float = 5.0) -> Names:
         """Asks the node's name server (or another), as the node itself would, for records of some types (A and AAAA; of
@@ -205,6 +205,6 @@ class ReachingNode:
         from labctl.lab.reach import dns
 
         lab = self._place.prepared()
-        looked = dns.ask(self._place.engine, lab, self.name, name, types=types, server=server, timeout=timeout)
+        looked = dns.ask(self._place.engine, lab, self._name, name, types=types, server=server, timeout=timeout)
         dns.check(lab, looked)
         return Names(looked, looked.as_json(lab))

@@ -19,11 +19,15 @@ def seconds(name: str, value: float | str) -> float:
 def condition(name: str, value: float | str) -> str:
     """One condition of a link as it is typed: of a number, seconds of delay and jitter, bits a second of a rate, and of
     the others a share from 0 to 1."""
+    from labctl.faults.kinds import TYPED
+    from labctl.faults.measures import RATE, TIME
+
     if isinstance(value, str):
         return value
-    if name in ("delay", "jitter"):
+    measure = TYPED[name].measure
+    if measure is TIME:
         return f"{value:.9f}s"
-    return f"{value:.0f}bit" if name == "rate" else f"{value * 100:.6f}%"
+    return f"{value:.0f}bit" if measure is RATE else f"{value * 100:.6f}%"
 
 
 def span(value: float | str | None) -> str | None:

@@ -61,9 +61,7 @@ def test_nobody_shows_the_line(chat, lab):
 
 def test_a_line_at_a_node_that_sends_none(chat, lab):
     chat.engine.add("lab", "router", role="router")
-    with pytest.raises(
-        labctl.NodeError, match="needs a chat node, an echo client or a UDP peer"
-    ):
+    with pytest.raises(labctl.NodeError, match="needs a chat node, an echo client or a UDP peer"):
         lab.node("router").send("hi")
 
 
