@@ -68,11 +68,9 @@ class Lab(SeenLab, ReachingLab, LinkedLab):
     def prepare(self, report: Callable[[str], None] = lambda text: None) -> None:
         """Sees to it that the helpers' image is there, as faults, captures, pings and traces need it: else the first of
         them builds it. Raises EngineError."""
-        from labctl.engine.docker import DockerEngine
         from labctl.lab.life.images import ensure_probe
 
-        if isinstance(self.engine, DockerEngine):
-            ensure_probe(self.engine, report, PROBE_LIMIT)
+        ensure_probe(self.engine, report, PROBE_LIMIT)
 
     @property
     def owner(self) -> Owner | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from labctl.api.lab import Lab
 from labctl.cancel import Cancel
+from labctl.engine import connect
 from labctl.engine.model import Engine
 from labctl.lab import model
 from labctl.topology.builtin import Options
@@ -49,7 +50,7 @@ def up(
     from labctl.lab.life.up import up as bring_up
 
     token = cancel or Cancel()
-    using = (engine or _engine()).cancelled_by(token)
+    using = (engine or connect()).cancelled_by(token)
     request = Request(
         os.fspath(topology) if topology is not None else None,
         name,
@@ -76,24 +77,18 @@ def find(
     `force` it can be changed, too. In a `with` it is left as it is. Raises LabNotFound, EngineError.
     """
     token = cancel or Cancel()
-    using = (engine or _engine()).cancelled_by(token)
+    using = (engine or connect()).cancelled_by(token)
     return Lab(using, model.find(using, name).name, token, force=force)
 
 
 def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
     """All labs of the engine, by name, others' among them. Raises EngineError."""
-    using = engine or _engine()
+    using = engine or connect()
     found = []
     for one in model.find_all(using):
         token = Cancel()
         found.append(Lab(using.cancelled_by(token), one.name, token))
     return tuple(found)
-
-
-def _engine() -> Engine:
-    from labctl.engine.docker import DockerEngine
-
-    return DockerEngine()
 
 
 def _texts(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from labctl.engine.compose.command import Reading
+from labctl.engine.projects import Reading
 from labctl.errors import LabError, TopologyInvalid
 from labctl.topology.builtin import FILES
 from labctl.topology.check.plan import data_of, items, mapping

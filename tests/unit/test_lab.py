@@ -7,8 +7,8 @@ import pytest
 from memory_lab import event
 
 from labctl.cli.context import asked_name
-from labctl.engine.compose.command import Reading
 from labctl.engine.memory import MemoryEngine
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.lab import journal
 from labctl.lab.life.change import change

@@ -115,7 +115,7 @@ COMPOSE = builtin.locate(None)
 
 def blueprint(name: str = "hello", file=COMPOSE) -> Blueprint:
     found = parse(f"{{name: {name}, services: {{a: {{image: x}}}}}}", file)
-    return Blueprint(found, builtin.Source(file), None)
+    return Blueprint(found, builtin.Source(file))
 
 
 def volumes(engine) -> list[str]:
@@ -238,7 +238,7 @@ def test_every_command_that_changes_a_lab_asks_before_it_does_so_to_anothers(mon
     assert set(expected) <= forced
     assert not {"ps", "ls", "logs", "graph", "plan", "fault ls", "chat log", "ping", "trace"} & forced
     engine.add("theirs", "a", labels=THEIRS)
-    monkeypatch.setattr("labctl.engine.docker.DockerEngine", lambda: engine)
+    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
     for verb in ("pause", "unpause", "stop", "start", "kill"):
         told = CliRunner().invoke(leaves()[verb], ["a", "--lab", "theirs"]).exception
         assert isinstance(told, LabError)
@@ -251,7 +251,7 @@ def test_every_command_that_changes_a_lab_asks_before_it_does_so_to_anothers(mon
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("", False)])
 def test_a_person_is_asked(engine, monkeypatch, answer, goes_on):
     engine.add("theirs", "a", labels=THEIRS)
-    monkeypatch.setattr("labctl.engine.docker.DockerEngine", lambda: engine)
+    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
     monkeypatch.setattr(Settings, "changes", True)
 
     class Terminal:

@@ -10,7 +10,7 @@ from labctl.cli import output
 from labctl.cli.options import EnvFiles, Files, Json, Profiles, complete_topologies, topology_options
 
 if TYPE_CHECKING:
-    from labctl.engine.compose.command import Reading
+    from labctl.engine.projects import Reading
 
 
 def validate(
@@ -28,8 +28,7 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Check a topology's files: every error at once, each with its line and what to do."""
-    from labctl.engine.docker import endpoint
-    from labctl.lab.placing.blueprint import compose_for
+    from labctl.engine import connect
     from labctl.lab.validate import VARIABLES, validate
     from labctl.render import validation
     from labctl.topology import builtin
@@ -40,10 +39,10 @@ def validate(
         )
     source = builtin.find(topology, topology_options(file, profile, env_file), strict=False)
     made = source.text is not None or any(name not in VARIABLES for name, _ in source.variables)  # for a size
-    compose = compose_for(endpoint.find(), source, **({} if profile else VARIABLES))
+    engine = connect()
 
     def ask(text: str | None) -> Reading:
-        return compose.config(source.file, more=source.more, text=source.text if text is None else text)
+        return engine.read(source, text=text, variables={} if profile else VARIABLES)
 
     names = [topology or ""] if made else source.names  # what was made for a size has no file's name
     report = validate(names, ask, paths=source.files, text=source.text)

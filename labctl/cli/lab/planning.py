@@ -21,11 +21,11 @@ def plan(
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
     from labctl.cli.context import asked_name
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life.plan import plan
 
     found = plan(
-        DockerEngine(),
+        connect(),
         topology,
         asked_name(lab),
         subnet or (),

@@ -22,7 +22,7 @@ from labctl.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.life.down import Removed
 
 TopologyName = Annotated[
@@ -81,10 +81,10 @@ def up(
     """Bring a lab up and wait until every node is ready."""
     from labctl.cli.context import asked_name
     from labctl.cli.lab.looking import show_nodes
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life import up
 
-    engine = DockerEngine()
+    engine = connect()
     request = up.Request(
         topology,
         asked_name(lab),
@@ -115,12 +115,12 @@ def build(
 ) -> None:
     """Build a topology's images, and start nothing."""
     from labctl.cli.context import asked_name
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life import up
 
     with output.Progress("building") as report:
         options = topology_options(file, profile, env_file)
-        images = up.build(DockerEngine(), up.Request(topology, asked_name(None), build=again, options=options), report)
+        images = up.build(connect(), up.Request(topology, asked_name(None), build=again, options=options), report)
     if as_json:
         output.document({"images": images})
     else:
@@ -137,13 +137,13 @@ def down(
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
     from labctl.cli.context import asked_name, consent
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life import down
     from labctl.lab.model import check_name
 
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
-    engine = DockerEngine()
+    engine = connect()
     name = None if everything else asked_name(lab or named)
     if name:
         check_name(name)
@@ -167,7 +167,7 @@ def down(
         output.talk("no lab of yours is there; nothing to remove")
 
 
-def _all_names(engine: DockerEngine, *, everything: bool) -> list[str]:
+def _all_names(engine: Engine, *, everything: bool) -> list[str]:
     """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
     from labctl.errors import LabError
     from labctl.lab.life.down import whose

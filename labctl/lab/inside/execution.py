@@ -154,7 +154,6 @@ def _end(
 def at_terminal(
     engine: Engine,
     place: Place,
-    client: Callable[[Sequence[str]], tuple[list[str], dict[str, str]]],
     command: Sequence[str],
     *,
     terminal: bool,
@@ -162,11 +161,11 @@ def at_terminal(
     why_ended: Callable[[BaseException], int | None],
 ) -> int:
     """As `run`, with Docker's client between our terminal and the command's: it knows of sizes and of raw keys.
-    `client` gives the command line and the environment of it. Without a `keyboard` our standard input is let alone."""
+    Without a `keyboard` our standard input is let alone."""
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
     flags = [*(["-i"] if keyboard else []), *(["-t"] if terminal else []), "-e", f"{ending.VARIABLE}={mark}"]
-    arguments, environment = client(["exec", *flags, place.container, *command])
+    arguments, environment = engine.client(["exec", *flags, place.container, *command])
     child = None
     modes = _modes() if terminal else None
     try:
