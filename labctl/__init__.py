@@ -17,10 +17,15 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from labctl.api.drawn import Ladder
     from labctl.api.lab import Lab
     from labctl.api.labs import find, labs, up
+    from labctl.api.link import Link, Rule
     from labctl.api.node import Node
+    from labctl.api.reach import Ping, Resolution, Route, Speed
     from labctl.api.results import Executed
+    from labctl.api.seeing import Captured
+    from labctl.api.trace import Trace
     from labctl.cancel import Cancel
     from labctl.engine.docker import DockerEngine
     from labctl.engine.memory import MemoryEngine
@@ -63,17 +68,20 @@ if TYPE_CHECKING:
         Unresolved,
     )
     from labctl.events.model import Event
+    from labctl.lab.faults.rules import Fault
     from labctl.lab.keyboard.delivery import Delivery
     from labctl.lab.keyboard.send import Sent
     from labctl.lab.life.down import Removed
     from labctl.lab.life.status import Status
     from labctl.lab.life.waiting import Waited
+    from labctl.lab.processes.sockets import Socket
 
 __all__ = [
     "BadFilter",
     "Cancel",
     "Cancelled",
     "CaptureError",
+    "Captured",
     "CommandLeft",
     "ComposeFailed",
     "Delivery",
@@ -85,6 +93,7 @@ __all__ = [
     "EngineUnreachable",
     "Event",
     "Executed",
+    "Fault",
     "FaultError",
     "FaultRefused",
     "FileError",
@@ -94,8 +103,10 @@ __all__ = [
     "LabError",
     "LabNotFound",
     "LabTimeout",
+    "Ladder",
     "LineError",
     "LineRefused",
+    "Link",
     "MemoryEngine",
     "NoAnswer",
     "NoPartner",
@@ -108,14 +119,21 @@ __all__ = [
     "NotRecorded",
     "NotRunning",
     "NotTaken",
+    "Ping",
     "ProbeError",
     "ProgramNotFound",
     "ReachError",
     "Removed",
+    "Resolution",
+    "Route",
+    "Rule",
     "Sent",
+    "Socket",
+    "Speed",
     "Status",
     "TopologyError",
     "TopologyInvalid",
+    "Trace",
     "Unresolved",
     "Waited",
     "find",
@@ -131,6 +149,17 @@ _PLACES = {
     "up": "labctl.api.labs",
     "Node": "labctl.api.node",
     "Executed": "labctl.api.results",
+    "Ladder": "labctl.api.drawn",
+    "Link": "labctl.api.link",
+    "Rule": "labctl.api.link",
+    "Resolution": "labctl.api.reach",
+    "Ping": "labctl.api.reach",
+    "Route": "labctl.api.reach",
+    "Speed": "labctl.api.reach",
+    "Captured": "labctl.api.seeing",
+    "Trace": "labctl.api.trace",
+    "Fault": "labctl.lab.faults.rules",
+    "Socket": "labctl.lab.processes.sockets",
     "Cancel": "labctl.cancel",
     "DockerEngine": "labctl.engine.docker",
     "MemoryEngine": "labctl.engine.memory",

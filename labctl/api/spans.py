@@ -30,6 +30,18 @@ def condition(name: str, value: float | str) -> str:
     return f"{value:.0f}bit" if measure is RATE else f"{value * 100:.6f}%"
 
 
+def rate_of(value: float | str | None) -> float | None:
+    """Bits a second, of a number or a text such as `5mbit`. Raises InvalidArgument (`bad-condition`)."""
+    if not isinstance(value, str):
+        return value
+    from labctl.faults import measures
+
+    try:
+        return measures.rate(value)
+    except measures.Malformed as problem:
+        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
+
+
 def span(value: float | str | None) -> str | None:
     """A span as it is typed."""
     return value if value is None or isinstance(value, str) else f"{value:.9f}s"
