@@ -13,6 +13,7 @@ from typing import Any
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
 from labctl.errors import EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
+from labctl.lab.faults.gate import shut
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life import images
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
@@ -26,7 +27,7 @@ from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.lab.placing.placement import place_networks, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen, choose
-from labctl.lab.recording.at_start import can_wait, hold, record, waiting
+from labctl.lab.recording.at_start import can_wait, record, waiting
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Topology, replicas
@@ -109,7 +110,7 @@ def _up(engine: Engine, request: Request, report: Report) -> Lab:
             wait_until_quiet(engine, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         named = bool(blueprints.asked_name(request.name))
-        with claim.held(engine, blueprint, named=named, take_over=request.take_over) as before:
+        with claim.taken(engine, blueprint, named=named, take_over=request.take_over) as before:
             config = blueprint.configuration(found, owners.same(engine, before))
             lab = _make(engine, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
@@ -147,13 +148,13 @@ def _make(
     unfinished: set[str] = set()
     try:
         lock.begin()
-        held = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
+        waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(engine, blueprint.topology, report)
         lab = of_containers(name, engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         if request.record:
-            record(engine, lab, held)
+            record(engine, lab, waiters)
         set_routes(engine, lab, lab.nodes)
         reached("up:routes-set")
         put_in_force(engine, lab, lab.nodes)
@@ -200,12 +201,12 @@ def _start(
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
-            held = [lock.fileno()]
+            locks = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
             watched, wait = _watched(report), request.record and can_wait(placed)
             alone = not _is_scaled(placed) and not wait
-            engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=held, start=alone)
+            engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
         except LabError as problem:
             why = str(problem.values.get("why", ""))
@@ -245,10 +246,10 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
     fresh = [item for item in made if item.state in ("created", "exited")]
-    held = waiting(config, fresh) if config else []
-    hold(engine, held)
+    waiters = waiting(config, fresh) if config else []
+    shut(engine, waiters)
     each(start, fresh, STARTERS)
-    return held
+    return waiters
 
 
 def _names(config: dict[str, Any]) -> set[str]:

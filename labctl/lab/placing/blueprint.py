@@ -35,7 +35,7 @@ from labctl.engine.projects import Reading
 from labctl.errors import LabError, TopologyInvalid
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
-from labctl.lab.faults.standing import HOLD
+from labctl.lab.faults import gate
 from labctl.lab.model import check_name
 from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen
@@ -105,7 +105,9 @@ class Blueprint:
                 # Of another program than the image's own, the image's healthcheck knows nothing.
                 service.setdefault("healthcheck", {"disable": True})
                 if sent and ours:
-                    service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
+                    service["pids_limit"] = (
+                        gate.SHUT
+                    )  # the rules on its links come first; whose health is awaited can't wait
         return config
 
 
