@@ -17,10 +17,15 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from labctl.api.drawn import Ladder
     from labctl.api.lab import Lab
     from labctl.api.labs import find, labs, up
+    from labctl.api.link import Link, Rule
     from labctl.api.node import Node
+    from labctl.api.reach import Names, Ping, Route, Speed
     from labctl.api.results import Executed
+    from labctl.api.seeing import Captured
+    from labctl.api.trace import Trace
     from labctl.cancel import Cancel
     from labctl.engine.docker import DockerEngine
     from labctl.engine.memory import MemoryEngine
@@ -68,12 +73,15 @@ if TYPE_CHECKING:
     from labctl.lab.life.down import Removed
     from labctl.lab.life.status import Status
     from labctl.lab.life.waiting import Waited
+    from labctl.lab.roles.http import Exchange
+    from labctl.lab.roles.udp import Train
 
 __all__ = [
     "BadFilter",
     "Cancel",
     "Cancelled",
     "CaptureError",
+    "Captured",
     "CommandLeft",
     "ComposeFailed",
     "Delivery",
@@ -84,6 +92,7 @@ __all__ = [
     "EngineTimeout",
     "EngineUnreachable",
     "Event",
+    "Exchange",
     "Executed",
     "FaultError",
     "FaultRefused",
@@ -94,9 +103,12 @@ __all__ = [
     "LabError",
     "LabNotFound",
     "LabTimeout",
+    "Ladder",
     "LineError",
     "LineRefused",
+    "Link",
     "MemoryEngine",
+    "Names",
     "NoAnswer",
     "NoPartner",
     "Node",
@@ -108,14 +120,20 @@ __all__ = [
     "NotRecorded",
     "NotRunning",
     "NotTaken",
+    "Ping",
     "ProbeError",
     "ProgramNotFound",
     "ReachError",
     "Removed",
+    "Route",
+    "Rule",
     "Sent",
+    "Speed",
     "Status",
     "TopologyError",
     "TopologyInvalid",
+    "Trace",
+    "Train",
     "Unresolved",
     "Waited",
     "find",
@@ -125,6 +143,17 @@ __all__ = [
 
 # The modules that hold them; those that aren't here are errors.
 _PLACES = {
+    "Train": "labctl.lab.roles.udp",
+    "Exchange": "labctl.lab.roles.http",
+    "Trace": "labctl.api.trace",
+    "Captured": "labctl.api.seeing",
+    "Names": "labctl.api.reach",
+    "Ping": "labctl.api.reach",
+    "Route": "labctl.api.reach",
+    "Speed": "labctl.api.reach",
+    "Link": "labctl.api.link",
+    "Rule": "labctl.api.link",
+    "Ladder": "labctl.api.drawn",
     "Lab": "labctl.api.lab",
     "find": "labctl.api.labs",
     "labs": "labctl.api.labs",
