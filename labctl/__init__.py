@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from labctl.lab.life.status import Status
     from labctl.lab.life.waiting import Waited
     from labctl.lab.processes.sockets import Socket
+    from labctl.lab.roles.http import Exchange
+    from labctl.lab.roles.udp import Train
 
 __all__ = [
     "BadFilter",
@@ -92,6 +94,7 @@ __all__ = [
     "EngineTimeout",
     "EngineUnreachable",
     "Event",
+    "Exchange",
     "Executed",
     "Fault",
     "FaultError",
@@ -134,6 +137,7 @@ __all__ = [
     "TopologyError",
     "TopologyInvalid",
     "Trace",
+    "Train",
     "Unresolved",
     "Waited",
     "find",
@@ -143,21 +147,23 @@ __all__ = [
 
 # The modules that hold them; those that aren't here are errors.
 _PLACES = {
+    "Train": "labctl.lab.roles.udp",
+    "Exchange": "labctl.lab.roles.http",
+    "Trace": "labctl.api.trace",
+    "Captured": "labctl.api.seeing",
+    "Ping": "labctl.api.reach",
+    "Route": "labctl.api.reach",
+    "Speed": "labctl.api.reach",
+    "Link": "labctl.api.link",
+    "Rule": "labctl.api.link",
+    "Ladder": "labctl.api.drawn",
     "Lab": "labctl.api.lab",
     "find": "labctl.api.labs",
     "labs": "labctl.api.labs",
     "up": "labctl.api.labs",
     "Node": "labctl.api.node",
     "Executed": "labctl.api.results",
-    "Ladder": "labctl.api.drawn",
-    "Link": "labctl.api.link",
-    "Rule": "labctl.api.link",
     "Resolution": "labctl.api.reach",
-    "Ping": "labctl.api.reach",
-    "Route": "labctl.api.reach",
-    "Speed": "labctl.api.reach",
-    "Captured": "labctl.api.seeing",
-    "Trace": "labctl.api.trace",
     "Fault": "labctl.lab.faults.rules",
     "Socket": "labctl.lab.processes.sockets",
     "Cancel": "labctl.cancel",

@@ -65,12 +65,12 @@ class Lab(SeenLab, ReachingLab, LinkedLab):
             owners.refuse_anothers(self.engine, self.name, found.standing, MEND)
         return found
 
-    def prepare(self, report: Callable[[str], None] = lambda text: None) -> None:
+    def prepare(self, report: Callable[[str], None] | None = None) -> None:
         """Sees to it that the helpers' image is there, as faults, captures, pings and traces need it: else the first of
         them builds it. Raises EngineError."""
         from labctl.lab.life.images import ensure_probe
 
-        ensure_probe(self.engine, report, PROBE_LIMIT)
+        ensure_probe(self.engine, report or (lambda text: None), PROBE_LIMIT)
 
     @property
     def owner(self) -> Owner | None:

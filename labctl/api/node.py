@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from labctl.lab.keyboard.send import Sent
     from labctl.lab.life.status import Status
     from labctl.lab.life.waiting import Waited
+    from labctl.lab.roles.http import Exchange
+    from labctl.lab.roles.udp import Train
 
 SENDERS = {"chat": "a chat node", "echo-client": "an echo client", "udp": "a UDP peer"}
 
@@ -96,6 +98,32 @@ class Node(SeenNode, ReachingNode):
         if role != "chat":
             self._refuse_role(found)
         return chat.send(engine, found, self.name, text, timeout=timeout)
+
+    def send_train(
+        self, to: str, *, count: int, text: str = "", size: int = 0, rate: float = 100.0, timeout: float = 2.0
+    ) -> Train:
+        """Sends a numbered train of datagrams from a UDP peer to another one, and gives what that counted: how many it
+        received, how many were lost, came twice or out of order.
+
+        `size` is each datagram's payload in bytes (0: as few as possible), `rate` how many a second (0: as fast as the
+        socket takes them), `timeout` in seconds comes on top of the time that this takes. Raises as `send` does.
+        """
+        from labctl.lab.roles import udp
+
+        engine, found = self.lab.engine, self.lab.changeable()
+        return udp.send_train(engine, found, self.name, to, text, count=count, size=size, rate=rate, timeout=timeout)
+
+    def get(self, url: str = "/", *, source: str | None = None, timeout: float = 10.0) -> Exchange:
+        """GET of a path, or of a whole `http://` URL, at this node: over the port that it publishes, or asked from the
+        node `source`; `timeout` in seconds is for all of it. A status of 400 or more is no error.
+
+        Raises ReachError where no response came, NodeError where no port is published, NotRunning, InvalidArgument.
+        """
+        from labctl.lab.roles import http
+
+        if source:
+            self.lab.prepare()  # a helper ends what asks there
+        return http.get(self.lab.engine, self.lab.snapshot(), self.name, url, source=source, timeout=timeout)
 
     def _refuse_role(self, found: model.Lab) -> None:
         others = [node.name for node in found.nodes if node.role in SENDERS]
@@ -175,7 +203,7 @@ class Node(SeenNode, ReachingNode):
 
     # Its programs
 
-    def exec(self, *command: str, input: bytes = b"", timeout: float = 30.0) -> Executed:
+    def exec(self, program: str, *arguments: str, input: bytes = b"", timeout: float = 30.0) -> Executed:
         """Runs a command in the node, with `input` as its standard input, and waits for its end; after `timeout`
         seconds, or when it is cancelled, it is ended with SIGTERM, and after five more with SIGKILL.
 
@@ -196,11 +224,12 @@ class Node(SeenNode, ReachingNode):
             status = execution.run(
                 self.lab.engine,
                 execution.Place(found, node),
-                command,
+                (program, *arguments),
                 source=source.fileno(),
                 show=show,
                 why_ended=_why_ended,
                 limit=timeout,
+                late=LabError("not-yet", seconds=timeout, what=f"{program} in {self.name} goes on"),
             )
         return Executed(status, b"".join(written[False]), b"".join(written[True]))
 

@@ -34,6 +34,8 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Removed:
+    """How many of a lab's containers, networks and volumes were removed."""
+
     lab: str
     containers: int
     networks: int

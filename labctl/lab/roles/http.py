@@ -30,6 +30,11 @@ class Exchange:
     seen: dict[str, Any]
 
     @property
+    def status(self) -> int:
+        """The status of the response (RFC 9110), such as 200."""
+        return int(self.seen["status"])
+
+    @property
     def content(self) -> bytes:
         """The body as it came."""
         data = self.seen.get("data")
