@@ -28,7 +28,7 @@ def test_a_trace_shows_the_very_packet_that_a_rule_dropped(seen, lab):
     assert lost.crossing.packet.source == (sent.local[0], sent.local[1])
     assert rule.id in found.text(columns=100)
     [deep] = [one for one in trace.ladders if {one.left, one.right} == {"alice", "bob"}]
-    assert any("sendto(" in moment.text for moment in deep.drawn.moments)
+    assert any("sendto(" in moment.text for moment in deep.moments)
     assert "sendto(" in deep.svg()
     shown = lab.json("ladder", "alice", "bob", "--last", "1m")
     assert lost.number in [arrow["number"] for arrow in shown["arrows"]] or shown["arrows"]
