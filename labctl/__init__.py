@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labctl.api.labs import find, labs, up
     from labctl.api.link import Link, Rule
     from labctl.api.node import Node
-    from labctl.api.reach import Names, Ping, Route, Speed
+    from labctl.api.reach import Ping, Resolution, Route, Speed
     from labctl.api.results import Executed
     from labctl.api.seeing import Captured
     from labctl.api.trace import Trace
@@ -68,11 +68,13 @@ if TYPE_CHECKING:
         Unresolved,
     )
     from labctl.events.model import Event
+    from labctl.lab.faults.rules import Fault
     from labctl.lab.keyboard.delivery import Delivery
     from labctl.lab.keyboard.send import Sent
     from labctl.lab.life.down import Removed
     from labctl.lab.life.status import Status
     from labctl.lab.life.waiting import Waited
+    from labctl.lab.processes.sockets import Socket
     from labctl.lab.roles.http import Exchange
     from labctl.lab.roles.udp import Train
 
@@ -94,6 +96,7 @@ __all__ = [
     "Event",
     "Exchange",
     "Executed",
+    "Fault",
     "FaultError",
     "FaultRefused",
     "FileError",
@@ -108,7 +111,6 @@ __all__ = [
     "LineRefused",
     "Link",
     "MemoryEngine",
-    "Names",
     "NoAnswer",
     "NoPartner",
     "Node",
@@ -125,9 +127,11 @@ __all__ = [
     "ProgramNotFound",
     "ReachError",
     "Removed",
+    "Resolution",
     "Route",
     "Rule",
     "Sent",
+    "Socket",
     "Speed",
     "Status",
     "TopologyError",
@@ -147,7 +151,6 @@ _PLACES = {
     "Exchange": "labctl.lab.roles.http",
     "Trace": "labctl.api.trace",
     "Captured": "labctl.api.seeing",
-    "Names": "labctl.api.reach",
     "Ping": "labctl.api.reach",
     "Route": "labctl.api.reach",
     "Speed": "labctl.api.reach",
@@ -160,6 +163,9 @@ _PLACES = {
     "up": "labctl.api.labs",
     "Node": "labctl.api.node",
     "Executed": "labctl.api.results",
+    "Resolution": "labctl.api.reach",
+    "Fault": "labctl.lab.faults.rules",
+    "Socket": "labctl.lab.processes.sockets",
     "Cancel": "labctl.cancel",
     "DockerEngine": "labctl.engine.docker",
     "MemoryEngine": "labctl.engine.memory",

@@ -21,8 +21,8 @@ def reference() -> str:
     values = [name for name in names if inspect.isclass(found[name]) and not issubclass(found[name], LabError)]
     parts = [
         MARK,
-        "Written from the code. A `Path` is a text or an os.PathLike, `Since` a text, a datetime or a timedelta; errors "
-        "are on [a page of their own](errors.md).\n",
+        "Written from the code. A `Path` is a text or an os.PathLike, `Since` a text, a datetime or a timedelta; "
+        "errors are on [a page of their own](errors.md).\n",
     ]
     parts += [_entry(f"### {name}", name, found[name]) for name in functions]
     parts += ["\n".join(_class(name, found[name])) for name in values]
@@ -51,7 +51,8 @@ def _class(name: str, what: type) -> Iterator[str]:
 def _signature(what: object) -> str:
     """As the code has it, without `self`, and without the modules of the types."""
     found = inspect.signature(what)  # type: ignore[arg-type]
-    shown, is_bare = [], False
+    shown: list[str] = []
+    is_bare = False
     for name, one in found.parameters.items():
         if one.kind is one.KEYWORD_ONLY and not is_bare and "*" not in "".join(shown):
             shown.append("*")

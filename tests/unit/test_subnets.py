@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from labctl.engine.docker import inspected
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Port
 from labctl.errors import LabError
 from labctl.lab.life.up import ATTEMPTS, _left_out
-from labctl.lab.placing import placement
+from labctl.lab.placing import blueprint, placement
 from labctl.lab.placing.placement import host_routes, place_networks, place_ports
 from labctl.lab.placing.subnets import choose
 from labctl.topology.model import moved, parse
@@ -26,6 +27,7 @@ networks:
   left: {name: lab_left, ipam: {config: [{subnet: 10.1.0.0/24}]}, x-labctl: {movable: true}}
   right:
     name: lab_right
+    enable_ipv6: true
     ipam: {config: [{subnet: 10.2.0.0/24}, {subnet: "fd02::/64"}]}
     x-labctl: {movable: true}
   fixed: {name: lab_fixed, ipam: {config: [{subnet: 10.3.0.0/24}]}}
@@ -108,7 +110,7 @@ def test_what_else_has_its_place_in_a_network(pool, hosts, what, prefix):
     with pytest.raises(LabError) as caught:
         choose(found, [f"10.9.0.0/{prefix + 1}"])
     assert caught.value.message.endswith(f"too small: {what} of the network n, which takes a /{prefix} at least")
-    placed = place_networks(found, MemoryEngine(), found.config, 0, choose(found, [f"10.9.0.0/{prefix}"]))
+    placed = place_networks(found, MemoryEngine(local=True), found.config, 0, choose(found, [f"10.9.0.0/{prefix}"]))
     assert placed["networks"]["n"]["ipam"]["config"][0]["subnet"] == f"10.9.0.0/{prefix}"
 
 
@@ -119,7 +121,7 @@ def place(engine: MemoryEngine, *texts: str) -> dict[str, str]:
 
 
 def test_a_chosen_subnet_is_taken_as_it_is_and_the_rest_moves():
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("theirs", "x", addresses={"theirs_net": ("10.2.0.9",)}, ours=False)
     engine.subnets("theirs_net", "10.2.0.0/24")
     assert place(engine, "10.8.0.0/22") == {"left": "10.8.0.0/22", "right": "10.2.1.0/24", "fixed": "10.3.0.0/24"}
@@ -136,7 +138,7 @@ def test_a_chosen_subnet_is_taken_as_it_is_and_the_rest_moves():
     ],
 )
 def test_one_that_is_taken_is_told_with_its_owner(labels, whose):
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("other", "x", addresses={"a_net": ("10.8.7.9",)}, ours=False)
     engine.subnets("a_net", "10.8.0.0/16")
     engine.networks()[0].labels.update(labels)
@@ -166,12 +168,12 @@ def test_a_route_of_this_machine_is_in_the_way(no_routes):
     ]
     for text, route in (("10.8.4.0/24", "10.8.0.0/16 (tun0)"), ("fd77::/48", "fd77::/64 (tun1)")):
         with pytest.raises(LabError, match=r"overlaps with this machine's route to") as caught:
-            place(MemoryEngine(), text)
+            place(MemoryEngine(local=True), text)
         assert caught.value.message.endswith(route)
 
 
 def test_a_network_that_is_there_keeps_its_subnet():
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("lab", "a", addresses={"lab_left": ("10.5.0.20",)})
     engine.subnets("lab_left", "10.5.0.0/24")
     assert place(engine)["left"] == place(engine, "10.5.0.0/24")["left"] == "10.5.0.0/24"
@@ -209,7 +211,7 @@ def route(subnet: str, interface: str, flags: str = "0001") -> str:
 
 def placed(text: str, engine: MemoryEngine | None = None, attempt: int = 0, **options) -> list[str]:
     found = parse(text, Path("lab.yaml"))
-    out = place_networks(found, engine or MemoryEngine(), found.config, attempt, {}, **options)
+    out = place_networks(found, engine or MemoryEngine(local=True), found.config, attempt, {}, **options)
     return [pool["subnet"] for net in out["networks"].values() for pool in net["ipam"]["config"]]
 
 
@@ -242,7 +244,7 @@ def test_movable_networks_go_where_no_route_leads(no_routes, routes, subnet, whe
 
 def test_a_class_that_begins_at_the_same_moment_finds_places_for_all():
     """Thirty see the same networks each time, and the engine gives each subnet to one of those who ask for it."""
-    waiting, engine = 30, MemoryEngine()
+    waiting, engine = 30, MemoryEngine(local=True)
     for attempt in range(ATTEMPTS):
         asked = {placed(one_network("10.77.0.0/24", MOVABLE), engine, _left_out(attempt))[0] for _ in range(waiting)}
         for subnet in asked:
@@ -262,7 +264,7 @@ def test_networks_of_one_lab_do_not_move_to_the_same_place(no_routes):
 
 
 def test_where_few_are_free_none_is_passed_over():
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("theirs", "x", addresses={"net": ()})
     engine.subnets("net", "10.0.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
     assert placed(one_network("10.128.0.0/9", MOVABLE), engine, 60) == ["10.128.0.0/9"]
@@ -273,7 +275,7 @@ def test_the_other_family_moves_out_of_the_way_as_well(no_routes):
     (no_routes / "ipv6_route").write_text(
         f"fd000000000000000000000000000000 09 {zero} 00 {zero} 00000100 00000001 00000000 00000001 tun1\n"
     )
-    assert placed(one_network("fd01::/64", MOVABLE)) == ["fd80::/64"]
+    assert placed(one_network("fd01::/64", f", enable_ipv6: true{MOVABLE}")) == ["fd80::/64"]
 
 
 def test_who_is_in_the_way_everywhere_is_told(no_routes):
@@ -302,7 +304,7 @@ def test_the_machines_own_network_is_not_taken_from_it(no_routes, more, lan):
         f"the subnet 192.168.7.0/24 of the network lab_lab overlaps with this machine's route to {lan} (wlan0)"
     )
     assert placed(text, allow_overlap=True) == ["192.168.7.0/24"]
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.is_local = False
     assert placed(text, engine) == ["192.168.7.0/24"], "it is not the engine's machine"
 
@@ -338,11 +340,78 @@ def test_each_line_keeps_the_port_that_it_has():
     """One port at two places, and the same number of the other protocol."""
     there = [Port("tcp", 53, "0.0.0.0", 41002), Port("tcp", 53, "::", 41002), Port("tcp", 53, "0.0.0.0", 41001)]
     there += [Port("udp", 53, "127.0.0.1", 41003), Port("tcp", 53, "127.0.0.1", 41004)]
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("lab", "a", ports=tuple(there))
     lines = [("41001", "", "tcp"), ("9", "", "tcp"), ("9", "127.0.0.1", "udp"), ("9", "127.0.0.1", "tcp")]
     written = [{"target": 53, "published": port, "host_ip": host, "protocol": proto} for port, host, proto in lines]
     assert ports(*written, running=engine.containers()) == ["41001", "41002", "41003", "41004"]
+
+
+def test_a_node_that_does_not_run_keeps_its_port_too():
+    """Of such a one the engine lists none. Else each `up` would make it anew, at another port."""
+    engine = MemoryEngine()
+    engine.add("lab", "a", ports=(Port("tcp", 53, "127.0.0.1", 41004),), state="exited")
+    assert engine.containers()[0].ports == ()
+    service = {
+        "image": "x",
+        "ports": [{"target": 53, "published": "9", "host_ip": "127.0.0.1", "protocol": "tcp"}],
+        "x-labctl": {"movable_ports": True},
+    }
+    found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
+    placed = blueprint.place(found, engine, found.config, engine.containers(), attempt=0, chosen={})
+    assert placed["services"]["a"]["ports"][0]["published"] == "41004"
+
+
+def test_what_a_container_publishes_whenever_it_runs():
+    found = {
+        "53/udp": [{"HostIp": "", "HostPort": "41003"}],
+        "80/tcp": [{"HostIp": "::1", "HostPort": "0"}],
+        "1/tcp": None,
+    }
+    assert inspected.bound({"HostConfig": {"PortBindings": found}}) == (Port("udp", 53, None, 41003),)
+    assert inspected.bound({"HostConfig": {}}) == ()
+
+
+def test_a_fixed_subnet_that_is_another_one_now_is_told(no_routes):
+    """The network is there, on the one of before: its nodes would not have the addresses that the file says."""
+    engine = MemoryEngine()
+    engine.add("lab", "a", addresses={"lab_lab": ("10.1.0.2",)})
+    engine.subnets("lab_lab", "10.1.0.0/24")
+    assert placed(one_network("10.1.0.0/24"), engine) == ["10.1.0.0/24"]
+    with pytest.raises(LabError, match=r"is there already, on 10\.1\.0\.0/24, and 10\.5\.0\.0/24 is wanted") as caught:
+        placed(one_network("10.5.0.0/24"), engine)
+    assert caught.value.code == "network-otherwise"
+
+
+SIX = (
+    "{name: lab, services: {a: {image: x, networks: {n: null}}}, networks: {n: {name: lab_n, %s ipam: {config: [%s]}}}}"
+)
+
+
+def test_ipv6_that_is_off_takes_no_subnet(no_routes, monkeypatch):
+    """The engine keeps such a subnet, and gives nobody an address of it."""
+    monkeypatch.setattr(placement, "KERNEL_6", no_routes / "none")
+    monkeypatch.setattr(placement, "KERNEL_4", no_routes)
+    engine = MemoryEngine()
+    engine.add("other", "x", addresses={"a_net": ("fd00:7::9",)}, ours=False)
+    engine.subnets("a_net", "fd00:7::/64")
+    pools = "{subnet: 10.5.0.0/24}, {subnet: 'fd00:7::/64'}"
+    off = parse(SIX % ("", pools), Path("lab.yaml"))
+    placement.refuse_ipv6(off, local=True)
+    place_networks(off, engine, off.config, 0, {})
+    on = parse(SIX % ("enable_ipv6: true,", pools), Path("lab.yaml"))
+    with pytest.raises(LabError, match="IPv6"):
+        placement.refuse_ipv6(on, local=True)
+    with pytest.raises(LabError, match="overlaps with the network a_net"):
+        place_networks(on, engine, on.config, 0, {})
+
+
+def test_of_a_network_those_subnets_count_that_it_uses():
+    pools = {"Config": [{"Subnet": "10.5.0.0/24"}, {"Subnet": "fd00:7::/64"}, {"Gateway": "10.5.0.1"}]}
+    assert inspected.subnets({"IPAM": pools, "EnableIPv6": False}) == ("10.5.0.0/24",)
+    assert inspected.subnets({"IPAM": pools, "EnableIPv6": True}) == ("10.5.0.0/24", "fd00:7::/64")
+    assert inspected.subnets({"IPAM": pools, "EnableIPv4": False, "EnableIPv6": True}) == ("fd00:7::/64",)
+    assert inspected.subnets({"IPAM": None}) == ()
 
 
 def test_a_port_at_an_address_that_this_machine_has_not_stays():

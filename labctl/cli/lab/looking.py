@@ -23,12 +23,11 @@ Nodes = Annotated[
 
 
 def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
-    from labctl.lab.life.status import document
-    from labctl.lab.life.status import ps as statuses_of
+    from labctl.lab.life import status
 
-    statuses = statuses_of(engine, lab)
+    statuses = status.ps(engine, lab)
     if as_json:
-        output.document(document(lab, statuses))
+        output.document(status.document(lab, statuses))
         return
     from labctl.render import tables
 

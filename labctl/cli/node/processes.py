@@ -31,7 +31,7 @@ def sockets(
 ) -> None:
     """Show the kernel's own table of sockets: protocol, state, queues, addresses, program."""
     from labctl.lab.processes import sockets
-    from labctl.render import sockets as render
+    from labctl.render.sockets import table
 
     ready = Ready(ready_fd, follows=watch)
     engine, found = engine_and_lab(lab)
@@ -44,7 +44,7 @@ def sockets(
     if as_json:
         output.document(sockets.document(found, there))
     elif there:
-        output.data(render.table(there, columns=output.columns(), colour=output.colour()))
+        output.data(table(there, columns=output.columns(), colour=output.colour()))
     else:
         output.talk("no socket is open there")
 

@@ -138,15 +138,14 @@ def _show(
     begun: Callable[[], object],
 ) -> None:
     from labctl.lab.recording.capture import Capture
-    from labctl.render.packets.lines import Lines
-    from labctl.render.packets.lines import as_json as fields
+    from labctl.render.packets.lines import Lines, line_document
 
     names, local = [node.name for node in where.nodes], output.Settings.local
     lines = Lines(names, columns=output.columns(), colour=output.colour(), local=local)
 
     def show(one: Seen) -> None:
         if as_json:
-            output.json_line(fields(one))
+            output.json_line(line_document(one))
         else:
             output.data(lines.line(one))
 

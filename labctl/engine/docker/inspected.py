@@ -41,6 +41,25 @@ def settings(found: dict[str, Any]) -> Settings:
     )
 
 
+def subnets(network: dict[str, Any]) -> tuple[str, ...]:
+    """Those that a network uses: the engine also keeps, of a family that is off, what it was made with."""
+    families = {False: network.get("EnableIPv4", True), True: network.get("EnableIPv6", True)}
+    found = [config.get("Subnet") or "" for config in (network.get("IPAM") or {}).get("Config") or []]
+    return tuple(text for text in found if text and families[":" in text])
+
+
+def bound(found: dict[str, Any]) -> tuple[Port, ...]:
+    """The ports that a container publishes whenever it runs, where the engine has no choice of them."""
+    ports = []
+    for name, places in (found["HostConfig"].get("PortBindings") or {}).items():
+        private, _, proto = name.partition("/")
+        for item in places or []:
+            public = item.get("HostPort") or ""
+            if public.isdecimal() and int(public):
+                ports.append(Port(proto or "tcp", int(private), item.get("HostIp") or None, int(public)))
+    return tuple(ports)
+
+
 def _mount(item: dict[str, Any]) -> Mount:
     source = item.get("Name") if item["Type"] == "volume" else item.get("Source")
     return Mount(item["Type"], source or "", item["Destination"], bool(item.get("RW")))
@@ -85,6 +104,7 @@ def details(found: dict[str, Any]) -> Details:
         log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
         restarts=found.get("RestartCount", 0),
         pid=state.get("Pid", 0),
+        bound=bound(found),
         fixed=tuple(
             address
             for net in found["NetworkSettings"]["Networks"].values()
@@ -143,12 +163,11 @@ def container(item: dict[str, Any]) -> Container:
 
 def network(item: dict[str, Any]) -> Network:
     """Of GET /networks."""
-    configs = (item.get("IPAM") or {}).get("Config") or []
     return Network(
         id=item["Id"],
         name=item["Name"],
         labels=item.get("Labels") or {},
-        subnets=tuple(config["Subnet"] for config in configs if "Subnet" in config),
+        subnets=subnets(item),
         internal=bool(item.get("Internal")),
         mtu=mtu_of(item.get("Options")),
     )

@@ -53,6 +53,12 @@ class MemoryContainer:
     plan: Plan | None = None  # of a container that a project has made
     pid: int = 0
 
+    @property
+    def listed(self) -> Container:
+        """As a list has it: what doesn't run has no ports there."""
+        runs = self.record.state in ("running", "paused", "restarting")
+        return self.record if runs or not self.record.ports else replace(self.record, ports=())
+
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
         """One of its programs listens there from now on."""
         self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
@@ -68,7 +74,7 @@ class MemoryContainer:
         """Its process ends."""
         self.record = replace(self.record, state="exited", exit_code=exit_code, ended="less than a second ago")
         if self.plan:
-            self.record = replace(self.record, addresses={}, gateways=(), ports=(), health=None)
+            self.record = replace(self.record, addresses={}, gateways=(), health=None)
         self.pid = 0
         self.sockets = () if self.sockets is not None else None
         self.exit_code = exit_code

@@ -130,7 +130,7 @@ class MemoryEngine(MemoryProjects):
         self._later.append(act)
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
-        records = [container.record for container in self._containers.values()]
+        records = [container.listed for container in self._containers.values()]
         found = [r for r in records if _carries(r.labels, labels) and (not running or r.state == "running")]
         return sorted(with_networks(found, lambda: records), key=lambda record: record.name)
 
@@ -150,6 +150,7 @@ class MemoryEngine(MemoryProjects):
             out_of_memory=found.out_of_memory,
             pid=found.pid,
             fixed=found.fixed,
+            bound=found.record.ports,
         )
 
     def settings(self, container: str) -> Settings:

@@ -73,6 +73,7 @@ def container(order: Order, ident: str, keys: Mapping[str, Any], networks: Mappi
         dict(extra_hosts(config.get("extra_hosts") or ())),
         known and not check.get("disable"),
     )
+    made.record = replace(record, ports=made.plan.ports)
     made.environment = dict(config.get("environment") or {})
     made.aliases = {net: (order.service, *(attached[net].get("aliases") or ()), ident[:12]) for net in attached}
     made.processes = int(config["pids_limit"]) if config.get("pids_limit") else None

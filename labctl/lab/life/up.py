@@ -110,7 +110,7 @@ def _up(engine: Engine, request: Request, report: Report) -> Lab:
             wait_until_quiet(engine, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         named = bool(request.name)
-        with claim.taken(engine, blueprint, named=named, take_over=request.take_over) as before:
+        with claim.locked(engine, blueprint, lock, named=named, take_over=request.take_over) as before:
             config = blueprint.configuration(found, owners.same(engine, before))
             lab = _make(engine, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
