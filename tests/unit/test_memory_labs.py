@@ -295,3 +295,13 @@ def test_the_example_is_true():
     assert doctest.testmod(module).failed == 0
     assert MemoryEngine.__doc__
     assert ">>>" in MemoryEngine.__doc__
+
+
+@pytest.mark.parametrize("options", [{"record": True}, {"links": "x-labctl: {links: [a-b delay 10ms]}"}])
+def test_what_needs_packets_is_refused_by_name(engine, bring_up, tmp_path, options):
+    service = "{image: x, labels: {dev.labctl.role: udp}}"
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"name: lab\nservices: {{a: {service}, b: {service}}}\n{options.pop('links', '')}\n")
+    with pytest.raises(LabError, match="has no packets"):
+        bring_up(file, **options)
+    assert engine.containers() == []
