@@ -267,8 +267,14 @@ class MemoryEngine(MemoryProjects):
         return ""
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
-        """Its program is what `probe_program` gives, and what commands in it do what `probe_commands` gives."""
-        self._get(probe.target)
+        """Its program is what `probe_program` gives, and commands in it do what `probe_commands` gives.
+
+        Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
+        """
+        target = self._get(probe.target)
+        if target.plan and not (self.probe_program or self.probe_commands):
+            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
+            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
