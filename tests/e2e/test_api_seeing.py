@@ -1,4 +1,4 @@
-"""What a program sees of a real lab, and does to its links; traces and x-rays are tried by the examples of docs/api.md."""
+"""What a program sees of a real lab and does to its links; the examples of docs/api.md try traces and x-rays."""
 
 import io
 import threading
