@@ -10,7 +10,6 @@ from jsonschema import Draft202012Validator
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.memory import MemoryEngine
 from labctl.engine.memory import engine as module
 from labctl.engine.memory.programs import PROGRAMS
 from labctl.engine.model import COMPOSE_HASH, LABEL_LAB, LABEL_NODE, LABEL_ROLE
@@ -27,6 +26,9 @@ from labctl.topology import builtin
 from labctl.topology.model import load
 
 SCHEMA = Draft202012Validator(json.loads((Path(module.__file__).parents[2] / "events" / "schema.json").read_text()))
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "engine.md"
 
 
 def quiet(line: str) -> None:
@@ -291,10 +293,9 @@ def test_every_role_has_a_program():
     assert roles == set(PROGRAMS)
 
 
-def test_the_example_is_true():
-    assert doctest.testmod(module).failed == 0
-    assert MemoryEngine.__doc__
-    assert ">>>" in MemoryEngine.__doc__
+def test_the_examples_are_true():
+    for found in (doctest.testmod(module), doctest.testfile(str(PAGE), module_relative=False)):
+        assert (found.failed, found.attempted > 2) == (0, True)
 
 
 @pytest.mark.parametrize("options", [{"record": True}, {"links": "x-labctl: {links: [a-b delay 10ms]}"}])
