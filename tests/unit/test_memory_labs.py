@@ -12,7 +12,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.memory import engine as module
 from labctl.engine.memory.programs import PROGRAMS
-from labctl.engine.model import COMPOSE_HASH, LABEL_LAB, LABEL_NODE, LABEL_ROLE
+from labctl.engine.model import COMPOSE_HASH, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Network
 from labctl.errors import LabError, LineRefused, NotConfirmed, TopologyInvalid
 from labctl.lab.keyboard.send import send
 from labctl.lab.life.change import change
@@ -188,6 +188,22 @@ def test_two_labs_have_nothing_in_common(engine, bring_up):
     assert chat.send(engine, two, "alice", "hi").peer[0] == "10.77.1.6"
     down(engine, one.name, quiet)
     assert chat.send(engine, find(engine, "other"), "bob", "ho").offset == 0
+
+
+def test_a_place_that_is_taken_at_the_same_moment_is_left_to_who_has_it(engine, monkeypatch):
+    make, told = engine.bring_up, []
+
+    def overtaken(source, config, *args, **options):
+        if not engine.networks():
+            subnet = config["networks"]["lab"]["ipam"]["config"][0]["subnet"]
+            engine._networks["theirs"] = Network("theirs", "theirs", {}, (subnet,))
+        make(source, config, *args, **options)
+
+    monkeypatch.setattr(engine, "bring_up", overtaken)
+    lab = up(engine, Request("hello"), told.append)
+    assert "another lab took that place at the same moment; trying the next" in told
+    assert lab.node("web").addresses != ["10.77.0.2"]
+    assert len({net.subnets for net in engine.networks()}) == 2
 
 
 def test_nobody_hears_what_is_said_to_a_node_that_stopped(engine, bring_up):
