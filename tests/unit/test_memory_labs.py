@@ -10,10 +10,9 @@ from jsonschema import Draft202012Validator
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.memory import MemoryEngine
 from labctl.engine.memory import engine as module
 from labctl.engine.memory.programs import PROGRAMS
-from labctl.engine.model import COMPOSE_HASH, LABEL_LAB, LABEL_NODE, LABEL_ROLE
+from labctl.engine.model import COMPOSE_HASH, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Network
 from labctl.errors import LabError, LineRefused, NotConfirmed, TopologyInvalid
 from labctl.lab.keyboard.send import send
 from labctl.lab.life.change import change
@@ -27,6 +26,9 @@ from labctl.topology import builtin
 from labctl.topology.model import load
 
 SCHEMA = Draft202012Validator(json.loads((Path(module.__file__).parents[2] / "events" / "schema.json").read_text()))
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "engine.md"
 
 
 def quiet(line: str) -> None:
@@ -188,6 +190,22 @@ def test_two_labs_have_nothing_in_common(engine, bring_up):
     assert chat.send(engine, find(engine, "other"), "bob", "ho").offset == 0
 
 
+def test_a_place_that_is_taken_at_the_same_moment_is_left_to_who_has_it(engine, monkeypatch):
+    make, told = engine.bring_up, []
+
+    def overtaken(source, config, *args, **options):
+        if not engine.networks():
+            subnet = config["networks"]["lab"]["ipam"]["config"][0]["subnet"]
+            engine._networks["theirs"] = Network("theirs", "theirs", {}, (subnet,))
+        make(source, config, *args, **options)
+
+    monkeypatch.setattr(engine, "bring_up", overtaken)
+    lab = up(engine, Request("hello"), told.append)
+    assert "another lab took that place at the same moment; trying the next" in told
+    assert lab.node("web").addresses != ["10.77.0.2"]
+    assert len({net.subnets for net in engine.networks()}) == 2
+
+
 def test_nobody_hears_what_is_said_to_a_node_that_stopped(engine, bring_up):
     lab = bring_up("hello")
     change(engine, lab, "kill", "udp2", timeout=5)
@@ -291,10 +309,9 @@ def test_every_role_has_a_program():
     assert roles == set(PROGRAMS)
 
 
-def test_the_example_is_true():
-    assert doctest.testmod(module).failed == 0
-    assert MemoryEngine.__doc__
-    assert ">>>" in MemoryEngine.__doc__
+def test_the_examples_are_true():
+    for found in (doctest.testmod(module), doctest.testfile(str(PAGE), module_relative=False)):
+        assert (found.failed, found.attempted > 2) == (0, True)
 
 
 @pytest.mark.parametrize("options", [{"record": True}, {"links": "x-labctl: {links: [a-b delay 10ms]}"}])
