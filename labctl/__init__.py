@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labctl.api.reach import Ping, Resolution, Route, Speed
     from labctl.api.results import Executed
     from labctl.api.seeing import Captured
+    from labctl.api.topologies import build, doctor, plan, validate
     from labctl.api.trace import Trace
     from labctl.cancel import Cancel
     from labctl.engine.docker import DockerEngine
@@ -140,13 +141,21 @@ __all__ = [
     "Train",
     "Unresolved",
     "Waited",
+    "build",
+    "doctor",
     "find",
     "labs",
+    "plan",
     "up",
+    "validate",
 ]
 
 # The modules that hold them; those that aren't here are errors.
 _PLACES = {
+    "build": "labctl.api.topologies",
+    "doctor": "labctl.api.topologies",
+    "plan": "labctl.api.topologies",
+    "validate": "labctl.api.topologies",
     "Train": "labctl.lab.roles.udp",
     "Exchange": "labctl.lab.roles.http",
     "Trace": "labctl.api.trace",

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from labctl.api.lab import Lab
+from labctl.api.topologies import FilePath, options_of
 from labctl.cancel import Cancel
 from labctl.engine import connect
 from labctl.engine.model import Engine
 from labctl.lab import model
-from labctl.topology.builtin import Options
-
-Path = str | os.PathLike[str]
 
 
 def up(
-    topology: Path | None = None,
+    topology: FilePath | None = None,
     *,
     name: str | None = None,
-    files: Sequence[Path] = (),
+    files: Sequence[FilePath] = (),
     profiles: Sequence[str] = (),
-    env_files: Sequence[Path] = (),
+    env_files: Sequence[FilePath] = (),
     subnets: Sequence[str] = (),
     build: bool = False,
     record: bool = False,
@@ -51,15 +48,16 @@ def up(
 
     token = cancel or Cancel()
     using = (engine or connect()).cancelled_by(token)
+    file, options = options_of(topology, files, profiles, env_files)
     request = Request(
-        os.fspath(topology) if topology is not None else None,
+        file,
         name,
         build,
         timeout,
         build_timeout,
         tuple(subnets),
         record,
-        Options(_texts(files), tuple(profiles), _texts(env_files)),
+        options,
         take_over,
         allow_overlap,
         isolated,
@@ -89,10 +87,6 @@ def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
         token = Cancel()
         found.append(Lab(using.cancelled_by(token), one.name, token))
     return tuple(found)
-
-
-def _texts(paths: Sequence[Path]) -> tuple[str, ...]:
-    return tuple(os.fspath(path) for path in paths)
 
 
 def _telling(report: Callable[[str], None] | None, token: Cancel) -> Callable[[str], None]:

@@ -6,6 +6,7 @@ import signal as signals
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from labctl.api.inside import InsideNode
 from labctl.api.reach import ReachingNode
 from labctl.api.results import Executed
 from labctl.api.seeing import SeenNode
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SENDERS = {"chat": "a chat node", "echo-client": "an echo client", "udp": "a UDP peer"}
 
 
-class Node(SeenNode, ReachingNode):
+class Node(SeenNode, ReachingNode, InsideNode):
     """A node; `Lab.node` and `Lab.nodes` give them. What it is (`role`, `addresses`, `networks`, `ports`) is as of
     then; how it is, `status` asks anew."""
 

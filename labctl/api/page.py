@@ -21,7 +21,7 @@ def reference() -> str:
     values = [name for name in names if inspect.isclass(found[name]) and not issubclass(found[name], LabError)]
     parts = [
         MARK,
-        "Written from the code. A `Path` is a text or an os.PathLike, `Since` a text, a datetime or a timedelta; "
+        "Written from the code. A `FilePath` is a text or an os.PathLike, `Since` a text, a datetime or a timedelta; "
         "errors are on [a page of their own](errors.md).\n",
     ]
     parts += [_entry(f"### {name}", name, found[name]) for name in functions]

@@ -224,3 +224,46 @@ def test_a_delivery_is_frozen_and_goes_into_json(lab):
     with pytest.raises(AttributeError):
         delivery.text = "other"
     assert json.loads(json.dumps(delivery.as_json()))["text"] == "hi"
+
+
+def test_a_topology_is_checked_planned_and_built_before_it_is_a_lab(tmp_path):
+    engine = labctl.MemoryEngine()
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {web: {image: x, depends_on: [nobody]}}\n")
+    report = labctl.validate(file, engine=engine)
+    assert [problem.code for problem in report.problems] == ["unknown-name"]
+    assert labctl.validate("line:3", engine=engine).problems == ()
+    found = labctl.plan("line:3", name="mine", engine=engine)
+    assert (found.lab, len(found.nodes)) == ("mine", 4)
+    assert labctl.labs(engine=engine) == ()
+    assert "labctl/echo-server" in labctl.build("hello", engine=engine)
+    with pytest.raises(labctl.TopologyError, match="there is no topology nonesuch"):
+        labctl.up("nonesuch", engine=engine)
+
+
+def test_four_threads_bring_up_labs_of_their_own_on_one_engine():
+    engine, found, problems = labctl.MemoryEngine(), {}, []
+
+    def one(number):
+        try:
+            with labctl.up("hello", name=f"lab{number}", engine=engine) as lab:
+                found[number] = [lab.node("alice").send(f"{number} {count}").text for count in range(5)]
+        except BaseException as problem:  # noqa: BLE001 - told below
+            problems.append(problem)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not problems
+    assert found == {number: [f"{number} {count}" for count in range(5)] for number in range(4)}
+    assert labctl.labs(engine=engine) == ()
+
+
+def test_what_is_inside_a_node(chat, lab):
+    from labctl.engine.model import Process
+
+    chat.alice.running.append(Process(1, 0, "root", 0.0, 1, "0:00", "python3"))
+    assert [one.command for one in lab.node("alice").processes()] == ["python3"]
+    assert lab.node("alice").inspect().status.node.name == "alice"

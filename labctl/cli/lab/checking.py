@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.options import EnvFiles, Files, Json, Profiles, complete_topologies, topology_options
-
-if TYPE_CHECKING:
-    from labctl.engine.projects import Reading
 
 
 def validate(
@@ -29,23 +26,14 @@ def validate(
 ) -> None:
     """Check a topology's files: every error at once, each with its line and what to do."""
     from labctl.engine import connect
-    from labctl.lab.validate import VARIABLES, validate
+    from labctl.lab.validate import of_topology
     from labctl.render import validation
-    from labctl.topology import builtin
 
     if topology is None and not file:
         raise typer.BadParameter(
             "name a file: `labctl validate compose.yaml`, or `labctl validate .` for this folder's"
         )
-    source = builtin.find(topology, topology_options(file, profile, env_file), strict=False)
-    made = source.text is not None or any(name not in VARIABLES for name, _ in source.variables)  # for a size
-    engine = connect()
-
-    def ask(text: str | None) -> Reading:
-        return engine.read(source, text=text, variables={} if profile else VARIABLES)
-
-    names = [topology or ""] if made else source.names  # what was made for a size has no file's name
-    report = validate(names, ask, paths=source.files, text=source.text)
+    report = of_topology(connect(), topology, topology_options(file, profile, env_file))
     if as_json:
         output.document(report.as_json())
     elif report.problems:

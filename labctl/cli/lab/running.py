@@ -154,8 +154,7 @@ def down(
     with output.Progress("removing") as report:
         removed, problems = down.down_all(engine, names, report, force=True)
     if as_json and not problems:
-        fields = ("lab", "containers", "networks", "volumes", "goes_on")
-        output.document({"removed": [{field: getattr(item, field) for field in fields} for item in removed]})
+        output.document({"removed": [item.as_json() for item in removed]})
         return
     for item in removed:
         output.talk(_told(item))
@@ -169,16 +168,11 @@ def down(
 
 def _all_names(engine: Engine, *, everything: bool) -> list[str]:
     """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
-    from labctl.errors import LabError
-    from labctl.lab.life.down import whose
+    from labctl.lab.life.down import meant
 
-    every = whose(engine)
-    names = [name for name, mine in every.items() if mine or (everything and output.Settings.force)]
-    left = [name for name in every if name not in names]
+    names, left = meant(engine, everything=everything, force=output.Settings.force)
     if everything and left:
         output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
-    if len(names) > 1 and not everything:
-        raise LabError("ambiguous-lab", names=", ".join(names))
     return names
 
 
