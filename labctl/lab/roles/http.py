@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
-from labctl.errors import EngineTimeout, LabError, ProgramNotFound
+from labctl.errors import LabError, LabTimeout, ProgramNotFound
 from labctl.lab.inside.execution import Place, run
 from labctl.lab.model import Lab, Node
 from labctl.lab.reach.probe import target as target_of
@@ -28,6 +28,11 @@ class Exchange:
     url: str
     source: str
     seen: dict[str, Any]
+
+    @property
+    def status(self) -> int:
+        """The status of the response (RFC 9110), such as 200."""
+        return int(self.seen["status"])
 
     @property
     def content(self) -> bytes:
@@ -122,7 +127,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
         seen = json.loads(said[False])
     except (ValueError, ProgramNotFound) as problem:
         last = (said[True].decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
-        why = str(problem.values["why"]) if isinstance(problem, ProgramNotFound) else last
+        why = str(problem.values["why"]) if isinstance(problem, LabError) else last
         mend = f"{asker} needs python3 to ask for a page; choose another node"
         raise LabError("http-failed", url=url, why=why, mend=mend) from None
     return _checked(url, asker, seen)
@@ -130,7 +135,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
 
 def _why_ended(cause: BaseException) -> int | None:
     """Of what the engine has refused nothing runs."""
-    refused = isinstance(cause, LabError) and not isinstance(cause, EngineTimeout)
+    refused = isinstance(cause, LabError) and not isinstance(cause, LabTimeout)
     return None if refused else signal.SIGTERM
 
 
