@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench compat clean venv engine images
+.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,10 +33,9 @@ kill-matrix: venv engine images ## end labctl at every moment, by every signal, 
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found
 	$(BIN)/python tests/e2e/kill_matrix.py
 
-lint: venv ## check style, types, imports and shell scripts
+lint: venv types ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck setup/*.sh .ci/run
 
@@ -51,6 +50,9 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 	@if [ -x $(BIN)/labctl ] && docker version >/dev/null 2>&1; then $(BIN)/labctl down --all; fi
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+types: venv
+	$(BIN)/mypy
 
 venv:
 	@setup/python.sh
