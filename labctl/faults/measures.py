@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-_SPANS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+from labctl.events import moments
+
 _RATES = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 LONGEST = 60.0  # seconds of delay: what is held takes memory
 SLOWEST = 100.0  # bits a second
@@ -40,7 +40,7 @@ def brief(text: str) -> str:
 
 def seconds(word: str, text: str, most: float = LONGEST) -> float:
     """`40ms`, `1.5s`. Raises Malformed."""
-    found = _number(word, text, _SECONDS, "a time such as 40ms")
+    found = _time(word, text, "a time such as 40ms (us, ms, s)")
     if found > most:
         raise Malformed(f"{word} {text} is too long", f"give at most {most:g}s")
     return found
@@ -48,7 +48,7 @@ def seconds(word: str, text: str, most: float = LONGEST) -> float:
 
 def span(word: str, text: str) -> float:
     """How long something holds, such as `30s` or `5m`, in seconds. Raises Malformed."""
-    found = _number(word, text, _SPANS, "a time such as 30s")
+    found = _time(word, text, "a time such as 30s (ms, s, m, h, d)")
     if not 0.01 <= found <= 7 * 86400:
         raise Malformed(f"{word} {text} is no time to wait for", "give from 10ms to 168h")
     return found
@@ -77,6 +77,17 @@ def share(word: str, text: str) -> float:
     return found
 
 
+def _time(word: str, text: str, wanted: str) -> float:
+    """Seconds."""
+    found = moments.span(text) if len(text) <= _LONGEST_VALUE else None
+    if found is not None:
+        return found
+    plain, _, units = wanted.partition(" (")
+    if text[:1] == "-" and len(text) <= _LONGEST_VALUE and moments.span(text[1:]):
+        raise Malformed(f"{word} {text} is negative", f"give {plain}")
+    raise Malformed(f"{word} {brief(text)} is not {plain}", f"give {plain} ({units}")
+
+
 def _number(word: str, text: str, units: dict[str, float], wanted: str) -> float:
     found = re.fullmatch(r"(-?\d+(?:\.\d+)?)([a-z]+)", text) if len(text) <= _LONGEST_VALUE else None
     if found and found[2] in units and float(found[1]) < 0:
@@ -96,6 +107,6 @@ def _rate_shown(found: float) -> str:
 
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
-TIME = Measure("TIME", f"{_NUMBER}({'|'.join(_SECONDS)})", seconds, _seconds_shown)
+TIME = Measure("TIME", f"({_NUMBER}({'|'.join(moments.SPANS)}))+", seconds, _seconds_shown)
 SHARE = Measure("SHARE", f"{_NUMBER}%", share, lambda found: f"{found * 100:g}%")
 RATE = Measure("RATE", f"{_NUMBER}({'|'.join(_RATES)})", lambda _, text: rate(text), _rate_shown)

@@ -13,8 +13,8 @@ from pathlib import Path
 from labctl.errors import LabError, nearest
 from labctl.faults.conditions import brief
 from labctl.topology import generate
+from labctl.topology.shipped import root
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = "hello"
 SIZES = {"line": (2, 32), "star": (2, 32), "udp-mesh": (2, 1000)}  # fewest and most
 NODE_MEMORY = 18 * 1024**2  # bytes that a node takes, the engine's own process for it included
@@ -30,7 +30,7 @@ _SIZED = re.compile(r"([\w-]+):(\d{1,9})")
 
 
 def names() -> list[str]:
-    return sorted({DEFAULT, *(path.stem for path in (ROOT / "topologies").glob("*.yaml"))})
+    return sorted({DEFAULT, *(path.stem for path in (root() / "topologies").glob("*.yaml"))})
 
 
 def locate(name: str | None) -> Path:
@@ -76,10 +76,10 @@ class Source:
 
     @property
     def origin(self) -> str:
-        """What a lab of it was made from: the name of a built-in one, whichever checkout it is of, else its file."""
-        if self.file == ROOT / "compose.yaml":
+        """What a lab of it was made from: the name of a built-in one, whichever labctl it is of, else its file."""
+        if self.file == root() / "compose.yaml":
             return DEFAULT
-        return self.file.stem if self.file.parent == ROOT / "topologies" else str(self.file)
+        return self.file.stem if self.file.parent == root() / "topologies" else str(self.file)
 
 
 def is_sized(name: str) -> bool:
@@ -115,14 +115,14 @@ def _named(name: str | None, options: Options, *, strict: bool) -> Source:
     if sized and not os.path.exists(name or ""):
         return _of_size(sized[1], int(sized[2]))
     if name is None or name == DEFAULT:
-        return Source(ROOT / "compose.yaml")
+        return Source(root() / "compose.yaml")
     if os.path.isdir(name):  # pathlib's own raise where a name is too long for any file
         files = folder_files(Path(name), options.env_files)
         if files:
             return _of_files(files, [str(file) for file in files], strict=strict)
     if os.path.isfile(name):
         return Source(absolute(name), shown=(name,))
-    built_in = ROOT / "topologies" / f"{name}.yaml"
+    built_in = root() / "topologies" / f"{name}.yaml"
     if "/" not in name and os.path.isfile(built_in):
         return Source(built_in)
     if not strict:
@@ -188,7 +188,9 @@ def _of_size(base: str, count: int) -> Source:
 
 def digest(folder: Path, without: str = "") -> str:
     """A digest of a build context: what an image was built from, told by its label. `without` names a folder of it
-    that the image is not built from."""
+    that the image is not built from. Raises LabError `files-missing`: of a folder that isn't there there is none."""
+    if not folder.is_dir():
+        raise LabError("files-missing", path=folder)
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if without and path.is_relative_to(folder / without):

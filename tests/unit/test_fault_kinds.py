@@ -109,7 +109,7 @@ def test_a_probe_refuses_what_it_does_not_know():
         (lambda: spec.of_pick("dorp", "tcp"), "can't be picked for 'dorp'; did you mean drop"),
         (lambda: spec.of_pick("rate", "tcp"), "can't be picked for 'rate'"),
         (lambda: spec.of_pick("drop", "tpc"), "'tpc' is no word of a match"),
-        (lambda: spec.of_pick("delay", "tcp", by="1h"), "--by 1h is not a time"),
+        (lambda: spec.of_pick("delay", "tcp", by="1h"), "--by 1h is too long"),
         (lambda: spec.of_partition(duration="x"), "--for x is not a time"),
     ],
 )

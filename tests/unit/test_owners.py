@@ -16,7 +16,7 @@ from labctl.lab.life.up import _of_others, _take_back
 from labctl.lab.model import find
 from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint, _notes, asked_name
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 from labctl.topology.model import parse
 
 ME = os.getuid()
@@ -109,7 +109,10 @@ def test_a_helper_is_of_whoever_looked_and_the_lab_is_not(engine):
     assert standing_of(engine, "lab").owner.uid == ME
 
 
-def blueprint(name: str = "hello", file=builtin.ROOT / "compose.yaml") -> Blueprint:
+COMPOSE = builtin.locate(None)
+
+
+def blueprint(name: str = "hello", file=COMPOSE) -> Blueprint:
     found = parse(f"{{name: {name}, services: {{a: {{image: x}}}}}}", file)
     return Blueprint(found, builtin.Source(file), None)
 
@@ -196,12 +199,12 @@ def test_a_built_in_one_is_the_same_in_whichever_checkout():
     assert builtin.find(None).origin == builtin.find("hello").origin == "hello"
     assert builtin.find("line:3").origin == builtin.find("line:4").origin == "line"
     assert builtin.find("udp-mesh:3").origin == "udp-mesh"
-    assert builtin.find(str(builtin.ROOT / "compose.yaml")).origin == "hello"
+    assert builtin.find(str(shipped.root() / "compose.yaml")).origin == "hello"
 
 
 def test_an_older_labctls_lab_is_everybodys(engine):
     """It has no owner's label, and its topology's label is the file of the checkout."""
-    engine.add("hello", "a", labels={LABEL_TOPOLOGY: str(builtin.ROOT / "compose.yaml")})
+    engine.add("hello", "a", labels={LABEL_TOPOLOGY: str(shipped.root() / "compose.yaml")})
     with claim.taken(engine, blueprint(), named=False, take_over=False) as there:
         assert len(there) == 1
     assert find(engine).name == "hello"

@@ -24,8 +24,9 @@ def python(code: str, **options) -> subprocess.CompletedProcess:
     )
 
 
-def test_an_interrupt_while_it_imports_ends_it_without_a_word():
-    got = python(EARLY.format(name=LABCTL))
+@pytest.mark.parametrize("name", [LABCTL, "/usr/local/bin/wirelab"])
+def test_an_interrupt_while_it_imports_ends_it_without_a_word(name):
+    got = python(EARLY.format(name=name))
     assert (got.returncode, got.stderr) == (-signal.SIGINT, "")
 
 

@@ -20,7 +20,7 @@ from labctl.engine.compose.command import Reading
 from labctl.errors import LabError
 from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate
-from labctl.topology import builtin, extension
+from labctl.topology import extension, shipped
 from labctl.topology.check import ports, problems, values
 from labctl.topology.check.compose import locate
 from labctl.topology.check.reading import keys
@@ -73,6 +73,7 @@ LINKS = [
     "alice:bob",
     "alice-bob delay 40ms loss 1%",
     "alice-bob delay 40ms drop 1%",
+    "alice-bob delay 1s500ms",
     " alice:bob rate 1mbit ",
     "alice:bob delay 1.5s jitter 10us duplicate 0.5% reorder 1% corrupt 100%",
     "alice",
@@ -476,7 +477,7 @@ def test_command_on_what_is_right():
 
 def test_schema_is_printed():
     assert labctl("schema").stdout == extension.schema()
-    assert builtin.ROOT == ROOT
+    assert shipped.root() == ROOT
 
 
 @pytest.mark.parametrize("name", ["line:5", "star:3", "udp-mesh:200", "nat"])

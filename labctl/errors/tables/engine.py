@@ -15,7 +15,8 @@ ENGINE: Table = {
     "engine-unreachable": Kind(
         EngineUnreachable,
         "no Docker engine answers at {endpoint}: {why}",
-        "start it (`make lab-up` does), or choose another by DOCKER_HOST or `docker context use`",
+        "start it (`sudo systemctl start docker`, or Docker Desktop), or choose another by DOCKER_HOST or "
+        "`docker context use`; in a checkout `make lab-up` installs and starts one",
         "Nothing listens where labctl looks for the engine, or it hung up.",
     ),
     "engine-permission": Kind(
@@ -45,7 +46,8 @@ ENGINE: Table = {
     "docker-missing": Kind(
         EngineError,
         "the command `docker` is not on the PATH",
-        "install it (Debian: docker-cli and docker-compose; `make lab-up` does so for root)",
+        "install it (Debian: docker-cli and docker-compose; Ubuntu: docker.io and docker-compose-v2; in a checkout "
+        "`make lab-up` does so for root)",
         "labctl runs `docker compose` and `docker exec`, and found no client.",
     ),
     "docker-config": Kind(

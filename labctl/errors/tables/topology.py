@@ -10,6 +10,13 @@ from labctl.errors.family import (
 from labctl.errors.kind import Kind, Table
 
 TOPOLOGY: Table = {
+    "files-missing": Kind(
+        TopologyError,
+        "what labs are made of is missing: {path}",
+        "install labctl again (`uv tool install --reinstall wirelab`, `pipx reinstall wirelab`); in a checkout "
+        "`git restore` brings it back",
+        "compose.yaml, services/ and topologies/ come with labctl, and one of them isn't where it should be.",
+    ),
     "topology-missing": Kind(
         TopologyError,
         "there is no topology {name}{near}",

@@ -11,7 +11,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
 from labctl.errors import LabError
 from labctl.lab.placing.blueprint import Blueprint
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 
 HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
 
@@ -36,7 +36,7 @@ def ensure(
             continue
         build = services[member.name]["build"]
         wanted = None
-        if "SOURCE" in (build.get("args") or {}):
+        if "SOURCE" in (build.get("args") or {}) and Path(build["context"]).is_dir():  # else Compose tells of it
             context = build["context"]
             wanted = digests[context] = digests.get(context) or builtin.digest(Path(context), without=HELPERS)
         image = found.get(member.name)
@@ -89,12 +89,12 @@ def _pull_missing(
 
 def ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
     """The image of the helpers that set routes and faults."""
-    wanted = builtin.digest(builtin.ROOT / "services")
+    wanted = builtin.digest(shipped.root() / "services")
     image = engine.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:
         report("building the probe")
         compose = Compose(engine.endpoint, _variables(engine, wanted, report))
-        compose.build(builtin.ROOT / "services" / "nodes.yaml", ["probe"], lambda line: None, limit)
+        compose.build(shipped.root() / "services" / "nodes.yaml", ["probe"], lambda line: None, limit)
 
 
 def _variables(engine: DockerEngine, source: str, report: Callable[[str], None]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from labctl.lab.life import images
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
 from labctl.lab.life.giving_up import cause
 from labctl.lab.life.ready import wait_ready
-from labctl.lab.life.routes import set_routes
+from labctl.lab.life.static_routes import set_routes
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placing import blueprint as blueprints
@@ -273,13 +273,16 @@ def _names(config: dict[str, Any]) -> set[str]:
 
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
-    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes."""
+    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes. Says which
+    nodes, as it may have been meant otherwise (a file that wasn't named this time)."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
     found = engine.containers(label)
     nodes = [item for item in found if item.labels.get(LABEL_NODE) in members]
     names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
     gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
+    for node in sorted({item.labels[LABEL_NODE] for item in gone if LABEL_NODE in item.labels}):
+        report(f"note: {node} is removed: {blueprints.NO_MORE}")
     if gone:
         remove_containers(engine, gone, report)
     wanted = {net.name for net in topology.networks}

@@ -40,13 +40,14 @@ from labctl.lab.faults import gate
 from labctl.lab.model import check_name
 from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 from labctl.topology.apart import apart
 from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, project_name, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
 
+NO_MORE = "the topology has it no more"  # why a node goes
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
@@ -192,7 +193,7 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
 
 def _refuse_endless(source: builtin.Source) -> None:
     """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. Raises LabError."""
-    if source.file.is_relative_to(builtin.ROOT):
+    if source.file.is_relative_to(shipped.root()):
         return
     from labctl.lab.validate import endless
 

@@ -16,7 +16,7 @@ from labctl.errors import LabError
 from labctl.events.model import Address, Event
 from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
-from labctl.lab.life.routes import routes_of
+from labctl.lab.life.static_routes import routes_of
 from labctl.lab.model import Lab, Node, need_role
 from labctl.phases import reached
 

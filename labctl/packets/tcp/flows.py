@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from labctl.packets.matching import identity
-from labctl.packets.model import FIN, RST, Packet
+from labctl.packets.model import RST, Packet
 from labctl.packets.tcp.fragments import Datagram, reassembled
 from labctl.packets.tcp.idle import first_keep_alives
 from labctl.packets.tcp.tcp import Conversation, Note, Segment
@@ -142,10 +142,10 @@ def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | N
 def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> str:
     """How a TCP conversation ended; what only the end can tell is added to its segments' notes."""
     mine = [(place, found) for place in flow.heard if (found := segments[place]) is not None]
-    fins = [(place, found) for place, found in mine if packets[place].tcp.flags & FIN]  # type: ignore[union-attr]
     first: dict[tuple[str, int | None], tuple[int, Segment]] = {}
-    for place, found in fins:
-        first.setdefault(packets[place].source, (place, found))
+    for place, found in mine:
+        if found.kind == "fin":
+            first.setdefault(packets[place].source, (place, found))
     ended = "open"
     if first:
         (opener, opening), *rest = first.values()
@@ -209,18 +209,22 @@ def _close(
 def _still_receives(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:
     """Who has sent a FIN takes what the other sends after having heard of that: it acknowledges data of then.
 
-    Who has closed for good answers it by a RST (RFC 9293, section 3.6.1); where nothing answers, it isn't known.
+    Who has closed for good answers it by a RST (RFC 9293, section 3.6.1); where nothing answers, it isn't known. Who
+    sends bytes that come after its FIN had not sent that: somebody forged it, or it was damaged.
     """
     late: int | None = None  # where the first of that data begins
+    answered = False
     for place, found in mine:
         if place <= opener or found.ack is None:
             continue
         if packets[place].source != packets[opener].source:
             if late is None and found.length and found.kind == "data" and found.ack >= until:
                 late = found.seq
+        elif found.length and found.seq + found.length > until:
+            return False
         elif late is not None and found.kind != "reset" and found.ack > late:
-            return True
-    return False
+            answered = True
+    return answered
 
 
 def _acknowledged(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:
