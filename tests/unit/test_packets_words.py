@@ -1,7 +1,7 @@
 """TCP's words where captures of other networks showed them to be wrong: half-closes, gaps, windows, numbers."""
 
 import pytest
-from traffic import BEGIN, Peer, Wire, connected, packet, tcp
+from traffic import BEGIN, Peer, Wire, connected, ip, packet, tcp
 
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN
 from labctl.packets.tcp.flows import analyse
@@ -15,7 +15,7 @@ def seen_by(wire, node="alice"):
 
 
 def words(wire, node="alice"):
-    return [[str(note) for note in one.notes] for one in analyse(seen_by(wire, node)).segments]
+    return [[str(note) for note in one.notes] for one in analyse(seen_by(wire, node)).segments if one]
 
 
 def closing(wire, alice, bob):
@@ -288,3 +288,31 @@ def test_two_who_saw_the_same_are_two_observers():
     # The two directions of a cable on two interfaces are one conversation.
     found = analyse(sorted([*wire.side("alice").sent, *wire.side("bob").sent], key=lambda packet: packet.ts_ns))
     assert [(flow.node, len(flow.packets)) for flow in found.flows] == [("", 5)]
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+def test_what_came_in_fragments_was_seen(order):
+    """It is there with the last one that was missing (RFC 791, section 3.2), also where the first one comes last."""
+    wire, alice, bob = connected()
+    whole = tcp(A, 40022, B, 80, alice.seq, bob.seq, PSH | ACK, bytes(40), id=9)[20:]
+    cuts = [(0, 24, 0x2000), (24, 48, 0x2000 | 3), (48, 60, 6)]
+    parts = [ip(A, B, 6, whole[begin:end], id=9, flags=flags) for begin, end, flags in cuts]
+    for place in order:
+        wire.send(parts[place])
+    alice.seq += 40
+    bob.confirm(alice.seq)
+    alice.say(b"hello")
+    alice.fin()
+    found = analyse(seen_by(wire))
+    assert [(one and (one.seq, one.length, one.kind)) for one in found.segments[3:6]] == [None, None, (1, 40, "data")]
+    assert [one.notes for one in found.segments if one] == [()] * 7
+    assert [(flow.ended, len(flow.packets)) for flow in found.flows] == [("open", 9)]
+
+
+def test_a_segment_of_which_a_fragment_is_missing_was_not_seen():
+    wire, alice, bob = connected()
+    whole = tcp(A, 40022, B, 80, alice.seq, bob.seq, PSH | ACK, bytes(40), id=9)[20:]
+    wire.send(ip(A, B, 6, whole[:24], id=9, flags=0x2000))
+    alice.seq += 40
+    alice.say(b"hello")
+    assert words(wire)[-1:] == [["gap 40 B before it not seen"]]

@@ -194,3 +194,22 @@ def test_merged_segments_of_a_link_with_faults_are_shown_as_faults_see_them(engi
     found, summary = seen(engine, lab, capture.place(lab(), ["alice"]))
     assert [one.packet.total_length for one in found] == [1500, 1500, 1120]
     assert summary.packets == 3
+
+
+@pytest.mark.parametrize(
+    ("mtu", "subnets", "lengths"),
+    [
+        (9000, ["10.77.0.0/24"], [9000, 1080]),
+        (9000, [], [9000, 1080]),
+        (None, ["10.77.0.0/24"], [1500] * 6 + [1280]),
+        (1400, ["10.77.0.0/24"], [1400] * 7 + [520]),
+    ],
+)
+def test_merged_segments_are_cut_at_what_their_network_takes(engine, lab, fakes, mtu, subnets, lengths):
+    """Also of a node that is on another network, of another MTU, too; without a subnet by whose address it is."""
+    engine.add("lab", "both", role="chat", addresses={"ab": ("10.77.0.20",), "w": ("10.78.0.20",)})
+    engine.subnets("ab", *subnets, mtu=mtu)
+    engine.subnets("w", "10.78.0.0/24", mtu=4000)
+    fakes.packets = {"both": [("sent", 9_000_000, tcp("10.77.0.20", 1, BOB, 2, 1, 1, ACK, b"z" * 10_000, id=5))]}
+    found, _ = seen(engine, lab, recording.place(lab(), ["both"]))
+    assert [one.packet.total_length for one in found] == lengths

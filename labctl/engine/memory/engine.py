@@ -178,9 +178,9 @@ class MemoryEngine:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
         return made
 
-    def subnets(self, network: str, *subnets: str) -> None:
-        """Gives a network its subnets."""
-        self._networks[network] = replace(self._networks[network], subnets=subnets)
+    def subnets(self, network: str, *subnets: str, mtu: int | None = None) -> None:
+        """Gives a network its subnets, and its MTU in bytes where one was chosen."""
+        self._networks[network] = replace(self._networks[network], subnets=subnets, mtu=mtu)
 
     def later(self, act: Callable[[], None]) -> None:
         """Puts something off until whoever waits has nothing else to see."""

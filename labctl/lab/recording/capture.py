@@ -12,15 +12,18 @@ from labctl.engine.model import Engine, StreamEvent
 from labctl.errors import LabError
 from labctl.events.codec import stamp_of
 from labctl.lab.faults import verdicts
+from labctl.lab.faults.rules import verdicts
 from labctl.lab.faults.verdicts import Journals
+from labctl.lab.lengths import Lengths
 from labctl.lab.links import named, peers
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.recording import recorders
+from labctl.lab.recording.capture import recorders
 from labctl.lab.recording.ladder import ends
 from labctl.lab.recording.recorders import Heard, Listening
 from labctl.packets.matching import taps
 from labctl.packets.matching.live import InOrder, Seen
-from labctl.packets.model import Packet
+from labctl.packets.model import Packet, Record
 from labctl.packets.protocols.ip import decode
 from labctl.phases import reached
 
@@ -123,6 +126,7 @@ class Capture:
         self._listening: Listening | None = None
         self._heard_first: list[Heard] = []
         self._order = InOrder([node.name for node in where.nodes])
+        self._lengths = Lengths(engine)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -218,9 +222,13 @@ class Capture:
             self.summary.packets += 1
             yield self._ready.popleft()
 
+    def _segments(self, heard: Heard) -> list[Record]:
+        record = heard.record
+        return [] if record is None else taps.segments_of(record, self._lengths.of(heard.node, record))
+
     def _take(self, heard: Heard, order: InOrder) -> None:
         name, state = heard.node.name, heard.state
-        for record in taps.segments_of(heard.record) if heard.record is not None else ():
+        for record in self._segments(heard):
             self._counts[name] += 1
             order.add(decode(record, self._counts[name] - 1, name), taps.tap_of(record))
         if state is not None:

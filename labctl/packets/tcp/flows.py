@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from labctl.packets import receiving
 from labctl.packets.matching import identity
 from labctl.packets.model import RST, Packet
 from labctl.packets.tcp.fragments import Datagram, reassembled
@@ -69,8 +70,11 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
     flow_of: list[int | None] = []
     datagrams = tuple(reassembled(packets))
     ports = {place: found for found in datagrams for place in found.parts if found.sport is not None}
-    idle = first_keep_alives(packets)
-    for position, packet in enumerate(packets):
+    # A segment that came in fragments is there, for who receives it, with the last of them.
+    wholes = receiving.wholes(packets, datagrams)
+    taken = [wholes.get(place, packet) for place, packet in enumerate(packets)] if wholes else packets
+    idle = first_keep_alives(taken)
+    for position, packet in enumerate(taken):
         known = ports.get(position)
         source: Endpoint = (packet.src, known.sport if known else packet.sport)
         target: Endpoint = (packet.dst, known.dport if known else packet.dport)
@@ -102,7 +106,7 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
         else:
             segments.append(flow.tcp.see(packet, keeps_alive=position in idle))
             flow.heard.append(position)
-    finished = [_finished(flow, packets, segments) for flow in flows]
+    finished = [_finished(flow, taken, segments) for flow in flows]
     return Analysis(tuple(finished), tuple(segments), tuple(flow_of), _quotes(packets), datagrams)
 
 
