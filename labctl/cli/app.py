@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from labctl import __version__
 from labctl.cli.output import Settings
+from labctl.lab.roles import FILES
 
 # Where each command, or group of commands, stands; in the order of the help.
 COMMANDS = {
@@ -40,6 +41,8 @@ COMMANDS = {
     "wait": "lab.waiting.wait",
     "inspect": "lab.inspecting.inspect",
     "doctor": "lab.looking.doctor",
+    # Of each role with commands; those that are written by hand are named below.
+    **{name: f"node.roles.{name}" for name, about in FILES.items() if about},
     "chat": "node.keyboard.chat",
     "echo": "node.keyboard.echo",
     "udp": "node.keyboard.udp",
