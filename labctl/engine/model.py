@@ -300,7 +300,8 @@ class Engine(Projects, Protocol):
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:
-        """What ends the waits of this engine: `wait` and `converse` raise LabError `cancelled` from then on."""
+        """What ends the waits of this engine: `wait`, `converse`, `change`, `build` and `bring_up` raise LabError
+        `cancelled` from then on. What reads, makes and removes without waiting goes on: so things are taken back."""
 
     def cancelled_by(self, *cancels: Cancel) -> Self:
         """The same engine, with the same containers, whose waits are ended by these alone."""

@@ -193,7 +193,8 @@ class DockerEngine(ComposeProjects):
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         try:
             # A container's own grace (10 s by default) comes before the kill; give the engine time for both.
-            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15, signal=signal)
+            path = f"/containers/{container}/{verb}"
+            self._wire.call("POST", path, limit=limit + 15, cancels=self.cancels, signal=signal)
         except Refused as refusal:
             if refusal.status != UNCHANGED:
                 raise _explain(f"{verb} the container", refusal) from None
