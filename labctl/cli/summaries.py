@@ -35,6 +35,7 @@ SUMMARIES = {
     "wait": "Wait for a state of nodes, an event, or an address that answers; exit status 1 when the time is over.",
     "inspect": "Show all that is known of nodes: program, addresses, ports, limits, rights, files, how the last run ended.",
     "doctor": "Look at what labctl needs of this machine, and say how to mend what is missing.",
+    "clean": "Remove what labctl keeps on this machine beside labs, and say what stays.",
     "chat": "Talk through the chat nodes.",
     "echo": "Send lines from an echo client.",
     "udp": "Send datagrams between UDP peers.",

@@ -8,15 +8,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import SESSION
+from conftest import LABEL, SESSION
 from outside import ROOT, Result, run_command
 
 from labctl import __version__
+from labctl.engine.docker import DockerEngine, images
+from labctl.engine.model import LABEL_SOURCE
+from labctl.errors import LabError
 from labctl.topology import builtin, shipped
 
 SOURCES = ("labctl", *shipped.NAMES, "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
@@ -154,4 +158,29 @@ def test_an_installed_labctl_needs_no_checkout(engine, installed):
     assert '"topology": "hello"' in installed.ok("labctl", "ls", "--json")
     installed.ok("labctl", "graph", "two-subnets")
     installed.ok("labctl-extcap", "--extcap-interfaces")
+    refused = installed.run("labctl", "clean", "--images")
+    assert (refused.returncode, "images stay while labs are there" in refused.stderr) == (1, True)
     installed.ok("labctl", "down", timeout=120)
+    would = installed.ok("labctl", "clean", "--images", "--dry-run", "--force").splitlines()
+    assert "would remove labctl/echo-server:latest" in would
+    assert engine.images.get("labctl/echo-server")
+
+
+def test_an_image_is_labelled_listed_and_removed(engine, folder):
+    """As the base image is made, and `labctl clean --images` removes it."""
+    name = f"labctl/test-nothing:{SESSION}"
+    with tarfile.open(folder / "nothing.tar", "w") as archive:
+        archive.add(ROOT / "LICENSE", "LICENSE")
+    labctl = DockerEngine()
+    assert images.import_image(labctl.endpoint, folder / "nothing.tar", name, 60) is None
+    assert [image.labels for image in labctl.images_with([LABEL_SOURCE]) if name in image.names] == [
+        {LABEL_SOURCE: name}
+    ]
+    holder = engine.containers.create(name, ["none"], labels={LABEL: SESSION})
+    with pytest.raises(LabError) as told:
+        labctl.remove_image(name)
+    assert told.value.code == "engine-refused"
+    holder.remove()
+    labctl.remove_image(name)
+    labctl.remove_image(name)
+    assert labctl.image(name) is None
