@@ -29,7 +29,7 @@ COUNT = 200
 PAIRS = (("alice", "bob"), ("client", "echo"), ("udp1", "udp2"))
 EXACT = Target(0, absolute=True)
 # What a rule is about: link conditions and picked packets, as they are typed.
-CONDITIONS = {"loss": (2, 20), "duplicate": (2, 25), "reorder": (2, 25)}  # per cent, from and to
+CONDITIONS = {"drop": (2, 20), "duplicate": (2, 25), "reorder": (2, 25)}  # per cent, from and to
 PICKED = ("any data 1", "any data 2", "any data 3", "any every 2", "any every 3", "any size 60-", "tcp ack", "any data")
 TRAIN, RATE, LINES = 30, 1500.0, 4  # datagrams, a second; lines typed at a node of TCP
 LIMIT = 30.0  # seconds for one line to be answered
@@ -161,7 +161,7 @@ def _condition(chance: Random) -> tuple[Rule, str]:
 
 
 def _picked(chance: Random) -> tuple[Rule, str]:
-    text, verb = chance.choice(PICKED), chance.choice(("loss", "delay", "duplicate"))
+    text, verb = chance.choice(PICKED), chance.choice(("drop", "delay", "duplicate"))
     # A match that isn't counted picks at most three: else nothing would ever arrive.
     fields: Rule = {"match": match.parse(text), "times": chance.randint(1, 3)}
     fields |= {"delay": chance.randint(5, 80) / 1000} if verb == "delay" else {verb: 1.0}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl import __version__
@@ -130,8 +131,8 @@ def _capture(asked: argparse.Namespace) -> int:
     """Captures into the pipe until Wireshark has enough: it closes the pipe, or sends SIGTERM."""
     from labctl.cli import output
     from labctl.cli.context import ago, prepare_probe
-    from labctl.cli.wire.capture import write
     from labctl.lab.recording import capture
+    from labctl.lab.recording.write import write
 
     if not asked.interface or not asked.fifo:
         raise LabError("bad-option", option="--capture", why="it needs --extcap-interface NAME and --fifo FILE")
@@ -142,7 +143,8 @@ def _capture(asked: argparse.Namespace) -> int:
     try:
         with open(asked.fifo, "wb") as out:
             prepare_probe(engine)
-            write(engine, lab, where, last, None, out)
+            closed = partial(output.nobody_reads, out)
+            write(capture.Capture(engine, lab, where, last=last, seconds=None, enough=closed), out)
     except (BrokenPipeError, output.Terminated, KeyboardInterrupt):
         pass
     except OSError as problem:

@@ -23,6 +23,7 @@ LABEL_FAMILIES = "dev.labctl.families"
 LABEL_PROBE = "dev.labctl.probe"  # what the helper container is for
 LABEL_PROBED = "dev.labctl.probed"  # the name of the node that it is for
 LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
+LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's network when it was made
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
@@ -54,6 +55,17 @@ class Port:
         """`127.0.0.1:8080`, `[::]:8080`."""
         return place(self.host, self.public or 0)
 
+    @property
+    def reached_at(self) -> str:
+        """The address at which the engine's own machine reaches it: what is published at all of its addresses, at
+        127.0.0.1."""
+        return self.host if self.host and not is_everywhere(self.host) else "127.0.0.1"
+
+
+def is_everywhere(address: str) -> bool:
+    """Whether a socket at an address is at all addresses of its family."""
+    return address in ("0.0.0.0", "::")
+
 
 def place(host: str | None, port: int | str) -> str:
     """An address of the engine's host and a port as one text; without an address it is that of all of IPv4."""
@@ -71,7 +83,7 @@ class Listening:
 
     @property
     def is_everywhere(self) -> bool:
-        return self.address in ("0.0.0.0", "::")
+        return is_everywhere(self.address)
 
 
 @dataclass(frozen=True)
@@ -272,6 +284,11 @@ class Engine(Protocol):
     @property
     def is_local(self) -> bool:
         """It runs on this machine, as far as its address tells."""
+
+    @property
+    def machine(self) -> str | None:
+        """The name or address of the machine that it runs on, None where that is this one, as far as its address
+        tells."""
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""

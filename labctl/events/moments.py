@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
+from typing import TYPE_CHECKING
 
-SPANS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_UNIT = r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))"
+if TYPE_CHECKING:  # most commands read spans alone
+    import datetime as dt
+
+SPANS = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_UNIT = r"(?:\d+(?:\.\d+)?(?:us|ms|[smhdw]))"
 _SPAN = re.compile(f"{_UNIT}+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|[smhdw])")
 _MOMENT = re.compile(
     r"(?:(?P<date>\d{4}-\d\d-\d\d)(?:[Tt ](?=\d)|$))?"
     r"(?:(?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9})\d*)?)?"
@@ -18,7 +21,8 @@ EXAMPLES = "30s, 5m, 1h30m, 1d; 21:18:00; 2026-01-31T12:00:00Z"
 
 
 def span(text: str) -> float | None:
-    """The seconds of `90s`, `1.5h`, `1h30m`; None where it is no span."""
+    """The seconds of `90s`, `1.5h`, `1h30m`, `500us`; None where it is no span. Every option that takes a time reads it
+    by this; how long it may be is each one's own matter."""
     if not _SPAN.fullmatch(text):
         return None
     return sum(float(number) * SPANS[unit] for number, unit in _PART.findall(text))
@@ -30,6 +34,8 @@ def moment(text: str, now_ns: int, *, local: bool = False) -> int | None:
     A span is so long ago. A time of day is the last one of that kind: today's, or yesterday's where today's is yet to
     come. Without a zone (`Z`, `+02:00`) it is UTC, with `local` the machine's own time.
     """
+    import datetime as dt
+
     seconds = span(text)
     if seconds is not None:
         return max(0, now_ns - int(min(seconds * 1e9, now_ns)))
@@ -53,12 +59,16 @@ def _offset(zone: str | None) -> dt.tzinfo | None:
     """None: the machine's own, which depends on the day."""
     if zone is None:
         return None
+    import datetime as dt
+
     hours, minutes = int(zone[1:3]), int(zone[-2:])
     away = dt.timedelta(hours=hours, minutes=minutes)
     return dt.timezone(-away if zone[0] == "-" else away)
 
 
 def _day(now_ns: int, tz: dt.tzinfo | None) -> dt.date:
+    import datetime as dt
+
     return dt.datetime.fromtimestamp(now_ns // 1_000_000_000, tz).date()
 
 

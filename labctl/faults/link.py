@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from labctl.faults.conditions import Malformed, brief
+from labctl.faults.measures import Malformed, brief
 
 HINT = "write `alice:bob` for one way, `alice-bob` for both"
 

@@ -19,7 +19,7 @@ import re
 from typing import Any
 
 from labctl.errors import nearest
-from labctl.faults.conditions import Malformed, brief
+from labctl.faults.measures import Malformed, brief
 
 PROTOCOLS = ("any", "tcp", "udp", "icmp")
 FLAGS = ("syn", "ack", "fin", "rst", "psh")
@@ -48,6 +48,11 @@ def parse(text: str) -> dict[str, Any]:
         _term(tokens.pop(0), tokens, found)
     _check(found)
     return found
+
+
+def written(text: str) -> str:
+    """An expression in one line, as it can be typed again: what can't be seen in it stands as its escapes."""
+    return "".join(map(_seen, " ".join(_tokens(text))))
 
 
 def is_counted(found: dict[str, Any]) -> bool:
@@ -132,6 +137,13 @@ def _range(rest: list[str]) -> list[int]:
     if least > most:
         raise Malformed(f"size {text}: no packet has from {least} to {most} bytes", "put the smaller number first")
     return [least, most]
+
+
+def _seen(character: str) -> str:
+    if character.isprintable():
+        return character
+    named = next((f"\\{word}" for word, byte in _ESCAPES.items() if byte == character.encode("utf-8", "replace")), "")
+    return named or "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def _unquoted(token: str) -> bytes:

@@ -13,6 +13,7 @@ from labctl.engine.model import (
     LABEL_OWNER,
     LABEL_PROBE,
     LABEL_PROBED,
+    LABEL_SHARES,
     LABEL_SOURCE,
     LABEL_TARGET,
     PROBE_IMAGE,
@@ -102,10 +103,12 @@ def order(
     at = kind.place(node)
     named = node.name if kind.own else node.probed
     # Of nodes with one network, each probe sees all sockets there, and the processes of its own node alone.
-    others = len(lab.members(node)) > 1 if kind.processes else False
-    shares = {"LABCTL_SHARES": "other" if node.owner else "first"} if others else {}
+    word = shares(lab, node) if kind.processes else ""
+    known = {"LABCTL_SHARES": word} if word else {}
     own = {LABEL_LAB: lab.name, LABEL_PROBE: kind.name, LABEL_PROBED: named, LABEL_TARGET: at.container.id}
     own[LABEL_OWNER] = str(owners.me())
+    if word:
+        own[LABEL_SHARES] = word
     # The engine gives a name to one container alone, which decides between two labctl at the same moment.
     name = f"{lab.name}-{named}-{kind.name}{'' if kind.single else '-' + os.urandom(3).hex()}"
     return ProbeOrder(
@@ -113,12 +116,19 @@ def order(
         ("python3", f"/opt/probe/{kind.program}"),
         at.container.id,
         {**own, **(labels or {})},
-        {"LABCTL_NODE": named, **shares, **(environment or {})},
+        {"LABCTL_NODE": named, **known, **(environment or {})},
         f"{lab.name}_labctl" if kind.shares else None,
         kind.capabilities,
         kind.processes,
         kind.memory,
     )
+
+
+def shares(lab: Lab, node: Node) -> str:
+    """What a probe of a node's processes has to know of others with the same network (services/probe/sockets.py)."""
+    if node.owner:
+        return "other"
+    return "first" if len(lab.members(node)) > 1 else ""
 
 
 def ensure(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from labctl.faults.kinds import kind_of
+from labctl.faults.kinds.kind import FaultKind
 from labctl.packets.model import Packet
-
-Action = Literal["drop", "delay", "duplicate", "reorder", "corrupt", "reset", "limit"]
 
 # delivered: sent here, arrived there; lost: sent, never arrived; unknown: nobody could see whether it arrived, or that
 # it was sent; elsewhere: arrived, and none of the nodes that were watched had sent it; seen: on one capture alone.
@@ -17,7 +17,8 @@ Fate = Literal["delivered", "lost", "unknown", "elsewhere", "seen"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a fault did to one packet: `rule` (f3) of `node` at `ts_ns`, UTC in nanoseconds since the epoch.
+    """What a fault did to one packet: `rule` (f3) of `node` at `ts_ns`, UTC in nanoseconds since the epoch. `action` is
+    the name of a kind of fault (labctl.faults.kinds), or one that this labctl doesn't know.
 
     The rest tells which packet, as it was before the fault; None: not known. `proto` is as in `Packet.protocol` (tcp,
     udp, icmp, icmp6), `length` IP's total length in bytes, `seq` TCP's own number, `sport` and `dport` None without
@@ -27,7 +28,7 @@ class Verdict:
     ts_ns: int
     node: str
     rule: str
-    action: Action
+    action: str
     src: str
     sport: int | None
     dst: str
@@ -37,7 +38,11 @@ class Verdict:
     length: int | None = None
     ip_id: int | None = None
     detail: str = ""
-    held_ns: int = 0  # how long a delay or a limit holds it
+    held_ns: int = 0  # how long a delay or a rate holds it
+
+    @property
+    def kind(self) -> FaultKind:
+        return kind_of(self.action)
 
 
 @dataclass(frozen=True, slots=True)

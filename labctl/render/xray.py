@@ -5,14 +5,20 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from labctl.events.model import Event
 from labctl.packets.ladder.ladder import Ladder, Moment
 from labctl.packets.ladder.transitions import RFC_NAMES, Transition
 from labctl.packets.protocols.words import end
 from labctl.packets.tcp.tcp import milliseconds
+from labctl.render.ladder.document import document
 from labctl.render.syscalls import SLOW, parts
 from labctl.render.text import address, fitted, width
+
+if TYPE_CHECKING:
+    from labctl.lab.recording.trace import Trace
+    from labctl.lab.recording.xray import XRay
 
 TEXT = 36  # columns of a text in a call
 
@@ -36,6 +42,27 @@ def with_moments(
         return replace(ladder, moments=tuple(kept))
     note = f"Not shown: {len(moments) - len(kept)} more system calls and states, beyond the limit."
     return replace(ladder, moments=tuple(kept), notes=(*ladder.notes, note))
+
+
+def joined(found: XRay, limit: int = 0) -> Ladder:
+    """All of an x-ray as one ladder, and what is to be said besides as its notes."""
+    made = with_moments(found.ladder, found.events, found.changes, limit)
+    return replace(made, notes=(*made.notes, *found.notes))
+
+
+def ladders_of(trace: Trace, limit: int = 0) -> list[Ladder]:
+    """What something caused, with what the nodes did where that was asked for."""
+    return [joined(trace.deep[n], limit) if n in trace.deep else found for n, found in enumerate(trace.ladders)]
+
+
+def trace_document(trace: Trace, limit: int = 0) -> dict[str, Any]:
+    """A trace as data: the ladders' documents, and how many packets are aside."""
+    aside = {"packets": trace.aside.packets, "pairs": trace.aside.pairs, "kinds": list(trace.aside.kinds)}
+    return {
+        "status": trace.status,
+        "ladders": [document(ladder) for ladder in ladders_of(trace, limit)],
+        "aside": aside,
+    }
 
 
 def _call(event: Event, on_right: bool, passed: Sequence[int]) -> list[Moment]:

@@ -3,7 +3,7 @@
 x-labctl:                                    at the top level
   title: Two subnets
   description: One router between two networks.
-  links: ["alice:bob delay 40ms loss 1%"]    standing conditions; `-` both ways, `:` one way
+  links: ["alice:bob delay 40ms drop 1%"]    standing conditions; `-` both ways, `:` one way
   outside: false                             no way from the lab's networks to others, nor from others to them
 services:
   alice:
@@ -18,16 +18,17 @@ networks:
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.faults.conditions import Conditions, Malformed, brief, parse_words
+from labctl.faults.conditions import Conditions, Malformed, brief, parse_words, pattern
 from labctl.faults.link import LinkName
 from labctl.faults.link import parse as parse_name
 
-SCHEMA = Path(__file__).with_name("schema.json")  # the same in JSON Schema, for editors
+_SCHEMA = Path(__file__).with_name("schema.json")
 TOP_KEYS = ("title", "description", "links", "outside")
 SERVICE_KEYS = ("routes", "movable_ports")
 NETWORK_KEYS = ("movable", "ipv4")
@@ -61,6 +62,11 @@ class Condition:
         return LinkName(self.a, self.b, self.both)
 
 
+def schema() -> str:
+    """All of this as JSON Schema, for editors; the conditions in it are those of labctl.faults."""
+    return _SCHEMA.read_text(encoding="utf-8").replace("CONDITION", json.dumps(pattern())[1:-1])
+
+
 def parse_route(text: object) -> Route:
     """`default via NODE` or `SUBNET via NODE`. Raises Malformed."""
     hint = "write `default via NODE` or `10.2.0.0/24 via NODE`"
@@ -77,7 +83,7 @@ def parse_route(text: object) -> Route:
 
 def parse_link(text: object, nodes: Collection[str]) -> Condition:
     """`A:B CONDITION VALUE ...`, or `A-B ...` for both ways, between two of `nodes`. Raises Malformed."""
-    hint = "write `alice:bob delay 40ms loss 1%`, or `alice-bob ...` for both ways"
+    hint = "write `alice:bob delay 40ms drop 1%`, or `alice-bob ...` for both ways"
     if not isinstance(text, str) or not text.strip():
         raise Malformed(f"{brief(str(text))!r} is no link", hint)
     head, _, rest = text.strip().partition(" ")

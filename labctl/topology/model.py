@@ -341,11 +341,14 @@ def written_name(text: str) -> str:
 
 
 def replicas(service: Mapping[str, Any]) -> int:
-    """How many containers a service of Compose's configuration has."""
-    found = service.get("scale")
-    if found is None:
-        found = (service.get("deploy") or {}).get("replicas")
-    return 1 if found is None else int(found)
+    """How many containers a service has: 0 is none, and what isn't said, or is no number, one. Of a file as it is
+    written as of Compose's reading of it; `scale` goes before `deploy.replicas`, as Compose has it."""
+    found, deploy = service.get("scale"), service.get("deploy")
+    if found is None and isinstance(deploy, Mapping):
+        found = deploy.get("replicas")
+    if isinstance(found, str) and found.isascii() and found.isdigit():
+        found = int(found[:12])  # more than any engine takes
+    return max(0, found) if isinstance(found, int) and not isinstance(found, bool) else 1
 
 
 def labelled(config: Mapping[str, Any], labels: Mapping[str, str], node_label: str) -> dict[str, Any]:

@@ -23,10 +23,11 @@ DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)  # seconds behind each attempt; the last
 
 class Caller:
     def __init__(self, loop):
-        host, _, port = TARGET.rpartition(":")
-        if not host or not port.isdecimal():
-            raise OSError(errno.EINVAL, f"TARGET is host:port, and not `{TARGET}`")
-        self.loop, self.host, self.port = loop, host.strip("[]"), int(port)
+        try:
+            self.host, self.port = names.split(TARGET)
+        except ValueError:
+            raise OSError(errno.EINVAL, f"TARGET is host:port, and not `{TARGET}`") from None
+        self.loop = loop
         self.attempt = 1
         self.addresses: list = []
         self.connecting = None

@@ -95,7 +95,7 @@ class Connection:
         if not self._leaving:
             # While a response waits no request is taken: whoever doesn't read holds up nobody else.
             self._stalled = self._stream.unsent > 0
-            self._stream.hold(self._stalled or self._turn is not None)
+            self._stream.pause(self._stalled or self._turn is not None)
             if self._stalled:
                 self._limit(SEND_SECONDS, lambda: self.close(f"a response was not taken for {SEND_SECONDS:g} s"))
             elif self._parser and not self._timed:
@@ -192,7 +192,7 @@ class Connection:
             self._parser = self._chunks = None
             self._stream.preview = 0
             self._limit(SEND_SECONDS if self._stream.unsent else LINGER_SECONDS, self._stream.close)
-            self._stream.hold(False)
+            self._stream.pause(False)
             self._stream.finish(**why)
 
     def _wait_idle(self) -> None:

@@ -21,7 +21,7 @@ from labcapture.ring import RETIRE, Ring
 from labcapture.store import Piece, Store
 from labfault.tables import COPY, MARK
 
-from labnode import hold, journal, life
+from labnode import gate, journal, life
 from labnode.loop import READ, Loop
 
 LOOK = 1.0  # seconds between two looks at the interfaces
@@ -77,7 +77,7 @@ class Recorder:
 
     def _give_sign(self) -> None:
         """Tells the node, which waits to be recorded, that it may begin."""
-        if hold.sign().startswith(hold.SIGN):
+        if gate.sign().startswith(gate.SIGN):
             return  # rules are in force already, and who has set them tells it
         try:
             sign.give("records")
@@ -85,7 +85,7 @@ class Recorder:
             why = getattr(problem, "strerror", None) or problem
             self._problem = self._problem or f"its node waited for nothing: {why}"
             return
-        self._loop.later(hold.LONGEST, self._end_sign)
+        self._loop.later(gate.LONGEST, self._end_sign)
 
     def _end_sign(self) -> None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):

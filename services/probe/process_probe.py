@@ -1,15 +1,18 @@
 """Records system calls and states of sockets of one node. Runs in a probe, in its network and process namespaces.
 
-It is asked by `syscalls.py`, over a unix socket in the probe's own files (docs/processes.md), one line of JSON each:
+It is asked by `syscalls.py` and `sockets.py`, over a unix socket in the probe's own files (docs/processes.md), one line
+of JSON each:
 
     {"do": "start", "mark": "..."}                records from now on
     {"do": "stop"}                                ends that, and forgets; with "mark" only what was begun under that one
     {"do": "read", "kinds": [...], "since": ns}   what was recorded; with "follow" also what comes
     {"do": "read", "kinds": [...], "last": ns}    the same of the last nanoseconds
+    {"do": "watch"}                               changes of state of sockets from now on, recorded or not
 
-Each answer begins with a `recording` event: since when, from when on it tells, and how much of that is gone. It ends
-with a `complete` event: what ends without was cut off. One who follows and reads too slowly gets a `behind` event as
-the last one: so many were left out. The node's end ends the probe.
+The answer to the last begins with a `watching` event, once nothing that happens is missed; all others with a
+`recording` event: since when, from when on it tells, and how much of that is gone. Each ends with a `complete` event:
+what ends without was cut off. One who follows and reads too slowly gets a `behind` event as the last one: so many were
+left out. The node's end ends the probe.
 """
 
 import contextlib
@@ -23,6 +26,7 @@ from collections.abc import Iterable
 from labprocess.backlog import Backlog, event_line
 from labprocess.calls import stamp
 from labprocess.recorder import Recorder
+from labprocess.watching import Member, Watching
 
 from labnode import life
 from labnode.loop import READ, WRITE, Loop
@@ -101,7 +105,8 @@ class ProcessProbe:
         self.loop = loop
         self._askers: set[Asker] = set()
         self._mark: str | None = None  # of whoever began to record
-        self._recorder = Recorder(loop, self._publish)
+        self._watching = Watching(loop)
+        self._recorder = Recorder(loop, self._publish, self._watching)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ADDRESS)
         self._server = socket.socket(socket.AF_UNIX)
@@ -116,6 +121,7 @@ class ProcessProbe:
 
     def forget(self, asker: Asker) -> None:
         self._askers.discard(asker)
+        self._watching.leave(asker)
 
     def answer(self, asker: Asker, request: dict) -> None:
         recorder = self._recorder
@@ -138,6 +144,10 @@ class ProcessProbe:
                 return
             self._end_followers()
             recorder.stop(asker.end)
+            return
+        if request["do"] == "watch":
+            member = Member(lambda: asker.answer([event_line("watching")]), asker.add, asker.end)
+            self._watching.join(asker, member)
             return
         self._give(asker, request)
         if not asker.follows:
@@ -179,6 +189,8 @@ class ProcessProbe:
 
     def close(self) -> None:
         self._recorder.stop()
+        for asker in self._askers:
+            self._watching.leave(asker)
         self._server.close()
 
 

@@ -1,4 +1,4 @@
-"""The sign that tells nodes which wait for it that they may begin (labnode/hold.py): the loopback interface's alias.
+"""The sign that tells nodes which wait for it that they may begin (labnode/gate.py): the loopback interface's alias.
 
 A name that a program of the node could take for itself, such as that of an abstract socket, would not do: these belong
 to the network namespace, too.
@@ -6,19 +6,19 @@ to the network namespace, too.
 
 import subprocess
 
-from labnode import hold
+from labnode import gate
 
 _LIMIT = 10  # seconds
 
 
 def give(word: str) -> None:
     """Says that what `word` names is there. Raises OSError."""
-    _set(f"{hold.SIGN} {word}")
+    _set(f"{gate.SIGN} {word}")
 
 
 def take_back(word: str) -> None:
     """Says it no more, unless somebody else has said something since. Raises OSError."""
-    if hold.sign() == f"{hold.SIGN} {word}":
+    if gate.sign() == f"{gate.SIGN} {word}":
         _set("")
 
 

@@ -2,14 +2,20 @@
 
 python3 /opt/probe/sockets.py table    one JSON object a socket, then a `complete` event
 python3 /opt/probe/sockets.py watch    a `socket-state` event for each change, until standard input ends; a `behind`
-                                       event where too much of it was not read, and then no more
+                                       event where too much of it was not read, and then no more. The process probe is
+                                       asked for them, which has one program look for all who watch:
+python3 /opt/probe/sockets.py look
+python3 /opt/probe/sockets.py shares first    from now on the node shares its network with others, and owns it; with ''
+                                              it shares it with none
 """
 
 import contextlib
+import json
 import os
 import signal
 import sys
 
+from labprocess import asking
 from labprocess.backlog import Backlog, event_line
 from labprocess.changes import Change
 from labprocess.diag import Diag, Row, raw
@@ -22,6 +28,7 @@ from labnode import journal
 MISSED = "more sockets ended at once than the kernel could tell of; changes of state of some are missing"
 # Empty, or for a node that shares its network with others: `first` at the network's owner, `other` at these.
 SHARES = os.environ.get("LABCTL_SHARES", "")
+SHARES_NOW = "/dev/shm/shares"  # the same, where it has changed since the probe was made
 RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
 
 
@@ -33,22 +40,39 @@ def ends(row: Row) -> dict:
     return found
 
 
-def is_told(row: Row, owner: Owner | None) -> bool:
+def shares() -> str:
+    """As labctl has it now: others may come later, and go."""
+    try:
+        with open(SHARES_NOW) as file:
+            return file.read()
+    except FileNotFoundError:
+        return SHARES
+
+
+def learn(word: str) -> None:
+    """Those that look on meanwhile find it whole."""
+    with open(f"{SHARES_NOW}.{os.getpid()}", "w") as file:
+        file.write(word)
+    os.replace(file.name, SHARES_NOW)
+    journal.event("complete")
+
+
+def is_told(row: Row, owner: Owner | None, shared: str) -> bool:
     """Whether a socket is this node's to tell of. Where several nodes share one network, that is whose program holds
     it; what no program holds, the network's owner tells of."""
-    if not SHARES or owner:
+    if not shared or owner:
         return True
     held_elsewhere = row.inode and DNS not in (row.local[0], (row.peer or ("",))[0])
-    return SHARES == "first" and not held_elsewhere
+    return shared == "first" and not held_elsewhere
 
 
 def table() -> None:
     diag, owners = Diag(), Owners()
     rows = [*diag.look("tcp"), *diag.look("udp"), *raw()]
-    found = owners.find({row.inode for row in rows if row.inode})
+    found, shared = owners.find({row.inode for row in rows if row.inode}), shares()
     for row in rows:
         owner = found.get(row.inode)
-        if (row.proto == RAW_OUT and owner is None) or not is_told(row, owner):
+        if (row.proto == RAW_OUT and owner is None) or not is_told(row, owner, shared):
             continue
         fields: dict = {"state": row.state, "receive_queue": row.receive, "send_queue": row.send, "uid": row.uid}
         if owner:
@@ -59,14 +83,15 @@ def table() -> None:
     journal.event("complete")
 
 
-def watch(line: Lifeline) -> None:
+def look(line: Lifeline) -> None:
     """Looks on while nobody reads: what is told then waits, and is counted where it is too much."""
     out = Backlog()
     os.set_blocking(1, False)
 
     def tell(changes: list[Change]) -> None:
+        shared = shares()
         for change in changes:
-            if not is_told(change.row, change.owner):
+            if not is_told(change.row, change.owner, shared):
                 continue
             out.add(event_line("socket-state", **ends(change.row), **change.fields()))
         write()
@@ -80,6 +105,9 @@ def watch(line: Lifeline) -> None:
                 out.wrote(os.write(1, data))
 
     def goes_on() -> bool:
+        if line.joined():
+            watching.look()
+            out.add(event_line("watching"))
         write()
         return not (line.is_cut or out.is_over)
 
@@ -91,7 +119,14 @@ def watch(line: Lifeline) -> None:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        table() if sys.argv[1:] == ["table"] else watch(Lifeline())
+        if sys.argv[1:] == ["watch"]:
+            asking.ask(json.dumps({"do": "watch"}))
+        elif sys.argv[1:] == ["look"]:
+            look(Lifeline())
+        elif sys.argv[1:2] == ["shares"]:
+            learn(sys.argv[2])
+        else:
+            table()
     except BrokenPipeError:
         return  # nobody listens any more
     except OSError as problem:

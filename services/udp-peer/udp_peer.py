@@ -39,7 +39,7 @@ class UdpPeer:
         except OSError as problem:
             if problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise  # else it is a kernel without IPv6
-        self._hold_keyboard = life.watch_keyboard(loop, self._typed)
+        self._pause_keyboard = life.watch_keyboard(loop, self._typed)
         life.ready(listening=[["udp", *sock.getsockname()[:2]] for sock in self._sockets.values()])
 
     def _open(self, family, address):
@@ -76,7 +76,7 @@ class UdpPeer:
 
     def _find(self):
         """Finds the address for the oldest line. The others wait behind it, in the keyboard when they are many."""
-        self._hold_keyboard(bool(self._lines))
+        self._pause_keyboard(bool(self._lines))
         if self._lines:
             _, to, _ = self._lines[0]
             names.resolve(self._loop, *names.split(to), self._found, socket.SOCK_DGRAM)

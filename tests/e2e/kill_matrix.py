@@ -104,8 +104,7 @@ a name once: two users who bring up labs of one name at the same moment get two 
 
 **What isn't covered.** The locks are those of one user on one machine. An engine that is so busy that it takes more
 than three seconds from one container to the next may make one more after a `down` that followed a SIGKILL; a second
-`down` removes it. What `labctl http get --from` started inside a node goes on there when its `docker exec` is killed,
-as the engine has no way to end it; it ends with the node, or at its time limit.
+`down` removes it.
 """
 
 

@@ -271,7 +271,7 @@ def test_ten_megabytes_arrive_as_they_were(links, inside, name):
     finally:
         server.remove(force=True)
     done = rules(links)[0]["done"]
-    assert all(done.get(action, 0) > 0 for action in {"drop": "loss"}.get(name, name).split() if action in done), done
+    assert all(done.get(action, 0) > 0 for action in {"loss": "drop"}.get(name, name).split() if action in done), done
     assert done
 
 
@@ -483,7 +483,7 @@ def test_bad_input(links):
     links.ok("fault", "add", "alice:bob", "--loss", "1%")
     [rule] = rules(links)
     twice = links.refused("fault", "add", "alice-bob", "--loss", "1%")
-    assert twice == f"alice:bob has that rule already: {rule['id']}, loss 1%"
+    assert twice == f"alice:bob has that rule already: {rule['id']}, drop 1%"
     assert len(rules(links)) == 1, "nothing of it is set"
     links.ok("stop", "udp2")
     assert "udp2 exited (0) " in links.refused("fault", "add", "udp1:udp2", "--loss", "1%")

@@ -65,6 +65,22 @@ def test_each_socket_is_shown_once_where_its_program_is(shared):
     assert {item["node"] for item in shared.json("sockets", "beside")["sockets"]} == {"beside"}
 
 
+def test_who_comes_later_has_sockets_of_its_own(shared):
+    """Its network's owner is recorded already, and goes on to be."""
+    shared.run("syscalls", "client", timeout=280)  # the first time is an error: nothing was recorded until then
+    late = "  late:\n    image: labctl/udp-peer\n    stdin_open: true\n    network_mode: service:client\n"
+    shared.file.write_text(FILE.replace("\nnetworks: {lab", f"\n{late}networks: {{lab", 1))
+    try:
+        shared.ok("up", str(shared.file), "--lab", shared.name, timeout=280)
+        found = [item for item in shared.json("sockets", timeout=280)["sockets"] if item["local"][1] == 5005]
+        assert {item["node"] for item in found} == {"late"}
+        shared.ok("syscalls", "client")
+    finally:
+        shared.file.write_text(FILE)
+        told = shared.ok("up", str(shared.file), "--lab", shared.name, timeout=280).stderr
+    assert "note: late is removed: the topology has it no more" in told
+
+
 def test_one_rule_for_both(shared):
     done = shared.json("fault", "add", "beside:client", "--loss", "100%", timeout=280)
     assert done["links"] == ["web+beside:client"]

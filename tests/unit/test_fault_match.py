@@ -132,6 +132,8 @@ def test_bad_expressions(expression, problem):
         ({"rate": "0mbit"}, "rate 0mbit lets nothing through"),
         ({"rate": "0"}, "rate 0 is not a rate"),
         ({"rate": "1bit"}, "too slow"),
+        ({"drop": "1%", "loss": "2%"}, "loss is given twice, as drop and loss"),
+        ({"los": "1%"}, "'los' is no condition of a link; did you mean loss?"),
         ({"jitter": "5ms"}, "jitter 5ms is more than the delay"),
         ({"jitter": "5ms", "delay": "4ms"}, "jitter 5ms is more than the delay"),
     ],
@@ -143,8 +145,10 @@ def test_bad_conditions(given, problem):
 
 
 def test_conditions_are_shown_as_they_are_typed():
-    text = "delay 1.5s jitter 20ms loss 10% duplicate 0.5% rate 1.5mbit"
+    text = "delay 1.5s jitter 20ms drop 10% duplicate 0.5% rate 1.5mbit"
     assert str(conditions.parse_words(text, "alice:bob")) == text
+    # netem's word goes on being understood; what is told has one word.
+    assert str(conditions.parse_words(text.replace("drop", "loss"), "alice:bob")) == text
 
 
 def test_links():

@@ -69,7 +69,7 @@ def train(wire: Wire, count: int, gap: float = 0.001) -> None:
 
 
 def test_loss_is_as_large_as_asked_and_the_same_for_the_same_seed():
-    first, again, other = (Wire(rule(loss=0.3, seed=seed)) for seed in (7, 7, 8))
+    first, again, other = (Wire(rule(drop=0.3, seed=seed)) for seed in (7, 7, 8))
     for wire in (first, again, other):
         train(wire, 5000)
     assert abs(len(first.dropped) - 1500) < 3 * (5000 * 0.3 * 0.7) ** 0.5
@@ -81,13 +81,13 @@ def test_loss_is_as_large_as_asked_and_the_same_for_the_same_seed():
 
 @pytest.mark.parametrize(("share", "lost"), [(1.0, 100), (0.0001, 0)])
 def test_the_ends_of_chance(share, lost):
-    wire = Wire(rule(loss=share))
+    wire = Wire(rule(drop=share))
     train(wire, 100)
     assert len(wire.dropped) == lost
 
 
 def test_what_one_condition_draws_does_not_change_another():
-    alone, both = Wire(rule(loss=0.3)), Wire(rule(loss=0.3, delay=0.01, jitter=0.01, duplicate=0.5))
+    alone, both = Wire(rule(drop=0.3)), Wire(rule(drop=0.3, delay=0.01, jitter=0.01, duplicate=0.5))
     for wire in (alone, both):
         train(wire, 500)
     assert alone.dropped == both.dropped
@@ -182,7 +182,7 @@ def test_reset_becomes_a_segment_that_the_receiver_believes(ends):
 
 
 def test_rules_hold_for_their_link_alone_and_in_order():
-    wire = Wire(rule("f1", duplicate=1.0), rule("f2", loss=1.0), rule("f3", peers=["10.77.0.9"], delay=1.0))
+    wire = Wire(rule("f1", duplicate=1.0), rule("f2", drop=1.0), rule("f3", peers=["10.77.0.9"], delay=1.0))
     wire.send(1, udp(b"x"), 0.0)
     wire.send(2, udp(b"x", dst="10.77.0.8"), 0.0)
     assert wire.dropped == [1]
@@ -212,7 +212,7 @@ def test_delays_of_several_rules_add_up():
 
 
 def test_times_are_counted_and_then_it_is_over():
-    wire = Wire(rule(loss=1.0, match=parse("tcp syn"), times=2))
+    wire = Wire(rule(drop=1.0, match=parse("tcp syn"), times=2))
     for number in range(1, 5):
         wire.send(number, tcp(flags="syn"), 0.0)
     assert wire.dropped == [1, 2]
@@ -232,7 +232,7 @@ def test_what_is_held_leaves_at_once_when_all_is_over():
 
 def test_each_packet_gets_just_one_verdict_whatever_is_mixed():
     chance = Random(3)
-    values = {"loss": 0.1, "duplicate": 0.2, "reorder": 0.3, "corrupt": 0.1, "delay": 0.01, "jitter": 0.01}
+    values = {"drop": 0.1, "duplicate": 0.2, "reorder": 0.3, "corrupt": 0.1, "delay": 0.01, "jitter": 0.01}
     wire = Wire(rule(**values), rule("f2", rate=5e6, reorder=0.5))
     for number in range(1, 2001):
         wire.send(number, udp(b"x", sport=1 + chance.randrange(5)), number * 0.0005)

@@ -10,12 +10,12 @@ from labctl.engine.model import LABEL_CONDITIONS, LABEL_PROBED, LABEL_RULES
 from labctl.errors import LabError
 from labctl.lab import links, probes
 from labctl.lab.faults import rules
-from labctl.lab.faults.rules import Wanted
+from labctl.lab.faults.spec import RuleSpec
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.model import find
 from labctl.render.faults import table
 
-LOSS = Wanted("condition", "loss 10%", {"loss": 0.1}, 7)
+LOSS = RuleSpec("condition", "drop 10%", {"drop": 0.1}, 7)
 
 
 class Probes:
@@ -106,7 +106,7 @@ def test_one_way(engine, lab, fakes):
     [rule] = fakes.rules["alice"].values()
     # Both networks that the two share; no other address.
     assert rule["peers"] == ["10.77.0.6", "10.77.1.6"]
-    assert (rule["loss"], rule["seed"], rule["kind"]) == (0.1, 7, "condition")
+    assert (rule["drop"], rule["seed"], rule["kind"]) == (0.1, 7, "condition")
 
 
 def test_both_ways_are_one_rule(engine, lab, fakes):
@@ -137,7 +137,7 @@ def test_the_same_rule_twice(engine, lab, fakes):
         add(engine, lab, "alice-bob")
     assert found.value.code == "fault-twice"
     assert fakes.all() == {("alice", "alice:bob")}
-    add(engine, lab, "alice:bob", Wanted("condition", "loss 20%", {"loss": 0.2}))
+    add(engine, lab, "alice:bob", RuleSpec("condition", "drop 20%", {"drop": 0.2}))
 
 
 def test_what_is_cleared(engine, lab, fakes):
@@ -155,7 +155,7 @@ def test_what_is_cleared(engine, lab, fakes):
 
 
 def test_partition_of_groups(engine, lab, fakes):
-    wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
+    wanted = RuleSpec("partition", "partition", {"drop": 1.0}, 0)
     rules.add(engine, lab(), links.between(lab(), "alice,web", "bob"), wanted)
     pairs = {("alice", "alice:bob"), ("bob", "bob:alice"), ("web", "web:bob"), ("bob", "bob:web")}
     assert fakes.all() == pairs
@@ -207,7 +207,7 @@ def test_rules_of_a_probe_that_ended(engine, lab, fakes):
     [probe] = probes.all_of(engine, "lab").values()
     engine.change("kill", probe.id)
     [fault] = rules.listing(engine, lab())
-    assert (fault.id, fault.link, fault.what, fault.state) == ("f1", "alice:bob", "loss 10%", "gone")
+    assert (fault.id, fault.link, fault.what, fault.state) == ("f1", "alice:bob", "drop 10%", "gone")
     assert fault.kind == "condition"
     # What it did went with it: unknown is not 0.
     assert (fault.matched, fault.done, fault.as_json()["matched"]) == (None, None, None)
@@ -230,7 +230,7 @@ def test_rules_that_the_kernel_has_no_more(engine, lab, fakes):
 
 
 def test_rules_of_a_topology_that_the_kernel_has_no_more(engine, lab, fakes):
-    wanted = json.dumps([["alice", "loss 10%"]])
+    wanted = json.dumps([["alice", "drop 10%"]])
     engine.add("lab", "carol", addresses={"net-a": ("10.77.0.9",)}, labels={LABEL_CONDITIONS: wanted})
     put_in_force(engine, lab(), lab().nodes)
     assert fakes.all() == {("carol", "carol:alice")}
@@ -251,7 +251,7 @@ def test_rules_of_a_node_that_is_paused_are_in_force(engine, lab, fakes):
     assert fakes.all() == set()
     add(engine, lab, "bob")
     assert fakes.all() == {("bob", "bob:*"), ("alice", "alice:bob"), ("web", "web:bob")}, "no neighbour is left out"
-    wanted = Wanted("partition", "partition", {"loss": 1.0}, 0)
+    wanted = RuleSpec("partition", "partition", {"drop": 1.0}, 0)
     assert rules.add(engine, lab(), links.between(lab(), "alice", "web"), wanted).links == ("alice:web", "web:alice")
 
 
@@ -272,7 +272,7 @@ def test_rules_that_wait_for_a_start(engine, lab, fakes):
     assert (fault.state, fault.node) == ("waiting", "bob")
     assert fakes.all() == set()
     [keeper] = probes.all_of(engine, "lab", probes.ON_START).values()
-    assert json.loads(keeper.labels[LABEL_RULES])[0]["loss"] == 0.1
+    assert json.loads(keeper.labels[LABEL_RULES])[0]["drop"] == 0.1
     assert engine._get(node.container.id).processes == 63, "it is told to wait"
     put_in_force(engine, lab(), [node])
     assert fakes.all() == {("bob", "bob:alice")}

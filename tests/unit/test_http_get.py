@@ -2,13 +2,20 @@
 
 import socket
 import subprocess
+import sys
 import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from labctl.engine.model import Port
+from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.memory import Execution
+from labctl.engine.model import Line, Port
 from labctl.errors import LabError
-from labctl.lab.roles import http
+from labctl.lab.life import waiting
+from labctl.lab.roles import http, http_exchange
 from labctl.lab.roles.http_exchange import exchange
 from labctl.render.text import for_terminal
 
@@ -58,13 +65,14 @@ def test_a_url_without_a_host_is_none(url):
 class Asked:
     """Notes what a node is told to run."""
 
-    def __init__(self):
+    def __init__(self, engine, lab, node="asker"):
         self.command = []
+        engine._get(lab.node(node).container.id).commands = self.run
 
-    def capture(self, container, command, limit):
+    def run(self, command):
         self.command = command
-        answer = '{"status": 200, "reason": "OK", "body": "", "local": ["a", 1], "peer": ["b", 2], "bytes": 0}'
-        return subprocess.CompletedProcess(command, 0, answer, "")
+        answer = b'{"status": 200, "reason": "OK", "body": "", "local": ["a", 1], "peer": ["b", 2], "bytes": 0}'
+        return Execution([Line(answer)])
 
 
 @pytest.fixture
@@ -91,13 +99,100 @@ def several(engine, lab_of):
     ],
 )
 def test_a_server_whose_name_no_name_server_knows(engine, several, node, host, shown):
-    asked = Asked()
-    found = http.get(engine, asked, several, node, f"http://{node}:80/x", source="asker")
+    asked = Asked(engine, several)
+    found = http.get(engine, several, node, f"http://{node}:80/x", source="asker")
     assert asked.command[3:6] == [host, "80", "/x"]
     assert found.url == f"http://{shown}:80/x"
 
 
 def test_what_is_published_of_a_network_is_so_of_all_on_it(engine, several, monkeypatch):
     monkeypatch.setattr(http.http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
-    found = http.get(engine, Asked(), several, "side", "/")
+    found = http.get(engine, several, "side", "/")
     assert found.seen["of"][:2] == ("127.0.0.1", 18080)
+
+
+def test_a_node_without_python_is_told(engine, several):
+    engine._get(several.node("asker").container.id).commands = lambda command: Execution(
+        [Line(b'OCI runtime exec failed: exec failed: "python3": executable file not found in $PATH: unknown')], 127
+    )
+    with pytest.raises(LabError, match="executable file not found") as found:
+        http.get(engine, several, "app", "http://app:80/", source="asker")
+    assert found.value.code == "http-failed"
+
+
+@contextmanager
+def dripping(wait: float = 0.05):
+    """A server whose answer begins at once and never ends: one byte after the other."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            sock, _ = server.accept()
+            with sock:
+                sock.recv(65536)
+                sock.sendall(HEAD)
+                try:
+                    while not over.wait(wait):
+                        sock.sendall(b"x")
+                except OSError:
+                    over.set()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1], over
+        finally:
+            over.set()
+            thread.join(10)
+
+
+def test_the_limit_is_for_the_whole_answer():
+    with dripping() as (port, over):
+        begun = time.monotonic()
+        seen = exchange("127.0.0.1", port, "/", 0.5)
+        assert seen["error"] == "TimeoutError"
+        assert seen["reason"] == "it took longer than 0.5 s until the whole answer was there"
+        assert time.monotonic() - begun < 5
+        assert over.wait(10), "nobody goes on reading"
+
+
+def test_what_asks_in_a_node_ends_at_its_limit():
+    with dripping() as (port, _):
+        program = Path(http_exchange.__file__).read_text()
+        command = [sys.executable, "-c", program, "127.0.0.1", str(port), "/", "0.5"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    assert '"error": "TimeoutError"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "machine"),
+    [
+        ("unix:///var/run/docker.sock", None),
+        ("tcp://localhost:2375", None),
+        ("tcp://127.0.0.1:2375", None),
+        ("ssh://me@far", "far"),
+        ("tcp://[fd00::9]:2375", "fd00::9"),
+    ],
+)
+def test_the_engines_machine(url, machine):
+    assert Endpoint(url, "DOCKER_HOST").machine == machine
+
+
+def test_a_port_of_the_engines_machine_alone_is_not_asked_for_here(engine, several):
+    """This machine's 127.0.0.1 may be anything."""
+    engine.machine = "far"
+    with pytest.raises(LabError, match="127.0.0.1 of far"):
+        http.get(engine, several, "app", "/")
+    with pytest.raises(LabError, match="127.0.0.1 of far"):
+        waiting.for_answer(engine, several, "app:8080", None, timeout=1)
+    asked = Asked(engine, several)
+    http.get(engine, several, "app", "http://app:8080/", source="asker")
+    assert asked.command, "a node may ask"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", None])
+def test_a_port_of_all_addresses_is_asked_for_at_the_engines_machine(engine, lab_of, monkeypatch, host):
+    engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=(Port("tcp", 8080, host, 18080),))
+    engine.machine = "far"
+    monkeypatch.setattr(http.http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
+    assert http.get(engine, lab_of(), "app", "/").seen["of"][:2] == ("far", 18080)

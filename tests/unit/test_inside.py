@@ -496,3 +496,16 @@ def test_carrier_writes_through_no_link(tmp_path, monkeypatch):
 def test_a_copy_has_one_end_here(args, monkeypatch):
     with pytest.raises((click.BadParameter, LabError)):
         command_line().commands["cp"].main(args, standalone_mode=False)
+
+
+def test_a_file_makes_no_folder(tmp_path):
+    """As cp(1) has it: `cp FILE NEW/` is a mistake where there is no folder NEW. A folder makes one."""
+    with pytest.raises(LabError, match=r"there is no folder .*new here"):
+        archives.unpack(archive(("f", b"x")), tmp_path / "new", "f", contents=False, is_folder=True)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(LabError, match="is a file, and no folder"):
+        archives.unpack(archive(("f", b"x")), tmp_path / "file", "f", contents=False, is_folder=True)
+    assert (tmp_path / "file").read_text() == "mine"
+    archives.unpack(archive(("d", None), ("d/f", b"old")), tmp_path / "new", "d", contents=False, is_folder=True)
+    archives.unpack(archive(("f", b"new")), tmp_path / "new", "f", contents=False, is_folder=True)
+    assert (tmp_path / "new" / "f").read_bytes() == b"new"

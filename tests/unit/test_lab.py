@@ -237,3 +237,14 @@ def test_a_name_that_is_no_labs_says_which_one_is_meant(engine):
     engine.add("mylab", "a")
     with pytest.raises(LabError, match=r"^'MyLab' is not a lab's name; did you mean mylab\?$"):
         find(engine, "MyLab")
+
+
+@pytest.mark.parametrize("state", ["exited", "created", "gone"])
+def test_what_is_typed_at_what_reads_no_more_keeps_nobody_waiting(engine, state):
+    """The engine in memory waits for what can still come, and for nothing else."""
+    made = engine.add("lab", "a", state="running" if state == "gone" else state)
+    stream = engine.attach(made.record.id, keyboard=True)
+    if state == "gone":
+        engine.remove_container(made.record.id)
+    stream.write(b"hi\n")
+    assert all(item.line is None for item in engine.wait([stream], None))

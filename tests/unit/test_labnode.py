@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.lab.faults import standing
-from labnode import hold, journal, keyboard, names
+from labctl.lab.faults.gate import OPEN, SHUT
+from labnode import gate, journal, keyboard, names
 from labnode.keyboard import Input, Keyboard
 from labnode.loop import READ, WRITE, Loop
 from labnode.stream import CHUNK, HIGH_COUNT, HIGH_WATER, Stream
@@ -115,7 +115,7 @@ class TestJournal:
         assert "data" not in journal.payload(text.encode(), limit)
 
     def test_held_events_are_written_in_order_and_none_is_lost(self, written):
-        journal.hold()
+        journal.gather()
         try:
             for number in range(5):
                 journal.event("x", number=number)
@@ -129,7 +129,7 @@ class TestJournal:
         assert [event["number"] for event in written()] == [5, 6]
 
     def test_what_is_held_is_bounded(self, capfd):
-        journal.hold()
+        journal.gather()
         try:
             for _ in range(10):
                 journal.event("x", text="a" * 10_000)
@@ -590,11 +590,11 @@ class TestStream:
 
     def test_held_it_does_not_read(self, pair):
         it = pair()
-        it.stream.hold(True)
+        it.stream.pause(True)
         it.peer.send(b"x")
         it.turn()
         assert it.got == b""
-        it.stream.hold(False)
+        it.stream.pause(False)
         it.run(lambda: it.got)
         assert it.got == b"x"
 
@@ -677,6 +677,6 @@ class TestNames:
 
 
 def test_labctl_and_a_node_mean_the_same_by_a_limit_of_processes():
-    """The one tells the other by it to wait for its rules, and can't import it: see labnode.hold."""
-    assert hold.HOLD == standing.HOLD
-    assert hold.HOLD != standing.USUAL
+    """The one tells the other by it to wait for its rules, and can't import it: see labnode.gate."""
+    assert gate.SHUT == SHUT
+    assert gate.SHUT != OPEN

@@ -5,8 +5,10 @@ import time
 
 import pytest
 
+from labctl.cli.context import ago
 from labctl.events import moments
 from labctl.events.codec import stamp_of
+from labctl.faults import conditions
 from labctl.render.clock import clock
 
 NOW = 1_769_860_800_123_456_789  # 2026-01-31T12:00:00.123456789Z
@@ -84,3 +86,17 @@ def test_a_time_at_the_end_of_time_is_shown(zone, day):
 
 def test_a_span_longer_than_time_is_from_its_beginning():
     assert moments.moment("9" * 400 + "d", NOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500us", 0.0005), ("40ms", 0.04), ("1m30s", 90), ("1d", 86400), ("1.5h", 5400), ("1w", 604800)],
+)
+def test_every_option_reads_a_span_alike(text, seconds):
+    """What `--since` takes, `--last`, `--for`, `--delay` and `--interval` take; only their limits differ."""
+    assert moments.span(text) == pytest.approx(seconds)
+    if seconds >= 0.01:
+        assert conditions.span("--for", text) == pytest.approx(seconds)
+        assert ago("--last", text) == pytest.approx(seconds)
+    if seconds <= conditions.LONGEST:
+        assert conditions.seconds("delay", text) == pytest.approx(seconds)

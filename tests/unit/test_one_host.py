@@ -5,8 +5,8 @@ import pytest
 from memory_lab import event
 from test_faults_lab import LOSS, Probes
 
-from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_PROBE, LABEL_PROBED, LABEL_TARGET
+from labctl.engine.memory import Execution, MemoryEngine
+from labctl.engine.model import LABEL_PROBE, LABEL_PROBED, LABEL_TARGET, Line
 from labctl.errors import LabError
 from labctl.lab import links, probes
 from labctl.lab.drawing import picture
@@ -15,6 +15,7 @@ from labctl.lab.journal import read
 from labctl.lab.life.change import change
 from labctl.lab.life.status import ps
 from labctl.lab.model import find
+from labctl.lab.processes import programs
 from labctl.lab.reach.probe import target
 from labctl.lab.recording import capture
 from labctl.lab.recording.ladder import ends
@@ -116,6 +117,38 @@ def test_processes_are_each_nodes_own(lab):
     mine = [probes.order(lab(), lab().node(name), probes.PROCESSES) for name in ("a", "s", "b")]
     assert [order.target for order in mine] == [lab().node(name).container.id for name in ("a", "s", "b")]
     assert [order.environment.get("LABCTL_SHARES") for order in mine] == ["first", "other", None]
+
+
+def test_a_probe_that_was_there_first_learns_of_who_comes_later(engine):
+    """It may be recording: it can't be made anew for that."""
+    asked = []
+
+    def commands(order):
+        def run(command):
+            asked.append((order.labels[LABEL_PROBED], *command[2:]))
+            return Execution([Line(b'{"ts":"2026-11-22T14:04:20.1Z","event":"complete"}')])
+
+        return run
+
+    engine.probe_program, engine.probe_commands = lambda order: lambda container, line: None, commands
+    first = engine.add("lab", "a", addresses={"net": ("10.77.0.2",)})
+
+    def ensure(*names: str) -> list[tuple]:
+        asked.clear()
+        there = find(engine, "lab")
+        programs.ensure(engine, there, [there.node(name) for name in names])
+        return list(asked)
+
+    assert ensure("a") == [], "it is alone"
+    engine.add("lab", "s", network_of=first.record.id)
+    assert ensure("a") == [("a", "shares", "first")]
+    assert ensure("s") == [("a", "shares", "first")], "also where nobody asks the first one"
+    assert ensure("a", "s") == [("a", "shares", "first")]
+    [mine] = [probe for probe in engine.containers([LABEL_PROBE]) if probe.labels[LABEL_PROBED] == "a"]
+    engine.remove_container(mine.id)
+    assert ensure("a", "s") == [], "one that is made now knows it"
+    engine.remove_container(find(engine, "lab").node("s").container.id)
+    assert ensure("a") == [("a", "shares", "")], "it is alone again"
 
 
 def test_its_probe_speaks_of_it_once(engine, lab, fakes):

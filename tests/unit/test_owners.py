@@ -122,12 +122,12 @@ def volumes(engine) -> list[str]:
 
 
 def test_a_name_is_claimed_until_the_containers_are_there(engine):
-    with claim.held(engine, blueprint(), named=False, take_over=False) as there:
+    with claim.taken(engine, blueprint(), named=False, take_over=False) as there:
         assert there == []
         assert volumes(engine) == ["hello_labctl-claim"]
         assert standing_of(engine, "hello") == owners.Standing(owners.me(), "hello")
         # The same user again, after a labctl that was killed: it is still his.
-        with claim.held(engine, blueprint(), named=False, take_over=False):
+        with claim.taken(engine, blueprint(), named=False, take_over=False):
             pass
     assert volumes(engine) == []
 
@@ -158,12 +158,12 @@ def test_one_that_another_has_taken_at_the_same_moment(engine, named, there):
         engine.add("hello", "a", labels=THEIRS)
     with (
         pytest.raises(LabError if named else claim.Overtaken) as caught,
-        claim.held(engine, blueprint(), named=named, take_over=False),
+        claim.taken(engine, blueprint(), named=named, take_over=False),
     ):
         pytest.fail("it may not be changed")
     assert not named or caught.value.code == "lab-of-another"
     assert volumes(engine) == (["hello_labctl-claim"] if there == "claim" else [])
-    with claim.held(engine, blueprint(), named=named, take_over=True) as containers:
+    with claim.taken(engine, blueprint(), named=named, take_over=True) as containers:
         assert len(containers) == (there == "containers")
 
 
@@ -177,7 +177,7 @@ class Late(MemoryEngine):
 
 def test_who_claims_looks_again():
     engine = Late()
-    with pytest.raises(claim.Overtaken), claim.held(engine, blueprint(), named=False, take_over=False):
+    with pytest.raises(claim.Overtaken), claim.taken(engine, blueprint(), named=False, take_over=False):
         pytest.fail("it may not be changed")
     assert volumes(engine) == []
 
@@ -186,12 +186,12 @@ def test_a_lab_from_another_file(engine, tmp_path):
     engine.add("lab", "a", labels={**mine(), LABEL_TOPOLOGY: str(tmp_path / "one.yaml")})
     with (
         pytest.raises(LabError) as caught,
-        claim.held(engine, blueprint("lab", tmp_path / "two.yaml"), named=True, take_over=False),
+        claim.taken(engine, blueprint("lab", tmp_path / "two.yaml"), named=True, take_over=False),
     ):
         pytest.fail("it may not be changed")
     assert caught.value.message == f"the lab lab was made from {tmp_path}/one.yaml, and this is {tmp_path}/two.yaml"
     for file, take_over in ((tmp_path / "one.yaml", False), (tmp_path / "two.yaml", True)):
-        with claim.held(engine, blueprint("lab", file), named=True, take_over=take_over) as there:
+        with claim.taken(engine, blueprint("lab", file), named=True, take_over=take_over) as there:
             assert len(there) == 1
 
 
@@ -205,7 +205,7 @@ def test_a_built_in_one_is_the_same_in_whichever_checkout():
 def test_an_older_labctls_lab_is_everybodys(engine):
     """It has no owner's label, and its topology's label is the file of the checkout."""
     engine.add("hello", "a", labels={LABEL_TOPOLOGY: str(shipped.root() / "compose.yaml")})
-    with claim.held(engine, blueprint(), named=False, take_over=False) as there:
+    with claim.taken(engine, blueprint(), named=False, take_over=False) as there:
         assert len(there) == 1
     assert find(engine).name == "hello"
     assert down(engine, "hello", lambda line: None).containers == 1

@@ -1,7 +1,7 @@
 """TCP's words where captures of other networks showed them to be wrong: half-closes, gaps, windows, numbers."""
 
 import pytest
-from traffic import Peer, Wire, connected, packet, tcp
+from traffic import BEGIN, Peer, Wire, connected, ip, packet, tcp
 
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN
 from labctl.packets.tcp.flows import analyse
@@ -15,7 +15,7 @@ def seen_by(wire, node="alice"):
 
 
 def words(wire, node="alice"):
-    return [[str(note) for note in one.notes] for one in analyse(seen_by(wire, node)).segments]
+    return [[str(note) for note in one.notes] for one in analyse(seen_by(wire, node)).segments if one]
 
 
 def closing(wire, alice, bob):
@@ -48,6 +48,42 @@ def test_where_nothing_answers_late_data_it_is_not_known_whether_anybody_receive
     wire, alice, bob = connected()
     closing(wire, alice, bob)
     assert not any(one.said("half-close") for one in analyse(seen_by(wire)).segments)
+
+
+@pytest.mark.parametrize("others", [FIN, FIN | SYN])
+def test_a_reset_is_one_whatever_other_flags_it_has(others):
+    """Its receiver looks at none of them (RFC 9293, section 3.10.7.4): it ends no stream, and begins none."""
+    wire, alice, bob = connected()
+    alice.segment(RST | others, seq=alice.seq)
+    alice.say(b"hello")
+    bob.say(b"hello", ack=alice.seq)
+    alice.confirm(bob.seq)
+    found = analyse(seen_by(wire))
+    assert [(flow.ended, len(flow.packets)) for flow in found.flows] == [("reset", 7)]
+    assert [one.kind for one in found.segments[3:5]] == ["reset", "data"]
+    assert words(wire)[3:] == [[]] * 4
+
+
+def test_an_end_that_sends_more_after_its_fin_had_not_sent_that():
+    """Somebody forged it, to make an observer look away."""
+    wire, alice, bob = connected()
+    closing(wire, alice, bob)
+    alice.confirm(bob.seq)
+    alice.say(b"and more")
+    assert not any(one.said("half-close") for one in analyse(seen_by(wire)).segments)
+
+
+def test_what_was_cut_off_is_no_gap_where_the_file_says_that_there_was_no_more():
+    """As tools leave it that write the length of what they kept for that of the packet."""
+    wire, alice, bob = connected()
+    for _ in range(2):
+        alice.say(bytes(1000))
+    bob.confirm(alice.seq)
+    alice.say(b"end")
+    cut = [packet(one.record.data[:76], one.ts_ns - BEGIN) for one in seen_by(wire)]
+    assert [one.payload_length for one in cut[3:5]] == [36, 36]
+    assert [(one.seq, one.length, one.notes) for one in analyse(cut).segments[3:5]] == [(1, 1000, ()), (1001, 1000, ())]
+    assert all(one.notes == () for one in analyse(cut).segments)
 
 
 def test_an_acknowledgement_beyond_a_gap_says_so_and_what_fills_it_was_late():
@@ -252,3 +288,31 @@ def test_two_who_saw_the_same_are_two_observers():
     # The two directions of a cable on two interfaces are one conversation.
     found = analyse(sorted([*wire.side("alice").sent, *wire.side("bob").sent], key=lambda packet: packet.ts_ns))
     assert [(flow.node, len(flow.packets)) for flow in found.flows] == [("", 5)]
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+def test_what_came_in_fragments_was_seen(order):
+    """It is there with the last one that was missing (RFC 791, section 3.2), also where the first one comes last."""
+    wire, alice, bob = connected()
+    whole = tcp(A, 40022, B, 80, alice.seq, bob.seq, PSH | ACK, bytes(40), id=9)[20:]
+    cuts = [(0, 24, 0x2000), (24, 48, 0x2000 | 3), (48, 60, 6)]
+    parts = [ip(A, B, 6, whole[begin:end], id=9, flags=flags) for begin, end, flags in cuts]
+    for place in order:
+        wire.send(parts[place])
+    alice.seq += 40
+    bob.confirm(alice.seq)
+    alice.say(b"hello")
+    alice.fin()
+    found = analyse(seen_by(wire))
+    assert [(one and (one.seq, one.length, one.kind)) for one in found.segments[3:6]] == [None, None, (1, 40, "data")]
+    assert [one.notes for one in found.segments if one] == [()] * 7
+    assert [(flow.ended, len(flow.packets)) for flow in found.flows] == [("open", 9)]
+
+
+def test_a_segment_of_which_a_fragment_is_missing_was_not_seen():
+    wire, alice, bob = connected()
+    whole = tcp(A, 40022, B, 80, alice.seq, bob.seq, PSH | ACK, bytes(40), id=9)[20:]
+    wire.send(ip(A, B, 6, whole[:24], id=9, flags=0x2000))
+    alice.seq += 40
+    alice.say(b"hello")
+    assert words(wire)[-1:] == [["gap 40 B before it not seen"]]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import process_probe
 import pytest
-from labprocess import lifeline
+from labprocess import lifeline, watching
 from labprocess.backlog import Backlog
 from labprocess.history import History
 from labprocess.lifeline import Lifeline
@@ -24,7 +24,7 @@ LINE = b'{"event":"syscall","n":%d}'
 class Recorder:
     """What is to be recorded is given to it."""
 
-    def __init__(self, loop, publish):
+    def __init__(self, loop, publish, watching):
         self.publish = publish
         self.since: int | None = None
         self.histories: dict[str, History] = {}
@@ -68,6 +68,9 @@ class Client:
             return true()
 
         self._loop.run(enough)
+
+    def close(self) -> None:
+        self._socket.close()
 
     def all(self) -> list[dict]:
         self.until(lambda: self.ended)
@@ -212,7 +215,7 @@ def program(code: str, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, **streams)
 
 
-ASKING = "import sys, syscalls; syscalls.ADDRESS = sys.argv.pop(1); syscalls.main()"
+ASKING = "import sys; from labprocess import asking; asking.ask(sys.argv[2], sys.argv[1])"
 
 
 @pytest.fixture
@@ -252,7 +255,7 @@ def test_what_nobody_wants_any_more_is_not_asked(server):
     child.communicate()
 
 
-WATCHING = """
+LOOKING = """
 import sockets, sys
 from labprocess.backlog import Backlog
 from labprocess.changes import Change
@@ -274,12 +277,12 @@ class Watch:
             line.read()
 
 sockets.Watch, sockets.Backlog = Watch, lambda: Backlog(100_000)
-sockets.watch(sockets.Lifeline())
+sockets.look(sockets.Lifeline())
 """
 
 
 def test_a_watch_that_nobody_reads_looks_on_and_tells_what_is_missing():
-    child = program(WATCHING)
+    child = program(LOOKING)
     assert child.stderr.readline() == b"told\n", "it did not wait for its reader"
     events = [json.loads(line) for line in child.stdout]
     assert events[0]["event"] == "watching"
@@ -290,3 +293,59 @@ def test_a_watch_that_nobody_reads_looks_on_and_tells_what_is_missing():
     assert len(events) - 3 + events[-1]["count"] == 5000
     assert child.wait(20) == 0
     child.communicate()
+
+
+AT_ONCE = """
+import os, sys
+os.write(3, b"started\\n")
+print('{"event":"watching"}', flush=True)
+for line in sys.stdin.buffer:
+    if b"j" in line:
+        print('{"event":"watching"}', flush=True)
+    if b"w" in line:
+        print('{"event":"socket-state"}', flush=True)
+"""
+
+
+@pytest.fixture
+def looks(monkeypatch, tmp_path):
+    """In place of what looks at sockets: it begins at once, and tells of a change at each call. How often one ran."""
+    file = tmp_path / "looks"
+    code = f"import os; os.dup2(os.open({str(file)!r}, os.O_CREAT | os.O_APPEND | os.O_WRONLY), 3)\n"
+    # Signs come without a newline: one byte after the other.
+    read = "import sys\nfor line in iter(lambda: os.read(0, 1), b''):"
+    text = code + AT_ONCE.replace("for line in sys.stdin.buffer:", read)
+    monkeypatch.setattr(watching, "COMMAND", (sys.executable, "-c", text))
+    return lambda: file.read_text().count("started") if file.exists() else 0
+
+
+def test_one_program_looks_for_all_who_watch(probe, looks):
+    """It costs a node the same whether one watches or ten, and whether it is recorded as well."""
+    first, second = probe.ask(do="watch"), probe.ask(do="watch")
+    for client in (first, second):
+        client.until(lambda client=client: client.events())
+    third = probe.ask(do="watch")
+    third.until(lambda: third.events())
+    probe._watching.called()
+    for client in (first, second, third):
+        client.until(lambda client=client: len(client.events()) == 2)
+        assert names(client.events()) == ["watching", "socket-state"]
+    assert looks() == 1
+    for client in (first, second):
+        client.close()
+    probe._watching._wake_timer, probe._watching._woke = None, 0.0
+    probe._watching.called()
+    third.until(lambda: len(third.events()) == 3)
+    child = probe._watching._child
+    third.close()
+    probe.loop.run(lambda: probe._watching._child is None)
+    assert child.returncode is not None, "it ends with the last who watches"
+    again = probe.ask(do="watch")
+    again.until(lambda: again.events())
+    again.close()
+    assert looks() == 2
+
+
+def test_who_watches_hears_that_the_watch_has_ended(probe, monkeypatch):
+    monkeypatch.setattr(watching, "COMMAND", (sys.executable, "-c", 'print(\'{"event":"watching"}\')'))
+    assert names(probe.ask(do="watch").all()) == ["watching", "error", "complete"]

@@ -7,6 +7,7 @@ from recorder_fakes import refused
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import LabError
 from labctl.lab import probes
+from labctl.lab.faults import gate
 from labctl.lab.life.change import change
 from labctl.lab.processes import syscalls
 from labctl.lab.recording import at_start, recorders
@@ -23,7 +24,7 @@ def test_recorders_of_what_a_node_was_before(engine, lab, fakes):
     assert recorders.recorders(engine, lab()) == {}, "labctl is a newer one"
 
 
-@pytest.mark.parametrize("limit", [at_start.USUAL, at_start.HOLD])
+@pytest.mark.parametrize("limit", [gate.OPEN, gate.SHUT])
 @pytest.mark.parametrize("verbs", [["restart"], ["stop", "start"], ["kill", "start"]])
 def test_a_recorded_node_that_starts_again_waits_for_its_recorder(engine, lab, fakes, verbs, limit):
     """Also where a labctl that was killed has left it waiting."""
@@ -39,8 +40,8 @@ def test_a_recorded_node_that_starts_again_waits_for_its_recorder(engine, lab, f
     fakes.on_asked = asked
     for verb in verbs:
         change(engine, lab(), verb, "alice", timeout=5)
-    assert seen[0] == ("alice", at_start.HOLD, "1")
-    assert alice.processes == at_start.USUAL
+    assert seen[0] == ("alice", gate.SHUT, "1")
+    assert alice.processes == gate.OPEN
     assert sorted(recorders.recorders(engine, lab())) == ["alice"]
 
 
@@ -54,7 +55,7 @@ def test_a_node_that_was_not_recorded_starts_as_it_did(engine, lab, fakes):
 def test_a_node_whose_programs_can_not_be_traced_waits_no_more(engine, lab, fakes, monkeypatch):
     """A debugger has them by now: an error, after which the node has its usual limit again."""
     alice = engine._get(lab().node("alice").container.id)
-    alice.processes = at_start.USUAL
+    alice.processes = gate.OPEN
     recorders.start(engine, lab(), [lab().node("alice")])
     limits = []
 
@@ -65,17 +66,17 @@ def test_a_node_whose_programs_can_not_be_traced_waits_no_more(engine, lab, fake
     monkeypatch.setattr(syscalls, "is_on", lambda *_: True)
     monkeypatch.setattr(syscalls, "start", start)
     refused("not-traceable", "traced already", change, engine, lab(), "restart", "alice", timeout=5)
-    assert limits == [at_start.HOLD]
-    assert alice.processes == at_start.USUAL
+    assert limits == [gate.SHUT]
+    assert alice.processes == gate.OPEN
 
 
 def test_a_node_whose_recorder_fails_waits_no_more(engine, lab, fakes):
     alice = engine._get(lab().node("alice").container.id)
-    alice.processes = at_start.USUAL
+    alice.processes = gate.OPEN
     recorders.start(engine, lab(), [lab().node("alice")])
     fakes.status = 3
     refused("recorder-gone", "did not answer", change, engine, lab(), "restart", "alice", timeout=5)
-    assert alice.processes == at_start.USUAL
+    assert alice.processes == gate.OPEN
 
 
 def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):
@@ -84,13 +85,13 @@ def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):
     assert at_start.can_wait(config)
     assert not at_start.can_wait({"services": {**config["services"], "x": {"depends_on": {"alice": {}}}}})
     assert not at_start.can_wait({"services": {str(n): ours for n in range(at_start.MOST + 1)}})
-    held = at_start.waiting(config, [node.container for node in lab().nodes])
-    assert [item.labels[COMPOSE_SERVICE] for item in held] == ["alice"], "bob waits for his links' conditions"
-    at_start.hold(engine, held)
-    limit = lambda: engine._get(held[0].id).processes  # noqa: E731
-    assert limit() == at_start.HOLD
-    at_start.record(engine, lab(), held)
-    assert limit() == at_start.USUAL
+    waiters = at_start.waiting(config, [node.container for node in lab().nodes])
+    assert [item.labels[COMPOSE_SERVICE] for item in waiters] == ["alice"], "bob waits for his links' conditions"
+    gate.shut(engine, waiters)
+    limit = lambda: engine._get(waiters[0].id).processes  # noqa: E731
+    assert limit() == gate.SHUT
+    at_start.record(engine, lab(), waiters)
+    assert limit() == gate.OPEN
     assert sorted(recorders.recorders(engine, lab())) == ["alice", "bob", "web"]
     before = {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()}
     at_start.record(engine, lab())
@@ -98,9 +99,9 @@ def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):
 
 
 def test_nobody_waits_for_good(engine, lab, fakes):
-    """Also where a recorder fails, the next start of a node isn't held up."""
+    """Also where a recorder fails, the next start of a node isn't waiters up."""
     alice = lab().node("alice").container
-    at_start.hold(engine, [alice])
+    gate.shut(engine, [alice])
     fakes.status = 3
     refused("recorder-gone", "did not answer", at_start.record, engine, lab(), [alice])
-    assert engine._get(alice.id).processes == at_start.USUAL
+    assert engine._get(alice.id).processes == gate.OPEN

@@ -9,7 +9,7 @@ from traffic import tcp, udp
 
 from labctl.engine.model import LABEL_PROBED
 from labctl.lab import probes
-from labctl.lab.recording import capture, ladder, recorders
+from labctl.lab.recording import capture, ladder, recorders, write
 from labctl.packets.files.capture import read
 from labctl.packets.ladder.ladder import Options
 from labctl.packets.matching.live import Seen
@@ -18,9 +18,12 @@ from labctl.packets.protocols.ip import decode
 from labctl.packets.protocols.link import ETHERNET
 
 
-def test_first_ladder_starts_recorders(engine, lab, fakes):
+def test_a_ladder_is_of_what_was_recorded(engine, lab, fakes):
     nodes = ladder.ends(lab(), "alice", "bob")
-    refused("not-recorded", "alice and bob until now", ladder.drawn, engine, lab(), nodes, 30, Options())
+    refused("no-recording", "at alice and bob", ladder.drawn, engine, lab(), nodes, 30, Options())
+    assert probes.all_of(engine, "lab", probes.CAPTURE) == {}, "who only looks begins nothing"
+    assert recorders.begin(engine, lab(), nodes)[1] == ["alice", "bob"]
+    assert recorders.begin(engine, lab(), nodes)[1] == []
     assert sorted(probes.all_of(engine, "lab", probes.CAPTURE)) == ["alice", "bob"]
     data = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
     fakes.packets = {"alice": [("out", 2000, ETHER + data)], "bob": [("in", 1000, ETHER + data)]}
@@ -67,8 +70,8 @@ def test_paused_recorders(engine, lab, fakes):
     held = probes.all_of(engine, "lab", probes.CAPTURE)["alice"]
     engine.change("pause", held.id)
     assert sorted(recorders.recorders(engine, lab())) == ["bob"]
-    refused("recorder-gone", "is paused", ladder.recorders_now, engine, lab(), [lab().node("alice")])
-    ladder.recorders_now(engine, lab(), [lab().node("bob"), lab().node("web")])
+    refused("recorder-gone", "is paused", recorders.begin, engine, lab(), [lab().node("alice")])
+    recorders.begin(engine, lab(), [lab().node("bob"), lab().node("web")])
     assert held.id in {probe.id for probe in probes.all_of(engine, "lab", probes.CAPTURE).values()}
     assert recorders.stop(engine, lab(), lab().nodes) == ["alice", "bob", "web"]
     assert probes.all_of(engine, "lab", probes.CAPTURE) == {}
@@ -110,7 +113,7 @@ def test_what_was_recorded_in_order_and_as_a_file(engine, lab, fakes):
     assert [(one.packet.node, one.tap) for one in found] == [("alice", "sent"), ("alice", "left"), ("bob", "in")]
     assert (summary.packets, summary.drops) == (3, {"alice": 4, "bob": 4})
     out = io.BytesIO()
-    file = capture.File(out, where.nodes)
+    file = write.File(out, where.nodes)
     for one in found:
         file.add(one)
     file.finish(summary)
@@ -153,7 +156,7 @@ def test_files_name_the_interfaces_of_a_node_on_several_networks(engine, lab):
     """Always the same names, whichever speaks first."""
     engine.add("lab", "router", role="router", addresses={"a": ("10.1.0.1",), "b": ("10.2.0.1",)})
     out = io.BytesIO()
-    file = capture.File(out, [lab().node("router"), lab().node("alice")])
+    file = write.File(out, [lab().node("router"), lab().node("alice")])
     for node, device in (("router", "eth1"), ("router", "eth0"), ("alice", "eth0"), ("router", "eth1")):
         record = Record(1, ETHER + udp(ALICE, 1, BOB, 2, b"x"), 40, Interface(0, f"{device}:in", ETHERNET))
         file.add(Seen(decode(record, 0, node), "in"))
@@ -191,3 +194,22 @@ def test_merged_segments_of_a_link_with_faults_are_shown_as_faults_see_them(engi
     found, summary = seen(engine, lab, capture.place(lab(), ["alice"]))
     assert [one.packet.total_length for one in found] == [1500, 1500, 1120]
     assert summary.packets == 3
+
+
+@pytest.mark.parametrize(
+    ("mtu", "subnets", "lengths"),
+    [
+        (9000, ["10.77.0.0/24"], [9000, 1080]),
+        (9000, [], [9000, 1080]),
+        (None, ["10.77.0.0/24"], [1500] * 6 + [1280]),
+        (1400, ["10.77.0.0/24"], [1400] * 7 + [520]),
+    ],
+)
+def test_merged_segments_are_cut_at_what_their_network_takes(engine, lab, fakes, mtu, subnets, lengths):
+    """Also of a node that is on another network, of another MTU, too; without a subnet by whose address it is."""
+    engine.add("lab", "both", role="chat", addresses={"ab": ("10.77.0.20",), "w": ("10.78.0.20",)})
+    engine.subnets("ab", *subnets, mtu=mtu)
+    engine.subnets("w", "10.78.0.0/24", mtu=4000)
+    fakes.packets = {"both": [("sent", 9_000_000, tcp("10.77.0.20", 1, BOB, 2, 1, 1, ACK, b"z" * 10_000, id=5))]}
+    found, _ = seen(engine, lab, recording.place(lab(), ["both"]))
+    assert [one.packet.total_length for one in found] == lengths

@@ -6,10 +6,12 @@ import pytest
 
 from labctl.engine.model import COMPOSE_NUMBER, LABEL_LAB, LABEL_PROBE, LABEL_PROBED
 from labctl.errors import LabError
+from labctl.lab.drawing import picture
 from labctl.lab.life.change import change
 from labctl.lab.life.plan import _change
 from labctl.lab.life.up import _is_scaled, _names, _remove_what_left
-from labctl.topology.model import parse
+from labctl.topology.check.plan import plan_of
+from labctl.topology.model import parse, replicas
 
 TEXT = "{name: lab, services: {web: {image: x, scale: 2}, db: {image: x}}}"
 
@@ -26,7 +28,10 @@ def test_up_again_leaves_the_helpers_of_scaled_nodes(engine):
     engine.add("lab", "old")
     for name in ("web-1", "web-2", "web-3", "web", "db", "old"):
         helper(engine, name)
-    _remove_what_left(engine, parse(TEXT, Path("lab.yaml")), lambda line: None)
+    told: list[str] = []
+    _remove_what_left(engine, parse(TEXT, Path("lab.yaml")), told.append)
+    assert told[:1] == ["note: old is removed: the topology has it no more"], "not in silence"
+    assert not any(line.startswith("note: ") for line in told[1:]), "of its helper nobody knows"
     left = {item.name for item in engine.containers()}
     assert left == {"lab-web-1", "lab-db-1", "helpers-web-1-1", "helpers-web-2-1", "helpers-db-1"}
 
@@ -47,3 +52,24 @@ def test_of_a_scaled_service_the_node_that_failed_is_named(engine, lab_of):
     engine.later(lambda: made.end(1))
     with pytest.raises(LabError, match=r"^web-2 failed: it ended with exit status 1"):
         change(engine, lab_of(), "restart", "web-2", timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("scale: 0", 0),
+        ("deploy: {replicas: 0}", 0),
+        ("scale: 0, deploy: {replicas: 3}", 0),
+        ("scale: 2, deploy: {replicas: 3}", 2),
+        ("scale: null, deploy: {replicas: 3}", 3),
+        ("scale: null", 1),
+        ("deploy: {replicas: null}", 1),
+        ("scale: '2'", 2),
+    ],
+)
+def test_how_many_nodes_a_service_has_is_read_alike(text, count):
+    """By whoever makes them, whoever looks for mistakes, and whoever draws them."""
+    found = parse(f"{{name: lab, services: {{web: {{image: x, {text}}}}}}}", Path("x"))
+    assert replicas(found.config["services"]["web"]) == count
+    assert plan_of(found.config, found.config).services["web"].replicas == count
+    assert len(picture.of_topology(found, lambda member: None).nodes) == count

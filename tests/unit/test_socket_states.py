@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 from itertools import count
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import sockets
-from labprocess import packets, recorder, watch
+from labprocess import packets, recorder, watch, watching
 from labprocess.backlog import event_line
 from labprocess.changes import Changes, Counts
 from labprocess.diag import Row
@@ -176,22 +177,32 @@ def test_programs():
     assert found.fields()["program"] == "docker dns"
 
 
-def test_a_socket_is_told_of_at_one_of_the_nodes_that_share_a_network(monkeypatch):
+def test_a_socket_is_told_of_at_one_of_the_nodes_that_share_a_network():
     """Also once no program holds it any more: `find` knows programs of the node alone."""
-    monkeypatch.setattr(sockets, "SHARES", "first")
+    shared = "first"
     looks = Looks()
     for state, inode in (("ESTAB", 200), ("FIN-WAIT-2", 0), ("TIME-WAIT", 0)):
         found = looks.changes.look([row(state, inode=inode)], [], Counts())
         assert found
-        assert not any(sockets.is_told(change.row, change.owner) for change in found), "the other one does"
+        assert not any(sockets.is_told(change.row, change.owner, shared) for change in found), "the other one does"
     # The same addresses once more, and nobody has accepted it yet.
     [_, *found] = looks.changes.look([row("SYN-SENT")], [], Counts())
-    assert all(sockets.is_told(change.row, change.owner) for change in found)
-    monkeypatch.setattr(sockets, "SHARES", "other")
+    assert all(sockets.is_told(change.row, change.owner, shared) for change in found)
+    shared = "other"
     looks = Looks()
     for state, inode in (("ESTAB", 7), ("TIME-WAIT", 0)):
         found = looks.changes.look([row(state, inode=inode)], [], Counts())
-        assert all(sockets.is_told(change.row, change.owner) for change in found)
+        assert all(sockets.is_told(change.row, change.owner, shared) for change in found)
+
+
+def test_what_a_probe_knows_of_others_is_what_it_was_told_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(sockets, "SHARES", "first")
+    monkeypatch.setattr(sockets, "SHARES_NOW", str(tmp_path / "shares"))
+    assert sockets.shares() == "first", "as the probe was made"
+    for word in ("", "first"):
+        sockets.learn(word)
+        assert sockets.shares() == word
+    assert [file.name for file in tmp_path.iterdir()] == ["shares"]
 
 
 class Kernel:
@@ -264,7 +275,7 @@ class Destroyed(Pipe):
 def idle(monkeypatch):
     """A watch at a kernel that does nothing: `idle.until(seconds or a condition)` lets it look on."""
     kernel, packets, destroyed, line = Busy(), Pipe(), Destroyed(), Pipe()
-    for name in ("Diag", "Counters"):
+    for name in ("Diag", "Counters", "Quiet"):
         monkeypatch.setattr(watch, name, lambda: kernel)
     monkeypatch.setattr(watch, "Destroyed", lambda: destroyed)
     monkeypatch.setattr(watch, "packets", lambda: packets)
@@ -301,7 +312,7 @@ def test_nothing_is_looked_at_while_nothing_happens(idle):
     idle.until(lambda: idle.kernel.looks["tcp"] == 1)
     idle.rest(0.6)
     assert idle.kernel.looks["tcp"] == 1, "the whole table is looked at every second at most"
-    assert idle.kernel.looks["udp"] <= 10
+    assert idle.kernel.looks["udp"] <= 3, "nor that of UDP, whose text shows that it is as it was"
     idle.rest(watch.SLOW)
     assert idle.kernel.looks["tcp"] >= 2, "and in any case now and then"
 
@@ -356,6 +367,27 @@ def test_without_a_packet_it_is_found_a_moment_later(idle):
     idle.until(lambda: idle.told, within=1)
 
 
+def test_what_no_packet_tells_of_is_in_the_kernels_text():
+    quiet = watch.Quiet()
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as other:
+        for act in (
+            lambda: tcp.bind(("127.0.0.1", 0)) or tcp.listen(),
+            lambda: udp.bind(("127.0.0.1", 0)),
+            lambda: udp.connect(("127.0.0.1", 9)),
+            lambda: other.bind(("127.0.0.1", 0)) or other.listen(),
+        ):
+            before = quiet.read()
+            act()
+            assert quiet.read() != before
+        with contextlib.ExitStack() as stack:  # more than a page of them: the last one counts
+            for _ in range(64):
+                last = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+                last.bind(("127.0.0.1", 0))
+            before = quiet.read()
+            last.connect(("127.0.0.1", 9))
+            assert quiet.read() != before
+
+
 def test_other_namespaces_do_not_wake():
     """Of /proc/net/sockstat some numbers are the whole machine's."""
     text = (
@@ -387,41 +419,46 @@ def test_packets_that_wake(number, wakes):
     assert taken(bytes([0x00, 0x01, 0x08, 0x00, 6, 4, number, 1, 6, number])) == 0, "ARP"
 
 
-def test_a_recorder_keeps_what_is_missing_beside_the_states(monkeypatch):
+@pytest.fixture
+def looked(monkeypatch):
+    """Watches for changes with `cat` in place of what looks at sockets: what it is told it gives back."""
     monkeypatch.setattr(recorder, "Diag", lambda: None)
+    monkeypatch.setattr(watching, "COMMAND", ("cat",))
+    found = watching.Watching(Loop())
+    yield found
+    found.leave(None)
+
+
+def test_a_recorder_keeps_what_is_missing_beside_the_states(looked):
     published = []
-    keeping = recorder.Recorder(Loop(), lambda kind, line: published.append((kind, json.loads(line)["event"])))
-    keeping.histories = {kind: History() for kind in recorder.KINDS}
-    source, sink = os.pipe()
-    with open(source, "rb", 0) as stdout:
-        keeping._watch = SimpleNamespace(stdout=stdout)
-        for event in ("watching", "socket-state", "missed"):
-            os.write(sink, event_line(event) + b"\n")
-        keeping._on_states(1)
-    os.close(sink)
+    keeping = recorder.Recorder(
+        looked._loop, lambda kind, line: published.append((kind, json.loads(line)["event"])), looked
+    )
+    keeping.histories, keeping.since = {kind: History() for kind in recorder.KINDS}, 1
+    looked.join(keeping, watching.Member(keeping._begin, keeping._states, keeping._begin))
+    for event in ("watching", "socket-state", "missed"):
+        looked._write(event_line(event) + b"\n")
+    looked._loop.run(lambda: len(published) == 2)
     assert published == [("states", "socket-state"), ("states", "missed")]
     assert len(keeping.histories["states"].since(0)) == 2
-
-
-def test_a_recording_can_be_ended_whose_watch_has_ended(monkeypatch):
-    monkeypatch.setattr(recorder, "Diag", lambda: None)
-    start = recorder.subprocess.Popen
-    monkeypatch.setattr(recorder.subprocess, "Popen", lambda command, **options: start(["true"], **options))
-    keeping = recorder.Recorder(Loop(), lambda kind, line: None)
-    keeping._start_watch()
-    keeping._watch.wait(20)
-    keeping._write(WAKE)
     keeping.stop()
-    assert keeping._watch is None
+    assert looked._child is None
 
 
-def test_it_records_once_sockets_are_watched_too(monkeypatch):
-    monkeypatch.setattr(recorder, "Diag", lambda: None)
+def test_a_recording_can_be_ended_whose_watch_has_ended(looked, monkeypatch):
+    monkeypatch.setattr(watching, "COMMAND", ("true",))
+    keeping = recorder.Recorder(looked._loop, lambda kind, line: None, looked)
+    looked.join(keeping, watching.Member(keeping._begin, keeping._states, keeping._begin))
+    looked._child.wait(20)
+    looked._write(WAKE)
+    keeping.stop()
+    assert looked._child is None
+
+
+def test_it_records_once_sockets_are_watched_too(looked, monkeypatch):
     monkeypatch.setattr(recorder.owners, "pids", lambda: [1])
     monkeypatch.setattr(recorder, "_tracer", lambda pid: 0)
-    monkeypatch.setattr(recorder.Recorder, "_scan", lambda self: None)
-    start = recorder.subprocess.Popen
-    monkeypatch.setattr(recorder.subprocess, "Popen", lambda command, **options: start(["cat"], **options))
+    monkeypatch.setattr(recorder.Recorder, "_follow_new", lambda self: None)
 
     class Tracer:
         def __init__(self, loop, pids, happened, attached, let_go):
@@ -432,15 +469,15 @@ def test_it_records_once_sockets_are_watched_too(monkeypatch):
             pass
 
     monkeypatch.setattr(recorder, "Tracer", Tracer)
-    loop, told = Loop(), []
-    keeping = recorder.Recorder(loop, lambda kind, line: None)
+    loop, told = looked._loop, []
+    keeping = recorder.Recorder(loop, lambda kind, line: None, looked)
     keeping.start(told.append)
     over: list[bool] = []
     loop.later(0.1, lambda: over.append(True))
     loop.run(lambda: bool(over))
     assert told == [], "the watch has not begun"
     begun = keeping.since
-    keeping._write(event_line("watching") + b"\n")
+    looked._write(event_line("watching") + b"\n")
     loop.later(20, lambda: over.append(True))
     loop.run(lambda: bool(told) or len(over) > 1)
     assert told == [{}]
@@ -448,19 +485,18 @@ def test_it_records_once_sockets_are_watched_too(monkeypatch):
     keeping.stop()
 
 
-def test_the_last_call_of_a_row_wakes_the_watch_too(monkeypatch):
+def test_the_last_call_of_a_row_wakes_the_watch_too(looked):
     """socket(2), and at once connect(2) of UDP: of that no counter and no packet tells."""
-    monkeypatch.setattr(recorder, "Diag", lambda: None)
-    loop, written = Loop(), []
-    keeping = recorder.Recorder(loop, lambda kind, line: None)
-    keeping._watch = SimpleNamespace(stdin=SimpleNamespace(write=written.append, flush=lambda: None))
+    loop, written = looked._loop, []
+    looked._child = SimpleNamespace(stdin=SimpleNamespace(write=written.append, flush=lambda: None))
     for _ in range(3):
-        keeping._wake_watch()
+        looked.called()
     assert written == [WAKE]
     over: list[bool] = []
-    loop.later(10 * recorder.WAKE, lambda: over.append(True))
+    loop.later(10 * watching.WAKE, lambda: over.append(True))
     loop.run(lambda: bool(over))
     assert written == [WAKE, WAKE], "and no more of them than that"
+    looked._child = None
 
 
 def test_history_is_bounded_and_says_so():

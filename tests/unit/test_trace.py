@@ -198,3 +198,20 @@ def test_trace_draws_what_a_node_has_a_part_in_that_shares_its_network(engine, l
     for word in ("bob", "cache"):
         done = trace.trace(engine, lab(), [], run, Options(), command=["http", "get", word])
         assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob+cache")]
+
+
+def test_a_block_is_traced_as_a_command_is(engine, lab, fakes):
+    with trace.Tracing(engine, lab(), [], Options()) as tracing:
+        crossing(fakes.packets, "alice", "bob", tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello"), 2_000_000_000)
+    done = tracing.trace
+    assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob")]
+    turned = done.between("bob", "alice", Options())
+    assert [(arrow.rightwards, arrow.label.text) for arrow in turned.arrows] == [(False, "hello")]
+    assert done.between("alice", "web", Options()).arrows == (), "they said nothing, which can be drawn, too"
+    refused("no-recording", "at carol", done.between, "alice", "carol", Options())
+
+
+def test_a_block_that_fails_is_not_drawn(engine, lab, fakes):
+    with pytest.raises(ZeroDivisionError), trace.Tracing(engine, lab(), [], Options()) as tracing:
+        raise ZeroDivisionError
+    assert tracing.trace is None

@@ -62,4 +62,4 @@ def schema() -> None:
     """Print the JSON Schema of a Compose file with x-labctl in it, for editors."""
     from labctl.topology import extension
 
-    output.write(extension.SCHEMA.read_text(encoding="utf-8"))
+    output.write(extension.schema())

@@ -23,11 +23,12 @@ Nodes = Annotated[
 
 
 def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
+    from labctl.lab.life.status import document
     from labctl.lab.life.status import ps as statuses_of
 
     statuses = statuses_of(engine, lab)
     if as_json:
-        output.document({"lab": lab.name, "nodes": [status.as_json() for status in statuses]})
+        output.document(document(lab, statuses))
         return
     from labctl.render import tables
 
@@ -45,12 +46,9 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
     from labctl.engine.docker import DockerEngine
-    from labctl.lab.life.status import Summary
-    from labctl.lab.model import find_all
-    from labctl.lab.owners import is_mine
+    from labctl.lab.life.status import labs
 
-    engine = DockerEngine()
-    summaries = [Summary(lab, is_mine(engine, lab.standing.owner)) for lab in find_all(engine)]
+    summaries = labs(DockerEngine())
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return

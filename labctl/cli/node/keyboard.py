@@ -181,12 +181,13 @@ def http_get(
     as_json: Json = False,
 ) -> None:
     """Ask an HTTP server for a page, from this machine or from another node."""
-    from labctl.engine.compose.command import Compose
     from labctl.lab.roles.http import get
     from labctl.render.text import address, for_terminal, printable
 
     engine, found = engine_and_lab(lab)
-    result = get(engine, Compose(engine.endpoint), found, node, url, source=source, timeout=timeout)
+    if source:
+        prepare_probe(engine)  # what asks there is ended by one
+    result = get(engine, found, node, url, source=source, timeout=timeout)
     if as_json:
         output.document(result.as_json())
         return

@@ -35,14 +35,14 @@ def sockets(
 
     ready = Ready(ready_fd, follows=watch)
     engine, found = engine_and_lab(lab)
-    chosen = _chosen(found, nodes)
+    chosen = sockets.place(found, nodes or [])
     prepare_probe(engine)
     if watch:
         _watch(engine, found, chosen, as_json, ready)
         return
     there = sockets.table(engine, found, chosen)
     if as_json:
-        output.document({"lab": found.name, "sockets": [item.as_json() for item in there]})
+        output.document(sockets.document(found, there))
     elif there:
         output.data(render.table(there, columns=output.columns(), colour=output.colour()))
     else:
@@ -93,9 +93,8 @@ def syscalls(
     seconds, ready = None if last is None else ago("--last", last), Ready(ready_fd, follows=follow)
     engine, found = engine_and_lab(lab)
     chosen = found.running(node, "its system calls can't be recorded")
-    if len(found.members(chosen)) > 1 and chosen not in found.nodes:
-        one = " or ".join(member.name for member in found.members(chosen))
-        raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {one}")
+    if several := syscalls.programs_of(found, chosen):
+        raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {' or '.join(several)}")
     if stop:
         consent(engine, found.name, found.standing)
         stopped = bool(syscalls.stop(engine, found, [chosen]))
@@ -123,7 +122,7 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
     recording = syscalls.recordings(engine, lab, [node], kinds, last=last)[node.name]
     calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     if recording.cut:
-        output.talk(_gone(node, recording.cut))
+        output.talk(f"{node.name}: {syscalls.gone(recording.cut)}")
     for event in recording.events:
         if as_json:
             output.json_line(encode(event))
@@ -145,7 +144,7 @@ def _follow(
     for event in syscalls.follow(engine, lab, [node], last=last, waits=waits):
         if event.name == syscalls.HEAD:
             if event.get("cut"):
-                output.talk(_gone(node, event.get("cut")))
+                output.talk(f"{node.name}: {syscalls.gone(event.get('cut'))}")
             (ready or Ready(None)).say(
                 [node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it"
             )
@@ -153,22 +152,3 @@ def _follow(
             output.json_line(encode(event))
         else:
             output.data(calls.line(event))
-
-
-def _gone(node: Node, count: int) -> str:
-    return f"{node.name}: {count} earlier ones are gone, there were too many"
-
-
-def _chosen(lab: Lab, names: list[str] | None) -> list[Node]:
-    """The named nodes, else all that have sockets. Raises LabError."""
-    from labctl.lab.model import TOGETHER
-
-    if names:
-        named = [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
-        # Under the names of all its nodes, a host stands for each of them.
-        every = [one for node in named for one in (lab.members(node) if TOGETHER in node.name else [node])]
-        return list({node.name: node for node in every}.values())
-    found = [node for node in lab.nodes if node.has_network]
-    if not found:
-        raise LabError("none-running", lab=lab.name)
-    return found

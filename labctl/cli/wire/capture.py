@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -20,12 +19,11 @@ from labctl.cli import output
 from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, Last, Local, complete_links
 from labctl.cli.ready import Ready, ReadyFd
-from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker import DockerEngine
     from labctl.lab.model import Lab
-    from labctl.lab.recording.capture import Place, Summary
+    from labctl.lab.recording.capture import Capture, Place, Summary
     from labctl.packets.matching.live import Seen
 
 SHOWN = 8  # nodes that are named one by one
@@ -62,6 +60,7 @@ def capture(
 ) -> None:
     """Show packets of nodes or of a link as they come, or write them as pcapng for Wireshark and tshark."""
     from labctl.lab.recording import capture
+    from labctl.lab.recording.capture import Capture
 
     if sum((start, stop, wireshark, install, file is not None)) > 1:
         raise typer.BadParameter("--start, --stop, --wireshark, --install-extcap and --write: one of them")
@@ -83,7 +82,8 @@ def capture(
         _for_wireshark(engine, found, where, past, seconds, places or [], begun)
     elif file is not None:
         with _opened(file) as (out, begin):
-            summary = write(engine, found, where, past, seconds, out, partial(_both, begin, begun), output.talk)
+            seen = Capture(engine, found, where, last=past, seconds=seconds, enough=_closed(out), talk=output.talk)
+            summary = _written(seen, out, partial(_both, begin, begun))
         _tell(summary, "standard output" if str(file) == "-" else str(file))
     else:
         _show(engine, found, where, past, seconds, as_json, begun)
@@ -115,8 +115,7 @@ def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: boo
 
     if on:
         prepare_probe(engine)
-        there = recorders.recorders(engine, lab)
-        recorders.start(engine, lab, [node for node in where.nodes if node.name not in there])
+        recorders.begin(engine, lab, where.nodes)
         names = [node.name for node in where.nodes]
     else:
         consent(engine, lab.name, lab.standing)
@@ -164,54 +163,27 @@ def _show(
                 show(one)
             raise
         finally:
-            _tell_missing(seen.summary)
+            for remark in seen.summary.remarks:
+                output.talk(remark)
 
 
-def write(
-    engine: DockerEngine,
-    lab: Lab,
-    where: Place,
-    last: float,
-    seconds: float | None,
-    out: IO[bytes],
-    begin: Callable[[], object] = lambda: None,
-    talk: Callable[[str], None] = lambda text: None,
-) -> Summary:
-    """Captures into a file until the time is over, all recorders have ended, or whoever reads has enough; `begin` is
-    called once it is known that there is something to write.
+def _closed(out: IO[bytes]) -> Callable[[], bool]:
+    return partial(output.nobody_reads, out)
 
-    Raises LabError, OSError.
-    """
-    from labctl.lab.recording.capture import Capture, File
 
-    closed = partial(output.nobody_reads, out)
-    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed, talk=talk) as seen:
-        begin()
-        file = File(out, where.nodes)
-        out.flush()  # whoever reads a pipe knows from here on what comes
-        try:
-            for one in seen:
-                file.add(one)
-                if not seen.pending:
-                    out.flush()
-            if closed():
-                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-        except (KeyboardInterrupt, output.Terminated):
-            for one in seen.rest():
-                file.add(one)
-            raise
-        finally:
-            file.finish(seen.summary)
-            out.flush()
-    return seen.summary
+def _written(seen: Capture, out: IO[bytes], begin: Callable[[], object] = lambda: None) -> Summary:
+    """Raises LabError; OSError, also where nobody reads it any more."""
+    from labctl.lab.recording.write import write
+
+    summary = write(seen, out, begin)
+    if output.nobody_reads(out):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    return summary
 
 
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[tuple[IO[bytes], Callable[[], object]]]:
-    """The file, or standard output, and what empties it: a capture that can't begin leaves an older one as it was.
-
-    Raises LabError `file-unwritable`, Unwritten.
-    """
+    """The file, or standard output, and what empties it. Raises LabError `file-unwritable`, Unwritten."""
     if str(file) == "-":
         if sys.stdout.isatty():
             raise typer.BadParameter("a terminal can't show pcapng: lead it into a file or a program, or leave -w out")
@@ -220,34 +192,17 @@ def _opened(file: Path) -> Iterator[tuple[IO[bytes], Callable[[], object]]]:
         except OSError as problem:
             raise output.Unwritten(problem.errno or errno.EIO) from None
         return
-    try:
-        there = file.exists()
-        with file.open("ab") as out:
-            yield out, lambda: out.truncate(0) if file.is_file() else None
-    except LabError:
-        if not there and file.is_file() and not file.stat().st_size:
-            file.unlink()
-        raise
-    except OSError as problem:
-        raise LabError("file-unwritable", file=file, why=problem.strerror or problem) from None
+    from labctl.lab.recording.write import opened
+
+    with opened(file) as found:
+        yield found
 
 
 def _tell(summary: Summary, where: str) -> None:
     count = f"{summary.packets} packet{'' if summary.packets == 1 else 's'}"
     output.talk(f"{count} in {where}" if where != "standard output" else count)
-    _tell_missing(summary)
-
-
-def _tell_missing(summary: Summary) -> None:
-    for node, count in summary.drops.items():
-        if count:
-            output.talk(f"the kernel could not hand over {count} packets at {node}: they are missing here")
-    for node, since in summary.since_ns.items():
-        moment = datetime.fromtimestamp(since / 1e9, UTC)
-        output.talk(f"{node} is recorded since {moment:%Y-%m-%d %H:%M:%S} UTC: what came before is not here")
-    for node, problems in summary.problems.items():
-        for text in problems:
-            output.talk(f"at {node} {text}")
+    for remark in summary.remarks:
+        output.talk(remark)
 
 
 def _for_wireshark(
@@ -259,6 +214,8 @@ def _for_wireshark(
     places: list[str],
     begun: Callable[[], object],
 ) -> None:
+    from labctl.lab.recording.capture import Capture
+
     program = shutil.which("wireshark")
     if program is None:
         import shlex
@@ -271,7 +228,8 @@ def _for_wireshark(
     assert child.stdin
     try:
         with contextlib.suppress(BrokenPipeError):  # its window was closed
-            write(engine, lab, where, last, seconds, child.stdin, begun)
+            seen = Capture(engine, lab, where, last=last, seconds=seconds, enough=_closed(child.stdin))
+            _written(seen, child.stdin, begun)
     finally:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, complete_faults, complete_links, complete_nodes
+from labctl.faults.kinds import KINDS, PARAMETERS, SWITCHES
+from labctl.faults.kinds.kind import FaultKind, Parameter, Switch
 
 if TYPE_CHECKING:
-    from labctl.lab.faults.rules import Wanted
+    from labctl.lab.faults.control import Cleared
+    from labctl.lab.faults.rules import Applied
+    from labctl.lab.faults.spec import RuleSpec
 
 fault = typer.Typer(help="Break links, on purpose and repeatably.", no_args_is_help=True, suggest_commands=False)
 
@@ -33,139 +39,86 @@ OnStart = Annotated[
     ),
 ]
 Times = Annotated[int | None, typer.Option(help="How many packets (1; every one where the match says `every`).", min=1)]
-FixChecksum = Annotated[bool, typer.Option("--fix-checksum", help="Let what is corrupt reach the program.")]
+
+
+def _value(one: Parameter) -> inspect.Parameter:
+    option = typer.Option(*(f"--{word}" for word in one.words), metavar=one.measure.metavar, help=one.help)
+    return _option(one.name, Annotated[str | None, option], None)
+
+
+def _switch(one: Switch) -> inspect.Parameter:
+    return _option(one.name, Annotated[bool, typer.Option(f"--{one.word}", help=one.help)], False)
+
+
+def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _with(*options: inspect.Parameter) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command options of which the table of kinds knows, in the place of its `**given`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        named = [one for one in own.parameters.values() if one.kind != inspect.Parameter.VAR_KEYWORD]
+        first = [one for one in named if one.default is inspect.Parameter.empty]
+        all_ = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*first, *options, *named[len(first) :])]
+        command.__signature__ = own.replace(parameters=all_)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in all_}
+        return command
+
+    return decorate
 
 
 @fault.command()
+@_with(*map(_value, PARAMETERS.values()), *map(_switch, SWITCHES.values()))
 def add(
     link: Link,
-    delay: Annotated[str | None, typer.Option(metavar="TIME", help="Hold each packet, for 100ms.")] = None,
-    jitter: Annotated[str | None, typer.Option(metavar="TIME", help="Vary the delay by up to 20ms.")] = None,
-    loss: Annotated[str | None, typer.Option(metavar="SHARE", help="Lose 10% of the packets.")] = None,
-    duplicate: Annotated[str | None, typer.Option(metavar="SHARE", help="Deliver 1% twice.")] = None,
-    reorder: Annotated[str | None, typer.Option(metavar="SHARE", help="Let 5% be overtaken by the next.")] = None,
-    corrupt: Annotated[str | None, typer.Option(metavar="SHARE", help="Flip a bit in 1%.")] = None,
-    rate: Annotated[str | None, typer.Option(metavar="RATE", help="Send no faster than 1mbit.")] = None,
-    fix_checksum: FixChecksum = False,
     duration: For = None,
     seed: Seed = None,
     on_start: OnStart = None,
     lab: LabName = None,
     as_json: Json = False,
+    **given: Any,
 ) -> None:
     """Put conditions on a link; all that are given hold together."""
-    from labctl.faults.conditions import parse
-    from labctl.lab.faults.rules import Wanted
+    from labctl.lab.faults import spec
 
-    names = ("delay", "jitter", "loss", "duplicate", "reorder", "corrupt", "rate")
-    values = (delay, jitter, loss, duplicate, reorder, corrupt, rate)
-    given = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-    with _checked():
-        found = parse(given)
+    found = spec.parsed({name: given[name] for name in PARAMETERS if given[name] is not None})
     if not found:
-        raise typer.BadParameter("give at least one condition, such as --delay 100ms or --loss 10%")
-    if fix_checksum and not found.corrupt:
-        raise typer.BadParameter("--fix-checksum goes with --corrupt")
-    fields: dict[str, Any] = {**found.as_json(), **({"fix_checksum": True} if fix_checksum else {})}
-    what = str(found) + (" fix-checksum" if fix_checksum else "")
-    _set(link, Wanted("condition", what, {**fields, **_duration(duration)}, seed), on_start, lab, as_json)
+        raise typer.BadParameter("give at least one condition, such as --delay 100ms or --drop 10%")
+    switches = [name for name in SWITCHES if given[name]]
+    for name in switches:
+        if spec.kind_with(name) not in found.values:
+            raise typer.BadParameter(f"--{SWITCHES[name].word} goes with --{spec.kind_with(name)}")
+    wanted = spec.of_conditions(found, switches, duration=duration, seed=seed)
+    _set(link, wanted, on_start, lab, as_json)
 
 
-class _Rest(NamedTuple):
-    """What all rules for picked packets can be given."""
+def _verb(kind: FaultKind) -> None:
+    """Adds the command that does one thing to the packets that a match picks."""
+    verb = kind.verb
+    assert verb
+    options = [_option("times", Times, None), *map(_switch, kind.switches), _option("duration", For, None)]
+    if verb.by_chance:
+        options.append(_option("seed", Seed, None))
+    if verb.by:
+        by = Annotated[str, typer.Option(metavar=verb.by.measure.metavar, help=verb.by_help)]
+        options.insert(0, _option("by", by, verb.by_usually))
 
-    duration: str | None
-    on_start: str | None
-    lab: str | None
-    as_json: bool
-    seed: int | None = 0  # nothing is left to chance
-
-
-def _pick(
-    verb: str, condition: str, link: str, match: str, times: int | None, extra: dict[str, Any], rest: _Rest
-) -> None:
-    """A rule for picked packets: the condition holds for all of them."""
-    from labctl.faults.match import is_counted, parse
-    from labctl.lab.faults.rules import Wanted
-    from labctl.render.text import printable
-
-    with _checked():
-        found = parse(match)
-    if times is None and not is_counted(found):
-        times = 1
-    often = "" if times is None else " once" if times == 1 else f" {times} times"
-    fields = {condition: True if condition == "reset" else 1.0, **extra, "match": found, "times": times}
-    shown = f"{verb} '{printable(match.strip())}'{often}"
-    if "delay" in extra:
-        from labctl.faults.conditions import shown as value
-
-        shown += f" by {value('delay', extra['delay'])}"
-    if extra.get("fix_checksum"):
-        shown += " fix-checksum"
-    wanted = Wanted("pick", shown, {**fields, **_duration(rest.duration)}, rest.seed)
-    _set(link, wanted, rest.on_start, rest.lab, rest.as_json)
-
-
-def _plain(verb: str, condition: str, help_: str) -> None:
-    """Adds a command that does one thing to the packets that a match picks, and has no options of its own."""
-
-    @fault.command(verb, help=help_)
+    @fault.command(kind.name, help=verb.help)
+    @_with(*options)
     def command(
-        link: Link,
-        match: Match,
-        times: Times = None,
-        duration: For = None,
-        on_start: OnStart = None,
-        lab: LabName = None,
-        as_json: Json = False,
+        link: Link, match: Match, on_start: OnStart = None, lab: LabName = None, as_json: Json = False, **given: Any
     ) -> None:
-        _pick(verb, condition, link, match, times, {}, _Rest(duration, on_start, lab, as_json))
+        from labctl.lab.faults import spec
+
+        switches = [one.name for one in kind.switches if given.pop(one.name)]
+        _set(link, spec.of_pick(kind.name, match, switches, **given), on_start, lab, as_json)
 
 
-_plain("drop", "loss", "Lose the packets that a match picks.")
-
-
-@fault.command()
-def delay(
-    link: Link,
-    match: Match,
-    by: Annotated[str, typer.Option(metavar="TIME", help="How long to hold them.")] = "200ms",
-    times: Times = None,
-    duration: For = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Hold the packets that a match picks."""
-    from labctl.faults.conditions import seconds
-
-    with _checked():
-        held = seconds("--by", by)
-    rest = _Rest(duration, on_start, lab, as_json)
-    _pick("delay", "delay", link, match, times, {"delay": held}, rest)
-
-
-_plain("duplicate", "duplicate", "Deliver the packets that a match picks twice.")
-
-
-@fault.command()
-def corrupt(
-    link: Link,
-    match: Match,
-    times: Times = None,
-    fix_checksum: FixChecksum = False,
-    duration: For = None,
-    seed: Seed = None,
-    on_start: OnStart = None,
-    lab: LabName = None,
-    as_json: Json = False,
-) -> None:
-    """Flip a bit in the packets that a match picks."""
-    rest = _Rest(duration, on_start, lab, as_json, seed)
-    _pick("corrupt", "corrupt", link, match, times, {"fix_checksum": True} if fix_checksum else {}, rest)
-
-
-_plain("reset", "reset", "Cut the TCP connections of the packets that a match picks.")
+for _kind in KINDS.values():
+    if _kind.verb:
+        _verb(_kind)
 
 
 @fault.command("ls")
@@ -195,14 +148,11 @@ def clear(
     as_json: Json = False,
 ) -> None:
     """Take rules back; the links are as they were."""
-    from labctl.lab.faults import rules
+    from labctl.lab.faults import control
 
     if (which is None) == (not everything):
         raise typer.BadParameter("name a rule or a link, or give --all")
-    engine, found = engine_and_lab(lab)
-    known = rules.listing(engine, found)
-    cleared = rules.clear(engine, found, rules.pick(found, known, which, everything))
-    _tell_cleared(cleared, as_json, "no rule was there")
+    _tell_cleared(control.clear(*engine_and_lab(lab), which), as_json, "no rule was there")
 
 
 def partition(
@@ -215,13 +165,11 @@ def partition(
     as_json: Json = False,
 ) -> None:
     """Cut nodes off from others, both ways, until `labctl heal`."""
-    from labctl.lab.faults import rules
-    from labctl.lab.links import between
+    from labctl.lab.faults import control
 
     engine, found = engine_and_lab(lab)
     prepare_probe(engine)
-    wanted = rules.Wanted("partition", "partition", {"loss": 1.0, **_duration(duration)}, 0)
-    done = rules.add(engine, found, between(found, left, right), wanted)
+    done = control.partition(engine, found, left, right, duration=duration)
     if as_json:
         output.document(done.as_json())
     else:
@@ -230,68 +178,36 @@ def partition(
 
 def heal(lab: LabName = None, as_json: Json = False) -> None:
     """End all partitions."""
-    from labctl.lab.faults import rules
+    from labctl.lab.faults import control
 
-    engine, found = engine_and_lab(lab)
-    known = rules.listing(engine, found)
-    cleared = rules.clear(engine, found, [rule for rule in known if rule.kind == "partition"])
-    left = {rule.id for rule in known if rule.kind != "partition" and rule.state != "gone"}
-    _tell_cleared(cleared, as_json, "there is no partition")
+    done = control.heal(*engine_and_lab(lab))
+    _tell_cleared(done, as_json, "there is no partition")
+    left = {rule.id for rule in done.left}
     if left and not as_json:
         output.talk(f"other rules stay: {', '.join(sorted(left))} (`labctl fault clear --all` takes them back)")
 
 
-def _tell_cleared(cleared: list[Any], as_json: bool, nothing: str) -> None:
-    if as_json:
-        output.document({"cleared": [rule.as_json() for rule in cleared]})
-        return
-    from labctl.render.faults import counted
+def _tell_cleared(done: Cleared, as_json: bool, nothing: str) -> None:
+    from labctl.render.faults import taken_back
 
-    for rule in cleared:
-        counts = "what it did isn't known" if rule.done is None else counted(rule.done) or "did nothing"
-        output.talk(f"{rule.id}  {rule.link}  {rule.what}: taken back ({counts})")
-    if not cleared:
-        output.talk(nothing)
-
-
-def _set(link: str, wanted: Wanted, on_start: str | None, lab: str | None, as_json: bool) -> None:
-    from labctl.lab.faults import rules
-    from labctl.lab.links import ways, ways_from
-
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    if on_start:
-        node = found.node(on_start)
-        done = rules.add_on_start(engine, found, node, ways_from(found, node, link), wanted)
-    else:
-        done = rules.add(engine, found, ways(found, link), wanted)
     if as_json:
         output.document(done.as_json())
         return
-    chance = any(name in wanted.fields for name in ("jitter", "loss", "duplicate", "reorder", "corrupt"))
-    seed = f"  seed {done.seed}" if chance and wanted.kind == "condition" else ""
-    when = f"  from the next start of {on_start} on" if on_start else ""
-    for each in done.links:
-        output.data(f"{done.id}  {each}  {done.what}{seed}{when}")
+    for rule in done.cleared:
+        output.talk(taken_back(rule))
+    if not done.cleared:
+        output.talk(nothing)
 
 
-def _duration(text: str | None) -> dict[str, float]:
-    from labctl.faults.conditions import span
+def _set(link: str, wanted: RuleSpec, on_start: str | None, lab: str | None, as_json: bool) -> None:
+    from labctl.lab.faults import control
+    from labctl.render.faults import applied
 
-    if text is None:
-        return {}
-    with _checked():
-        return {"for": span("--for", text)}
-
-
-class _checked:
-    """Gives a word that can't be understood as an error of labctl's."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
-        from labctl.errors import LabError
-        from labctl.faults.conditions import Malformed
-
-        if isinstance(problem, Malformed):
-            raise LabError("bad-condition", why=problem, mend=problem.hint) from None
+    engine, found = engine_and_lab(lab)
+    prepare_probe(engine)
+    done: Applied = control.add(engine, found, link, wanted, on_start=on_start)
+    if as_json:
+        output.document(done.as_json())
+        return
+    for line in applied(done):
+        output.data(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,6 @@ from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.lab.recording.following import Step
-    from labctl.lab.recording.xray import XRay
     from labctl.packets.ladder.ladder import Ladder, Options
 
 
@@ -68,7 +66,7 @@ def ladder(
     With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
     that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
     """
-    from labctl.lab.recording import ladder
+    from labctl.lab.recording import ladder, recorders
     from labctl.lab.recording.ladder_files import is_file
     from labctl.packets.ladder.ladder import Options
 
@@ -98,7 +96,15 @@ def ladder(
         said = partial(ready.say, names, begun)
         _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
         return
-    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit)), chosen)
+    there, fresh = recorders.begin(engine, found, nodes)
+    _refuse_beginning(fresh)
+    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit), there), chosen)
+
+
+def _refuse_beginning(fresh: list[str]) -> None:
+    """Raises LabError `not-recorded` where nodes are recorded only from now on: there is nothing to draw yet."""
+    if fresh:
+        raise LabError("not-recorded", nodes=" and ".join(fresh))
 
 
 def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
@@ -129,14 +135,16 @@ def xray(
     from labctl.lab.recording import ladder as ladders
     from labctl.lab.recording import xray
     from labctl.packets.ladder.ladder import Options
+    from labctl.render.xray import joined
 
     chosen = _chosen(form, as_json)
     seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
     nodes = ladders.ends(found, node, other)
     prepare_probe(engine)
+    _refuse_beginning(xray.start(engine, found, nodes))
     seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    show(_with_all(seen, limit), chosen)
+    show(joined(seen, limit), chosen)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -144,13 +152,6 @@ def _chosen(form: Format, as_json: bool) -> Format:
     chosen = Format.JSON if as_json else form
     output.Settings.json = chosen is Format.JSON
     return chosen
-
-
-def _with_all(found: XRay, limit: int) -> Ladder:
-    from labctl.render.xray import with_moments
-
-    made = with_moments(found.ladder, found.events, found.changes, limit)
-    return replace(made, notes=(*made.notes, *found.notes))
 
 
 def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:
@@ -195,6 +196,7 @@ def trace(
     """Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other."""
     from labctl.lab.recording import trace
     from labctl.packets.ladder.ladder import Options
+    from labctl.render.xray import ladders_of, trace_document
 
     chosen = _chosen(form, as_json)
     engine, found = engine_and_lab(lab)
@@ -204,21 +206,11 @@ def trace(
     done = trace.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {trace.PATIENCE:g} s after the command")
-    ladders = [_with_all(done.deep[n], limit) if n in done.deep else found for n, found in enumerate(done.ladders)]
+    ladders = ladders_of(done, limit)
     if chosen is Format.JSON:
-        from labctl.render.ladder.document import document
-
-        documents = [document(ladder) for ladder in ladders]
-        aside = {"packets": done.aside.packets, "pairs": done.aside.pairs, "kinds": list(done.aside.kinds)}
-        output.document({"command": command, "status": done.status, "ladders": documents, "aside": aside})
+        output.document({"command": command, **trace_document(done, limit)})
     elif not ladders:
-        if done.aside.packets:
-            output.talk(f"it caused no conversation; {done.aside}")
-        elif done.packets:
-            what = "only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
-            output.talk(f"it caused no conversation, {what}")
-        else:
-            output.talk("it caused no packet")
+        output.talk(done.remark)
     else:
         if apart and len(ladders) > 1:
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)

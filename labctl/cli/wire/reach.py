@@ -109,12 +109,12 @@ def route(
 
 
 def _table(engine: Engine, lab: Lab, node: str, family: int | None, as_json: bool) -> None:
-    from labctl.lab.reach.route import table
+    from labctl.lab.reach.route import table, table_document
     from labctl.render.reach import looks
 
     entries = [entry for entry in table(engine, lab, node) if family in (None, entry.family)]
     if as_json:
-        output.document({"lab": lab.name, "node": node, "routes": [entry.as_json() for entry in entries]})
+        output.document(table_document(lab, node, entries))
     elif entries:
         output.data(looks.routes(entries, columns=output.columns(), colour=output.colour()))
     else:

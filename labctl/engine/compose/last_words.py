@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Sequence
+
+from labctl import signals
 
 STEP_LINES = 20  # of a build's step, at most
 _REASON = re.compile(r"error|failed|invalid|denied|already|cannot|undefined|no such", re.I)
@@ -26,7 +27,7 @@ def reason(text: str) -> str:
 def killed_by(status: int, text: str) -> str | None:
     """The signal that ended Compose, by its name where that is known; None where it ended by itself."""
     if status < 0:
-        return signal.Signals(-status).name
+        return signals.name_of(-status)
     said = reason(text)
     if status == _PLUGIN_KILLED and not _REASON.search(said):
         return "a signal"

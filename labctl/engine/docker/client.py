@@ -57,6 +57,10 @@ class DockerEngine:
     def is_local(self) -> bool:
         return self.endpoint.is_local
 
+    @property
+    def machine(self) -> str | None:
+        return self.endpoint.machine
+
     def _call(self, action: str, method: str, path: str, /, **options: Any) -> Any:
         try:
             return self._wire.call(method, path, **options)

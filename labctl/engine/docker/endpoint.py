@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from labctl.errors import LabError
 
@@ -31,6 +32,12 @@ class Endpoint:
     def is_local(self) -> bool:
         """The engine runs on this machine, as far as its address tells."""
         return self.url.startswith(("unix://", "npipe://"))
+
+    @property
+    def machine(self) -> str | None:
+        """The machine that its address names, None for this one: `tcp://localhost` is taken for what it says."""
+        host = "" if self.is_local else urlsplit(self.url).hostname or ""
+        return None if host in ("", "localhost", "::1") or host.startswith("127.") else host
 
 
 def find(environ: Mapping[str, str] | None = None) -> Endpoint:

@@ -132,6 +132,7 @@ class MemoryEngine:
     """See Engine."""
 
     is_local = True
+    machine: str | None = None
 
     def __init__(self) -> None:
         self._containers: dict[str, MemoryContainer] = {}
@@ -177,9 +178,9 @@ class MemoryEngine:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
         return made
 
-    def subnets(self, network: str, *subnets: str) -> None:
-        """Gives a network its subnets."""
-        self._networks[network] = replace(self._networks[network], subnets=subnets)
+    def subnets(self, network: str, *subnets: str, mtu: int | None = None) -> None:
+        """Gives a network its subnets, and its MTU in bytes where one was chosen."""
+        self._networks[network] = replace(self._networks[network], subnets=subnets, mtu=mtu)
 
     def later(self, act: Callable[[], None]) -> None:
         """Puts something off until whoever waits has nothing else to see."""
@@ -258,11 +259,16 @@ class MemoryEngine:
                 if stream.ended and not stream.told:
                     stream.told = True
                     yield StreamEvent(stream, None)
-            if any(stream.pending or stream.typed for stream in mine):
+            if any(stream.pending or (stream.typed and self._is_read(stream)) for stream in mine):
                 continue
             if all(stream.told for stream in mine) or not self._later:
                 return
             self._later.popleft()()
+
+    def _is_read(self, stream: MemoryStream) -> bool:
+        """Whether what is typed goes anywhere, if only away."""
+        container = self._containers.get(stream.container)
+        return stream.status is not None or (container is not None and container.record.state in ("running", "paused"))
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         """All that can be read from the source comes first."""
@@ -295,7 +301,8 @@ class MemoryEngine:
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
-        record = Container(ident, probe.name, PROBE_IMAGE, "created", dict(probe.labels))
+        inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
+        record = Container(ident, probe.name, PROBE_IMAGE, "created", {**inherited, **probe.labels})
         program = self.probe_program(probe) if self.probe_program else None
         made = self._containers[ident] = MemoryContainer(record, program)
         made.commands = self.probe_commands(probe) if self.probe_commands else None
@@ -394,9 +401,9 @@ def _plain() -> Settings:
 
 def _signal(name: str | None) -> int:
     """A signal's number."""
-    import signal
+    from labctl.signals import number_of
 
-    return signal.Signals[name or "SIGKILL"].value
+    return number_of(name or "SIGKILL")
 
 
 def _stamp() -> str:

@@ -15,6 +15,12 @@ REACH: Table = {
         "`labctl route {node}` shows its routing table, `labctl ps` who is on which network",
         "The node's kernel or a router on the way says that nothing can be delivered there.",
     ),
+    "published-elsewhere": Kind(
+        ReachError,
+        "{node} publishes its port {port} on {address} of {machine}, the engine's machine: no other one reaches it",
+        "ask from a node of the lab (`--from NODE`), or publish the port on an address of {machine}",
+        "A port that is published on 127.0.0.1 is the engine's machine's own; this machine's 127.0.0.1 is another one.",
+    ),
     "unresolved": Kind(
         Unresolved,
         "{node} can't resolve {name}: {why}{near}",

@@ -42,6 +42,12 @@ RECORDING: Table = {
         "cause some traffic and ask again, or let `labctl trace -- chat send alice hi` do both",
         "Packets are recorded from when somebody first asks (or from `labctl up --record`). This was the first time.",
     ),
+    "no-recording": Kind(
+        NotRecorded,
+        "nothing is recorded at {nodes}",
+        "begin to record (`lab.record()`, `labctl capture --start`), then cause what is to be seen",
+        "A program asked for what was recorded, where nothing is. A function that only looks begins no recording.",
+    ),
     "recording-begins": Kind(
         NotRecorded,
         "nothing was recorded at {node} until now; from now on it is",

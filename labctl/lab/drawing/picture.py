@@ -12,7 +12,7 @@ from typing import Any
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port, place
 from labctl.lab.life.routes import routes_of
 from labctl.lab.model import TOGETHER, Lab, Node
-from labctl.topology.model import Member, Net, Published, Topology
+from labctl.topology.model import Member, Net, Published, Topology, replicas
 
 ROUTER = "router"
 MACHINE = "on this machine's own network"
@@ -341,8 +341,8 @@ def _near_each_other(networks: Iterable[DrawnNetwork], attachments: Iterable[Att
 
 def _copies(member: Member, service: Mapping[str, Any]) -> list[str]:
     """The names that the containers of a service get, as labctl.lab.model gives them."""
-    count = service.get("scale", (service.get("deploy") or {}).get("replicas", 1))
-    return [member.name] if count == 1 else [f"{member.name}-{number}" for number in range(1, int(count) + 1)]
+    count = replicas(service)
+    return [member.name] if count == 1 else [f"{member.name}-{number}" for number in range(1, count + 1)]
 
 
 def _wanted_port(port: Published) -> str:

@@ -12,22 +12,12 @@ from labctl.engine.model import LABEL_RULES, Container, Engine
 from labctl.errors import LabError, nearest
 from labctl.lab import probes
 from labctl.lab.faults.commit import Change, FaultLock, apply
+from labctl.lab.faults.gate import follow_rules
+from labctl.lab.faults.spec import RuleSpec
 from labctl.lab.links import Way, peers, ways
 from labctl.lab.model import TOGETHER, Lab, Node
 
 TIMEOUT = 10.0  # seconds for the probes' answers
-# What a rule is: conditions of a link, picked packets, a partition, conditions that the topology asks for.
-KINDS = ("condition", "pick", "partition", "standing")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a rule shall do: `fields` as the probe takes them, `what` as it is shown."""
-
-    kind: str
-    what: str
-    fields: Mapping[str, Any]
-    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +44,14 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Set:
-    """What was set: one id for all ways of it."""
+class Applied:
+    """A rule that was put in force, or is kept for the start of the node `on_start`: one id for all ways of it."""
 
     id: str
     what: str
     seed: int
     links: tuple[str, ...]
+    by_chance: bool  # the seed decides which packets it is about
     on_start: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -68,7 +59,7 @@ class Set:
         return found | ({"on_start": self.on_start} if self.on_start else {})
 
 
-def add(engine: Engine, lab: Lab, chosen: list[Way], wanted: Wanted, *, timeout: float = TIMEOUT) -> Set:
+def add(engine: Engine, lab: Lab, chosen: list[Way], wanted: RuleSpec, *, timeout: float = TIMEOUT) -> Applied:
     """Puts one rule in force on each way. Raises LabError `fault-twice` and those of `probes.ask`."""
     lock = FaultLock(lab)
     lock.acquire(timeout)
@@ -85,7 +76,7 @@ def add(engine: Engine, lab: Lab, chosen: list[Way], wanted: Wanted, *, timeout:
         apply(engine, running, changes, timeout)
     finally:
         lock.close()
-    return Set(ident, wanted.what, seed, tuple(way.link for way in chosen))
+    return Applied(ident, wanted.what, seed, tuple(way.link for way in chosen), wanted.by_chance)
 
 
 def listing(engine: Engine, lab: Lab) -> list[Fault]:
@@ -147,7 +138,7 @@ def pick(lab: Lab, known: list[Fault], text: str | None, everything: bool) -> li
     return found
 
 
-def add_on_start(engine: Engine, lab: Lab, node: Node, chosen: list[Way], wanted: Wanted) -> Set:
+def add_on_start(engine: Engine, lab: Lab, node: Node, chosen: list[Way], wanted: RuleSpec) -> Applied:
     """Keeps a rule for each start of a node, from whose first packet on it then holds."""
     lock = FaultLock(lab)
     lock.acquire(TIMEOUT)
@@ -160,7 +151,7 @@ def add_on_start(engine: Engine, lab: Lab, node: Node, chosen: list[Way], wanted
         _keep(engine, lab, node, keeper, rules)
     finally:
         lock.close()
-    return Set(ident, wanted.what, seed, tuple(way.link for way in chosen), node.name)
+    return Applied(ident, wanted.what, seed, tuple(way.link for way in chosen), wanted.by_chance, node.name)
 
 
 def kept_for(engine: Engine, lab: Lab, node: Node) -> list[dict[str, Any]]:
@@ -174,8 +165,6 @@ def kept_for(engine: Engine, lab: Lab, node: Node) -> list[dict[str, Any]]:
 
 
 def _keep(engine: Engine, lab: Lab, node: Node, keeper: Container | None, rules: list[dict[str, Any]]) -> None:
-    from labctl.lab.faults.standing import hold
-
     if rules:
         import json
 
@@ -183,7 +172,7 @@ def _keep(engine: Engine, lab: Lab, node: Node, keeper: Container | None, rules:
         engine.create_probe(probes.order(lab, node, probes.ON_START, {LABEL_RULES: json.dumps(rules)}))
     if keeper:
         engine.remove_container(keeper.id)
-    hold(engine, node, bool(rules))
+    follow_rules(engine, node, bool(rules))
 
 
 def _kept(keeper: Container) -> list[dict[str, Any]]:
@@ -210,7 +199,7 @@ def _forget(engine: Engine, lab: Lab, probe: Container) -> None:
         engine.remove_container(probe.id)
 
 
-def _rule(ident: str, way: Way, wanted: Wanted, seed: int) -> dict[str, Any]:
+def _rule(ident: str, way: Way, wanted: RuleSpec, seed: int) -> dict[str, Any]:
     peers = None if way.peers is None else list(way.peers)
     head = {"id": ident, "link": way.link, "peers": peers, "kind": wanted.kind, "what": wanted.what, "seed": seed}
     return {**head, **wanted.fields}
@@ -263,7 +252,7 @@ def _gone(engine: Engine, node: str, probe: Container) -> list[Fault]:
     return found
 
 
-def _refuse_twice(known: list[Fault], chosen: list[Way], wanted: Wanted) -> None:
+def _refuse_twice(known: list[Fault], chosen: list[Way], wanted: RuleSpec) -> None:
     links = {way.link for way in chosen}
     for fault in known:
         same = fault.link in links and fault.what == wanted.what

@@ -1,30 +1,22 @@
 """Rules that a node has from its first packet on: what its topology says of its links, and what `--on-start` kept.
 
-The node's program waits for them: how it is told to, services/base/labnode/hold.py says.
+The node's program waits for them: how it is told to, services/base/labnode/gate.py says.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
-from labctl.engine.model import LABEL_CONDITIONS, Engine
+from labctl.engine.model import Engine
 from labctl.faults.conditions import parse_words
 from labctl.lab import probes
 from labctl.lab.choosing import of_service
 from labctl.lab.faults import rules
 from labctl.lab.faults.commit import Change, FaultLock, apply
+from labctl.lab.faults.gate import conditions_of
 from labctl.lab.links import peers
 from labctl.lab.model import Lab, Node
-
-HOLD, USUAL = 63, 64  # processes: labnode.hold.HOLD, and a node's usual limit
-
-
-def hold(engine: Engine, node: Node, wanted: bool) -> None:
-    """Tells a node of labctl's own to wait at its next start, or not to. Somebody's own image knows nothing of it."""
-    if node.role:
-        engine.limit_processes(node.container.id, HOLD if wanted or _conditions(node) else USUAL)
 
 
 def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float = rules.TIMEOUT) -> None:
@@ -33,7 +25,7 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
     Raises LabError.
     """
     kept = probes.all_of(engine, lab.name, probes.ON_START)
-    chosen = [node for node in nodes if node.is_running and (_conditions(node) or node.name in kept)]
+    chosen = [node for node in nodes if node.is_running and (conditions_of(node) or node.name in kept)]
     if not chosen:
         return
     lock = FaultLock(lab)
@@ -58,19 +50,9 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
         lock.close()
 
 
-def has_rules(engine: Engine, lab: Lab, node: Node) -> bool:
-    """Whether rules wait for the node's next start."""
-    return bool(_conditions(node)) or node.name in probes.all_of(engine, lab.name, probes.ON_START)
-
-
-def _conditions(node: Node) -> list[tuple[str, str]]:
-    """`(receiver, conditions)` as the topology has them for what this node sends."""
-    return [(to, text) for to, text in json.loads(node.container.labels.get(LABEL_CONDITIONS, "[]"))]
-
-
 def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
     told = []
-    for to, text in _conditions(node):
+    for to, text in conditions_of(node):
         for other in of_service(lab, to):
             number += 1
             receiver = lab.host(other)

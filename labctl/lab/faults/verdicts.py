@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import cast, get_args
+from typing import cast
 
 from labctl.engine.model import Engine, Stream, StreamEvent
 from labctl.events.codec import decode, stamp_of
 from labctl.events.model import Address, Event
 from labctl.lab import probes
 from labctl.lab.model import Lab
-from labctl.packets.crossings import Action, Verdict
+from labctl.packets.crossings import Verdict
 
 READ_LIMIT = 60.0  # seconds
-_ACTIONS = {**{name: name for name in get_args(Action)}, "rate": "limit"}
 
 
 class Journals:
@@ -62,11 +61,12 @@ def since(engine: Engine, lab: Lab, begin_ns: int) -> list[Verdict]:
 
 
 def of_line(line: bytes, node: str, begin_ns: int = 0) -> Iterator[Verdict]:
-    """The verdict in a line of a probe's journal, if there is one and it isn't too old."""
+    """The verdict in a line of a probe's journal, if there is one and it isn't too old; also of a kind of fault that
+    this labctl doesn't know."""
     if b'"event":"fault"' not in line:
         return
     event = decode(line, node=node)
-    if event.name == "fault" and event.local and event.peer and event.get("action") in _ACTIONS:
+    if event.name == "fault" and event.local and event.peer and event.get("action"):
         found = _verdict(event)
         if found.ts_ns >= begin_ns:
             yield found
@@ -81,7 +81,7 @@ def _verdict(event: Event) -> Verdict:
         event.nanoseconds,
         event.node,
         str(event.get("rule")),
-        cast(Action, _ACTIONS[str(event.get("action"))]),
+        str(event.get("action")),
         src,
         sport if ports else None,
         dst,

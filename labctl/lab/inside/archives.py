@@ -51,13 +51,14 @@ def _add(tar: tarfile.TarFile, path: Path, name: str, counted: object, *, follow
             _add(tar, entry, f"{name}/{entry.name}", counted, follow=False)
 
 
-def unpack(archive: BinaryIO, target: Path, name: str, *, contents: bool) -> Carried:
+def unpack(archive: BinaryIO, target: Path, name: str, *, contents: bool, is_folder: bool = False) -> Carried:
     """Makes of an archive, whose names all begin with one folder or file, what is called `target`, or `name` in the
-    folder `target`; `contents`: the folder's own content goes into it. Raises LabError `copy-failed`, OSError."""
+    folder `target`; `contents`: the folder's own content goes into it; `is_folder`: the target was written as one
+    (`FOLDER/`). Raises LabError `copy-failed`, OSError."""
     carried = Carried()
     base: Path | None = None
     top: list[str] = []
-    is_folder = False
+    copies_folder = False
     with tarfile.open(fileobj=archive, mode="r|") as tar:
         for member in tar:
             parts = _parts(member.name)
@@ -65,9 +66,9 @@ def unpack(archive: BinaryIO, target: Path, name: str, *, contents: bool) -> Car
                 raise _refused(f"its archive holds {member.name!r}, which leads out of it")
             if base is None:
                 # The first one is what is copied, and all else stands in it: in a folder, and not behind a link.
-                top, is_folder = parts, member.isdir()
-                base = _base(target, name, folder=is_folder, contents=contents)
-            elif not is_folder or parts[: len(top)] != top or parts == top:
+                top, copies_folder = parts, member.isdir()
+                base = _base(target, name, folder=copies_folder, contents=contents, is_folder=is_folder)
+            elif not copies_folder or parts[: len(top)] != top or parts == top:
                 raise _refused(f"its archive holds {member.name!r}, which is no part of what was asked for")
             _extract(tar, member, base, top, carried)
     return carried
@@ -77,9 +78,11 @@ def _parts(name: str) -> list[str]:
     return [part for part in name.split("/") if part not in ("", ".")]
 
 
-def _base(target: Path, name: str, *, folder: bool, contents: bool) -> Path:
+def _base(target: Path, name: str, *, folder: bool, contents: bool, is_folder: bool) -> Path:
     if target.is_dir():
         return target if contents and folder else target / name
+    if is_folder and not folder:  # as cp(1) and `docker cp`: a file makes no folder
+        raise _refused(f"{target} is a file, and no folder" if target.exists() else f"there is no folder {target} here")
     if target.exists() and folder:
         raise _refused(f"{target} is a file, and a folder would have to be there")
     if not target.parent.is_dir():

@@ -70,7 +70,13 @@ def copy_out(engine: Engine, lab: Lab, source: Spot, target: Spot, out: BinaryIO
         try:
             into = archives.local(target.path)
             name = source.name or node.name
-            return archives.unpack(cast(BinaryIO, Pieces(pieces)), into, name, contents=source.is_contents)
+            return archives.unpack(
+                cast(BinaryIO, Pieces(pieces)),
+                into,
+                name,
+                contents=source.is_contents,
+                is_folder=target.path.endswith("/") or target.is_contents,
+            )
         except tarfile.TarError as problem:
             raise LabError("copy-failed", why=f"what came from {source.shown} is torn: {problem}", mend="") from None
         except OSError as problem:

@@ -49,12 +49,14 @@ def run(
     source: int | None,
     show: Callable[[bytes, bool], None],
     why_ended: Callable[[BaseException], int | None],
+    limit: float | None = None,
 ) -> int:
     """Runs a command; its exit status. What it writes goes to `show` (with True for its standard error), and what can
     be read from the file descriptor `source` is its standard input.
 
     `why_ended` says with which signal a command ends for an exception that comes meanwhile (None: with no signal); that
-    is raised again once the command has ended. Raises LabError `no-program`.
+    is raised again once the command has ended. `limit` in seconds is for the whole of it. Raises LabError `no-program`,
+    `engine-timeout` after the limit.
     """
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
@@ -62,7 +64,7 @@ def run(
     try:
         stream = engine.open(place.container, command, lines=False, environment={ending.VARIABLE: mark})
         reached("exec:running")
-        status = _pumped(engine, place, command, stream, source, show)
+        status = _pumped(engine, place, command, stream, source, show, limit)
     except BaseException as cause:
         number = why_ended(cause)
         if number is not None and stream:
@@ -86,9 +88,10 @@ def _pumped(
     stream: Stream,
     source: int | None,
     show: Callable[[bytes, bool], None],
+    limit: float | None,
 ) -> int:
     first: bytes | None = None  # the engine's words, perhaps, instead of the command's
-    for happening in engine.converse(stream, source, None):
+    for happening in engine.converse(stream, source, None if limit is None else time.monotonic() + limit):
         if happening.line is None:
             break
         if first is None and happening.line.text.startswith(_REFUSED):
@@ -98,6 +101,8 @@ def _pumped(
             show(first, False)
         first = b""
         show(happening.line.text, happening.line.stderr)
+    else:  # nobody said that it has ended
+        raise LabError("engine-timeout", seconds=limit, action=f"run a command in {place.node.name}")
     status = exit_status(engine, stream, f"tell how a command in {place.node.name} ended")
     if first:
         if status in (NOT_RUNNABLE, NOT_FOUND):

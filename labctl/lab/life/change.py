@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from labctl.engine.model import Engine
 from labctl.errors import EngineRefused, EngineTimeout, LabError
+from labctl.lab.faults import gate
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life.ready import wait_ready
 from labctl.lab.life.routes import set_routes
@@ -108,9 +109,9 @@ def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, sig
             engine.change(verb, node.container.id, limit=timeout, signal=signal)
         return
     begins = verb == "restart" or state != "running"
-    held = at_start.waiting_again(engine, lab, node) if begins else None
+    waiters = at_start.waiting_again(engine, lab, node) if begins else None
     traced = begins and node.is_running and syscalls.is_on(engine, lab, node)
-    at_start.hold(engine, held or [])
+    gate.shut(engine, waiters or [])
     try:
         with _named(verb, name):
             engine.change(verb, node.container.id, limit=timeout)
@@ -118,10 +119,10 @@ def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, sig
         if traced:  # before the recorder lets the node go on
             syscalls.start(engine, now, [now.node(name)])
     except BaseException:
-        at_start.release(engine, held or [])
+        gate.release(engine, waiters or [])
         raise
-    if held is not None:
-        at_start.record(engine, now, held, [now.node(name)])
+    if waiters is not None:
+        at_start.record(engine, now, waiters, [now.node(name)])
     set_routes(engine, now, [now.node(name)])
     put_in_force(engine, now, [now.node(name)])
     now = find(engine, lab.name)  # of all of it: alone, a node of a scaled service would have another name

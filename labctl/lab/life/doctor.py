@@ -15,7 +15,7 @@ from labctl.errors import LabError
 
 ENGINE_MINIMUM = 24
 DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
-PROBE_IMAGE = "labctl/echo-server"
+TRIAL_IMAGE = "labctl/echo-server"
 
 Level = Literal["ok", "note", "bad"]
 
@@ -113,7 +113,7 @@ def _base_image(engine: DockerEngine) -> Finding:
 
 def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
     kernel = f"Linux {info.get('KernelVersion')}"
-    if not engine.image(PROBE_IMAGE):
+    if not engine.image(TRIAL_IMAGE):
         yield Finding(
             "kernel", "note", f"{kernel}; its abilities are looked at once the images are built", "`labctl up`"
         )
@@ -135,7 +135,7 @@ def _probe(engine: DockerEngine) -> tuple[dict[str, Any], str]:
     command = ["python3", "-m", "labnode.abilities"]
     labels = {LABEL_LAB: "labctl-doctor"}
     try:
-        printed = engine.run_probe(command, network="none", labels=labels, limit=30, image=PROBE_IMAGE)
+        printed = engine.run_probe(command, network="none", labels=labels, limit=30, image=TRIAL_IMAGE)
     except LabError as problem:
         return {}, problem.message
     try:

@@ -221,4 +221,4 @@ def _node(
 
 def _removed(node: str, item: Container) -> PlannedNode:
     role = item.labels.get(LABEL_ROLE) or None
-    return PlannedNode(node, role, item.image, item.addresses, (), (), 1, "remove", "the topology has it no more")
+    return PlannedNode(node, role, item.image, item.addresses, (), (), 1, "remove", blueprints.NO_MORE)

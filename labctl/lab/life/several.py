@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labctl import signals
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab.life.change import ENDS_OR_RENEWS, applies, change
@@ -78,11 +78,9 @@ def _goes_with_another(verb: str, node: Node, nodes: Sequence[Node]) -> bool:
 
 
 def signal_name(text: str) -> str:
-    """`SIGHUP` of `HUP`, `sighup` or `1`. Raises LabError `bad-option`."""
+    """`SIGHUP` of `HUP`, `sighup` or `1`; `SIGRTMIN+1` of `rtmin+1` or `35`. Raises LabError `bad-option`."""
     try:
-        if text.isdecimal():
-            return signal.Signals(int(text)).name
-        return signal.Signals[f"SIG{text.upper().removeprefix('SIG')}"].name
-    except (KeyError, ValueError):
+        return signals.name_of(signals.number_of(text))
+    except ValueError:
         why = f"{text!r} is no signal; `kill -l` lists them"
         raise LabError("bad-option", option="--signal", why=why) from None

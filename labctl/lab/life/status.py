@@ -12,7 +12,8 @@ from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Li
 from labctl.errors import LabError
 from labctl.events.codec import normalise
 from labctl.lab.life.present_run import Run
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import Lab, Node, find_all
+from labctl.lab.owners import is_mine
 
 READ_LIMIT = 10.0  # seconds
 _ALIVE = ("running", "paused")  # the states in which there is a program, and with it a network
@@ -160,3 +161,12 @@ class Summary:
             "nodes": len(self.lab.nodes),
             "running": self.running,
         }
+
+
+def labs(engine: Engine) -> list[Summary]:
+    """All labs that labctl made, by name. Raises LabError."""
+    return [Summary(lab, is_mine(engine, lab.standing.owner)) for lab in find_all(engine)]
+
+
+def document(lab: Lab, found: Iterable[Status]) -> dict[str, Any]:
+    return {"lab": lab.name, "nodes": [status.as_json() for status in found]}

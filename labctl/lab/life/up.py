@@ -16,6 +16,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
 from labctl.errors import EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
+from labctl.lab.faults.gate import shut
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life import images
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
@@ -29,7 +30,7 @@ from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.lab.placing.placement import place_networks, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen, choose
-from labctl.lab.recording.at_start import can_wait, hold, record, waiting
+from labctl.lab.recording.at_start import can_wait, record, waiting
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Topology, replicas
@@ -112,7 +113,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         named = bool(blueprints.asked_name(request.name))
-        with claim.held(docker, blueprint, named=named, take_over=request.take_over) as before:
+        with claim.taken(docker, blueprint, named=named, take_over=request.take_over) as before:
             config = blueprint.configuration(found, owners.same(docker, before))
             lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
@@ -150,13 +151,13 @@ def _make(
     compose = blueprint.compose()
     try:
         lock.begin()
-        held = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, request)
+        waiters = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, request)
         lock.finish()
         reached("up:compose-ended")
         _remove_what_left(docker, blueprint.topology, report)
         lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         if request.record:
-            record(docker, lab, held)
+            record(docker, lab, waiters)
         set_routes(docker, lab, lab.nodes)
         reached("up:routes-set")
         put_in_force(docker, lab, lab.nodes)
@@ -211,12 +212,12 @@ def _start(
         reached("up:subnet-chosen")
         try:
             limit = max(1.0, deadline - time.monotonic())
-            held = [lock.fileno()]
+            locks = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
             watched, wait = _watched(report), request.record and can_wait(placed)
             alone = not _is_scaled(placed) and not wait
-            compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=held, start=alone)
+            compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=locks, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
         except LabError as problem:
             why = str(problem.values.get("why", ""))
@@ -256,10 +257,10 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
     fresh = [item for item in made if item.state in ("created", "exited")]
-    held = waiting(config, fresh) if config else []
-    hold(engine, held)
+    waiters = waiting(config, fresh) if config else []
+    shut(engine, waiters)
     each(start, fresh, STARTERS)
-    return held
+    return waiters
 
 
 def _names(config: dict[str, Any]) -> set[str]:
@@ -272,13 +273,16 @@ def _names(config: dict[str, Any]) -> set[str]:
 
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
-    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes."""
+    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes. Says which
+    nodes, as it may have been meant otherwise (a file that wasn't named this time)."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
     found = engine.containers(label)
     nodes = [item for item in found if item.labels.get(LABEL_NODE) in members]
     names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
     gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
+    for node in sorted({item.labels[LABEL_NODE] for item in gone if LABEL_NODE in item.labels}):
+        report(f"note: {node} is removed: {blueprints.NO_MORE}")
     if gone:
         remove_containers(engine, gone, report)
     wanted = {net.name for net in topology.networks}

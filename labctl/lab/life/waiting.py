@@ -19,6 +19,7 @@ from labctl.lab.life.ready import wait_ready
 from labctl.lab.model import Lab, Node
 from labctl.lab.reach.datagram import host_and_port
 from labctl.lab.reach.probe import look, target, with_nearest
+from labctl.lab.reach.published import address
 
 STATES = ("ready", "running", "healthy", "paused", "exited")
 LOOK_AGAIN = 0.1  # seconds
@@ -166,12 +167,12 @@ def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout
     `rtt_ns` and `tries`. Raises LabError `not-yet`."""
     host, port = host_and_port(to, "--answers")
     if source is None:
-        return _from_here(lab, host, port, to, timeout)
+        return _from_here(engine, lab, host, port, to, timeout)
     node = lab.networked(source, "it can't ask")
-    address = None
+    known = None
     with suppress(LabError):  # a node that isn't there yet, and has a name all the same
-        address = target(lab, node, host, None).address
-    order = {"do": "knock", "name": host, "address": address, "family": None, "port": port, "timeout": timeout}
+        known = target(lab, node, host, None).address
+    order = {"do": "knock", "name": host, "address": known, "family": None, "port": port, "timeout": timeout}
     try:
         for event in look(engine, lab, node, order, timeout):
             if event["event"] == "answered":
@@ -182,11 +183,11 @@ def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout
     raise LabError("not-yet", what=f"{to} does not answer {source}", seconds=timeout)
 
 
-def _from_here(lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[str, Any]:
+def _from_here(engine: Engine, lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[str, Any]:
     import socket
 
     deadline, tries, why = time.monotonic() + timeout, 0, ""
-    where = _published(lab, host, port)
+    where = _published(engine, lab, host, port)
     while (left := deadline - time.monotonic()) > 0:
         tries += 1
         begun = time.monotonic_ns()
@@ -202,14 +203,13 @@ def _from_here(lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[
     raise LabError("not-yet", what=f"{to} does not answer this machine ({why})", seconds=timeout)
 
 
-def _published(lab: Lab, host: str, port: int) -> tuple[str, int]:
+def _published(engine: Engine, lab: Lab, host: str, port: int) -> tuple[str, int]:
     """Where a node's port is published on this machine; what is no node's is left as it is."""
     node = next((node for node in lab.nodes if node.name == host), None)
     if node is None:
         return host, port
     for found in (node.owner or node).container.ports:
         if found.proto == "tcp" and found.public and found.private == port:
-            here = found.host if found.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
-            return str(here), found.public
+            return address(engine, node, found), found.public
     why = f"{host} publishes no port {port} to this machine; name a node that asks: --from NODE"
     raise LabError("bad-option", option="--answers", why=why)

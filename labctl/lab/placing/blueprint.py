@@ -36,7 +36,7 @@ from labctl.engine.model import (
 from labctl.errors import LabError, TopologyInvalid
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
-from labctl.lab.faults.standing import HOLD
+from labctl.lab.faults import gate
 from labctl.lab.model import check_name
 from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen
@@ -47,6 +47,7 @@ from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, projec
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
 
+NO_MORE = "the topology has it no more"  # why a node goes
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
@@ -110,7 +111,9 @@ class Blueprint:
                 # Of another program than the image's own, the image's healthcheck knows nothing.
                 service.setdefault("healthcheck", {"disable": True})
                 if sent and ours:
-                    service["pids_limit"] = HOLD  # it waits for the rules on its links; whose health is awaited can't
+                    service["pids_limit"] = (
+                        gate.SHUT
+                    )  # the rules on its links come first; whose health is awaited can't wait
         return config
 
 

@@ -80,7 +80,7 @@ def existing(engine: Engine, name: str) -> list[Container]:
 
 
 @contextlib.contextmanager
-def held(engine: Engine, blueprint: Blueprint, *, named: bool, take_over: bool) -> Iterator[list[Container]]:
+def taken(engine: Engine, blueprint: Blueprint, *, named: bool, take_over: bool) -> Iterator[list[Container]]:
     """The lab's containers as they are, with the right to change them and to make more until the end of the `with`.
 
     Raises LabError as `refuse` does, and Overtaken where the name is another one's by now and wasn't asked for.

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from labctl.engine.model import LABEL_TARGET, Container, Engine, Stream
+from labctl.engine.model import LABEL_SHARES, LABEL_TARGET, Container, Engine, Stream
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.merge import Window
@@ -22,13 +22,30 @@ BEAT = 1.0  # seconds; what runs in a probe ends when it has heard nothing for f
 PAUSE = 0.05  # seconds that a listener waits at most before it looks at anything else
 QUEUE = 20_000  # events that wait for whoever reads them; then the probes wait
 LAG = 5.0  # seconds that the engine may take to know that a node has ended
+SHARES = ("python3", "/opt/probe/sockets.py", "shares")
 COMPLETE = "complete"  # the last event of a program that has told all
 BEHIND = "behind"  # that of one that had more to tell than was read
 
 
 def ensure(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
-    """A running probe at each node, by its name."""
-    return probes.ensure(engine, lab, nodes, probes.PROCESSES)
+    """A running probe at each node, by its name; all there are know which nodes share a network now."""
+    there = probes.ensure(engine, lab, nodes, probes.PROCESSES)
+    _tell_who_shares(engine, lab, nodes, there)
+    return there
+
+
+def _tell_who_shares(engine: Engine, lab: Lab, nodes: Sequence[Node], there: Mapping[str, Container]) -> None:
+    """What has another node's network has it from its beginning to its end. Whose network it is may get others later,
+    and its probe, which may be recording and can't be made anew, is told so."""
+    firsts = {first.name: first for first in (lab.members(node)[0] for node in nodes) if not first.owner}
+    known = dict(there)
+    if not firsts.keys() <= there.keys():
+        known |= probes.all_of(engine, lab.name, probes.PROCESSES)
+    for name, first in firsts.items():
+        probe, word = known.get(name), probes.shares(lab, first)
+        if probe and probe.state == "running" and probe.labels.get(LABEL_SHARES, "") != word:
+            for _ in run(engine, {name: probe}, (*SHARES, word)):
+                pass
 
 
 def run(engine: Engine, there: Mapping[str, Container], command: Sequence[str], head: str = "") -> Iterator[Event]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import Engine
+from labctl.errors import LabError
 from labctl.events.model import Address, Event
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import TOGETHER, Lab, Node
 from labctl.lab.processes import programs
 
 PROGRAM = ("python3", "/opt/probe/sockets.py")
@@ -44,6 +45,23 @@ class Socket:
             "pid": self.pid,
             "uid": self.uid,
         }
+
+
+def place(lab: Lab, names: Sequence[str] = ()) -> list[Node]:
+    """The named nodes, each once, without any all whose sockets can be looked at. Raises LabError."""
+    if names:
+        named = [lab.networked(name, "it has no sockets") for name in dict.fromkeys(names)]
+        # Under the names of all its nodes, a host stands for each of them.
+        every = [one for node in named for one in (lab.members(node) if TOGETHER in node.name else [node])]
+        return list({node.name: node for node in every}.values())
+    found = [node for node in lab.nodes if node.has_network]
+    if not found:
+        raise LabError("none-running", lab=lab.name)
+    return found
+
+
+def document(lab: Lab, found: Sequence[Socket]) -> dict[str, Any]:
+    return {"lab": lab.name, "sockets": [item.as_json() for item in found]}
 
 
 def table(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[Socket]:

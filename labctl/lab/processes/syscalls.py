@@ -50,6 +50,17 @@ def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> set[str]:
     return {head.node for head in heads if head.get("fresh")}
 
 
+def programs_of(lab: Lab, node: Node) -> list[str]:
+    """The names of the nodes that one stands for that has no programs of its own, as the name of a whole host."""
+    members = lab.members(node)
+    return [member.name for member in members] if len(members) > 1 and node not in lab.nodes else []
+
+
+def gone(count: int) -> str:
+    """What is said of `Recording.cut`."""
+    return f"{count} earlier ones are gone, there were too many"
+
+
 def _undo(engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], mark: str) -> None:
     """Ends what a start has begun, and nothing that was recorded before or that somebody else has begun since."""
 

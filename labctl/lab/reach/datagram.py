@@ -50,13 +50,17 @@ class Exchange:
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:
-    """`HOST:PORT`, with an IPv6 address in brackets. Raises LabError `bad-option`."""
+    """`HOST:PORT`, with an IPv6 address in brackets, as nodes read it (labnode.names.split); brackets around a name are
+    left out, too.
+
+    Raises LabError `bad-option`.
+    """
     host, colon, port = text.rpartition(":")
     inner = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host
     wrong = ""
     if not colon or not inner:
         wrong = "write HOST:PORT"
-    elif not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    elif not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         wrong = f"{port!r} is no port (1 to 65535)"
     elif ":" in inner and inner == host:
         wrong = f"an IPv6 address stands in brackets: [{host}]:{port}"

@@ -1,7 +1,7 @@
 """Recorders from a lab's or a node's first moment on: `labctl up --record`, and `restart` of a node that is recorded.
 
 A recorder lives in its node's network namespace, which is there only while the node runs; so a node of labctl's own is
-told to wait until it is recorded, in the way that it waits for rules (services/base/labnode/hold.py). Somebody's own
+told to wait until it is recorded, in the way that it waits for rules (labctl/lab/faults/gate.py). Somebody's own
 image knows nothing of that, and its very first packets may be missed.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_ROLE, Container, Engine
 from labctl.lab import probes
-from labctl.lab.faults.standing import HOLD, USUAL, has_rules
+from labctl.lab.faults import gate
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
 
@@ -30,19 +30,13 @@ def waiting(config: Mapping[str, Any], made: Iterable[Container]) -> list[Contai
     """Of containers that don't run yet, those that are to wait. A node whose links have conditions waits already."""
     services = config["services"]
     limits = {name: service.get("pids_limit") for name, service in services.items() if _is_ours(service)}
-    return [item for item in made if limits.get(item.labels.get(COMPOSE_SERVICE, "")) == USUAL]
+    return [item for item in made if limits.get(item.labels.get(COMPOSE_SERVICE, "")) == gate.OPEN]
 
 
 def _is_ours(service: Mapping[str, Any]) -> bool:
     # What labctl disables is the healthcheck of its own nodes, whose word it waits for instead.
     own_program = (service.get("labels") or {}).get(LABEL_ROLE) == ""
     return not own_program and bool((service.get("healthcheck") or {}).get("disable"))
-
-
-def hold(engine: Engine, containers: Iterable[Container]) -> None:
-    """Tells them to wait at their start."""
-    for container in containers:
-        engine.limit_processes(container.id, HOLD)
 
 
 def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | None:
@@ -52,18 +46,12 @@ def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | Non
     recorder = probes.all_of(engine, lab.name, probes.CAPTURE).get(node.probed)
     if recorder is None or recorder.state == "paused":
         return None
-    # A limit of HOLD that no rules ask for is what a labctl that was killed has left.
-    able = node.role and engine.details(node.container.id).processes in (HOLD, USUAL)
-    return [node.container] if able and not has_rules(engine, lab, node) else []
+    # A gate that is shut though no rules ask for it is what a labctl that was killed has left.
+    able = node.role and engine.details(node.container.id).processes in (gate.SHUT, gate.OPEN)
+    return [node.container] if able and not gate.has_rules(engine, lab, node) else []
 
 
-def release(engine: Engine, held: Iterable[Container]) -> None:
-    """Nobody waits at another start."""
-    for container in held:
-        engine.limit_processes(container.id, USUAL)
-
-
-def record(engine: Engine, lab: Lab, held: Iterable[Container] = (), chosen: Iterable[Node] | None = None) -> None:
+def record(engine: Engine, lab: Lab, waiters: Iterable[Container] = (), chosen: Iterable[Node] | None = None) -> None:
     """Recorders at the running nodes that have none, or at some of these; then nobody waits at another start.
 
     Raises LabError.
@@ -71,9 +59,9 @@ def record(engine: Engine, lab: Lab, held: Iterable[Container] = (), chosen: Ite
     there = recorders.recorders(engine, lab)
     hosts = lab.hosts if chosen is None else list({host.name: host for host in map(lab.host, chosen)}.values())
     nodes = [node for node in hosts if node.has_network and node.name not in there]
-    held = list(held)
-    names = {container.id for container in held}
+    waiters = list(waiters)
+    names = {container.id for container in waiters}
     try:
         recorders.start(engine, lab, nodes, {node.name: GIVES_SIGN for node in nodes if node.container.id in names})
     finally:
-        release(engine, held)
+        gate.release(engine, waiters)

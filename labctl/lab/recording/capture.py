@@ -7,21 +7,23 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO
 
 from labctl.engine.model import Engine, StreamEvent
 from labctl.errors import LabError
+from labctl.events.codec import stamp_of
 from labctl.lab.faults import verdicts
+from labctl.lab.faults.rules import verdicts
 from labctl.lab.faults.verdicts import Journals
+from labctl.lab.lengths import Lengths
 from labctl.lab.links import named, peers
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.recording import recorders
-from labctl.lab.recording.ladder import ends, recorders_now
+from labctl.lab.recording.capture import recorders
+from labctl.lab.recording.ladder import ends
 from labctl.lab.recording.recorders import Heard, Listening
-from labctl.packets.files.write import Writer
 from labctl.packets.matching import taps
 from labctl.packets.matching.live import InOrder, Seen
-from labctl.packets.model import Packet
+from labctl.packets.model import Packet, Record
 from labctl.packets.protocols.ip import decode
 from labctl.phases import reached
 
@@ -49,6 +51,19 @@ class Summary:
     drops: dict[str, int] = field(default_factory=dict)
     problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
     since_ns: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is missing, as sentences."""
+        said = [
+            f"the kernel could not hand over {count} packets at {node}: they are missing here"
+            for node, count in self.drops.items()
+            if count
+        ]
+        for node, since in self.since_ns.items():
+            begun = stamp_of(since)[:19].replace("T", " ")
+            said.append(f"{node} is recorded since {begun} UTC: what came before is not here")
+        return said + [f"at {node} {text}" for node, problems in self.problems.items() for text in problems]
 
 
 def place(lab: Lab, names: Sequence[str], expression: str = "") -> Place:
@@ -111,11 +126,17 @@ class Capture:
         self._listening: Listening | None = None
         self._heard_first: list[Heard] = []
         self._order = InOrder([node.name for node in where.nodes])
+        self._lengths = Lengths(engine)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Where it captures."""
+        return self._where.nodes
 
     def __enter__(self) -> Capture:
         """From when it returns on, nothing that is sent goes unseen. Raises LabError."""
         nodes = self._where.nodes
-        there = recorders_now(self._engine, self._lab, nodes)
+        there, _ = recorders.begin(self._engine, self._lab, nodes)
         follow = self._seconds != 0
         with ExitStack() as stack:
             listening = Listening(
@@ -201,9 +222,13 @@ class Capture:
             self.summary.packets += 1
             yield self._ready.popleft()
 
+    def _segments(self, heard: Heard) -> list[Record]:
+        record = heard.record
+        return [] if record is None else taps.segments_of(record, self._lengths.of(heard.node, record))
+
     def _take(self, heard: Heard, order: InOrder) -> None:
         name, state = heard.node.name, heard.state
-        for record in taps.segments_of(heard.record) if heard.record is not None else ():
+        for record in self._segments(heard):
             self._counts[name] += 1
             order.add(decode(record, self._counts[name] - 1, name), taps.tap_of(record))
         if state is not None:
@@ -236,41 +261,3 @@ def newest(engine: Engine, lab: Lab, number: int) -> Packet:
         if len(kept) == number:
             return kept[0]
     raise LabError("no-such-packet", file="the recording", number=number, has=f"it has {len(kept) or 'none'}")
-
-
-class File:
-    """Writes what is seen as pcapng: an interface for each node, or for each of its own where it is on several
-    networks, and one more for what was sent before faults."""
-
-    def __init__(self, out: IO[bytes], nodes: Sequence[Node]) -> None:
-        self._writer = Writer(out)
-        self._nodes = {node.name: node for node in nodes}
-        self._devices: dict[str, str] = {}
-        self._last_ns = 0
-
-    def add(self, seen: Seen) -> None:
-        packet = seen.packet
-        number = self._interface(
-            packet.node, taps.device_of(packet.record), seen.tap, packet.record.interface.link_type
-        )
-        comments = [f"{verdict.action} by {verdict.rule}" for verdict in seen.verdicts]
-        record = packet.record
-        self._writer.packet(
-            number, record.ts_ns, record.data, original_length=record.original_length, comments=comments
-        )
-        self._last_ns = max(self._last_ns, record.ts_ns)
-
-    def finish(self, summary: Summary) -> None:
-        """Says what is missing."""
-        for node, count in summary.drops.items():
-            if count:
-                device = self._devices.get(node, "eth0")
-                self._writer.drops(self._interface(node, device, taps.IN, 1), self._last_ns, count)
-
-    def _interface(self, node: str, device: str, tap: str, link_type: int) -> int:
-        first = self._devices.setdefault(node, device)
-        name = node if first == device and len(self._nodes[node].networks) < 2 else f"{node} {device}"
-        where = ", ".join(self._nodes[node].addresses)
-        if tap == taps.SENT:
-            return self._writer.interface(f"{name}{taps.BEFORE_FAULTS}", link_type, description=f"what {where} sent")
-        return self._writer.interface(name, link_type, description=f"{device} of {where}")

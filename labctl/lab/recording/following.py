@@ -9,7 +9,7 @@ from labctl.engine.model import Engine, StreamEvent
 from labctl.lab.faults.verdicts import Journals
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
-from labctl.lab.recording.ladder import problems_of, recorders_now, side_of
+from labctl.lab.recording.ladder import problems_of, side_of
 from labctl.lab.recording.recorders import Heard, Listening, State
 from labctl.packets.crossings import Verdict
 from labctl.packets.ladder.ladder import Arrow, Ladder, Options, two_sided
@@ -45,7 +45,7 @@ def follow(
     An arrow is given when it is certain: its packet has arrived, or would have. `ready` is called once nothing that
     comes can be missed. Raises LabError.
     """
-    there = recorders_now(engine, lab, nodes)
+    there, _ = recorders.begin(engine, lab, nodes)
     growing = Growing(nodes, options)
     # Of the recorders' clock, as of what is drawn at once.
     now = min(state.now_ns for state in recorders.recorded(engine, nodes, there)[1].values())

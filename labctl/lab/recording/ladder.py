@@ -19,6 +19,12 @@ from labctl.packets.matching import taps
 from labctl.packets.model import Record
 
 
+def names_of(lab: Lab, one: str, other: str) -> tuple[str, str]:
+    """The names of two different hosts, whether they run or not, by the names of nodes. Raises LabError."""
+    refuse_one_host(lab, lab.node(one), lab.node(other))
+    return lab.host(lab.node(one)).name, lab.host(lab.node(other)).name
+
+
 def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
     """Two running hosts that reach each other. Raises LabError."""
     refuse_one_host(lab, lab.node(one), lab.node(other))
@@ -31,35 +37,40 @@ def ends(lab: Lab, one: str, other: str) -> tuple[Node, Node]:
 
 
 def recorders_of(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
-    """The recorders of some nodes. Where there is none yet it is started, and LabError `not-recorded` is raised."""
+    """The recorders of some nodes. Raises LabError `no-recording` where there is none."""
     there = recorders.recorders(engine, lab)
-    missing = [node for node in nodes if node.name not in there]
+    missing = [node.name for node in nodes if node.name not in there]
     if missing:
-        recorders.start(engine, lab, missing)
-        raise LabError("not-recorded", nodes=" and ".join(node.name for node in missing))
+        raise LabError("no-recording", nodes=" and ".join(missing))
     return there
 
 
-def recorders_now(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> dict[str, Container]:
-    """The same for what is about to come: where there is none yet, starting it is all that is needed."""
-    there = recorders.recorders(engine, lab)
-    return there | recorders.start(engine, lab, [node for node in nodes if node.name not in there])
+def drawn(
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    last: float,
+    options: Options,
+    there: Mapping[str, Container] | None = None,
+) -> Ladder:
+    """What two nodes sent each other in the last seconds; `there`: their recorders, where these are known.
 
-
-def drawn(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> Ladder:
-    """What two nodes sent each other in the last seconds. Raises LabError."""
-    sides, found, problems = seen(engine, lab, nodes, last)
+    Raises LabError.
+    """
+    sides, found, problems = seen(engine, lab, nodes, last, there)
     made = two_sided(sides[0], sides[1], found, options, others=sides[2:])
     further = [] if made.arrows else [f"None in the last {last:g} s, that is; `--last 10m` looks further back."]
     return replace(made, notes=(*made.notes, *further, *problems))
 
 
-def seen(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float) -> tuple[list[Side], list[Verdict], list[str]]:
+def seen(
+    engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, there: Mapping[str, Container] | None = None
+) -> tuple[list[Side], list[Verdict], list[str]]:
     """What some nodes sent and got in the last seconds, what faults did, and what could not be recorded.
 
     Raises LabError.
     """
-    records, states = recorders.recorded(engine, nodes, recorders_of(engine, lab, nodes), last)
+    records, states = recorders.recorded(engine, nodes, there or recorders_of(engine, lab, nodes), last)
     # Of the recorders' clock: an engine elsewhere, or in a virtual machine, may have another than labctl.
     begin = min(state.now_ns for state in states.values()) - int(last * 1e9)
     sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]

@@ -108,6 +108,16 @@ def start(
     return found
 
 
+def begin(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> tuple[dict[str, Container], list[str]]:
+    """A recorder at each of some running nodes: all that the lab has, and the names of those where none was until now.
+
+    Raises LabError.
+    """
+    there = recorders(engine, lab)
+    missing = [node for node in nodes if node.name not in there]
+    return there | start(engine, lab, missing), [node.name for node in missing]
+
+
 def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
     """Ends recorders, and forgets what they have; the names of the nodes that had one."""
     there = probes.all_of(engine, lab.name, probes.CAPTURE)

@@ -13,11 +13,11 @@ from labctl.lab.model import Lab, Node, find
 from labctl.lab.processes import syscalls
 from labctl.lab.recording import recorders
 from labctl.lab.recording.causes import Aside, caused
-from labctl.lab.recording.ladder import recorders_now, side_of
+from labctl.lab.recording.ladder import side_of
 from labctl.lab.recording.recorders import State
 from labctl.lab.recording.xray import XRay, of_sides
 from labctl.packets.crossings import Side, Verdict
-from labctl.packets.ladder.ladder import Ladder, Options, of_pairs, one_sided
+from labctl.packets.ladder.ladder import Ladder, Options, of_pairs, one_sided, two_sided
 from labctl.packets.model import Packet, Record
 
 QUIET = 0.3  # seconds without a packet, after which nothing more is expected to come of the command
@@ -27,17 +27,122 @@ HERE = "this machine"
 
 @dataclass(frozen=True)
 class Trace:
-    """The ladders of what a command caused, and its exit status; `quiet`: the nodes had nothing more to say. What the
-    nodes did besides is in `deep`, by the ladder's position, where that was asked for; `packets` were recorded in all.
-    `aside` are those of nodes that the command has no part in.
+    """What something caused: ladders of each two nodes that spoke with each other because of it.
+
+    `quiet`: the nodes had nothing more to say. What the nodes did besides is in `deep`, by the ladder's position, where
+    that was asked for; `packets` were recorded in all. `aside` are those of nodes that the command has no part in.
+    `sides` and `verdicts` are what ladders of any two of the nodes are drawn from. `status`: a command's.
     """
 
-    status: int
     ladders: tuple[Ladder, ...]
     quiet: bool
     deep: Mapping[int, XRay]
     packets: int
     aside: Aside
+    sides: tuple[Side, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    status: int = 0
+
+    @property
+    def remark(self) -> str:
+        """Why there is no ladder, as a sentence; empty where there is one."""
+        if self.ladders:
+            return ""
+        if self.aside.packets:
+            return f"it caused no conversation; {self.aside}"
+        if self.packets:
+            what = "only what kernels ask for by themselves: `labctl capture --last 1m` shows it"
+            return f"it caused no conversation, {what}"
+        return "it caused no packet"
+
+    def between(self, one: str, other: str, options: Options) -> Ladder:
+        """The ladder of two of the nodes that were recorded, whoever caused it, by the names of their hosts.
+
+        Raises LabError `no-recording`.
+        """
+        found = {side.node: side for side in self.sides}
+        missing = [name for name in (one, other) if name not in found]
+        if missing:
+            raise LabError("no-recording", nodes=" and ".join(missing))
+        others = [side for side in self.sides if side.node not in (one, other)]
+        return two_sided(found[one], found[other], self.verdicts, options, others=others)
+
+
+class Tracing:
+    """Records while something is done, and draws afterwards what it caused. A context manager; then `trace` is there.
+
+    The named nodes are recorded, else all that run but for routers: the two ends of a conversation are drawn, whatever
+    is between them. `deep`: with system calls and states. `command` are the words of what is run: the nodes that they
+    name have a part in it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        lab: Lab,
+        names: Sequence[str],
+        options: Options,
+        *,
+        command: Sequence[str] = (),
+        deep: bool = False,
+    ) -> None:
+        self._engine, self._lab, self._options = engine, lab, options
+        self._names, self._command, self._is_deep = names, command, deep
+        self._nodes: list[Node] = []
+        self._fresh: set[str] = set()  # whose system calls weren't recorded before
+        self._begin_ns = 0
+        self.trace: Trace | None = None
+
+    def __enter__(self) -> Tracing:
+        """From when it returns on, nothing that is sent goes unseen. Raises LabError."""
+        engine, lab = self._engine, self._lab
+        why = "nothing can be recorded there"
+        hosts = [lab.host(lab.networked(name, why)) for name in dict.fromkeys(self._names)]
+        self._nodes = list({host.name: host for host in hosts}.values()) or [
+            node for node in lab.hosts if node.has_network and node.role != "router"
+        ]
+        if not self._nodes:
+            raise LabError("none-running", lab=lab.name)
+        there, _ = recorders.begin(engine, lab, self._nodes)
+        try:
+            if self._is_deep:
+                programs = _programs(lab, self._nodes)
+                self._fresh = syscalls.start(engine, lab, [one for one in programs if one.is_running])
+            states = recorders.recorded(engine, self._nodes, there)[1].values()
+            self._begin_ns = min(state.now_ns for state in states)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Waits until the nodes are silent. What failed meanwhile is not drawn. Raises LabError."""
+        try:
+            if kind is None:
+                self.trace = self._drawn()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        # It slows the programs down, and nobody has asked for more of it.
+        syscalls.stop(
+            self._engine, self._lab, [node for node in _programs(self._lab, self._nodes) if node.name in self._fresh]
+        )
+
+    def _drawn(self) -> Trace:
+        engine, options, begin = self._engine, self._options, self._begin_ns
+        named = bool(self._names)
+        self._lab, self._nodes, there = _afterwards(engine, self._lab, self._nodes, alone=named)
+        records, states, quiet = _until_quiet(engine, self._nodes, there, begin)
+        found = verdicts.since(engine, self._lab, begin)
+        sides = [side_of(node, records[node.name], states[node.name]) for node in self._nodes]
+        between = of_pairs(sides, found, options)
+        every = between + _beyond(self._lab, sides, between, options, all_but=not named)
+        ladders, aside = caused(self._lab, every, () if named else self._command)
+        ladders.sort(key=lambda one: one.begin_ns)
+        looks = _deep(engine, self._lab, ladders, sides, found, options, begin) if self._is_deep else {}
+        packets = sum(map(len, records.values()))
+        return Trace(tuple(ladders), quiet, looks, packets, aside, tuple(sides), tuple(found))
 
 
 def trace(
@@ -50,34 +155,11 @@ def trace(
     command: Sequence[str] = (),
     deep: bool = False,
 ) -> Trace:
-    """Runs something and draws what it caused at the named nodes, else at all that run but for routers: the two ends of
-    a conversation are drawn, whatever is between them; `deep`: with system calls and states. `command` are the words of
-    what is run: the nodes that they name have a part in it. Raises LabError."""
-    hosts = [lab.host(lab.networked(name, "nothing can be recorded there")) for name in dict.fromkeys(names)]
-    named = list({host.name: host for host in hosts}.values())
-    nodes = named or [node for node in lab.hosts if node.has_network and node.role != "router"]
-    if not nodes:
-        raise LabError("none-running", lab=lab.name)
-    there = recorders_now(engine, lab, nodes)
-    fresh: set[str] = set()
-    try:
-        if deep:
-            fresh = syscalls.start(engine, lab, [one for one in _programs(lab, nodes) if one.is_running])
-        begin = min(state.now_ns for state in recorders.recorded(engine, nodes, there)[1].values())
+    """Runs something that gives an exit status, and draws what it caused, as `Tracing` says. Raises LabError."""
+    with Tracing(engine, lab, names, options, command=command, deep=deep) as tracing:
         status = run()
-        lab, nodes, there = _afterwards(engine, lab, nodes, alone=bool(named))
-        records, states, quiet = _until_quiet(engine, nodes, there, begin)
-        found = verdicts.since(engine, lab, begin)
-        sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
-        between = of_pairs(sides, found, options)
-        every = between + _beyond(lab, sides, between, options, all_but=not named)
-        ladders, aside = caused(lab, every, () if named else command)
-        ladders.sort(key=lambda one: one.begin_ns)
-        looks = _deep(engine, lab, ladders, sides, found, options, begin) if deep else {}
-    finally:
-        # It slows the programs down, and nobody has asked for more of it.
-        syscalls.stop(engine, lab, [node for node in _programs(lab, nodes) if node.name in fresh])
-    return Trace(status, tuple(ladders), quiet, looks, sum(map(len, records.values())), aside)
+    assert tracing.trace
+    return replace(tracing.trace, status=status)
 
 
 def _afterwards(
@@ -95,8 +177,8 @@ def _afterwards(
     if not alone:
         names += [name for name, node in running.items() if node.role != "router" and name not in names]
     ended = recorders.lingering(engine, now, [known[name] for name in names if name not in running])
-    there = ended | recorders_now(engine, now, [running[name] for name in names if name in running])
-    return now, [known[name] for name in names], there
+    there, _ = recorders.begin(engine, now, [running[name] for name in names if name in running])
+    return now, [known[name] for name in names], ended | there
 
 
 def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:

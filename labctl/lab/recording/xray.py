@@ -35,22 +35,23 @@ def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[str]:
     programs = [one for host in nodes for one in lab.members(host)]
     for node in programs:
         lab.running(node.name, "its system calls can't be recorded")
-    there = recorders.recorders(engine, lab)
-    fresh = {node.name for node in nodes if node.name not in there}
-    ladder.recorders_now(engine, lab, nodes)
-    fresh |= syscalls.start(engine, lab, programs)
+    fresh = {*recorders.begin(engine, lab, nodes)[1], *syscalls.start(engine, lab, programs)}
     return [name for name in dict.fromkeys(node.name for node in (*nodes, *programs)) if name in fresh]
 
 
 def xray(engine: Engine, lab: Lab, nodes: Sequence[Node], last: float, options: Options) -> XRay:
-    """What happened between two nodes in the last seconds. Raises LabError `not-recorded`, the first time."""
-    fresh = start(engine, lab, nodes)
-    if fresh:
-        raise LabError("not-recorded", nodes=" and ".join(fresh))
+    """What happened between two nodes in the last seconds, where all of it was recorded (`start`).
+
+    Raises LabError: `no-recording`.
+    """
     sides, found, problems = ladder.seen(engine, lab, nodes, last)
     # By the recorders' clock, which is the nodes': labctl's may be that of another machine.
     begin = max(0, min(side.until_ns or 0 for side in sides) - int(last * 1e9))
-    return of_sides(engine, lab, nodes, sides, found, options, begin, problems)
+    recorded = _recorded(engine, lab, nodes, begin)
+    silent = [name for name, one in recorded.items() if one.since is None]
+    if silent:
+        raise LabError("no-recording", nodes=" and ".join(silent))
+    return _joined(lab, nodes, sides, found, options, recorded, problems)
 
 
 def of_sides(
@@ -61,12 +62,26 @@ def of_sides(
     found: Iterable[Verdict],
     options: Options,
     begin_ns: int,
-    problems: Sequence[str] = (),
 ) -> XRay:
     """The same of what was captured already, since `begin_ns`."""
-    drawn = two_sided(sides[0], sides[1], found, options, others=sides[2:])
+    return _joined(lab, nodes, sides, found, options, _recorded(engine, lab, nodes, begin_ns))
+
+
+def _recorded(engine: Engine, lab: Lab, nodes: Sequence[Node], begin_ns: int) -> dict[str, syscalls.Recording]:
     programs = [one for host in nodes for one in lab.members(host)]
-    recorded = syscalls.recordings(engine, lab, programs, [syscalls.CALLS, syscalls.STATES], begin_ns)
+    return syscalls.recordings(engine, lab, programs, [syscalls.CALLS, syscalls.STATES], begin_ns)
+
+
+def _joined(
+    lab: Lab,
+    nodes: Sequence[Node],
+    sides: Sequence[Side],
+    found: Iterable[Verdict],
+    options: Options,
+    recorded: Mapping[str, syscalls.Recording],
+    problems: Sequence[str] = (),
+) -> XRay:
+    drawn = two_sided(sides[0], sides[1], found, options, others=sides[2:])
     chosen, changes = [], {}
     for node, other, side in zip(nodes, reversed(nodes), sides, strict=False):
         between = Between(lab, other, options.port)

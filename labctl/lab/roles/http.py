@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from labctl.engine.compose.command import Compose
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
 from labctl.errors import LabError
+from labctl.lab.inside.execution import Place, run
 from labctl.lab.model import Lab, Node
 from labctl.lab.reach.probe import target as target_of
+from labctl.lab.reach.published import address
 from labctl.lab.roles import http_exchange
+
+GRACE = 10.0  # seconds beyond its limit that what asks in a node has to start, and to say how it went
 
 
 @dataclass(frozen=True)
@@ -39,20 +43,20 @@ class Exchange:
         return {"url": self.url, "from": self.source, **self.seen}
 
 
-def get(
-    engine: Engine, compose: Compose, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0
-) -> Exchange:
-    """GET of `url` (a path, or a whole URL whose path and port count) at a node. Raises LabError."""
+def get(engine: Engine, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0) -> Exchange:
+    """GET of `url` (a path, or a whole URL whose path and port count) at a node; `timeout` in seconds is for all of it.
+    Raises LabError."""
     node = lab.running(name, "nothing answers there")
     target, port = _parse(url)
     if source:
         asker = lab.running(source, "it can't ask")
         wanted = port or _listening(engine, node)
-        return _from_node(compose, asker, _named(lab, asker, node), wanted, target, timeout)
+        return _from_node(engine, Place(lab, asker), _named(lab, asker, node), wanted, target, timeout)
     published = _published(node, port, target)
-    host = published.host if published.host not in (None, "", "0.0.0.0", "::") else "127.0.0.1"
-    seen = http_exchange.exchange(str(host), int(published.public or 0), target, timeout)
-    return _checked(f"http://{host}:{published.public}{target}", "this machine", seen)
+    host = address(engine, node, published)
+    seen = http_exchange.exchange(host, int(published.public or 0), target, timeout)
+    shown = f"[{host}]" if ":" in host else host
+    return _checked(f"http://{shown}:{published.public}{target}", "this machine", seen)
 
 
 def _parse(url: str) -> tuple[str, int | None]:
@@ -103,18 +107,33 @@ def _published(node: Node, port: int | None, target: str) -> Port:
     raise LabError("not-published", node=node.name, path=target)
 
 
-def _from_node(compose: Compose, asker: Node, host: str, port: int, target: str, timeout: float) -> Exchange:
+def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, timeout: float) -> Exchange:
+    """What asks ends by itself when its time is over, and with labctl."""
+    url, asker = f"http://{host}:{port}{target}", place.node.name
     program = Path(http_exchange.__file__).read_text()
-    url = f"http://{host}:{port}{target}"
     command = ["python3", "-c", program, host.strip("[]"), str(port), target, str(timeout)]
-    result = compose.capture(asker.container.id, command, timeout + 10)
+    said = {False: b"", True: b""}  # on standard output, and on standard error
+
+    def show(data: bytes, stderr: bool) -> None:
+        said[stderr] += data
+
     try:
-        seen = json.loads(result.stdout)
-    except ValueError:
-        last = (result.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        mend = f"{asker.name} needs python3 to ask for a page; choose another node"
-        raise LabError("http-failed", url=url, why=last, mend=mend) from None
-    return _checked(url, asker.name, seen)
+        run(engine, place, command, source=None, show=show, why_ended=_why_ended, limit=timeout + GRACE)
+        seen = json.loads(said[False])
+    except (ValueError, LabError) as problem:
+        if isinstance(problem, LabError) and problem.code != "no-program":
+            raise
+        last = (said[True].decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
+        why = str(problem.values["why"]) if isinstance(problem, LabError) else last
+        mend = f"{asker} needs python3 to ask for a page; choose another node"
+        raise LabError("http-failed", url=url, why=why, mend=mend) from None
+    return _checked(url, asker, seen)
+
+
+def _why_ended(cause: BaseException) -> int | None:
+    """Of what the engine has refused nothing runs."""
+    refused = isinstance(cause, LabError) and cause.code != "engine-timeout"
+    return None if refused else signal.SIGTERM
 
 
 def _checked(url: str, source: str, seen: dict[str, Any]) -> Exchange:

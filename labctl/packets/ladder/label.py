@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labctl.faults.kinds.kind import Finding
 from labctl.packets.crossings import Crossing, Verdict
 from labctl.packets.fields import groups
 from labctl.packets.fields.arp import OPERATIONS
@@ -14,16 +15,6 @@ from labctl.packets.tcp.tcp import Segment, milliseconds
 
 _GROUPS = 3  # multicast groups that are named in a label
 _TEXT = 64  # bytes of the payload that are looked at for a label
-# A fault's action as what it has done.
-_DONE = {
-    "drop": "dropped",
-    "delay": "delayed",
-    "duplicate": "duplicated",
-    "reorder": "reordered",
-    "corrupt": "corrupted",
-    "reset": "reset",
-    "limit": "limited",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +137,9 @@ def marks(crossing: Crossing, segment: Segment | None, copy: Packet | None = Non
     packet, faults = crossing.packet, crossing.faults
     out: list[Mark] = []
     if copy is not None:
-        out.append(Mark("duplicate", f"{_by(faults, 'duplicate')}, {_after(crossing, copy)}".lstrip(", ")))
+        out.append(Mark("duplicate", f"{_by(faults, 'duplicated')}, {_after(crossing, copy)}".lstrip(", ")))
     if crossing.fate == "lost":
-        causes = [f"{_DONE[one.action]} by {one.rule}" for one in faults if one.action in ("drop", "reset", "limit")]
+        causes = [f"{one.kind.done} by {one.rule}" for one in faults if _is_cause(one)]
         out.append(Mark("lost", ", ".join(causes)))
     elif crossing.fate == "unknown":
         out.append(Mark("not captured", crossing.why))
@@ -172,24 +163,29 @@ def _disturbed(crossing: Crossing, faults: tuple[Verdict, ...]) -> list[Mark]:
     out = []
     if crossing.delayed:
         over = milliseconds(crossing.late_ns or 0)
-        out.append(Mark("delayed", f"{_by(faults, 'delay')}, {over} over the usual".lstrip(", ")))
+        out.append(Mark("delayed", f"{_by(faults, 'delayed')}, {over} over the usual".lstrip(", ")))
     if crossing.reordered:
-        cause = _by(faults, "reorder")
+        cause = _by(faults, "reordered")
         out.append(Mark("out of order", f"{cause}, arrived after what was sent later".lstrip(", ")))
     if crossing.corrupted:
-        out.append(Mark("corrupted", _by(faults, "corrupt") or "it arrived with other bytes"))
-    shown = {"delay": crossing.delayed, "reorder": crossing.reordered, "corrupt": crossing.corrupted}
-    shown |= {"duplicate": crossing.duplicated}
-    if crossing.fate != "lost":
-        out += [Mark(_DONE[one.action], f"by {one.rule}") for one in faults if not shown.get(one.action, False)]
-    else:
-        ended = ("drop", "reset", "limit")
-        out += [Mark(_DONE[one.action], f"by {one.rule}") for one in faults if one.action not in ended]
+        out.append(Mark("corrupted", _by(faults, "corrupted") or "it arrived with other bytes"))
+    # What the wire shows by itself is said above, and why a packet is lost with its loss.
+    untold = [one for one in faults if not (_is_cause(one) if crossing.fate == "lost" else _is_seen(one, crossing))]
+    out += [Mark(one.kind.done, f"by {one.rule}") for one in untold]
     return out
 
 
-def _by(faults: tuple[Verdict, ...], action: str) -> str:
-    rules = dict.fromkeys(one.rule for one in faults if one.action == action)
+def _is_cause(verdict: Verdict) -> bool:
+    """Whether a lost packet is lost by it."""
+    return verdict.kind.arrives in ("never", "replaced")
+
+
+def _is_seen(verdict: Verdict, crossing: Crossing) -> bool:
+    return verdict.kind.seen_as is not None and bool(getattr(crossing, verdict.kind.seen_as))
+
+
+def _by(faults: tuple[Verdict, ...], finding: Finding) -> str:
+    rules = dict.fromkeys(one.rule for one in faults if one.kind.seen_as == finding)
     return f"by {', '.join(rules)}" if rules else ""
 
 

@@ -288,7 +288,7 @@ def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -
                 f"The kernel dropped {count} packet{'' if count == 1 else 's'} of the capture at {side.node}: what is "
                 "missing there isn't called lost."
             )
-    if any(one.delayed and not any(verdict.action == "delay" for verdict in one.faults) for one in crossings):
+    if any(one.delayed and not any(verdict.kind.seen_as == "delayed" for verdict in one.faults) for one in crossings):
         out.append(
             f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
         )

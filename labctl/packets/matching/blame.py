@@ -17,7 +17,6 @@ FAR = 10_000_000_000  # ns: a verdict this far from a packet's sending isn't abo
 _AT_ONCE = 1_000_000  # ns: two verdicts on one packet mostly come within that
 _RATHER = 10_000_000  # ns: a duplicated packet that didn't arrive at all is looked for after one that has a copy
 _STEPS = 64  # packets that are looked at for one verdict
-_FIRST = ("drop", "reset", "corrupt")  # what a packet does not arrive after, or not as it was
 
 
 @dataclass
@@ -44,18 +43,19 @@ def blamed(
     overtake it, in vain.
     """
     finder = _Finder(sides)
-    court = _Court(outcomes or Outcomes(), (rules or Rules()).flight)
+    attribution = _Attribution(outcomes or Outcomes(), (rules or Rules()).flight)
     groups: dict[tuple[object, ...], list[tuple[int, Verdict]]] = {}
     for number, verdict in enumerate(verdicts):
         # A packet is dropped but once, whichever rule does it.
-        rule = "" if verdict.action == "drop" else verdict.rule
+        rule = "" if verdict.kind.arrives == "never" else verdict.rule
         groups.setdefault((*finder.key(verdict), verdict.action, rule), []).append((number, verdict))
     found: dict[int, list[tuple[int, Verdict]]] = {}
     rest: list[tuple[int, Verdict]] = []
-    for group in sorted(groups.values(), key=lambda group: group[0][1].action not in _FIRST):
+    # First what a packet does not arrive after, or not as it was.
+    for group in sorted(groups.values(), key=lambda group: group[0][1].kind.arrives == "whole"):
         group.sort(key=lambda item: item[1].ts_ns)
         told = [verdict for _, verdict in group]
-        for item, packet in zip(group, court.judge(told, finder.fitting(told[0])), strict=True):
+        for item, packet in zip(group, attribution.of(told, finder.fitting(told[0])), strict=True):
             if packet is None:
                 rest.append(item)
             else:
@@ -117,7 +117,7 @@ class _Finder:
         return out
 
 
-class _Court:
+class _Attribution:
     """Gives verdicts to packets, and keeps in mind what each has been given."""
 
     def __init__(self, outcomes: Outcomes, flight: int) -> None:
@@ -126,11 +126,11 @@ class _Court:
         self._gone: dict[int, list[int]] = {}  # when packets were given a verdict after which they don't arrive whole
         self._copied: dict[int, int] = {}  # how often packets were duplicated
 
-    def judge(self, verdicts: Sequence[Verdict], packets: Sequence[Packet]) -> list[Packet | None]:
+    def of(self, verdicts: Sequence[Verdict], packets: Sequence[Packet]) -> list[Packet | None]:
         """The packet of each verdict; all of them of one action, and in order of time as the packets are."""
-        action = verdicts[0].action
-        rule = "" if action == "drop" else verdicts[0].rule
-        if action in ("drop", "reset"):
+        action, kind = verdicts[0].action, verdicts[0].kind
+        rule = "" if kind.arrives == "never" else verdicts[0].rule
+        if kind.arrives in ("never", "replaced"):
             packets = [packet for packet in packets if id(packet) not in self._outcomes.first_ns]
         taken = [(id(packet), rule, action) in self._done for packet in packets]
         times = [packet.ts_ns for packet in packets]
@@ -139,21 +139,21 @@ class _Court:
         for verdict, packet in zip(verdicts, found, strict=True):
             if packet is not None:
                 self._done.add((id(packet), rule, action))
-                if action in _FIRST:
+                if kind.arrives != "whole":
                     self._gone.setdefault(id(packet), []).append(verdict.ts_ns)
-                elif action == "duplicate":
+                elif kind.seen_as == "duplicated":
                     self._copied[id(packet)] = self._copied.get(id(packet), 0) + 1
         return found
 
     def _misfit(self, packet: Packet, verdict: Verdict) -> int:
         """How badly what became of a packet fits a verdict, as the time (ns) that another may be farther off for it."""
-        key = id(packet)
+        key, kind = id(packet), verdict.kind
         first = self._outcomes.first_ns.get(key)
         if key in self._outcomes.doubtful:
-            return self._flight if verdict.action in ("drop", "reset") else 0
-        if verdict.action in _FIRST:
+            return self._flight if kind.arrives in ("never", "replaced") else 0
+        if kind.arrives != "whole":
             return 0 if first is None else 2 * self._flight
-        if verdict.action == "duplicate":
+        if kind.seen_as == "duplicated":
             if first is not None:
                 return 0 if self._outcomes.copies.get(key, 0) > self._copied.get(key, 0) else 2 * self._flight
             at_once = any(abs(at - verdict.ts_ns) <= _AT_ONCE for at in self._gone.get(key, ()))
@@ -162,7 +162,7 @@ class _Court:
             return 0
         # What arrived before the verdict, or sooner than it says, had not been held back by it.
         held = first >= verdict.ts_ns and first - packet.ts_ns >= verdict.held_ns // 2
-        return 0 if held and (verdict.action != "reorder" or key in self._outcomes.overtaken) else self._flight
+        return 0 if held and (kind.seen_as != "reordered" or key in self._outcomes.overtaken) else self._flight
 
 
 def assigned(
@@ -197,7 +197,7 @@ def assigned(
         places = [None if place is None else next(in_turn) for place in places]
     # What is left over of delays is about packets that were delayed before.
     return [
-        line.again(verdict) if place is None and verdict.action == "delay" else place
+        line.again(verdict) if place is None and verdict.kind.seen_as == "delayed" else place
         for verdict, place in zip(verdicts, places, strict=True)
     ]
 

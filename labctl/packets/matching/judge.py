@@ -25,7 +25,8 @@ def judged(
     """All crossings, in order: of the pairs, of what was sent and never arrived, of what arrived unsent."""
     place = _Places(sides, ends)
     out = [_delivered(sides, pair, faults) for pair in pairs]
-    resets = [one for one in (*unblamed, *(one for found in faults.values() for one in found)) if one.action == "reset"]
+    told = (*unblamed, *(one for found in faults.values() for one in found))
+    resets = [one for one in told if one.kind.arrives == "replaced"]
     gone = {id(pair[2]) for pair in pairs}
     found = {id(packet) for pair in pairs for packet in pair[3]}
     for side in sides:
@@ -91,7 +92,7 @@ def _unarrived(side: Side, packet: Packet, place: _Places, faults: dict[int, lis
     target = place.target(packet)
     receiver = target.node if target else packet.dst
     lost = Crossing(side.node, receiver, packet, None, "lost", faults=mine)
-    if any(verdict.action in ("drop", "reset") for verdict in mine):
+    if any(verdict.kind.arrives in ("never", "replaced") for verdict in mine):
         return lost
     if target is None:
         return replace(lost, fate="unknown", why=f"there is no capture at {packet.dst}")
@@ -148,13 +149,13 @@ def _with_delays(crossings: list[Crossing], rules: Rules) -> list[Crossing]:
     held: dict[tuple[object, ...], list[int]] = {}
     for one in crossings:
         if one.latency_ns is not None:
-            slowed = any(verdict.action in ("delay", "reorder", "limit") for verdict in one.faults)
+            slowed = any(verdict.kind.late for verdict in one.faults)
             (held if slowed else usual).setdefault(_direction(one), []).append(one.latency_ns)
     middle = {key: median_low(found) for key, found in (held | usual).items()}
     out = []
     for one in crossings:
         if one.latency_ns is not None:
-            told = any(verdict.action == "delay" for verdict in one.faults)
+            told = any(verdict.kind.seen_as == "delayed" for verdict in one.faults)
             normal = middle[_direction(one)]
             over = one.latency_ns - normal
             if told:  # where all are delayed, the median is no measure of it

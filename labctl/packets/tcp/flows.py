@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from labctl.packets import receiving
 from labctl.packets.matching import identity
-from labctl.packets.model import FIN, RST, Packet
+from labctl.packets.model import RST, Packet
 from labctl.packets.tcp.fragments import Datagram, reassembled
 from labctl.packets.tcp.idle import first_keep_alives
 from labctl.packets.tcp.tcp import Conversation, Note, Segment
@@ -69,8 +70,11 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
     flow_of: list[int | None] = []
     datagrams = tuple(reassembled(packets))
     ports = {place: found for found in datagrams for place in found.parts if found.sport is not None}
-    idle = first_keep_alives(packets)
-    for position, packet in enumerate(packets):
+    # A segment that came in fragments is there, for who receives it, with the last of them.
+    wholes = receiving.wholes(packets, datagrams)
+    taken = [wholes.get(place, packet) for place, packet in enumerate(packets)] if wholes else packets
+    idle = first_keep_alives(taken)
+    for position, packet in enumerate(taken):
         known = ports.get(position)
         source: Endpoint = (packet.src, known.sport if known else packet.sport)
         target: Endpoint = (packet.dst, known.dport if known else packet.dport)
@@ -102,7 +106,7 @@ def analyse(packets: Sequence[Packet], own: Collection[str] = ()) -> Analysis:
         else:
             segments.append(flow.tcp.see(packet, keeps_alive=position in idle))
             flow.heard.append(position)
-    finished = [_finished(flow, packets, segments) for flow in flows]
+    finished = [_finished(flow, taken, segments) for flow in flows]
     return Analysis(tuple(finished), tuple(segments), tuple(flow_of), _quotes(packets), datagrams)
 
 
@@ -142,10 +146,10 @@ def _finished(flow: _Open, packets: Sequence[Packet], segments: list[Segment | N
 def _ending(flow: _Open, packets: Sequence[Packet], segments: list[Segment | None]) -> str:
     """How a TCP conversation ended; what only the end can tell is added to its segments' notes."""
     mine = [(place, found) for place in flow.heard if (found := segments[place]) is not None]
-    fins = [(place, found) for place, found in mine if packets[place].tcp.flags & FIN]  # type: ignore[union-attr]
     first: dict[tuple[str, int | None], tuple[int, Segment]] = {}
-    for place, found in fins:
-        first.setdefault(packets[place].source, (place, found))
+    for place, found in mine:
+        if found.kind == "fin":
+            first.setdefault(packets[place].source, (place, found))
     ended = "open"
     if first:
         (opener, opening), *rest = first.values()
@@ -209,18 +213,22 @@ def _close(
 def _still_receives(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:
     """Who has sent a FIN takes what the other sends after having heard of that: it acknowledges data of then.
 
-    Who has closed for good answers it by a RST (RFC 9293, section 3.6.1); where nothing answers, it isn't known.
+    Who has closed for good answers it by a RST (RFC 9293, section 3.6.1); where nothing answers, it isn't known. Who
+    sends bytes that come after its FIN had not sent that: somebody forged it, or it was damaged.
     """
     late: int | None = None  # where the first of that data begins
+    answered = False
     for place, found in mine:
         if place <= opener or found.ack is None:
             continue
         if packets[place].source != packets[opener].source:
             if late is None and found.length and found.kind == "data" and found.ack >= until:
                 late = found.seq
+        elif found.length and found.seq + found.length > until:
+            return False
         elif late is not None and found.kind != "reset" and found.ack > late:
-            return True
-    return False
+            answered = True
+    return answered
 
 
 def _acknowledged(packets: Sequence[Packet], mine: list[tuple[int, Segment]], opener: int, until: int) -> bool:

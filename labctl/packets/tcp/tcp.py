@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from labctl.packets import receiving
 from labctl.packets.model import ACK, FIN, RST, SYN, Packet, Tcp
 from labctl.packets.tcp.ranges import Ranges
 from labctl.packets.tcp.states import Ends
@@ -102,7 +103,7 @@ class Conversation:
     def is_over_by(self, packet: Packet) -> bool:
         """This SYN begins another conversation between the same ports."""
         tcp = packet.tcp
-        if tcp is None or not tcp.has(SYN):
+        if tcp is None or not tcp.has(SYN) or tcp.has(RST):
             return False
         half, other = self._halves[packet.source], self._halves[packet.target]
         if tcp.has(ACK):  # it answers another SYN, which wasn't seen
@@ -116,8 +117,7 @@ class Conversation:
 
     def see(self, packet: Packet, *, keeps_alive: bool = False) -> Segment:
         """The next segment; `keeps_alive`: it is a keep-alive, as what follows tells."""
-        tcp = packet.tcp
-        assert tcp is not None
+        tcp = receiving.header(packet)
         had_begun = self._halves[packet.source].syn
         stray = self._begins_anew(packet, tcp)
         if stray is not None and not stray:
@@ -126,7 +126,7 @@ class Conversation:
         if keeps_alive and mine.base is None:
             mine.base, mine.next = tcp.seq, 1
         seq, ack = self._numbers(tcp, mine, other)
-        length = packet.payload_length
+        length = receiving.length(packet)
         span = length + tcp.has(SYN) + tcp.has(FIN)
         kind = self._kind(tcp, mine, seq, ack, length)
         self._established = self._established or kind in ("data", "handshake-ack")
@@ -167,13 +167,12 @@ class Conversation:
 
     def dropped(self, packet: Packet) -> Segment | None:
         """A segment with a wrong checksum: its receiver drops it, so it changes nothing."""
-        tcp = packet.tcp
-        assert tcp is not None
+        tcp = receiving.header(packet)
         mine, other = self._halves[packet.source], self._halves[packet.target]
         if mine.base is None or (tcp.has(ACK) and other.base is None):
             return None
         seq, ack = self._numbers(tcp, mine, other) if mine.syn or not tcp.has(SYN) else (0, None)
-        length = packet.payload_length
+        length = receiving.length(packet)
         kind = self._kind(tcp, mine, seq, ack, length)
         window, phase = self._window(tcp, mine, other), self._phase(kind, other, ack)
         return Segment(seq, ack, length, window, kind, phase, (), (self.ends.client, self.ends.server))

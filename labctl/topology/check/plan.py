@@ -10,7 +10,7 @@ from typing import Any
 from labctl.topology.check.problems import Path
 from labctl.topology.check.reading.scalars import number, type_of
 from labctl.topology.check.reading.source import Scalar, Sequence, Value
-from labctl.topology.model import owner_of
+from labctl.topology.model import owner_of, replicas
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -139,19 +139,11 @@ def _service(name: str, service: Mapping[str, Any]) -> Service:
     return Service(
         name,
         _attachments(service),
-        _replicas(service),
+        min(replicas(service), _MANY),
         frozenset(text(profile) for profile in items(service.get("profiles"))),
         mapping(service.get("x-labctl")),
         owner_of(service.get("network_mode")),
     )
-
-
-def _replicas(service: Mapping[str, Any]) -> int:
-    deploy = mapping(service.get("deploy"))
-    found = service.get("scale") if service.get("scale") is not None else deploy.get("replicas")
-    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 8:
-        found = int(found)
-    return min(found, _MANY) if isinstance(found, int) and not isinstance(found, bool) else 1
 
 
 def _attachments(service: Mapping[str, Any]) -> tuple[Attachment, ...] | None:

@@ -27,7 +27,7 @@ class Person:
         self._loop, self._on_end = loop, on_end
         self._waiting = Waiting()
         self._conversation: Conversation | None = None
-        self._hold_keyboard = life.watch_keyboard(loop, self._typed)
+        self._pause_keyboard = life.watch_keyboard(loop, self._typed)
 
     @property
     def talks(self) -> bool:
@@ -48,7 +48,7 @@ class Person:
     def leave(self) -> None:
         """Ends the conversation in order, if there is one, and says which lines were never sent."""
         self._on_end = lambda _reason: None
-        self._hold_keyboard(True)
+        self._pause_keyboard(True)
         if self._conversation:
             self._conversation.hang_up()
         if self._conversation:
@@ -94,7 +94,7 @@ class Person:
         self._pace()
 
     def _pace(self) -> None:
-        self._hold_keyboard(self._conversation is not None and self._conversation.stream.unsent >= CROWDED)
+        self._pause_keyboard(self._conversation is not None and self._conversation.stream.unsent >= CROWDED)
 
     def _ended(self, conversation: Conversation) -> None:
         self._conversation = None

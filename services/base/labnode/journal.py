@@ -81,7 +81,7 @@ def _write(text: str) -> None:
         data = data[os.write(1, data) :]
 
 
-def hold() -> None:
+def gather() -> None:
     """From now on whoever calls this writes the events, by `flush` or `flush_due`: many with one write(2).
 
     Each write wakes the engine's reader of the journal, and that costs a busy node more than all of its own work.

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from labnode import hold, journal
+from labnode import gate, journal
 from labnode.keyboard import Keyboard
 from labnode.loop import READ, Loop
 
@@ -34,7 +34,7 @@ def run(main) -> None:
     loop, close = Loop(), None
     loop.watch(woken, READ, stop)
     try:
-        hold.wait()
+        gate.wait()
         close = main(loop)
         loop.run()
     except Stop as came:
@@ -56,10 +56,10 @@ def ready(**fields) -> None:
 def watch_keyboard(loop: Loop, on_input):
     """Calls `on_input(typed)` for each line that is typed, while there is a keyboard.
 
-    Gives back `hold(held)`, which stops and resumes reading it: what is typed meanwhile waits in the pipe, and whoever
-    types faster than the node can work is slowed down.
+    Gives back `pause(paused)`, which stops and resumes reading it: what is typed meanwhile waits in the pipe, and
+    whoever types faster than the node can work is slowed down.
     """
-    keyboard, watched, held_now = Keyboard(), True, False
+    keyboard, watched, paused_now = Keyboard(), True, False
 
     def read(_ready):
         for typed in keyboard.read():
@@ -67,14 +67,14 @@ def watch_keyboard(loop: Loop, on_input):
         if keyboard.closed:
             loop.watch(keyboard, 0, None)  # the keyboard was pulled out; the node goes on
 
-    def hold(held: bool) -> None:
-        nonlocal held_now
-        if held != held_now and watched and not keyboard.closed:
-            held_now = held
-            loop.watch(keyboard, 0 if held else READ, read)
+    def pause(paused: bool) -> None:
+        nonlocal paused_now
+        if paused != paused_now and watched and not keyboard.closed:
+            paused_now = paused
+            loop.watch(keyboard, 0 if paused else READ, read)
 
     try:
         loop.watch(keyboard, READ, read)
     except PermissionError:
         watched = False  # /dev/null or a file: a container that was started without stdin_open has no keyboard
-    return hold
+    return pause

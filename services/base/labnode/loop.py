@@ -54,7 +54,7 @@ class Loop:
 
     def run(self, until=None) -> None:
         """Runs until a callback raises, or until `until()`, asked right before each wait, is true."""
-        journal.hold()
+        journal.gather()
         try:
             while True:
                 wait = self._run_timers()

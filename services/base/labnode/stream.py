@@ -59,7 +59,7 @@ class Stream:
         self._queue: deque = deque()  # [data, offset, shown]
         self._passing: tuple = (None, None)  # what on_data() is being given, and how its events show it
         self._last: dict = {}  # fields that the events of its end repeat
-        self._eof = self._finishing = self.closed = self._held = self._shut = False
+        self._eof = self._finishing = self.closed = self._paused = self._shut = False
         self._interest = 0
         self._update()
 
@@ -108,10 +108,10 @@ class Stream:
             if not self.closed:
                 self._update()
 
-    def hold(self, held: bool) -> None:
+    def pause(self, paused: bool) -> None:
         """Stops or resumes reading."""
-        if held != self._held:
-            self._held = held
+        if paused != self._paused:
+            self._paused = paused
             if not self.closed:
                 self._update()
 
@@ -135,13 +135,13 @@ class Stream:
             on_close(error)
 
     def _update(self) -> None:
-        if self._interest == READ and not (self._queue or self._eof or self._held):
+        if self._interest == READ and not (self._queue or self._eof or self._paused):
             return  # as nearly always
         if self._eof and self._finishing and not self._queue:
             self.close()  # both directions are closed: nothing more can come or go
             return
         full = self._backpressure and (self.unsent >= HIGH_WATER or len(self._queue) >= HIGH_COUNT)
-        reads = self._broken or not (self._eof or self._held or full)
+        reads = self._broken or not (self._eof or self._paused or full)
         interest = (READ if reads else 0) | (WRITE if self._queue else 0)
         if interest != self._interest:
             self._loop.watch(self._sock, interest, self._on_ready)

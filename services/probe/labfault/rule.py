@@ -3,15 +3,21 @@
 import socket
 from random import Random
 
-from labfault.faults import FAULTS
+from labfault.faults import FAULTS, FIELDS
 from labfault.match import Match
 from labfault.passage import Passage
 
+# What a rule is and which packets it is about; all else is what is done to them.
+ABOUT = {"id", "link", "peers", "kind", "what", "seed", "match", "times", "for"}
+
 
 class Rule:
-    """Made of the JSON that labctl sends (docs/faults.md); `fields` keeps it for `fault ls`."""
+    """Made of the JSON that labctl sends (docs/faults.md); `fields` keeps it for `fault ls`. ValueError for one that
+    asks for what no fault here does."""
 
     def __init__(self, fields: dict) -> None:
+        if unknown := sorted(fields.keys() - ABOUT - FIELDS):
+            raise ValueError(f"this probe knows no fault {', '.join(unknown)}: its image is of another labctl")
         self.id = fields["id"]
         self.fields = fields
         self.link = fields["link"]
@@ -23,9 +29,9 @@ class Rule:
         self._times = fields.get("times")
         self.faults = [
             # Each has a generator of its own: what one draws does not change what another finds.
-            kind(fields, Random(f"{fields['seed']} {fields['link']} {name}"))
+            kind(fields, Random(f"{fields['seed']} {fields['link']} {getattr(kind, 'sequence', name)}"))
             for name, kind in FAULTS.items()
-            if fields.get(name) or (name == "delay" and fields.get("jitter"))
+            if any(fields.get(field) for field in kind.fields)
         ]
         self.matched = 0  # packets that it was about
         self.done: dict[str, int] = {}  # how often it did what

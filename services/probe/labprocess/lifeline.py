@@ -3,7 +3,9 @@
 import os
 import time
 
-WAKE = b"w"  # among what is written there: the node's programs have called something
+# Among what is written there:
+WAKE = b"w"  # the node's programs have called something
+JOIN = b"j"  # one more wants to know, from now on
 SILENCE = 5.0  # seconds; labctl writes a byte each second
 
 
@@ -13,7 +15,7 @@ class Lifeline:
     def __init__(self, source: int = 0) -> None:
         self._source = source
         self._heard = time.monotonic()
-        self._ended = self._woke = False
+        self._ended = self._woke = self._joined = False
         os.set_blocking(source, False)
 
     def fileno(self) -> int:
@@ -28,11 +30,17 @@ class Lifeline:
         self._heard = time.monotonic()
         self._ended = not data
         self._woke = self._woke or WAKE in data
+        self._joined = self._joined or JOIN in data
 
     def woke(self) -> bool:
         """Whether a system call was told of since the last time that this was asked."""
         woke, self._woke = self._woke, False
         return woke
+
+    def joined(self) -> bool:
+        """Whether one more wants to know since the last time that this was asked."""
+        joined, self._joined = self._joined, False
+        return joined
 
     @property
     def is_cut(self) -> bool:

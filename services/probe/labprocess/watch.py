@@ -29,6 +29,7 @@ SHARE = 0.05  # of a processor, in the mean
 BURST = 0.1  # seconds of a processor that may be used at once
 # Of sockstat: what the kernel counts for the whole machine, so that all its namespaces would wake each other.
 _OTHERS = re.compile(rb" (?:orphan|alloc|mem|memory) \d+")
+_SHORT = 2048  # bytes; a page that holds less than that was the last one
 OPENS, LAST = 4, 11  # the TCP counters from ActiveOpens to OutSegs
 PASSIVE, FAILED, RESETS = 5, 6, (7, 13)  # PassiveOpens; AttemptFails; EstabResets and OutRsts
 
@@ -52,6 +53,32 @@ class Counters:
         return (values[OPENS:LAST], *others)
 
 
+class Quiet:
+    """What changes in the tables of sockets without a packet, as text of the kernel's: a fifth of what reading the
+    counters and asking for UDP's table cost. TCP sockets that listen are counted, those of UDP are there with both
+    their ends (proc(5): /proc/net/udp)."""
+
+    def __init__(self) -> None:
+        self._files = []
+        for name in ("sockstat", "sockstat6", "udp", "udp6"):
+            with contextlib.suppress(FileNotFoundError):
+                self._files.append(os.open(f"/proc/self/net/{name}", os.O_RDONLY | os.O_CLOEXEC))
+
+    def read(self) -> tuple[bytes, ...]:
+        """Compare it with the one before."""
+        return tuple(_OTHERS.sub(b"", _whole(file)) for file in self._files)
+
+
+def _whole(file: int) -> bytes:
+    """Such a file gives a page at most at once."""
+    text = b""
+    while piece := os.pread(file, 1 << 16, len(text)):
+        text += piece
+        if len(piece) < _SHORT:
+            break
+    return text
+
+
 class Watch:
     """Tells of each change of state. `tell(changes)` is called right after the look that found them, and before it
     `miss(times)` where the kernel had more ends of sockets to tell of than there was room, so many times."""
@@ -60,6 +87,8 @@ class Watch:
         self._tell, self._miss = tell, miss
         self._missed = 0  # how many times that was, as told
         self._destroyed, self._diag, self._counters = Destroyed(), Diag(), Counters()
+        self._quiet = Quiet()
+        self._asleep: tuple[bytes, ...] = ()  # what it read last
         self._packets = packets()
         self._changes = Changes(Owners().find)
         self._gone: list[Row] = []
@@ -70,7 +99,11 @@ class Watch:
         self._udp: list[Row] = []
         self._awake_until = 0.0
         self._cost = 0.0  # seconds of a processor for a look at the table
-        self._look(heard=True)  # what is there already; from here on there are changes
+        self.look()  # what is there already; from here on there are changes
+
+    def look(self) -> None:
+        """At all that there is now, without waiting for a sign."""
+        self._look(heard=True)
 
     def run(self, other, goes_on: Callable[[], bool]) -> None:
         """While `goes_on()`, which is asked before each look; `other` is read whenever it can be, and `other.woke()`
@@ -87,7 +120,13 @@ class Watch:
             was_awake = not slept
             slept = self._packets is not None and time.monotonic() >= self._awake_until
             if slept:
-                ready = self._sleep(asleep, was_awake)
+                if was_awake:
+                    self._fall_asleep()
+                    ready = []
+                else:
+                    ready = [number for number, _ in asleep.poll(TICK * 1000)]
+                    if not ready and self._is_quiet():
+                        continue
             else:
                 time.sleep(LOOK)
                 ready = [number for number, _ in awake.poll(0)]
@@ -105,14 +144,21 @@ class Watch:
                 time.sleep(min(-saved / SHARE, 0.1))
             self._look(heard, woken)
 
-    def _sleep(self, sources, was_awake: bool) -> list[int]:
-        """Until something happens, or it is time for a slow look; what of it is ready."""
-        if was_awake:
-            # What came while we were awake was looked for, but for what came since the last look.
-            self._packets.forget()
-            if self._counters.read() != self._last:
-                return []
-        return [number for number, _ in sources.poll(TICK * 1000)]
+    def _fall_asleep(self) -> None:
+        """What came while we were awake was looked for, but for what came since the last look: there is one more."""
+        self._packets.forget()
+        self._asleep = self._quiet.read()
+        self._udp_anyway = 0.0
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing has changed since the last time, and no slow look is due."""
+        if time.monotonic() >= self._slow:
+            return False
+        before, self._asleep = self._asleep, self._quiet.read()
+        if self._asleep == before:
+            return True
+        self._udp_anyway = 0.0
+        return False
 
     def _look(self, heard: bool, woken: bool = False) -> None:
         """`heard`: the kernel gave a socket up; `woken`: a system call was made."""

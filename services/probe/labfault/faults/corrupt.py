@@ -8,6 +8,7 @@ from labfault.passage import Passage
 
 class Corrupt:
     action = "corrupt"
+    fields = ("corrupt", "fix_checksum")
 
     def __init__(self, rule: dict, chance: Random) -> None:
         """`corrupt` is the share of packets that are hit, 0 to 1.

@@ -7,6 +7,7 @@ from labfault.passage import Passage
 
 class Delay:
     action = "delay"
+    fields = ("delay", "jitter")
 
     def __init__(self, rule: dict, chance: Random) -> None:
         """`delay` and `jitter` in seconds: each packet is held from delay - jitter to delay + jitter, evenly spread.

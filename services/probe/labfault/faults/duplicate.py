@@ -7,6 +7,7 @@ from labfault.passage import Passage
 
 class Duplicate:
     action = "duplicate"
+    fields = ("duplicate",)
 
     def __init__(self, rule: dict, chance: Random) -> None:
         """`duplicate` is the share of packets that arrive twice, 0 to 1; the copy comes right behind."""

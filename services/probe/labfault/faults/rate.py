@@ -9,6 +9,7 @@ QUEUE = 1.0  # seconds of waiting, beyond which the packet finds the queue full
 
 class Rate:
     action = "rate"
+    fields = ("rate",)
 
     def __init__(self, rule: dict, chance: Random) -> None:
         """`rate` in bits a second, of whole IP packets. What would wait longer than QUEUE is dropped, as a router does

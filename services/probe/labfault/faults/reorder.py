@@ -9,6 +9,7 @@ LONGEST = 0.1  # seconds that it waits for a next one
 
 class Reorder:
     action = "reorder"
+    fields = ("reorder",)
 
     def __init__(self, rule: dict, chance: Random) -> None:
         """`reorder` is the share of packets that let the next one past, 0 to 1. Where none comes within LONGEST, the

@@ -9,6 +9,7 @@ from labfault.passage import Passage
 
 class Reset:
     action = "reset"
+    fields = ("reset",)
 
     def __init__(self, rule: dict, chance: Random) -> None:
         pass

@@ -1,16 +1,18 @@
-"""Loss: the packet never arrives, and nobody is told."""
+"""Drop: the packet never arrives, and nobody is told."""
 
 from random import Random
 
 from labfault.passage import Passage
 
 
-class Loss:
+class Drop:
     action = "drop"
+    fields = ("drop",)
+    sequence = "loss"  # its name once, from which its generator begins: a seed goes on giving what it gave
 
     def __init__(self, rule: dict, chance: Random) -> None:
-        """`loss` is the share of packets that are lost, 0 to 1."""
-        self._share = rule["loss"]
+        """`drop` is the share of packets that are dropped, 0 to 1."""
+        self._share = rule["drop"]
         self._chance = chance
 
     def apply(self, passage: Passage) -> dict | None:

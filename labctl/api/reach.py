@@ -1,0 +1,210 @@
+"""What can be reached from a node, and how fast: ping, route, names, throughput. `Lab` and `Node` have these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from labctl.api.seeing import Place
+from labctl.api.spans import seconds as seconds_of
+
+if TYPE_CHECKING:
+    from labctl.lab.reach import dns, ping, route, speed
+    from labctl.lab.reach.probe import Target
+    from labctl.lab.reach.route import Entry
+
+Family = Literal[4, 6]
+
+
+@dataclass(frozen=True)
+class Ping:
+    """What came of echo requests (ICMP): each answer, and in `summary` counts and round trips, in nanoseconds."""
+
+    target: Target
+    answers: tuple[ping.Answer, ...]
+    summary: ping.Summary
+    document: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """As `labctl ping --json` has it."""
+        return self.document
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way from a node: the route of its table (`entry`), and each hop by what answered, `rtt_ns` in nanoseconds."""
+
+    target: Target
+    entry: route.Entry
+    hops: tuple[route.Hop, ...]
+    document: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """As `labctl route --json` has it."""
+        return self.document
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a node's resolver said of a name: lines of /etc/hosts, and each name server's reply."""
+
+    looked: dns.Looked
+    document: dict[str, Any]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses, those of /etc/hosts first, as the node itself would take them."""
+        found = [address for address, _ in self.looked.hosts]
+        for reply in self.looked.replies:
+            records = reply.message.answers if reply.message else ()
+            found += [record.value for record in records if record.type in ("A", "AAAA")]
+        return tuple(dict.fromkeys(found))
+
+    def as_json(self) -> dict[str, Any]:
+        """As `labctl dns --json` has it."""
+        return self.document
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one node could send to another: `measured` as the receiver counted it, times in nanoseconds."""
+
+    asked: speed.Asked
+    measured: speed.Measured
+    document: dict[str, Any]
+
+    @property
+    def bits_per_second(self) -> float:
+        return self.measured.rate
+
+    @property
+    def share_lost(self) -> float:
+        """From 0 to 1: of TCP's segments those that were sent again, of datagrams those that never came."""
+        return self.measured.share_lost
+
+    def as_json(self) -> dict[str, Any]:
+        """As `labctl speed --json` has it."""
+        return self.document
+
+
+class ReachingLab:
+    """What `Lab` measures between its nodes."""
+
+    _place: Place
+
+    def speed(
+        self,
+        source: str,
+        target: str,
+        *,
+        udp: bool = False,
+        seconds: float | str = 3.0,
+        rate: float | None = None,
+        size: int = 1448,
+        most: int | None = None,
+        family: Family | None = None,
+    ) -> Speed:
+        """How fast a node can send to another: for `seconds`, `most` bytes at most (2 MiB where one of them is
+        recorded, unless it is given; 0: any number), datagrams of `size` bytes at `rate` bits a second (10e6; 0: no
+        limit). It ends after three times `seconds` and 50 s at the latest.
+
+        Raises NoAnswer where nothing arrived, InvalidArgument, NodeNotFound, NotRunning, ProbeError.
+        """
+        from labctl.lab.reach import speed
+
+        lab, time = self._place.prepared(), seconds_of("seconds", seconds)
+        found = speed.speed(
+            self._place.engine,
+            lab,
+            source,
+            target,
+            udp=udp,
+            seconds=time,
+            most=most,
+            rate=rate,
+            size=size,
+            family=family,
+        )
+        asked, measured = found
+        assert isinstance(asked, speed.Asked)
+        assert isinstance(measured, speed.Measured)
+        speed.check(asked, measured)
+        return Speed(asked, measured, speed.document(lab, asked, measured))
+
+
+class ReachingNode:
+    """What `Node` finds out about its place in the network; the node itself needs no tool and no privilege."""
+
+    name: str
+    _place: Place
+
+    def ping(
+        self,
+        target: str,
+        *,
+        count: int = 3,
+        interval: float | str = 0.2,
+        timeout: float = 2.0,
+        size: int = 56,
+        ttl: int | None = None,
+        family: Family | None = None,
+    ) -> Ping:
+        """Asks whether a node, an address or a name answers (ICMP echo): `count` requests with `interval` seconds
+        between, each of `size` bytes and answered within `timeout` seconds.
+
+        Raises NoAnswer, ReachError (`unreachable`), Unresolved, NodeNotFound, NotRunning.
+        """
+        from labctl.lab.reach import ping
+
+        engine, lab = self._place.engine, self._place.prepared()
+        time = seconds_of("interval", interval)
+        asked, *answers = ping.ping(
+            engine,
+            lab,
+            self.name,
+            target,
+            count=count,
+            interval=time,
+            timeout=timeout,
+            size=size,
+            ttl=ttl,
+            family=family,
+        )
+        assert isinstance(asked, ping.Asked)
+        found = [answer for answer in answers if isinstance(answer, ping.Answer)]
+        ping.check(lab, asked, found)
+        return Ping(asked.target, tuple(found), ping.summary(found), ping.document(lab, asked, found))
+
+    def route(self, target: str, *, timeout: float = 1.0, family: Family | None = None) -> Route:
+        """The way to a node, an address or a name, hop by hop; `timeout` in seconds for each of 16 at most.
+
+        Raises NoAnswer, ReachError (`unreachable`), Unresolved, NodeNotFound, NotRunning.
+        """
+        from labctl.lab.reach import route
+
+        lab = self._place.prepared()
+        chosen, *hops = route.path(self._place.engine, lab, self.name, target, timeout=timeout, family=family)
+        assert isinstance(chosen, route.Chosen)
+        found = [hop for hop in hops if isinstance(hop, route.Hop)]
+        route.check(lab, chosen, found, timeout)
+        return Route(chosen.target, chosen.entry, tuple(found), route.document(lab, chosen, found))
+
+    def routes(self) -> tuple[Entry, ...]:
+        """The node's routing table, IPv4 first. Raises NotRunning, ProbeError."""
+        from labctl.lab.reach import route
+
+        return tuple(route.table(self._place.engine, self._place.prepared(), self.name))
+
+    def dns(self, name: str, *, types: Sequence[str] = (), server: str | None = None, timeout: float = 5.0) -> Names:
+        """Asks the node's name server (or another), as the node itself would, for records of some types (A and AAAA; of
+        an address PTR); `timeout` in seconds for each.
+
+        Raises ReachError (`no-such-name`, `no-records`, `dns-failed`, `dns-silent`), InvalidArgument, NotRunning.
+        """
+        from labctl.lab.reach import dns
+
+        lab = self._place.prepared()
+        looked = dns.ask(self._place.engine, lab, self.name, name, types=types, server=server, timeout=timeout)
+        dns.check(lab, looked)
+        return Names(looked, looked.as_json(lab))

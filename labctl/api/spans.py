@@ -1,0 +1,31 @@
+"""Times, shares and rates as programs give them: numbers, or the texts that the command line takes."""
+
+from __future__ import annotations
+
+from labctl.errors import LabError
+
+
+def seconds(name: str, value: float | str) -> float:
+    """A number of seconds, or a text such as `30s`, `1h30m`. Raises InvalidArgument (`bad-option`)."""
+    from labctl.events import moments
+
+    found = moments.span(value) if isinstance(value, str) else float(value)
+    if found is None or not 0 <= found < float("inf"):
+        why = f"{value!r} is no time; give seconds, or a text such as 30s, 5m, 1h30m"
+        raise LabError("bad-option", option=name, why=why)
+    return found
+
+
+def condition(name: str, value: float | str) -> str:
+    """One condition of a link as it is typed: of a number, seconds of delay and jitter, bits a second of a rate, and of
+    the others a share from 0 to 1."""
+    if isinstance(value, str):
+        return value
+    if name in ("delay", "jitter"):
+        return f"{value:.9f}s"
+    return f"{value:.0f}bit" if name == "rate" else f"{value * 100:.6f}%"
+
+
+def span(value: float | str | None) -> str | None:
+    """A span as it is typed."""
+    return value if value is None or isinstance(value, str) else f"{value:.9f}s"

@@ -1,0 +1,35 @@
+"""Names and numbers of signals, as `kill -l` of bash has them."""
+
+import subprocess
+
+import pytest
+from labctl.engine.last_words import killed_by
+
+from labctl import signals
+
+
+def listed() -> list[tuple[int, str]]:
+    done = subprocess.run(["bash", "-c", "kill -l"], capture_output=True, text=True, timeout=20, check=True)
+    words = done.stdout.replace(")", "").split()
+    return [(int(number), name) for number, name in zip(words[::2], words[1::2], strict=True)]
+
+
+def test_each_has_the_name_that_a_shell_gives_it():
+    """Docker knows the same ones."""
+    found = listed()
+    assert len(found) > 60
+    for number, name in found:
+        assert signals.name_of(number) == name
+        assert signals.number_of(name) == signals.number_of(name[3:].lower()) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "65", "SIG9", "nosuch", "RTMIN+31", "RTMAX-31", "RTMIN+x", "\u00b2"])
+def test_what_is_none(text):
+    with pytest.raises(ValueError, match=r".*"):
+        signals.number_of(text)
+    assert signals.name_of(65) == "signal 65"
+
+
+@pytest.mark.parametrize(("status", "name"), [(-9, "SIGKILL"), (-35, "SIGRTMIN+1"), (-64, "SIGRTMAX")])
+def test_compose_may_be_ended_by_any(status, name):
+    assert killed_by(status, "") == name
