@@ -28,9 +28,6 @@ NOBODY = 65534
 MARK = "# as it was installed"
 SOCKET = Path("/var/run/docker.sock")
 
-# The images that it builds have the names of all others.
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture(scope="module")
 def folder():
@@ -143,6 +140,7 @@ def installed(built, folder):
     found.run("labctl", "down", timeout=120)
 
 
+@pytest.mark.alone  # the images that it builds have the names of all others
 def test_an_installed_labctl_needs_no_checkout(engine, installed):
     """Its images are built from its own files, which differ from the checkout's in one line."""
     assert installed.ok("wirelab", "--version") == installed.ok("labctl", "--version") == f"labctl {__version__}\n"
