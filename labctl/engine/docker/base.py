@@ -12,11 +12,11 @@ from pathlib import Path
 
 from labctl.engine.docker import images
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.model import BASE_IMAGE, OFFICIAL_BASE, Engine
+from labctl.engine.model import Engine
 from labctl.errors import LabError
 
-OFFICIAL = OFFICIAL_BASE
-MADE = BASE_IMAGE
+OFFICIAL = "debian:trixie-slim"
+MADE = "labctl/debian:trixie"
 SUITE = "trixie"
 PULL_LIMIT = 600
 BOOTSTRAP_LIMIT = 900

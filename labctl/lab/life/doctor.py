@@ -1,4 +1,4 @@
-"""Looks at what labctl needs of this machine: a place on the PATH, the engine, Compose, the kernel, images, disk."""
+"""Looks at what labctl needs of this machine: the engine, Compose, the kernel, images, disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine, base, images
 from labctl.engine.model import LABEL_LAB
 from labctl.errors import LabError
-from labctl.lab.life import on_path
 
 ENGINE_MINIMUM = 24
 DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
@@ -35,9 +34,8 @@ class Finding:
 
 
 def examine(engine: DockerEngine) -> Iterator[Finding]:
-    """All findings, one after the other. Without an engine there is little to look at."""
+    """All findings, one after the other, the engine's first: without it there is nothing else to look at."""
     endpoint = engine.endpoint
-    yield _command()
     yield Finding("endpoint", "ok", f"{endpoint.url} ({endpoint.source})")
     try:
         info = engine.info()
@@ -51,22 +49,7 @@ def examine(engine: DockerEngine) -> Iterator[Finding]:
     yield _disk(engine, info)
     yield _base_image(engine)
     yield from _kernel(engine, info)
-
-
-def _command() -> Finding:
-    """Whether who types `labctl` gets this one."""
-    this, other = on_path.this_one(), on_path.found()
-    if other is None:
-        return Finding("command", "note", f"labctl is not on the PATH; this one is {this}", f"add {this.parent} to it")
-    if on_path.is_this(other, this):
-        return Finding("command", "ok", f"{other} is this one")
-    whose = on_path.owner(other)
-    what = f"another labctl comes first on the PATH: {other} ({whose or 'no package manager knows it'})"
-    alias = on_path.found(on_path.OTHER_NAME)
-    mend = f"put {this.parent} before {other.parent} on the PATH"
-    if alias and on_path.is_this(alias, this):
-        mend = f"type `{on_path.OTHER_NAME}`, which is this one, or {mend}"
-    return Finding("command", "note", what, mend)
+    yield _command()
 
 
 def _version(info: dict[str, Any]) -> Finding:
@@ -160,6 +143,24 @@ def _probe(engine: DockerEngine) -> tuple[dict[str, Any], str]:
         return json.loads(printed), ""
     except ValueError:
         return {}, printed.strip()[-200:] or "the probe printed nothing"
+
+
+def _command() -> Finding:
+    """Whether who types `labctl` gets this one."""
+    from labctl.lab.life import on_path
+
+    this, other = on_path.this_one(), on_path.found()
+    if other is None:
+        return Finding("command", "note", f"labctl is not on the PATH; this one is {this}", f"add {this.parent} to it")
+    if on_path.is_this(other, this):
+        return Finding("command", "ok", f"{other} is this one")
+    whose = on_path.owner(other)
+    what = f"another labctl comes first on the PATH: {other} ({whose or 'no package manager knows it'})"
+    alias = on_path.found(on_path.OTHER_NAME)
+    mend = f"put {this.parent} before {other.parent} on the PATH"
+    if alias and on_path.is_this(alias, this):
+        mend = f"type `{on_path.OTHER_NAME}`, which is this one, or {mend}"
+    return Finding("command", "note", what, mend)
 
 
 def verdict(findings: list[Finding]) -> bool:
