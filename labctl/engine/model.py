@@ -118,7 +118,7 @@ class Details:
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
     since somebody did; `pid` is its first process, as the engine's machine counts, 0 where none runs; `fixed` are the
-    addresses that it has whenever it runs.
+    addresses that it has whenever it runs, `bound` the ports that it publishes then.
 
     `log` is what the engine keeps of its output: (bytes of a file, files), None where that has no limit.
 
@@ -140,6 +140,7 @@ class Details:
     host_processes: bool = False
     log: tuple[int, int] | None = None
     restarts: int = 0
+    bound: tuple[Port, ...] = ()
     pid: int = 0
     fixed: tuple[str, ...] = ()
 

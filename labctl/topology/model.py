@@ -264,9 +264,11 @@ def _net(key: str, network: Mapping[str, Any], file: Path) -> Net:
     movable = extension.get("movable", False)
     configs = (network.get("ipam") or {}).get("config") or []
     try:
-        subnets = tuple(ipaddress.ip_network(config["subnet"]) for config in configs if config.get("subnet"))
+        every = [ipaddress.ip_network(config["subnet"]) for config in configs if config.get("subnet")]
     except ValueError as problem:
         raise LabError("topology-invalid", file=file, why=f"network {key}: {problem}") from None
+    # The engine gives nobody an address of a family that is off, and lets others have such a subnet.
+    subnets = tuple(subnet for subnet in every if subnet.version == 4 or network.get("enable_ipv6"))
     return Net(
         key=key,
         name=str(network.get("name", key)),

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from lacking import lacking
 from outside import PATIENCE, begin_command, finish, json_lines, read_until
 
 from labctl.engine.docker import DockerEngine
@@ -246,7 +247,7 @@ def test_typed_lines_leave_nothing_open_in_the_engine(lab):
         pid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
     there = Path(f"/proc/{pid}/fd")
     if not os.access(there, os.R_OK):
-        pytest.skip("the engine is another user's or another machine's: its descriptors can't be counted")
+        lacking("the engine is another user's or another machine's: its descriptors can't be counted")
     engine = DockerEngine()
     found = find(engine, lab.name)
 

@@ -9,6 +9,7 @@ import socket
 import time
 
 import pytest
+from lacking import lacking
 
 LIMIT = 65_536
 BUSY = b"Somebody else is talking to me. Please call again later.\n"
@@ -491,11 +492,11 @@ def test_byebye_from_both_keyboards(lab):
 
 def test_over_ipv6(lab):
     if not socket.has_ipv6:
-        pytest.skip("this Python has no IPv6")
+        lacking("this Python has no IPv6")
     try:
         socket.socket(socket.AF_INET6).close()
     except OSError:
-        pytest.skip("this kernel has no IPv6: start one that has")
+        lacking("this kernel has no IPv6: start one that has")
     alice, bob = pair(lab, ipv6=True)
     called = bob.wait("connect")
     assert ":" in called["peer"][0]

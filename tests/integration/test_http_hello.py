@@ -17,6 +17,7 @@ from html.parser import HTMLParser
 
 import docker
 import pytest
+from lacking import lacking
 
 GREETING = "Hello World, Michael!"
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -157,7 +158,7 @@ def curl(web, *arguments: str, path: str = "/") -> str:
 
 def run(program: str, *arguments: str, url: str) -> str:
     if not shutil.which(program):
-        pytest.skip(f"{program} is not installed on this machine")
+        lacking(f"{program} is not installed on this machine")
     done = subprocess.run([program, *arguments, url], capture_output=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()

@@ -58,7 +58,7 @@ def test_programs_of_probes_are_there():
 
 
 def test_the_probe_of_processes_is_spoken_to_where_it_listens():
-    assert constants("probe/process_probe.py")["ADDRESS"] == constants("probe/syscalls.py")["ADDRESS"]
+    assert constants("probe/process_probe.py")["ADDRESS"] == constants("probe/labprocess/asking.py")["ADDRESS"]
 
 
 def test_a_datagram_of_a_measurement_holds_its_head():

@@ -14,7 +14,7 @@ from labctl.errors import FileError, InvalidArgument, NodeNotFound, NotRecorded
 from labctl.lab import probes
 from labctl.packets.files.capture import read
 from labctl.packets.model import ACK, PSH
-from labctl.topology import builtin
+from labctl.topology import builtin, shipped
 
 HELLO = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
 
@@ -31,7 +31,7 @@ class Node(SeenNode):
 
 @pytest.fixture
 def seen(engine, lab, fakes) -> Lab:
-    source = builtin.digest(builtin.ROOT / "services")
+    source = builtin.digest(shipped.root() / "services")
     engine.images[PROBE_IMAGE] = Image("probe", {LABEL_SOURCE: source})
     return Lab(engine, lab)
 

@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from lacking import lacking
 
 from labctl.engine.compose import plugin
 from labctl.engine.compose.command import Compose
@@ -66,7 +67,7 @@ def reading(tmp_path):
     mark = f"LABCTL_TEST_MARK={uuid.uuid4()}"
     client = tmp_path / "bin" / "docker"
     client.parent.mkdir()
-    client.write_text(CLIENT.format(compose=plugin.find() or pytest.skip("Compose's own program is nowhere here")))
+    client.write_text(CLIENT.format(compose=plugin.find() or lacking("Compose's own program is nowhere here")))
     client.chmod(0o755)
     path = f"{client.parent}:{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, **dict([mark.split("=")])}

@@ -249,3 +249,32 @@ def test_a_broken_configuration_is_the_default(tmp_path):
 def test_health_is_read_from_the_list(state, status, health):
     item = {"Id": "1" * 64, "Names": ["/x"], "Image": "i", "State": state, "Status": status}
     assert client._container(item).health == health
+
+
+UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nUpgrade: tcp\r\n\r\n"
+SAID = b"\1\0\0\0\0\0\0\6hello\n" + b"\2\0\0\0\0\0\0\4oh\n\n"
+
+
+@pytest.mark.parametrize("cut", [0, 20, len(UPGRADED), len(UPGRADED) + 5, len(UPGRADED) + 14, len(UPGRADED + SAID)])
+@pytest.mark.parametrize("unread", [True, False])
+@pytest.mark.parametrize("conversing", [True, False])
+def test_what_a_command_said_before_it_was_listened_to_is_heard(served, cut, unread, conversing):
+    """It may have ended by the time that its stream is there; and the engine may hang up on what it never read."""
+    over = threading.Event()
+
+    def answer(sock):
+        sock.sendall((UPGRADED + SAID)[:cut])
+        sock.sendall((UPGRADED + SAID)[cut:])
+        if not unread:
+            sock.shutdown(socket.SHUT_WR)
+        over.wait(20)
+
+    response = served(answer).stream("POST", "/exec/x/start", upgrade="tcp", body={"Detach": False})
+    stream = streams.DockerStream("x", response, streams.Pieces())
+    if unread:
+        stream.write(b"typed\n")
+    over.set()
+    heard = streams.converse(stream, None, time.monotonic() + 20) if conversing else streams.wait([stream], None)
+    said = [(item.line.text, item.line.stderr) if item.line else None for item in heard]
+    stream.close()
+    assert said == [(b"hello\n", False), (b"oh\n\n", True), None]

@@ -1,5 +1,6 @@
 """Whose lab it is: another one's is found, looked at, and neither changed nor removed unasked."""
 
+import contextlib
 import os
 
 import pytest
@@ -13,6 +14,7 @@ from labctl.errors import LabError
 from labctl.lab import owners, probes
 from labctl.lab.life.down import down, down_all, known, standing_of, whose
 from labctl.lab.life.up import _of_others, _take_back
+from labctl.lab.locks import LabLock
 from labctl.lab.model import find
 from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint, _notes, asked_name
@@ -292,3 +294,17 @@ def test_what_compose_makes_of_the_files_name_is_noted(tmp_path, written, name, 
     )
     assert len(notes) == told
     assert not told or "Compose makes mylab of it" in notes[0]
+
+
+@pytest.mark.parametrize("take_over", [True, False])
+def test_a_lab_of_somebody_else_leaves_no_file_of_ours(engine, tmp_path, monkeypatch, take_over):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    engine.add("hello", "a", labels=THEIRS)
+    folder = tmp_path / f"labctl-{ME}" / "hello"
+    lock = LabLock("hello")
+    lock.acquire(1, lambda line: None)
+    refused = contextlib.nullcontext() if take_over else pytest.raises(LabError, match="bob")
+    with refused, claim.locked(engine, blueprint(), lock, named=True, take_over=take_over):
+        pass
+    lock.close()
+    assert folder.exists() == take_over, "what is ours from now on has its lock"

@@ -4,6 +4,7 @@ import os
 import socket
 
 import pytest
+from lacking import lacking
 
 from labctl.engine.docker import proc
 from labctl.engine.model import Listening
@@ -31,7 +32,7 @@ def opened():
             given.append(made)
             made.bind((address, 0))
         except OSError:
-            pytest.skip("this kernel has no IPv6")
+            lacking("this kernel has no IPv6")
         if kind == socket.SOCK_STREAM:
             made.listen(1)
         return made

@@ -211,5 +211,5 @@ def test_merged_segments_are_cut_at_what_their_network_takes(engine, lab, fakes,
     engine.subnets("ab", *subnets, mtu=mtu)
     engine.subnets("w", "10.78.0.0/24", mtu=4000)
     fakes.packets = {"both": [("sent", 9_000_000, tcp("10.77.0.20", 1, BOB, 2, 1, 1, ACK, b"z" * 10_000, id=5))]}
-    found, _ = seen(engine, lab, recording.place(lab(), ["both"]))
+    found, _ = seen(engine, lab, capture.place(lab(), ["both"]))
     assert [one.packet.total_length for one in found] == lengths

@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
-from labctl.engine.last_words import killed_by
 
 from labctl import signals
+from labctl.engine.compose.last_words import killed_by
 
 
 def listed() -> list[tuple[int, str]]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from labctl.engine.docker import inspected
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Port
 from labctl.errors import LabError
 from labctl.lab.life.up import ATTEMPTS, _left_out
-from labctl.lab.placing import placement
+from labctl.lab.placing import blueprint, placement
 from labctl.lab.placing.placement import host_routes, place_networks, place_ports
 from labctl.lab.placing.subnets import choose
 from labctl.topology.model import moved, parse
@@ -26,6 +27,7 @@ networks:
   left: {name: lab_left, ipam: {config: [{subnet: 10.1.0.0/24}]}, x-labctl: {movable: true}}
   right:
     name: lab_right
+    enable_ipv6: true
     ipam: {config: [{subnet: 10.2.0.0/24}, {subnet: "fd02::/64"}]}
     x-labctl: {movable: true}
   fixed: {name: lab_fixed, ipam: {config: [{subnet: 10.3.0.0/24}]}}
@@ -273,7 +275,7 @@ def test_the_other_family_moves_out_of_the_way_as_well(no_routes):
     (no_routes / "ipv6_route").write_text(
         f"fd000000000000000000000000000000 09 {zero} 00 {zero} 00000100 00000001 00000000 00000001 tun1\n"
     )
-    assert placed(one_network("fd01::/64", MOVABLE)) == ["fd80::/64"]
+    assert placed(one_network("fd01::/64", f", enable_ipv6: true{MOVABLE}")) == ["fd80::/64"]
 
 
 def test_who_is_in_the_way_everywhere_is_told(no_routes):
@@ -343,6 +345,73 @@ def test_each_line_keeps_the_port_that_it_has():
     lines = [("41001", "", "tcp"), ("9", "", "tcp"), ("9", "127.0.0.1", "udp"), ("9", "127.0.0.1", "tcp")]
     written = [{"target": 53, "published": port, "host_ip": host, "protocol": proto} for port, host, proto in lines]
     assert ports(*written, running=engine.containers()) == ["41001", "41002", "41003", "41004"]
+
+
+def test_a_node_that_does_not_run_keeps_its_port_too():
+    """Of such a one the engine lists none. Else each `up` would make it anew, at another port."""
+    engine = MemoryEngine()
+    engine.add("lab", "a", ports=(Port("tcp", 53, "127.0.0.1", 41004),), state="exited")
+    assert engine.containers()[0].ports == ()
+    service = {
+        "image": "x",
+        "ports": [{"target": 53, "published": "9", "host_ip": "127.0.0.1", "protocol": "tcp"}],
+        "x-labctl": {"movable_ports": True},
+    }
+    found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
+    placed = blueprint.place(found, engine, found.config, engine.containers(), local=True, attempt=0, chosen={})
+    assert placed["services"]["a"]["ports"][0]["published"] == "41004"
+
+
+def test_what_a_container_publishes_whenever_it_runs():
+    found = {
+        "53/udp": [{"HostIp": "", "HostPort": "41003"}],
+        "80/tcp": [{"HostIp": "::1", "HostPort": "0"}],
+        "1/tcp": None,
+    }
+    assert inspected.bound({"HostConfig": {"PortBindings": found}}) == (Port("udp", 53, None, 41003),)
+    assert inspected.bound({"HostConfig": {}}) == ()
+
+
+def test_a_fixed_subnet_that_is_another_one_now_is_told(no_routes):
+    """The network is there, on the one of before: its nodes would not have the addresses that the file says."""
+    engine = MemoryEngine()
+    engine.add("lab", "a", addresses={"lab_lab": ("10.1.0.2",)})
+    engine.subnets("lab_lab", "10.1.0.0/24")
+    assert placed(one_network("10.1.0.0/24"), engine) == ["10.1.0.0/24"]
+    with pytest.raises(LabError, match=r"is there already, on 10\.1\.0\.0/24, and 10\.5\.0\.0/24 is wanted") as caught:
+        placed(one_network("10.5.0.0/24"), engine)
+    assert caught.value.code == "network-otherwise"
+
+
+SIX = (
+    "{name: lab, services: {a: {image: x, networks: {n: null}}}, networks: {n: {name: lab_n, %s ipam: {config: [%s]}}}}"
+)
+
+
+def test_ipv6_that_is_off_takes_no_subnet(no_routes, monkeypatch):
+    """The engine keeps such a subnet, and gives nobody an address of it."""
+    monkeypatch.setattr(placement, "KERNEL_6", no_routes / "none")
+    monkeypatch.setattr(placement, "KERNEL_4", no_routes)
+    engine = MemoryEngine()
+    engine.add("other", "x", addresses={"a_net": ("fd00:7::9",)}, ours=False)
+    engine.subnets("a_net", "fd00:7::/64")
+    pools = "{subnet: 10.5.0.0/24}, {subnet: 'fd00:7::/64'}"
+    off = parse(SIX % ("", pools), Path("lab.yaml"))
+    placement.refuse_ipv6(off, local=True)
+    place_networks(off, engine, off.config, 0, {})
+    on = parse(SIX % ("enable_ipv6: true,", pools), Path("lab.yaml"))
+    with pytest.raises(LabError, match="IPv6"):
+        placement.refuse_ipv6(on, local=True)
+    with pytest.raises(LabError, match="overlaps with the network a_net"):
+        place_networks(on, engine, on.config, 0, {})
+
+
+def test_of_a_network_those_subnets_count_that_it_uses():
+    pools = {"Config": [{"Subnet": "10.5.0.0/24"}, {"Subnet": "fd00:7::/64"}, {"Gateway": "10.5.0.1"}]}
+    assert inspected.subnets({"IPAM": pools, "EnableIPv6": False}) == ("10.5.0.0/24",)
+    assert inspected.subnets({"IPAM": pools, "EnableIPv6": True}) == ("10.5.0.0/24", "fd00:7::/64")
+    assert inspected.subnets({"IPAM": pools, "EnableIPv4": False, "EnableIPv6": True}) == ("fd00:7::/64",)
+    assert inspected.subnets({"IPAM": None}) == ()
 
 
 def test_a_port_at_an_address_that_this_machine_has_not_stays():

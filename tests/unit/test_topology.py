@@ -33,6 +33,7 @@ services:
 networks:
   net:
     name: lab_net
+    enable_ipv6: true
     ipam: {config: [{subnet: 10.77.0.0/24, gateway: 10.77.0.1}, {subnet: "fd00:77::/64"}]}
     x-labctl: {movable: true}
   theirs: {name: theirs, external: true}

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from labctl.engine.docker import endpoint as endpoints
 from labctl.engine.docker import proc, streams
-from labctl.engine.docker.inspected import PS, process, settings
+from labctl.engine.docker.inspected import PS, bound, process, settings, subnets
 from labctl.engine.docker.wire import Refused, Wire
 from labctl.engine.model import (
     LOG_DRIVER,
@@ -95,6 +95,7 @@ class DockerEngine:
             log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
             restarts=found.get("RestartCount", 0),
             pid=state.get("Pid", 0),
+            bound=bound(found),
             fixed=tuple(
                 address
                 for net in found["NetworkSettings"]["Networks"].values()
@@ -120,9 +121,7 @@ class DockerEngine:
                 id=item["Id"],
                 name=item["Name"],
                 labels=item.get("Labels") or {},
-                subnets=tuple(
-                    config["Subnet"] for config in (item.get("IPAM") or {}).get("Config") or [] if "Subnet" in config
-                ),
+                subnets=subnets(item),
                 internal=bool(item.get("Internal")),
                 mtu=mtu_of(item.get("Options")),
             )

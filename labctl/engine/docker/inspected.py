@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labctl.engine.model import Mount, Process, Settings
+from labctl.engine.model import Mount, Port, Process, Settings
 
 PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")  # the columns that are asked of ps(1)
 
@@ -33,6 +33,25 @@ def settings(found: dict[str, Any]) -> Settings:
         mounts=(*(_mount(item) for item in found.get("Mounts") or []), *_in_memory(host)),
         macs={name: net["MacAddress"] for name, net in networks.items() if net.get("MacAddress")},
     )
+
+
+def subnets(network: dict[str, Any]) -> tuple[str, ...]:
+    """Those that a network uses: the engine also keeps, of a family that is off, what it was made with."""
+    families = {False: network.get("EnableIPv4", True), True: network.get("EnableIPv6", True)}
+    found = [config.get("Subnet") or "" for config in (network.get("IPAM") or {}).get("Config") or []]
+    return tuple(text for text in found if text and families[":" in text])
+
+
+def bound(found: dict[str, Any]) -> tuple[Port, ...]:
+    """The ports that a container publishes whenever it runs, where the engine has no choice of them."""
+    ports = []
+    for name, places in (found["HostConfig"].get("PortBindings") or {}).items():
+        private, _, proto = name.partition("/")
+        for item in places or []:
+            public = item.get("HostPort") or ""
+            if public.isdecimal() and int(public):
+                ports.append(Port(proto or "tcp", int(private), item.get("HostIp") or None, int(public)))
+    return tuple(ports)
 
 
 def _mount(item: dict[str, Any]) -> Mount:

@@ -72,6 +72,12 @@ class MemoryContainer:
     made_as: Settings = field(default_factory=lambda: _plain())
     files: dict[str, bytes] = field(default_factory=dict)  # tar archives
 
+    @property
+    def listed(self) -> Container:
+        """As a list has it: what doesn't run has no ports there."""
+        runs = self.record.state in ("running", "paused", "restarting")
+        return self.record if runs or not self.record.ports else replace(self.record, ports=())
+
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
         """One of its programs listens there from now on."""
         self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
@@ -187,7 +193,7 @@ class MemoryEngine:
         self._later.append(act)
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
-        records = [container.record for container in self._containers.values()]
+        records = [container.listed for container in self._containers.values()]
         found = [r for r in records if _carries(r.labels, labels) and (not running or r.state == "running")]
         return sorted(with_networks(found, lambda: records), key=lambda record: record.name)
 
@@ -206,6 +212,7 @@ class MemoryEngine:
             restarts=found.restarts,
             out_of_memory=found.out_of_memory,
             fixed=found.fixed,
+            bound=found.record.ports,
         )
 
     def settings(self, container: str) -> Settings:

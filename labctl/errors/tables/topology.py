@@ -63,7 +63,7 @@ TOPOLOGY: Table = {
         TopologyError,
         "the network {network} is there already, {there}",
         "`labctl down {lab}` removes it, and then `labctl up` makes it anew",
-        "Whether a network has a way outside is settled when it is made.",
+        "Whether a network has a way outside, and on which subnets it is, is settled when it is made.",
     ),
     "no-subnet": Kind(
         TopologyError,

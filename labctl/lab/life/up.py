@@ -113,7 +113,7 @@ def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
             wait_until_quiet(docker, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
         named = bool(blueprints.asked_name(request.name))
-        with claim.taken(docker, blueprint, named=named, take_over=request.take_over) as before:
+        with claim.locked(docker, blueprint, lock, named=named, take_over=request.take_over) as before:
             config = blueprint.configuration(found, owners.same(docker, before))
             lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:

@@ -38,7 +38,7 @@ from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.faults import gate
 from labctl.lab.model import check_name
-from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6
+from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6, with_bound
 from labctl.lab.placing.subnets import Chosen
 from labctl.topology import builtin, shipped
 from labctl.topology.apart import apart
@@ -244,4 +244,4 @@ def place(
     running lab has already, it keeps."""
     refuse_ipv6(topology, local=local)
     placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
-    return place_ports(topology, apart(placed), running, local=local)
+    return place_ports(topology, apart(placed), with_bound(engine, topology, running), local=local)

@@ -15,6 +15,7 @@ from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_OWNER, LABEL_T
 from labctl.errors import LabError
 from labctl.lab import owners
 from labctl.lab.life.down import standing_of
+from labctl.lab.locks import LabLock
 from labctl.lab.placing import blueprint as blueprints
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.topology.builtin import NO_OPTIONS, Options
@@ -108,3 +109,19 @@ def taken(engine: Engine, blueprint: Blueprint, *, named: bool, take_over: bool)
         raise
     if mine:
         engine.remove_volume(volume(name))
+
+
+@contextlib.contextmanager
+def locked(
+    engine: Engine, blueprint: Blueprint, lock: LabLock, *, named: bool, take_over: bool
+) -> Iterator[list[Container]]:
+    """As `taken`, by who holds the lab's lock: of a lab that is somebody else's no file of ours stays."""
+    is_ours = False
+    try:
+        with taken(engine, blueprint, named=named, take_over=take_over) as there:
+            is_ours = True
+            yield there
+    except BaseException:
+        if not is_ours and not lock.is_unfinished:
+            lock.forget()
+        raise

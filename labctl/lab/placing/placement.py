@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ class Ground(NamedTuple):
 
 def refuse_ipv6(topology: Topology, *, local: bool) -> None:
     """Raises LabError `no-ipv6` where a network has IPv6 and the kernel, if the engine runs on it, has not."""
-    asked = [net.key for net in topology.networks if any(subnet.version == 6 for subnet in net.subnets)]
+    asked = [net.key for net in topology.networks if net.ipv6 and any(subnet.version == 6 for subnet in net.subnets)]
     if asked and local and KERNEL_4.is_dir() and not KERNEL_6.is_dir():
         raise LabError("no-ipv6", networks=f"the network{'' if len(asked) == 1 else 's'} {', '.join(asked)}")
 
@@ -83,20 +84,28 @@ def place_networks(
         ground = Ground([network for network in existing if network.name != net.name], routes, own, allow_overlap)
         for wished in net.subnets:
             choice = chosen.get((net.key, wished))
-            new = _existing(mine, wished, choice) if mine else _choose(net, wished, choice, ground, attempt)
+            new = (
+                _existing(topology, net, mine, wished, choice)
+                if mine
+                else _choose(net, wished, choice, ground, attempt)
+            )
             own.append(new or wished)
             if new and new != wished:
                 out = moved(out, net.key, wished, new)
     return out
 
 
-def _existing(network: Network, wished: Subnet, choice: Subnet | None) -> Subnet | None:
-    """The subnet of the same family that a network of this lab has already."""
+def _existing(topology: Topology, net: Net, network: Network, wished: Subnet, choice: Subnet | None) -> Subnet | None:
+    """The subnet of the same family that a network of this lab has already: one that can't move has that of its file,
+    or is another one than the file says."""
     found = [ipaddress.ip_network(subnet) for subnet in network.subnets]
     there = next((subnet for subnet in found if subnet.version == wished.version), None)
     if choice and there != choice:
         why = f"the network {network.name} is there already, on {there}; `labctl down` removes it"
         raise LabError("bad-subnet", text=choice, why=why)
+    if not net.movable and not net.external and wished not in found:
+        where = f"on {', '.join(map(str, found)) or 'no subnet that it was given'}, and {wished} is wanted"
+        raise LabError("network-otherwise", network=net.name, there=where, lab=topology.name)
     return there
 
 
@@ -190,7 +199,7 @@ def _lines(table: Path) -> list[str]:
 def place_ports(
     topology: Topology, config: Mapping[str, Any], running: list[Container], *, local: bool
 ) -> dict[str, Any]:
-    """The configuration with every movable port that is taken replaced by a free one; a running node keeps its own.
+    """The configuration with every movable port that is taken replaced by a free one; a node keeps what it has.
 
     `local`: the engine is on this machine, so a port can be tried here.
     """
@@ -207,6 +216,14 @@ def place_ports(
                 item["published"] = str(_free_port(port.host or "0.0.0.0", port.proto))
             given.add((port.proto, port.host, str(item["published"])))
     return out
+
+
+def with_bound(engine: Engine, topology: Topology, running: list[Container]) -> list[Container]:
+    """The containers, each with the ports that it has whenever it runs: of one that doesn't the engine lists none."""
+    if not any(port.movable for member in topology.members for port in member.ports):
+        return running
+    runs = ("running", "paused")
+    return [item if item.state in runs else replace(item, ports=engine.details(item.id).bound) for item in running]
 
 
 def _published_already(

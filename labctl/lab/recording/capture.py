@@ -12,14 +12,12 @@ from labctl.engine.model import Engine, StreamEvent
 from labctl.errors import LabError
 from labctl.events.codec import stamp_of
 from labctl.lab.faults import verdicts
-from labctl.lab.faults.rules import verdicts
 from labctl.lab.faults.verdicts import Journals
-from labctl.lab.lengths import Lengths
 from labctl.lab.links import named, peers
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.recording import recorders
-from labctl.lab.recording.capture import recorders
 from labctl.lab.recording.ladder import ends
+from labctl.lab.recording.lengths import Lengths
 from labctl.lab.recording.recorders import Heard, Listening
 from labctl.packets.matching import taps
 from labctl.packets.matching.live import InOrder, Seen

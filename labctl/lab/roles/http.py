@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
-from labctl.errors import LabError
+from labctl.errors import EngineTimeout, LabError, ProgramNotFound
 from labctl.lab.inside.execution import Place, run
 from labctl.lab.model import Lab, Node
 from labctl.lab.reach.probe import target as target_of
@@ -120,11 +120,9 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
     try:
         run(engine, place, command, source=None, show=show, why_ended=_why_ended, limit=timeout + GRACE)
         seen = json.loads(said[False])
-    except (ValueError, LabError) as problem:
-        if isinstance(problem, LabError) and problem.code != "no-program":
-            raise
+    except (ValueError, ProgramNotFound) as problem:
         last = (said[True].decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
-        why = str(problem.values["why"]) if isinstance(problem, LabError) else last
+        why = str(problem.values["why"]) if isinstance(problem, ProgramNotFound) else last
         mend = f"{asker} needs python3 to ask for a page; choose another node"
         raise LabError("http-failed", url=url, why=why, mend=mend) from None
     return _checked(url, asker, seen)
@@ -132,7 +130,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
 
 def _why_ended(cause: BaseException) -> int | None:
     """Of what the engine has refused nothing runs."""
-    refused = isinstance(cause, LabError) and cause.code != "engine-timeout"
+    refused = isinstance(cause, LabError) and not isinstance(cause, EngineTimeout)
     return None if refused else signal.SIGTERM
 
 

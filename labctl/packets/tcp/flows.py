@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from labctl.packets import receiving
 from labctl.packets.matching import identity
 from labctl.packets.model import RST, Packet
+from labctl.packets.tcp import receiving
 from labctl.packets.tcp.fragments import Datagram, reassembled
 from labctl.packets.tcp.idle import first_keep_alives
 from labctl.packets.tcp.tcp import Conversation, Note, Segment

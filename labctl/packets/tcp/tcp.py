@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from labctl.packets import receiving
 from labctl.packets.model import ACK, FIN, RST, SYN, Packet, Tcp
+from labctl.packets.tcp import receiving
 from labctl.packets.tcp.ranges import Ranges
 from labctl.packets.tcp.states import Ends
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
-from labctl.packets.fragments import Datagram
 from labctl.packets.model import FIN, RST, SYN, Packet, Tcp
-from labctl.packets.transport import Segment, transport
+from labctl.packets.protocols.transport import Segment, transport
+from labctl.packets.tcp.fragments import Datagram
 
 _TCP = 6
 

@@ -6,9 +6,9 @@ from ipaddress import ip_address, ip_network
 
 from labctl.engine.model import Engine, Network
 from labctl.lab.model import Node
-from labctl.packets.decode import decode
+from labctl.packets.matching.taps import MTU, SENT, tap_of
 from labctl.packets.model import Packet, Record
-from labctl.packets.taps import MTU, SENT, tap_of
+from labctl.packets.protocols.ip import decode
 
 _SHORT = 576  # bytes: no network takes less of IPv4 in one piece that anybody uses (RFC 791, section 3.1)
 
