@@ -14,9 +14,9 @@ from compat.model import Section, projects, tell
 from compat.tshark import Refused, Tshark, version
 from labctl.errors import LabError
 from labctl.lab.recording.packet_file import records_from
-from labctl.packets.fields.layers import layers
 from labctl.packets.model import Packet
 from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.layers import layers
 from labctl.packets.tcp.flows import analyse
 
 MOST = 1000  # packets of a file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from labctl.packets.tcp.tcp import Segment
+from labctl.packets.tcp.segment import Segment
 
 # What is the same by another name: labctl's words, and tshark's fields.
 WORDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

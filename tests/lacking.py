@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import pytest
 
-from labctl.engine import endpoint
+from labctl.engine.docker import endpoint
 
 
 def everything_is_to_be_tried() -> bool:

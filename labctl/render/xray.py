@@ -11,7 +11,7 @@ from labctl.events.model import Event
 from labctl.packets.ladder.ladder import Ladder, Moment
 from labctl.packets.ladder.transitions import RFC_NAMES, Transition
 from labctl.packets.protocols.words import end
-from labctl.packets.tcp.tcp import milliseconds
+from labctl.packets.tcp.segment import milliseconds
 from labctl.render.ladder.document import document
 from labctl.render.syscalls import SLOW, parts
 from labctl.render.text import address, fitted, width

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from traffic import icmp, ip, mss, packed, packet, scale, summed, tcp, udp
 
-from labctl.packets.fields.layers import layers
 from labctl.packets.model import ACK, SYN, Arp
-from labctl.packets.protocols import dns, link
-from labctl.packets.protocols.application import dns_summary, http_head
+from labctl.packets.protocols import link
+from labctl.packets.protocols.application import dns
+from labctl.packets.protocols.application.http import http_head
+from labctl.packets.protocols.layers import layers
 from labctl.packets.tcp.fragments import reassembled, with_ports
 from labctl.render.packets import layers as drawing
 
@@ -221,7 +222,7 @@ def test_a_packet_with_any_byte_changed_never_raises(place, data, draw):
 
 
 def summary(data):
-    return dns_summary(dns.read(data))
+    return dns.summary(dns.read(data))
 
 
 def test_dns():

@@ -9,12 +9,12 @@ import pytest
 from test_packets_decode import A6, B6, ETHER, FOUR, SIX, A, B
 from traffic import BEGIN, icmp, ip, packed, packet, summed, tcp, udp
 
-from labctl.packets.fields.layers import layers
 from labctl.packets.files.capture import Parser, read
 from labctl.packets.ladder.label import label
 from labctl.packets.model import ACK, CaptureError, Interface, Record
 from labctl.packets.protocols import checksum, link
 from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.layers import layers
 from labctl.packets.tcp.flows import analyse, is_damaged
 from labctl.render.packets import layers as drawing
 from labctl.render.packets.listing import documents, listed

@@ -17,8 +17,8 @@ from labreach.output import Refused
 from labctl.errors import LabError
 from labctl.lab.reach import dns, ping
 from labctl.lab.reach.probe import Target, kernel_words, owner, target
-from labctl.packets.protocols import dns_values
-from labctl.packets.protocols.dns import Entry, Malformed, decode
+from labctl.packets.protocols.application import dns_values
+from labctl.packets.protocols.application.dns import Entry, Malformed, decode
 from labctl.render.reach import looks
 from labctl.render.text import width
 

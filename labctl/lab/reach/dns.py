@@ -12,7 +12,7 @@ from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab.model import Lab, Node
 from labctl.lab.reach.probe import look, owner, target
-from labctl.packets.protocols.dns import NO_SUCH_NAME, NUMBERS, Entry, Malformed, Message, decode
+from labctl.packets.protocols.application.dns import NO_SUCH_NAME, NUMBERS, Entry, Malformed, Message, decode
 
 TYPES = tuple(sorted(NUMBERS.keys() - {"OPT", "TSIG", "TKEY", "AXFR", "IXFR"}))  # these are no questions
 USUAL = ("A", "AAAA")

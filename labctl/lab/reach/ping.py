@@ -10,7 +10,7 @@ from labctl.engine.model import Engine
 from labctl.errors import LabError, Unresolved
 from labctl.lab.model import Lab
 from labctl.lab.reach.probe import Target, kernel_words, look, owner, target, version, with_nearest
-from labctl.packets.protocols.words import ICMP, ICMP6, code_name
+from labctl.packets.protocols.transport import icmp, icmpv6
 
 MOST = 65_535  # requests: a sequence number has 16 bits (RFC 792)
 LARGEST = 65_507  # bytes in one request: an IPv4 packet of 65,535 with its header and ICMP's
@@ -125,10 +125,8 @@ def answer(lab: Lab, node: str, event: dict[str, Any]) -> Answer:
 
 def icmp_words(kind: int, code: int, source: str | None) -> str:
     """An ICMP error in words, such as `destination unreachable: host unreachable`."""
-    six = version(source or "") == 6
-    name = (ICMP6 if six else ICMP).get(kind, f"type {kind}")
-    said = code_name(kind, code, six)
-    return f"{name}: {said}" if said else name
+    family = icmpv6.FAMILY if version(source or "") == 6 else icmp.FAMILY
+    return family.called(kind, code)
 
 
 def summary(answers: Sequence[Answer]) -> Summary:

@@ -19,7 +19,7 @@ from labctl.packets.protocols.ip import decode
 from labctl.packets.protocols.words import end
 from labctl.packets.tcp.flows import Analysis, Endpoint, Flow, analyse
 from labctl.packets.tcp.fragments import with_ports
-from labctl.packets.tcp.tcp import milliseconds
+from labctl.packets.tcp.segment import milliseconds
 
 SUFFIXES = (".pcap", ".pcapng", ".cap", ".ntar", ".dmp", ".gz")
 _SHOWN = 12  # conversations that are told of

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
-from labctl.packets.ladder.label import Label, Mark, label, marks
+from labctl.packets.ladder.label import Mark, label, marks
 from labctl.packets.ladder.questions import asked, unanswered
 from labctl.packets.matching.match import matched
 from labctl.packets.model import Packet
+from labctl.packets.protocols.kind import Label
 from labctl.packets.protocols.words import end, ends
 from labctl.packets.tcp.flows import analyse
 from labctl.packets.tcp.fragments import with_ports
-from labctl.packets.tcp.tcp import Segment
+from labctl.packets.tcp.segment import Segment
 
 LIMIT = 500  # arrows, where nothing else is asked for
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labctl.packets.crossings import Side
 from labctl.packets.tcp.flows import Endpoint, analyse, is_damaged
-from labctl.packets.tcp.tcp import Kind
+from labctl.packets.tcp.segment import Kind
 
 # As ss(8) calls them, where that is another name.
 RFC_NAMES = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN-RECEIVED"}

@@ -12,7 +12,8 @@ from labctl.packets.crossings import Verdict
 from labctl.packets.matching.blame import assigned
 from labctl.packets.matching.taps import SENT
 from labctl.packets.model import Packet
-from labctl.packets.tcp.tcp import Conversation, Segment
+from labctl.packets.tcp.segment import Segment
+from labctl.packets.tcp.tcp import Conversation
 
 CONVERSATIONS, VERDICTS = 4096, 200_000  # how many are kept; verdicts wait for their packets
 PASSED = 64  # packets that look alike, and have gone: what is said of these late is no other's

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
+from typing import Literal
 
 from labctl.packets.model import Checksum
 
-TCP, UDP = 6, 17
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where in a header its checksum stands (in bytes), and over what it is: the message with it and, for `pseudo`, the
+    addresses (RFC 9293, section 3.1; RFC 8200, section 8.1). `zero` is what 0 in its place means: that there is none
+    (UDP), or that the network card is to fill it in."""
+
+    at: int
+    pseudo: bool = False
+    zero: Literal["sum", "absent", "partial"] = "sum"
 
 
 def remainder(data: bytes) -> int:
@@ -16,43 +27,31 @@ def remainder(data: bytes) -> int:
     return int.from_bytes(data, "big") % 0xFFFF
 
 
-def of_header(header: bytes) -> Checksum:
-    """Whether an ICMP or IGMP message with its checksum adds up to nothing, as it must."""
-    return "ok" if remainder(header) == 0 else "bad"
-
-
-def of_ip_header(header: bytes) -> Checksum:
-    """The same of an IPv4 header, whose checksum may be left for the network card to fill in."""
-    return "ok" if remainder(header) == 0 else "partial" if header[10:12] == b"\0\0" else "bad"
-
-
-def wanted(summed: bytes, field: int) -> int:
+def wanted(summed: bytes, field: int, *, never_zero: bool = False) -> int:
     """What would be right in the place of `field`, which is among what is summed."""
-    return (field - remainder(summed)) % 0xFFFF
+    found = (field - remainder(summed)) % 0xFFFF
+    return 0xFFFF if never_zero and not found else found
 
 
-def pseudo_header(protocol: int, src: bytes, dst: bytes, length: int) -> bytes:
-    """What is summed besides the segment (RFC 9293, section 3.1; RFC 8200, section 8.1); addresses as bytes."""
+def pseudo_header(number: int, src: bytes, dst: bytes, length: int) -> bytes:
+    """What is summed besides what IP carries under that number; addresses as bytes."""
     if len(src) == 4:
-        return src + dst + struct.pack(">BBH", 0, protocol, length)
-    return src + dst + struct.pack(">IHBB", length, 0, 0, protocol)
+        # The length of what the kernel or its card has merged is more than there is room for.
+        return src + dst + struct.pack(">BBH", 0, number, length & 0xFFFF)
+    return src + dst + struct.pack(">IHBB", length, 0, 0, number)
 
 
-def of_segment(protocol: int, src: bytes, dst: bytes, segment: bytes, field: int) -> Checksum:
-    """The state of a TCP, UDP or ICMPv6 checksum; `field` is the checksum as it stands in the whole `segment`."""
-    if protocol == UDP and field == 0:
-        return "none" if len(src) == 4 else "missing"
-    if len(src) == 4 and len(segment) > 0xFFFF:  # merged by the kernel or its card: there is no such length to sum
+def state(rule: Rule, data: bytes, field: int, pseudo: bytes = b"") -> Checksum:
+    """Whether a message adds up to nothing with its checksum, as it must; `field` is the checksum that stands in it."""
+    if rule.zero == "absent" and field == 0:
+        return "none" if len(pseudo) == 12 else "missing"
+    if len(pseudo) == 12 and len(data) > 0xFFFF:  # merged by the kernel or its card: there is no such length to sum
         return "unknown"
-    pseudo = remainder(pseudo_header(protocol, src, dst, len(segment)))
-    if (pseudo + remainder(segment)) % 0xFFFF == 0:
+    addresses = remainder(pseudo)
+    if (addresses + remainder(data)) % 0xFFFF == 0:
         return "ok"
+    if rule.zero == "partial" and field == 0:
+        return "partial"
     # Where the card is to cut a segment up, the length isn't summed: it is another one for each piece.
-    left = {pseudo, (pseudo - len(segment)) % 0xFFFF}
-    return "partial" if field % 0xFFFF in left or (protocol == TCP and field == 0) else "bad"
-
-
-def wanted_of_segment(protocol: int, src: bytes, dst: bytes, segment: bytes, field: int) -> int:
-    """What would be right in the place of a segment's checksum."""
-    found = wanted(pseudo_header(protocol, src, dst, len(segment)) + segment, field)
-    return 0xFFFF if protocol == UDP and not found else found
+    left = {addresses, (addresses - len(data)) % 0xFFFF}
+    return "partial" if rule.pseudo and field % 0xFFFF in left else "bad"

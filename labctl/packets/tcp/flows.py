@@ -10,7 +10,8 @@ from labctl.packets.model import RST, Packet
 from labctl.packets.tcp import receiving
 from labctl.packets.tcp.fragments import Datagram, reassembled
 from labctl.packets.tcp.idle import first_keep_alives
-from labctl.packets.tcp.tcp import Conversation, Note, Segment
+from labctl.packets.tcp.segment import Note, Segment
+from labctl.packets.tcp.tcp import Conversation
 
 Endpoint = tuple[str, int | None]
 _TOO_BIG = {("icmp", 3, 4), ("icmp6", 2, 0)}  # protocol, type, code

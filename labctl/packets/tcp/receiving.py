@@ -7,7 +7,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from labctl.packets.model import FIN, RST, SYN, Packet, Tcp
-from labctl.packets.protocols.transport import Segment, transport
+from labctl.packets.protocols import table
+from labctl.packets.protocols.carried import Carried
 from labctl.packets.tcp.fragments import Datagram
 
 _TCP = 6
@@ -40,6 +41,7 @@ def wholes(packets: Sequence[Packet], datagrams: Iterable[Datagram]) -> dict[int
 
 def _put_together(last: Packet, found: Datagram, payload: bytes) -> Packet:
     ends = ip_address(found.src).packed, ip_address(found.dst).packed
-    fields = transport(Segment(_TCP, payload, len(payload), *ends, 0, False, True, False, last.record)) or {}
+    carried = Carried(_TCP, payload, len(payload), *ends, 0, False, True, False, last.record)
+    fields = table().transports[_TCP].decode(carried)
     fields |= {"fragment_offset": 0, "more_fragments": False, "transport_offset": -1, "payload_offset": -1}
     return replace(last, **fields)

@@ -8,7 +8,7 @@ from typing import Any
 from labctl.packets.crossings import Verdict
 from labctl.packets.ladder.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.model import Packet
-from labctl.packets.tcp.tcp import Segment
+from labctl.packets.tcp.segment import Segment
 
 SCHEMA_VERSION = 1
 

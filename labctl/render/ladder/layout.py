@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import log10
 
 from labctl.packets.ladder.ladder import Arrow, Ladder, Moment
-from labctl.packets.tcp.tcp import milliseconds
+from labctl.packets.tcp.segment import milliseconds
 from labctl.render.graph.metrics import Style
 from labctl.render.text import fitted, printable, quoted, wrapped
 

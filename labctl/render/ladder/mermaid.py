@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labctl.packets.ladder.ladder import Arrow, Ladder, Lifeline, Moment
-from labctl.packets.tcp.tcp import milliseconds
+from labctl.packets.tcp.segment import milliseconds
 from labctl.render.text import fitted, printable, quoted
 
 # To the other end and open (`)`) where nobody could see the arrival, with a cross where the packet was lost.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from labctl.packets.ladder.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.protocols import words
-from labctl.packets.tcp.tcp import milliseconds
+from labctl.packets.tcp.segment import milliseconds
 from labctl.render.text import (
     DIM,
     RED,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from labctl.packets.fields.layers import Field, Layer, layers, moment
 from labctl.packets.model import Packet
-from labctl.packets.protocols.words import ends
+from labctl.packets.protocols.layers import Field, Layer, layers
+from labctl.packets.protocols.words import ends, moment
 from labctl.render.text import BOLD, DIM, RED, fitted, left_to_right, padded, paint, printable, quoted, width, wrapped
 
 _NAME, _BYTES = 26, 9  # columns of a field's name, and of where its bytes are
@@ -22,7 +22,7 @@ def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool
     if record.original_length > len(record.data):
         total = f"{len(record.data)} of {record.original_length} bytes captured"
     where = f"  at {printable(packet.node)}" if packet.node else ""
-    when = moment(packet) if record.timed else "without a time"
+    when = moment(packet.ts_ns) if record.timed else "without a time"
     name = f"{packet.protocol.upper()}  {ends(packet)}" if packet.src else packet.protocol.upper()
     out = [
         fitted(f"packet {packet.index + 1}  {when}{where}  {total}", columns),
@@ -76,7 +76,7 @@ def document(packet: Packet) -> dict[str, Any]:
         "schema_version": 1,
         "number": packet.index + 1,
         "node": packet.node,
-        "ts": moment(packet) if packet.record.timed else None,
+        "ts": moment(packet.ts_ns) if packet.record.timed else None,
         "ts_ns": packet.ts_ns if packet.record.timed else None,
         "protocol": packet.protocol,
         "captured_length": len(packet.record.data),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labctl.packets.fields.layers import moment
-from labctl.packets.ladder.label import Label, label
+from labctl.packets.ladder.label import label
 from labctl.packets.model import Packet
-from labctl.packets.protocols.words import ends
+from labctl.packets.protocols.kind import Label
+from labctl.packets.protocols.words import ends, moment
 from labctl.packets.tcp.flows import Analysis, analyse
 from labctl.render.text import DIM, RED, colour_of, fitted, left_to_right, padded, paint, printable, quoted, width
 
@@ -29,7 +29,7 @@ def listed(packets: Sequence[Packet], *, columns: int | None, colour: bool) -> l
     wide = [max(map(width, column)) for column in ([str(packets[-1].index + 1), "#"], [*times, "TIME"], names, pairs)]
     room = max(columns, _LEAST) if columns else None
     head = f"{'#':>{wide[0]}}  {'TIME':>{wide[1]}}  {_cell('AT', wide[2])}{padded('FROM > TO', wide[3])}  WHAT"
-    begun = f"times in seconds from {moment(begin)}" if begin else "this capture has no times"
+    begun = f"times in seconds from {moment(begin.ts_ns)}" if begin else "this capture has no times"
     out = [paint(begun, DIM, colour), paint(_cut(head, room), DIM, colour)]
     analysis = analyse(packets)
     for place, packet in enumerate(packets):
@@ -85,7 +85,7 @@ def documents(packets: Sequence[Packet]) -> list[dict[str, Any]]:
         out.append(
             {
                 "number": packet.index + 1,
-                "ts": moment(packet) if packet.record.timed else None,
+                "ts": moment(packet.ts_ns) if packet.record.timed else None,
                 "ts_ns": packet.ts_ns if packet.record.timed else None,
                 "node": packet.node,
                 "protocol": packet.protocol,

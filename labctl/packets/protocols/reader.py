@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labctl.packets.model import Checksum, Packet
+
+_SUMS: dict[Checksum, str] = {
+    "ok": "right",
+    "partial": "not computed, but left for the network card, it seems (checksum offload)",
+    "none": "none: the sender computed no checksum",
+    "missing": "none, which UDP over IPv6 must have but in tunnels (RFC 6935)",
+    "unknown": "can't be checked: not all that it is made of is here",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -57,3 +67,15 @@ class Reader:
 
     def layer(self, level: str, name: str) -> Layer:
         return Layer(level, name, self.start, self.at - self.start, tuple(self.fields))
+
+    def checksum(self, packet: Packet) -> None:
+        """The checksum of what IP carries."""
+        self.number("checksum", 2, sum_words(packet.checksum, packet.checksum_wanted), text="0x{:04x}")
+
+
+def sum_words(state: Checksum, wanted: int | None) -> str:
+    """What is to be said of a checksum; `wanted`: what would be right in the place of a bad one."""
+    if state == "bad":
+        right = "" if wanted is None else f", 0x{wanted:04x} would be right"
+        return f"wrong{right}: bytes were changed, or it was never computed (checksum offload)"
+    return _SUMS[state]

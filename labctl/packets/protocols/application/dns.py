@@ -1,19 +1,26 @@
-"""DNS messages taken apart (RFC 1035, section 4): every record, also those of a kind that isn't known here. No I/O."""
+"""DNS messages taken apart (RFC 1035, section 4): every record, also those of a kind that isn't known here; and which
+packets have one, its fields one by one, and what its label says. No I/O."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
 
-from labctl.packets.protocols import dns_values
-from labctl.packets.protocols.dns_values import CLASSES, TYPES, Malformed, type_name
+from labctl.packets.model import Packet
+from labctl.packets.protocols.application import dns_values
+from labctl.packets.protocols.application.dns_values import CLASSES, TYPES, Malformed, type_name
+from labctl.packets.protocols.kind import Application
+from labctl.packets.protocols.reader import Field, Layer
 
-__all__ = ["NO_SUCH_NAME", "NUMBERS", "Entry", "Malformed", "Message", "decode", "read"]
+__all__ = ["NO_SUCH_NAME", "NUMBERS", "Entry", "Malformed", "Message", "decode", "read", "summary"]
 
 NUMBERS = {name: number for number, name in TYPES.items()}
 NO_SUCH_NAME = 3
 RCODES = {0: "", 1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
 _MNEMONICS = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+_OPERATIONS = ("query", "inverse query", "status", "operation 3", "notify", "update", "stateful")
+_BITS = {0x0400: "authoritative", 0x0200: "truncated", 0x0100: "recursion desired", 0x0080: "recursion available"}
+_BITS |= {0x0020: "authentic", 0x0010: "checking disabled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +157,80 @@ def _entry(data: bytes, start: int) -> Entry:
         said = f"{CLASSES.get(group, f'class {group}')} {said}"
     # The highest bit of a TTL means nothing (RFC 2181, section 8).
     return Entry(found, kind, ttl if ttl < 1 << 31 else 0, said, start, at + length - start)
+
+
+def message_of(packet: Packet) -> tuple[Seen, int] | None:
+    """The DNS message in a packet, and where in its payload it begins: over TCP, which needs a length before it (RFC
+    7766, section 8), only one that fills a segment is recognised. None: there is none."""
+    if packet.protocol == "udp":
+        found = read(packet.payload)
+        return None if found is None else (found, 0)
+    if packet.tcp is None or int.from_bytes(packet.payload[:2], "big") != len(packet.payload) - 2:
+        return None
+    found = read(packet.payload[2:])
+    return None if found is None else (found, 2)
+
+
+def summary(found: Seen) -> str:
+    """`A alice.lab?`, or `A alice.lab = 10.0.0.5` (RFC 1035, section 4)."""
+    asked = ", ".join(f"{one.type} {one.name}" for one in found.questions)
+    if not found.is_answer:
+        return f"{asked or 'nothing'}?"
+    kinds = {one.type for one in found.questions}
+    answers = [one.value if one.type in kinds else f"{one.type} {one.value}" for one in found.answers]
+    if not asked:  # multicast DNS tells without having been asked (RFC 6762, section 6)
+        answers = [f"{one.type} {one.name} = {one.value}" for one in found.answers]
+        return ", ".join(answers) or found.words or "nothing"
+    return f"{asked} = {', '.join(answers) or found.words or found.problem or 'no answer'}"
+
+
+def _layer(packet: Packet) -> Layer | None:
+    found = message_of(packet)
+    return None if found is None else _fields(found[0], packet.payload_offset, found[1], len(packet.payload))
+
+
+def _fields(found: Seen, at: int, start: int, size: int) -> Layer:
+    fields = [Field("length", str(size - start), at, start, "bytes")] if start else []
+    begin = at + start
+    operation = found.flags >> 11 & 15
+    said = ["answer" if found.is_answer else "question"]
+    said += [_OPERATIONS[operation]] if operation and operation < len(_OPERATIONS) else []
+    said += [name for bit, name in _BITS.items() if found.flags & bit]
+    fields.append(Field("identifier", f"0x{found.ident:04x}", begin, 2))
+    fields.append(Field("flags", f"0x{found.flags:04x}", begin + 2, 2, ", ".join(said)))
+    for place, (name, count) in enumerate(
+        zip(("questions", "answers", "authorities", "additional"), found.counts, strict=True)
+    ):
+        fields.append(Field(name, str(count), begin + 4 + 2 * place, 2))
+    fields += [Field("question", f"{one.type} {one.name}", begin + one.offset, one.length) for one in found.questions]
+    for name, entries in (
+        ("answer", found.answers),
+        ("authority", found.authority),
+        ("additional", found.additional),
+    ):
+        for one in entries:
+            life = "" if one.type == "OPT" else f"kept for {one.ttl} s"
+            value = f"{one.type} {one.name} = {one.value}"
+            fields.append(Field(name, value, begin + one.offset, one.length, life))
+    if found.is_answer and found.words:
+        fields.append(Field("error", found.words, begin + 3, 1))
+    if found.problem:
+        fields.append(Field("unread", found.problem, begin, size - start))
+    return Layer("application", "DNS", at, size, tuple(fields))
+
+
+def _label(packet: Packet) -> tuple[str, str] | None:
+    found = message_of(packet)
+    return None if found is None else ("DNS", summary(found[0]))
+
+
+PROTOCOLS = (
+    Application(
+        name="dns",
+        words="DNS",
+        over=("udp", "tcp"),
+        ports=frozenset({53, 5353, 5355}),
+        layer=_layer,
+        label=_label,
+    ),
+)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, NOTHING, DESTINATION = 0, 43, 44, 51, 59, 60
 EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION)
+WORDS = {HOP_BY_HOP: "hop-by-hop options", ROUTING: "routing header", FRAGMENT: "fragment"}
+WORDS |= {DESTINATION: "destination options"}
 _HOME_ADDRESS = 201  # an option (RFC 6275, section 6.3)
 _SOURCE_ROUTE, _MOBILE, _SEGMENTS = 0, 2, 4  # kinds of routing headers: RFC 2460, RFC 6275, RFC 8754
 

@@ -1,1 +1,0 @@
-"""One packet layer by layer, each field with its bytes."""

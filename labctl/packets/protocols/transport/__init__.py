@@ -1,0 +1,1 @@
+"""What IP carries."""
