@@ -4,6 +4,7 @@ Who uses it there is no root, may write nothing of it, and installed it where ot
 """
 
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
@@ -161,6 +162,8 @@ def test_an_installed_labctl_needs_no_checkout(engine, installed):
     installed.ok("labctl", "down", timeout=120)
     would = installed.ok("labctl", "clean", "--images", "--dry-run", "--force").splitlines()
     assert "would remove labctl/echo-server:latest" in would
+    told = json.loads(installed.ok("labctl", "clean", "--images", "--dry-run", "--force", "--json"))
+    assert {"kind": "image", "name": "labctl/probe:latest", "stays": None} in told["found"]
     assert engine.images.get("labctl/echo-server")
 
 
