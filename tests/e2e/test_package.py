@@ -82,6 +82,14 @@ def test_the_wheel_holds_what_labs_are_made_of(built, folder):
                 assert wheel.read(f"labctl/data/{file.relative_to(ROOT)}") == file.read_bytes()
 
 
+def is_for_all(python: str) -> bool:
+    """Whether a Python may be run by everybody, not by root alone."""
+    try:
+        return subprocess.run([python, "-c", ""], user=NOBODY, group=NOBODY, timeout=30, check=False).returncode == 0
+    except PermissionError:
+        return False
+
+
 class Installed:
     """`run(...)` runs a program of an installation as its user does: nothing else in the environment, elsewhere."""
 
@@ -96,7 +104,12 @@ class Installed:
         self._plainly(*pip, "--constraint", str(versions), str(wheel))
         (self.data / "services" / "echo-server" / "echo_server.py").open("a").write(f"\n{MARK}\n")
         self.user: dict = {}
-        if os.getuid() == 0 and SOCKET.exists() and not os.environ.get("DOCKER_HOST"):
+        if (
+            os.getuid() == 0
+            and SOCKET.exists()
+            and not os.environ.get("DOCKER_HOST")
+            and is_for_all(sys._base_executable)
+        ):
             self.user = {"user": NOBODY, "group": NOBODY, "extra_groups": [SOCKET.stat().st_gid]}
             self._plainly("chown", "-R", f"{NOBODY}:{NOBODY}", str(self.environment), str(self.home))
         self._plainly("chmod", "-R", "u-w,go-rwx", str(self.environment))
@@ -111,7 +124,7 @@ class Installed:
         assert done.returncode == 0, done
 
     def run(self, *command: str, timeout: float = 60) -> Result:
-        passed = ("DOCKER_HOST", "LABCTL_DEBIAN")
+        passed = ("DOCKER_HOST", "LABCTL_DEBIAN", *(() if self.user else ("XDG_RUNTIME_DIR",)))
         variables = {key: os.environ[key] for key in passed if key in os.environ}
         variables |= {"HOME": str(self.home), "LABCTL_LAB": f"e2e-{SESSION}-package", "LC_ALL": "C.UTF-8"}
         variables["PATH"] = f"{self.environment / 'bin'}:{Path(shutil.which('docker') or '').parent}:/usr/bin:/bin"
