@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help lab-up lab-down test test-unit lint test-nemesis bench package compat clean venv engine images
+.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,11 +20,18 @@ lab-down: venv ## remove the default lab
 test: venv engine images ## set up all that is needed and run all tests
 	@$(BIN)/python tests/all.py
 
+test-whole: venv engine images ## run all tests, and every case of those of which `make test` takes a share
+	@$(BIN)/python tests/all.py --whole
+
 test-unit: venv ## run the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/errors
 
 test-nemesis: venv engine images ## break a chat for a quarter of an hour, and compare what was told with what arrived
 	LABCTL_NEMESIS_MESSAGES=5000 $(BIN)/python -m pytest -s tests/e2e/test_nemesis.py
+
+kill-matrix: venv engine images ## end labctl at every moment, by every signal, and write docs/kill-matrix.md
+	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found
+	$(BIN)/python tests/e2e/kill_matrix.py
 
 lint: venv ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
