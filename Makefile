@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench compat clean types venv engine images
+.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,13 +42,16 @@ lint: venv types ## check style, types, imports and shell scripts
 bench: venv engine images ## measure beside plain Compose for an hour, and write bench/results.json
 	$(BIN)/python -m bench
 
+package: venv ## build the sdist and the wheel of what is here into dist/
+	$(BIN)/python -m build --no-isolation
+
 compat: venv engine ## compare with docker compose and tshark on a folder of files: CORPUS=FOLDER
 	@test -n "$(CORPUS)" || { echo "name the folder: make compat CORPUS=FOLDER" >&2; exit 2; }
 	$(BIN)/python -m compat "$(CORPUS)"
 
 clean: ## remove all labs, the virtual environment and what tests left behind
 	@if [ -x $(BIN)/labctl ] && docker version >/dev/null 2>&1; then $(BIN)/labctl down --all; fi
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 types: venv
