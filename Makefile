@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+TYPED := base chat-client chat-server echo-server router
 
 .PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
 
@@ -54,8 +55,10 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The programs of nodes run in images that have a newer Python, and find each other by paths of their own.
 types: venv
 	$(BIN)/mypy
+	MYPYPATH=services/base $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
 
 venv:
 	@setup/python.sh
