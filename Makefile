@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
+HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*')
 TYPED := base chat-client chat-server echo-server router
 
 .PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
@@ -59,6 +61,8 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 types: venv
 	$(BIN)/mypy
 	MYPYPATH=services/base $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py
 
 venv:
 	@setup/python.sh
