@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from labctl.cancel import Cancel
+from labctl.engine.projects import Projects
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
@@ -27,6 +30,8 @@ LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's netwo
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
+BASE_IMAGE = "labctl/debian:trixie"  # made from Debian's packages where no registry is reached
+OFFICIAL_BASE = "debian:trixie-slim"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
 # stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
 LOG_FILE, LOG_FILES = "20m", "3"
@@ -194,13 +199,15 @@ class Volume:
 
 @dataclass(frozen=True)
 class Image:
-    """`entrypoint` and `command` are what a container of it runs, one behind the other."""
+    """`entrypoint` and `command` are what a container of it runs, one behind the other; a list of images doesn't tell
+    them. `names` are those that it has (`labctl/probe:latest`), where they were asked for."""
 
     id: str
     labels: Mapping[str, str]
     size: int = 0
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,17 +282,33 @@ class ProbeOrder:
     apart: bool = False
 
 
-class Engine(Protocol):
+class Engine(Projects, Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
+
+    @property
+    def where(self) -> str:
+        """Its address and who chose it, for people."""
 
     @property
     def is_local(self) -> bool:
         """It runs on this machine, as far as its address tells."""
 
     @property
+    def half_closes(self) -> bool:
+        """`Stream.end_input` ends the standard input of a command that `open` runs, and leaves its output open."""
+
+    @property
     def machine(self) -> str | None:
         """The name or address of the machine that it runs on, None where that is this one, as far as its address
         tells."""
+
+    @property
+    def cancels(self) -> tuple[Cancel, ...]:
+        """What ends the waits of this engine: `wait`, `converse`, `change`, `build` and `bring_up` raise LabError
+        `cancelled` from then on. What reads, makes and removes without waiting goes on: so things are taken back."""
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        """The same engine, with the same containers, whose waits are ended by these alone."""
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
@@ -305,6 +328,9 @@ class Engine(Protocol):
     def volumes(self, labels: Sequence[str]) -> list[Volume]: ...
 
     def image(self, name: str) -> Image | None: ...
+
+    def images_with(self, labels: Sequence[str]) -> list[Image]:
+        """Images that carry all the labels, with their names."""
 
     def info(self) -> dict[str, Any]:
         """What the engine says of itself (Docker's /info and /version in one)."""
@@ -331,9 +357,18 @@ class Engine(Protocol):
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`."""
 
-    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
-        """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
-        one of its own (`none`); what it printed. The container is gone afterwards. Raises LabError."""
+    def run_probe(
+        self,
+        command: Sequence[str],
+        *,
+        network: str,
+        labels: Mapping[str, str],
+        limit: float = 30,
+        image: str = PROBE_IMAGE,
+    ) -> str:
+        """Runs a command in the probe's image, or another one, with NET_ADMIN, in a container's network namespace
+        (`container:ID`) or in one of its own (`none`); what it printed. The container is gone afterwards. Raises
+        LabError."""
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""
@@ -374,6 +409,10 @@ class Engine(Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
+
+    def remove_image(self, image: str) -> None:
+        """Takes a name from an image, and removes it with its last one; or removes one by its id. No error where it is
+        gone. Raises LabError `engine-refused` where a container is made of it."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
         """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

@@ -12,10 +12,11 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from labctl import private
+from labctl.cancel import Cancel, sleep
 from labctl.errors import LabError
 
 RETRY = 0.002  # seconds between two tries at a keyboard: flock(2) has no limit of its own
@@ -55,14 +56,14 @@ class Lock:
         self.close()  # its holder removed the file while we waited: a lock on it is one on nothing
         return False
 
-    def take(self, seconds: float, busy: LabError, *, retry: float) -> None:
-        """Raises `busy` where the lock isn't free within some seconds."""
+    def take(self, seconds: float, busy: LabError, *, retry: float, cancels: Collection[Cancel] = ()) -> None:
+        """Raises `busy` where the lock isn't free within some seconds, LabError `cancelled`."""
         deadline = time.monotonic() + seconds
         while not self.try_once():
             if time.monotonic() > deadline:
                 self.close()
                 raise busy
-            time.sleep(retry)
+            sleep(retry, cancels)
 
     def _is_current(self) -> bool:
         try:
@@ -105,12 +106,12 @@ class LabLock(Lock):
         super().__init__(_folder(lab) / "lab")
         self._lab = lab
 
-    def acquire(self, seconds: float, report: Callable[[str], None]) -> None:
-        """Raises LabError `lab-busy`."""
+    def acquire(self, seconds: float, report: Callable[[str], None], cancels: Collection[Cancel] = ()) -> None:
+        """Raises LabError `lab-busy`, `cancelled`."""
         if self.try_once():
             return
         report(f"another labctl is at work on {self._lab}; waiting for it")
-        self.take(seconds, LabError("lab-busy", lab=self._lab, seconds=seconds), retry=PATIENT_RETRY)
+        self.take(seconds, LabError("lab-busy", lab=self._lab, seconds=seconds), retry=PATIENT_RETRY, cancels=cancels)
 
     @property
     def is_unfinished(self) -> bool:
@@ -150,6 +151,37 @@ class LabLock(Lock):
 def forget_keyboard(lab: str, container: str) -> None:
     """Removes the file of the keyboard's lock of a container that is gone."""
     KeyboardLock(lab, container).remove()
+
+
+def own_folder() -> Path | None:
+    """The folder of this user's locks; None where there is none, or another one's stands there."""
+    try:
+        top = private.top() / f"labctl-{os.getuid()}"
+        private.refuse_folder(top)
+    except OSError:
+        return None
+    return top
+
+
+def forget_all() -> Path | None:
+    """Removes all of this user's lock files that nobody holds and that say nothing of a Compose at work, and then their
+    folder, which it names; None where something of it stays, or there is none."""
+    top = own_folder()
+    if top is None:
+        return None
+    try:
+        for file in [*top.glob("*/lab"), *top.glob(f"*/*{_SUFFIX}")]:
+            lock = Lock(file)
+            if file.stat().st_size == 0 and lock.try_once():
+                lock.remove()
+                lock.close()
+        for folder in top.iterdir():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        top.rmdir()
+    except (OSError, LabError):
+        return None
+    return top
 
 
 def _folder(lab: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labctl.errors.family import (
+    Cancelled,
     FileError,
     ForeignLab,
     InvalidArgument,
@@ -35,6 +36,12 @@ LABS: Table = {
         "another labctl is at work on {lab} and did not finish within {seconds:g} s",
         "let it finish, or end it (^C where it runs)",
         "One labctl at a time brings a lab up or down.",
+    ),
+    "labs-there": Kind(
+        InvalidArgument,
+        "images stay while labs are there: {labs}",
+        "`labctl down` removes a lab (`labctl ls` shows whose each is); --force removes what none of them is made of",
+        "`labctl clean --images` is for when all labs are gone: what is removed has to be built again.",
     ),
     "lab-removed": Kind(
         LabNotFound,
@@ -83,6 +90,12 @@ LABS: Table = {
         "not ready within {seconds:g} s: {nodes}",
         "`labctl logs NODE` shows why; a longer --timeout waits longer; `labctl down` removes the lab",
         "`labctl up` waits for each node's `ready` event.",
+    ),
+    "cancelled": Kind(
+        Cancelled,
+        "it was cancelled",
+        "",
+        "A Python program cancelled what it had begun in another thread (docs/api.md).",
     ),
     "not-yet": Kind(
         LabTimeout,

@@ -7,17 +7,17 @@ import json
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
-from labctl.errors import EngineTimeout, LabError, ProgramNotFound
-from labctl.lab.inside.execution import Place, run
+from labctl.errors import LabError, LabTimeout, ProgramNotFound
 from labctl.lab.model import Lab, Node
-from labctl.lab.reach.probe import target as target_of
-from labctl.lab.reach.published import address
-from labctl.lab.roles import http_exchange
+from labctl.lab.roles.role import Role
 
+if TYPE_CHECKING:  # the table of roles is read by commands that ask for no page
+    from labctl.lab.inside.execution import Place
+
+ROLES = (Role("http", "an HTTP server", commands=("http get",), events={"request": "", "response": ""}),)
 GRACE = 10.0  # seconds beyond its limit that what asks in a node has to start, and to say how it went
 
 
@@ -28,6 +28,11 @@ class Exchange:
     url: str
     source: str
     seen: dict[str, Any]
+
+    @property
+    def status(self) -> int:
+        """The status of the response (RFC 9110), such as 200."""
+        return int(self.seen["status"])
 
     @property
     def content(self) -> bytes:
@@ -46,6 +51,10 @@ class Exchange:
 def get(engine: Engine, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0) -> Exchange:
     """GET of `url` (a path, or a whole URL whose path and port count) at a node; `timeout` in seconds is for all of it.
     Raises LabError."""
+    from labctl.lab.inside.execution import Place
+    from labctl.lab.reach.published import address
+    from labctl.lab.roles.http_exchange import exchange
+
     node = lab.running(name, "nothing answers there")
     target, port = _parse(url)
     if source:
@@ -54,13 +63,15 @@ def get(engine: Engine, lab: Lab, name: str, url: str, *, source: str | None = N
         return _from_node(engine, Place(lab, asker), _named(lab, asker, node), wanted, target, timeout)
     published = _published(node, port, target)
     host = address(engine, node, published)
-    seen = http_exchange.exchange(host, int(published.public or 0), target, timeout)
+    seen = exchange(host, int(published.public or 0), target, timeout)
     shown = f"[{host}]" if ":" in host else host
     return _checked(f"http://{shown}:{published.public}{target}", "this machine", seen)
 
 
 def _parse(url: str) -> tuple[str, int | None]:
     """Path with query, and the port where the URL names one."""
+    from urllib.parse import urlsplit
+
     if "://" in url and not url.partition("://")[2].partition("/")[0]:
         raise LabError("bad-option", option="URL", why=f"{url!r} names no host")  # RFC 9110, section 4.2.1
     parts = urlsplit(url if "://" in url else f"http://host{url if url.startswith('/') else '/' + url}")
@@ -96,7 +107,9 @@ def _named(lab: Lab, asker: Node, node: Node) -> str:
     """What the asking node knows a node by: its name, where the engine's name server has that, else its address."""
     if node.owner is None and node.name == node.container.labels.get(COMPOSE_SERVICE):
         return node.name
-    address = target_of(lab, asker, node.name, None).address or node.name
+    from labctl.lab.reach.probe import target
+
+    address = target(lab, asker, node.name, None).address or node.name
     return f"[{address}]" if ":" in address else address
 
 
@@ -109,8 +122,10 @@ def _published(node: Node, port: int | None, target: str) -> Port:
 
 def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, timeout: float) -> Exchange:
     """What asks ends by itself when its time is over, and with labctl."""
+    from labctl.lab.inside.execution import run
+
     url, asker = f"http://{host}:{port}{target}", place.node.name
-    program = Path(http_exchange.__file__).read_text()
+    program = Path(__file__).with_name("http_exchange.py").read_text()
     command = ["python3", "-c", program, host.strip("[]"), str(port), target, str(timeout)]
     said = {False: b"", True: b""}  # on standard output, and on standard error
 
@@ -122,7 +137,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
         seen = json.loads(said[False])
     except (ValueError, ProgramNotFound) as problem:
         last = (said[True].decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
-        why = str(problem.values["why"]) if isinstance(problem, ProgramNotFound) else last
+        why = str(problem.values["why"]) if isinstance(problem, LabError) else last
         mend = f"{asker} needs python3 to ask for a page; choose another node"
         raise LabError("http-failed", url=url, why=why, mend=mend) from None
     return _checked(url, asker, seen)
@@ -130,7 +145,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
 
 def _why_ended(cause: BaseException) -> int | None:
     """Of what the engine has refused nothing runs."""
-    refused = isinstance(cause, LabError) and not isinstance(cause, EngineTimeout)
+    refused = isinstance(cause, LabError) and not isinstance(cause, LabTimeout)
     return None if refused else signal.SIGTERM
 
 
