@@ -5,14 +5,30 @@ With Docker that is Compose's work (`labctl.engine.compose`); the engine in memo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from labctl.errors import LabError
     from labctl.topology.builtin import Source
 
 Report = Callable[[str], None]  # takes a line of progress, for people
+
+
+_SUBNET_TAKEN = re.compile(r"overlaps with other one|pool overlaps", re.I)
+_PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
+
+
+def is_subnet_taken(problem: LabError) -> bool:
+    """Whether the engine refused because another network has a subnet by now."""
+    return bool(_SUBNET_TAKEN.search(str(problem.values.get("why", ""))))
+
+
+def is_port_taken(problem: LabError) -> bool:
+    """Whether the engine refused because somebody else has a published port, or an address, by now."""
+    return bool(_PORT_TAKEN.search(str(problem.values.get("why", ""))))
 
 
 class Reading(NamedTuple):
@@ -70,7 +86,8 @@ class Projects(Protocol):
         start: bool = True,
     ) -> None:
         """Makes the project that has the configuration's name be as that says; containers that stay the same are left
-        alone. Builds and removes nothing.
+        alone. Builds and removes nothing. What is reported are Compose's own lines: `Network NAME Created`,
+        `Container NAME Started`.
 
         Without `start`, containers are made and not started. Whoever makes them holds the file descriptors of `hold`,
         and their locks, while it lives. At the end, also at a failure or an interruption, `unfinished` holds the names

@@ -121,9 +121,9 @@ class MemoryEngine(MemoryProjects):
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
         return made
 
-    def subnets(self, network: str, *subnets: str) -> None:
-        """Gives a network its subnets."""
-        self._networks[network] = replace(self._networks[network], subnets=subnets)
+    def subnets(self, network: str, *subnets: str, mtu: int | None = None) -> None:
+        """Gives a network its subnets, and its MTU in bytes where one was chosen."""
+        self._networks[network] = replace(self._networks[network], subnets=subnets, mtu=mtu)
 
     def later(self, act: Callable[[], None]) -> None:
         """Puts something off until whoever waits has nothing else to see."""
@@ -171,6 +171,11 @@ class MemoryEngine(MemoryProjects):
 
     def image(self, name: str) -> Image | None:
         return self.images.get(name)
+
+    def images_with(self, labels: Sequence[str]) -> list[Image]:
+        """Those of `images`; what stands there under its id has no name."""
+        found = [(name, image) for name, image in self.images.items() if _carries(image.labels, labels)]
+        return [replace(image, names=() if name == image.id else (name,)) for name, image in found]
 
     def info(self) -> dict[str, Any]:
         return {"Version": {"Version": "memory"}, "Containers": len(self._containers)}
@@ -267,8 +272,14 @@ class MemoryEngine(MemoryProjects):
         return ""
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
-        """Its program is what `probe_program` gives, and what commands in it do what `probe_commands` gives."""
-        self._get(probe.target)
+        """Its program is what `probe_program` gives, and commands in it do what `probe_commands` gives.
+
+        Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
+        """
+        target = self._get(probe.target)
+        if target.plan and not (self.probe_program or self.probe_commands):
+            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
+            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
@@ -329,6 +340,12 @@ class MemoryEngine(MemoryProjects):
 
     def remove_volume(self, volume: str) -> None:
         self._volumes.pop(volume, None)
+
+    def remove_image(self, image: str) -> None:
+        """Refused where a container's `image` is it."""
+        if any(container.record.image == image for container in self._containers.values()):
+            raise LabError("engine-refused", action=f"remove {image}", why="a container is using it")
+        self.images.pop(image, None)
 
     def _get(self, container: str) -> MemoryContainer:
         if container not in self._containers:

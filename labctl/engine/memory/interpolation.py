@@ -36,7 +36,7 @@ class Variables:
         left = _VARIABLE.sub("", text)
         if "$" in left:
             raise Unreadable(
-                f"{text!r}: of variables, $NAME, ${{NAME}} and ${{NAME:-word}} are known here, without nesting"
+                f"{text!r}: the engine in memory knows $NAME, ${{NAME}} and ${{NAME:-word}}, no variable in another"
             )
         return _VARIABLE.sub(self._value, text)
 
@@ -55,6 +55,16 @@ class Variables:
         if not how:
             self.unset[name] = None
         return word
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    """A value with a text replaced in all texts of it. What Compose has read it writes with each dollar sign twice:
+    whoever makes the project reads it once more."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {key: replaced(item, old, new) for key, item in value.items()}
+    return [replaced(item, old, new) for item in value] if isinstance(value, list) else value
 
 
 def of_file(path: Path) -> dict[str, str]:

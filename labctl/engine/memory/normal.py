@@ -13,7 +13,7 @@ from labctl.engine.memory.interpolation import Unreadable, of_file
 from labctl.topology.model import extra_hosts
 
 _PORT = re.compile(
-    r"(?:(?:\[(?P<six>[0-9A-Fa-f:]+)\]|(?P<host>[\d.]+)):)?(?:(?P<published>[\d-]*):)?(?P<target>\d+)(?:/(?P<proto>\w+))?"
+    r"(?:(?:\[(?P<six>[0-9A-Fa-f:]+)\]|(?P<host>\d+(?:\.\d+){3})):)?(?:(?P<published>[\d-]*):)?(?P<target>\d+)(?:/(?P<proto>\w+))?"
 )
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt]?)b?", re.I)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.engine.memory import making, reading
 from labctl.engine.memory.containers import MemoryContainer
+from labctl.engine.memory.interpolation import replaced
 from labctl.engine.model import (
     COMPOSE_HASH,
     COMPOSE_IMAGE,
@@ -71,7 +72,7 @@ class MemoryProjects:
         name: str | None = None,
         variables: Mapping[str, str] = {},
     ) -> None:
-        config = json.loads(self.read(source, name=name, variables=variables).text)
+        config = replaced(json.loads(self.read(source, name=name, variables=variables).text), "$$", "$")
         for service in services:
             asked = config["services"][service]
             build = asked["build"]
@@ -109,6 +110,7 @@ class MemoryProjects:
         start: bool = True,
     ) -> None:
         unfinished.clear()
+        config = replaced(config, "$$", "$")
         self._make_networks(config, report)
         for item in (config.get("volumes") or {}).values():
             self._volumes.setdefault(str(item["name"]), dict(item.get("labels") or {}))
@@ -145,7 +147,7 @@ class MemoryProjects:
         if owner:
             service = {**service, "network_mode": f"container:{owner[0].record.id}"}
         wanted, there = replicas(service), {_number(item): item for item in self._of_service(project, name)}
-        labels = {COMPOSE_HASH: _digest(service), COMPOSE_IMAGE: image.id}
+        labels = {COMPOSE_HASH: _digest(replaced(service, "$", "$$")), COMPOSE_IMAGE: image.id}
         for number in [number for number in there if number > wanted]:
             del self._containers[there[number].record.id]
         for number in range(1, wanted + 1):

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from labctl.engine.memory.interpolation import Unreadable, Variables, of_file
+from labctl.engine.memory.interpolation import Unreadable, Variables, of_file, replaced
 from labctl.engine.memory.normal import normalised, pairs, resolved
 from labctl.engine.projects import Reading
 from labctl.errors import LabError
@@ -54,7 +54,7 @@ def read(
         raise LabError(
             "topology-invalid", file=files[0], why=str(problem), compose="", unset=tuple(values.unset)
         ) from None
-    return Reading(json.dumps(config), tuple(values.unset))
+    return Reading(json.dumps(replaced(config, "$", "$$")), tuple(values.unset))
 
 
 class _Source:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
+from labctl.engine.projects import is_port_taken, is_subnet_taken
 from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
 from labctl.lab.faults.gate import shut
@@ -19,7 +19,7 @@ from labctl.lab.life import images
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
 from labctl.lab.life.giving_up import cause
 from labctl.lab.life.ready import wait_ready
-from labctl.lab.life.routes import set_routes
+from labctl.lab.life.static_routes import set_routes
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placing import blueprint as blueprints
@@ -36,9 +36,6 @@ STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody wa
 STARTERS = 8  # containers that are started at the same time
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
 MOST_LEFT_OUT = 64
-_OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
-_PROGRESS = re.compile(r"(Network|Container) .* (Created|Started)$")
-_PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
 _PHASES = {
     ("Network", "Created"): "up:network-created",
     ("Container", "Created"): "up:container-created",
@@ -211,9 +208,8 @@ def _start(
             engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
         except LabError as problem:
-            why = str(problem.values.get("why", ""))
             moves = any(net.movable for net in topology.networks)
-            retry = (moves and _OVERLAP.search(why)) or (_has_movable_port(topology) and _PORT_TAKEN.search(why))
+            retry = (moves and is_subnet_taken(problem)) or (_has_movable_port(topology) and is_port_taken(problem))
             if not retry or attempt == ATTEMPTS - 1:
                 raise
             report("another lab took that place at the same moment; trying the next")
