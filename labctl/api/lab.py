@@ -153,7 +153,7 @@ class Lab(SeenLab, ReachingLab, LinkedLab):
         """
         from labctl.lab.life import waiting
 
-        what, begin, found = waiting.wanted(event), stamp(since), self.snapshot()
+        what, begin, found = waiting.event_filter(event), stamp(since), self.snapshot()
         chosen = [found.node(name) for name in nodes] or list(found.nodes)
         return waiting.for_event(self.engine, found, chosen, what, since=begin, timeout=timeout, begun=lambda: None)
 

@@ -13,6 +13,7 @@ from labctl.api.seeing import SeenNode
 from labctl.api.times import Since, stamp
 from labctl.errors import Cancelled, LabError, LabTimeout
 from labctl.lab import model
+from labctl.lab.roles import called
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
@@ -133,7 +134,7 @@ class Node(SeenNode, ReachingNode, InsideNode):
         raise LabError(
             "wrong-role",
             node=self.name,
-            actual=model.ROLE_WORDS.get(role or "", "somebody's own image"),
+            actual=called(role),
             command="send",
             wanted=wanted,
             fitting=f"here: {', '.join(others)}" if others else "Node.type types a line at any node with a keyboard",

@@ -12,12 +12,14 @@ from typer.core import TyperCommand
 
 from labctl import __version__
 from labctl.cli.output import Settings
+from labctl.lab.roles import FILES
 
 # Where each command, or group of commands, stands; in the order of the help.
 COMMANDS = {
     "up": "lab.running.up",
     "down": "lab.running.down",
     "build": "lab.running.build",
+    "clean": "lab.cleaning.clean",
     "plan": "lab.planning.plan",
     "graph": "lab.topologies.graph",
     "validate": "lab.checking.validate",
@@ -40,6 +42,8 @@ COMMANDS = {
     "wait": "lab.waiting.wait",
     "inspect": "lab.inspecting.inspect",
     "doctor": "lab.looking.doctor",
+    # Of each role with commands; those that are written by hand are named below.
+    **{name: f"node.roles.{name}" for name, about in FILES.items() if about},
     "chat": "node.keyboard.chat",
     "echo": "node.keyboard.echo",
     "udp": "node.keyboard.udp",
@@ -65,7 +69,7 @@ COMMANDS = {
 # What only looks at a lab, or is about none; all else does something to it, and asks before it does so to another's.
 LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs", "doctor", "ping", "route", "dns"}
 LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
-LOOKS |= {"version", "compat"}
+LOOKS |= {"version", "compat", "clean"}  # clean is about no lab, and has a --force of its own
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
 ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 

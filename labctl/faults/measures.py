@@ -54,17 +54,6 @@ def span(word: str, text: str) -> float:
     return found
 
 
-def _time(word: str, text: str, wanted: str) -> float:
-    """Seconds."""
-    found = moments.span(text) if len(text) <= _LONGEST_VALUE else None
-    if found is not None:
-        return found
-    plain, _, units = wanted.partition(" (")
-    if text[:1] == "-" and len(text) <= _LONGEST_VALUE and moments.span(text[1:]):
-        raise Malformed(f"{word} {text} is negative", f"give {plain}")
-    raise Malformed(f"{word} {brief(text)} is not {plain}", f"give {plain} ({units}")
-
-
 def rate(text: str) -> float:
     """`1mbit`, in bits a second. Raises Malformed."""
     found = _number("rate", text, _RATES, "a rate such as 1mbit")
@@ -86,6 +75,17 @@ def share(word: str, text: str) -> float:
     if not text.endswith("%") or not 0 <= found <= 1:
         raise Malformed(f"{word} {brief(text)} is no share", "give a share from 0% to 100%")
     return found
+
+
+def _time(word: str, text: str, wanted: str) -> float:
+    """Seconds."""
+    found = moments.span(text) if len(text) <= _LONGEST_VALUE else None
+    if found is not None:
+        return found
+    plain, _, units = wanted.partition(" (")
+    if text[:1] == "-" and len(text) <= _LONGEST_VALUE and moments.span(text[1:]):
+        raise Malformed(f"{word} {text} is negative", f"give {plain}")
+    raise Malformed(f"{word} {brief(text)} is not {plain}", f"give {plain} ({units}")
 
 
 def _number(word: str, text: str, units: dict[str, float], wanted: str) -> float:

@@ -280,29 +280,3 @@ def check_name(name: str) -> None:
         meant = project_name(name)
         near = f"; did you mean {meant}?" if NAME.fullmatch(meant) else ""
         raise LabError("bad-lab-name", name=name, near=near)
-
-
-ROLE_WORDS = {
-    "http": "an HTTP server",
-    "echo": "an echo server",
-    "echo-client": "an echo client",
-    "udp": "a UDP peer",
-    "chat": "a chat node",
-    "router": "a router",
-}
-
-
-def need_role(lab: Lab, node: Node, role: str, command: str) -> None:
-    """Raises LabError `wrong-role` that names the nodes that would do."""
-    if node.role == role:
-        return
-    fitting = [other.name for other in lab.nodes if other.role == role]
-    word = ROLE_WORDS[role]
-    raise LabError(
-        "wrong-role",
-        node=node.name,
-        actual=ROLE_WORDS.get(node.role or "", "somebody's own image"),
-        command=command,
-        wanted=word,
-        fitting=f"{word} here: {', '.join(fitting)}" if fitting else f"this lab has none that is {word}",
-    )

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from labctl.events.model import Event
+from labctl.lab.roles import arrows
 from labctl.render.clock import clock
 from labctl.render.text import DIM, RED, address, colour_of, fitted, folded, padded, paint, printable, quoted, width
 
-ARROWS = {"send": "->", "connect": "->", "retry": "->", "recv": "<-", "accept": "<-", "message": "<-", "answer": "<-"}
 STDERR = "stderr"  # what a program wrote there; its lines on standard output are a `log`
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")  # SGR (ECMA-48, 8.3.117)
 # Shown first and in this order; what else an event holds follows by name.
@@ -68,9 +68,9 @@ def _name(event: Event) -> str:
 
 def _ends(event: Event) -> str:
     if event.local and event.peer:
-        return f"{address(event.local)} {ARROWS.get(event.name, '--')} {address(event.peer)}"
+        return f"{address(event.local)} {arrows().get(event.name, '--')} {address(event.peer)}"
     if event.peer:
-        return f"{ARROWS.get(event.name, '--')} {address(event.peer)}"
+        return f"{arrows().get(event.name, '--')} {address(event.peer)}"
     return address(event.local) if event.local else ""
 
 

@@ -97,3 +97,21 @@ def test_a_protocol_without_its_line_is_missed(tree):
     lay(tree, blocks("A protocol")[0])
     with pytest.raises(AssertionError, match=r"transport\.vrrp"):
         passes(tree, "tests/unit/test_protocols.py")
+
+
+def test_a_role_is_added_as_the_page_says(tree):
+    added = blocks("A role")
+    for block in added:
+        lay(tree, block)
+    mine = [block["file"] for block in added if block["file"].startswith("tests/")]
+    passes(tree, *mine, "tests/unit/test_role_table.py")
+    assert "Ask a server, HOST:PORT, for the time." in says(tree, "daytime", "--help")
+    assert "Ask daytime servers." in says(tree, "daytime", "--help")
+
+
+def test_an_image_of_a_role_that_the_table_lacks_is_missed(tree):
+    for block in blocks("A role"):
+        if block["file"].startswith("services/"):
+            lay(tree, block)
+    with pytest.raises(AssertionError, match="daytime"):
+        passes(tree, "tests/unit/test_role_table.py")

@@ -13,7 +13,7 @@ from traffic import packet, tcp
 from labctl.cli.app import command_line
 from labctl.errors import LabError
 from labctl.faults.conditions import parse_words, pattern
-from labctl.faults.kinds import KINDS, NAMES, PARAMETERS, SWITCHES, kind_of
+from labctl.faults.kinds import KINDS, NAMES, PARAMETERS, SWITCHES, TYPED, kind_of
 from labctl.faults.kinds.kind import Parameter
 from labctl.lab.faults import spec, verdicts
 from labctl.packets.crossings import Crossing, Verdict
@@ -92,6 +92,13 @@ def test_what_a_kind_did_is_told_by_ladders(name):
     said = " / ".join(map(str, marks(Crossing("a", "b", sent, None, fate, faults=(found,)), None)))
     assert f"{kind_of(name).done} by f1" in said
     assert found.kind.known == (name in KINDS)
+
+
+@pytest.mark.parametrize("word", TYPED)
+def test_what_is_wrong_is_said_of_what_was_typed(word):
+    found = CliRunner().invoke(command_line(), ["fault", "add", "a:b", f"--{word}", "x"])
+    assert isinstance(found.exception, LabError)
+    assert found.exception.message.startswith(f"{word} x is no")
 
 
 def test_a_probe_refuses_what_it_does_not_know():

@@ -106,7 +106,7 @@ def test_a_server_whose_name_no_name_server_knows(engine, several, node, host, s
 
 
 def test_what_is_published_of_a_network_is_so_of_all_on_it(engine, several, monkeypatch):
-    monkeypatch.setattr(http.http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
+    monkeypatch.setattr(http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
     found = http.get(engine, several, "side", "/")
     assert found.seen["of"][:2] == ("127.0.0.1", 18080)
 
@@ -194,5 +194,5 @@ def test_a_port_of_the_engines_machine_alone_is_not_asked_for_here(engine, sever
 def test_a_port_of_all_addresses_is_asked_for_at_the_engines_machine(engine, lab_of, monkeypatch, host):
     engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=(Port("tcp", 8080, host, 18080),))
     engine.machine = "far"
-    monkeypatch.setattr(http.http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
+    monkeypatch.setattr(http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
     assert http.get(engine, lab_of(), "app", "/").seen["of"][:2] == ("far", 18080)

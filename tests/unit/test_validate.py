@@ -73,6 +73,7 @@ LINKS = [
     "alice:bob",
     "alice-bob delay 40ms loss 1%",
     "alice-bob delay 40ms drop 1%",
+    "alice-bob delay 1s500ms",
     " alice:bob rate 1mbit ",
     "alice:bob delay 1.5s jitter 10us duplicate 0.5% reorder 1% corrupt 100%",
     "alice",

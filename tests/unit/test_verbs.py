@@ -159,13 +159,13 @@ LINE = {
 )
 def test_an_event_is_named_by_what_it_holds(text, matches):
     found = decode(json.dumps(LINE).encode(), node="bob")
-    assert waiting.wanted(text).matches(found) is matches
+    assert waiting.event_filter(text).matches(found) is matches
 
 
 @pytest.mark.parametrize("text", ["", '"open', "  "])
 def test_what_names_no_event(text):
     with pytest.raises(LabError, match="is no event"):
-        waiting.wanted(text)
+        waiting.event_filter(text)
 
 
 def test_wait_for_an_event(engine, lab_of):
@@ -174,12 +174,12 @@ def test_wait_for_an_event(engine, lab_of):
     engine.later(lambda: event(b, "message", text="after"))
     lab = lab_of()
     options = {"since": None, "timeout": 5, "begun": lambda: None}
-    assert waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), **options).get("text") == "after"
-    found = waiting.for_event(engine, lab, lab.nodes, waiting.wanted("message"), **{**options, "since": "2026"})
+    assert waiting.for_event(engine, lab, lab.nodes, waiting.event_filter("message"), **options).get("text") == "after"
+    found = waiting.for_event(engine, lab, lab.nodes, waiting.event_filter("message"), **{**options, "since": "2026"})
     assert (found.node, found.get("text")) == ("a", "before")
     engine.later(lambda: (a.end(), b.end()))
     with pytest.raises(LabError, match="a, b stopped while labctl waited"):
-        waiting.for_event(engine, lab, lab.nodes, waiting.wanted("nosuch"), **options)
+        waiting.for_event(engine, lab, lab.nodes, waiting.event_filter("nosuch"), **options)
 
 
 @pytest.mark.parametrize(

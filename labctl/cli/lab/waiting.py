@@ -88,7 +88,7 @@ def _for_event(text: str, names: list[str], since: str | None, lab: str | None, 
     from labctl.lab.life import waiting
     from labctl.render.timeline import Timeline
 
-    what = waiting.wanted(text)
+    what = waiting.event_filter(text)
     start = stamp_of(moment("--since", since)) if since else None
     engine, found = engine_and_lab(lab)
     nodes = choosing.several(found, names, everything=not names)

@@ -10,15 +10,16 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe, text_of
 from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
+from labctl.lab.roles import FILES
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
     from labctl.lab.model import Lab
 
-chat = typer.Typer(help="Talk through the chat nodes.", no_args_is_help=True, suggest_commands=False)
-echo = typer.Typer(help="Send lines from an echo client.", no_args_is_help=True, suggest_commands=False)
-udp = typer.Typer(help="Send datagrams between UDP peers.", no_args_is_help=True, suggest_commands=False)
-http = typer.Typer(help="Ask the HTTP servers of the lab.", no_args_is_help=True, suggest_commands=False)
+chat = typer.Typer(help=FILES["chat"], no_args_is_help=True, suggest_commands=False)
+echo = typer.Typer(help=FILES["echo"], no_args_is_help=True, suggest_commands=False)
+udp = typer.Typer(help=FILES["udp"], no_args_is_help=True, suggest_commands=False)
+http = typer.Typer(help=FILES["http"], no_args_is_help=True, suggest_commands=False)
 
 
 def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:

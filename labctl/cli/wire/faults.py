@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from itertools import starmap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from labctl.cli import output
 from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, complete_faults, complete_links, complete_nodes
-from labctl.faults.kinds import KINDS, PARAMETERS, SWITCHES
+from labctl.faults.kinds import KINDS, SWITCHES, TYPED
 from labctl.faults.kinds.kind import FaultKind, Parameter, Switch
 
 if TYPE_CHECKING:
@@ -41,9 +42,11 @@ OnStart = Annotated[
 Times = Annotated[int | None, typer.Option(help="How many packets (1; every one where the match says `every`).", min=1)]
 
 
-def _value(one: Parameter) -> inspect.Parameter:
-    option = typer.Option(*(f"--{word}" for word in one.words), metavar=one.measure.metavar, help=one.help)
-    return _option(one.name, Annotated[str | None, option], None)
+def _value(word: str, one: Parameter) -> inspect.Parameter:
+    """Each word is an option of its own, so that what is said of its value is said of what was typed."""
+    help_ = f"{one.help.removesuffix('.')} (or --{', --'.join(one.also)})." if one.also else one.help
+    option = typer.Option(metavar=one.measure.metavar, help=help_, hidden=word != one.name)
+    return _option(word, Annotated[str | None, option], None)
 
 
 def _switch(one: Switch) -> inspect.Parameter:
@@ -70,7 +73,7 @@ def _with(*options: inspect.Parameter) -> Callable[[Callable[..., None]], Callab
 
 
 @fault.command()
-@_with(*map(_value, PARAMETERS.values()), *map(_switch, SWITCHES.values()))
+@_with(*starmap(_value, TYPED.items()), *map(_switch, SWITCHES.values()))
 def add(
     link: Link,
     duration: For = None,
@@ -83,7 +86,7 @@ def add(
     """Put conditions on a link; all that are given hold together."""
     from labctl.lab.faults import spec
 
-    found = spec.parsed({name: given[name] for name in PARAMETERS if given[name] is not None})
+    found = spec.parsed({word: given[word] for word in TYPED if given[word] is not None})
     if not found:
         raise typer.BadParameter("give at least one condition, such as --delay 100ms or --drop 10%")
     switches = [name for name in SWITCHES if given[name]]

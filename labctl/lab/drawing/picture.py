@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port, place
-from labctl.lab.life.routes import routes_of
+from labctl.lab.life.static_routes import routes_of
 from labctl.lab.model import TOGETHER, Lab, Node
 from labctl.topology.model import Member, Net, Published, Topology, replicas
 

@@ -11,9 +11,9 @@ from labctl.errors import LabError
 from labctl.events.model import Event
 from labctl.lab.keyboard.typed import Typed, need_keyboard
 from labctl.lab.model import Lab, Node
+from labctl.lab.roles import outcomes
 
 SETTLE = 0.25  # seconds that labctl looks on for what the line causes at its own node
-OUTCOMES = ("send", "queued", "answer", "greeting")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
         for event in typed.events(within=min(SETTLE, timeout)):
             if event.node == name and event.id == typed.id and event.name != "input":
                 followed.append(event)
-                if event.name in OUTCOMES:
+                if event.name in outcomes():
                     break
         return Sent(name, text, typed.id, confirmed=True, events=tuple(followed))
 

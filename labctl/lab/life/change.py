@@ -12,7 +12,7 @@ from labctl.errors import EngineRefused, EngineTimeout, LabError
 from labctl.lab.faults import gate
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.life.ready import wait_ready
-from labctl.lab.life.routes import set_routes
+from labctl.lab.life.static_routes import set_routes
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.processes import syscalls
 from labctl.lab.recording import at_start

@@ -19,7 +19,7 @@ from labctl.lab.life import images
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
 from labctl.lab.life.giving_up import cause
 from labctl.lab.life.ready import wait_ready
-from labctl.lab.life.routes import set_routes
+from labctl.lab.life.static_routes import set_routes
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placing import blueprint as blueprints

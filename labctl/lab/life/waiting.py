@@ -93,7 +93,7 @@ def _is(engine: Engine, node: Node, now: Container | None, state: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EventFilter:
     """An event by its name (`*` stands for any letters), a part of its text, and fields: `message "hi" peer=10.*`."""
 
     name: str
@@ -109,7 +109,7 @@ class Wanted:
         return all(fnmatch.fnmatchcase(_field(event, key), pattern) for key, pattern in self.fields)
 
 
-def wanted(text: str) -> Wanted:
+def event_filter(text: str) -> EventFilter:
     """Raises LabError `bad-option`."""
     try:
         name, *rest = shlex.split(text)
@@ -119,7 +119,7 @@ def wanted(text: str) -> Wanted:
     pairs = [(word.partition("=")) for word in rest]
     fields = tuple((key, value) for key, equals, value in pairs if equals and key.isidentifier())
     texts = tuple(key + equals + value for key, equals, value in pairs if not (equals and key.isidentifier()))
-    return Wanted(name, texts, fields)
+    return EventFilter(name, texts, fields)
 
 
 def _field(event: Event, key: str) -> str:
@@ -137,7 +137,7 @@ def for_event(
     engine: Engine,
     lab: Lab,
     nodes: Sequence[Node],
-    what: Wanted,
+    what: EventFilter,
     *,
     since: str | None,
     timeout: float,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.lab.faults import verdicts
-from labctl.lab.life.routes import routes_of
+from labctl.lab.life.static_routes import routes_of
 from labctl.lab.links import refuse_one_host
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders

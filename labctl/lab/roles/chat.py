@@ -11,8 +11,19 @@ from labctl.events.codec import decode
 from labctl.events.model import Event
 from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
-from labctl.lab.model import Lab, Node, need_role, plain
+from labctl.lab.model import Lab, Node, plain
+from labctl.lab.roles import need_role
+from labctl.lab.roles.role import Role
 
+ROLES = (
+    Role(
+        "chat",
+        "a chat node",
+        commands=("chat send", "chat log"),
+        events={"message": "<-", "queued": "", "session": "", "refuse": "", "retry": "->"},
+        outcomes=("queued",),
+    ),
+)
 LIMIT = 64 * 1024  # bytes of one message, its newline not counted (docs/node-contract.md)
 STOPPED = ("created", "exited", "dead", "restarting")
 TAIL = 200  # lines of a stopped node's journal in which its address is looked for

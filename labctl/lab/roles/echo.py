@@ -7,8 +7,20 @@ from labctl.errors import LabError
 from labctl.events.model import Event
 from labctl.lab.keyboard.delivery import Delivery
 from labctl.lab.keyboard.typed import Typed
-from labctl.lab.model import Lab, need_role
+from labctl.lab.model import Lab
+from labctl.lab.roles import need_role
+from labctl.lab.roles.role import Role
 
+ROLES = (
+    Role("echo", "an echo server", events={"refuse": ""}),
+    Role(
+        "echo-client",
+        "an echo client",
+        commands=("echo send",),
+        events={"answer": "<-", "retry": "->"},
+        outcomes=("answer",),
+    ),
+)
 COMMANDS = ("exit",)
 
 

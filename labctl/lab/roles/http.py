@@ -7,17 +7,17 @@ import json
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
 from labctl.errors import LabError, LabTimeout, ProgramNotFound
-from labctl.lab.inside.execution import Place, run
 from labctl.lab.model import Lab, Node
-from labctl.lab.reach.probe import target as target_of
-from labctl.lab.reach.published import address
-from labctl.lab.roles import http_exchange
+from labctl.lab.roles.role import Role
 
+if TYPE_CHECKING:  # the table of roles is read by commands that ask for no page
+    from labctl.lab.inside.execution import Place
+
+ROLES = (Role("http", "an HTTP server", commands=("http get",), events={"request": "", "response": ""}),)
 GRACE = 10.0  # seconds beyond its limit that what asks in a node has to start, and to say how it went
 
 
@@ -51,6 +51,10 @@ class Exchange:
 def get(engine: Engine, lab: Lab, name: str, url: str, *, source: str | None = None, timeout: float = 10.0) -> Exchange:
     """GET of `url` (a path, or a whole URL whose path and port count) at a node; `timeout` in seconds is for all of it.
     Raises LabError."""
+    from labctl.lab.inside.execution import Place
+    from labctl.lab.reach.published import address
+    from labctl.lab.roles.http_exchange import exchange
+
     node = lab.running(name, "nothing answers there")
     target, port = _parse(url)
     if source:
@@ -59,13 +63,15 @@ def get(engine: Engine, lab: Lab, name: str, url: str, *, source: str | None = N
         return _from_node(engine, Place(lab, asker), _named(lab, asker, node), wanted, target, timeout)
     published = _published(node, port, target)
     host = address(engine, node, published)
-    seen = http_exchange.exchange(host, int(published.public or 0), target, timeout)
+    seen = exchange(host, int(published.public or 0), target, timeout)
     shown = f"[{host}]" if ":" in host else host
     return _checked(f"http://{shown}:{published.public}{target}", "this machine", seen)
 
 
 def _parse(url: str) -> tuple[str, int | None]:
     """Path with query, and the port where the URL names one."""
+    from urllib.parse import urlsplit
+
     if "://" in url and not url.partition("://")[2].partition("/")[0]:
         raise LabError("bad-option", option="URL", why=f"{url!r} names no host")  # RFC 9110, section 4.2.1
     parts = urlsplit(url if "://" in url else f"http://host{url if url.startswith('/') else '/' + url}")
@@ -101,7 +107,9 @@ def _named(lab: Lab, asker: Node, node: Node) -> str:
     """What the asking node knows a node by: its name, where the engine's name server has that, else its address."""
     if node.owner is None and node.name == node.container.labels.get(COMPOSE_SERVICE):
         return node.name
-    address = target_of(lab, asker, node.name, None).address or node.name
+    from labctl.lab.reach.probe import target
+
+    address = target(lab, asker, node.name, None).address or node.name
     return f"[{address}]" if ":" in address else address
 
 
@@ -114,8 +122,10 @@ def _published(node: Node, port: int | None, target: str) -> Port:
 
 def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, timeout: float) -> Exchange:
     """What asks ends by itself when its time is over, and with labctl."""
+    from labctl.lab.inside.execution import run
+
     url, asker = f"http://{host}:{port}{target}", place.node.name
-    program = Path(http_exchange.__file__).read_text()
+    program = Path(__file__).with_name("http_exchange.py").read_text()
     command = ["python3", "-c", program, host.strip("[]"), str(port), target, str(timeout)]
     said = {False: b"", True: b""}  # on standard output, and on standard error
 

@@ -16,10 +16,12 @@ from labctl.errors import LabError
 from labctl.events.model import Address, Event
 from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
-from labctl.lab.life.routes import routes_of
-from labctl.lab.model import Lab, Node, need_role
+from labctl.lab.model import Lab, Node
+from labctl.lab.roles import need_role
+from labctl.lab.roles.role import Role
 from labctl.phases import reached
 
+ROLES = (Role("udp", "a UDP peer", commands=("udp send",), events={"train": "", "join": ""}),)
 PORT = 5005
 LIMIT = 65507  # bytes: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
 COUNT_LIMIT = 1_000_000
@@ -159,6 +161,8 @@ def _train(source: str, target: str, ident: str, sent: Event, received: Event) -
 
 
 def _ends(lab: Lab, source: str, target: str) -> tuple[Node, Node]:
+    from labctl.lab.life.static_routes import routes_of  # the table of roles is read by commands that send nothing
+
     sender, receiver = lab.node(source), lab.node(target)
     need_role(lab, sender, "udp", "udp send")
     need_role(lab, receiver, "udp", "udp send")
