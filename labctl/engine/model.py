@@ -59,12 +59,6 @@ class Port:
         """`127.0.0.1:8080`, `[::]:8080`."""
         return place(self.host, self.public or 0)
 
-    @property
-    def reached_at(self) -> str:
-        """The address at which the engine's own machine reaches it: what is published at all of its addresses, at
-        127.0.0.1."""
-        return self.host if self.host and not is_everywhere(self.host) else "127.0.0.1"
-
 
 def is_everywhere(address: str) -> bool:
     """Whether a socket at an address is at all addresses of its family."""
