@@ -30,8 +30,6 @@ LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's netwo
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
-BASE_IMAGE = "labctl/debian:trixie"  # made from Debian's packages where no registry is reached
-OFFICIAL_BASE = "debian:trixie-slim"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
 # stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
 LOG_FILE, LOG_FILES = "20m", "3"
