@@ -9,8 +9,8 @@ from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import LabError
 from labctl.lab.life.base_image import MADE, OFFICIAL
-from labctl.lab.life.clean import clean_images
 from labctl.lab.locks import KeyboardLock, LabLock
+from labctl.lab.machine.clean import clean_images
 
 OLD = "sha256:" + "0" * 64
 OURS = {LABEL_SOURCE: "0123"}

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from labctl.engine.model import LABEL_LAB, Engine
 from labctl.errors import LabError
-from labctl.lab.life import base_image, on_path
+from labctl.lab.life import base_image
+from labctl.lab.machine import on_path
 
 ENGINE_MINIMUM = 24
 DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
