@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from labctl.cancel import Cancel
 from labctl.engine.projects import Projects
+from labctl.engine.settings import Settings
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
@@ -144,39 +145,6 @@ class Details:
     bound: tuple[Port, ...] = ()
     pid: int = 0
     fixed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Mount:
-    """What stands at `target` in a container: `kind` is volume, bind or tmpfs, `source` the volume's name or the path
-    on the engine's machine."""
-
-    kind: str
-    source: str
-    target: str
-    writable: bool
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a container was made. `memory` in bytes and `cpus` are None without a limit; `restart` is Docker's policy,
-    `macs` are its hardware addresses by network."""
-
-    created: str
-    command: tuple[str, ...]
-    user: str
-    hostname: str
-    environment: Mapping[str, str]
-    read_only: bool
-    privileged: bool
-    added: tuple[str, ...]
-    dropped: tuple[str, ...]
-    memory: int | None
-    cpus: float | None
-    restart: str
-    stop_signal: str
-    mounts: tuple[Mount, ...]
-    macs: Mapping[str, str]
 
 
 @dataclass(frozen=True)

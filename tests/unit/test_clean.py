@@ -8,7 +8,7 @@ import pytest
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import LabError
-from labctl.lab.life.base_image import MADE, OFFICIAL
+from labctl.lab.images.base import MADE, OFFICIAL
 from labctl.lab.locks import KeyboardLock, LabLock
 from labctl.lab.machine.clean import clean_images
 

@@ -8,7 +8,7 @@ import pytest
 from labctl.engine.model import LABEL_ROLE, LABEL_SOURCE, Image
 from labctl.errors import LabError
 from labctl.errors.tables import ERRORS
-from labctl.lab.life import images
+from labctl.lab.images import needed
 from labctl.lab.placing import blueprint as blueprints
 from labctl.topology import builtin, shipped
 
@@ -74,7 +74,7 @@ def test_own_images_that_a_file_only_names_are_built(engine, tmp_path):
     engine.images |= {"mine/c": Image("c", {}), "debian:trixie-slim": Image("d", {})}
     said: list[str] = []
     blueprint = blueprints.read(engine, str(file))
-    found = images.ensure(engine, blueprint, said.append, again=False, limit=60)
+    found = needed.ensure(engine, blueprint, said.append, again=False, limit=60)
     assert said == ["building udp-peer"]
     wanted = builtin.digest(ROOT / "services", without="probe")
     assert found["a"].labels == found["b"].labels
@@ -88,5 +88,5 @@ def test_what_only_sounds_like_labctls_is_pulled(engine, tmp_path, name):
     file = tmp_path / "compose.yaml"
     file.write_text(f"services: {{a: {{image: '{name}'}}}}")
     said: list[str] = []
-    images.ensure(engine, blueprints.read(engine, str(file)), said.append, again=False, limit=60)
+    needed.ensure(engine, blueprints.read(engine, str(file)), said.append, again=False, limit=60)
     assert said == [f"pulling {name}"]

@@ -39,11 +39,11 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
-    Settings,
     Stream,
     StreamEvent,
     Volume,
 )
+from labctl.engine.settings import Settings
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 

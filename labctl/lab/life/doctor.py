@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from labctl.engine.model import LABEL_LAB, Engine
 from labctl.errors import LabError
-from labctl.lab.life import base_image
+from labctl.lab.images import base
 from labctl.lab.machine import on_path
 
 ENGINE_MINIMUM = 24
@@ -97,12 +97,12 @@ def _disk(engine: Engine, info: dict[str, Any]) -> Finding:
 def _base_image(engine: Engine) -> Finding:
     import os
 
-    found = base_image.find(engine, os.environ)
+    found = base.find(engine, os.environ)
     if found:
         return Finding("base image", "ok", f"{found} is there")
-    why = engine.registry_answers(base_image.OFFICIAL)
+    why = engine.registry_answers(base.OFFICIAL)
     if why is None:
-        return Finding("base image", "ok", f"{base_image.OFFICIAL} can be pulled")
+        return Finding("base image", "ok", f"{base.OFFICIAL} can be pulled")
     if shutil.which("mmdebstrap"):
         return Finding(
             "base image", "ok", f"no registry ({why}); mmdebstrap is here and makes one from Debian's packages"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, Engine, Image
 from labctl.errors import EngineRefused, LabError
 from labctl.lab import locks
-from labctl.lab.life.base_image import MADE, OFFICIAL
+from labctl.lab.images.base import MADE, OFFICIAL
 from labctl.lab.life.down import known
 from labctl.lab.recording import wireshark
 

@@ -103,6 +103,6 @@ def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) ->
 
 
 def _variables(engine: Engine, source: str, report: Callable[[str], None]) -> dict[str, str]:
-    from labctl.lab.life import base_image
+    from labctl.lab.images import base
 
-    return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base_image.ensure(engine, report)}
+    return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base.ensure(engine, report)}
