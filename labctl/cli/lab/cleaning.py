@@ -19,13 +19,13 @@ def clean(
     as_json: Json = False,
 ) -> None:
     """Remove what labctl keeps on this machine beside labs, and say what stays."""
-    from labctl.engine.docker import DockerEngine
-    from labctl.lab.life.clean import clean_images
+    from labctl.engine import connect
+    from labctl.lab.machine.clean import clean_images
 
     if not images:
         raise typer.BadParameter("say what: --images; `labctl down` removes a lab")
     with output.Progress("removing") as report:
-        found = clean_images(DockerEngine(), lambda name: report(f"removed {name}"), force=force, dry_run=dry_run)
+        found = clean_images(connect(), lambda name: report(f"removed {name}"), force=force, dry_run=dry_run)
     if as_json:
         output.document({"dry_run": dry_run, "found": [item.as_json() for item in found]})
         return
