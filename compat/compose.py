@@ -11,11 +11,10 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
 from compat.model import Section, each, projects
+from labctl.engine import connect
 from labctl.engine.children import Group
 from labctl.engine.compose import plugin
-from labctl.engine.compose.command import Compose
-from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.docker.endpoint import find as find_endpoint
+from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab.placing import blueprint
 from labctl.lab.validate import VARIABLES, validate
@@ -92,10 +91,10 @@ class Verdict:
 
 def trial(folder: Path) -> Section:
     """The section about Compose files. Raises LabError where there is no Compose."""
-    endpoint = find_endpoint()
-    version = ".".join(map(str, Compose(endpoint).version()))
+    engine = connect()
+    version = ".".join(map(str, engine.compose_version()))
     found = list(inputs(folder))
-    verdicts = list(each(lambda one: Verdict(one, ours(endpoint, one), theirs(one)), found, "compose"))
+    verdicts = list(each(lambda one: Verdict(one, ours(engine, one), theirs(one)), found, "compose"))
     return Section("compose", text(verdicts, version), sum(one.is_unexplained for one in verdicts))
 
 
@@ -123,22 +122,21 @@ def _together(project: str, name: str, place: Path, files: list[Path]) -> Iterat
             yield Input(project, f"{name}/{first.name} + {file.name}", (first, file))
 
 
-def ours(endpoint: Endpoint, one: Input) -> tuple[str, str] | None:
+def ours(engine: Engine, one: Input) -> tuple[str, str] | None:
     """The first error of `labctl validate`, or of `labctl plan` before it looks at the engine."""
     options = Options(tuple(map(str, one.files)))
     name = str(one.folder) if one.folder else None
     try:
         source = builtin.find(name, options)
-        compose = blueprint.compose_for(endpoint, source, **_ALL)
         report = validate(
             source.names,
-            lambda instead: compose.config(source.file, more=source.more, text=instead),
+            lambda instead: engine.read(source, text=instead, variables=_ALL),
             paths=source.files,
         )
         wrong = next((found for found in report.problems if found.level == "error"), None)
         if wrong:
             return wrong.code, wrong.shown(source.names).splitlines()[0]
-        blueprint.read(endpoint, name, strict=True, options=Options(options.files, ("*",)))
+        blueprint.read(engine, name, strict=True, options=Options(options.files, ("*",)))
     except LabError as problem:
         return problem.code, problem.message
     return None

@@ -1,4 +1,7 @@
-"""labctl: a socket lab."""
+"""labctl: a socket lab, as a command and as a library (docs/api.md).
+
+The public names are imported when they are first used: `import labctl` alone costs nothing.
+"""
 
 import sys
 
@@ -11,3 +14,189 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from labctl.api.drawn import Ladder
+    from labctl.api.lab import Lab
+    from labctl.api.labs import find, labs, up
+    from labctl.api.link import Link, Rule
+    from labctl.api.node import Node
+    from labctl.api.reach import Ping, Resolution, Route, Speed
+    from labctl.api.results import Executed
+    from labctl.api.seeing import Captured
+    from labctl.api.topologies import build, doctor, plan, validate
+    from labctl.api.trace import Trace
+    from labctl.cancel import Cancel
+    from labctl.engine.docker import DockerEngine
+    from labctl.engine.memory import MemoryEngine
+    from labctl.engine.model import Engine
+    from labctl.errors import (
+        BadFilter,
+        Cancelled,
+        CaptureError,
+        CommandLeft,
+        ComposeFailed,
+        EngineError,
+        EngineRefused,
+        EngineTimeout,
+        EngineUnreachable,
+        FaultError,
+        FaultRefused,
+        FileError,
+        ForeignLab,
+        InvalidArgument,
+        LabError,
+        LabNotFound,
+        LabTimeout,
+        LineError,
+        LineRefused,
+        NoAnswer,
+        NodeError,
+        NodeFailed,
+        NodeNotFound,
+        NodeStopped,
+        NoPartner,
+        NotConfirmed,
+        NotRecorded,
+        NotRunning,
+        NotTaken,
+        ProbeError,
+        ProgramNotFound,
+        ReachError,
+        TopologyError,
+        TopologyInvalid,
+        Unresolved,
+    )
+    from labctl.events.model import Event
+    from labctl.lab.faults.rules import Fault
+    from labctl.lab.keyboard.delivery import Delivery
+    from labctl.lab.keyboard.send import Sent
+    from labctl.lab.life.down import Removed
+    from labctl.lab.life.status import Status
+    from labctl.lab.life.waiting import Waited
+    from labctl.lab.processes.sockets import Socket
+    from labctl.lab.roles.http import Exchange
+    from labctl.lab.roles.udp import Train
+
+__all__ = [
+    "BadFilter",
+    "Cancel",
+    "Cancelled",
+    "CaptureError",
+    "Captured",
+    "CommandLeft",
+    "ComposeFailed",
+    "Delivery",
+    "DockerEngine",
+    "Engine",
+    "EngineError",
+    "EngineRefused",
+    "EngineTimeout",
+    "EngineUnreachable",
+    "Event",
+    "Exchange",
+    "Executed",
+    "Fault",
+    "FaultError",
+    "FaultRefused",
+    "FileError",
+    "ForeignLab",
+    "InvalidArgument",
+    "Lab",
+    "LabError",
+    "LabNotFound",
+    "LabTimeout",
+    "Ladder",
+    "LineError",
+    "LineRefused",
+    "Link",
+    "MemoryEngine",
+    "NoAnswer",
+    "NoPartner",
+    "Node",
+    "NodeError",
+    "NodeFailed",
+    "NodeNotFound",
+    "NodeStopped",
+    "NotConfirmed",
+    "NotRecorded",
+    "NotRunning",
+    "NotTaken",
+    "Ping",
+    "ProbeError",
+    "ProgramNotFound",
+    "ReachError",
+    "Removed",
+    "Resolution",
+    "Route",
+    "Rule",
+    "Sent",
+    "Socket",
+    "Speed",
+    "Status",
+    "TopologyError",
+    "TopologyInvalid",
+    "Trace",
+    "Train",
+    "Unresolved",
+    "Waited",
+    "build",
+    "doctor",
+    "find",
+    "labs",
+    "plan",
+    "up",
+    "validate",
+]
+
+# The modules that hold them; those that aren't here are errors.
+_PLACES = {
+    "build": "labctl.api.topologies",
+    "doctor": "labctl.api.topologies",
+    "plan": "labctl.api.topologies",
+    "validate": "labctl.api.topologies",
+    "Train": "labctl.lab.roles.udp",
+    "Exchange": "labctl.lab.roles.http",
+    "Trace": "labctl.api.trace",
+    "Captured": "labctl.api.seeing",
+    "Ping": "labctl.api.reach",
+    "Route": "labctl.api.reach",
+    "Speed": "labctl.api.reach",
+    "Link": "labctl.api.link",
+    "Rule": "labctl.api.link",
+    "Ladder": "labctl.api.drawn",
+    "Lab": "labctl.api.lab",
+    "find": "labctl.api.labs",
+    "labs": "labctl.api.labs",
+    "up": "labctl.api.labs",
+    "Node": "labctl.api.node",
+    "Executed": "labctl.api.results",
+    "Resolution": "labctl.api.reach",
+    "Fault": "labctl.lab.faults.rules",
+    "Socket": "labctl.lab.processes.sockets",
+    "Cancel": "labctl.cancel",
+    "DockerEngine": "labctl.engine.docker",
+    "MemoryEngine": "labctl.engine.memory",
+    "Engine": "labctl.engine.model",
+    "Event": "labctl.events.model",
+    "Delivery": "labctl.lab.keyboard.delivery",
+    "Sent": "labctl.lab.keyboard.send",
+    "Removed": "labctl.lab.life.down",
+    "Status": "labctl.lab.life.status",
+    "Waited": "labctl.lab.life.waiting",
+}
+
+
+def __getattr__(name: str) -> object:
+    """PEP 562."""
+    if name not in __all__:
+        raise AttributeError(f"module 'labctl' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_PLACES.get(name, "labctl.errors")), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -41,6 +41,11 @@ class Ladder:
         return self.drawn.arrows
 
     @property
+    def moments(self) -> tuple[Moment, ...]:
+        """Of an x-ray: system calls and changes of sockets' states that no packet tells of, in order of time."""
+        return self.drawn.moments
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of it besides, as sentences: what could not be recorded, what was left out."""
         return self.drawn.notes

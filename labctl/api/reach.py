@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labctl.api.seeing import Place
-from labctl.api.spans import seconds as seconds_of
+from labctl.api.spans import rate_of, seconds_of
 
 if TYPE_CHECKING:
     from labctl.lab.reach import dns, ping, route, speed
@@ -46,17 +46,17 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Names:
+class Resolution:
     """What a node's resolver said of a name: lines of /etc/hosts, and each name server's reply."""
 
-    looked: dns.Looked
+    lookup: dns.Lookup
     document: dict[str, Any]
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """All addresses, those of /etc/hosts first, as the node itself would take them."""
-        found = [address for address, _ in self.looked.hosts]
-        for reply in self.looked.replies:
+        found = [address for address, _ in self.lookup.hosts]
+        for reply in self.lookup.replies:
             records = reply.message.answers if reply.message else ()
             found += [record.value for record in records if record.type in ("A", "AAAA")]
         return tuple(dict.fromkeys(found))
@@ -100,14 +100,14 @@ class ReachingLab:
         *,
         udp: bool = False,
         seconds: float | str = 3.0,
-        rate: float | None = None,
+        rate: float | str | None = None,
         size: int = 1448,
         most: int | None = None,
         family: Family | None = None,
     ) -> Speed:
         """How fast a node can send to another: for `seconds`, `most` bytes at most (2 MiB where one of them is
-        recorded, unless it is given; 0: any number), datagrams of `size` bytes at `rate` bits a second (10e6; 0: no
-        limit). It ends after three times `seconds` and 50 s at the latest.
+        recorded, unless it is given; 0: any number), datagrams of `size` bytes at `rate` bits a second, or a text such
+        as `5mbit` (10e6; 0: no limit). It ends after three times `seconds` and 50 s at the latest.
 
         Raises NoAnswer where nothing arrived, InvalidArgument, NodeNotFound, NotRunning, ProbeError.
         """
@@ -122,7 +122,7 @@ class ReachingLab:
             udp=udp,
             seconds=time,
             most=most,
-            rate=rate,
+            rate=rate_of(rate),
             size=size,
             family=family,
         )
@@ -136,7 +136,7 @@ class ReachingLab:
 class ReachingNode:
     """What `Node` finds out about its place in the network; the node itself needs no tool and no privilege."""
 
-    name: str
+    _name: str
     _place: Place
 
     def ping(
@@ -162,7 +162,7 @@ class ReachingNode:
         asked, *answers = ping.ping(
             engine,
             lab,
-            self.name,
+            self._name,
             target,
             count=count,
             interval=time,
@@ -184,7 +184,7 @@ class ReachingNode:
         from labctl.lab.reach import route
 
         lab = self._place.prepared()
-        chosen, *hops = route.path(self._place.engine, lab, self.name, target, timeout=timeout, family=family)
+        chosen, *hops = route.path(self._place.engine, lab, self._name, target, timeout=timeout, family=family)
         assert isinstance(chosen, route.Chosen)
         found = [hop for hop in hops if isinstance(hop, route.Hop)]
         route.check(lab, chosen, found, timeout)
@@ -194,9 +194,11 @@ class ReachingNode:
         """The node's routing table, IPv4 first. Raises NotRunning, ProbeError."""
         from labctl.lab.reach import route
 
-        return tuple(route.table(self._place.engine, self._place.prepared(), self.name))
+        return tuple(route.table(self._place.engine, self._place.prepared(), self._name))
 
-    def dns(self, name: str, *, types: Sequence[str] = (), server: str | None = None, timeout: float = 5.0) -> Names:
+    def dns(
+        self, name: str, *, types: Sequence[str] = (), server: str | None = None, timeout: float = 5.0
+    ) -> Resolution:
         """Asks the node's name server (or another), as the node itself would, for records of some types (A and AAAA; of
         an address PTR); `timeout` in seconds for each.
 
@@ -205,6 +207,6 @@ class ReachingNode:
         from labctl.lab.reach import dns
 
         lab = self._place.prepared()
-        looked = dns.ask(self._place.engine, lab, self.name, name, types=types, server=server, timeout=timeout)
-        dns.check(lab, looked)
-        return Names(looked, looked.as_json(lab))
+        lookup = dns.ask(self._place.engine, lab, self._name, name, types=types, server=server, timeout=timeout)
+        dns.check(lab, lookup)
+        return Resolution(lookup, lookup.as_json(lab))

@@ -6,21 +6,19 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from labctl.api.drawn import Ladder
-from labctl.api.spans import seconds as seconds_of
+from labctl.api.spans import seconds_of
 from labctl.api.trace import LIMIT, Trace
 
 if TYPE_CHECKING:
-    import threading
-
+    from labctl.cancel import Cancel
     from labctl.engine.model import Engine
     from labctl.events.model import Event
     from labctl.lab.model import Lab, Node
     from labctl.lab.processes.sockets import Socket
 
-PROBE_LIMIT = 600.0  # seconds for the image of helpers to be built, once
 LAST = 30.0  # seconds that are looked back, unless others are given
 
 
@@ -43,15 +41,18 @@ class Place:
 
     engine: Engine
     find: Callable[[], Lab]
-    report: Callable[[str], None] = lambda text: None
+    changeable: Callable[[], Lab]
+    prepare: Callable[[], None]
 
     def prepared(self) -> Lab:
         """The lab, once the image of helpers is there: they hold the privileges that nodes don't have."""
-        from labctl.lab.life.images import ensure_probe
-
-        engine: Any = self.engine
-        ensure_probe(engine, self.report, PROBE_LIMIT)
+        self.prepare()
         return self.find()
+
+    def breakable(self) -> Lab:
+        """The same, for what changes something. Raises ForeignLab where it is somebody else's."""
+        self.prepare()
+        return self.changeable()
 
 
 class SeenLab:
@@ -75,11 +76,11 @@ class SeenLab:
 
     def forget(self, *names: str) -> tuple[str, ...]:
         """Ends recording at the named nodes, else at all that run, and forgets what was recorded; the names of those
-        where packets or system calls were. Raises NodeNotFound, NotRunning."""
+        where packets or system calls were. Raises NodeNotFound, NotRunning, ForeignLab."""
         from labctl.lab.processes import syscalls
         from labctl.lab.recording import capture, recorders
 
-        engine, lab = self._place.engine, self._place.find()
+        engine, lab = self._place.engine, self._place.changeable()
         nodes = capture.place(lab, names).nodes
         ended = recorders.stop(engine, lab, nodes)
         programs = [one for host in nodes for one in lab.members(host)]
@@ -140,12 +141,12 @@ class SeenLab:
         filter: str = "",
         last: float | str = 0.0,
         seconds: float | str = 0.0,
-        until: threading.Event | None = None,
+        until: Cancel | None = None,
         file: str | Path | None = None,
     ) -> Captured:
         """The packets of nodes, or of a link (`alice-bob`, `alice:bob`), as pcapng: those of the `last` seconds, then
-        those that come for `seconds`, or until somebody sets `until`. `filter` is one of tcpdump's, `file` where the
-        pcapng goes instead of into the result.
+        those that come for `seconds`, or until `until` is cancelled (seen within a second). `filter` is one of
+        tcpdump's, `file` where the pcapng goes instead of into the result.
 
         Raises InvalidArgument where no time is given, BadFilter, FileError (`file-unwritable`), NodeNotFound,
         NotRunning; NotRecorded where only what was recorded is asked for, and nothing was.
@@ -171,7 +172,7 @@ class SeenLab:
         filter: str,
         last: float,
         seconds: float | None,
-        until: threading.Event | None,
+        until: Cancel | None,
         out: IO[bytes],
         begin: Callable[[], object] = lambda: None,
     ) -> Captured:
@@ -183,7 +184,7 @@ class SeenLab:
         where = place(lab, places, filter)
         if seconds == 0:
             ladder.recorders_of(engine, lab, where.nodes)  # who only looks begins nothing
-        enough = until.is_set if until else lambda: False
+        enough = (lambda: until.is_cancelled) if until else lambda: False
         found = write(Capture(engine, lab, where, last=last, seconds=seconds, enough=enough), out, begin)
         return Captured(found.packets, dict(found.drops), tuple(found.remarks))
 
@@ -201,7 +202,7 @@ class SeenLab:
 class SeenNode:
     """What `Node` shows of its programs."""
 
-    name: str
+    _name: str
     _place: Place
 
     def sockets(self) -> tuple[Socket, ...]:
@@ -209,7 +210,7 @@ class SeenNode:
         from labctl.lab.processes import sockets
 
         lab = self._place.prepared()
-        return tuple(sockets.table(self._place.engine, lab, sockets.place(lab, [self.name])))
+        return tuple(sockets.table(self._place.engine, lab, sockets.place(lab, [self._name])))
 
     def syscalls(self, *, last: float | str | None = None, waits: bool = False) -> tuple[Event, ...]:
         """The system calls of the node's programs on sockets, as events (`syscall`), in order of time: all that are
@@ -221,7 +222,7 @@ class SeenNode:
         from labctl.lab.processes import syscalls
 
         lab = self._place.find()
-        node: Node = lab.running(self.name, "its system calls can't be recorded")
+        node: Node = lab.running(self._name, "its system calls can't be recorded")
         kinds = [syscalls.CALLS, syscalls.WAITS] if waits else [syscalls.CALLS]
         time = None if last is None else seconds_of("last", last)
         found = syscalls.recordings(self._place.engine, lab, [node], kinds, last=time)[node.name]

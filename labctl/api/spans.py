@@ -5,7 +5,7 @@ from __future__ import annotations
 from labctl.errors import LabError
 
 
-def seconds(name: str, value: float | str) -> float:
+def seconds_of(name: str, value: float | str) -> float:
     """A number of seconds, or a text such as `30s`, `1h30m`. Raises InvalidArgument (`bad-option`)."""
     from labctl.events import moments
 
@@ -19,11 +19,27 @@ def seconds(name: str, value: float | str) -> float:
 def condition(name: str, value: float | str) -> str:
     """One condition of a link as it is typed: of a number, seconds of delay and jitter, bits a second of a rate, and of
     the others a share from 0 to 1."""
+    from labctl.faults.kinds import TYPED
+    from labctl.faults.measures import RATE, TIME
+
     if isinstance(value, str):
         return value
-    if name in ("delay", "jitter"):
+    measure = TYPED[name].measure
+    if measure is TIME:
         return f"{value:.9f}s"
-    return f"{value:.0f}bit" if name == "rate" else f"{value * 100:.6f}%"
+    return f"{value:.0f}bit" if measure is RATE else f"{value * 100:.6f}%"
+
+
+def rate_of(value: float | str | None) -> float | None:
+    """Bits a second, of a number or a text such as `5mbit`. Raises InvalidArgument (`bad-condition`)."""
+    if not isinstance(value, str):
+        return value
+    from labctl.faults import measures
+
+    try:
+        return measures.rate(value)
+    except measures.Malformed as problem:
+        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
 
 
 def span(value: float | str | None) -> str | None:

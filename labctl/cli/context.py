@@ -10,7 +10,6 @@ from labctl.cli.output import Settings
 from labctl.errors import LabError
 
 if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
-    from labctl.engine.docker import DockerEngine
     from labctl.engine.model import Engine
     from labctl.lab.model import Lab
     from labctl.lab.owners import Standing
@@ -20,12 +19,17 @@ LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
 STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 
 
-def engine_and_lab(name: str | None) -> tuple[DockerEngine, Lab]:
-    from labctl.engine.docker import DockerEngine
+def asked_name(lab: str | None) -> str | None:
+    """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
+    return lab or os.environ.get("LABCTL_LAB") or None
+
+
+def engine_and_lab(name: str | None) -> tuple[Engine, Lab]:
+    from labctl.engine import connect
     from labctl.lab.model import find
 
-    engine = DockerEngine()
-    lab = find(engine, name)
+    engine = connect()
+    lab = find(engine, asked_name(name))
     Settings.lab = (engine, lab)
     if Settings.changes:
         consent(engine, lab.name, lab.standing)
@@ -58,7 +62,7 @@ def _says_yes(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def prepare_probe(engine: DockerEngine) -> None:
+def prepare_probe(engine: Engine) -> None:
     """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
     from labctl.cli.output import Progress
     from labctl.lab.life.images import ensure_probe

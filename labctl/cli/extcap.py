@@ -16,7 +16,7 @@ from labctl import __version__
 from labctl.errors import BadFilter, LabError
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab, Node
 
 PREFIX = "labctl_"
@@ -83,7 +83,7 @@ def _interfaces() -> Iterator[str]:
         return
 
 
-def _choices(engine: DockerEngine) -> Iterator[tuple[str, Lab, Node | None]]:
+def _choices(engine: Engine) -> Iterator[tuple[str, Lab, Node | None]]:
     """Each interface's name with its lab, and its node where it is one's. A lab's name has no dot in it."""
     from labctl.lab.model import find_all
 
@@ -95,7 +95,7 @@ def _choices(engine: DockerEngine) -> Iterator[tuple[str, Lab, Node | None]]:
             yield f"{PREFIX}{lab.name}.{node.name}", lab, node
 
 
-def _chosen(engine: DockerEngine, value: str) -> tuple[Lab, list[str]]:
+def _chosen(engine: Engine, value: str) -> tuple[Lab, list[str]]:
     """The lab and the nodes of an interface. Raises LabError `no-interface`."""
     for name, lab, node in _choices(engine):
         if name == value:
@@ -103,10 +103,10 @@ def _chosen(engine: DockerEngine, value: str) -> tuple[Lab, list[str]]:
     raise LabError("no-interface", name=value)
 
 
-def _engine() -> DockerEngine:
-    from labctl.engine.docker import DockerEngine
+def _engine() -> Engine:
+    from labctl.engine import connect
 
-    return DockerEngine()
+    return connect()
 
 
 def _check_filter(asked: argparse.Namespace) -> None:

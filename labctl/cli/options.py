@@ -24,30 +24,32 @@ def _quietly(find: object) -> list[str]:
 
 def complete_labs() -> list[str]:
     def find() -> list[str]:
-        from labctl.engine.docker import DockerEngine
+        from labctl.engine import connect
         from labctl.lab.life.down import known
 
-        return known(DockerEngine())
+        return known(connect())
 
     return _quietly(find)
 
 
 def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
     def find() -> list[str]:
-        from labctl.engine.docker import DockerEngine
+        from labctl.cli.context import asked_name
+        from labctl.engine import connect
         from labctl.lab.model import find as find_lab
 
-        return [node.name for node in find_lab(DockerEngine(), ctx.params.get("lab")).nodes]
+        return [node.name for node in find_lab(connect(), asked_name(ctx.params.get("lab"))).nodes]
 
     return [name for name in _quietly(find) if name.startswith(incomplete)]
 
 
 def complete_links(ctx: typer.Context, incomplete: str) -> list[str]:
     def find() -> list[str]:
-        from labctl.engine.docker import DockerEngine
+        from labctl.cli.context import asked_name
+        from labctl.engine import connect
         from labctl.lab.model import find as find_lab
 
-        lab = find_lab(DockerEngine(), ctx.params.get("lab"))
+        lab = find_lab(connect(), asked_name(ctx.params.get("lab")))
         pairs = [(a, b) for a in lab.nodes for b in lab.neighbours(a)]
         return [node.name for node in lab.nodes] + [f"{a.name}{mark}{b.name}" for a, b in pairs for mark in ":-"]
 
@@ -56,12 +58,13 @@ def complete_links(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_faults(ctx: typer.Context, incomplete: str) -> list[str]:
     def find() -> list[str]:
-        from labctl.engine.docker import DockerEngine
+        from labctl.cli.context import asked_name
+        from labctl.engine import connect
         from labctl.lab.faults.rules import listing
         from labctl.lab.model import find as find_lab
 
-        engine = DockerEngine()
-        rules = listing(engine, find_lab(engine, ctx.params.get("lab")))
+        engine = connect()
+        rules = listing(engine, find_lab(engine, asked_name(ctx.params.get("lab"))))
         return sorted({rule.id for rule in rules} | {rule.link for rule in rules})
 
     return [name for name in _quietly(find) if name.startswith(incomplete)]

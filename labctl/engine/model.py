@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from labctl.cancel import Cancel
+from labctl.engine.projects import Projects
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
@@ -275,17 +278,32 @@ class ProbeOrder:
     apart: bool = False
 
 
-class Engine(Protocol):
+class Engine(Projects, Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
+
+    @property
+    def where(self) -> str:
+        """Its address and who chose it, for people."""
 
     @property
     def is_local(self) -> bool:
         """It runs on this machine, as far as its address tells."""
 
     @property
+    def half_closes(self) -> bool:
+        """`Stream.end_input` ends the standard input of a command that `open` runs, and leaves its output open."""
+
+    @property
     def machine(self) -> str | None:
         """The name or address of the machine that it runs on, None where that is this one, as far as its address
         tells."""
+
+    @property
+    def cancels(self) -> tuple[Cancel, ...]:
+        """What ends the waits of this engine: `wait` and `converse` raise LabError `cancelled` from then on."""
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        """The same engine, with the same containers, whose waits are ended by these alone."""
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         """Containers that carry all the labels (`name` or `name=value`), by name."""
@@ -331,9 +349,18 @@ class Engine(Protocol):
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`."""
 
-    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
-        """Runs a command in the probe image with NET_ADMIN, in a container's network namespace (`container:ID`) or in
-        one of its own (`none`); what it printed. The container is gone afterwards. Raises LabError."""
+    def run_probe(
+        self,
+        command: Sequence[str],
+        *,
+        network: str,
+        labels: Mapping[str, str],
+        limit: float = 30,
+        image: str = PROBE_IMAGE,
+    ) -> str:
+        """Runs a command in the probe's image, or another one, with NET_ADMIN, in a container's network namespace
+        (`container:ID`) or in one of its own (`none`); what it printed. The container is gone afterwards. Raises
+        LabError."""
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Makes a helper container that stays, and doesn't start it; its id, None where its name is taken."""

@@ -6,6 +6,7 @@ and docs/errors.md. Exit status: 1 for all of these, 2 for wrong usage, 3 for a 
 
 from labctl.errors.family import (
     BadFilter,
+    Cancelled,
     CaptureError,
     CommandLeft,
     ComposeFailed,
@@ -44,6 +45,7 @@ from labctl.errors.family import (
 
 __all__ = [
     "BadFilter",
+    "Cancelled",
     "CaptureError",
     "CommandLeft",
     "ComposeFailed",

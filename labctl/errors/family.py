@@ -74,6 +74,10 @@ class LabTimeout(LabError):
     """What was waited for did not come in the time that was given."""
 
 
+class Cancelled(LabError):
+    """Another thread of the program cancelled it; what was begun is taken back, as after ^C."""
+
+
 class EngineError(LabError):
     """The Docker engine, Compose or an image is not what is needed."""
 

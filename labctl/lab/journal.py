@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from labctl.engine.model import Engine, Line, Stream
+from labctl.errors import Cancelled
 from labctl.events.codec import EPOCH, decode, normalise, stamp_of
 from labctl.events.merge import Window, merge
 from labctl.events.model import Event
@@ -84,9 +86,13 @@ def follow(
     since: str | None = None,
     tail: int | None = None,
     ready: Callable[[], object] = lambda: None,
+    deadline: float | None = None,
 ) -> Iterator[Event]:
-    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node. `ready`
-    is called when what comes is heard."""
+    """What was written, then what comes, in order of time within a tenth of a second; ends with the last node, or at
+    the deadline (of time.monotonic()). `ready` is called when what comes is heard.
+
+    Raises LabError; `cancelled` once all that has come was given.
+    """
     nodes = _with_probes(engine, lab, _chosen(lab, names))
     # Listening begins before reading, so that nothing falls between the two. What both give is told by what it is, and
     # not by the time that an event says: that is the word of whoever wrote it, and clocks are set back.
@@ -101,21 +107,43 @@ def follow(
         found.clear()
         reached("logs:following")
         ready()
-        yield from _ordered(engine, lab, nodes, live, both)
+        yield from _ordered(engine, lab, nodes, live, both, deadline)
     finally:
         _close(live)
 
 
 def _ordered(
-    engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream], both: dict[str, set[int]]
+    engine: Engine,
+    lab: Lab,
+    nodes: list[Node],
+    live: list[Stream],
+    both: dict[str, set[int]],
+    deadline: float | None,
 ) -> Iterator[Event]:
     """`both`: of each container, the lines that were read already and may come again."""
     window = Window()
+    try:
+        yield from _coming(engine, lab, nodes, live, both, window, math.inf if deadline is None else deadline)
+    except Cancelled:
+        yield from window.take()
+        raise
+    yield from window.take()
+
+
+def _coming(
+    engine: Engine,
+    lab: Lab,
+    nodes: list[Node],
+    live: list[Stream],
+    both: dict[str, set[int]],
+    window: Window,
+    deadline: float,
+) -> Iterator[Event]:
     gaps: dict[str, Gaps] = {}
     look = time.monotonic() + LOOK_FOR_MORE
-    while live:
+    while live and time.monotonic() < deadline:
         held = window.due
-        for happening in engine.wait(live, look if held is None else min(held, look)):
+        for happening in engine.wait(live, min(deadline, look if held is None else min(held, look))):
             ident = happening.stream.container
             if happening.line is None:
                 engine.containers(running=True)  # raises where it is the engine that went away
@@ -137,7 +165,6 @@ def _ordered(
         if live and time.monotonic() > look:
             _hear_more(engine, lab, nodes, live)
             look = time.monotonic() + LOOK_FOR_MORE
-    yield from window.take()
 
 
 def _hear_more(engine: Engine, lab: Lab, nodes: list[Node], live: list[Stream]) -> None:

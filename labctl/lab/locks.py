@@ -12,10 +12,11 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from labctl import private
+from labctl.cancel import Cancel, sleep
 from labctl.errors import LabError
 
 RETRY = 0.002  # seconds between two tries at a keyboard: flock(2) has no limit of its own
@@ -55,14 +56,14 @@ class Lock:
         self.close()  # its holder removed the file while we waited: a lock on it is one on nothing
         return False
 
-    def take(self, seconds: float, busy: LabError, *, retry: float) -> None:
-        """Raises `busy` where the lock isn't free within some seconds."""
+    def take(self, seconds: float, busy: LabError, *, retry: float, cancels: Collection[Cancel] = ()) -> None:
+        """Raises `busy` where the lock isn't free within some seconds, LabError `cancelled`."""
         deadline = time.monotonic() + seconds
         while not self.try_once():
             if time.monotonic() > deadline:
                 self.close()
                 raise busy
-            time.sleep(retry)
+            sleep(retry, cancels)
 
     def _is_current(self) -> bool:
         try:
@@ -105,12 +106,12 @@ class LabLock(Lock):
         super().__init__(_folder(lab) / "lab")
         self._lab = lab
 
-    def acquire(self, seconds: float, report: Callable[[str], None]) -> None:
-        """Raises LabError `lab-busy`."""
+    def acquire(self, seconds: float, report: Callable[[str], None], cancels: Collection[Cancel] = ()) -> None:
+        """Raises LabError `lab-busy`, `cancelled`."""
         if self.try_once():
             return
         report(f"another labctl is at work on {self._lab}; waiting for it")
-        self.take(seconds, LabError("lab-busy", lab=self._lab, seconds=seconds), retry=PATIENT_RETRY)
+        self.take(seconds, LabError("lab-busy", lab=self._lab, seconds=seconds), retry=PATIENT_RETRY, cancels=cancels)
 
     @property
     def is_unfinished(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -238,18 +237,17 @@ def _role(container: Container) -> str | None:
 
 
 def find(engine: Engine, name: str | None = None) -> Lab:
-    """The lab that a command is about: the named one, else LABCTL_LAB's, else the only one of the caller's.
+    """The lab that is meant: the named one, else the only one of the caller's.
 
     A Compose project that labctl did not make is found only by its name. Raises LabError.
     """
-    wanted = name or os.environ.get("LABCTL_LAB") or None
-    if wanted:
-        check_name(wanted)
-        containers = engine.containers([f"{COMPOSE_PROJECT}={wanted}"])
+    if name:
+        check_name(name)
+        containers = engine.containers([f"{COMPOSE_PROJECT}={name}"])
         if not containers:
             known = {lab.name for lab in find_all(engine)}
-            raise LabError("unknown-lab", name=wanted, near=nearest(wanted, known))
-        return of_containers(wanted, containers)
+            raise LabError("unknown-lab", name=name, near=nearest(name, known))
+        return of_containers(name, containers)
     every = find_all(engine)
     labs = [lab for lab in every if is_mine(engine, lab.standing.owner)]
     if every and not labs:

@@ -10,9 +10,11 @@ from typing import Any
 
 import yaml
 
-from labctl.engine.compose.command import Reading
+from labctl.engine.model import Engine
+from labctl.engine.projects import Reading
 from labctl.errors import LabError, TopologyInvalid
-from labctl.topology.builtin import FILES
+from labctl.topology import builtin
+from labctl.topology.builtin import FILES, NO_OPTIONS, Options
 from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
 from labctl.topology.check.reading.source import Source, Unreadable, parse, read_all
@@ -61,6 +63,19 @@ class Report:
             "compose": {"asked": self.asked, "why_not": self.unasked or None},
             "problems": [problem.as_json(self.files) for problem in self.problems],
         }
+
+
+def of_topology(engine: Engine, topology: str | None, options: Options = NO_OPTIONS) -> Report:
+    """Checks the files of a topology, with its profiles where some are chosen, else with all. Raises LabError
+    `topology-missing`, `topology-twice`."""
+    source = builtin.find(topology, options, strict=False)
+    made = source.text is not None or any(name not in VARIABLES for name, _ in source.variables)  # for a size
+
+    def ask(text: str | None) -> Reading:
+        return engine.read(source, text=text, variables={} if options.profiles else VARIABLES)
+
+    names = [topology or ""] if made else source.names  # what was made for a size has no file's name
+    return validate(names, ask, paths=source.files, text=source.text)
 
 
 def validate(

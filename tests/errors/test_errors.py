@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.compose.command import Compose, Reading
+from labctl.engine.compose.command import Compose
 from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.lab.validate import VARIABLES, Report, validate
 from labctl.render import validation

@@ -7,8 +7,8 @@ import pytest
 from recorder_fakes import ALICE, BOB, ETHER
 from traffic import tcp, udp
 
+import labctl
 from labctl.api.drawn import Ladder
-from labctl.api.seeing import Place, SeenLab, SeenNode
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import FileError, InvalidArgument, NodeNotFound, NotRecorded
 from labctl.lab import probes
@@ -19,21 +19,12 @@ from labctl.topology import builtin, shipped
 HELLO = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
 
 
-class Lab(SeenLab):
-    def __init__(self, engine, find):
-        self._place = Place(engine, find)
-
-
-class Node(SeenNode):
-    def __init__(self, name, engine, find):
-        self.name, self._place = name, Place(engine, find)
-
-
 @pytest.fixture
-def seen(engine, lab, fakes) -> Lab:
+def seen(engine, lab, fakes) -> labctl.Lab:
     source = builtin.digest(shipped.root() / "services")
     engine.images[PROBE_IMAGE] = Image("probe", {LABEL_SOURCE: source})
-    return Lab(engine, lab)
+    lab()
+    return labctl.find("lab", engine=engine)
 
 
 def cross(fakes, ago=2_000_000, data=HELLO):
@@ -145,6 +136,6 @@ def test_a_capture_that_can_not_begin_leaves_an_older_file_as_it_was(seen, fakes
         seen.capture("alice", last=30, file=tmp_path / "no" / "folder")
 
 
-def test_system_calls_that_nobody_records(engine, lab, seen):
+def test_system_calls_that_nobody_records(seen):
     with pytest.raises(NotRecorded, match="nothing is recorded at alice"):
-        Node("alice", engine, lab).syscalls()
+        seen.node("alice").syscalls()

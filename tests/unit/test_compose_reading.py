@@ -14,6 +14,7 @@ from lacking import lacking
 
 from labctl.engine.compose import plugin
 from labctl.engine.compose.command import Compose
+from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 from labctl.lab.placing import blueprint
@@ -116,7 +117,7 @@ def test_a_hostile_file_is_not_shown_to_compose_at_all(tmp_path, monkeypatch):
     file.write_text(hostile())
     monkeypatch.setattr(Compose, "_run", lambda *_, **__: pytest.fail("Compose was asked"))
     with pytest.raises(LabError) as problem:
-        blueprint.read(NOWHERE, str(file))
+        blueprint.read(DockerEngine(NOWHERE), str(file))
     assert [found["code"] for found in problem.value.values["problems"]] == ["yaml-aliases"]
 
 
@@ -147,7 +148,7 @@ def test_how_it_ended_is_told_in_a_sentence(tmp_path, monkeypatch, said, why):
 
 READ = """
 from pathlib import Path
-from labctl.engine.compose import Compose
+from labctl.engine.compose.command import Compose
 from labctl.engine.docker.endpoint import Endpoint
 found = Compose(Endpoint("unix:///nowhere", "a test")).config(Path("compose.yaml").absolute()).text
 print(ascii(found))

@@ -30,8 +30,8 @@ def lay(tree: Path, block: re.Match[str]) -> None:
         file.write_text(block["text"])
         return
     lines = block["text"].splitlines()
-    before = "".join(line[1:] + "\n" for line in lines if line.startswith(" "))
-    after = "".join(line[1:] + "\n" for line in lines)
+    before = "".join(line[1:] + "\n" for line in lines if line[0] in " -")
+    after = "".join(line[1:] + "\n" for line in lines if line[0] in " +")
     text = file.read_text()
     assert text.count(before) == 1, f"{block['file']} does not have these lines once:\n{before}"
     file.write_text(text.replace(before, after))
@@ -101,3 +101,17 @@ def test_an_image_of_a_role_that_the_table_lacks_is_missed(tree):
             lay(tree, block)
     with pytest.raises(AssertionError, match="daytime"):
         passes(tree, "tests/unit/test_role_table.py")
+
+
+def test_a_protocol_is_added_as_the_page_says(tree):
+    added = blocks("A protocol")
+    for block in added:
+        lay(tree, block)
+    mine = [block["file"] for block in added if block["file"].startswith("tests/unit/test_")]
+    passes(tree, *mine, "tests/unit/test_protocols.py", "tests/unit/test_packets_kinds.py")
+
+
+def test_a_protocol_without_its_line_is_missed(tree):
+    lay(tree, blocks("A protocol")[0])
+    with pytest.raises(AssertionError, match=r"transport\.vrrp"):
+        passes(tree, "tests/unit/test_protocols.py")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.docker import DockerEngine, client, ssh, streams, websocket
+from labctl.engine.docker import DockerEngine, inspected, ssh, streams, websocket
 from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.streams import Demultiplexer
 from labctl.engine.docker.wire import Body, Refused, Response, Wire, encode_query
@@ -248,7 +248,7 @@ def test_a_broken_configuration_is_the_default(tmp_path):
 )
 def test_health_is_read_from_the_list(state, status, health):
     item = {"Id": "1" * 64, "Names": ["/x"], "Image": "i", "State": state, "Status": status}
-    assert client._container(item).health == health
+    assert inspected.container(item).health == health
 
 
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nUpgrade: tcp\r\n\r\n"

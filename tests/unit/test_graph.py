@@ -12,7 +12,7 @@ from pictures import ROOT, hello, made
 
 from labctl.cli import output
 from labctl.cli.app import command_line
-from labctl.engine.docker.client import _container as container_of
+from labctl.engine.docker import inspected
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_ROUTES, Image, Network, Port
 from labctl.errors import LabError
@@ -333,7 +333,7 @@ def of_an_engine():
         mode = names.get(node, "front")
         networks = {mode: {"IPAddress": f"10.9.0.{number}" if mode == "front" else ""}}
         item = {"Id": node, "Image": "x", "State": "running", "NetworkSettings": {"Networks": networks}}
-        read = container_of({**item, "HostConfig": {"NetworkMode": mode}})
+        read = inspected.container({**item, "HostConfig": {"NetworkMode": mode}})
         engine.add("special", node, addresses=dict(read.addresses), host_network=read.host_network)
     networks = [Network("1", "front", {}, ("10.9.0.0/24",)), Network("2", "special_back", OURS, (), True, 1400)]
     engine.networks = lambda labels=(): networks

@@ -154,8 +154,8 @@ execution._end_unheard = lambda *of: None
 ending.Watch = lambda *of: type("Watch", (), {"dismiss": lambda self: None})()
 container = type("Container", (), {"id": "c"})
 place = execution.Place(type("Lab", (), {"name": "l"}), type("Node", (), {"name": "n", "container": container}))
-client = lambda arguments: (["sh", "-c", "stty raw; kill -9 $$"], None)
-raise SystemExit(execution.at_terminal(None, place, client, [], terminal=True, why_ended=lambda cause: None))
+engine = type("Engine", (), {"client": lambda self, arguments: (["sh", "-c", "stty raw; kill -9 $$"], None)})()
+raise SystemExit(execution.at_terminal(engine, place, [], terminal=True, why_ended=lambda cause: None))
 """
 
 
@@ -181,12 +181,13 @@ def test_standard_input_is_let_alone_where_it_is_not_wanted(engine, place, monke
         asked.extend(arguments)
         return ["sh", "-c", "test $(readlink /proc/self/fd/0) = /dev/null"], dict(os.environ)
 
+    monkeypatch.setattr(engine, "client", client)
     reader, writer = os.pipe()
     kept = os.dup(0)
     os.dup2(reader, 0)
     try:
         status = execution.at_terminal(
-            engine, place[1], client, ["x"], terminal=False, keyboard=keyboard, why_ended=lambda cause: None
+            engine, place[1], ["x"], terminal=False, keyboard=keyboard, why_ended=lambda cause: None
         )
     finally:
         os.dup2(kept, 0)

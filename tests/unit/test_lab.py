@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from memory_lab import event
 
-from labctl.engine.compose.command import Reading
+from labctl.cli.context import asked_name
 from labctl.engine.memory import MemoryEngine
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.lab import journal
 from labctl.lab.life.change import change
@@ -30,7 +31,7 @@ def test_the_only_lab_is_meant(engine, monkeypatch):
         find(engine)
     assert find(engine, "two").name == "two"
     monkeypatch.setenv("LABCTL_LAB", "one")
-    assert find(engine).name == "one"
+    assert find(engine, asked_name(None)).name == "one"
     with pytest.raises(LabError, match="there is no lab tow; did you mean two"):
         find(engine, "tow")
 

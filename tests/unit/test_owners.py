@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from labctl.cli import app, context
+from labctl.cli.context import asked_name
 from labctl.cli.output import Settings
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TARGET, LABEL_TOPOLOGY
@@ -17,7 +18,7 @@ from labctl.lab.life.up import _of_others, _take_back
 from labctl.lab.locks import LabLock
 from labctl.lab.model import find
 from labctl.lab.placing import claim
-from labctl.lab.placing.blueprint import Blueprint, _notes, asked_name
+from labctl.lab.placing.blueprint import Blueprint, _notes
 from labctl.topology import builtin, shipped
 from labctl.topology.model import parse
 
@@ -116,7 +117,7 @@ COMPOSE = builtin.locate(None)
 
 def blueprint(name: str = "hello", file=COMPOSE) -> Blueprint:
     found = parse(f"{{name: {name}, services: {{a: {{image: x}}}}}}", file)
-    return Blueprint(found, builtin.Source(file), None)
+    return Blueprint(found, builtin.Source(file))
 
 
 def volumes(engine) -> list[str]:
@@ -239,7 +240,7 @@ def test_every_command_that_changes_a_lab_asks_before_it_does_so_to_anothers(mon
     assert set(expected) <= forced
     assert not {"ps", "ls", "logs", "graph", "plan", "fault ls", "chat log", "ping", "trace"} & forced
     engine.add("theirs", "a", labels=THEIRS)
-    monkeypatch.setattr("labctl.engine.docker.DockerEngine", lambda: engine)
+    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
     for verb in ("pause", "unpause", "stop", "start", "kill"):
         told = CliRunner().invoke(leaves()[verb], ["a", "--lab", "theirs"]).exception
         assert isinstance(told, LabError)
@@ -252,7 +253,7 @@ def test_every_command_that_changes_a_lab_asks_before_it_does_so_to_anothers(mon
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("", False)])
 def test_a_person_is_asked(engine, monkeypatch, answer, goes_on):
     engine.add("theirs", "a", labels=THEIRS)
-    monkeypatch.setattr("labctl.engine.docker.DockerEngine", lambda: engine)
+    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
     monkeypatch.setattr(Settings, "changes", True)
 
     class Terminal:

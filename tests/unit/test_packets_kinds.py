@@ -470,6 +470,7 @@ def test_more_in_a_file_than_was_on_the_wire():
 
 def test_a_checksum_that_would_be_nothing():
     assert checksum.wanted(b"\xff\xff\x12\x34", 0x1234) == 0
+    assert checksum.wanted(b"\xff\xff\x12\x34", 0x1234, never_zero=True) == 0xFFFF, "UDP's 0 says that there is none"
 
 
 def test_statistics_count_from_the_beginning():

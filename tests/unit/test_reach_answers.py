@@ -203,12 +203,12 @@ def server(monkeypatch):
     sock.close()
 
 
-def answered(capsys, lab, name_="bob", kind=1, candidates=("bob",)) -> dns.Looked:
+def answered(capsys, lab, name_="bob", kind=1, candidates=("bob",)) -> dns.Lookup:
     """The probe asks, and labctl reads what it prints."""
     names._ask(list(candidates), kind, ["127.0.0.1"], 0.4)
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     replies = tuple(dns._reply(event, {kind: "A"}) for event in events)
-    return dns.Looked("alice", name_, ("127.0.0.1",), (), (), replies)
+    return dns.Lookup("alice", name_, ("127.0.0.1",), (), (), replies)
 
 
 @pytest.fixture
@@ -310,7 +310,7 @@ def test_a_server_that_is_silent_and_one_that_is_not_there(server, capsys, lab, 
 def test_an_answer_that_can_not_be_read(lab):
     event = {"event": "answer", "name": "bob", "type": 1, "server": "10.0.0.1", "data": base64.b64encode(b"x" * 13)}
     reply = dns._reply({**event, "transport": "udp", "rtt_ns": 1}, {1: "A"})
-    looked = dns.Looked("alice", "bob", (), (), (), (reply,))
+    looked = dns.Lookup("alice", "bob", (), (), (), (reply,))
     with pytest.raises(LabError) as caught:
         dns.check(lab, looked)
     assert caught.value.code == "dns-silent"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.compose.command import Compose, Reading
+from labctl.engine.compose.command import Compose
+from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.lab.placing import blueprint
 from labctl.lab.validate import validate
@@ -40,7 +42,7 @@ def of_compose(*arguments: str) -> dict:
 
 
 def images(options: Options, name: str | None = None) -> dict[str, str]:
-    found = blueprint.read(NOWHERE, name, options=options).topology.config
+    found = blueprint.read(DockerEngine(NOWHERE), name, options=options).topology.config
     return {service: item["image"] for service, item in found["services"].items()}
 
 
@@ -103,7 +105,7 @@ def test_each_error_stands_in_its_own_file():
     write(**{"sub/last__yaml": "services:\n  web: {image: Big}\n  bob: {extends: {file: gone.yaml, service: a}}\n"})
     files = ("base.yaml", "more.yaml", "sub/last.yaml")
     with pytest.raises(LabError) as problem:
-        blueprint.read(NOWHERE, None, options=Options(files))
+        blueprint.read(DockerEngine(NOWHERE), None, options=Options(files))
     said = str(problem.value.values["why"]).splitlines()
     assert said[0] == "3 errors"
     assert [line.split(": ")[0] for line in said[1:] if not line.startswith(" ")] == [
@@ -116,7 +118,7 @@ def test_each_error_stands_in_its_own_file():
         write(**{f"{file}__yaml": text or "services: {web: {image: x}}"})
     write(**{"sub/last__yaml": "services:\n  web: {image: big}\n  bob: {extends: {file: gone.yaml, service: a}}\n"})
     with pytest.raises(LabError) as problem:
-        blueprint.read(NOWHERE, None, options=Options(files))
+        blueprint.read(DockerEngine(NOWHERE), None, options=Options(files))
     assert "\nsub/last.yaml:3:25: service bob, extends.file: Compose says: open gone.yaml: no" in problem.value.message
 
 
@@ -164,7 +166,10 @@ def test_mounts_of_an_engine_elsewhere_are_not_looked_for_here():
     write(base__yaml="services: {a: {image: x, volumes: ['/nowhere/at/all:/x']}}")
     options = Options(("base.yaml",))
     elsewhere = Endpoint("ssh://somebody@nowhere", "a test")
-    notes = {where: blueprint.read(where, None, strict=True, options=options).notes for where in (NOWHERE, elsewhere)}
+    notes = {
+        where: blueprint.read(DockerEngine(where), None, strict=True, options=options).notes
+        for where in (NOWHERE, elsewhere)
+    }
     assert "there is no /nowhere/at/all on this machine" in notes[NOWHERE][0]
     assert notes[elsewhere] == ()
 
@@ -210,7 +215,7 @@ def test_validate_of_a_folder_reads_its_override_and_tells_unset_variables():
 def test_profiles_that_leave_nothing():
     write(compose__yaml="services: {a: {image: x, profiles: [dev]}, b: {image: z, profiles: [test, dev]}}")
     with pytest.raises(LabError) as problem:
-        blueprint.read(NOWHERE, ".")
+        blueprint.read(DockerEngine(NOWHERE), ".")
     assert problem.value.code == "topology-invalid"
     assert "all of its services have profiles that are off" in problem.value.message
     assert "--profile dev" in problem.value.message

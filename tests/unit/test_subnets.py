@@ -110,7 +110,7 @@ def test_what_else_has_its_place_in_a_network(pool, hosts, what, prefix):
     with pytest.raises(LabError) as caught:
         choose(found, [f"10.9.0.0/{prefix + 1}"])
     assert caught.value.message.endswith(f"too small: {what} of the network n, which takes a /{prefix} at least")
-    placed = place_networks(found, MemoryEngine(), found.config, 0, choose(found, [f"10.9.0.0/{prefix}"]))
+    placed = place_networks(found, MemoryEngine(local=True), found.config, 0, choose(found, [f"10.9.0.0/{prefix}"]))
     assert placed["networks"]["n"]["ipam"]["config"][0]["subnet"] == f"10.9.0.0/{prefix}"
 
 
@@ -121,7 +121,7 @@ def place(engine: MemoryEngine, *texts: str) -> dict[str, str]:
 
 
 def test_a_chosen_subnet_is_taken_as_it_is_and_the_rest_moves():
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("theirs", "x", addresses={"theirs_net": ("10.2.0.9",)}, ours=False)
     engine.subnets("theirs_net", "10.2.0.0/24")
     assert place(engine, "10.8.0.0/22") == {"left": "10.8.0.0/22", "right": "10.2.1.0/24", "fixed": "10.3.0.0/24"}
@@ -138,7 +138,7 @@ def test_a_chosen_subnet_is_taken_as_it_is_and_the_rest_moves():
     ],
 )
 def test_one_that_is_taken_is_told_with_its_owner(labels, whose):
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("other", "x", addresses={"a_net": ("10.8.7.9",)}, ours=False)
     engine.subnets("a_net", "10.8.0.0/16")
     engine.networks()[0].labels.update(labels)
@@ -168,12 +168,12 @@ def test_a_route_of_this_machine_is_in_the_way(no_routes):
     ]
     for text, route in (("10.8.4.0/24", "10.8.0.0/16 (tun0)"), ("fd77::/48", "fd77::/64 (tun1)")):
         with pytest.raises(LabError, match=r"overlaps with this machine's route to") as caught:
-            place(MemoryEngine(), text)
+            place(MemoryEngine(local=True), text)
         assert caught.value.message.endswith(route)
 
 
 def test_a_network_that_is_there_keeps_its_subnet():
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("lab", "a", addresses={"lab_left": ("10.5.0.20",)})
     engine.subnets("lab_left", "10.5.0.0/24")
     assert place(engine)["left"] == place(engine, "10.5.0.0/24")["left"] == "10.5.0.0/24"
@@ -211,7 +211,7 @@ def route(subnet: str, interface: str, flags: str = "0001") -> str:
 
 def placed(text: str, engine: MemoryEngine | None = None, attempt: int = 0, **options) -> list[str]:
     found = parse(text, Path("lab.yaml"))
-    out = place_networks(found, engine or MemoryEngine(), found.config, attempt, {}, **options)
+    out = place_networks(found, engine or MemoryEngine(local=True), found.config, attempt, {}, **options)
     return [pool["subnet"] for net in out["networks"].values() for pool in net["ipam"]["config"]]
 
 
@@ -244,7 +244,7 @@ def test_movable_networks_go_where_no_route_leads(no_routes, routes, subnet, whe
 
 def test_a_class_that_begins_at_the_same_moment_finds_places_for_all():
     """Thirty see the same networks each time, and the engine gives each subnet to one of those who ask for it."""
-    waiting, engine = 30, MemoryEngine()
+    waiting, engine = 30, MemoryEngine(local=True)
     for attempt in range(ATTEMPTS):
         asked = {placed(one_network("10.77.0.0/24", MOVABLE), engine, _left_out(attempt))[0] for _ in range(waiting)}
         for subnet in asked:
@@ -264,7 +264,7 @@ def test_networks_of_one_lab_do_not_move_to_the_same_place(no_routes):
 
 
 def test_where_few_are_free_none_is_passed_over():
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("theirs", "x", addresses={"net": ()})
     engine.subnets("net", "10.0.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
     assert placed(one_network("10.128.0.0/9", MOVABLE), engine, 60) == ["10.128.0.0/9"]
@@ -304,7 +304,7 @@ def test_the_machines_own_network_is_not_taken_from_it(no_routes, more, lan):
         f"the subnet 192.168.7.0/24 of the network lab_lab overlaps with this machine's route to {lan} (wlan0)"
     )
     assert placed(text, allow_overlap=True) == ["192.168.7.0/24"]
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.is_local = False
     assert placed(text, engine) == ["192.168.7.0/24"], "it is not the engine's machine"
 
@@ -340,7 +340,7 @@ def test_each_line_keeps_the_port_that_it_has():
     """One port at two places, and the same number of the other protocol."""
     there = [Port("tcp", 53, "0.0.0.0", 41002), Port("tcp", 53, "::", 41002), Port("tcp", 53, "0.0.0.0", 41001)]
     there += [Port("udp", 53, "127.0.0.1", 41003), Port("tcp", 53, "127.0.0.1", 41004)]
-    engine = MemoryEngine()
+    engine = MemoryEngine(local=True)
     engine.add("lab", "a", ports=tuple(there))
     lines = [("41001", "", "tcp"), ("9", "", "tcp"), ("9", "127.0.0.1", "udp"), ("9", "127.0.0.1", "tcp")]
     written = [{"target": 53, "published": port, "host_ip": host, "protocol": proto} for port, host, proto in lines]
@@ -358,7 +358,7 @@ def test_a_node_that_does_not_run_keeps_its_port_too():
         "x-labctl": {"movable_ports": True},
     }
     found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
-    placed = blueprint.place(found, engine, found.config, engine.containers(), local=True, attempt=0, chosen={})
+    placed = blueprint.place(found, engine, found.config, engine.containers(), attempt=0, chosen={})
     assert placed["services"]["a"]["ports"][0]["published"] == "41004"
 
 

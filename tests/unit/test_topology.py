@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.compose.command import Reading
+from labctl.engine.projects import Reading
 from labctl.errors import LabError, nearest
 from labctl.errors.tables import ERRORS
 from labctl.lab.placing import placement

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labctl.engine.compose.command import Reading
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.faults.conditions import CONDITIONS, Malformed
 from labctl.lab.validate import Report, validate

@@ -342,15 +342,15 @@ SEEN = Measured(
 
 
 def test_speed_as_text():
-    assert render.asked(ASKED) == "a -> b (10.0.0.2)  UDP for 3 s, datagrams of 1448 B, 10 Mbit/s"
-    assert render.measured(ASKED, SEEN).splitlines() == [
+    assert render.asked_line(ASKED) == "a -> b (10.0.0.2)  UDP for 3 s, datagrams of 1448 B, 10 Mbit/s"
+    assert render.measured_line(ASKED, SEEN).splitlines() == [
         "throughput  4 Mbit/s  1000000 B in 2.00 s  (10.0.0.1:1 -> 10.0.0.2:2)",
         "lost        25 of 1000 datagrams (2.5%), duplicated 1, reordered 2; 20 found the receiver's own queue full",
         "round trip  min 0.040, avg 0.050, max 0.060 ms before; jitter 0.005 ms",
         "sender      came to 9 Mbit/s only: the helper is not faster on this machine",
     ]
     tcp = replace(SEEN, loaded_rtt=2_000_000, jitter=None, lost=0, sent_rate=None)
-    assert render.measured(replace(ASKED, protocol="tcp"), tcp).splitlines()[1:] == [
+    assert render.measured_line(replace(ASKED, protocol="tcp"), tcp).splitlines()[1:] == [
         "lost        0 of 1000 segments were sent again (0%)",
         "round trip  min 0.040, avg 0.050, max 0.060 ms before; 2.000 ms meanwhile",
     ]

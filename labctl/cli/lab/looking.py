@@ -23,12 +23,11 @@ Nodes = Annotated[
 
 
 def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
-    from labctl.lab.life.status import document
-    from labctl.lab.life.status import ps as statuses_of
+    from labctl.lab.life import status
 
-    statuses = statuses_of(engine, lab)
+    statuses = status.ps(engine, lab)
     if as_json:
-        output.document(document(lab, statuses))
+        output.document(status.document(lab, statuses))
         return
     from labctl.render import tables
 
@@ -45,10 +44,10 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life.status import labs
 
-    summaries = labs(DockerEngine())
+    summaries = labs(connect())
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return
@@ -100,11 +99,11 @@ def logs(
 
 def doctor(as_json: Json = False) -> None:
     """Look at what labctl needs of this machine, and say how to mend what is missing."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life import doctor
 
     with output.Progress("looking"):
-        findings = list(doctor.examine(DockerEngine()))
+        findings = list(doctor.examine(connect()))
     fine = doctor.verdict(findings)
     if as_json:
         output.document({"ok": fine, "findings": [finding.as_json() for finding in findings]})

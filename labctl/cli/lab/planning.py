@@ -20,13 +20,14 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.cli.context import asked_name
+    from labctl.engine import connect
     from labctl.lab.life.plan import plan
 
     found = plan(
-        DockerEngine(),
+        connect(),
         topology,
-        lab,
+        asked_name(lab),
         subnet or (),
         topology_options(file, profile, env_file),
         take_over=take_over,

@@ -22,7 +22,7 @@ from labctl.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.life.down import Removed
 
 TopologyName = Annotated[
@@ -79,14 +79,15 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Bring a lab up and wait until every node is ready."""
+    from labctl.cli.context import asked_name
     from labctl.cli.lab.looking import show_nodes
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
     from labctl.lab.life import up
 
-    engine = DockerEngine()
+    engine = connect()
     request = up.Request(
         topology,
-        lab,
+        asked_name(lab),
         build,
         timeout,
         subnets=tuple(subnet or ()),
@@ -113,12 +114,13 @@ def build(
     as_json: Json = False,
 ) -> None:
     """Build a topology's images, and start nothing."""
-    from labctl.engine.docker import DockerEngine
+    from labctl.cli.context import asked_name
+    from labctl.engine import connect
     from labctl.lab.life import up
 
     with output.Progress("building") as report:
         options = topology_options(file, profile, env_file)
-        images = up.build(DockerEngine(), up.Request(topology, build=again, options=options), report)
+        images = up.build(connect(), up.Request(topology, asked_name(None), build=again, options=options), report)
     if as_json:
         output.document({"images": images})
     else:
@@ -134,15 +136,15 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
-    from labctl.cli.context import consent
-    from labctl.engine.docker import DockerEngine
+    from labctl.cli.context import asked_name, consent
+    from labctl.engine import connect
     from labctl.lab.life import down
     from labctl.lab.model import check_name
 
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
-    engine = DockerEngine()
-    name = None if everything else lab or named or _default_lab()
+    engine = connect()
+    name = None if everything else asked_name(lab or named)
     if name:
         check_name(name)
         names = [name]
@@ -152,8 +154,7 @@ def down(
     with output.Progress("removing") as report:
         removed, problems = down.down_all(engine, names, report, force=True)
     if as_json and not problems:
-        fields = ("lab", "containers", "networks", "volumes", "goes_on")
-        output.document({"removed": [{field: getattr(item, field) for field in fields} for item in removed]})
+        output.document({"removed": [item.as_json() for item in removed]})
         return
     for item in removed:
         output.talk(_told(item))
@@ -165,18 +166,13 @@ def down(
         output.talk("no lab of yours is there; nothing to remove")
 
 
-def _all_names(engine: DockerEngine, *, everything: bool) -> list[str]:
+def _all_names(engine: Engine, *, everything: bool) -> list[str]:
     """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
-    from labctl.errors import LabError
-    from labctl.lab.life.down import whose
+    from labctl.lab.life.down import meant
 
-    every = whose(engine)
-    names = [name for name, mine in every.items() if mine or (everything and output.Settings.force)]
-    left = [name for name in every if name not in names]
+    names, left = meant(engine, everything=everything, force=output.Settings.force)
     if everything and left:
         output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
-    if len(names) > 1 and not everything:
-        raise LabError("ambiguous-lab", names=", ".join(names))
     return names
 
 
@@ -185,9 +181,3 @@ def _told(item: Removed) -> str:
     if item.goes_on:
         return f"labctl's helpers are gone from {item.lab} ({counts}); the project itself is not labctl's, and goes on"
     return f"nothing is left of {item.lab}" if item.is_empty else f"{item.lab} is down: removed {counts}"
-
-
-def _default_lab() -> str | None:
-    import os
-
-    return os.environ.get("LABCTL_LAB") or None

@@ -64,14 +64,15 @@ def graph(
 
 
 def _of_topology(name: str | None, options: Options) -> Picture:
-    from labctl.engine.docker import DockerEngine, endpoint
+    from labctl.cli.context import asked_name
+    from labctl.engine import connect
     from labctl.lab.drawing import picture
     from labctl.lab.drawing.role_labels import Roles
     from labctl.lab.placing import blueprint
 
-    where = endpoint.find()
-    topology = blueprint.read(where, name, options=options).topology
-    roles = Roles(topology, lambda: DockerEngine(where))
+    engine = connect()
+    topology = blueprint.read(engine, name, asked_name(None), options=options).topology
+    roles = Roles(topology, lambda: engine)
     found = picture.of_topology(topology, roles.of)
     if roles.problem:
         output.talk(f"the roles of some nodes are left out: {roles.problem.message}")

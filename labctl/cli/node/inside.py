@@ -15,7 +15,7 @@ from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.inside.archives import Carried
     from labctl.lab.inside.execution import Place
 
@@ -50,7 +50,7 @@ def shell(node: NodeName, index: Number = None, lab: LabName = None) -> None:
     raise typer.Exit(_run(engine, place, command, terminal=terminal, keyboard=True))
 
 
-def _place(name: str, lab: str | None, index: int | None) -> tuple[DockerEngine, Place]:
+def _place(name: str, lab: str | None, index: int | None) -> tuple[Engine, Place]:
     from labctl.lab.choosing import one
     from labctl.lab.inside.execution import Place
 
@@ -58,17 +58,14 @@ def _place(name: str, lab: str | None, index: int | None) -> tuple[DockerEngine,
     return engine, Place(found, found.running(one(found, name, index), "no command can run in it"))
 
 
-def _run(engine: DockerEngine, place: Place, command: Sequence[str], *, terminal: bool, keyboard: bool) -> int:
+def _run(engine: Engine, place: Place, command: Sequence[str], *, terminal: bool, keyboard: bool) -> int:
     from labctl.errors import ProgramNotFound
     from labctl.lab.inside import execution
 
     try:
-        if terminal or engine.endpoint.tls:
-            from labctl.engine.compose.command import Compose
-
-            client = Compose(engine.endpoint).client
+        if terminal or not engine.half_closes:
             return execution.at_terminal(
-                engine, place, client, command, terminal=terminal, keyboard=keyboard, why_ended=_why_ended
+                engine, place, command, terminal=terminal, keyboard=keyboard, why_ended=_why_ended
             )
         source = sys.stdin.fileno() if keyboard else None
         return execution.run(engine, place, command, source=source, show=_show, why_ended=_why_ended)

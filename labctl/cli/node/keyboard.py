@@ -13,7 +13,7 @@ from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, co
 from labctl.lab.roles import FILES
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab
 
 chat = typer.Typer(help=FILES["chat"], no_args_is_help=True, suggest_commands=False)
@@ -155,9 +155,7 @@ def udp_send(
         output.data(sending.train(train))
 
 
-def _datagram(
-    engine: DockerEngine, lab: Lab, source: str, target: str, text: str, timeout: float, as_json: bool
-) -> None:
+def _datagram(engine: Engine, lab: Lab, source: str, target: str, text: str, timeout: float, as_json: bool) -> None:
     from labctl.lab.reach import datagram
     from labctl.render import sending
 

@@ -13,7 +13,7 @@ from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab, Node
 
 Nodes = Annotated[
@@ -31,7 +31,7 @@ def sockets(
 ) -> None:
     """Show the kernel's own table of sockets: protocol, state, queues, addresses, program."""
     from labctl.lab.processes import sockets
-    from labctl.render import sockets as render
+    from labctl.render.sockets import table
 
     ready = Ready(ready_fd, follows=watch)
     engine, found = engine_and_lab(lab)
@@ -44,12 +44,12 @@ def sockets(
     if as_json:
         output.document(sockets.document(found, there))
     elif there:
-        output.data(render.table(there, columns=output.columns(), colour=output.colour()))
+        output.data(table(there, columns=output.columns(), colour=output.colour()))
     else:
         output.talk("no socket is open there")
 
 
-def _watch(engine: DockerEngine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready | None = None) -> None:
+def _watch(engine: Engine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready | None = None) -> None:
     from labctl.events.codec import encode
     from labctl.lab.processes import sockets
     from labctl.render.sockets import Changes
@@ -113,7 +113,7 @@ def syscalls(
         _show(engine, found, chosen, seconds, waits, as_json)
 
 
-def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits: bool, as_json: bool) -> None:
+def _show(engine: Engine, lab: Lab, node: Node, last: float | None, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
     from labctl.lab.processes import syscalls
     from labctl.render.syscalls import Calls
@@ -134,7 +134,7 @@ def _show(engine: DockerEngine, lab: Lab, node: Node, last: float | None, waits:
 
 
 def _follow(
-    engine: DockerEngine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready | None = None
+    engine: Engine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready | None = None
 ) -> None:
     from labctl.events.codec import encode
     from labctl.lab.processes import syscalls

@@ -21,7 +21,7 @@ from labctl.cli.options import Json, LabName, Last, Local, complete_links
 from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine.model import Engine
     from labctl.lab.model import Lab
     from labctl.lab.recording.capture import Capture, Place, Summary
     from labctl.packets.matching.live import Seen
@@ -110,7 +110,7 @@ def _install_extcap(as_json: bool) -> None:
         output.talk(f"{file} is there: Wireshark lists the nodes of running labs from its next start on (or by F5)")
 
 
-def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: bool) -> None:
+def _switch(engine: Engine, lab: Lab, where: Place, on: bool, as_json: bool) -> None:
     from labctl.lab.recording import recorders
 
     if on:
@@ -129,7 +129,7 @@ def _switch(engine: DockerEngine, lab: Lab, where: Place, on: bool, as_json: boo
 
 
 def _show(
-    engine: DockerEngine,
+    engine: Engine,
     lab: Lab,
     where: Place,
     last: float,
@@ -138,15 +138,14 @@ def _show(
     begun: Callable[[], object],
 ) -> None:
     from labctl.lab.recording.capture import Capture
-    from labctl.render.packets.lines import Lines
-    from labctl.render.packets.lines import as_json as fields
+    from labctl.render.packets.lines import Lines, line_document
 
     names, local = [node.name for node in where.nodes], output.Settings.local
     lines = Lines(names, columns=output.columns(), colour=output.colour(), local=local)
 
     def show(one: Seen) -> None:
         if as_json:
-            output.json_line(fields(one))
+            output.json_line(line_document(one))
         else:
             output.data(lines.line(one))
 
@@ -206,7 +205,7 @@ def _tell(summary: Summary, where: str) -> None:
 
 
 def _for_wireshark(
-    engine: DockerEngine,
+    engine: Engine,
     lab: Lab,
     where: Place,
     last: float,

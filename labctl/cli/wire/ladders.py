@@ -89,12 +89,12 @@ def ladder(
     nodes = ladder.ends(found, node, other)
     prepare_probe(engine)
     if follow:
-        from labctl.lab.recording.following import follow as steps
+        from labctl.lab.recording import following
 
         back, names = seconds if last else 0.0, [one.name for one in nodes]
         begun = f"following {' and '.join(names)}: what they send each other from now on is drawn"
         said = partial(ready.say, names, begun)
-        _roll(steps(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
+        _roll(following.follow(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
         return
     there, fresh = recorders.begin(engine, found, nodes)
     _refuse_beginning(fresh)
@@ -132,15 +132,15 @@ def xray(
     as_json: Json = False,
 ) -> None:
     """Draw all of what went on between two nodes on one clock: system calls, states of sockets, packets."""
-    from labctl.lab.recording import ladder as ladders
     from labctl.lab.recording import xray
+    from labctl.lab.recording.ladder import ends
     from labctl.packets.ladder.ladder import Options
     from labctl.render.xray import joined
 
     chosen = _chosen(form, as_json)
     seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
-    nodes = ladders.ends(found, node, other)
+    nodes = ends(found, node, other)
     prepare_probe(engine)
     _refuse_beginning(xray.start(engine, found, nodes))
     seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))

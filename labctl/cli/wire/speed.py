@@ -35,7 +35,7 @@ def speed(
 ) -> None:
     """Measure how fast one node can send to another: throughput, loss, round trip."""
     from labctl.lab.reach import speed
-    from labctl.render.reach import speed as render
+    from labctl.render.reach.speed import asked_line, measured_line
 
     family, wanted = family_of(four, six), _rate(rate)
     engine, found = engine_and_lab(lab)
@@ -46,7 +46,7 @@ def speed(
         if isinstance(item, speed.Asked):
             asked = item
             if not as_json:
-                output.data(render.asked(item))
+                output.data(asked_line(item))
             if item.recorded:
                 who = " and ".join(item.recorded)
                 verb = "are" if len(item.recorded) > 1 else "is"
@@ -57,7 +57,7 @@ def speed(
         if as_json:
             output.document(speed.document(found, asked, item))
         else:
-            output.data(render.measured(asked, item))
+            output.data(measured_line(asked, item))
 
 
 def _rate(text: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Runs `docker compose` and `docker exec`: Compose is the topology language, so Compose itself reads the files."""
+"""Runs `docker compose`: Compose is the topology language, so Compose itself reads the files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from labctl import cancel
+from labctl.cancel import Cancel
 from labctl.engine.children import Group
 from labctl.engine.compose import last_words, plugin
 from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.projects import Reading
 from labctl.errors import LabError
 from labctl.phases import reached
 
@@ -28,24 +30,23 @@ _UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
 
 
-class Reading(NamedTuple):
-    """What Compose makes of files, as YAML, and the variables in them that are not set."""
-
-    text: str
-    unset: tuple[str, ...] = ()
-
-
 class Compose:
     """Compose for one engine. `variables` are set for interpolation on top of the environment, `env_files` hold more
     of them in place of the `.env` file.
 
     `unfinished` holds the names of what the last `up` had asked the engine for when it failed or was interrupted: the
-    engine may still be at work on it.
+    engine may still be at work on it. `cancels` end a `build` and an `up`, as ^C would.
     """
 
     def __init__(
-        self, endpoint: Endpoint, variables: Mapping[str, str] | None = None, env_files: Sequence[Path] = ()
+        self,
+        endpoint: Endpoint,
+        variables: Mapping[str, str] | None = None,
+        env_files: Sequence[Path] = (),
+        *,
+        cancels: Collection[Cancel] = (),
     ) -> None:
+        self._cancels = cancels
         self._variables = dict(variables or {})
         self._options = [word for file in env_files for word in ("--env-file", str(file))]
         self.unfinished: frozenset[str] = frozenset()
@@ -146,10 +147,6 @@ class Compose:
         """The command line of Docker's own client with some arguments, and the environment that it needs."""
         return [_docker(), *arguments], self._environment()
 
-    def capture(self, container: str, command: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
-        """Runs a command in a container and gives what it printed."""
-        return self._run(["exec", container, *command], limit)
-
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self._variables}
 
@@ -169,8 +166,6 @@ class Compose:
                 errors="replace",
                 env=self._environment(),
             )
-            if arguments[0] == "exec":
-                reached("exec:running")
             try:
                 # Nothing to read where there is nothing to say: our own standard input is never theirs.
                 out, err = child.communicate(text or "", limit)
@@ -207,7 +202,7 @@ class Compose:
                     with contextlib.suppress(BrokenPipeError):  # it has ended already, and says why on stderr
                         child.stdin.write(text.encode())
                         child.stdin.close()
-                _read_progress(child, report, deadline, said)
+                _read_progress(child, report, deadline, said, self._cancels)
                 status = child.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _end(child, group, said)
@@ -290,9 +285,13 @@ def _docker() -> str:
 
 
 def _read_progress(
-    child: subprocess.Popen[bytes], report: Callable[[str], None], deadline: float, said: list[str]
+    child: subprocess.Popen[bytes],
+    report: Callable[[str], None],
+    deadline: float,
+    said: list[str],
+    cancels: Collection[Cancel],
 ) -> None:
-    """Adds each line to `said`, until the end."""
+    """Adds each line to `said`, until the end. Raises TimeoutExpired, LabError `cancelled`."""
     import selectors
 
     output = child.stdout or child.stderr
@@ -300,10 +299,13 @@ def _read_progress(
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
+        for one in cancels:
+            selector.register(one, selectors.EVENT_READ)
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not selector.select(left):
                 raise subprocess.TimeoutExpired("docker compose", 0)
+            cancel.check(cancels)
             data = os.read(output.fileno(), 1 << 16)
             *lines, rest = (rest + data).split(b"\n")
             whole = lines if data else [*lines, rest]

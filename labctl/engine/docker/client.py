@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import calendar
-import re
+import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
-from labctl.engine.docker import endpoint as endpoints
-from labctl.engine.docker import proc, streams
-from labctl.engine.docker.inspected import PS, bound, process, settings, subnets
+from labctl.cancel import Cancel
+from labctl.engine.compose.projects import ComposeProjects
+from labctl.engine.docker import inspected, proc, streams
+from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.wire import Refused, Wire
 from labctl.engine.model import (
     LOG_DRIVER,
@@ -23,7 +24,6 @@ from labctl.engine.model import (
     Image,
     Listening,
     Network,
-    Port,
     ProbeOrder,
     Process,
     Settings,
@@ -34,28 +34,37 @@ from labctl.engine.model import (
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 from labctl.phases import reached
-from labctl.topology.model import mtu_of
 
 ARCHIVE_LIMIT = 60.0  # seconds until the next piece
 GONE = 404
 UNCHANGED = 304
 CONFLICT = 409
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
-_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}  # go-units' FromHumanSize, which Docker reads them with
-_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
-_ENDED = re.compile(r"(?:Exited|Restarting) \((-?\d+)\) (.+)")
 
 
-class DockerEngine:
+class DockerEngine(ComposeProjects):
     """An Engine on the other end of a wire."""
 
-    def __init__(self, endpoint: endpoints.Endpoint | None = None) -> None:
-        self.endpoint = endpoint or endpoints.find()
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        self.endpoint = endpoint or find()
         self._wire = Wire(self.endpoint)
+        self.cancels: tuple[Cancel, ...] = ()
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        other = copy.copy(self)
+        other.cancels = cancels
+        return other
+
+    @property
+    def where(self) -> str:
+        return f"{self.endpoint.url} ({self.endpoint.source})"
 
     @property
     def is_local(self) -> bool:
         return self.endpoint.is_local
+
+    @property
+    def half_closes(self) -> bool:
+        return not self.endpoint.tls  # TLS 1.2 has no half-closed connection
 
     @property
     def machine(self) -> str | None:
@@ -73,39 +82,14 @@ class DockerEngine:
         return sorted(with_networks(found, lambda: self._listed(all=True)), key=lambda container: container.name)
 
     def _listed(self, **options: Any) -> list[Container]:
-        return [_container(item) for item in self._call("list containers", "GET", "/containers/json", **options)]
+        found = self._call("list containers", "GET", "/containers/json", **options)
+        return [inspected.container(item) for item in found]
 
     def details(self, container: str) -> Details:
-        found = self._call("inspect a container", "GET", f"/containers/{container}/json")
-        state = found["State"]
-        return Details(
-            finished=state["FinishedAt"],
-            exit_code=state["ExitCode"],
-            stdin_open=found["Config"]["OpenStdin"],
-            error=state.get("Error", ""),
-            out_of_memory=state.get("OOMKilled", False),
-            started=state["StartedAt"],
-            environment=dict(text.partition("=")[::2] for text in found["Config"].get("Env") or []),
-            aliases={
-                name: tuple(net.get("Aliases") or ()) for name, net in found["NetworkSettings"]["Networks"].items()
-            },
-            check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
-            processes=found["HostConfig"].get("PidsLimit"),
-            host_processes=found["HostConfig"].get("PidMode") == "host",
-            log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
-            restarts=found.get("RestartCount", 0),
-            pid=state.get("Pid", 0),
-            bound=bound(found),
-            fixed=tuple(
-                address
-                for net in found["NetworkSettings"]["Networks"].values()
-                for key in ("IPv4Address", "IPv6Address")
-                if (address := (net.get("IPAMConfig") or {}).get(key))
-            ),
-        )
+        return inspected.details(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def settings(self, container: str) -> Settings:
-        return settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
+        return inspected.settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         found = {}
@@ -116,17 +100,7 @@ class DockerEngine:
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
         filters = {"label": list(labels)} if labels else {}
         found = self._call("list networks", "GET", "/networks", filters=filters)
-        return [
-            Network(
-                id=item["Id"],
-                name=item["Name"],
-                labels=item.get("Labels") or {},
-                subnets=subnets(item),
-                internal=bool(item.get("Internal")),
-                mtu=mtu_of(item.get("Options")),
-            )
-            for item in found
-        ]
+        return [inspected.network(item) for item in found]
 
     def volumes(self, labels: Sequence[str]) -> list[Volume]:
         found = self._call("list volumes", "GET", "/volumes", filters={"label": list(labels)})
@@ -210,11 +184,11 @@ class DockerEngine:
         return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=True))
 
     def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
-        return streams.wait(streams_, deadline)
+        return streams.wait(streams_, deadline, self.cancels)
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         assert isinstance(stream, streams.DockerStream)
-        return streams.converse(stream, source, deadline)
+        return streams.converse(stream, source, deadline, self.cancels)
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         try:
@@ -305,10 +279,10 @@ class DockerEngine:
 
     def top(self, container: str) -> list[Process]:
         try:
-            found = self._wire.call("GET", f"/containers/{container}/top", ps_args=f"-eo {','.join(PS)}")
+            found = self._wire.call("GET", f"/containers/{container}/top", ps_args=f"-eo {','.join(inspected.PS)}")
         except Refused:  # a `ps` that knows no columns
             found = self._call("list a container's processes", "GET", f"/containers/{container}/top")
-        return [process(dict(zip(found["Titles"], row, strict=False))) for row in found["Processes"] or []]
+        return [inspected.process(dict(zip(found["Titles"], row, strict=False))) for row in found["Processes"] or []]
 
     def archive(self, container: str, path: str) -> Iterator[bytes]:
         try:
@@ -356,17 +330,6 @@ def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str,
     }
 
 
-def _log_limit(config: dict[str, Any]) -> tuple[int, int] | None:
-    """Bytes of a file and number of files that a container's log may take; None where it may grow without end."""
-    options = config.get("Config") or {}
-    usual = {"json-file": ("-1", "1"), "local": ("20m", "5")}.get(config.get("Type", ""))
-    found = _SIZE.fullmatch(options.get("max-size", usual[0])) if usual else None
-    if not usual or not found:
-        return None
-    files = options.get("max-file", usual[1])
-    return int(float(found[1]) * _UNITS[found[2].lower()]), int(files) if files.isdigit() else 1
-
-
 def _unix(stamp: str) -> str:
     """An RFC 3339 time as the seconds and nanoseconds that the API wants; a second earlier, since the engine's own
     time of a line is what it goes by, and the caller's events have theirs."""
@@ -377,41 +340,6 @@ def _unix(stamp: str) -> str:
 def _demultiplexer(headers: dict[str, str], *, stamped: bool) -> streams.Demultiplexer:
     raw = headers.get("content-type") == "application/vnd.docker.raw-stream"
     return streams.Demultiplexer(raw=raw, stamped=stamped)
-
-
-def _container(item: dict[str, Any]) -> Container:
-    attached = dict((item.get("NetworkSettings") or {}).get("Networks") or {})
-    for name in ("none", "host"):  # Docker's names for no network at all, and for the machine's own
-        attached.pop(name, None)
-    addresses = {
-        name: tuple(address for address in (net.get("IPAddress"), net.get("GlobalIPv6Address")) if address)
-        for name, net in attached.items()
-    }
-    ports = tuple(
-        Port(port["Type"], port["PrivatePort"], port.get("IP"), port.get("PublicPort"))
-        for port in item.get("Ports") or []
-    )
-    name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
-    # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
-    health = _HEALTH.search(item.get("Status") or "")
-    ended = _ENDED.match(item.get("Status") or "")
-    mode = (item.get("HostConfig") or {}).get("NetworkMode") or ""
-    return Container(
-        item["Id"],
-        name,
-        item["Image"],
-        item["State"],
-        item.get("Labels") or {},
-        addresses,
-        ports,
-        health[1] if health and item["State"] == "running" else None,
-        mode == "host",
-        tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
-        int(ended[1]) if ended else None,
-        ended[2].lower() if ended else "",
-        mode.removeprefix("container:") if mode.startswith("container:") else "",
-        command=item.get("Command") or "",
-    )
 
 
 def _explain(action: str, refusal: Refused) -> LabError:

@@ -1,12 +1,18 @@
-"""What Docker's inspection of a container says, and its `ps`, as data."""
+"""What Docker's answers say of containers, networks and processes, as data."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from labctl.engine.model import Mount, Port, Process, Settings
+from labctl.engine.model import Container, Details, Mount, Network, Port, Process, Settings
+from labctl.topology.model import mtu_of
 
 PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")  # the columns that are asked of ps(1)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}  # go-units' FromHumanSize, which Docker reads them with
+_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")
+_ENDED = re.compile(r"(?:Exited|Restarting) \((-?\d+)\) (.+)")
 
 
 def settings(found: dict[str, Any]) -> Settings:
@@ -77,4 +83,91 @@ def process(row: dict[str, str]) -> Process:
         int(memory) if memory else None,
         row.get("ELAPSED", ""),
         command,
+    )
+
+
+def details(found: dict[str, Any]) -> Details:
+    """Of GET /containers/ID/json."""
+    state = found["State"]
+    return Details(
+        finished=state["FinishedAt"],
+        exit_code=state["ExitCode"],
+        stdin_open=found["Config"]["OpenStdin"],
+        error=state.get("Error", ""),
+        out_of_memory=state.get("OOMKilled", False),
+        started=state["StartedAt"],
+        environment=dict(text.partition("=")[::2] for text in found["Config"].get("Env") or []),
+        aliases={name: tuple(net.get("Aliases") or ()) for name, net in found["NetworkSettings"]["Networks"].items()},
+        check=next((run["Output"] for run in reversed((state.get("Health") or {}).get("Log") or [])), ""),
+        processes=found["HostConfig"].get("PidsLimit"),
+        host_processes=found["HostConfig"].get("PidMode") == "host",
+        log=_log_limit(found["HostConfig"].get("LogConfig") or {}),
+        restarts=found.get("RestartCount", 0),
+        pid=state.get("Pid", 0),
+        bound=bound(found),
+        fixed=tuple(
+            address
+            for net in found["NetworkSettings"]["Networks"].values()
+            for key in ("IPv4Address", "IPv6Address")
+            if (address := (net.get("IPAMConfig") or {}).get(key))
+        ),
+    )
+
+
+def _log_limit(config: dict[str, Any]) -> tuple[int, int] | None:
+    """Bytes of a file and number of files that a container's log may take; None where it may grow without end."""
+    options = config.get("Config") or {}
+    usual = {"json-file": ("-1", "1"), "local": ("20m", "5")}.get(config.get("Type", ""))
+    found = _SIZE.fullmatch(options.get("max-size", usual[0])) if usual else None
+    if not usual or not found:
+        return None
+    files = options.get("max-file", usual[1])
+    return int(float(found[1]) * _UNITS[found[2].lower()]), int(files) if files.isdigit() else 1
+
+
+def container(item: dict[str, Any]) -> Container:
+    """Of GET /containers/json."""
+    attached = dict((item.get("NetworkSettings") or {}).get("Networks") or {})
+    for name in ("none", "host"):  # Docker's names for no network at all, and for the machine's own
+        attached.pop(name, None)
+    addresses = {
+        name: tuple(address for address in (net.get("IPAddress"), net.get("GlobalIPv6Address")) if address)
+        for name, net in attached.items()
+    }
+    ports = tuple(
+        Port(port["Type"], port["PrivatePort"], port.get("IP"), port.get("PublicPort"))
+        for port in item.get("Ports") or []
+    )
+    name = item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12]
+    # `Up 3 seconds (health: starting)`: newer engines say it in a field of its own as well, older ones only so.
+    health = _HEALTH.search(item.get("Status") or "")
+    ended = _ENDED.match(item.get("Status") or "")
+    mode = (item.get("HostConfig") or {}).get("NetworkMode") or ""
+    return Container(
+        item["Id"],
+        name,
+        item["Image"],
+        item["State"],
+        item.get("Labels") or {},
+        addresses,
+        ports,
+        health[1] if health and item["State"] == "running" else None,
+        mode == "host",
+        tuple(gate for net in attached.values() for gate in (net.get("Gateway"), net.get("IPv6Gateway")) if gate),
+        int(ended[1]) if ended else None,
+        ended[2].lower() if ended else "",
+        mode.removeprefix("container:") if mode.startswith("container:") else "",
+        command=item.get("Command") or "",
+    )
+
+
+def network(item: dict[str, Any]) -> Network:
+    """Of GET /networks."""
+    return Network(
+        id=item["Id"],
+        name=item["Name"],
+        labels=item.get("Labels") or {},
+        subnets=subnets(item),
+        internal=bool(item.get("Internal")),
+        mtu=mtu_of(item.get("Options")),
     )

@@ -8,9 +8,11 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import cast
 
+from labctl import cancel
+from labctl.cancel import Cancel
 from labctl.engine.docker import ssh, websocket
 from labctl.engine.docker.wire import Response
 from labctl.engine.model import Line, Stream, StreamEvent
@@ -215,18 +217,21 @@ def _would_block(problem: OSError) -> bool:
     )
 
 
-def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
+def wait(streams: Iterable[Stream], deadline: float | None, cancels: Collection[Cancel] = ()) -> Iterator[StreamEvent]:
     """See Engine.wait."""
+    cancel.check(cancels)
     live = [stream for stream in streams if isinstance(stream, DockerStream) and not stream.told]
     with selectors.DefaultSelector() as selector:
         for stream in live:
             yield from _given_out(stream)
-        _register(selector, live)
+        _register(selector, live, cancels)
         while selector.get_map():
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return
             for key, ready in selector.select(left):
+                if isinstance(key.data, Cancel):
+                    continue
                 stream = cast(DockerStream, key.data)
                 if ready & selectors.EVENT_WRITE:
                     stream.flush()
@@ -234,12 +239,17 @@ def wait(streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEv
                     stream.read()
                 yield from _given_out(stream)
             # The caller may have closed a stream, or typed something, while it had the floor.
-            _register(selector, live)
+            cancel.check(cancels)
+            _register(selector, live, cancels)
 
 
-def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream]) -> None:
-    """Makes the selector wait for what the streams wait for now."""
-    wanted = {number: (events, stream) for stream in live for number, events in stream.interests().items()}
+def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream], cancels: Collection[Cancel] = ()) -> None:
+    """Makes the selector wait for what the streams wait for now, and, with any of them, for what may end the wait."""
+    wanted: dict[int, tuple[int, DockerStream | Cancel]] = {
+        number: (events, stream) for stream in live for number, events in stream.interests().items()
+    }
+    if wanted:
+        wanted |= {one.fileno(): (selectors.EVENT_READ, one) for one in cancels}
     for key in list(selector.get_map().values()):
         events, stream = wanted.pop(key.fd, (0, None))
         if stream is not key.data:
@@ -252,8 +262,11 @@ def _register(selector: selectors.BaseSelector, live: Iterable[DockerStream]) ->
         selector.register(number, events, stream)
 
 
-def converse(stream: DockerStream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
+def converse(
+    stream: DockerStream, source: int | None, deadline: float | None, cancels: Collection[Cancel] = ()
+) -> Iterator[StreamEvent]:
     """See Engine.converse."""
+    cancel.check(cancels)
     open_ = True  # the command may still be typed at
     with selectors.PollSelector() as selector:  # poll(2) takes regular files, which epoll(7) does not
         while not stream.ended or stream.pending:
@@ -264,6 +277,8 @@ def converse(stream: DockerStream, source: int | None, deadline: float | None) -
             wanted = stream.interests()
             if source is not None and stream.unwritten < TYPED_AHEAD and not stream.ended:
                 wanted[source] = selectors.EVENT_READ
+            if wanted:
+                wanted |= {one.fileno(): selectors.EVENT_READ for one in cancels}
             _rearrange(selector, wanted)
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
@@ -274,10 +289,13 @@ def converse(stream: DockerStream, source: int | None, deadline: float | None) -
                     stream.write(typed)
                     source = source if typed else None
                     continue
+                if any(key.fd == one.fileno() for one in cancels):
+                    continue
                 if ready & selectors.EVENT_WRITE:
                     stream.flush()
                 if ready & selectors.EVENT_READ and not stream.ended:
                     stream.read()
+            cancel.check(cancels)
         yield from _given_out(stream)
 
 

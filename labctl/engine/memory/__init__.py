@@ -1,5 +1,6 @@
-"""An engine that lives in this process."""
+"""An engine that lives in this process: for examples, and for trying what stands above the engine."""
 
-from labctl.engine.memory.engine import Execution, MemoryContainer, MemoryEngine, MemoryStream
+from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream
+from labctl.engine.memory.engine import MemoryEngine
 
 __all__ = ["Execution", "MemoryContainer", "MemoryEngine", "MemoryStream"]

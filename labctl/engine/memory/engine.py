@@ -7,14 +7,23 @@ nothing is left that could happen, the deadline counts as reached.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
-import time
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
+from labctl import cancel
+from labctl.cancel import Cancel
+from labctl.engine.memory import making
+from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream, Program, stamp
+from labctl.engine.memory.programs import program_of
+from labctl.engine.memory.programs.base import NodeProgram
+from labctl.engine.memory.programs.net import Net
+from labctl.engine.memory.projects import MemoryProjects
 from labctl.engine.model import (
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
@@ -25,7 +34,6 @@ from labctl.engine.model import (
     Container,
     Details,
     Image,
-    Line,
     Listening,
     Network,
     Port,
@@ -39,108 +47,26 @@ from labctl.engine.model import (
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
-Program = Callable[["MemoryContainer", bytes], None]
-
 _AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "exited", "unpause": "running"}
 _AFTER["pause"] = "paused"
 
 
-@dataclass
-class MemoryContainer:
-    """A container: `program(container, line)` is called for each line typed at it, and answers by `print`."""
+class MemoryEngine(MemoryProjects):
+    """See Engine.
 
-    record: Container
-    program: Program | None = None
-    stdin_open: bool = True
-    output: list[Line] = field(default_factory=list)
-    listeners: list[MemoryStream] = field(default_factory=list)
-    finished: str = "0001-01-01T00:00:00Z"
-    exit_code: int = 0
-    started: str = "0001-01-01T00:00:00Z"
-    processes: int | None = None  # how many it may have
-    commands: Callable[[Sequence[str]], Execution] | None = None  # what comes of a command that is run in it
-    environment: dict[str, str] = field(default_factory=dict)
-    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    host_processes: bool = False
-    log: tuple[int, int] | None = None  # what is kept of its output; nothing is dropped here
-    restarts: int = 0
-    out_of_memory: bool = False
-    fixed: tuple[str, ...] = ()
-    sockets: tuple[Listening, ...] | None = ()  # None: they can't be known
-    unread: bytearray = field(default_factory=bytearray)  # what was typed and is not read yet
-    running: list[Process] = field(default_factory=list)
-    made_as: Settings = field(default_factory=lambda: _plain())
-    files: dict[str, bytes] = field(default_factory=dict)  # tar archives
+    >>> from labctl.lab.life.up import Request, up
+    >>> lab = up(MemoryEngine(), Request("hello"), lambda line: None)
+    >>> [node.name for node in lab.nodes]
+    ['alice', 'bob', 'client', 'echo', 'udp1', 'udp2', 'web']
+    """
 
-    @property
-    def listed(self) -> Container:
-        """As a list has it: what doesn't run has no ports there."""
-        runs = self.record.state in ("running", "paused", "restarting")
-        return self.record if runs or not self.record.ports else replace(self.record, ports=())
-
-    def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
-        """One of its programs listens there from now on."""
-        self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
-
-    def print(self, text: str | bytes, *, stderr: bool = False) -> None:
-        """Writes one line to its standard output."""
-        line = Line(text.encode() if isinstance(text, str) else text, stderr, _stamp())
-        self.output.append(line)
-        for listener in self.listeners:
-            listener.pending.append(replace(line, stamp=None) if listener.attached else line)
-
-    def end(self, exit_code: int = 0) -> None:
-        """Its process ends."""
-        self.record = replace(self.record, state="exited", exit_code=exit_code, ended="less than a second ago")
-        self.sockets = () if self.sockets is not None else None
-        self.exit_code = exit_code
-        self.finished = _stamp()
-        for listener in self.listeners:
-            listener.ended = True
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What a command prints that is run in a container, at once and whole, and its exit status."""
-
-    output: Sequence[Line] = ()
-    status: int = 0
-
-
-@dataclass
-class MemoryStream:
-    """See Stream."""
-
-    container: str
-    attached: bool
-    pending: deque[Line] = field(default_factory=deque)
-    typed: bytearray = field(default_factory=bytearray)
-    ended: bool = False
-    told: bool = False
-    status: int | None = None
-    input_ended: bool = False
-
-    def write(self, data: bytes) -> None:
-        self.typed += data
-
-    @property
-    def unwritten(self) -> int:
-        return len(self.typed)
-
-    def end_input(self) -> None:
-        self.input_ended = True
-
-    def close(self) -> None:
-        self.ended = self.told = True
-
-
-class MemoryEngine:
-    """See Engine."""
-
-    is_local = True
+    where = "this process (an engine in memory)"
+    half_closes = True
     machine: str | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, local: bool = False) -> None:
+        """`local`: its networks and ports are to keep clear of this machine's own, as a real engine's here have to."""
+        self.is_local = local
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
@@ -151,6 +77,17 @@ class MemoryEngine:
         self.images: dict[str, Image] = {}
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
+        self._net = Net(self._containers)
+        self._lock = threading.RLock()  # labctl starts and removes several at once
+        self.cancels: tuple[Cancel, ...] = ()
+
+    def cancelled_by(self, *cancels: Cancel) -> Self:
+        other = copy.copy(self)
+        other.cancels = cancels
+        return other
+
+    def _new_id(self) -> str:
+        return f"{next(self._numbers):064x}"
 
     def add(
         self,
@@ -211,6 +148,7 @@ class MemoryEngine:
             log=found.log,
             restarts=found.restarts,
             out_of_memory=found.out_of_memory,
+            pid=found.pid,
             fixed=found.fixed,
             bound=found.record.ports,
         )
@@ -254,6 +192,7 @@ class MemoryEngine:
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         mine = [stream for stream in streams if isinstance(stream, MemoryStream)]
         while True:
+            cancel.check(self.cancels)
             self._deliver(mine)
             for stream in mine:
                 while stream.pending:
@@ -281,25 +220,61 @@ class MemoryEngine:
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         """A signal ends a container, whichever it is."""
-        found = self._get(container)
-        self.changes.append((verb, found.record.name, signal))
-        if _AFTER[verb] == "exited":
-            found.end((128 + _signal(signal)) if verb == "kill" else 0)
-        else:
+        with self._lock:
+            found = self._get(container)
+            self.changes.append((verb, found.record.name, signal))
+            before = found.record.state
+            if _AFTER[verb] == "exited":
+                self._end(found, (128 + _signal(signal)) if verb == "kill" else 0)
+                return
             if verb == "restart":
-                found.finished = _stamp()
+                if found.plan and before in ("running", "paused"):
+                    self._end(found, 0)
+                found.finished = stamp()
             if verb in ("start", "restart"):
-                found.started = _stamp()
+                found.started = stamp()
             found.record = replace(found.record, state=_AFTER[verb], exit_code=None, ended="")
+            if found.plan and verb in ("start", "restart") and (verb == "restart" or before != "running"):
+                self._begin(found)
 
-    def run_probe(self, command: Sequence[str], *, network: str, labels: Mapping[str, str], limit: float = 30) -> str:
+    def _begin(self, container: MemoryContainer) -> None:
+        """A container of a project begins to run: its addresses, its ports, its program."""
+        others = [other.record for other in self._containers.values() if other is not container]
+        container.record = making.addresses(container, self._networks, others)
+        container.pid = next(self._numbers)
+        program = program_of(container, self._net)
+        if program:
+            container.program = program
+            program.begin()
+
+    def _end(self, container: MemoryContainer, exit_code: int) -> None:
+        was_running = container.record.state in ("running", "paused")
+        container.end(exit_code)
+        if was_running and isinstance(container.program, NodeProgram):
+            container.program.end()
+
+    def run_probe(
+        self,
+        command: Sequence[str],
+        *,
+        network: str,
+        labels: Mapping[str, str],
+        limit: float = 30,
+        image: str = PROBE_IMAGE,
+    ) -> str:
         self._get(network.removeprefix("container:"))
         self.probes.append((network.removeprefix("container:"), list(command)))
         return ""
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
-        """Its program is what `probe_program` gives, and what commands in it do what `probe_commands` gives."""
-        self._get(probe.target)
+        """Its program is what `probe_program` gives, and commands in it do what `probe_commands` gives.
+
+        Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
+        """
+        target = self._get(probe.target)
+        if target.plan and not (self.probe_program or self.probe_commands):
+            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
+            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
         if any(found.record.name == probe.name for found in self._containers.values()):
             return None
         ident = f"{next(self._numbers):064x}"
@@ -328,6 +303,10 @@ class MemoryEngine:
         done = found.commands(command)
         return MemoryStream(container, True, deque(done.output), ended=True, status=done.status)
 
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Raises LabError `docker-missing`: it has none."""
+        raise LabError("docker-missing")
+
     def status(self, stream: Stream) -> int | None:
         assert isinstance(stream, MemoryStream)
         return stream.status
@@ -346,7 +325,10 @@ class MemoryEngine:
         self._get(container).processes = count
 
     def remove_container(self, container: str) -> None:
-        self._containers.pop(container, None)
+        with self._lock:
+            if container in self._containers:
+                self._end(self._containers[container], 137)
+                del self._containers[container]
 
     def remove_network(self, network: str) -> None:
         self._networks.pop(network, None)
@@ -389,19 +371,8 @@ def _carries(labels: Any, wanted: Sequence[str]) -> bool:
     return all(name in labels and (not equals or labels[name] == value) for name, equals, value in pairs)
 
 
-def _plain() -> Settings:
-    """How a container is made with nothing said."""
-    never = "0001-01-01T00:00:00Z"
-    return Settings(never, ("sh",), "0", "", {}, False, False, (), (), None, None, "no", "SIGTERM", (), {})
-
-
 def _signal(name: str | None) -> int:
     """A signal's number."""
     from labctl.signals import number_of
 
     return number_of(name or "SIGKILL")
-
-
-def _stamp() -> str:
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09d}Z"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labctl.errors.family import (
+    Cancelled,
     FileError,
     ForeignLab,
     InvalidArgument,
@@ -83,6 +84,12 @@ LABS: Table = {
         "not ready within {seconds:g} s: {nodes}",
         "`labctl logs NODE` shows why; a longer --timeout waits longer; `labctl down` removes the lab",
         "`labctl up` waits for each node's `ready` event.",
+    ),
+    "cancelled": Kind(
+        Cancelled,
+        "it was cancelled",
+        "",
+        "A Python program cancelled what it had begun in another thread (docs/api.md).",
     ),
     "not-yet": Kind(
         LabTimeout,

@@ -118,10 +118,10 @@ class Watch:
 
 
 def main() -> None:
-    from labctl.engine.docker import DockerEngine
+    from labctl.engine import connect
 
     lab, node, container, mark = sys.argv[1:]
-    end(DockerEngine(), lab, node, container, mark, signal.SIGHUP)
+    end(connect(), lab, node, container, mark, signal.SIGHUP)
 
 
 if __name__ == "__main__":

@@ -50,13 +50,14 @@ def run(
     show: Callable[[bytes, bool], None],
     why_ended: Callable[[BaseException], int | None],
     limit: float | None = None,
+    late: LabError | None = None,
 ) -> int:
     """Runs a command; its exit status. What it writes goes to `show` (with True for its standard error), and what can
     be read from the file descriptor `source` is its standard input.
 
     `why_ended` says with which signal a command ends for an exception that comes meanwhile (None: with no signal); that
     is raised again once the command has ended. `limit` in seconds is for the whole of it. Raises LabError `no-program`,
-    `engine-timeout` after the limit.
+    `cancelled`, and after the limit `late`, else `engine-timeout`.
     """
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
@@ -64,9 +65,10 @@ def run(
     try:
         stream = engine.open(place.container, command, lines=False, environment={ending.VARIABLE: mark})
         reached("exec:running")
-        status = _pumped(engine, place, command, stream, source, show, limit)
+        status = _pumped(engine, place, command, stream, source, show, limit, late)
     except BaseException as cause:
         number = why_ended(cause)
+        engine = engine.cancelled_by()
         if number is not None and stream:
             _end(engine, place, mark, stream, number, show)
         elif number is not None:  # the engine may have been asked for it already
@@ -89,6 +91,7 @@ def _pumped(
     source: int | None,
     show: Callable[[bytes, bool], None],
     limit: float | None,
+    late: LabError | None,
 ) -> int:
     first: bytes | None = None  # the engine's words, perhaps, instead of the command's
     for happening in engine.converse(stream, source, None if limit is None else time.monotonic() + limit):
@@ -102,7 +105,7 @@ def _pumped(
         first = b""
         show(happening.line.text, happening.line.stderr)
     else:  # nobody said that it has ended
-        raise LabError("engine-timeout", seconds=limit, action=f"run a command in {place.node.name}")
+        raise late or LabError("engine-timeout", seconds=limit, action=f"run a command in {place.node.name}")
     status = exit_status(engine, stream, f"tell how a command in {place.node.name} ended")
     if first:
         if status in (NOT_RUNNABLE, NOT_FOUND):
@@ -153,7 +156,6 @@ def _end(
 def at_terminal(
     engine: Engine,
     place: Place,
-    client: Callable[[Sequence[str]], tuple[list[str], dict[str, str]]],
     command: Sequence[str],
     *,
     terminal: bool,
@@ -161,11 +163,11 @@ def at_terminal(
     why_ended: Callable[[BaseException], int | None],
 ) -> int:
     """As `run`, with Docker's client between our terminal and the command's: it knows of sizes and of raw keys.
-    `client` gives the command line and the environment of it. Without a `keyboard` our standard input is let alone."""
+    Without a `keyboard` our standard input is let alone."""
     mark = ending.fresh_mark()
     watch = ending.Watch(place.lab.name, place.node.name, place.container, mark)
     flags = [*(["-i"] if keyboard else []), *(["-t"] if terminal else []), "-e", f"{ending.VARIABLE}={mark}"]
-    arguments, environment = client(["exec", *flags, place.container, *command])
+    arguments, environment = engine.client(["exec", *flags, place.container, *command])
     child = None
     modes = _modes() if terminal else None
     try:

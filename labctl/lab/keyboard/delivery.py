@@ -13,7 +13,8 @@ class Delivery:
     """One line or datagram from `sender` to `receiver`, seen at both ends.
 
     `seconds` is between the two ends' events; `answer` is what came back, where something was waited for; `seen_from`
-    is the sender's address as the receiver saw it, where a router changed it on the way.
+    is the sender's address as the receiver saw it, where a router changed it on the way. `offset` is the line's place
+    in the stream, None of a datagram; `at` is when it was sent, as events hold times.
     """
 
     sender: str
@@ -27,6 +28,7 @@ class Delivery:
     offset: int | None = None
     answer: str | None = None
     seen_from: Address | None = None
+    at: str = ""
 
     def as_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {

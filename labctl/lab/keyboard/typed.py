@@ -98,7 +98,7 @@ class Typed:
             self._stack.callback(self._lock.close)
             busy = LabError("keyboard-busy", node=self._node.name, seconds=self.timeout)
             self._deadline = time.monotonic() + self.timeout
-            self._lock.take(self.timeout, busy, retry=RETRY)
+            self._lock.take(self.timeout, busy, retry=RETRY, cancels=self._engine.cancels)
             reached("keyboard:locked")
             self._type()
             reached("keyboard:input-seen")

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labctl.engine.compose.command import Compose
-from labctl.engine.docker import DockerEngine, base, images
-from labctl.engine.model import LABEL_LAB
+from labctl.engine.model import LABEL_LAB, Engine
 from labctl.errors import LabError
+from labctl.lab.life import base_image
 
 ENGINE_MINIMUM = 24
 DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
@@ -33,18 +32,17 @@ class Finding:
         return {"check": self.check, "level": self.level, "what": self.what, "mend": self.mend}
 
 
-def examine(engine: DockerEngine) -> Iterator[Finding]:
+def examine(engine: Engine) -> Iterator[Finding]:
     """All findings, one after the other, the engine's first: without it there is nothing else to look at."""
-    endpoint = engine.endpoint
-    yield Finding("endpoint", "ok", f"{endpoint.url} ({endpoint.source})")
+    yield Finding("endpoint", "ok", engine.where)
     try:
         info = engine.info()
     except LabError as problem:
         yield Finding("engine", "bad", problem.message, problem.hint)
-        yield _compose(Compose(endpoint))
+        yield _compose(engine)
         return
     yield _version(info)
-    yield _compose(Compose(endpoint))
+    yield _compose(engine)
     yield _limits(info)
     yield _disk(engine, info)
     yield _base_image(engine)
@@ -61,9 +59,9 @@ def _version(info: dict[str, Any]) -> Finding:
     return Finding("engine", "ok", what)
 
 
-def _compose(compose: Compose) -> Finding:
+def _compose(engine: Engine) -> Finding:
     try:
-        major, minor = compose.version()
+        major, minor = engine.compose_version()
     except LabError as problem:
         return Finding("compose", "bad", problem.message, problem.hint)
     return Finding("compose", "ok", f"Compose {major}.{minor}")
@@ -79,9 +77,9 @@ def _limits(info: dict[str, Any]) -> Finding:
     return Finding("limits", "ok", "memory and processes of a node can be limited")
 
 
-def _disk(engine: DockerEngine, info: dict[str, Any]) -> Finding:
+def _disk(engine: Engine, info: dict[str, Any]) -> Finding:
     root = str(info.get("DockerRootDir") or "")
-    if not engine.endpoint.is_local:
+    if not engine.is_local:
         return Finding("disk", "note", "the engine is on another machine, so its disk can't be seen from here")
     try:
         free = shutil.disk_usage(root).free
@@ -94,15 +92,15 @@ def _disk(engine: DockerEngine, info: dict[str, Any]) -> Finding:
     return Finding("disk", "ok", what)
 
 
-def _base_image(engine: DockerEngine) -> Finding:
+def _base_image(engine: Engine) -> Finding:
     import os
 
-    found = base.find(engine, os.environ)
+    found = base_image.find(engine, os.environ)
     if found:
         return Finding("base image", "ok", f"{found} is there")
-    why = images.registry_answers(engine.endpoint, base.OFFICIAL)
+    why = engine.registry_answers(base_image.OFFICIAL)
     if why is None:
-        return Finding("base image", "ok", f"{base.OFFICIAL} can be pulled")
+        return Finding("base image", "ok", f"{base_image.OFFICIAL} can be pulled")
     if shutil.which("mmdebstrap"):
         return Finding(
             "base image", "ok", f"no registry ({why}); mmdebstrap is here and makes one from Debian's packages"
@@ -111,7 +109,7 @@ def _base_image(engine: DockerEngine) -> Finding:
     return Finding("base image", "note", f"no registry ({why}), and no mmdebstrap", mend)
 
 
-def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
+def _kernel(engine: Engine, info: dict[str, Any]) -> Iterator[Finding]:
     kernel = f"Linux {info.get('KernelVersion')}"
     if not engine.image(TRIAL_IMAGE):
         yield Finding(
@@ -130,7 +128,7 @@ def _kernel(engine: DockerEngine, info: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(name, found["level"], f"{found['what']}: {found['why']}", found["mend"])
 
 
-def _probe(engine: DockerEngine) -> tuple[dict[str, Any], str]:
+def _probe(engine: Engine) -> tuple[dict[str, Any], str]:
     """What the kernel can do, tried in a throw-away container with NET_ADMIN and no network; or why that failed."""
     command = ["python3", "-m", "labnode.abilities"]
     labels = {LABEL_LAB: "labctl-doctor"}

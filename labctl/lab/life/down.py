@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
@@ -34,11 +34,16 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Removed:
+    """How many of a lab's containers, networks and volumes were removed."""
+
     lab: str
     containers: int
     networks: int
     volumes: int
     goes_on: bool = False  # only helpers were removed: the project itself is not labctl's, and still there
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("lab", "containers", "networks", "volumes", "goes_on")}
 
     @property
     def is_empty(self) -> bool:
@@ -112,6 +117,19 @@ def mend(engine: Engine, name: str) -> str:
 def standing_of(engine: Engine, name: str) -> Standing | None:
     """Whose a lab is and what it was made from, by all that is there of it."""
     return standing(look(engine, name).labels)
+
+
+def meant(engine: Engine, *, everything: bool, force: bool) -> tuple[list[str], list[str]]:
+    """The labs that are to be taken down where none is named: the caller's only one, with `everything` all of the
+    caller's, with `force` as well everybody's; and those that are left as they are others'.
+
+    Raises LabError `ambiguous-lab`.
+    """
+    every = whose(engine)
+    names = [name for name, mine in every.items() if mine or (everything and force)]
+    if len(names) > 1 and not everything:
+        raise LabError("ambiguous-lab", names=", ".join(names))
+    return names, [name for name in every if name not in names]
 
 
 def down_all(

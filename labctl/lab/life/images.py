@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.engine.compose.command import Compose
-from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
 from labctl.errors import LabError
 from labctl.lab.placing.blueprint import Blueprint
@@ -24,7 +22,7 @@ def present(engine: Engine, blueprint: Blueprint) -> dict[str, Image]:
 
 
 def ensure(
-    engine: DockerEngine, blueprint: Blueprint, report: Callable[[str], None], *, again: bool, limit: float
+    engine: Engine, blueprint: Blueprint, report: Callable[[str], None], *, again: bool, limit: float
 ) -> dict[str, Image]:
     """Builds what is missing or stale, with `again` all; the images by service. Raises LabError."""
     found = present(engine, blueprint)
@@ -47,18 +45,8 @@ def ensure(
         if digests:  # one of labctl's own, or somebody's that is built like them
             variables = _variables(engine, next(iter(digests.values())), report)
         report(f"building {', '.join(stale)}")
-        compose = blueprint.compose(**variables)
-        topology = blueprint.topology
-        source = blueprint.source
-        compose.build(
-            source.file,
-            stale,
-            lambda line: None,
-            limit,
-            more=source.more,
-            name=topology.name,
-            text=source.text,
-        )
+        name = blueprint.topology.name
+        engine.build(blueprint.source, stale, lambda line: None, limit, name=name, variables=variables)
         found = present(engine, blueprint)
     _pull_missing(engine, blueprint, found, report, limit)
     topology = blueprint.topology
@@ -68,36 +56,34 @@ def ensure(
 
 
 def _pull_missing(
-    engine: DockerEngine, blueprint: Blueprint, found: dict[str, Image], report: Callable[[str], None], limit: float
+    engine: Engine, blueprint: Blueprint, found: dict[str, Image], report: Callable[[str], None], limit: float
 ) -> None:
     """Pulls what the file only names; asks the registry first, so that one that isn't there costs seconds."""
     for member in blueprint.topology.members:
         if member.builds or member.name in found:
             continue
-        from labctl.engine.docker import images
-
         name = blueprint.image_of(member.name)
-        why = images.registry_answers(engine.endpoint, name)
+        why = engine.registry_answers(name)
         if why is None:
             report(f"pulling {name}")
-            why = images.pull(engine.endpoint, name, int(limit))
+            why = engine.pull(name, limit)
         image = engine.image(name) if why is None else None
         if image is None:
             raise LabError("image-missing", image=name, node=member.name, why=why or "it did not arrive")
         found[member.name] = image
 
 
-def ensure_probe(engine: DockerEngine, report: Callable[[str], None], limit: float) -> None:
+def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) -> None:
     """The image of the helpers that set routes and faults."""
     wanted = builtin.digest(shipped.root() / "services")
     image = engine.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:
         report("building the probe")
-        compose = Compose(engine.endpoint, _variables(engine, wanted, report))
-        compose.build(shipped.root() / "services" / "nodes.yaml", ["probe"], lambda line: None, limit)
+        source = builtin.Source(shipped.root() / "services" / "nodes.yaml")
+        engine.build(source, ["probe"], lambda line: None, limit, variables=_variables(engine, wanted, report))
 
 
-def _variables(engine: DockerEngine, source: str, report: Callable[[str], None]) -> dict[str, str]:
-    from labctl.engine.docker import base
+def _variables(engine: Engine, source: str, report: Callable[[str], None]) -> dict[str, str]:
+    from labctl.lab.life import base_image
 
-    return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base.ensure(engine, engine.endpoint, report)}
+    return {"LABCTL_SOURCE": source, "LABCTL_DEBIAN": base_image.ensure(engine, report)}

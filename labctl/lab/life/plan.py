@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labctl.engine.docker import DockerEngine
-from labctl.engine.model import COMPOSE_HASH, COMPOSE_IMAGE, LABEL_LAB, LABEL_NODE, LABEL_ROLE, Container, Image, place
+from labctl.engine.model import (
+    COMPOSE_HASH,
+    COMPOSE_IMAGE,
+    LABEL_LAB,
+    LABEL_NODE,
+    LABEL_ROLE,
+    Container,
+    Engine,
+    Image,
+    place,
+)
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.life import images
@@ -89,7 +97,7 @@ class Plan:
 
 
 def plan(
-    engine: DockerEngine,
+    engine: Engine,
     name: str | None,
     lab: str | None = None,
     subnets: Sequence[str] = (),
@@ -109,19 +117,16 @@ def plan(
     running = claim.existing(engine, topology.name)
     found = images.present(engine, blueprint)
     config = blueprint.configuration(found, owners.same(engine, running))
-    local = engine.endpoint.is_local
     placed = blueprints.place(
         topology,
         engine,
         config,
         running,
-        local=local,
         attempt=0,
         chosen=choose(topology, subnets),
         allow_overlap=allow_overlap,
     )
-    given = json.dumps(_joined(topology, placed, running))
-    hashes = blueprint.compose().hashes(topology.name, topology.folder, given) if running else {}
+    hashes = engine.hashes(blueprint.source, _joined(topology, placed, running)) if running else {}
     nodes = []
     changes: dict[str, Change] = {}
     for member in sorted(topology.members, key=lambda member: member.owner is not None):
@@ -149,7 +154,7 @@ def _joined(topology: Topology, placed: Mapping[str, Any], running: Sequence[Con
     return {**placed, "services": services}
 
 
-def _networks(engine: DockerEngine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
+def _networks(engine: Engine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
     every = engine.networks()
     there = {network.name: network for network in every if network.labels.get(LABEL_LAB) == topology.name}
     wanted = {net.name for net in topology.networks}

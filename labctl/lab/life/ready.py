@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
+from labctl.cancel import sleep
 from labctl.engine.model import Container, Details, Engine, Stream
 from labctl.errors import LabError, NodeFailed
 from labctl.events.codec import EPOCH, normalise
@@ -79,7 +80,7 @@ def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, 
         if late and time.monotonic() > deadline:
             raise _not_ready(late, timeout)
         if waiting:
-            time.sleep(LOOK_AGAIN)
+            sleep(LOOK_AGAIN, engine.cancels)
 
 
 def _run(details: Details) -> _Run:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.engine.compose.command import Compose
-from labctl.engine.docker import DockerEngine
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
-from labctl.errors import EngineRefused, LabError, NodeFailed
+from labctl.engine.projects import is_port_taken, is_subnet_taken
+from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
 from labctl.lab.faults.gate import shut
 from labctl.lab.faults.standing import put_in_force
@@ -39,9 +36,6 @@ STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody wa
 STARTERS = 8  # containers that are started at the same time
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
 MOST_LEFT_OUT = 64
-_OVERLAP = re.compile(r"overlaps with other one|pool overlaps", re.I)
-_PROGRESS = re.compile(r"(Network|Container) .* (Created|Started)$")
-_PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
 _PHASES = {
     ("Network", "Created"): "up:network-created",
     ("Container", "Created"): "up:container-created",
@@ -84,58 +78,60 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     reached("up:begun")
     while True:
         try:
-            return _up(_docker(engine), request, report)
+            return _up(engine, request, report)
         except claim.Overtaken:
             report("somebody else has just taken that name")
 
 
-def _up(docker: DockerEngine, request: Request, report: Report) -> Lab:
+def _up(engine: Engine, request: Request, report: Report) -> Lab:
     take_over, isolated, options = request.take_over, request.isolated, request.options
     blueprint = claim.read(
-        docker, request.topology, request.name, report, options, take_over=take_over, isolated=isolated
+        engine, request.topology, request.name, report, options, take_over=take_over, isolated=isolated
     )
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
-    claim.existing(docker, topology.name)
+    claim.existing(engine, topology.name)
     # Before anything is built for nothing
-    refuse_ipv6(topology, local=docker.endpoint.is_local)
-    place_networks(topology, docker, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
-    found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
+    refuse_ipv6(topology, local=engine.is_local)
+    place_networks(topology, engine, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
+    found = images.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
     if request.record:
-        images.ensure_probe(docker, report, request.build_timeout)
+        images.ensure_probe(engine, report, request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
-    lock.acquire(request.timeout, report)
+    lock.acquire(request.timeout, report, engine.cancels)
     try:
         reached("up:lab-locked")
         if lock.is_unfinished:
             report("waiting for the engine to be done with what a killed labctl asked for")
-            wait_until_quiet(docker, topology.name, lock.asked)
+            wait_until_quiet(engine, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
-        named = bool(blueprints.asked_name(request.name))
-        with claim.locked(docker, blueprint, lock, named=named, take_over=request.take_over) as before:
-            config = blueprint.configuration(found, owners.same(docker, before))
-            lab = _make(docker, blueprint, config, chosen, before, lock, deadline, report, request)
+        named = bool(request.name)
+        with claim.locked(engine, blueprint, lock, named=named, take_over=request.take_over) as before:
+            config = blueprint.configuration(found, owners.same(engine, before))
+            lab = _make(engine, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
         lock.close()
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
-        lab = wait_ready(docker, lab, deadline, request.timeout, report)
+        lab = wait_ready(engine, lab, deadline, request.timeout, report)
         reached("up:done")
     except (NodeFailed, EngineRefused):
-        if not look(docker, topology.name).containers:
+        if not look(engine, topology.name).containers:
             raise LabError("lab-removed", lab=topology.name) from None
         raise
     except BaseException as problem:
+        if isinstance(problem, LabError) and not isinstance(problem, Cancelled):
+            raise  # what is there stays for a look
         lock.acquire(LOCK_LIMIT, report)
-        _rescue(problem, docker, topology.name, [*before, *_of_others(docker, lab)], lock, report)
+        _rescue(problem, engine.cancelled_by(), topology.name, [*before, *_of_others(engine, lab)], lock, report)
         raise
     return lab
 
 
 def _make(
-    docker: DockerEngine,
+    engine: Engine,
     blueprint: Blueprint,
     config: dict[str, Any],
     chosen: Chosen,
@@ -148,45 +144,37 @@ def _make(
     """All of the lab there, and running; or, where that fails or is interrupted, nothing that wasn't there before.
     Where it is a node that failed, all stays as it is."""
     name = blueprint.topology.name
-    compose = blueprint.compose()
+    unfinished: set[str] = set()
     try:
         lock.begin()
-        waiters = _start(docker, compose, blueprint, config, chosen, before, lock, deadline, report, request)
+        waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
         reached("up:compose-ended")
-        _remove_what_left(docker, blueprint.topology, report)
-        lab = of_containers(name, docker.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
+        _remove_what_left(engine, blueprint.topology, report)
+        lab = of_containers(name, engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         if request.record:
-            record(docker, lab, waiters)
-        set_routes(docker, lab, lab.nodes)
+            record(engine, lab, waiters)
+        set_routes(engine, lab, lab.nodes)
         reached("up:routes-set")
-        put_in_force(docker, lab, lab.nodes)
+        put_in_force(engine, lab, lab.nodes)
     except BaseException as problem:
-        if isinstance(problem, LabError) and (why := cause(docker, blueprint.topology, problem, request.timeout)):
+        if isinstance(problem, LabError) and (why := cause(engine, blueprint.topology, problem, request.timeout)):
             lock.finish()
             raise why from None
-        _rescue(problem, docker, name, before, lock, report, compose.unfinished)
+        _rescue(problem, engine.cancelled_by(), name, before, lock, report, unfinished)
         raise
     return lab
 
 
 def build(engine: Engine, request: Request, report: Report) -> list[str]:
     """Builds the images that are missing or stale; the names of all of them."""
-    docker = _docker(engine)
-    blueprint = blueprints.read(docker.endpoint, request.topology, request.name, options=request.options)
-    found = images.ensure(docker, blueprint, report, again=request.build, limit=request.build_timeout)
+    blueprint = blueprints.read(engine, request.topology, request.name, options=request.options)
+    found = images.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
     return sorted({blueprint.image_of(service) for service in found})
 
 
-def _docker(engine: Engine) -> DockerEngine:
-    if not isinstance(engine, DockerEngine):
-        raise LabError("compose-missing", minimum="2.20", found="this engine has none")
-    return engine
-
-
 def _start(
-    engine: DockerEngine,
-    compose: Compose,
+    engine: Engine,
     blueprint: Blueprint,
     config: dict[str, Any],
     chosen: Chosen,
@@ -195,16 +183,16 @@ def _start(
     deadline: float,
     report: Report,
     request: Request,
+    unfinished: set[str],
 ) -> list[Container]:
     """The nodes that wait until they are recorded."""
-    topology, local = blueprint.topology, engine.endpoint.is_local
+    topology = blueprint.topology
     for attempt in range(ATTEMPTS):
         placed = blueprints.place(
             topology,
             engine,
             config,
             before,
-            local=local,
             attempt=_left_out(attempt),
             chosen=chosen,
             allow_overlap=request.allow_overlap,
@@ -217,12 +205,11 @@ def _start(
             lock.begin(() if before else _names(placed))
             watched, wait = _watched(report), request.record and can_wait(placed)
             alone = not _is_scaled(placed) and not wait
-            compose.up(topology.name, topology.folder, json.dumps(placed), watched, limit, hold=locks, start=alone)
+            engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
         except LabError as problem:
-            why = str(problem.values.get("why", ""))
             moves = any(net.movable for net in topology.networks)
-            retry = (moves and _OVERLAP.search(why)) or (_has_movable_port(topology) and _PORT_TAKEN.search(why))
+            retry = (moves and is_subnet_taken(problem)) or (_has_movable_port(topology) and is_port_taken(problem))
             if not retry or attempt == ATTEMPTS - 1:
                 raise
             report("another lab took that place at the same moment; trying the next")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.cancel import sleep
 from labctl.engine.model import Container, Engine
 from labctl.errors import LabError, Unresolved
 from labctl.events.codec import decode
@@ -39,6 +40,12 @@ class Waited:
         return found if self.exit_code is None else found | {"exit_code": self.exit_code}
 
 
+def check_state(state: str) -> None:
+    """Raises LabError `bad-option` where nodes know no such state."""
+    if state not in STATES:
+        raise LabError("bad-option", option="state", why=f"{state!r} is none of {', '.join(STATES)}")
+
+
 def for_state(engine: Engine, lab: Lab, nodes: Sequence[Node], state: str, *, timeout: float) -> list[Waited]:
     """Until each node is in a state. `ready`: as `up` has it. Raises LabError `not-yet`, and at once `node-failed` or
     `never-healthy` where it can't come true any more."""
@@ -63,7 +70,7 @@ def for_state(engine: Engine, lab: Lab, nodes: Sequence[Node], state: str, *, ti
         if time.monotonic() > deadline:
             seen = ", ".join(f"{node.name} is {_shown(there.get(ident))}" for ident, node in waiting.items())
             raise LabError("not-yet", what=f"{state}: {seen}", seconds=timeout)
-        time.sleep(LOOK_AGAIN)
+        sleep(LOOK_AGAIN, engine.cancels)
 
 
 def _shown(container: Container | None) -> str:
@@ -199,7 +206,7 @@ def _from_here(engine: Engine, lab: Lab, host: str, port: int, to: str, timeout:
             raise LabError("bad-option", option="--answers", why=f"{host!r} is no name of a host") from None
         except OSError as problem:
             why = problem.strerror or str(problem)
-        time.sleep(max(0.0, min(LOOK_AGAIN, deadline - time.monotonic())))
+        sleep(min(LOOK_AGAIN, deadline - time.monotonic()), engine.cancels)
     raise LabError("not-yet", what=f"{to} does not answer this machine ({why})", seconds=timeout)
 
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labctl.engine.compose.command import Compose, Reading
-from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.model import (
     LABEL_CONDITIONS,
     LABEL_FAMILIES,
@@ -33,6 +30,7 @@ from labctl.engine.model import (
     Engine,
     Image,
 )
+from labctl.engine.projects import Reading
 from labctl.errors import LabError, TopologyInvalid
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
@@ -60,12 +58,7 @@ class Blueprint:
 
     topology: Topology
     source: builtin.Source
-    endpoint: Endpoint
     notes: tuple[str, ...] = ()
-
-    def compose(self, **variables: str) -> Compose:
-        """Compose with the variables that this topology is interpolated with, and more."""
-        return compose_for(self.endpoint, self.source, **variables)
 
     def image_of(self, service: str) -> str:
         """The name of a service's image; Compose's own default where the file names none: project-service."""
@@ -111,24 +104,13 @@ class Blueprint:
                 # Of another program than the image's own, the image's healthcheck knows nothing.
                 service.setdefault("healthcheck", {"disable": True})
                 if sent and ours:
-                    service["pids_limit"] = (
-                        gate.SHUT
-                    )  # the rules on its links come first; whose health is awaited can't wait
+                    # The rules on its links come first; whose health is awaited can't wait.
+                    service["pids_limit"] = gate.SHUT
         return config
 
 
-def compose_for(endpoint: Endpoint, source: builtin.Source, **variables: str) -> Compose:
-    """Compose with what a source says of variables, profiles among them."""
-    return Compose(endpoint, {**dict(source.variables), **variables}, source.env_files)
-
-
-def asked_name(lab: str | None) -> str | None:
-    """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
-    return lab or os.environ.get("LABCTL_LAB") or None
-
-
 def read(
-    endpoint: Endpoint,
+    engine: Engine,
     name: str | None,
     lab: str | None = None,
     *,
@@ -136,12 +118,11 @@ def read(
     isolated: bool = False,
     options: builtin.Options = builtin.NO_OPTIONS,
 ) -> Blueprint:
-    """The topology of that path or name, for a lab of the name given, of LABCTL_LAB's, or of its own name.
+    """The topology of that path or name, for a lab of the name given, else of its own name.
 
     Raises LabError; where the file is wrong, with all of its errors at once. `strict`: also those that keep it from
     working only once it is brought up, such as a route via a node that is no neighbour.
     """
-    lab = asked_name(lab)
     if lab:
         check_name(lab)
     source = builtin.find(name, options)
@@ -149,29 +130,28 @@ def read(
     if strict:
         # What checks the file, while Compose reads it.
         threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
-    compose = compose_for(endpoint, source)
     if mine:
         _refuse_endless(source)
     try:
-        reading = compose.config(source.file, more=source.more, name=lab, text=source.text)
+        reading = engine.read(source, name=lab)
         topology = parse(reading.text, source.file, isolated=isolated)
     except TopologyInvalid as problem:
         if not mine:
             raise
-        raise _with_all_errors(problem, source, compose) from None
+        raise _with_all_errors(problem, source, engine) from None
     check_name(topology.name)
     warnings: tuple[str, ...] = ()
     if strict and mine:
         from labctl.lab.validate import problems_in
 
         problems = problems_in(source.files, topology.config, reading.unset)
-        if not endpoint.is_local:  # what is mounted is there, and not on this machine
+        if not engine.is_local:  # what is mounted is there, and not on this machine
             problems = [one for one in problems if not one.code.startswith("bind-")]
         errors = [one for one in problems if one.level == "error"]
         if errors:
             raise _errors(source, errors)
         warnings = tuple(one.shown(source.names) for one in problems if one.code in TOLD)
-    return Blueprint(topology, source, endpoint, (*_notes(topology, source, named=lab is not None), *warnings))
+    return Blueprint(topology, source, (*_notes(topology, source, named=lab is not None), *warnings))
 
 
 def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterator[str]:
@@ -202,12 +182,12 @@ def _refuse_endless(source: builtin.Source) -> None:
         raise _errors(source, [problem])
 
 
-def _with_all_errors(first: LabError, source: builtin.Source, compose: Compose) -> LabError:
+def _with_all_errors(first: LabError, source: builtin.Source, engine: Engine) -> LabError:
     """`first` is what Compose or our own reading stumbled over; labctl's checks find it and the rest, with places."""
     from labctl.lab.validate import profiles_in, validate
 
     def ask(text: str | None) -> Reading:
-        return compose.config(source.file, more=source.more, text=text)
+        return engine.read(source, text=text)
 
     report = validate(source.names, ask, paths=source.files)
     problems = [one for one in report.problems if one.level == "error"]
@@ -235,13 +215,12 @@ def place(
     config: Mapping[str, Any],
     running: list[Container],
     *,
-    local: bool,
     attempt: int,
     chosen: Chosen,
     allow_overlap: bool = False,
 ) -> dict[str, Any]:
     """The configuration with chosen or free subnets and free ports, and with room for nodes without an address; what a
     running lab has already, it keeps."""
-    refuse_ipv6(topology, local=local)
+    refuse_ipv6(topology, local=engine.is_local)
     placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
-    return place_ports(topology, apart(placed), with_bound(engine, topology, running), local=local)
+    return place_ports(topology, apart(placed), with_bound(engine, topology, running), local=engine.is_local)

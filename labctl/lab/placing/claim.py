@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
-from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_OWNER, LABEL_TOPOLOGY, Container, Engine
 from labctl.errors import LabError
 from labctl.lab import owners
@@ -33,7 +32,7 @@ def volume(lab: str) -> str:
 
 
 def read(
-    docker: DockerEngine,
+    engine: Engine,
     topology: str | None,
     name: str | None,
     report: Callable[[str], None],
@@ -48,17 +47,16 @@ def read(
     What the caller should know of it is reported, as lines that begin with `note: `. Raises LabError; `lab-of-another`,
     `lab-from-another-file` where the lab is there and isn't to be taken over.
     """
-    asked = blueprints.asked_name(name)
-    found = blueprints.read(docker.endpoint, topology, asked, strict=True, isolated=isolated, options=options)
-    there = standing_of(docker, found.topology.name)
+    found = blueprints.read(engine, topology, name, strict=True, isolated=isolated, options=options)
+    there = standing_of(engine, found.topology.name)
     notes = found.notes
-    if there and there.owner and not take_over and not asked and not owners.is_mine(docker, there.owner):
+    if there and there.owner and not take_over and not name and not owners.is_mine(engine, there.owner):
         own = owners.own_name(found.topology.name)
         notes += (f"{found.topology.name} is the lab of {there.owner.shown}; yours is {own}",)
-        found = blueprints.read(docker.endpoint, topology, own, strict=True, isolated=isolated, options=options)
-        there = standing_of(docker, own)
+        found = blueprints.read(engine, topology, own, strict=True, isolated=isolated, options=options)
+        there = standing_of(engine, own)
     if not take_over:
-        refuse(docker, found, there)
+        refuse(engine, found, there)
     for note in notes:
         report(f"note: {note}")
     return found

@@ -45,7 +45,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Looked:
+class Lookup:
     """All that a node's resolver can say of a name. `hosts` are the lines of its /etc/hosts, which come before DNS."""
 
     node: str
@@ -76,7 +76,7 @@ def ask(
     types: Sequence[str] = (),
     server: str | None = None,
     timeout: float = 5.0,
-) -> Looked:
+) -> Lookup:
     """Asks for records of some types (A and AAAA; PTR of an address), `timeout` in seconds for each.
 
     Raises LabError: those of `look`, and `bad-option`.
@@ -95,7 +95,7 @@ def ask(
         else:
             replies.append(_reply(event, dict(zip(numbers, wanted, strict=True))))
     hosts = tuple((line["address"], tuple(line["names"])) for line in resolver["hosts"])
-    return Looked(node.name, name, tuple(resolver["servers"]), tuple(resolver["search"]), hosts, tuple(replies))
+    return Lookup(node.name, name, tuple(resolver["servers"]), tuple(resolver["search"]), hosts, tuple(replies))
 
 
 def belongs_to(lab: Lab, record: Entry) -> str | None:
@@ -139,7 +139,7 @@ def _reply(event: dict[str, Any], names: dict[int, str]) -> Reply:
     return Reply(event["name"], kind, server, event["transport"], event["rtt_ns"], message)
 
 
-def check(lab: Lab, looked: Looked) -> None:
+def check(lab: Lab, looked: Lookup) -> None:
     """Raises LabError where neither /etc/hosts nor any answer holds a record, with all that was seen."""
     if looked.hosts or any(reply.message and reply.message.answers for reply in looked.replies):
         return

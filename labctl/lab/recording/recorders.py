@@ -115,7 +115,8 @@ def begin(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> tuple[dict[str, Co
     """
     there = recorders(engine, lab)
     missing = [node for node in nodes if node.name not in there]
-    return there | start(engine, lab, missing), [node.name for node in missing]
+    made = start(engine, lab, missing) if missing else {}
+    return there | made, [node.name for node in missing]
 
 
 def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:

@@ -129,5 +129,6 @@ def _delivery(node: Node, text: str, sent: Event, message: Event, typed: Typed) 
         bytes=int(sent.get("bytes")),
         seconds=seconds_between(sent, message),
         id=typed.id,
+        at=sent.ts,
         offset=int(sent.get("offset")),
     )

@@ -54,6 +54,7 @@ def send(
                     bytes=int(sent.get("bytes")),
                     seconds=float(event.get("rtt_ms")) / 1000,
                     id=typed.id,
+                    at=sent.ts,
                     offset=int(sent.get("offset")),
                     answer=str(event.get("text")) if event.get("text") is not None else f"base64:{event.get('data')}",
                 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.engine.model import COMPOSE_SERVICE, Engine, Port
-from labctl.errors import EngineTimeout, LabError, ProgramNotFound
+from labctl.errors import LabError, LabTimeout, ProgramNotFound
 from labctl.lab.model import Lab, Node
 from labctl.lab.roles.role import Role
 
@@ -28,6 +28,11 @@ class Exchange:
     url: str
     source: str
     seen: dict[str, Any]
+
+    @property
+    def status(self) -> int:
+        """The status of the response (RFC 9110), such as 200."""
+        return int(self.seen["status"])
 
     @property
     def content(self) -> bytes:
@@ -132,7 +137,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
         seen = json.loads(said[False])
     except (ValueError, ProgramNotFound) as problem:
         last = (said[True].decode(errors="replace").strip().splitlines() or ["it printed nothing"])[-1]
-        why = str(problem.values["why"]) if isinstance(problem, ProgramNotFound) else last
+        why = str(problem.values["why"]) if isinstance(problem, LabError) else last
         mend = f"{asker} needs python3 to ask for a page; choose another node"
         raise LabError("http-failed", url=url, why=why, mend=mend) from None
     return _checked(url, asker, seen)
@@ -140,7 +145,7 @@ def _from_node(engine: Engine, place: Place, host: str, port: int, target: str, 
 
 def _why_ended(cause: BaseException) -> int | None:
     """Of what the engine has refused nothing runs."""
-    refused = isinstance(cause, LabError) and not isinstance(cause, EngineTimeout)
+    refused = isinstance(cause, LabError) and not isinstance(cause, LabTimeout)
     return None if refused else signal.SIGTERM
 
 

@@ -202,6 +202,7 @@ def _delivery(source: str, target: str, text: str, sent: Event, found: Event, id
         bytes=int(sent.get("bytes")),
         seconds=seconds_between(sent, found),
         id=ident,
+        at=sent.ts,
         seen_from=found.peer if found.peer != sent.local else None,
     )
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from labctl.packets.crossings import Side
 from labctl.packets.model import Packet
-from labctl.packets.protocols import link
+from labctl.packets.protocols import link, table
+from labctl.packets.protocols.kind import Neighbour
 
-_REQUEST, _REPLY = 1, 2
-_SOLICITATION, _ADVERTISEMENT = 135, 136  # of a neighbour (RFC 4861, section 4.3)
+_TABLE = table()
 PATIENCE = 1_000_000_000  # ns: Linux asks again after that (arp(7), retrans_time_ms)
 
 
@@ -44,39 +44,29 @@ def asked(packet: Packet) -> str | None:
     Who has no address yet asks whether anybody has the one that it is about to take (RFC 5227, section 2.1.1; RFC 4862,
     section 5.4), and who has taken one tells so by asking for it.
     """
-    if packet.src in ("0.0.0.0", "::"):
-        return None
-    if packet.arp is not None:
-        return packet.dst if packet.arp.operation == _REQUEST and packet.src != packet.dst else None
-    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type == _SOLICITATION:
-        return packet.icmp.target
-    return None
+    address = about(packet)
+    return None if packet.src in ("0.0.0.0", "::") or packet.src == address else address
 
 
 def about(packet: Packet) -> str | None:
     """The address that a question is about, whoever asks; None: it is none."""
-    if packet.arp is not None:
-        return packet.dst if packet.arp.operation == _REQUEST else None
-    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type == _SOLICITATION:
-        return packet.icmp.target
-    return None
+    found = _neighbour(packet)
+    return found.address if found is not None and found.asks else None
 
 
 def _answered(packet: Packet) -> str | None:
     """The address that a packet tells the hardware address of."""
-    if packet.arp is not None:
-        return packet.src if packet.arp.operation == _REPLY else None
-    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type == _ADVERTISEMENT:
-        return packet.icmp.target
-    return None
+    found = _neighbour(packet)
+    return found.address if found is not None and not found.asks else None
 
 
 def is_upkeep(packet: Packet) -> bool:
     """It asks the one neighbour whether its known address still holds (RFC 1122, section 2.3.2.1; RFC 4861, section
     7.3.1), or may answer that: a kernel does this by itself, seconds after the packets that it was used for."""
-    if packet.arp is not None:
-        return packet.arp.operation == _REPLY or link.is_to_one(packet.record)
-    if packet.protocol == "icmp6" and packet.icmp is not None:
-        kind = packet.icmp.type
-        return kind == _ADVERTISEMENT or (kind == _SOLICITATION and link.is_to_one(packet.record))
-    return False
+    found = _neighbour(packet)
+    return found is not None and (not found.asks or link.is_to_one(packet.record))
+
+
+def _neighbour(packet: Packet) -> Neighbour | None:
+    row = _TABLE.named.get(packet.protocol)
+    return row.neighbour(packet) if row is not None and row.neighbour is not None else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from labctl.packets.model import Packet
+from labctl.packets.protocols import table
 
 Key = tuple[object, ...]
 Ends = tuple[str, int | None, str, int | None]
 FEW = 8  # bits: what is damaged on the way differs in no more
-_SUMS = {"tcp": 16, "udp": 6, "icmp": 2, "icmp6": 2}  # where the transport's header has its checksum
+_SUMS = table().sums
 
 
 def exact(packet: Packet) -> Key:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from labctl.packets.crossings import Side
 from labctl.packets.model import Interface, Packet, Record
+from labctl.packets.protocols import table
 from labctl.packets.protocols.checksum import remainder
 from labctl.packets.protocols.ip import decode
 from labctl.packets.protocols.link import RAW
@@ -22,6 +23,7 @@ IN, OUT, LEFT, SENT = "in", "out", "left", "sent"
 STATE = "recorder:state"  # an interface on which the recorder speaks of itself
 MTU = 1500  # bytes of a packet, where nothing else is known
 BEFORE_FAULTS = " before faults"  # behind a node's name in a file: an interface with what it sent before faults
+_SUMS = table().sums
 _TCP, _FRAGMENT = 6, 44  # as next headers
 _Left = dict[tuple[str, str, str, bytes], list[list[bytes]]]
 
@@ -115,7 +117,7 @@ def _network(packet: Packet) -> bytes:
     data = packet.record.data[max(0, packet.network_offset) :]
     if packet.transport_offset < 0 or packet.protocol not in ("tcp", "udp"):
         return data
-    at = packet.transport_offset - max(0, packet.network_offset) + (16 if packet.protocol == "tcp" else 6)
+    at = packet.transport_offset - max(0, packet.network_offset) + _SUMS[packet.protocol]
     return data[:at] + data[at + 2 :]
 
 
@@ -179,7 +181,7 @@ def _from_network(packet: Packet) -> bytes:
 
 def _unsummed(protocol: str, body: bytes) -> bytes:
     """What IP carries without its checksum, which the way to the wire may complete."""
-    at = {"udp": 6, "icmp6": 2}.get(protocol, len(body))
+    at = _SUMS.get(protocol, len(body))
     return body[:at] + body[at + 2 :]
 
 

@@ -33,6 +33,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A packet that asks for the hardware address of an `address` on the same link, or tells it."""
+
+    asks: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """What the table calls a number, in words; empty: it has none."""
 
@@ -87,12 +95,14 @@ class Network(Protocol):
 
     `decode` gets the data, where the packet begins in them, the record, the byte up to which the frame has room, and
     whether an ICMP error quotes it. It gives the packet's fields and, for IP, what the header says of what follows.
+    `neighbour`: what a packet asks or tells of who has an address, if anything.
     """
 
     ethertypes: tuple[int, ...]
     decode: Callable[[bytes, int, Record, int, bool], tuple[Fields, Upper | None]]
     layer: Callable[[Packet, Names], Layer]
     label: Callable[[Packet, Segment | None], Label | None] | None = None
+    neighbour: Callable[[Packet], Neighbour | None] | None = None
     checksum: Rule | None = None
     version: int = 0
 
@@ -102,7 +112,8 @@ class Transport(Protocol):
     """What IP carries, by the `numbers` in its header.
 
     `layer` is its header; `inside` the layer behind it where that isn't an application's (None: it is); `label` gives
-    None where there is no more to say than the protocol's name and a length. `checksum` says where its checksum is.
+    None where there is no more to say than the protocol's name and a length. `neighbour` is as in Network; `checksum`
+    says where its checksum is.
     """
 
     numbers: tuple[int, ...]
@@ -110,6 +121,7 @@ class Transport(Protocol):
     layer: Callable[[Packet], Layer]
     label: Callable[[Packet, Segment | None], Label | None] | None = None
     inside: Callable[[Packet], Layer | None] | None = None
+    neighbour: Callable[[Packet], Neighbour | None] | None = None
     checksum: Rule | None = None
 
 

@@ -30,6 +30,8 @@ class Table:
         # By Packet.protocol: what has a label, or a header, of its own.
         self.named: dict[str, Network | Transport] = {row.name: row for row in networks if not row.version}
         self.named |= {row.name: row for row in transports}
+        # Where in the header its checksum is.
+        self.sums = {row.name: row.checksum.at for row in transports if row.checksum is not None}
         self.link_words = numbers.LINK_TYPES | {
             number: words for row in links for number, words in row.link_types.items()
         }

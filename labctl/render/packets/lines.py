@@ -43,7 +43,7 @@ class Lines:
         return f"{paint(moment, DIM, True)}  {name} {arrow} {body}"
 
 
-def as_json(seen: Seen) -> dict[str, Any]:
+def line_document(seen: Seen) -> dict[str, Any]:
     """A packet as data: lengths in bytes, `data` all that was captured, in base64."""
     packet = seen.packet
     words = label(packet, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.lab.model import Lab
-from labctl.lab.reach.dns import Looked, Reply, belongs_to
+from labctl.lab.reach.dns import Lookup, Reply, belongs_to
 from labctl.lab.reach.ping import Answer, Asked, Summary
 from labctl.lab.reach.probe import owner
 from labctl.lab.reach.route import Chosen, Entry, Hop
@@ -83,7 +83,7 @@ def routes(entries: Sequence[Entry], *, columns: int | None, colour: bool) -> st
     return laid_out(("", "DESTINATION", "VIA", "THROUGH", "FROM"), rows, columns, colour)
 
 
-def names(lab: Lab, found: Looked, *, columns: int | None, colour: bool) -> str:
+def names(lab: Lab, found: Lookup, *, columns: int | None, colour: bool) -> str:
     """What /etc/hosts says, then each question with its answers."""
     out = []
     for address, known in found.hosts:
@@ -95,7 +95,7 @@ def names(lab: Lab, found: Looked, *, columns: int | None, colour: bool) -> str:
     return "\n".join(out)
 
 
-def _reply(lab: Lab, looked: Looked, reply: Reply, columns: int | None, colour: bool) -> list[str]:
+def _reply(lab: Lab, looked: Lookup, reply: Reply, columns: int | None, colour: bool) -> list[str]:
     head = f"{reply.type} {printable(reply.name)}?"
     if not reply.message:
         reasons = "; ".join(f"{server}: {why}" for server, why in reply.reasons)

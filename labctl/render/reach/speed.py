@@ -13,7 +13,7 @@ SLOW = 0.95  # of the rate that was asked for
 _UNITS = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"), (1.0, "bit/s"))
 
 
-def asked(found: Asked) -> str:
+def asked_line(found: Asked) -> str:
     """`alice -> bob (10.77.0.6)  TCP for 3 s`."""
     how = f"{found.protocol.upper()} for {found.seconds:g} s"
     if found.protocol == "udp":
@@ -25,7 +25,7 @@ def asked(found: Asked) -> str:
     return printable(f"{found.source} -> {found.target.shown}  {how}")
 
 
-def measured(found: Asked, seen: Measured) -> str:
+def measured_line(found: Asked, seen: Measured) -> str:
     """What arrived, what was lost, and how long it takes there and back."""
     ends = f"{address(seen.local)} -> {address(seen.peer)}"
     fast = rate(seen.rate) if seen.took else "too few bytes to tell"

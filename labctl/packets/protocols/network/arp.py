@@ -9,7 +9,7 @@ from labctl.packets.model import Arp, Packet, Record
 from labctl.packets.protocols import link
 from labctl.packets.protocols.carried import Upper
 from labctl.packets.protocols.ending import early
-from labctl.packets.protocols.kind import Fields, Label, Names, Network
+from labctl.packets.protocols.kind import Fields, Label, Names, Neighbour, Network
 from labctl.packets.protocols.reader import Layer, Reader
 from labctl.packets.tcp.segment import Segment
 
@@ -95,6 +95,13 @@ def _label(packet: Packet, segment: Segment | None) -> Label | None:
     return Label(f"ARP operation {arp.operation}", (words, f"of {packet.src}") if words else (), phase="data")
 
 
+def _neighbour(packet: Packet) -> Neighbour | None:
+    if packet.arp is None or packet.arp.operation not in (REQUEST, REPLY):
+        return None
+    asks = packet.arp.operation == REQUEST
+    return Neighbour(asks, packet.dst if asks else packet.src)
+
+
 def _arp(data: bytes, at: int, record: Record, room: int, quoted: bool) -> tuple[Fields, Upper | None]:
     return _decode("arp", data, at, record), None
 
@@ -104,6 +111,16 @@ def _rarp(data: bytes, at: int, record: Record, room: int, quoted: bool) -> tupl
 
 
 PROTOCOLS = (
-    Network(name="arp", words="ARP", ethertypes=(link.ARP,), decode=_arp, layer=_layer, label=_label),
-    Network(name="rarp", words="RARP", ethertypes=(link.RARP,), decode=_rarp, layer=_layer, label=_label),
+    Network(
+        name="arp", words="ARP", ethertypes=(link.ARP,), decode=_arp, layer=_layer, label=_label, neighbour=_neighbour
+    ),
+    Network(
+        name="rarp",
+        words="RARP",
+        ethertypes=(link.RARP,),
+        decode=_rarp,
+        layer=_layer,
+        label=_label,
+        neighbour=_neighbour,
+    ),
 )

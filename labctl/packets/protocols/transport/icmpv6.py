@@ -9,7 +9,7 @@ from typing import Any
 from labctl.packets.model import Icmp, Packet
 from labctl.packets.protocols.carried import Carried
 from labctl.packets.protocols.checksum import Rule
-from labctl.packets.protocols.kind import Fields, Label, Transport
+from labctl.packets.protocols.kind import Fields, Label, Neighbour, Transport
 from labctl.packets.protocols.reader import Field, Layer, Reader
 from labctl.packets.protocols.transport import groups
 from labctl.packets.protocols.transport.icmp import EXCEEDED, Family, decoded, inside_of, label_of, layer_of
@@ -58,7 +58,7 @@ UNREACHABLE = {
     6: "route rejected",
     7: "error in a source route",
 }
-_TOO_BIG, _PROBLEM, _REDIRECT, _NEIGHBOUR = 2, 4, 137, (135, 136)
+_TOO_BIG, _PROBLEM, _REDIRECT, _SOLICITATION, _ADVERTISEMENT = 2, 4, 137, 135, 136
 _MLD_REPORT_2 = 143
 _MLD = (130, 131, 132)  # a query, a report and a leave of the first version (RFC 2710)
 
@@ -66,7 +66,7 @@ _MLD = (130, 131, 132)  # a query, a report and a leave of the first version (RF
 def _more(kind: int, code: int, data: bytes) -> dict[str, Any]:
     if kind == _TOO_BIG and len(data) >= 8:
         return {"mtu": struct.unpack_from(">I", data, 4)[0]}
-    if kind in _NEIGHBOUR and len(data) >= 24:
+    if kind in (_SOLICITATION, _ADVERTISEMENT) and len(data) >= 24:
         return {"target": inet_ntop(AF_INET6, data[8:24])}
     if kind == _REDIRECT and len(data) >= 40:
         return {"gateway": inet_ntop(AF_INET6, data[8:24]), "target": inet_ntop(AF_INET6, data[24:40])}
@@ -109,6 +109,13 @@ def _label(packet: Packet, segment: Segment | None) -> Label | None:
     return label_of(packet, FAMILY)
 
 
+def _neighbour(packet: Packet) -> Neighbour | None:
+    icmp = packet.icmp
+    if icmp is None or icmp.target is None or icmp.type not in (_SOLICITATION, _ADVERTISEMENT):
+        return None
+    return Neighbour(icmp.type == _SOLICITATION, icmp.target)
+
+
 def _inside(packet: Packet) -> Layer | None:
     """With the addresses that stand behind the first eight bytes."""
     icmp, at = packet.icmp, packet.payload_offset
@@ -134,6 +141,7 @@ PROTOCOLS = (
         layer=_layer,
         label=_label,
         inside=_inside,
+        neighbour=_neighbour,
         checksum=FAMILY.checksum,
     ),
 )

@@ -10,8 +10,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from labctl.engine.docker import images
-from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 
@@ -31,31 +29,31 @@ def find(engine: Engine, environ: Mapping[str, str]) -> str | None:
     return chosen or next((name for name in (OFFICIAL, MADE) if engine.image(name)), None)
 
 
-def ensure(engine: Engine, endpoint: Endpoint, report: Callable[[str], None]) -> str:
+def ensure(engine: Engine, report: Callable[[str], None]) -> str:
     """The name of a Debian base image that is there. Raises LabError `base-image`."""
     found = find(engine, os.environ)
     if found:
         return found
-    why = _pull(endpoint, report)
+    why = _pull(engine, report)
     if why is None:
         return OFFICIAL
     report("no container registry answers: making the base image from Debian's packages, once (about a minute)")
-    _bootstrap(endpoint, why)
+    _bootstrap(engine, why)
     if engine.image(MADE) is None:
         raise LabError("base-image", why="the engine took the archive and has no image of it")
     return MADE
 
 
-def _pull(endpoint: Endpoint, report: Callable[[str], None]) -> str | None:
+def _pull(engine: Engine, report: Callable[[str], None]) -> str | None:
     """Pulls the official image; None when that worked, else why not."""
-    why = images.registry_answers(endpoint, OFFICIAL)
+    why = engine.registry_answers(OFFICIAL)
     if why is None:
         report(f"pulling {OFFICIAL}")
-        why = images.pull(endpoint, OFFICIAL, PULL_LIMIT)
+        why = engine.pull(OFFICIAL, PULL_LIMIT)
     return why
 
 
-def _bootstrap(endpoint: Endpoint, why: str) -> None:
+def _bootstrap(engine: Engine, why: str) -> None:
     """Makes the image with mmdebstrap, from the mirror that it takes by itself."""
     tool = shutil.which("mmdebstrap") or _install_mmdebstrap(why)
     with tempfile.TemporaryDirectory(prefix="labctl-base-") as folder:
@@ -69,7 +67,7 @@ def _bootstrap(endpoint: Endpoint, why: str) -> None:
             raise LabError("base-image", why=f"mmdebstrap took over {BOOTSTRAP_LIMIT} s") from None
         if result.returncode:
             raise LabError("base-image", why=f"the registry said: {why}; mmdebstrap said:\n{_last(result.stderr)}")
-        problem = images.import_image(endpoint, archive, MADE, PULL_LIMIT)
+        problem = engine.import_image(archive, MADE, PULL_LIMIT)
         if problem:
             raise LabError("base-image", why=problem)
 

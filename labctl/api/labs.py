@@ -1,0 +1,100 @@
+"""Where a program gets its labs from: one that it brings up, one that runs, all that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from labctl.api.lab import Lab
+from labctl.api.topologies import FilePath, options_of
+from labctl.cancel import Cancel
+from labctl.engine import connect
+from labctl.engine.model import Engine
+from labctl.lab import model
+
+
+def up(
+    topology: FilePath | None = None,
+    *,
+    name: str | None = None,
+    files: Sequence[FilePath] = (),
+    profiles: Sequence[str] = (),
+    env_files: Sequence[FilePath] = (),
+    subnets: Sequence[str] = (),
+    build: bool = False,
+    record: bool = False,
+    isolated: bool = False,
+    allow_overlap: bool = False,
+    take_over: bool = False,
+    timeout: float = 120.0,
+    build_timeout: float = 1800.0,
+    engine: Engine | None = None,
+    report: Callable[[str], None] | None = None,
+    cancel: Cancel | None = None,
+) -> Lab:
+    """Brings a lab up, and returns when every node is ready; a running one is brought to what its topology says now.
+
+    `topology` is a Compose file, its folder, or the name of a built-in topology; without it and without `files` (as
+    `-f` of Compose), the seven hosts of `hello`. `name` is the lab's, else the topology's own. `subnets` are chosen for
+    movable networks: `10.9.0.0/24` or `NETWORK=10.9.0.0/24`. `record`: all packets from the start on. `timeout` is in
+    seconds and holds for starting, `build_timeout` for the images. `report` is called with a line of text as things
+    move on.
+
+    In a `with` the lab is taken down at the end. Raises TopologyError, ForeignLab, EngineError, NodeFailed where a node
+    ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
+    Cancelled (what was begun is taken back).
+    """
+    from labctl.lab.life.up import Request
+    from labctl.lab.life.up import up as bring_up
+
+    token = cancel or Cancel()
+    using = (engine or connect()).cancelled_by(token)
+    file, options = options_of(topology, files, profiles, env_files)
+    request = Request(
+        file,
+        name,
+        build,
+        timeout,
+        build_timeout,
+        tuple(subnets),
+        record,
+        options,
+        take_over,
+        allow_overlap,
+        isolated,
+    )
+    found = bring_up(using, request, _telling(report, token))
+    return Lab(using, found.name, token, takes_down=True, force=take_over)
+
+
+def find(
+    name: str | None = None, *, engine: Engine | None = None, force: bool = False, cancel: Cancel | None = None
+) -> Lab:
+    """A lab that is there: the one of that name, else the only one that the caller has made.
+
+    A Compose project that labctl did not make is found by its name alone. Somebody else's lab can be looked at; with
+    `force` it can be changed, too. In a `with` it is left as it is. Raises LabNotFound, EngineError.
+    """
+    token = cancel or Cancel()
+    using = (engine or connect()).cancelled_by(token)
+    return Lab(using, model.find(using, name).name, token, force=force)
+
+
+def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
+    """All labs of the engine, by name, others' among them. Raises EngineError."""
+    using = engine or connect()
+    found = []
+    for one in model.find_all(using):
+        token = Cancel()
+        found.append(Lab(using.cancelled_by(token), one.name, token))
+    return tuple(found)
+
+
+def _telling(report: Callable[[str], None] | None, token: Cancel) -> Callable[[str], None]:
+    from labctl.cancel import check
+
+    def tell(text: str) -> None:
+        check([token])
+        if report:
+            report(text)
+
+    return tell

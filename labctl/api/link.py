@@ -1,0 +1,240 @@
+"""Links, and what is done to the packets on them. `Lab` has these as its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labctl.api.seeing import Place
+from labctl.api.spans import condition, span
+
+if TYPE_CHECKING:
+    from labctl.lab.faults.rules import Applied, Fault
+    from labctl.lab.faults.spec import RuleSpec
+
+
+class Rule:
+    """A rule on a link: `with lab.link("alice:bob").fault(loss="30%") as rule: ...` takes it back at the end.
+
+    Without `with` it is in force until `clear`, until its time is over or the lab goes down; it holds from when it was
+    made, not from when the block begins. Its properties ask the node's kernel, and after it was taken back say what it
+    had done until then.
+    """
+
+    def __init__(self, place: Place, applied: Applied) -> None:
+        self._place, self._applied = place, applied
+        self._last: tuple[Fault, ...] | None = None
+
+    def __enter__(self) -> Rule:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.id}: {self.what} on {', '.join(self.links)}, seed {self.seed}>"
+
+    @property
+    def id(self) -> str:
+        """Such as `f1`: what ladders, journals and `labctl fault ls` call it."""
+        return self._applied.id
+
+    @property
+    def what(self) -> str:
+        """As it is typed: `drop 30%`."""
+        return self._applied.what
+
+    @property
+    def seed(self) -> int:
+        """Of its generator: the same seed picks the same packets."""
+        return self._applied.seed
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The ways that it holds for, such as `alice:bob`."""
+        return self._applied.links
+
+    @property
+    def ways(self) -> tuple[Fault, ...]:
+        """How it is on each of its ways: state, and counts of packets. Raises EngineError, ProbeError."""
+        if self._last is not None:
+            return self._last
+        from labctl.lab.faults import rules
+
+        return tuple(one for one in rules.listing(self._place.engine, self._place.find()) if one.id == self.id)
+
+    @property
+    def matched(self) -> int:
+        """How many packets it was for until now, on all of its ways. Raises EngineError, ProbeError."""
+        return sum(one.matched or 0 for one in self.ways)
+
+    @property
+    def done(self) -> Mapping[str, int]:
+        """How many packets it did what to, by the word that ladders have for it. Raises EngineError, ProbeError."""
+        found: Counter[str] = Counter()
+        for one in self.ways:
+            found.update(one.done or {})
+        return dict(found)
+
+    def clear(self) -> tuple[Fault, ...]:
+        """Takes it back; the link is as it was. Again, or once its time is over, is no harm.
+
+        Raises EngineError, FaultRefused, ProbeError.
+        """
+        if self._last is None:
+            from labctl.lab.faults import rules
+
+            lab = self._place.changeable()
+            mine = [one for one in rules.listing(self._place.engine, lab) if one.id == self.id]
+            self._last = tuple(rules.clear(self._place.engine, lab, mine))
+        return self._last
+
+
+class Link:
+    """A link of a lab: `alice:bob` is from alice to bob, `alice-bob` both ways, a node alone all its traffic.
+
+    All of its methods put a rule in force at once, and raise NodeNotFound, NotRunning, InvalidArgument
+    (`bad-condition`, `bad-link-name`), NodeError (`no-link`), ForeignLab, FaultError, ProbeError; then nothing of it is
+    in force. `lasting` is after how many seconds (or a text such as `30s`) a rule ends by itself.
+    """
+
+    def __init__(self, place: Place, name: str) -> None:
+        self._place, self.name = place, name
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name}>"
+
+    def fault(
+        self,
+        *,
+        delay: float | str | None = None,
+        jitter: float | str | None = None,
+        loss: float | str | None = None,
+        duplicate: float | str | None = None,
+        reorder: float | str | None = None,
+        corrupt: float | str | None = None,
+        rate: float | str | None = None,
+        fix_checksum: bool = False,
+        lasting: float | str | None = None,
+        seed: int | None = None,
+    ) -> Rule:
+        """Conditions for all packets, which hold together: texts as `labctl fault add` takes them (`100ms`, `30%`,
+        `1mbit`), or numbers: seconds of delay and jitter, bits a second of the rate, and of the others a share from 0
+        to 1. `fix_checksum`: what is corrupt reaches the program. `seed` of its generator, else any."""
+        from labctl.lab.faults import spec
+
+        given = {
+            "delay": delay,
+            "jitter": jitter,
+            "loss": loss,
+            "duplicate": duplicate,
+            "reorder": reorder,
+            "corrupt": corrupt,
+            "rate": rate,
+        }
+        texts = {name: condition(name, value) for name, value in given.items() if value is not None}
+        switches = ["fix_checksum"] if fix_checksum else []
+        return self._add(spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed))
+
+    def drop(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
+        """Loses the packets that an expression picks (docs/faults.md), such as `tcp data 1`: so many `times`, else
+        once, or every one where it says `every`."""
+        return self._pick("drop", match, times=times, lasting=lasting)
+
+    def delay(
+        self, match: str, *, by: float | str = "200ms", times: int | None = None, lasting: float | str | None = None
+    ) -> Rule:
+        """Holds the packets that an expression picks, for so many seconds or a text such as `200ms`."""
+        return self._pick("delay", match, times=times, lasting=lasting, by=condition("delay", by))
+
+    def duplicate(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
+        """Delivers the packets that an expression picks twice."""
+        return self._pick("duplicate", match, times=times, lasting=lasting)
+
+    def corrupt(
+        self,
+        match: str,
+        *,
+        times: int | None = None,
+        fix_checksum: bool = False,
+        lasting: float | str | None = None,
+        seed: int | None = None,
+    ) -> Rule:
+        """Flips a bit in the packets that an expression picks; `fix_checksum`: they reach the program."""
+        switches = ["fix_checksum"] if fix_checksum else []
+        return self._pick("corrupt", match, switches, times=times, lasting=lasting, seed=seed)
+
+    def reset(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
+        """Cuts the TCP connections of the packets that an expression picks (RST to both ends)."""
+        return self._pick("reset", match, times=times, lasting=lasting)
+
+    def _pick(
+        self,
+        verb: str,
+        match: str,
+        switches: Sequence[str] = (),
+        *,
+        times: int | None,
+        lasting: float | str | None,
+        **more: Any,
+    ) -> Rule:
+        from labctl.lab.faults import spec
+
+        return self._add(spec.of_pick(verb, match, switches, times=times, duration=span(lasting), **more))
+
+    def _add(self, wanted: RuleSpec) -> Rule:
+        from labctl.lab.faults import control
+
+        return Rule(self._place, control.add(self._place.engine, self._place.breakable(), self.name, wanted))
+
+
+class LinkedLab:
+    """What `Lab` does to its links."""
+
+    _place: Place
+
+    def link(self, name: str) -> Link:
+        """A link by its name: `alice:bob`, `alice-bob`, or a node alone. Raises NodeNotFound, InvalidArgument."""
+        from labctl.lab.links import named
+
+        lab = self._place.find()
+        if name not in {node.name for node in (*lab.nodes, *lab.hosts)}:
+            found = named(lab, name)
+            for end in (found.a, found.b):
+                lab.node(end)
+        return Link(self._place, name)
+
+    def partition(self, left: str, right: str, *, lasting: float | str | None = None) -> Rule:
+        """Cuts nodes (`alice`, or `alice,web`) off from others, both ways, until `heal` or the rule is taken back.
+
+        Raises NodeNotFound, NotRunning, InvalidArgument, FaultError, ProbeError.
+        """
+        from labctl.lab.faults import control
+
+        lab = self._place.breakable()
+        return Rule(self._place, control.partition(self._place.engine, lab, left, right, duration=span(lasting)))
+
+    def heal(self) -> tuple[Fault, ...]:
+        """Ends all partitions; gives them, as they were. Raises EngineError, FaultRefused, ProbeError."""
+        from labctl.lab.faults import control
+
+        return control.heal(self._place.engine, self._place.changeable()).cleared
+
+    def faults(self) -> tuple[Fault, ...]:
+        """All rules there are, one for each way, and those that are gone though nobody took them back.
+
+        Raises EngineError, ProbeError.
+        """
+        from labctl.lab.faults import rules
+
+        return tuple(rules.listing(self._place.engine, self._place.find()))
+
+    def clear_faults(self, which: str | None = None) -> tuple[Fault, ...]:
+        """Takes back a rule by its id, all of a link or a node, or without a name all there are; gives them.
+
+        Raises FaultError (`no-such-fault`), FaultRefused, ProbeError.
+        """
+        from labctl.lab.faults import control
+
+        return control.clear(self._place.engine, self._place.changeable(), which).cleared

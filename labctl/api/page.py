@@ -1,0 +1,78 @@
+"""The reference at the end of docs/api.md: `python -m labctl.api.page` writes it anew, from what the code says."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import labctl
+from labctl.errors import LabError
+
+MARK = "## Reference\n"
+
+
+def reference() -> str:
+    """Every public name: functions first, then classes, each with what it has. Errors have a page of their own."""
+    names = [name for name in labctl.__all__ if name != "__version__"]
+    found = {name: getattr(labctl, name) for name in names}
+    functions = [name for name in names if inspect.isfunction(found[name])]
+    values = [name for name in names if inspect.isclass(found[name]) and not issubclass(found[name], LabError)]
+    parts = [
+        MARK,
+        "Written from the code. A `FilePath` is a text or an os.PathLike, `Since` a text, a datetime or a timedelta; "
+        "errors are on [a page of their own](errors.md).\n",
+    ]
+    parts += [_entry(f"### {name}", name, found[name]) for name in functions]
+    parts += ["\n".join(_class(name, found[name])) for name in values]
+    return "\n".join(parts)
+
+
+def _entry(heading: str, name: str, what: object) -> str:
+    return f"{heading}\n\n    {name}{_signature(what)}\n\n{_prose(what)}\n"
+
+
+def _class(name: str, what: type) -> Iterator[str]:
+    yield f"### {name}\n\n{_prose(what)}\n"
+    if dataclasses.is_dataclass(what):
+        yield f"Fields: {', '.join(f'`{field.name}`' for field in dataclasses.fields(what))}.\n"
+    members = {key: value for base in reversed(what.__mro__[:-1]) for key, value in vars(base).items()}
+    for key, value in members.items():
+        if key.startswith("_") or not (value.__doc__ and (inspect.isfunction(value) or isinstance(value, property))):
+            continue
+        if isinstance(value, property):
+            yield f"- `{key}`: {_prose(value)}"
+        else:
+            yield f"- `{key}{_signature(value)}`: {_prose(value)}"
+    yield ""
+
+
+def _signature(what: object) -> str:
+    """As the code has it, without `self`, and without the modules of the types."""
+    found = inspect.signature(what)  # type: ignore[arg-type]
+    shown: list[str] = []
+    is_bare = False
+    for name, one in found.parameters.items():
+        if one.kind is one.KEYWORD_ONLY and not is_bare and "*" not in "".join(shown):
+            shown.append("*")
+        is_bare = is_bare or one.kind is one.KEYWORD_ONLY
+        if name != "self":
+            star = "*" if one.kind is one.VAR_POSITIONAL else ""
+            default = "" if one.default is one.empty else f" = {one.default!r}"
+            shown.append(f"{star}{name}: {one.annotation}{default}")
+    return f"({', '.join(shown)}) -> {found.return_annotation}"
+
+
+def _prose(what: object) -> str:
+    """The docstring in one paragraph."""
+    return " ".join((inspect.getdoc(what) or "").partition("\n\n>>>")[0].split())
+
+
+def main() -> None:
+    page = Path(__file__).parents[2] / "docs" / "api.md"
+    page.write_text(page.read_text().partition(MARK)[0] + reference())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What a program asks of a topology before it is a lab, and of the machine that it is to run on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from labctl.engine import connect
+from labctl.topology.builtin import Options
+
+if TYPE_CHECKING:
+    from labctl.engine.model import Engine
+    from labctl.lab.life.doctor import Finding
+    from labctl.lab.life.plan import Plan
+    from labctl.lab.validate import Report
+
+FilePath = str | os.PathLike[str]
+
+
+def validate(
+    topology: FilePath | None = None,
+    *,
+    files: Sequence[FilePath] = (),
+    profiles: Sequence[str] = (),
+    env_files: Sequence[FilePath] = (),
+    engine: Engine | None = None,
+) -> Report:
+    """Checks a topology's files: all of their errors at once, each with its line and what to do.
+
+    Where Compose can't be asked, the report says why (`unasked`), and holds what labctl found by itself. Raises
+    TopologyError where there are no such files.
+    """
+    from labctl.lab.validate import of_topology
+
+    name, options = options_of(topology, files, profiles, env_files)
+    return of_topology(engine or connect(), name, options)
+
+
+def plan(
+    topology: FilePath | None = None,
+    *,
+    name: str | None = None,
+    files: Sequence[FilePath] = (),
+    profiles: Sequence[str] = (),
+    env_files: Sequence[FilePath] = (),
+    subnets: Sequence[str] = (),
+    isolated: bool = False,
+    allow_overlap: bool = False,
+    take_over: bool = False,
+    engine: Engine | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Plan:
+    """What `up` with the same arguments would make, or change of a lab that runs; nothing is touched. Raises as `up`
+    does."""
+    from labctl.lab.life.plan import plan
+
+    file, options = options_of(topology, files, profiles, env_files)
+    return plan(
+        engine or connect(),
+        file,
+        name,
+        tuple(subnets),
+        options,
+        take_over=take_over,
+        allow_overlap=allow_overlap,
+        isolated=isolated,
+        report=report or (lambda text: None),
+    )
+
+
+def build(
+    topology: FilePath | None = None,
+    *,
+    name: str | None = None,
+    files: Sequence[FilePath] = (),
+    profiles: Sequence[str] = (),
+    env_files: Sequence[FilePath] = (),
+    again: bool = False,
+    timeout: float = 1800.0,
+    engine: Engine | None = None,
+    report: Callable[[str], None] | None = None,
+) -> tuple[str, ...]:
+    """Builds a topology's images that are missing or stale (`again`: all), and starts nothing; the names of all of
+    them. `timeout` is in seconds. Raises TopologyError, EngineError (`build-failed`)."""
+    from labctl.lab.life.up import Request
+    from labctl.lab.life.up import build as build_images
+
+    file, options = options_of(topology, files, profiles, env_files)
+    request = Request(file, name, build=again, build_timeout=timeout, options=options)
+    return tuple(build_images(engine or connect(), request, report or (lambda text: None)))
+
+
+def doctor(*, engine: Engine | None = None) -> tuple[Finding, ...]:
+    """What labctl needs of this machine and its engine, and how to mend what is missing. Raises EngineError where what
+    chooses the engine can't be understood."""
+    from labctl.lab.life.doctor import examine
+
+    return tuple(examine(engine or connect()))
+
+
+def options_of(
+    topology: FilePath | None, files: Sequence[FilePath], profiles: Sequence[str], env_files: Sequence[FilePath]
+) -> tuple[str | None, Options]:
+    """The topology's name, and what else is said of it, as the rooms below take them."""
+    name = None if topology is None else os.fspath(topology)
+    texts, variables = [os.fspath(file) for file in files], [os.fspath(file) for file in env_files]
+    return name, Options(tuple(texts), tuple(profiles), tuple(variables))

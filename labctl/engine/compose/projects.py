@@ -1,0 +1,100 @@
+"""Whole topologies on a Docker engine: Compose reads, builds and makes them, and images come over the engine's API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labctl.engine.projects import Reading, Report
+
+if TYPE_CHECKING:
+    from labctl.cancel import Cancel
+    from labctl.engine.compose.command import Compose
+    from labctl.engine.docker.endpoint import Endpoint
+    from labctl.topology.builtin import Source
+
+
+class ComposeProjects:
+    """The half of a Docker engine that is Compose's. See labctl.engine.projects.Projects.
+
+    What it needs is imported when it is needed: most commands ask nothing of Compose.
+    """
+
+    endpoint: Endpoint
+    cancels: tuple[Cancel, ...]
+
+    def compose_version(self) -> tuple[int, int]:
+        return self._command(None, {}).version()
+
+    def read(
+        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+    ) -> Reading:
+        text = source.text if text is None else text
+        return self._command(source, variables).config(source.file, more=source.more, name=name, text=text)
+
+    def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
+        import json
+
+        return self._command(source, {}).hashes(str(config["name"]), source.file.parent, json.dumps(config))
+
+    def build(
+        self,
+        source: Source,
+        services: Sequence[str],
+        report: Report,
+        limit: float,
+        *,
+        name: str | None = None,
+        variables: Mapping[str, str] = {},
+    ) -> None:
+        compose = self._command(source, variables)
+        compose.build(source.file, services, report, limit, more=source.more, name=name, text=source.text)
+
+    def bring_up(
+        self,
+        source: Source,
+        config: Mapping[str, Any],
+        report: Report,
+        limit: float,
+        *,
+        unfinished: set[str],
+        hold: Sequence[int] = (),
+        start: bool = True,
+    ) -> None:
+        import json
+
+        compose = self._command(source, {})
+        try:
+            text = json.dumps(config)
+            compose.up(str(config["name"]), source.file.parent, text, report, limit, hold=hold, start=start)
+        finally:
+            unfinished.clear()
+            unfinished |= compose.unfinished
+
+    def registry_answers(self, image: str) -> str | None:
+        from labctl.engine.docker import images
+
+        return images.registry_answers(self.endpoint, image)
+
+    def pull(self, image: str, limit: float) -> str | None:
+        from labctl.engine.docker import images
+
+        return images.pull(self.endpoint, image, int(limit))
+
+    def import_image(self, archive: Path, name: str, limit: float) -> str | None:
+        from labctl.engine.docker import images
+
+        return images.import_image(self.endpoint, archive, name, int(limit))
+
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        return self._command(None, {}).client(arguments)
+
+    def _command(self, source: Source | None, variables: Mapping[str, str]) -> Compose:
+        """Compose with what a source says of variables, profiles among them, and more."""
+        from labctl.engine.compose.command import Compose
+
+        if source is None:
+            return Compose(self.endpoint, variables)
+        given = {**dict(source.variables), **variables}
+        return Compose(self.endpoint, given, source.env_files, cancels=self.cancels)

@@ -1,0 +1,110 @@
+"""What an engine does with whole topologies: it reads and merges their files, builds and pulls images, makes projects.
+
+With Docker that is Compose's work (`labctl.engine.compose`); the engine in memory has a reader of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from labctl.errors import LabError
+    from labctl.topology.builtin import Source
+
+Report = Callable[[str], None]  # takes a line of progress, for people
+
+
+_SUBNET_TAKEN = re.compile(r"overlaps with other one|pool overlaps", re.I)
+_PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
+
+
+def is_subnet_taken(problem: LabError) -> bool:
+    """Whether the engine refused because another network has a subnet by now."""
+    return bool(_SUBNET_TAKEN.search(str(problem.values.get("why", ""))))
+
+
+def is_port_taken(problem: LabError) -> bool:
+    """Whether the engine refused because somebody else has a published port, or an address, by now."""
+    return bool(_PORT_TAKEN.search(str(problem.values.get("why", ""))))
+
+
+class Reading(NamedTuple):
+    """What Compose makes of files, as YAML, and the variables in them that are not set."""
+
+    text: str
+    unset: tuple[str, ...] = ()
+
+
+class Projects(Protocol):
+    """Topologies go in as `Source` says where their text is, and come out as Compose's normalised YAML.
+
+    `variables` are set for interpolation on top of the source's own. Times are in seconds; all raise LabError.
+    """
+
+    def compose_version(self) -> tuple[int, int]:
+        """Of what reads topologies: major and minor number. Raises `compose-missing` also where it is too old."""
+
+    def read(
+        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+    ) -> Reading:
+        """The files merged, interpolated and normalised, for a project of that name or of their own.
+
+        `text` stands for the content of all of them. Raises `topology-invalid`.
+        """
+
+    def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
+        """The digest of each service of a configuration: a container whose label (`COMPOSE_HASH`) has another one is
+        made anew by `bring_up`."""
+
+    def build(
+        self,
+        source: Source,
+        services: Sequence[str],
+        report: Report,
+        limit: float,
+        *,
+        name: str | None = None,
+        variables: Mapping[str, str] = {},
+    ) -> None:
+        """Builds the images of some services; those without a name get the project's, `name` or the file's own.
+
+        Raises `build-failed` with the step that failed and its last lines.
+        """
+
+    def bring_up(
+        self,
+        source: Source,
+        config: Mapping[str, Any],
+        report: Report,
+        limit: float,
+        *,
+        unfinished: set[str],
+        hold: Sequence[int] = (),
+        start: bool = True,
+    ) -> None:
+        """Makes the project that has the configuration's name be as that says; containers that stay the same are left
+        alone. Builds and removes nothing. What is reported are Compose's own lines: `Network NAME Created`,
+        `Container NAME Started`.
+
+        Without `start`, containers are made and not started. Whoever makes them holds the file descriptors of `hold`,
+        and their locks, while it lives. At the end, also at a failure or an interruption, `unfinished` holds the names
+        of what the engine was asked for and was not seen to have made: it may still be at work on it.
+
+        Raises `compose-failed`, `compose-killed`, `disk-full`, `engine-timeout`.
+        """
+
+    def registry_answers(self, image: str) -> str | None:
+        """None where the image's registry answers the engine in time, else why not. Raises nothing."""
+
+    def pull(self, image: str, limit: float) -> str | None:
+        """Has an image come from its registry; None when it is there now, else why not."""
+
+    def import_image(self, archive: Path, name: str, limit: float) -> str | None:
+        """Makes an image of a file system's tar archive; None when it is there now, else why not."""
+
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The command line of the engine's own client with some arguments, and its environment: what knows of
+        terminals. Raises `docker-missing` where there is none."""
