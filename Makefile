@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help lab-up lab-down test test-unit lint test-nemesis bench compat clean venv engine images
+.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,11 +20,18 @@ lab-down: venv ## remove the default lab
 test: venv engine images ## set up all that is needed and run all tests
 	@$(BIN)/python tests/all.py
 
+test-whole: venv engine images ## run all tests, and every case of those of which `make test` takes a share
+	@$(BIN)/python tests/all.py --whole
+
 test-unit: venv ## run the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/errors
 
 test-nemesis: venv engine images ## break a chat for a quarter of an hour, and compare what was told with what arrived
 	LABCTL_NEMESIS_MESSAGES=5000 $(BIN)/python -m pytest -s tests/e2e/test_nemesis.py
+
+kill-matrix: venv engine images ## end labctl at every moment, by every signal, and write docs/kill-matrix.md
+	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found
+	$(BIN)/python tests/e2e/kill_matrix.py
 
 lint: venv ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
@@ -36,13 +43,16 @@ lint: venv ## check style, types, imports and shell scripts
 bench: venv engine images ## measure beside plain Compose for an hour, and write bench/results.json
 	$(BIN)/python -m bench
 
+package: venv ## build the sdist and the wheel of what is here into dist/
+	$(BIN)/python -m build --no-isolation
+
 compat: venv engine ## compare with docker compose and tshark on a folder of files: CORPUS=FOLDER
 	@test -n "$(CORPUS)" || { echo "name the folder: make compat CORPUS=FOLDER" >&2; exit 2; }
 	$(BIN)/python -m compat "$(CORPUS)"
 
 clean: ## remove all labs, the virtual environment and what tests left behind
 	@if [ -x $(BIN)/labctl ] && docker version >/dev/null 2>&1; then $(BIN)/labctl down --all; fi
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

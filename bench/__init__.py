@@ -1,5 +1,5 @@
 """What `make bench` runs: labctl and its nodes beside plain Compose and plain asyncio, on the same machine at once.
 
-One file for each measurement (`labs`, `chat`, `start`, `echo`, `web`, `memory`, `images`); `model` says what a result
-is, `commands` runs others' programs, `project` is a Compose project that is always removed again, `report` prints.
+`measurements` holds a file for each; `model` says what a result is, `commands` runs others' programs, `project` is a
+Compose project that is always removed again, `report` prints.
 """

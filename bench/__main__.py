@@ -14,8 +14,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import chat, echo, faults, idle, images, labs, ladder, memory, mixes, recording, report, size, start, web
+from bench import report
 from bench.commands import Failed, labctl, run
+from bench.measurements import (
+    chat,
+    echo,
+    faults,
+    idle,
+    images,
+    labs,
+    ladder,
+    memory,
+    mixes,
+    recording,
+    size,
+    start,
+    web,
+)
 from bench.model import Result, Setting
 from labctl.errors import LabError
 

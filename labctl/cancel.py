@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Protocol
 
 from labctl.errors import LabError
+
+
+class HasFileno(Protocol):
+    def fileno(self) -> int: ...
 
 
 class Cancel:
@@ -46,8 +51,17 @@ def check(cancels: Collection[Cancel]) -> None:
 
 def sleep(seconds: float, cancels: Collection[Cancel]) -> None:
     """Raises LabError `cancelled`, before the time is over if need be."""
+    _poll(list(cancels), seconds, cancels)
+
+
+def await_readable(source: HasFileno, seconds: float, cancels: Collection[Cancel]) -> None:
+    """Returns once there is something to read, or the time is over. Raises LabError `cancelled`."""
+    _poll([source, *cancels], seconds, cancels)
+
+
+def _poll(sources: Iterable[HasFileno], seconds: float, cancels: Collection[Cancel]) -> None:
     poll = select.poll()
-    for one in cancels:
+    for one in sources:
         poll.register(one, select.POLLIN)
     poll.poll(max(0.0, seconds) * 1000)
     check(cancels)

@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "lab.running.up",
     "down": "lab.running.down",
     "build": "lab.running.build",
+    "clean": "lab.cleaning.clean",
     "plan": "lab.planning.plan",
     "graph": "lab.topologies.graph",
     "validate": "lab.checking.validate",
@@ -68,7 +69,7 @@ COMMANDS = {
 # What only looks at a lab, or is about none; all else does something to it, and asks before it does so to another's.
 LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs", "doctor", "ping", "route", "dns"}
 LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
-LOOKS |= {"version", "compat"}
+LOOKS |= {"version", "compat", "clean"}  # clean is about no lab, and has a --force of its own
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
 ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 

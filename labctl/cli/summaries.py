@@ -13,6 +13,7 @@ SUMMARIES = {
     "up": "Bring a lab up and wait until every node is ready.",
     "down": "Remove a lab: its containers, networks and volumes, and nothing else.",
     "build": "Build a topology's images, and start nothing.",
+    "clean": "Remove what labctl keeps on this machine beside labs, and say what stays.",
     "plan": "Show what `up` would make of a topology, or change of a running lab.",
     "graph": "Draw a topology, or without one a running lab: nodes, networks, addresses, routers, routes, conditions.",
     "validate": "Check a topology's files: every error at once, each with its line and what to do.",

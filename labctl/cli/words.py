@@ -19,7 +19,6 @@ ELSEWHERE = {
     "rm": "down",
     "remove": "down",
     "delete": "down",
-    "clean": "down",
     "cleanup": "down",
     "lclean": "down",
     "save": "capture NODE -w FILE",
@@ -95,6 +94,8 @@ ELSEWHERE = {
     "show": "inspect",
     "describe": "inspect",
     "info": "doctor",
+    "prune": "clean --images",
+    "uninstall": "clean --images",
     "man": "help",
 }
 

@@ -30,6 +30,8 @@ LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's netwo
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
+BASE_IMAGE = "labctl/debian:trixie"  # made from Debian's packages where no registry is reached
+OFFICIAL_BASE = "debian:trixie-slim"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
 # stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
 LOG_FILE, LOG_FILES = "20m", "3"
@@ -197,13 +199,15 @@ class Volume:
 
 @dataclass(frozen=True)
 class Image:
-    """`entrypoint` and `command` are what a container of it runs, one behind the other."""
+    """`entrypoint` and `command` are what a container of it runs, one behind the other; a list of images doesn't tell
+    them. `names` are those that it has (`labctl/probe:latest`), where they were asked for."""
 
     id: str
     labels: Mapping[str, str]
     size: int = 0
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -300,7 +304,8 @@ class Engine(Projects, Protocol):
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:
-        """What ends the waits of this engine: `wait` and `converse` raise LabError `cancelled` from then on."""
+        """What ends the waits of this engine: `wait`, `converse`, `change`, `build` and `bring_up` raise LabError
+        `cancelled` from then on. What reads, makes and removes without waiting goes on: so things are taken back."""
 
     def cancelled_by(self, *cancels: Cancel) -> Self:
         """The same engine, with the same containers, whose waits are ended by these alone."""
@@ -323,6 +328,9 @@ class Engine(Projects, Protocol):
     def volumes(self, labels: Sequence[str]) -> list[Volume]: ...
 
     def image(self, name: str) -> Image | None: ...
+
+    def images_with(self, labels: Sequence[str]) -> list[Image]:
+        """Images that carry all the labels, with their names."""
 
     def info(self) -> dict[str, Any]:
         """What the engine says of itself (Docker's /info and /version in one)."""
@@ -401,6 +409,10 @@ class Engine(Projects, Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
+
+    def remove_image(self, image: str) -> None:
+        """Takes a name from an image, and removes it with its last one; or removes one by its id. No error where it is
+        gone. Raises LabError `engine-refused` where a container is made of it."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
         """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

@@ -153,6 +153,37 @@ def forget_keyboard(lab: str, container: str) -> None:
     KeyboardLock(lab, container).remove()
 
 
+def own_folder() -> Path | None:
+    """The folder of this user's locks; None where there is none, or another one's stands there."""
+    try:
+        top = private.top() / f"labctl-{os.getuid()}"
+        private.refuse_folder(top)
+    except OSError:
+        return None
+    return top
+
+
+def forget_all() -> Path | None:
+    """Removes all of this user's lock files that nobody holds and that say nothing of a Compose at work, and then their
+    folder, which it names; None where something of it stays, or there is none."""
+    top = own_folder()
+    if top is None:
+        return None
+    try:
+        for file in [*top.glob("*/lab"), *top.glob(f"*/*{_SUFFIX}")]:
+            lock = Lock(file)
+            if file.stat().st_size == 0 and lock.try_once():
+                lock.remove()
+                lock.close()
+        for folder in top.iterdir():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        top.rmdir()
+    except (OSError, LabError):
+        return None
+    return top
+
+
 def _folder(lab: str) -> Path:
     try:
         top = private.top()

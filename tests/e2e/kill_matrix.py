@@ -1,13 +1,16 @@
 """The rows of the kill matrix, what is known of each, and the page that shows it: docs/kill-matrix.md.
 
-    python tests/e2e/kill_matrix.py > docs/kill-matrix.md
+`make kill-matrix` runs every cell, and then
 
-makes the page of what the last run of test_kill_matrix.py found.
+    python tests/e2e/kill_matrix.py
+
+which writes the page of what that run found. `make test` takes the cells that `cells` gives for its seed.
 """
 
 import json
-import sys
 from pathlib import Path
+
+from sampling import share
 
 from labctl.phases import PHASES
 
@@ -45,8 +48,9 @@ HEAD = """# The kill matrix
 
 labctl leaves nothing behind, whenever it dies. Each line of these tables is a moment at which labctl stopped, was sent
 a signal, and went on; each cell says how it ended, and what was there of the lab right then. After that came one
-`labctl down LAB`, and in every cell nothing was left. A run of tests/e2e/test_kill_matrix.py wrote the tables; `make
-test` runs it again, and fails where this page says anything else than what it found.
+`labctl down LAB`, and in every cell nothing was left. `make kill-matrix` runs all cells, and wrote the tables. `make
+test` runs every cell of SIGKILL again and a third of the others, another third at another commit, and fails where
+this page says anything else than what it found.
 
 """
 FOOT = """
@@ -107,6 +111,30 @@ than three seconds from one container to the next may make one more after a `dow
 `down` removes it.
 """
 
+# Each table's command, and the rows of it.
+ROWS = {"up": UP, "run": tuple(RUNNING), "down": DOWN}
+
+
+def cells(seed: str | None) -> list[tuple[str, str, str]]:
+    """Command, phase and signal of the cells of a run: each of SIGKILL, which labctl can't answer, and a third of the
+    others, which the seed picks; all cells without a seed."""
+    every = [(command, phase, number) for command, rows in ROWS.items() for phase in rows for number in SIGNALS]
+    chosen = set(share([cell for cell in every if cell[2] != "SIGKILL"], 3, seed))
+    return [cell for cell in every if cell[2] == "SIGKILL" or cell in chosen]
+
+
+def lines(text: str) -> dict[tuple[str, str], list[str]]:
+    """The cells of a page's lines, by the table's title and the phase."""
+    found: dict[tuple[str, str], list[str]] = {}
+    title = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            title = line
+        elif line.startswith("| `"):
+            phase, _, *told = (item.strip() for item in line.strip("|").split("|"))
+            found[title, phase] = told
+    return found
+
 
 def page(results: list[dict]) -> str:
     """The whole page."""
@@ -136,4 +164,5 @@ def _cell(item: dict | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(json.loads(RESULTS.read_text())))
+    PAGE.write_text(page(json.loads(RESULTS.read_text())))
+    print(f"{PAGE.relative_to(ROOT)} is written")

@@ -110,8 +110,9 @@ def test_what_was_begun_is_taken_back_where_it_is_cancelled(spare):
         lambda lab: lab.wait_for("never", timeout=60),
         lambda lab: lab.wait("exited", timeout=60),
         lambda lab: lab.node("alice").exec("sleep", "60"),
+        lambda lab: [lab.node("alice").exec("true") for _ in range(1000)],
     ],
-    ids=["journal", "event", "state", "exec"],
+    ids=["journal", "event", "state", "exec", "many"],
 )
 def test_waits_are_cancelled_from_another_thread(lab, wait):
     mine, begun = labctl.find(lab.name), time.monotonic()

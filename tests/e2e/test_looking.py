@@ -212,7 +212,7 @@ def test_doctor_says_what_is_missing(lab):
 
 
 def test_version(lab):
-    assert lab.run("--version") == (0, f"labctl {importlib.metadata.version('labctl')}\n", "")
+    assert lab.run("--version") == (0, f"labctl {importlib.metadata.version('wirelab')}\n", "")
     as_module = subprocess.run(
         [LABCTL.replace("bin/labctl", "bin/python"), "-m", "labctl", "--version"],
         capture_output=True,

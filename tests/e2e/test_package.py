@@ -4,28 +4,30 @@ Who uses it there is no root, may write nothing of it, and installed it where ot
 """
 
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import SESSION
+from conftest import LABEL, SESSION
 from outside import ROOT, Result, run_command
 
 from labctl import __version__
+from labctl.engine.docker import DockerEngine, images
+from labctl.engine.model import LABEL_SOURCE
+from labctl.errors import LabError
 from labctl.topology import builtin, shipped
 
 SOURCES = ("labctl", *shipped.NAMES, "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 NOBODY = 65534
 MARK = "# as it was installed"
 SOCKET = Path("/var/run/docker.sock")
-
-# The images that it builds have the names of all others.
-pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,14 @@ def test_the_wheel_holds_what_labs_are_made_of(built, folder):
                 assert wheel.read(f"labctl/data/{file.relative_to(ROOT)}") == file.read_bytes()
 
 
+def is_for_all(python: str) -> bool:
+    """Whether a Python may be run by everybody, not by root alone."""
+    try:
+        return subprocess.run([python, "-c", ""], user=NOBODY, group=NOBODY, timeout=30, check=False).returncode == 0
+    except PermissionError:
+        return False
+
+
 class Installed:
     """`run(...)` runs a program of an installation as its user does: nothing else in the environment, elsewhere."""
 
@@ -94,7 +104,12 @@ class Installed:
         self._plainly(*pip, "--constraint", str(versions), str(wheel))
         (self.data / "services" / "echo-server" / "echo_server.py").open("a").write(f"\n{MARK}\n")
         self.user: dict = {}
-        if os.getuid() == 0 and SOCKET.exists() and not os.environ.get("DOCKER_HOST"):
+        if (
+            os.getuid() == 0
+            and SOCKET.exists()
+            and not os.environ.get("DOCKER_HOST")
+            and is_for_all(sys._base_executable)
+        ):
             self.user = {"user": NOBODY, "group": NOBODY, "extra_groups": [SOCKET.stat().st_gid]}
             self._plainly("chown", "-R", f"{NOBODY}:{NOBODY}", str(self.environment), str(self.home))
         self._plainly("chmod", "-R", "u-w,go-rwx", str(self.environment))
@@ -109,7 +124,7 @@ class Installed:
         assert done.returncode == 0, done
 
     def run(self, *command: str, timeout: float = 60) -> Result:
-        passed = ("DOCKER_HOST", "LABCTL_DEBIAN")
+        passed = ("DOCKER_HOST", "LABCTL_DEBIAN", *(() if self.user else ("XDG_RUNTIME_DIR",)))
         variables = {key: os.environ[key] for key in passed if key in os.environ}
         variables |= {"HOME": str(self.home), "LABCTL_LAB": f"e2e-{SESSION}-package", "LC_ALL": "C.UTF-8"}
         variables["PATH"] = f"{self.environment / 'bin'}:{Path(shutil.which('docker') or '').parent}:/usr/bin:/bin"
@@ -139,6 +154,7 @@ def installed(built, folder):
     found.run("labctl", "down", timeout=120)
 
 
+@pytest.mark.alone  # the images that it builds have the names of all others
 def test_an_installed_labctl_needs_no_checkout(engine, installed):
     """Its images are built from its own files, which differ from the checkout's in one line."""
     assert installed.ok("wirelab", "--version") == installed.ok("labctl", "--version") == f"labctl {__version__}\n"
@@ -154,4 +170,31 @@ def test_an_installed_labctl_needs_no_checkout(engine, installed):
     assert '"topology": "hello"' in installed.ok("labctl", "ls", "--json")
     installed.ok("labctl", "graph", "two-subnets")
     installed.ok("labctl-extcap", "--extcap-interfaces")
+    refused = installed.run("labctl", "clean", "--images")
+    assert (refused.returncode, "images stay while labs are there" in refused.stderr) == (1, True)
     installed.ok("labctl", "down", timeout=120)
+    would = installed.ok("labctl", "clean", "--images", "--dry-run", "--force").splitlines()
+    assert "would remove labctl/echo-server:latest" in would
+    told = json.loads(installed.ok("labctl", "clean", "--images", "--dry-run", "--force", "--json"))
+    assert {"kind": "image", "name": "labctl/probe:latest", "stays": None} in told["found"]
+    assert engine.images.get("labctl/echo-server")
+
+
+def test_an_image_is_labelled_listed_and_removed(engine, folder):
+    """As the base image is made, and `labctl clean --images` removes it."""
+    name = f"labctl/test-nothing:{SESSION}"
+    with tarfile.open(folder / "nothing.tar", "w") as archive:
+        archive.add(ROOT / "LICENSE", "LICENSE")
+    labctl = DockerEngine()
+    assert images.import_image(labctl.endpoint, folder / "nothing.tar", name, 60) is None
+    assert [image.labels for image in labctl.images_with([LABEL_SOURCE]) if name in image.names] == [
+        {LABEL_SOURCE: name}
+    ]
+    holder = engine.containers.create(name, ["none"], labels={LABEL: SESSION})
+    with pytest.raises(LabError) as told:
+        labctl.remove_image(name)
+    assert told.value.code == "engine-refused"
+    holder.remove()
+    labctl.remove_image(name)
+    labctl.remove_image(name)
+    assert labctl.image(name) is None

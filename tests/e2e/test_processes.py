@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from outside import Lab, finish, json_lines, read_until, until
+from sampling import is_in_turn, seed
 
 from labctl.render.text import width
 
@@ -300,6 +301,10 @@ for number in range(50_000):
 """
 
 
+@pytest.mark.skipif(
+    not is_in_turn("a reader that stands still", 3, seed()),
+    reason="it takes a minute and a half: for one seed of three, and in `make test-whole`",
+)
 def test_a_reader_that_stands_still_is_told_how_much_is_missing(own_lab):
     child = own_lab.begin("syscalls", "udp2", "--follow", "--json")
     read_until(child.stderr, b"recorded", 120)

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from bench import load_client, report, size
+from bench import load_client, report
 from bench.__main__ import MEASUREMENTS, _options, main
+from bench.measurements import size
 from bench.model import Result, Setting, Target
 
 

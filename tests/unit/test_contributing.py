@@ -85,6 +85,20 @@ def test_a_kind_that_one_table_lacks_is_missed(tree):
         passes(tree, "tests/unit/test_fault_kinds.py")
 
 
+def test_a_protocol_is_added_as_the_page_says(tree):
+    added = blocks("A protocol")
+    for block in added:
+        lay(tree, block)
+    mine = [block["file"] for block in added if block["file"].startswith("tests/unit/test_")]
+    passes(tree, *mine, "tests/unit/test_protocols.py", "tests/unit/test_packets_kinds.py")
+
+
+def test_a_protocol_without_its_line_is_missed(tree):
+    lay(tree, blocks("A protocol")[0])
+    with pytest.raises(AssertionError, match=r"transport\.vrrp"):
+        passes(tree, "tests/unit/test_protocols.py")
+
+
 def test_a_role_is_added_as_the_page_says(tree):
     added = blocks("A role")
     for block in added:
@@ -101,17 +115,3 @@ def test_an_image_of_a_role_that_the_table_lacks_is_missed(tree):
             lay(tree, block)
     with pytest.raises(AssertionError, match="daytime"):
         passes(tree, "tests/unit/test_role_table.py")
-
-
-def test_a_protocol_is_added_as_the_page_says(tree):
-    added = blocks("A protocol")
-    for block in added:
-        lay(tree, block)
-    mine = [block["file"] for block in added if block["file"].startswith("tests/unit/test_")]
-    passes(tree, *mine, "tests/unit/test_protocols.py", "tests/unit/test_packets_kinds.py")
-
-
-def test_a_protocol_without_its_line_is_missed(tree):
-    lay(tree, blocks("A protocol")[0])
-    with pytest.raises(AssertionError, match=r"transport\.vrrp"):
-        passes(tree, "tests/unit/test_protocols.py")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl import __version__
 from labctl.topology import builtin
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,3 +30,8 @@ def test_links_lead_somewhere(page):
     path = DOCS / page if (DOCS / page).exists() else DOCS.parent / page
     for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
         assert (path.parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_changelog_has_a_section_for_this_version():
+    sections = re.findall(r"^## \[(.+?)\](?: - \d{4}-\d\d-\d\d)?$", (DOCS.parent / "CHANGELOG.md").read_text(), re.M)
+    assert sections[:2] == ["Unreleased", __version__]

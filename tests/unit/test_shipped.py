@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import LabError
+from labctl.errors.tables import ERRORS
 from labctl.topology import builtin, shipped
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +54,10 @@ def test_a_folder_that_is_not_there_has_no_digest(tmp_path):
     with pytest.raises(LabError) as told:
         builtin.digest(tmp_path / "services")
     assert told.value.code == "files-missing"
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_no_hint_needs_a_checkout(code):
+    """What `make` does is told beside what can be typed without one."""
+    assert "`make" not in ERRORS[code].hint.replace("in a checkout `make", "")
+    assert "setup/" not in ERRORS[code].hint

@@ -121,6 +121,18 @@ class DockerEngine(ComposeProjects):
         entrypoint, command = tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ())
         return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), entrypoint, command)
 
+    def images_with(self, labels: Sequence[str]) -> list[Image]:
+        found = self._call("list images", "GET", "/images/json", filters={"label": list(labels)})
+        return [
+            Image(
+                item["Id"],
+                item.get("Labels") or {},
+                item.get("Size", 0),
+                names=tuple(name for name in item.get("RepoTags") or () if name != "<none>:<none>"),
+            )
+            for item in found
+        ]
+
     def info(self) -> dict[str, Any]:
         version = self._call("tell its version", "GET", "/version", limit=10)
         return {**self._call("describe itself", "GET", "/info", limit=20), "Version": version}
@@ -193,7 +205,8 @@ class DockerEngine(ComposeProjects):
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         try:
             # A container's own grace (10 s by default) comes before the kill; give the engine time for both.
-            self._wire.call("POST", f"/containers/{container}/{verb}", limit=limit + 15, signal=signal)
+            path = f"/containers/{container}/{verb}"
+            self._wire.call("POST", path, limit=limit + 15, cancels=self.cancels, signal=signal)
         except Refused as refusal:
             if refusal.status != UNCHANGED:
                 raise _explain(f"{verb} the container", refusal) from None
@@ -306,6 +319,9 @@ class DockerEngine(ComposeProjects):
 
     def remove_volume(self, volume: str) -> None:
         self._remove(f"/volumes/{volume}", force=True)
+
+    def remove_image(self, image: str) -> None:
+        self._remove(f"/images/{quote(image, safe='/:@')}")
 
     def _remove(self, path: str, **query: Any) -> None:
         try:

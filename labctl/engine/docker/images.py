@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.docker.wire import Refused, Wire
+from labctl.engine.model import LABEL_SOURCE
 from labctl.errors import LabError
 
 REGISTRY_LIMIT = 8  # seconds until a registry that doesn't answer counts as not there
@@ -31,9 +32,11 @@ def pull(endpoint: Endpoint, image: str, limit: int) -> str | None:
 
 
 def import_image(endpoint: Endpoint, archive: Path, name: str, limit: int) -> str | None:
-    """Makes an image of a file system's tar archive; None when it is there now, else why not."""
+    """Makes an image of a file system's tar archive, and labels it as labctl's; None when it is there now, else why
+    not."""
     repository, tag = _apart(name)
-    return _create(endpoint, limit, archive, fromSrc="-", repo=repository, tag=tag)
+    label = f"LABEL {LABEL_SOURCE}={name}"
+    return _create(endpoint, limit, archive, fromSrc="-", repo=repository, tag=tag, changes=label)
 
 
 def _apart(image: str) -> tuple[str, str]:

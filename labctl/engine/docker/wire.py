@@ -12,11 +12,13 @@ import math
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from labctl import cancel
+from labctl.cancel import Cancel
 from labctl.engine.docker import ssh, websocket
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
@@ -149,12 +151,26 @@ class Wire:
         self.endpoint = endpoint
         self._at_most = _at_most()
 
-    def call(self, method: str, path: str, /, *, body: Any = None, limit: float = LIMIT, **query: Any) -> Any:
-        """One request with its whole answer, decoded from JSON where it is JSON. Raises Refused, LabError."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        /,
+        *,
+        body: Any = None,
+        limit: float = LIMIT,
+        cancels: Collection[Cancel] = (),
+        **query: Any,
+    ) -> Any:
+        """One request with its whole answer, decoded from JSON where it is JSON. Raises Refused, LabError; `cancelled`
+        while the answer is waited for: what the engine was asked for it goes on with."""
+        cancel.check(cancels)
         limit = min(limit, self._at_most)
         deadline = time.monotonic() + limit
         try:
             with self._open(method, path + encode_query(query), body, deadline) as sock:
+                if cancels:
+                    cancel.await_readable(sock, deadline - time.monotonic(), cancels)
                 response = self._read_head(sock, deadline)
                 content = response.read(deadline)
         except TimeoutError:

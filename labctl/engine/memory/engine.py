@@ -172,6 +172,11 @@ class MemoryEngine(MemoryProjects):
     def image(self, name: str) -> Image | None:
         return self.images.get(name)
 
+    def images_with(self, labels: Sequence[str]) -> list[Image]:
+        """Those of `images`; what stands there under its id has no name."""
+        found = [(name, image) for name, image in self.images.items() if _carries(image.labels, labels)]
+        return [replace(image, names=() if name == image.id else (name,)) for name, image in found]
+
     def info(self) -> dict[str, Any]:
         return {"Version": {"Version": "memory"}, "Containers": len(self._containers)}
 
@@ -335,6 +340,12 @@ class MemoryEngine(MemoryProjects):
 
     def remove_volume(self, volume: str) -> None:
         self._volumes.pop(volume, None)
+
+    def remove_image(self, image: str) -> None:
+        """Refused where a container's `image` is it."""
+        if any(container.record.image == image for container in self._containers.values()):
+            raise LabError("engine-refused", action=f"remove {image}", why="a container is using it")
+        self.images.pop(image, None)
 
     def _get(self, container: str) -> MemoryContainer:
         if container not in self._containers:

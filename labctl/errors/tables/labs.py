@@ -37,6 +37,12 @@ LABS: Table = {
         "let it finish, or end it (^C where it runs)",
         "One labctl at a time brings a lab up or down.",
     ),
+    "labs-there": Kind(
+        InvalidArgument,
+        "images stay while labs are there: {labs}",
+        "`labctl down` removes a lab (`labctl ls` shows whose each is); --force removes what none of them is made of",
+        "`labctl clean --images` is for when all labs are gone: what is removed has to be built again.",
+    ),
     "lab-removed": Kind(
         LabNotFound,
         "{lab} was removed while labctl waited for its nodes",

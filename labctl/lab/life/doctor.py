@@ -47,6 +47,7 @@ def examine(engine: Engine) -> Iterator[Finding]:
     yield _disk(engine, info)
     yield _base_image(engine)
     yield from _kernel(engine, info)
+    yield _command()
 
 
 def _version(info: dict[str, Any]) -> Finding:
@@ -140,6 +141,24 @@ def _probe(engine: Engine) -> tuple[dict[str, Any], str]:
         return json.loads(printed), ""
     except ValueError:
         return {}, printed.strip()[-200:] or "the probe printed nothing"
+
+
+def _command() -> Finding:
+    """Whether who types `labctl` gets this one."""
+    from labctl.lab.life import on_path
+
+    this, other = on_path.this_one(), on_path.found()
+    if other is None:
+        return Finding("command", "note", f"labctl is not on the PATH; this one is {this}", f"add {this.parent} to it")
+    if on_path.is_this(other, this):
+        return Finding("command", "ok", f"{other} is this one")
+    whose = on_path.owner(other)
+    what = f"another labctl comes first on the PATH: {other} ({whose or 'no package manager knows it'})"
+    alias = on_path.found(on_path.OTHER_NAME)
+    mend = f"put {this.parent} before {other.parent} on the PATH"
+    if alias and on_path.is_this(alias, this):
+        mend = f"type `{on_path.OTHER_NAME}`, which is this one, or {mend}"
+    return Finding("command", "note", what, mend)
 
 
 def verdict(findings: list[Finding]) -> bool:

@@ -45,6 +45,15 @@ def _ask(program: str) -> str:
     return done.stdout
 
 
+def installed() -> Path | None:
+    """The program that `install` has put there, None where there is none, or somebody else's."""
+    file = folder() / NAME
+    try:
+        return file if file.is_file() and MARK in file.read_text(errors="replace") else None
+    except OSError:
+        return None
+
+
 def install() -> Path:
     """Puts a program into the folder that runs this very labctl; its path. Raises LabError `extcap-taken`,
     `file-unwritable`."""

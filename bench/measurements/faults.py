@@ -12,7 +12,7 @@ from bench.model import Result, Setting, Target
 from bench.project import Project, hardening, image, one_network, project
 from labctl.engine.model import LABEL_ROLE
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 # No packet is on that port; all of the link must be looked at to know.
 RULE = ("fault", "drop", "a:b", "tcp port 1")
 PINGS, SECONDS = 2000, 2.0

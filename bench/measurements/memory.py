@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from bench.commands import labctl, run
 from bench.model import Result, Setting, Target
@@ -13,6 +14,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.wire import Wire
 
 COUNT = 50
+ONCE: dict[str, Any] = {"stream": False, "one-shot": True}  # one look, without waiting for a second one
 SETTLE = 3.0  # seconds
 SLEEPER = ("python3", "-c", "import time; time.sleep(1e6)")
 
@@ -38,7 +40,7 @@ def usage(lab: Project) -> tuple[float, ...]:
     used = []
     for container in lab.containers():
         path = f"/containers/{container.id}/stats"
-        memory = wire.call("GET", path, **{"stream": False, "one-shot": True})["memory_stats"]
+        memory = wire.call("GET", path, **ONCE)["memory_stats"]
         cache = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))  # cgroup v1, v2
         used.append((memory["usage"] - cache) / 2**20)
     return tuple(used)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from bench.commands import Failed, labctl, run
 from bench.model import Result, Setting, Target
@@ -19,6 +20,7 @@ from labctl.engine.model import LABEL_LAB, LABEL_PROBE, LABEL_PROBED
 
 COUNT, RECORDED = 50, 5
 SETTLE, SPAN = 5.0, 20.0  # seconds
+ONCE: dict[str, Any] = {"stream": False, "one-shot": True}  # one look, without waiting for a second one
 WANTED = Target(1.0, absolute=True)
 
 
@@ -68,7 +70,7 @@ def usage(lab: Project) -> Mapping[str, float]:
     wire = Wire(engine.endpoint)
 
     def used(container: str) -> tuple[float, int]:
-        stats = wire.call("GET", f"/containers/{container}/stats", **{"stream": False, "one-shot": True})
+        stats = wire.call("GET", f"/containers/{container}/stats", **ONCE)
         return time.monotonic(), stats["cpu_stats"]["cpu_usage"]["total_usage"]
 
     time.sleep(SETTLE)

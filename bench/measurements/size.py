@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from bench.commands import labctl, run
-from bench.memory import usage
+from bench.measurements.memory import usage
 from bench.model import Result, Setting, Target
 from bench.project import LIMIT, ROOT, Project, free_subnet, project
 from labctl.engine.docker import DockerEngine

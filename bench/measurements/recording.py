@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bench.commands import labctl, run
-from bench.faults import PINGS, sample, three_nodes
+from bench.measurements.faults import PINGS, sample, three_nodes
 from bench.model import Result, Setting, Target
 
 WANTED = Target(1.10)
