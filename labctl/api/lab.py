@@ -68,7 +68,7 @@ class Lab(SeenLab, ReachingLab, LinkedLab):
     def prepare(self, report: Callable[[str], None] | None = None) -> None:
         """Sees to it that the helpers' image is there, as faults, captures, pings and traces need it: else the first of
         them builds it. Raises EngineError."""
-        from labctl.lab.life.images import ensure_probe
+        from labctl.lab.images.needed import ensure_probe
 
         ensure_probe(self.engine, report or (lambda text: None), PROBE_LIMIT)
 

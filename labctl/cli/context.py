@@ -65,7 +65,7 @@ def _says_yes(question: str) -> bool:
 def prepare_probe(engine: Engine) -> None:
     """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
     from labctl.cli.output import Progress
-    from labctl.lab.life.images import ensure_probe
+    from labctl.lab.images.needed import ensure_probe
 
     with Progress("preparing") as report:
         ensure_probe(engine, report, 600)

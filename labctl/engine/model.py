@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from labctl.cancel import Cancel
 from labctl.engine.projects import Projects
+from labctl.engine.settings import Settings
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
@@ -30,8 +31,6 @@ LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's netwo
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
-BASE_IMAGE = "labctl/debian:trixie"  # made from Debian's packages where no registry is reached
-OFFICIAL_BASE = "debian:trixie-slim"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
 # stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
 LOG_FILE, LOG_FILES = "20m", "3"
@@ -57,12 +56,6 @@ class Port:
     def place(self) -> str:
         """`127.0.0.1:8080`, `[::]:8080`."""
         return place(self.host, self.public or 0)
-
-    @property
-    def reached_at(self) -> str:
-        """The address at which the engine's own machine reaches it: what is published at all of its addresses, at
-        127.0.0.1."""
-        return self.host if self.host and not is_everywhere(self.host) else "127.0.0.1"
 
 
 def is_everywhere(address: str) -> bool:
@@ -146,39 +139,6 @@ class Details:
     bound: tuple[Port, ...] = ()
     pid: int = 0
     fixed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Mount:
-    """What stands at `target` in a container: `kind` is volume, bind or tmpfs, `source` the volume's name or the path
-    on the engine's machine."""
-
-    kind: str
-    source: str
-    target: str
-    writable: bool
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a container was made. `memory` in bytes and `cpus` are None without a limit; `restart` is Docker's policy,
-    `macs` are its hardware addresses by network."""
-
-    created: str
-    command: tuple[str, ...]
-    user: str
-    hostname: str
-    environment: Mapping[str, str]
-    read_only: bool
-    privileged: bool
-    added: tuple[str, ...]
-    dropped: tuple[str, ...]
-    memory: int | None
-    cpus: float | None
-    restart: str
-    stop_signal: str
-    mounts: tuple[Mount, ...]
-    macs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -329,9 +289,6 @@ class Engine(Projects, Protocol):
 
     def image(self, name: str) -> Image | None: ...
 
-    def images_with(self, labels: Sequence[str]) -> list[Image]:
-        """Images that carry all the labels, with their names."""
-
     def info(self) -> dict[str, Any]:
         """What the engine says of itself (Docker's /info and /version in one)."""
 
@@ -409,10 +366,6 @@ class Engine(Projects, Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
-
-    def remove_image(self, image: str) -> None:
-        """Takes a name from an image, and removes it with its last one; or removes one by its id. No error where it is
-        gone. Raises LabError `engine-refused` where a container is made of it."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
         """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

@@ -10,7 +10,7 @@ from labctl.render.tables import listening
 from labctl.render.text import colour_of, paint, printable
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Settings
+    from labctl.engine.settings import Settings
     from labctl.lab.life.inspecting import Inspected
 
 _MIB = 1024**2

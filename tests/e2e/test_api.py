@@ -35,7 +35,7 @@ class OnThatLab:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[1].strip())
 def test_the_examples_of_the_page_run(lab, block, capsys):
-    exec(compile(block, "api.md", "exec"), {"labctl": OnThatLab(lab.name)})
+    exec(compile(block, "api.md", "exec"), {"labctl": OnThatLab(lab.name), "__file__": __file__})
     if "print(" in block:
         assert "dropped by f" in capsys.readouterr().out
 

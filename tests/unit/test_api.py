@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import statistics
 import subprocess
 import sys
 import threading
@@ -267,3 +268,15 @@ def test_what_is_inside_a_node(chat, lab):
     chat.alice.running.append(Process(1, 0, "root", 0.0, 1, "0:00", "python3"))
     assert [one.command for one in lab.node("alice").processes()] == ["python3"]
     assert lab.node("alice").inspect().status.node.name == "alice"
+
+
+def test_importing_it_takes_no_time():
+    """As whole processes, in pairs: what slows the machine down for a while slows down both of a pair."""
+
+    def seconds(code: str) -> float:
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
+        return time.perf_counter() - begin
+
+    pairs = [(seconds("import labctl"), seconds("pass")) for _ in range(9)]
+    assert statistics.median(ours / theirs for ours, theirs in pairs) <= 1.5, pairs

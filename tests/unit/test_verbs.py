@@ -14,7 +14,8 @@ from memory_lab import event
 
 from labctl.engine.docker.inspected import settings
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_ROUTES, Mount, Port
+from labctl.engine.model import LABEL_ROUTES, Port
+from labctl.engine.settings import Mount
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.lab.life import several, waiting

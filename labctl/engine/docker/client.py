@@ -26,11 +26,11 @@ from labctl.engine.model import (
     Network,
     ProbeOrder,
     Process,
-    Settings,
     Stream,
     StreamEvent,
     Volume,
 )
+from labctl.engine.settings import Settings
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 from labctl.phases import reached

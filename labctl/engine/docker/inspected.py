@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from labctl.engine.model import Container, Details, Mount, Network, Port, Process, Settings
+from labctl.engine.model import Container, Details, Network, Port, Process
+from labctl.engine.settings import Mount, Settings
 from labctl.topology.model import mtu_of
 
 PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")  # the columns that are asked of ps(1)

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from labctl.engine.model import Container, Line, Listening, Port, Process, Settings
+from labctl.engine.model import Container, Line, Listening, Port, Process
+from labctl.engine.settings import Settings
 
 Program = Callable[["MemoryContainer", bytes], None]
 

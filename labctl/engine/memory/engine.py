@@ -39,11 +39,11 @@ from labctl.engine.model import (
     Port,
     ProbeOrder,
     Process,
-    Settings,
     Stream,
     StreamEvent,
     Volume,
 )
+from labctl.engine.settings import Settings
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 
@@ -130,7 +130,7 @@ class MemoryEngine(MemoryProjects):
         self._later.append(act)
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
-        records = [container.listed for container in self._containers.values()]
+        records = [container.listed for container in list(self._containers.values())]
         found = [r for r in records if _carries(r.labels, labels) and (not running or r.state == "running")]
         return sorted(with_networks(found, lambda: records), key=lambda record: record.name)
 
@@ -161,10 +161,10 @@ class MemoryEngine(MemoryProjects):
         return {name: told for name in pids if (told := self._get(name).sockets) is not None}
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
-        return [network for network in self._networks.values() if _carries(network.labels, labels)]
+        return [network for network in list(self._networks.values()) if _carries(network.labels, labels)]
 
     def volumes(self, labels: Sequence[str]) -> list[Volume]:
-        return [Volume(name, found) for name, found in self._volumes.items() if _carries(found, labels)]
+        return [Volume(name, found) for name, found in list(self._volumes.items()) if _carries(found, labels)]
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
         return Volume(name, self._volumes.setdefault(name, dict(labels)))
@@ -174,7 +174,7 @@ class MemoryEngine(MemoryProjects):
 
     def images_with(self, labels: Sequence[str]) -> list[Image]:
         """Those of `images`; what stands there under its id has no name."""
-        found = [(name, image) for name, image in self.images.items() if _carries(image.labels, labels)]
+        found = [(name, image) for name, image in list(self.images.items()) if _carries(image.labels, labels)]
         return [replace(image, names=() if name == image.id else (name,)) for name, image in found]
 
     def info(self) -> dict[str, Any]:
@@ -207,9 +207,13 @@ class MemoryEngine(MemoryProjects):
                     yield StreamEvent(stream, None)
             if any(stream.pending or (stream.typed and self._is_read(stream)) for stream in mine):
                 continue
-            if all(stream.told for stream in mine) or not self._later:
+            if all(stream.told for stream in mine):
                 return
-            self._later.popleft()()
+            with self._lock:
+                act = self._later.popleft() if self._later else None
+            if act is None:
+                return
+            act()
 
     def _is_read(self, stream: MemoryStream) -> bool:
         """Whether what is typed goes anywhere, if only away."""
@@ -244,7 +248,7 @@ class MemoryEngine(MemoryProjects):
 
     def _begin(self, container: MemoryContainer) -> None:
         """A container of a project begins to run: its addresses, its ports, its program."""
-        others = [other.record for other in self._containers.values() if other is not container]
+        others = [other.record for other in list(self._containers.values()) if other is not container]
         container.record = making.addresses(container, self._networks, others)
         container.pid = next(self._numbers)
         program = program_of(container, self._net)
@@ -280,7 +284,7 @@ class MemoryEngine(MemoryProjects):
         if target.plan and not (self.probe_program or self.probe_commands):
             why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
             raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
-        if any(found.record.name == probe.name for found in self._containers.values()):
+        if any(found.record.name == probe.name for found in list(self._containers.values())):
             return None
         ident = f"{next(self._numbers):064x}"
         inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
@@ -343,7 +347,7 @@ class MemoryEngine(MemoryProjects):
 
     def remove_image(self, image: str) -> None:
         """Refused where a container's `image` is it."""
-        if any(container.record.image == image for container in self._containers.values()):
+        if any(container.record.image == image for container in list(self._containers.values())):
             raise LabError("engine-refused", action=f"remove {image}", why="a container is using it")
         self.images.pop(image, None)
 
@@ -359,22 +363,23 @@ class MemoryEngine(MemoryProjects):
         return stream
 
     def _deliver(self, streams: list[MemoryStream]) -> None:
-        for stream in streams:
-            if stream.status is not None:
-                stream.typed.clear()  # a command that has ended reads nothing
-                continue
-            container = self._containers.get(stream.container)
-            if container and container.record.state in ("running", "paused"):
-                container.unread += stream.typed
-                stream.typed.clear()
-        for container in list(self._containers.values()):
-            if container.record.state != "running" or not container.unread:
-                continue  # a paused one reads later, whoever typed it
-            *lines, rest = bytes(container.unread).split(b"\n")
-            container.unread = bytearray(rest)
-            for line in lines:
-                if container.program:
-                    container.program(container, line)
+        with self._lock:  # a line is read once, whoever waits meanwhile
+            for stream in streams:
+                if stream.status is not None:
+                    stream.typed.clear()  # a command that has ended reads nothing
+                    continue
+                container = self._containers.get(stream.container)
+                if container and container.record.state in ("running", "paused"):
+                    container.unread += stream.typed
+                    stream.typed.clear()
+            for container in list(self._containers.values()):
+                if container.record.state != "running" or not container.unread:
+                    continue  # a paused one reads later, whoever typed it
+                *lines, rest = bytes(container.unread).split(b"\n")
+                container.unread = bytearray(rest)
+                for line in lines:
+                    if container.program:
+                        container.program(container, line)
 
 
 def _carries(labels: Any, wanted: Sequence[str]) -> bool:

@@ -15,11 +15,10 @@ from labctl.engine.model import (
     LABEL_ROLE,
     Container,
     Image,
-    Mount,
     Network,
     Port,
-    Settings,
 )
+from labctl.engine.settings import Mount, Settings
 from labctl.errors import LabError
 from labctl.topology.model import extra_hosts
 

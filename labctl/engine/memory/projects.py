@@ -96,7 +96,8 @@ class MemoryProjects:
         return None
 
     def import_image(self, archive: Path, name: str, limit: float) -> str | None:
-        return self.pull(name, limit)
+        self.images[name] = Image(f"sha256:{_sha(name)}", {LABEL_SOURCE: name})
+        return None
 
     def bring_up(
         self,
@@ -121,7 +122,7 @@ class MemoryProjects:
                     report(f"Container {container.record.name} Started")
 
     def _make_networks(self, config: Mapping[str, Any], report: Report) -> None:
-        known = {network.name for network in self._networks.values()}
+        known = {network.name for network in list(self._networks.values())}
         for item in config["networks"].values():
             name = str(item["name"])
             if name in known:
@@ -130,7 +131,7 @@ class MemoryProjects:
                 why = f"network {name} declared as external, but could not be found"
                 raise LabError("compose-failed", verb="up", why=why)
             pools = [str(pool["subnet"]) for pool in (item.get("ipam") or {}).get("config") or () if "subnet" in pool]
-            subnets = making.subnets(pools, self._networks.values(), ipv6=bool(item.get("enable_ipv6")))
+            subnets = making.subnets(pools, list(self._networks.values()), ipv6=bool(item.get("enable_ipv6")))
             labels = {COMPOSE_PROJECT: str(config["name"]), **(item.get("labels") or {})}
             mtu = mtu_of(item.get("driver_opts"))
             self._networks[name] = Network(name, name, labels, subnets, bool(item.get("internal")), mtu)
@@ -163,7 +164,7 @@ class MemoryProjects:
 
     def _of_service(self, project: str, service: str) -> list[MemoryContainer]:
         wanted = {COMPOSE_PROJECT: project, COMPOSE_SERVICE: service}
-        return [item for item in self._containers.values() if wanted.items() <= item.record.labels.items()]
+        return [item for item in list(self._containers.values()) if wanted.items() <= item.record.labels.items()]
 
 
 def _in_order(services: Mapping[str, Any]) -> Iterable[str]:

@@ -18,8 +18,8 @@ from labctl.engine.model import (
     LABEL_TOPOLOGY,
     Details,
     Engine,
-    Settings,
 )
+from labctl.engine.settings import Settings
 from labctl.lab.choosing import several
 from labctl.lab.life.status import Status, ps
 from labctl.lab.model import Lab

@@ -20,7 +20,7 @@ from labctl.engine.model import (
 )
 from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
-from labctl.lab.life import images
+from labctl.lab.images import needed
 from labctl.lab.placing import blueprint as blueprints
 from labctl.lab.placing import claim
 from labctl.lab.placing.subnets import choose
@@ -115,7 +115,7 @@ def plan(
     blueprint = claim.read(engine, name, lab, report, options, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     running = claim.existing(engine, topology.name)
-    found = images.present(engine, blueprint)
+    found = needed.present(engine, blueprint)
     config = blueprint.configuration(found, owners.same(engine, running))
     placed = blueprints.place(
         topology,

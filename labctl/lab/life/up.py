@@ -15,7 +15,7 @@ from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
 from labctl.lab.faults.gate import shut
 from labctl.lab.faults.standing import put_in_force
-from labctl.lab.life import images
+from labctl.lab.images import needed
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
 from labctl.lab.life.giving_up import cause
 from labctl.lab.life.ready import wait_ready
@@ -94,9 +94,9 @@ def _up(engine: Engine, request: Request, report: Report) -> Lab:
     # Before anything is built for nothing
     refuse_ipv6(topology, local=engine.is_local)
     place_networks(topology, engine, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
-    found = images.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
+    found = needed.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
     if request.record:
-        images.ensure_probe(engine, report, request.build_timeout)
+        needed.ensure_probe(engine, report, request.build_timeout)
     reached("up:images-present")
     lock = LabLock(topology.name)
     lock.acquire(request.timeout, report, engine.cancels)
@@ -169,7 +169,7 @@ def _make(
 def build(engine: Engine, request: Request, report: Report) -> list[str]:
     """Builds the images that are missing or stale; the names of all of them."""
     blueprint = blueprints.read(engine, request.topology, request.name, options=request.options)
-    found = images.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
+    found = needed.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
     return sorted({blueprint.image_of(service) for service in found})
 
 
