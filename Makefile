@@ -2,8 +2,11 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
+HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*')
+TYPED := base chat-client chat-server echo-server router
 
-.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean venv engine images
+.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,10 +36,9 @@ kill-matrix: venv engine images ## end labctl at every moment, by every signal, 
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found
 	$(BIN)/python tests/e2e/kill_matrix.py
 
-lint: venv ## check style, types, imports and shell scripts
+lint: venv types ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck setup/*.sh .ci/run
 
@@ -54,6 +56,13 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 	@if [ -x $(BIN)/labctl ] && docker version >/dev/null 2>&1; then $(BIN)/labctl down --all; fi
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/out dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The programs of nodes run in images that have a newer Python, and find each other by paths of their own.
+types: venv
+	$(BIN)/mypy
+	MYPYPATH=services/base $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py
 
 venv:
 	@setup/python.sh

@@ -13,7 +13,7 @@ from labctl.api.seeing import SeenNode
 from labctl.api.times import Since, stamp
 from labctl.errors import Cancelled, LabError, LabTimeout
 from labctl.lab import model
-from labctl.lab.roles import called
+from labctl.lab.roles import called, typing_of
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
@@ -98,6 +98,8 @@ class Node(SeenNode, ReachingNode, InsideNode):
                 raise LabError("bad-option", option="text", why=why)
             return sent
         if role != "chat":
+            if command := typing_of(role):
+                return command.act(engine, found, self.name, text, timeout)
             self._refuse_role(found)
         return chat.send(engine, found, self.name, text, timeout=timeout)
 

@@ -31,8 +31,6 @@ LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's netwo
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 PROBE_IMAGE = "labctl/probe"
-BASE_IMAGE = "labctl/debian:trixie"  # made from Debian's packages where no registry is reached
-OFFICIAL_BASE = "debian:trixie-slim"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
 # stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
 LOG_FILE, LOG_FILES = "20m", "3"
@@ -58,12 +56,6 @@ class Port:
     def place(self) -> str:
         """`127.0.0.1:8080`, `[::]:8080`."""
         return place(self.host, self.public or 0)
-
-    @property
-    def reached_at(self) -> str:
-        """The address at which the engine's own machine reaches it: what is published at all of its addresses, at
-        127.0.0.1."""
-        return self.host if self.host and not is_everywhere(self.host) else "127.0.0.1"
 
 
 def is_everywhere(address: str) -> bool:
@@ -297,9 +289,6 @@ class Engine(Projects, Protocol):
 
     def image(self, name: str) -> Image | None: ...
 
-    def images_with(self, labels: Sequence[str]) -> list[Image]:
-        """Images that carry all the labels, with their names."""
-
     def info(self) -> dict[str, Any]:
         """What the engine says of itself (Docker's /info and /version in one)."""
 
@@ -377,10 +366,6 @@ class Engine(Projects, Protocol):
     def remove_network(self, network: str) -> None: ...
 
     def remove_volume(self, volume: str) -> None: ...
-
-    def remove_image(self, image: str) -> None:
-        """Takes a name from an image, and removes it with its last one; or removes one by its id. No error where it is
-        gone. Raises LabError `engine-refused` where a container is made of it."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
         """Makes a volume, or gives the one that has the name already: of several who ask at once, one makes it."""

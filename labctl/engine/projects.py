@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from labctl.engine.model import Image
     from labctl.errors import LabError
     from labctl.topology.builtin import Source
 
@@ -108,3 +109,10 @@ class Projects(Protocol):
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """The command line of the engine's own client with some arguments, and its environment: what knows of
         terminals. Raises `docker-missing` where there is none."""
+
+    def images_with(self, labels: Sequence[str]) -> list[Image]:
+        """Images that carry all the labels, with their names."""
+
+    def remove_image(self, image: str) -> None:
+        """Takes a name from an image, and removes it with its last one; or removes one by its id. No error where it is
+        gone. Raises LabError `engine-refused` where a container is made of it."""

@@ -7,6 +7,8 @@ Type a line to say it; one that nobody can hear yet waits. `byebye` ends the con
 server shares: /opt/chat. Environment: TARGET (`alice:12345`), CHAT_MODE (`free`, or `turns`: we speak first).
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
@@ -16,28 +18,33 @@ from chat.person import Person
 from labnode import journal, life, names
 from labnode.loop import WRITE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.loop import Loop
+    from labnode.types import Address, Done, Resolved, Timer
+
 TARGET = os.environ.get("TARGET") or "alice:12345"
 PATIENCE = 5.0  # seconds in which a connection must be made
 DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)  # seconds behind each attempt; the last one stays
 
 
 class Caller:
-    def __init__(self, loop):
+    def __init__(self, loop: Loop) -> None:
         try:
             self.host, self.port = names.split(TARGET)
         except ValueError:
             raise OSError(errno.EINVAL, f"TARGET is host:port, and not `{TARGET}`") from None
         self.loop = loop
         self.attempt = 1
-        self.addresses: list = []
-        self.connecting = None
-        self.limit = None
+        self.addresses: list[Resolved] = []
+        self.connecting: socket.socket | None = None
+        self.limit: Timer | None = None
         self.person = Person(loop, caller=True, on_end=self.ended)
 
     def call(self) -> None:
         names.resolve(self.loop, self.host, self.port, self.resolved)
 
-    def resolved(self, addresses: list, problem: OSError | None) -> None:
+    def resolved(self, addresses: list[Resolved], problem: OSError | None) -> None:
         self.addresses = addresses
         if problem:
             self.retry(names.error_name(problem), f"{self.host}: {problem.strerror}")
@@ -59,7 +66,7 @@ class Caller:
         self.loop.watch(sock, WRITE, lambda _ready: self.answered(sock, address, None))
         self.limit = self.loop.later(PATIENCE, lambda: self.answered(sock, address, errno.ETIMEDOUT))
 
-    def answered(self, sock, address, error: int | None) -> None:
+    def answered(self, sock: socket.socket, address: Address, error: int | None) -> None:
         self.loop.cancel(self.limit)
         self.loop.watch(sock, 0)
         self.connecting = None
@@ -98,7 +105,7 @@ class Caller:
         self.person.leave()
 
 
-def main(loop):
+def main(loop: Loop) -> Done:
     caller = Caller(loop)
     # Ready to be typed at, that is: whether somebody listens yet is what `connect` and `session` tell.
     life.ready(target=TARGET)

@@ -7,6 +7,8 @@ Type a line to say it. `byebye` ends the conversation, and the next caller may c
 shares: /opt/chat. Environment: PORT (12345), CHAT_MODE (`free`, or `turns`: the caller speaks first).
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
@@ -19,6 +21,11 @@ from labnode import journal, life
 from labnode.loop import READ
 from labnode.stream import Stream
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.loop import Loop
+    from labnode.types import Done, Ready
+
 PORT = int(os.environ.get("PORT") or 12345)
 BACKLOG = 128  # callers that the kernel lets wait until accept(2) takes them (listen(2)); what exceeds it, it drops
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # of what the host has none left at the moment
@@ -26,10 +33,10 @@ REFUSED = 16  # refused callers, at most, who have not hung up yet
 
 
 class Server:
-    def __init__(self, loop):
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.listeners: list = []
-        self.refused: deque = deque()
+        self.listeners: list[socket.socket] = []
+        self.refused: deque[Stream] = deque()
         self.person = Person(loop, caller=False, on_end=lambda _reason: self.answer_calls())
         self.listen(socket.AF_INET, "0.0.0.0")
         try:
@@ -54,13 +61,16 @@ class Server:
 
     def answer_calls(self) -> None:
         for listener in self.listeners:
-            self.loop.watch(listener, READ, lambda _ready, listener=listener: self.accept(listener))
+            self.loop.watch(listener, READ, self.accepting(listener))
+
+    def accepting(self, listener: socket.socket) -> Ready:
+        return lambda _ready: self.accept(listener)
 
     def ignore_calls(self) -> None:
         for listener in self.listeners:
             self.loop.watch(listener, 0)
 
-    def accept(self, listener) -> None:
+    def accept(self, listener: socket.socket) -> None:
         if self.person.says_goodbye:
             self.ignore_calls()  # not for long: who calls now waits in the backlog and is the next to talk
             return
@@ -83,13 +93,13 @@ class Server:
         else:
             self.person.begin(sock, ends)
 
-    def refuse(self, sock, ends: dict) -> None:
+    def refuse(self, sock: socket.socket, ends: journal.Ends) -> None:
         """Tells a second caller why, then waits until he hangs up: closing with his bytes unread would reset it all."""
         if len(self.refused) >= REFUSED:
             self.refused[0].close()
         journal.event("refuse", ends, reason="a conversation is open already")
 
-        def closed(_error):
+        def closed(_error: str | None) -> None:
             self.loop.cancel(limit)
             self.refused.remove(stream)
 
@@ -113,7 +123,7 @@ class Server:
         self.person.leave()
 
 
-def main(loop):
+def main(loop: Loop) -> Done:
     server = Server(loop)
     life.ready(listening=[["tcp", *sock.getsockname()[:2]] for sock in server.listeners])
     return server.close

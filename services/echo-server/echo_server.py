@@ -5,6 +5,8 @@ the connection." A caller that closes only its own direction (a half-close) stil
 UDP: "when a datagram is received, the data from it is sent back in an answering datagram."
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
@@ -16,6 +18,13 @@ from labnode import datagram, journal, life
 from labnode.loop import READ
 from labnode.stream import Stream
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.loop import Loop
+    from labnode.types import Ready
+
 PORT = int(os.environ.get("PORT", "7"))
 BACKLOG = 128
 # A caller that reads nothing makes us hold 128 KiB; 300 of them fit into 64 MiB. Each takes a descriptor.
@@ -26,10 +35,11 @@ FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class EchoServer:
-    def __init__(self, loop):
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._listeners, self._datagram_sockets = [], []
-        self._streams: dict = {}  # and when something moved on each; the one silent for the longest comes first
+        self._listeners: list[socket.socket] = []
+        self._datagram_sockets: list[socket.socket] = []
+        self._streams: dict[Stream, float] = {}  # when something moved on each; the one silent for the longest first
         self._refusals = reflection.Refusals(loop)
         self._silent_ports = reflection.PORTS | {PORT}
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -38,15 +48,19 @@ class EchoServer:
                 if sock:
                     opened.append(sock)
         for sock in self._datagram_sockets:
-            loop.watch(sock, READ, lambda _, sock=sock: self._echo_datagram(sock))
+            loop.watch(sock, READ, self._calling(self._echo_datagram, sock))
         self._listen(True)
         # It has nothing to say by itself: what is typed here stands in the journal as `input`, and that is all.
         life.watch_keyboard(loop, lambda typed: None)
         sockets = self._listeners + self._datagram_sockets
-        ends = [journal.ends(sock) for sock in sockets]
-        life.ready(listening=[[end["proto"], *end["local"]] for end in ends])
+        protos = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}
+        life.ready(listening=[[protos[sock.type], *sock.getsockname()[:2]] for sock in sockets])
 
-    def _open(self, family, kind):
+    @staticmethod
+    def _calling(act: Callable[[socket.socket], object], sock: socket.socket) -> Ready:
+        return lambda _ready: act(sock)
+
+    def _open(self, family: int, kind: int) -> socket.socket | None:
         try:
             sock = socket.socket(family, kind)
             sock.setblocking(False)
@@ -69,11 +83,11 @@ class EchoServer:
                 return None  # a kernel without IPv6
             raise
 
-    def _listen(self, wanted):
+    def _listen(self, wanted: bool) -> None:
         for sock in self._listeners:
-            self._loop.watch(sock, READ if wanted else 0, lambda _, sock=sock: self._accept(sock))
+            self._loop.watch(sock, READ if wanted else 0, self._calling(self._accept, sock))
 
-    def _accept(self, listener):
+    def _accept(self, listener: socket.socket) -> None:
         if len(self._streams) >= MOST_CONNECTIONS and not self._make_room():
             return
         try:
@@ -100,7 +114,7 @@ class EchoServer:
         )
         self._streams[stream] = time.monotonic()
 
-    def _make_room(self):
+    def _make_room(self) -> bool:
         """Nobody can keep others out by holding connections: the one silent for the longest is closed for a new one.
 
         While all of them are at work the new ones wait in the backlog, for a moment at a time.
@@ -113,20 +127,20 @@ class EchoServer:
         quietest.close(reason=f"{MOST_CONNECTIONS} connections are open, and this one was silent for the longest")
         return True
 
-    def _pause(self, seconds):
+    def _pause(self, seconds: float) -> None:
         self._listen(False)
         self._loop.later(seconds, lambda: self._listen(True))
 
-    def _moved(self, stream):
+    def _moved(self, stream: Stream) -> None:
         del self._streams[stream]
         self._streams[stream] = time.monotonic()
 
-    def _closed(self, stream):
+    def _closed(self, stream: Stream) -> None:
         del self._streams[stream]
         if len(self._streams) == MOST_CONNECTIONS - 1:
             self._listen(True)
 
-    def _echo_datagram(self, sock):
+    def _echo_datagram(self, sock: socket.socket) -> None:
         ends = None
         try:
             # recvfrom(2) and sendto(2), with a note of which of the host's addresses was asked.
@@ -144,7 +158,7 @@ class EchoServer:
             call = "sendto" if ends else "recvfrom"
             journal.error(problem.errno, f"{call}: {problem.strerror}", ends or journal.ends(sock), call=call)
 
-    def close(self):
+    def close(self) -> None:
         self._listen(False)
         self._refusals.close()
         sockets, self._listeners = self._listeners + self._datagram_sockets, []

@@ -2,7 +2,14 @@
 each was asked by the other, go on for ever (CERT CA-1996-01). A datagram's source can be forged, so it is looked at.
 """
 
+from __future__ import annotations
+
 from labnode import journal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.loop import Loop
+    from labnode.types import Fields, Timer
 
 # The services of a host that answer every datagram: echo, daytime, qotd, chargen, time (RFC 862, 867, 865, 864, 868);
 # nothing can be sent to port 0. What inetd refuses as well.
@@ -13,13 +20,13 @@ SAY_EVERY = 1.0  # seconds: a flood of such datagrams must not become one of eve
 class Refusals:
     """Tells of the datagrams that get no answer: of the first at once, then once a second how many there were."""
 
-    def __init__(self, loop):
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._count = 0  # not told yet
-        self._last = None  # ends and size of the latest of them
-        self._timer = None
+        self._last: tuple[Fields, int] | None = None  # ends and size of the latest of them
+        self._timer: Timer | None = None
 
-    def add(self, ends: dict, size: int) -> None:
+    def add(self, ends: Fields, size: int) -> None:
         self._count += 1
         self._last = ends, size
         if not self._timer:
@@ -27,7 +34,7 @@ class Refusals:
 
     def _tell(self) -> None:
         self._timer = None
-        if not self._count:
+        if not self._count or not self._last:
             return
         ends, size = self._last
         reason = f"a datagram from port {ends['peer'][1]} gets no answer: what listens there would answer that in turn"

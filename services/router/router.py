@@ -8,6 +8,8 @@ It is the one kind of node that holds NET_ADMIN, and with it alone it runs as ro
 another user.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -15,6 +17,10 @@ import socket
 import subprocess
 
 from labnode import life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.loop import Loop
 
 MASQUERADE_TO = os.environ.get("MASQUERADE_TO")
 PORTS = os.environ.get("MASQUERADE_PORTS") or "20000-29999"
@@ -29,7 +35,7 @@ table inet labctl {{
 """
 
 
-def run(*command, given=""):
+def run(*command: str, given: str = "") -> str:
     """What a command printed. Raises OSError with its own words where it failed."""
     try:
         done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=10, check=False)
@@ -40,17 +46,17 @@ def run(*command, given=""):
     return done.stdout
 
 
-def interfaces():
+def interfaces() -> list[tuple[str, list[str]]]:
     """Each interface with its addresses, loopback left out: [name, [address/prefix, ...]]."""
     shown = run("ip", "-json", "address")
     return [
-        [item["ifname"], [f"{found['local']}/{found['prefixlen']}" for found in item["addr_info"]]]
+        (item["ifname"], [f"{found['local']}/{found['prefixlen']}" for found in item["addr_info"]])
         for item in json.loads(shown)
         if item["ifname"] != "lo"
     ]
 
 
-def facing(name):
+def facing(name: str) -> str:
     """The interface that holds one of a name's addresses: our own, since the name is ours on one network."""
     ours = {address.split("/")[0]: interface for interface, addresses in interfaces() for address in addresses}
     for *_, address in socket.getaddrinfo(name, None):
@@ -59,7 +65,7 @@ def facing(name):
     raise OSError(f"none of this router's addresses is called {name}")
 
 
-def forwards():
+def forwards() -> dict[str, bool]:
     found = {}
     for family, path in (("ipv4", "ipv4/ip_forward"), ("ipv6", "ipv6/conf/all/forwarding")):
         try:
@@ -70,13 +76,13 @@ def forwards():
     return found
 
 
-def main(loop):
+def main(loop: Loop) -> None:
     # Children that nobody waits for are reaped unseen; here their exit statuses are wanted, so for once not.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     forwarding = forwards()
     if not any(forwarding.values()):
         raise OSError("the kernel forwards nothing here: set the sysctl net.ipv4.ip_forward=1 in the Compose file")
-    known = {}
+    known: dict[str, str] = {}
     if MASQUERADE_TO:
         interface = facing(MASQUERADE_TO)
         run("nft", "-f", "-", given=RULES.format(interface=interface, ports=PORTS))

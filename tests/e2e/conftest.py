@@ -8,10 +8,14 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
+from docker import DockerClient
+from docker.models.containers import Container
 from outside import OUT, PROJECT, Lab, Result, begin_command, run, run_command
 
 LABEL = "dev.labctl.test"
@@ -21,11 +25,11 @@ CLIENTS = Path(__file__).parents[1] / "clients"
 
 
 @pytest.fixture(scope="session")
-def engine():
+def engine() -> Iterator[DockerClient]:
     """The Docker engine. Whatever these tests left on it is gone at the end."""
     client = docker.from_env(timeout=60)
     yield client
-    mine = {"label": f"{LABEL}={SESSION}"}
+    mine: dict[str, Any] = {"label": f"{LABEL}={SESSION}"}
     for container in client.containers.list(all=True, ignore_removed=True, filters=mine):
         container.remove(force=True, v=True)
     for key in ("dev.labctl.lab", PROJECT):
@@ -33,20 +37,20 @@ def engine():
             if container.labels[key].startswith(f"e2e-{SESSION}"):
                 container.remove(force=True, v=True)
     for network in client.networks.list():
-        if network.name.startswith(f"e2e-{SESSION}"):
+        if network.name and network.name.startswith(f"e2e-{SESSION}"):
             network.remove()
     client.close()
 
 
 @pytest.fixture(scope="session")
-def debian(engine) -> str:
+def debian(engine: DockerClient) -> str:
     """The base image that is there."""
     chosen = os.environ.get("LABCTL_DEBIAN")
     return chosen or next((name for name in DEBIANS if engine.images.list(name)), DEBIANS[0])
 
 
 @contextlib.contextmanager
-def up(engine, name: str, *topology: str):
+def up(engine: DockerClient, name: str, *topology: str) -> Iterator[Lab]:
     """The default lab, or another topology, under a name, up and ready; nothing of it is left afterwards."""
     found = Lab(engine, name)
     found.brought_up = run("up", *topology, "--lab", name, timeout=280)
@@ -60,35 +64,35 @@ def up(engine, name: str, *topology: str):
 
 
 @pytest.fixture(scope="session")
-def lab(engine):
+def lab(engine: DockerClient) -> Iterator[Lab]:
     """The default lab, up and ready."""
     with up(engine, f"e2e-{SESSION}") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def own_lab(engine):
+def own_lab(engine: DockerClient) -> Iterator[Lab]:
     """The default lab for one file of tests alone, which may leave marks in its journal."""
     with up(engine, f"e2e-{SESSION}-own-{secrets.token_hex(2)}") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def two_subnets(engine):
+def two_subnets(engine: DockerClient) -> Iterator[Lab]:
     """The topology of that name, for one file of tests alone."""
     with up(engine, f"e2e-{SESSION}-two-{secrets.token_hex(2)}", "two-subnets") as found:
         yield found
 
 
 @pytest.fixture
-def fragile(lab):
+def fragile(lab: Lab) -> Iterator[Lab]:
     """The default lab, for a test that breaks nodes; whole again afterwards."""
     lab.heal()
     yield lab
     lab.heal()
 
 
-def _spares(engine):
+def _spares(engine: DockerClient) -> Iterator[Callable[[str], Lab]]:
     """`spare("x")` is a lab that isn't there yet, under a name of its own; what becomes of it is gone afterwards."""
     given: list[Lab] = []
 
@@ -108,23 +112,23 @@ spare_for_all = pytest.fixture(_spares, scope="module", name="spare_for_all")  #
 class Outsider:
     """A container of somebody else on the lab's network, in which commands can be run."""
 
-    def __init__(self, container, network: str):
+    def __init__(self, container: Container, network: str) -> None:
         self.container = container
         container.reload()
         self.address = container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
 
     def command(self, *command: str) -> list[str]:
-        return [shutil.which("docker") or "docker", "exec", "-i", self.container.id, *command]
+        return [shutil.which("docker") or "docker", "exec", "-i", str(self.container.id), *command]
 
     def run(self, *command: str, input: str | bytes | None = None, timeout: float = 60) -> Result:
         return run_command(self.command(*command), input=input, timeout=timeout)
 
-    def begin(self, *command: str) -> subprocess.Popen:
+    def begin(self, *command: str) -> subprocess.Popen[bytes]:
         return begin_command(self.command(*command))
 
 
 @pytest.fixture(scope="session")
-def outsider(engine, debian):
+def outsider(engine: DockerClient, debian: str) -> Callable[..., Outsider]:
     """`outsider(target, lab)` builds a target of tests/clients/Dockerfile and starts it on the lab's network."""
 
     def start(target: str, lab: Lab, network: str | None = None) -> Outsider:
@@ -143,7 +147,7 @@ def outsider(engine, debian):
 
 
 @pytest.fixture(scope="session")
-def clients(outsider, lab):
+def clients(outsider: Callable[..., Outsider], lab: Lab) -> Iterator[Outsider]:
     """curl, wget, ncat, socat, nmap and python3 on the lab's network."""
     found = outsider("clients", lab)
     yield found
@@ -151,6 +155,6 @@ def clients(outsider, lab):
 
 
 @pytest.fixture(scope="session")
-def out():
+def out() -> Path:
     OUT.mkdir(exist_ok=True)
     return OUT

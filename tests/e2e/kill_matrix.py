@@ -9,6 +9,7 @@ which writes the page of what that run found. `make test` takes the cells that `
 
 import json
 from pathlib import Path
+from typing import Any
 
 from sampling import share
 
@@ -136,7 +137,7 @@ def lines(text: str) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def page(results: list[dict]) -> str:
+def page(results: list[dict[str, Any]]) -> str:
     """The whole page."""
     found = {(item["command"], item["phase"], item["signal"]): item for item in results}
     parts = [HEAD]
@@ -154,7 +155,7 @@ def _moment(phase: str) -> str:
     return f"`{title}`: {PHASES[phase]}" if title else PHASES[phase]
 
 
-def _cell(item: dict | None) -> str:
+def _cell(item: dict[str, Any] | None) -> str:
     if item is None:
         return "not run"
     status = f"exit {item['exit']}" if item["exit"] >= 0 else "killed"

@@ -14,8 +14,9 @@ import shlex
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import docker
 
@@ -47,7 +48,7 @@ class Look(NamedTuple):
 class Machine:
     """`engine` is Docker's SDK; `nft` gives what nftables' command prints, where the machine itself has none."""
 
-    def __init__(self, engine, nft=None):
+    def __init__(self, engine: Any, nft: Callable[..., str] | None = None) -> None:
         self._engine, self._nft = engine, nft or (lambda *arguments: _output(["nft", *arguments]))
         self._sandboxes: dict[str, str] = {}
 
@@ -131,14 +132,17 @@ class Machine:
 class Shell:
     """A shell in a container that prints what many commands print; `docker exec` of each would cost more than it."""
 
-    def __init__(self, container: str):
+    def __init__(self, container: str) -> None:
         command = [shutil.which("docker") or "docker", "exec", "-i", container, "sh"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin
+        assert self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def output(self, *command: str) -> str:
-        print(f"{shlex.join(command)}; echo status=$?", file=self._process.stdin, flush=True)
+        print(f"{shlex.join(command)}; echo status=$?", file=self._stdin, flush=True)
         lines: list[str] = []
-        for line in self._process.stdout:
+        for line in self._stdout:
             if line.startswith("status="):
                 assert line == "status=0\n", f"{command}: {line}"
                 return "".join(lines)
@@ -146,9 +150,9 @@ class Shell:
         raise AssertionError(f"{command}: the shell ended")
 
     def close(self) -> None:
-        self._process.stdin.close()
+        self._stdin.close()
         self._process.wait(10)
-        self._process.stdout.close()
+        self._stdout.close()
 
 
 def processes(mark: str) -> list[str]:
@@ -171,7 +175,7 @@ def no_processes(mark: str, patience: float = PATIENCE) -> list[str]:
     return found
 
 
-def _addresses(line: str):
+def _addresses(line: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     for text in ADDRESS.findall(line):
         try:
             yield ipaddress.ip_address(text)
@@ -201,8 +205,9 @@ def _routes() -> set[str]:
     return lines
 
 
-def _ip(*arguments: str) -> list[dict]:
-    return json.loads(_output(["ip", "-json", *arguments]) or "[]")
+def _ip(*arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(_output(["ip", "-json", *arguments]) or "[]")
+    return found
 
 
 def _output(command: list[str]) -> str:

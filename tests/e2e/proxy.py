@@ -6,6 +6,7 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
+from typing import Self
 
 ENGINE = "/var/run/docker.sock"
 
@@ -13,7 +14,7 @@ ENGINE = "/var/run/docker.sock"
 class Door:
     """A Unix socket that leads to the engine's. A context manager; `url` is what DOCKER_HOST takes."""
 
-    def __init__(self, engine: str = ENGINE):
+    def __init__(self, engine: str = ENGINE) -> None:
         # Not in pytest's folder for the test: a Unix socket's path has at most 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="door-"))
         self._engine, self._path = engine, self._folder / "docker.sock"
@@ -23,14 +24,14 @@ class Door:
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(self._path))
         self._server.listen(128)
         threading.Thread(target=self._serve, args=(self._server,), daemon=True).start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.cut()
         self._open.set()
         shutil.rmtree(self._folder)

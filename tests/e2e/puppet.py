@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from typing import Any, Self
 
 # Each line is an expression or statement of Python, as JSON; the answer is its value, or the error that it raised.
 PROGRAM = r'''
@@ -60,12 +61,15 @@ for line in sys.stdin:
 class Puppet:
     """`puppet("text")` runs one line of Python there and gives its value. A context manager."""
 
-    def __init__(self, container: str, address: str):
+    def __init__(self, container: str, address: str) -> None:
         command = [shutil.which("docker") or "docker", "exec", "-i", container, "python3", "-c", PROGRAM]
         self.address = address
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin
+        assert self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
-    def __call__(self, text: str):
+    def __call__(self, text: str) -> Any:
         answer = self.answer(text)
         assert "error" not in answer, f"{text}: {answer}"
         return answer["value"]
@@ -74,26 +78,27 @@ class Puppet:
         """The name of the error that it must raise."""
         answer = self.answer(text)
         assert "error" in answer, f"{text}: {answer}"
-        return answer["error"]
+        return str(answer["error"])
 
-    def answer(self, text: str) -> dict:
+    def answer(self, text: str) -> dict[str, Any]:
         self.begin(text)
         return self.end()
 
     def begin(self, text: str) -> None:
         """Has it begun; what comes of it is asked for by `end`."""
-        self._process.stdin.write(json.dumps(text) + "\n")
-        self._process.stdin.flush()
+        self._stdin.write(json.dumps(text) + "\n")
+        self._stdin.flush()
 
-    def end(self) -> dict:
-        line = self._process.stdout.readline()
+    def end(self) -> dict[str, Any]:
+        line = self._stdout.readline()
         assert line, f"the host's Python ended ({self._process.poll()})"
-        return json.loads(line)
+        found: dict[str, Any] = json.loads(line)
+        return found
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
-        self._process.stdin.close()
+    def __exit__(self, *_: object) -> None:
+        self._stdin.close()
         self._process.wait(10)
-        self._process.stdout.close()
+        self._stdout.close()

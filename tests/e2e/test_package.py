@@ -19,7 +19,7 @@ from conftest import LABEL, SESSION
 from outside import ROOT, Result, run_command
 
 from labctl import __version__
-from labctl.engine.docker import DockerEngine, images
+from labctl.engine import connect
 from labctl.engine.model import LABEL_SOURCE
 from labctl.errors import LabError
 from labctl.topology import builtin, shipped
@@ -185,8 +185,8 @@ def test_an_image_is_labelled_listed_and_removed(engine, folder):
     name = f"labctl/test-nothing:{SESSION}"
     with tarfile.open(folder / "nothing.tar", "w") as archive:
         archive.add(ROOT / "LICENSE", "LICENSE")
-    labctl = DockerEngine()
-    assert images.import_image(labctl.endpoint, folder / "nothing.tar", name, 60) is None
+    labctl = connect()
+    assert labctl.import_image(folder / "nothing.tar", name, 60) is None
     assert [image.labels for image in labctl.images_with([LABEL_SOURCE]) if name in image.names] == [
         {LABEL_SOURCE: name}
     ]

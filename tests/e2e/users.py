@@ -7,7 +7,9 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from outside import ROOT, Result, begin_command, environment, run_command
 
@@ -17,7 +19,7 @@ SOCKET = Path("/var/run/docker.sock")
 class User:
     """`run` and `begin` are labctl's, run by that user, who has neither a session nor anything else of root's."""
 
-    def __init__(self, name: str, uid: int, gid: int, home: Path):
+    def __init__(self, name: str, uid: int, gid: int, home: Path) -> None:
         self.name, self.uid, self.gid, self.home = name, uid, gid, home
 
     def command(self, *args: str) -> list[str]:
@@ -27,10 +29,10 @@ class User:
         """Any command, run by that user."""
         return run_command([*self._as(), *command], timeout=20, **self.variables())
 
-    def run(self, *args: str, timeout: float = 60, **options) -> Result:
+    def run(self, *args: str, timeout: float = 60, **options: Any) -> Result:
         return run_command(self.command(*args), timeout=timeout, cwd=self.home, **{**self.variables(), **options})
 
-    def begin(self, *args: str, **options) -> subprocess.Popen:
+    def begin(self, *args: str, **options: Any) -> subprocess.Popen[bytes]:
         return begin_command(self.command(*args), cwd=self.home, **{**self.variables(), **options})
 
     def variables(self) -> dict[str, str | None]:
@@ -63,7 +65,7 @@ def _python(as_user: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def made(*names: str):
+def made(*names: str) -> Iterator[list[User]]:
     """Users with these names behind which nobody else's can hide, in the group of the engine's socket."""
     there: list[User] = []
     try:

@@ -2,9 +2,14 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from docker.models.containers import Container
 
 from labctl.packets.files.capture import read
+from labctl.packets.model import Packet
 from labctl.packets.protocols.ip import decode_all
 
 CLIENTS = Path(__file__).parents[1] / "clients"
@@ -21,17 +26,17 @@ _NAMES = {
     "tcp.analysis": "retransmission duplicate_ack_num keep_alive zero_window window_update zero_window_probe",
 }
 FIELDS = [f"{group}.{name}" for group, names in _NAMES.items() for name in names.split()]
-PREFERENCES = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE")
+PREFERENCES: tuple[str, ...] = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE")
 PREFERENCES += ("tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.check_checksum:TRUE")
 
 
 class Oracle:
     """Commands in the container of tshark: `run` gives exit status, stdout and stderr."""
 
-    container = None
+    container: Container
 
     @staticmethod
-    def build(debian):
+    def build(debian: str) -> str:
         """The image's name."""
         name = "labctl/test-wireshark"
         command = [shutil.which("docker") or "docker", "build", "--quiet", "--target", "wireshark", "--tag", name]
@@ -41,8 +46,8 @@ class Oracle:
         return name
 
     @classmethod
-    def run(cls, command, data=b""):
-        docker = [shutil.which("docker") or "docker", "exec", "-i", cls.container.id, *command]
+    def run(cls, command: Sequence[str], data: bytes = b"") -> tuple[int, bytes, bytes]:
+        docker = [shutil.which("docker") or "docker", "exec", "-i", str(cls.container.id), *command]
         done = subprocess.run(docker, input=data, capture_output=True, check=False, timeout=60)
         return done.returncode, done.stdout, done.stderr
 
@@ -51,7 +56,7 @@ class Refused(Exception):
     """tshark can't read a capture."""
 
 
-def tshark(file):
+def tshark(file: Path) -> list[dict[str, str]]:
     """Each packet's fields, the first of each name."""
     command = ["tshark", "-n", "-r", "-", "-T", "fields", "-E", "occurrence=f", "-E", "separator=/t"]
     for preference in PREFERENCES:
@@ -66,14 +71,17 @@ def tshark(file):
     return [row for row in rows if row["frame.encap_type"]]  # blocks that hold no packet are shown as well
 
 
-def number(text):
+def number(text: str) -> int | None:
     return int(text, 0) if text else None
 
 
-def theirs(row):
+def theirs(row: dict[str, str]) -> dict[str, Any]:
     """What tshark says, in our words."""
     seconds, _, fraction = (row["frame.time_epoch"] or "0").partition(".")  # a simple packet block has no time
-    out = {"ts_ns": int(seconds) * 10**9 + int(fraction.ljust(9, "0")), "original_length": int(row["frame.len"])}
+    out: dict[str, Any] = {
+        "ts_ns": int(seconds) * 10**9 + int(fraction.ljust(9, "0")),
+        "original_length": int(row["frame.len"]),
+    }
     out["captured_length"] = int(row["frame.cap_len"])
     if row["ip.src"]:
         out |= {"src": row["ip.src"], "dst": row["ip.dst"], "ip_id": number(row["ip.id"]), "ttl": number(row["ip.ttl"])}
@@ -86,7 +94,7 @@ def theirs(row):
         kind = "icmp" if row["icmp.type"] else "icmpv6"
         return out | {"icmp": (number(row[f"{kind}.type"]), number(row[f"{kind}.code"]))}
     if row["tcp.srcport"]:
-        out |= {"ports": (int(row["tcp.srcport"]), int(row["tcp.dstport"])), "flags": number(row["tcp.flags"]) & 0xFFF}
+        out |= {"ports": (int(row["tcp.srcport"]), int(row["tcp.dstport"])), "flags": int(row["tcp.flags"], 0) & 0xFFF}
         out |= {"seq": int(row["tcp.seq_raw"]), "ack": int(row["tcp.ack_raw"]), "length": int(row["tcp.len"])}
         out |= {"window": int(row["tcp.window_size_value"]), "mss": number(row["tcp.options.mss_val"])}
     if row["udp.srcport"]:
@@ -99,10 +107,10 @@ def theirs(row):
     return out
 
 
-def ours(packet, keys):
+def ours(packet: Packet, keys: Mapping[str, object]) -> dict[str, object]:
     """The same of ours, as far as tshark says it."""
     record, tcp_, icmp_ = packet.record, packet.tcp, packet.icmp
-    out = {
+    out: dict[str, object] = {
         "ts_ns": packet.ts_ns,
         "original_length": record.original_length,
         "captured_length": len(record.data),
@@ -122,7 +130,7 @@ def ours(packet, keys):
     return {key: out.get(key) for key in keys}
 
 
-def compare(file, rows=None):
+def compare(file: Path, rows: list[dict[str, str]] | None = None) -> tuple[list[Packet], list[dict[str, str]]]:
     rows = tshark(file) if rows is None else rows
     with open(file, "rb") as stream:
         packets = list(decode_all(read(stream)))

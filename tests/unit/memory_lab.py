@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from labctl.engine.memory import MemoryContainer, MemoryEngine
 
@@ -15,25 +16,26 @@ def stamp() -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09d}Z"
 
 
-def event(container: MemoryContainer, name: str, **fields) -> None:
+def event(container: MemoryContainer, name: str, **fields: Any) -> None:
     """Prints one event, as a node does."""
     container.print(json.dumps({"ts": stamp(), "node": "whoever", "event": name, **fields}))
 
 
-def opened(line: bytes) -> dict:
+def opened(line: bytes) -> dict[str, Any]:
     """What labctl put into the envelope of a typed line."""
     assert line[:1] == b"\x1e"
-    return json.loads(line[1:])
+    found: dict[str, Any] = json.loads(line[1:])
+    return found
 
 
 class Chat:
     """alice and bob in one conversation; a test breaks what it wants to see broken."""
 
-    def __init__(self, engine: MemoryEngine, roles: tuple[str, str] = ("chat", "chat")):
+    def __init__(self, engine: MemoryEngine, roles: tuple[str, str] = ("chat", "chat")) -> None:
         self.engine = engine
         self.offset = 0
         self.arrives = True
-        self.before: list[dict] = []  # events that bob's journal shows before the message
+        self.before: list[dict[str, Any]] = []  # events that bob's journal shows before the message
         self.alice = engine.add("lab", "alice", role=roles[0], addresses={"lab_net": (ALICE[0],)}, program=self.typed)
         self.bob = engine.add("lab", "bob", role=roles[1], addresses={"lab_net": (BOB[0],)}, program=self.typed)
 

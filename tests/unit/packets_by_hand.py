@@ -8,16 +8,26 @@ from labfault.packet import FLAGS, Packet, checksum, seal
 ALICE, BOB = "10.77.0.5", "10.77.0.6"
 
 
-def tcp(payload=b"", flags="ack", *, sport=12345, dport=40000, seq=1000, ack=2000, src=ALICE, dst=BOB) -> bytes:
+def tcp(
+    payload: bytes = b"",
+    flags: str = "ack",
+    *,
+    sport: int = 12345,
+    dport: int = 40000,
+    seq: int = 1000,
+    ack: int = 2000,
+    src: str = ALICE,
+    dst: str = BOB,
+) -> bytes:
     bits = sum(FLAGS[name] for name in flags.split(","))
     return _ip(6, struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, bits, 502, 0, 0) + payload, src, dst)
 
 
-def udp(payload=b"", *, sport=5005, dport=5005, src=ALICE, dst=BOB) -> bytes:
+def udp(payload: bytes = b"", *, sport: int = 5005, dport: int = 5005, src: str = ALICE, dst: str = BOB) -> bytes:
     return _ip(17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload, src, dst)
 
 
-def icmp(payload=b"ping", *, src=ALICE, dst=BOB) -> bytes:
+def icmp(payload: bytes = b"ping", *, src: str = ALICE, dst: str = BOB) -> bytes:
     return _ip(1, struct.pack("!BBHHH", 8, 0, 0, 1, 1) + payload, src, dst)
 
 

@@ -4,13 +4,15 @@ import io
 import json
 import struct
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from labctl.engine.memory import Execution, MemoryEngine
 from labctl.engine.model import LABEL_PROBED, Line
 from labctl.errors import LabError
-from labctl.lab.model import find
+from labctl.lab.model import Lab, find
 from labctl.packets.files.write import Writer
 from labctl.packets.protocols.link import ETHERNET, RAW
 
@@ -22,20 +24,21 @@ USER = 147  # a link type that is nobody's
 class Recorders:
     """What the recorders would answer, without any kernel: `packets` by node, as (tap, nanoseconds ago, bytes)."""
 
-    def __init__(self, engine: MemoryEngine):
+    def __init__(self, engine: MemoryEngine) -> None:
         self.packets: dict[str, list[tuple[str, int, bytes]]] = {}
         self.asked: list[tuple[str, list[str]]] = []
-        self.status, self.words, self.refused, self.drops, self.problems = 0, b"", "", 0, []
-        self.orders: list = []
+        self.status, self.words, self.refused, self.drops = 0, b"", "", 0
+        self.problems: list[str] = []
+        self.orders: list[Any] = []
         self.since: float | None = None  # seconds from now, when the recorder began
-        self.on_asked = lambda node: None
+        self.on_asked: Callable[[str], object] = lambda node: None
         engine.probe_commands = self.commands
 
-    def commands(self, order):
+    def commands(self, order: Any) -> Callable[[Sequence[str]], Execution]:
         node = order.labels[LABEL_PROBED]
         self.orders.append(order)
 
-        def run(command) -> Execution:
+        def run(command: Sequence[str]) -> Execution:
             self.asked.append((node, list(command[2:])))
             self.on_asked(node)
             if self.refused:
@@ -68,7 +71,7 @@ class Recorders:
 
 
 @pytest.fixture
-def lab(engine):
+def lab(engine: MemoryEngine) -> Callable[[], Lab]:
     engine.add("lab", "alice", role="chat", addresses={"ab": (ALICE,)})
     engine.add("lab", "bob", role="chat", addresses={"ab": (BOB,)})
     engine.add("lab", "web", role="http", addresses={"w": (WEB,)}, gateways=("10.77.1.1",))
@@ -77,18 +80,18 @@ def lab(engine):
 
 
 @pytest.fixture
-def fakes(engine):
+def fakes(engine: MemoryEngine) -> Recorders:
     return Recorders(engine)
 
 
-def refused(code, word, act, *args, **options):
+def refused(code: str, word: str, act: Callable[..., object], *args: object, **options: Any) -> None:
     with pytest.raises(LabError) as found:
         act(*args, **options)
     assert found.value.code == code, found.value.message
     assert word in found.value.message
 
 
-def arp(asking, asked, *, operation=1, target=b"\xff" * 6):
+def arp(asking: str, asked: str, *, operation: int = 1, target: bytes = b"\xff" * 6) -> bytes:
     ends = [bytes(6) + bytes(map(int, address.split("."))) for address in (asking, asked)]
     head = target + bytes(6) + b"\x08\x06"
     return head + struct.pack(">HHBBH", 1, 0x0800, 6, 4, operation) + ends[0] + ends[1]

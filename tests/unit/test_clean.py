@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import BASE_IMAGE, COMPOSE_IMAGE, LABEL_SOURCE, OFFICIAL_BASE, PROBE_IMAGE, Image
+from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import LabError
-from labctl.lab.life.clean import clean_images
+from labctl.lab.images.base import MADE, OFFICIAL
 from labctl.lab.locks import KeyboardLock, LabLock
+from labctl.lab.machine.clean import clean_images
 
 OLD = "sha256:" + "0" * 64
 OURS = {LABEL_SOURCE: "0123"}
@@ -27,7 +28,7 @@ def runtime(tmp_path, monkeypatch):
 @pytest.fixture
 def engine():
     found = MemoryEngine()
-    names = {PROBE_IMAGE: OURS, "labctl/echo-server": OURS, BASE_IMAGE: OURS, OLD: OURS, "mine/x": OURS, "labctl/y": {}}
+    names = {PROBE_IMAGE: OURS, "labctl/echo-server": OURS, MADE: OURS, OLD: OURS, "mine/x": OURS, "labctl/y": {}}
     for name, labels in names.items():
         found.images[name] = Image(name if name == OLD else f"id of {name}", labels)
     return found
@@ -41,8 +42,8 @@ def clean(engine, *, force=False, dry_run=False) -> tuple[list[str], dict[str, s
 
 def test_only_what_has_the_label_and_a_name_of_ours_or_none(engine):
     removed, stays = clean(engine)
-    assert sorted(removed) == sorted([PROBE_IMAGE, "labctl/echo-server", BASE_IMAGE, OLD])
-    assert removed[-1] == BASE_IMAGE, "the others are made of it"
+    assert sorted(removed) == sorted([PROBE_IMAGE, "labctl/echo-server", MADE, OLD])
+    assert removed[-1] == MADE, "the others are made of it"
     assert list(engine.images) == ["mine/x", "labctl/y"]
     assert list(stays) == ["Docker's build cache"]
 
@@ -96,11 +97,11 @@ def test_what_the_engine_refuses_stays_with_its_reason():
 
 
 def test_what_is_not_labctls_alone_is_told_with_what_removes_it(engine, runtime):
-    engine.images[BASE_IMAGE] = Image(BASE_IMAGE, {})
-    engine.images[OFFICIAL_BASE] = Image(OFFICIAL_BASE, {})
+    engine.images[MADE] = Image(MADE, {})
+    engine.images[OFFICIAL] = Image(OFFICIAL, {})
     removed, stays = clean(engine)
-    assert BASE_IMAGE not in removed
-    for name in (BASE_IMAGE, OFFICIAL_BASE):
+    assert MADE not in removed
+    for name in (MADE, OFFICIAL):
         assert f"`docker rmi {name}`" in stays[name]
         assert name in engine.images
 

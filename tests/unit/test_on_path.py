@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.lab.life import doctor, on_path
+from labctl.lab.life import doctor
+from labctl.lab.machine import on_path
 
 
 def program(file: Path) -> Path:

@@ -15,6 +15,7 @@ ROOMS = ("labctl", "services", "bench", "compat")
 LINES, FUNCTION, MODULES = 400, 60, 16  # lines of a file, lines of a function, modules in a folder
 # What is over still; nothing may be added.
 OVER: set[str] = set()
+CROWDED: set[str] = set()
 # What each may import of this project. A node's program has its own folder, and the packages that all nodes have.
 NODES = {"chat", "labnode"}
 PROBE = {"labcapture", "labfault", "labprocess", "labreach"}
@@ -69,7 +70,7 @@ def test_no_function_is_long():
 
 def test_no_folder_is_crowded():
     count = Counter(name(file.parent) for file in modules(*ROOMS) if file.name not in ("__init__.py", "__main__.py"))
-    assert {folder: number for folder, number in count.items() if number > MODULES} == {}
+    assert {folder for folder, number in count.items() if number > MODULES} <= CROWDED
 
 
 @pytest.mark.parametrize("room", IMPORTS)

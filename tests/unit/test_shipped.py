@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from labctl.engine.model import LABEL_ROLE, LABEL_SOURCE, Image
 from labctl.errors import LabError
 from labctl.errors.tables import ERRORS
+from labctl.lab.images import needed
+from labctl.lab.placing import blueprint as blueprints
 from labctl.topology import builtin, shipped
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +64,29 @@ def test_no_hint_needs_a_checkout(code):
     """What `make` does is told beside what can be typed without one."""
     assert "`make" not in ERRORS[code].hint.replace("in a checkout `make", "")
     assert "setup/" not in ERRORS[code].hint
+
+
+def test_own_images_that_a_file_only_names_are_built(engine, tmp_path):
+    """No registry is asked: what it had under such a name would be somebody else's."""
+    engine.pull = engine.registry_answers = lambda *_: pytest.fail("a registry was asked")
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {a: {image: labctl/udp-peer}, b: {image: labctl/udp-peer}, c: {image: mine/c}}")
+    engine.images |= {"mine/c": Image("c", {}), "debian:trixie-slim": Image("d", {})}
+    said: list[str] = []
+    blueprint = blueprints.read(engine, str(file))
+    found = needed.ensure(engine, blueprint, said.append, again=False, limit=60)
+    assert said == ["building udp-peer"]
+    wanted = builtin.digest(ROOT / "services", without="probe")
+    assert found["a"].labels == found["b"].labels
+    assert (found["a"].labels[LABEL_ROLE], found["a"].labels[LABEL_SOURCE]) == ("udp", wanted)
+
+
+@pytest.mark.parametrize(
+    "name", ["labctl/udp-peer:1", "labctl/base", "labctl/other", "other/udp-peer", "labctl/test-a"]
+)
+def test_what_only_sounds_like_labctls_is_pulled(engine, tmp_path, name):
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"services: {{a: {{image: '{name}'}}}}")
+    said: list[str] = []
+    needed.ensure(engine, blueprints.read(engine, str(file)), said.append, again=False, limit=60)
+    assert said == [f"pulling {name}"]

@@ -20,7 +20,7 @@ def clean(
 ) -> None:
     """Remove what labctl keeps on this machine beside labs, and say what stays."""
     from labctl.engine import connect
-    from labctl.lab.life.clean import clean_images
+    from labctl.lab.machine.clean import clean_images
 
     if not images:
         raise typer.BadParameter("say what: --images; `labctl down` removes a lab")

@@ -289,7 +289,7 @@ def _read_progress(
     report: Callable[[str], None],
     deadline: float,
     said: list[str],
-    cancels: Collection[Cancel],
+    cancels: Collection[Cancel] = (),
 ) -> None:
     """Adds each line to `said`, until the end. Raises TimeoutExpired, LabError `cancelled`."""
     import selectors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from labctl.lab.placing.blueprint import Blueprint
 from labctl.topology import builtin, shipped
 
 HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
+_OWN = re.compile(r"labctl/([a-z-]+)(?::latest)?")  # and a folder of services/, each of which a README describes
 
 
 def present(engine: Engine, blueprint: Blueprint) -> dict[str, Image]:
@@ -48,11 +50,28 @@ def ensure(
         name = blueprint.topology.name
         engine.build(blueprint.source, stale, lambda line: None, limit, name=name, variables=variables)
         found = present(engine, blueprint)
+    _build_named(engine, blueprint, found, report, limit)
     _pull_missing(engine, blueprint, found, report, limit)
     topology = blueprint.topology
     if topology.without_ipv4 or topology.links or any(member.routes for member in topology.members):
         ensure_probe(engine, report, limit)
     return found
+
+
+def _build_named(
+    engine: Engine, blueprint: Blueprint, found: dict[str, Image], report: Callable[[str], None], limit: float
+) -> None:
+    """Builds those of labctl's own images that the file only names: what a registry has under such a name would be
+    somebody else's."""
+    folder = shipped.root() / "services"
+    missing = {blueprint.image_of(member.name) for member in blueprint.topology.members if member.name not in found}
+    names = {own[1] for name in missing if (own := _OWN.fullmatch(name))}
+    wanted = sorted(name for name in names if (folder / name / "README.md").is_file())
+    if wanted:
+        variables = _variables(engine, builtin.digest(folder, without=HELPERS), report)
+        report(f"building {', '.join(wanted)}")
+        engine.build(builtin.Source(folder / "nodes.yaml"), wanted, lambda line: None, limit, variables=variables)
+        found.update(present(engine, blueprint))
 
 
 def _pull_missing(

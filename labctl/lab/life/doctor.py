@@ -1,4 +1,4 @@
-"""Looks at what labctl needs of this machine: the engine, Compose, the kernel, images, disk."""
+"""Looks at what labctl needs of this machine: a place on the PATH, the engine, Compose, the kernel, images, disk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from labctl.engine.model import LABEL_LAB, Engine
 from labctl.errors import LabError
 from labctl.lab.images import base
+from labctl.lab.machine import on_path
 
 ENGINE_MINIMUM = 24
 DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
@@ -33,7 +34,8 @@ class Finding:
 
 
 def examine(engine: Engine) -> Iterator[Finding]:
-    """All findings, one after the other, the engine's first: without it there is nothing else to look at."""
+    """All findings, one after the other, the engine before the rest: without it there is nothing else to look at."""
+    yield _command()
     yield Finding("endpoint", "ok", engine.where)
     try:
         info = engine.info()
@@ -47,7 +49,6 @@ def examine(engine: Engine) -> Iterator[Finding]:
     yield _disk(engine, info)
     yield _base_image(engine)
     yield from _kernel(engine, info)
-    yield _command()
 
 
 def _version(info: dict[str, Any]) -> Finding:
@@ -145,8 +146,6 @@ def _probe(engine: Engine) -> tuple[dict[str, Any], str]:
 
 def _command() -> Finding:
     """Whether who types `labctl` gets this one."""
-    from labctl.lab.life import on_path
-
     this, other = on_path.this_one(), on_path.found()
     if other is None:
         return Finding("command", "note", f"labctl is not on the PATH; this one is {this}", f"add {this.parent} to it")

@@ -12,10 +12,8 @@ from labctl.lab.model import Node
 def address(engine: Engine, node: Node, port: Port) -> str:
     """The address at which this machine finds a node's published port. Raises LabError `published-elsewhere`."""
     machine = engine.machine
-    if not machine:
-        return port.reached_at
     if not port.host or is_everywhere(port.host):
-        return machine
-    if ipaddress.ip_address(port.host).is_loopback:
+        return machine or "127.0.0.1"
+    if machine and ipaddress.ip_address(port.host).is_loopback:
         raise LabError("published-elsewhere", node=node.name, port=port.private, address=port.host, machine=machine)
     return port.host

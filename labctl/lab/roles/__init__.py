@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from labctl.errors import LabError
-from labctl.lab.roles.role import Arrow, Role
+from labctl.lab.roles.role import Arrow, Command, Role
 
 if TYPE_CHECKING:
     from labctl.lab.model import Lab, Node
@@ -54,6 +54,12 @@ def arrows() -> dict[str, Arrow]:
 def outcomes() -> frozenset[str]:
     """The events that say what came of a typed line."""
     return frozenset(["send", *(name for role in table().values() for name in role.outcomes)])
+
+
+def typing_of(role: str | None) -> Command | None:
+    """The command of a role that no more is needed for than a node and a text."""
+    known = table().get(role or "")
+    return known.typing if known else None
 
 
 def called(role: str | None) -> str:

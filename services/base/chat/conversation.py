@@ -6,6 +6,8 @@ arrive as messages. Each end closes its socket once both directions are closed, 
 way. When both say it at once, each has ended the conversation, and each journal says `by: local`.
 """
 
+from __future__ import annotations
+
 import binascii
 import socket
 from collections import deque
@@ -13,6 +15,13 @@ from collections import deque
 from chat import framing, waiting
 from labnode import journal
 from labnode.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.loop import Loop
+    from labnode.types import Done, Fields, Timer
 
 BUSY = "Somebody else is talking to me. Please call again later."  # told to a second caller, who is then hung up on
 SILENCE = 5.0  # seconds in which a partner who has been said goodbye to must hang up, or say something
@@ -29,7 +38,7 @@ SIGNS_OF_LIFE = (
 GONE = ("ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN")
 
 
-def known(line) -> dict:
+def known(line: waiting.Line) -> Fields:
     """The id that labctl gave an input, as an event's field; a person gives none."""
     return {"id": line.id} if line.id else {}
 
@@ -42,16 +51,29 @@ class Conversation:
     say how it ended, and `unsaid` holds the lines that the partner did not get.
     """
 
-    def __init__(self, loop, sock, ends: dict, *, turn: bool | None, on_turn, on_sent, on_end):
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        ends: journal.Ends,
+        *,
+        turn: bool | None,
+        on_turn: Done,
+        on_sent: Done,
+        on_end: Callable[[Conversation], object],
+    ) -> None:
         self._loop, self.turn = loop, turn
         self._on_turn, self._on_end = on_turn, on_end
         self._framer = framing.Framer()
-        self._said: deque = deque()  # (offset behind it, line) of what the partner may not have got
+        self._said: deque[tuple[int, waiting.Line]] = (
+            deque()
+        )  # (offset behind it, line) of what the partner may not have got
         self._heard_byebye: int | None = None  # the offset behind it
         self._busy = False  # the partner's first line was BUSY
-        self._limit = None
-        self.by = self.reason = None  # how it ends, once that has begun
-        self.unsaid: list = []
+        self._limit: Timer | None = None
+        self.by: str | None = None
+        self.reason: str | None = None  # how it ends, once that has begun
+        self.unsaid: list[waiting.Line] = []
         self.stream = Stream(
             loop,
             sock,
@@ -95,7 +117,7 @@ class Conversation:
                 if self._heard_byebye is not None:
                     return
 
-    def _take(self, item) -> None:
+    def _take(self, item: framing.Item) -> None:
         ends, where = self.stream.ends, {"offset": item.offset, "bytes": item.size}
         if isinstance(item, framing.Incomplete):
             shown = journal.payload(item.data)
@@ -116,7 +138,7 @@ class Conversation:
         if self.turn is not None and not self._busy:
             self._partner_spoke(where)
 
-    def _partner_spoke(self, where: dict) -> None:
+    def _partner_spoke(self, where: Fields) -> None:
         # A message that can't be read is a turn as well: its sender waits for our answer now.
         if self.turn:
             journal.error("EPROTO", "the partner spoke out of turn; it stays ours", self.stream.ends, **where)

@@ -19,6 +19,7 @@ TooLong = namedtuple("TooLong", "offset size")
 TooLong.__doc__ = "A message over LIMIT, its bytes thrown away as they came; without a newline if the stream ended."
 Incomplete = namedtuple("Incomplete", "offset size data")
 Incomplete.__doc__ = "The stream ended within a message: these bytes came without a newline."
+Item = Message | Invalid | TooLong | Incomplete
 
 
 def encode(text: str) -> bytes:
@@ -38,12 +39,12 @@ def is_byebye(text: str) -> bool:
 class Framer:
     """The messages of one direction of one connection. Keeps LIMIT bytes at most, however long a message gets."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._offset = 0  # of the message that is arriving
         self._length = 0  # bytes of it so far
         self._pending = bytearray()  # those bytes, unless there are too many
 
-    def feed(self, data: bytes) -> list:
+    def feed(self, data: bytes) -> list[Item]:
         """What these bytes complete: Message, Invalid and TooLong, in the order of the stream."""
         *ends, rest = data.split(b"\n")
         items = []
@@ -53,7 +54,7 @@ class Framer:
         self._add(rest)
         return items
 
-    def close(self) -> list:
+    def close(self) -> list[Item]:
         """The stream has ended: one TooLong or Incomplete for what is left, or nothing."""
         offset, length, data = self._next(0)
         if not length:
@@ -67,7 +68,7 @@ class Framer:
         else:
             self._pending.clear()
 
-    def _completed(self):
+    def _completed(self) -> Item:
         offset, length, data = self._next(1)
         if length > LIMIT:
             return TooLong(offset, length + 1)
@@ -76,7 +77,7 @@ class Framer:
         except UnicodeDecodeError:
             return Invalid(offset, length + 1, data)
 
-    def _next(self, newline: int) -> tuple:
+    def _next(self, newline: int) -> tuple[int, int, bytes]:
         done = self._offset, self._length, bytes(self._pending)
         self._offset += self._length + newline
         self._length = 0

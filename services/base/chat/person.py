@@ -1,5 +1,7 @@
 """Who sits at the keyboard: what is typed is said, or waits until it can be."""
 
+from __future__ import annotations
+
 import errno
 import os
 
@@ -7,6 +9,14 @@ from chat import framing
 from chat.conversation import Conversation, known
 from chat.waiting import BYTES, LINES, Line, Waiting
 from labnode import journal, life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from labnode.keyboard import Input
+    from labnode.loop import Loop
 
 CROWDED = 1 << 16  # unsent bytes at which the keyboard is not read: whoever types faster than TCP sends is slowed down
 FAREWELL = 0.5  # seconds that an open conversation has to end in order when the node is told to leave
@@ -19,7 +29,7 @@ class Person:
     conversation, when the next one can begin.
     """
 
-    def __init__(self, loop, *, caller: bool, on_end):
+    def __init__(self, loop: Loop, *, caller: bool, on_end: Callable[..., object]) -> None:
         mode = os.environ.get("CHAT_MODE") or "free"
         if mode not in ("free", "turns"):
             raise OSError(errno.EINVAL, f"CHAT_MODE is `free` or `turns`, and not `{mode}`")
@@ -38,7 +48,7 @@ class Person:
         """A conversation is over but for its last bytes."""
         return self._conversation is not None and self._conversation.reason is not None
 
-    def begin(self, sock, ends: dict) -> None:
+    def begin(self, sock: socket.socket, ends: journal.Ends) -> None:
         """Talks over this connected socket from now on, and says first what has waited."""
         self._conversation = Conversation(
             self._loop, sock, ends, turn=self._turn, on_turn=self._say_waiting, on_sent=self._pace, on_end=self._ended
@@ -58,14 +68,14 @@ class Person:
             line = self._waiting.take()
             journal.error("ECANCELED", "the node leaves, and this line was never sent", **known(line), text=line.text)
 
-    def _typed(self, typed) -> None:
+    def _typed(self, typed: Input) -> None:
         line = Line(typed.text, len(typed.text.encode()) + 1, typed.id)
         if typed.to:
             self._refuse(line, "EISCONN", f"a chat has one partner: a line can't be sent to {typed.to}")
         elif line.size > framing.LIMIT + 1:
             self._refuse(line, "EMSGSIZE", f"a message is {framing.LIMIT} bytes at most; this one is not sent")
         elif not (why := self._why_wait(framing.is_byebye(line.text))):
-            self._conversation.say(line)
+            self._say(line)
             self._pace()
         elif framing.is_byebye(line.text):
             self._refuse(line, "ENOTCONN", why)
@@ -88,9 +98,13 @@ class Person:
             return "it is the partner's turn to speak"
         return None
 
+    def _say(self, line: Line) -> None:
+        if self._conversation:
+            self._conversation.say(line)
+
     def _say_waiting(self) -> None:
         while self._waiting and not self._why_wait(False):
-            self._conversation.say(self._waiting.take())
+            self._say(self._waiting.take())
         self._pace()
 
     def _pace(self) -> None:

@@ -1,6 +1,12 @@
 """The lines that wait for a partner, or for their turn. No socket here either."""
 
+from __future__ import annotations
+
 from collections import deque, namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    pass
 
 LINES = 100
 BYTES = 1024 * 1024  # of all that wait, newlines included
@@ -12,8 +18,8 @@ Line.__doc__ = "One line that was typed: its text, its bytes on the wire, and th
 class Waiting:
     """First in, first out, with a limit."""
 
-    def __init__(self):
-        self._lines: deque = deque()
+    def __init__(self) -> None:
+        self._lines: deque[Line] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -32,7 +38,7 @@ class Waiting:
         self._bytes -= line.size
         return line
 
-    def put_back(self, lines: list) -> list:
+    def put_back(self, lines: list[Line]) -> list[Line]:
         """Lines that were taken and not sent stand first again. Gives back the last ones: those with no room left."""
         everything = [*lines, *self._lines]
         self._lines.clear()

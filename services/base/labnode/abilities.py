@@ -27,7 +27,8 @@ def request(family: int, kind: int, flags: int, body: bytes) -> int:
             answer = sock.recv(65536)
             length, answer_kind = struct.unpack_from("=IH", answer)
             if answer_kind == NLMSG_ERROR:
-                return -struct.unpack_from("=i", answer, 16)[0]
+                number: int = struct.unpack_from("=i", answer, 16)[0]
+                return -number
             if length < 16:
                 return errno.EBADMSG
 

@@ -5,8 +5,14 @@ recvfrom(2) tells who sent one but not to which address. IP_PKTINFO (ip(7)) and 
 have recvmsg(2) say that too, in a note beside the data (cmsg(3)).
 """
 
+from __future__ import annotations
+
 import socket
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Address, Fields, Note
 
 IP_RECVTTL = 12  # ip(7)
 IP_PKTINFO = 8  # ip(7); Python has a name for it since 3.12
@@ -16,7 +22,7 @@ DROPS = 8  # SK_MEMINFO_DROPS (linux/sock_diag.h): the place among the numbers o
 NOTE = 128  # bytes that recvmsg(2) needs for it, for the hops that are left and for the drops
 
 
-def ask_local(sock) -> None:
+def ask_local(sock: socket.socket) -> None:
     """From now on, recvmsg(2) on this socket notes the address that a datagram was sent to."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
@@ -24,7 +30,7 @@ def ask_local(sock) -> None:
         sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
 
 
-def ask_hops(sock) -> None:
+def ask_hops(sock: socket.socket) -> None:
     """From now on, recvmsg(2) on this socket notes how many hops a datagram had left: its TTL, or its hop limit."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
@@ -32,28 +38,31 @@ def ask_hops(sock) -> None:
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
 
 
-def ask_drops(sock) -> None:
+def ask_drops(sock: socket.socket) -> None:
     """From now on, recvmsg(2) on this socket notes how many datagrams the kernel had dropped before it queued one."""
     sock.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
 
 
-def drops_before(notes: list) -> int:
+def drops_before(notes: list[Note]) -> int:
     """How many datagrams the kernel had dropped at this socket when it queued the one with these notes."""
     for level, kind, note in notes:
         if (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
-            return struct.unpack_from("I", note)[0]
+            count: int = struct.unpack_from("I", note)[0]
+            return count
     return 0  # it notes no zero
 
 
-def drops(sock) -> int | None:
+def drops(sock: socket.socket) -> int | None:
     """How many datagrams the kernel has dropped at this socket by now; None where it can't tell (Linux before 4.12).
 
     Most of them found the receive queue full; those with a wrong checksum count too.
     """
     try:
-        return struct.unpack_from("I", sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4 * (DROPS + 1)), 4 * DROPS)[0]
+        told = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4 * (DROPS + 1))
+        count: int = struct.unpack_from("I", told, 4 * DROPS)[0]
     except (OSError, struct.error):
         return None
+    return count
 
 
 def wrong_checksums() -> int:
@@ -70,7 +79,7 @@ def wrong_checksums() -> int:
     return found
 
 
-def hops(notes: list) -> dict:
+def hops(notes: list[Note]) -> Fields:
     """The hops that a datagram had left when it arrived, as an event field; every router on its way took one."""
     for level, kind, note in notes:
         if (level, kind) in ((socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)):
@@ -78,7 +87,7 @@ def hops(notes: list) -> dict:
     return {}
 
 
-def join(sock, group: str) -> None:
+def join(sock: socket.socket, group: str) -> None:
     """Joins a multicast group (RFC 1112; RFC 3493, section 5.2), on the interface that the routing table names."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(
@@ -89,7 +98,7 @@ def join(sock, group: str) -> None:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
 
-def ends(sock, peer, notes: list) -> dict:
+def ends(sock: socket.socket, peer: Address, notes: list[Note]) -> Fields:
     """Both ends of a datagram that recvmsg(2) gave, as event fields."""
     local = sock.getsockname()[:2]
     for _, kind, note in notes:
@@ -100,7 +109,7 @@ def ends(sock, peer, notes: list) -> dict:
     return {"proto": "udp", "local": list(local), "peer": list(peer[:2])}
 
 
-def answer(notes: list) -> list:
+def answer(notes: list[Note]) -> list[Note]:
     """Notes for sendmsg(2): answer from the address that was asked. The interface is left to the routing table."""
     return [
         (level, kind, bytes(4) + note[4:] if kind == IP_PKTINFO else note[:16] + bytes(4))
@@ -109,7 +118,7 @@ def answer(notes: list) -> list:
     ]
 
 
-def source(sock, address) -> dict:
+def source(sock: socket.socket, address: Address) -> Fields:
     """Both ends of a datagram that sendto(2) would send to `address` now, as event fields; OSError without a route.
 
     connect(2) on a UDP socket sends nothing: it only makes the kernel choose the address to send from.

@@ -5,11 +5,21 @@ socket, `proto`, `local` and `peer` say which: addresses are `[address, port]`, 
 give them. docs/node-contract.md lists the events.
 """
 
+from __future__ import annotations
+
 import binascii
 import errno
 import json
 import os
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+    from typing import Any
+
+    from labnode.types import Address, Fields
 
 NODE = os.environ.get("LABCTL_NODE") or os.uname().nodename
 PREVIEW = 2048  # bytes of a payload that an event repeats; its `bytes` always counts all of them
@@ -20,17 +30,17 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring
 _node = _quote(NODE)
 _second = ("", "")
-_held: list | None = None  # lines that are not written yet; None: each is written at once
+_held: list[str] | None = None  # lines that are not written yet; None: each is written at once
 _held_size = 0
 _flushed = 0.0
 
 
-class Ends(dict):
+class Ends(dict[str, object]):
     """Both ends of a socket as event fields. They never change, so their JSON is made once for all its events."""
 
     __slots__ = ("json",)
 
-    def __init__(self, fields: dict):
+    def __init__(self, fields: Fields) -> None:
         super().__init__(fields)
         self.json = members(fields)
 
@@ -45,7 +55,9 @@ def stamp() -> str:
     return f"{_second[1]}{nanoseconds}Z"
 
 
-def event(name: str, ends: dict | None = None, when: str | None = None, shown: str = "", /, **fields) -> None:
+def event(
+    name: str, ends: Mapping[str, object] | None = None, when: str | None = None, shown: str = "", /, **fields: object
+) -> None:
     """Writes one event. `ends` is what `ends()` gave for the socket that it is about.
 
     `when` is what `stamp()` gave, for what must not seem later than its effect: the clock is read before a send(2), or
@@ -63,7 +75,7 @@ def event(name: str, ends: dict | None = None, when: str | None = None, shown: s
         flush()
 
 
-def members(fields: dict) -> str:
+def members(fields: Mapping[str, Any]) -> str:
     """Event fields as JSON, for `event`'s `shown`: made once where several events hold the same."""
     text = ""
     for key, value in fields.items():
@@ -123,7 +135,7 @@ def flush_due() -> float | None:
     return None
 
 
-def ends(sock, peer=None) -> dict:
+def ends(sock: socket.socket, peer: Address | None = None) -> Ends:
     """Both ends of a socket as event fields; `peer` for a datagram's other end, as recvfrom(2) gave it."""
     found = {"proto": "tcp" if sock.type == 1 else "udp", "local": list(sock.getsockname()[:2])}
     try:
@@ -133,12 +145,12 @@ def ends(sock, peer=None) -> dict:
     return Ends(found | {"peer": list(peer[:2])})
 
 
-def payload(data: bytes, limit: int = PREVIEW) -> dict:
+def payload(data: bytes, limit: int = PREVIEW) -> Fields:
     """A payload as event fields: `bytes`, and `text` or, where it isn't UTF-8, `data` in base64.
 
     Over `limit` bytes only the beginning is repeated, and `cut` counts what is left out.
     """
-    fields: dict = {"bytes": len(data)}
+    fields: Fields = {"bytes": len(data)}
     head = data[:limit]
     if len(head) < len(data):
         # Don't make binary of a text only because the cut went through a character, which has 4 bytes at most.
@@ -152,7 +164,11 @@ def payload(data: bytes, limit: int = PREVIEW) -> dict:
     return fields
 
 
-def error(code: int | str, reason: str, ends: dict | None = None, /, **fields) -> None:
+def error(code: int | str | None, reason: str, ends: Mapping[str, object] | None = None, /, **fields: object) -> None:
     """Writes an `error` event: the errno's name, and a sentence for a person."""
-    name = code if isinstance(code, str) else errno.errorcode.get(code, str(code))
-    event("error", ends, error=name, reason=reason, **fields)
+    event("error", ends, error=code if isinstance(code, str) else errno_name(code), reason=reason, **fields)
+
+
+def errno_name(code: int | None) -> str:
+    """`ECONNRESET`; an OSError that the kernel didn't raise may have no number."""
+    return str(code) if code is None else errno.errorcode.get(code, str(code))

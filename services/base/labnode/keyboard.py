@@ -5,11 +5,17 @@ JSON text sequence (RFC 7464), which is the byte 0x1E, one JSON object and a new
 repeated by the `input` event and by all that follows from it, and `to` (`host:port`) may name where it goes.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections import namedtuple
 
 from labnode import journal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RECORD_SEPARATOR = 0x1E
 ENVELOPE = b"\x1e{"
@@ -22,7 +28,7 @@ Input.__doc__ = """One line that was typed: its id (None when a person typed it)
 
 
 class Keyboard:
-    def __init__(self, fd: int = 0):
+    def __init__(self, fd: int = 0) -> None:
         self._fd = fd
         self._pending = bytearray()
         self._skipping = False
@@ -31,7 +37,7 @@ class Keyboard:
     def fileno(self) -> int:
         return self._fd
 
-    def read(self) -> list:
+    def read(self) -> list[Input]:
         """What can be read now, as whole lines. Call it when the descriptor is readable."""
         try:
             data = os.read(self._fd, 1 << 16)
@@ -56,7 +62,7 @@ class Keyboard:
         self._check_limit()
         return [one for one in typed if one is not None]
 
-    def _apart(self, lines: list):
+    def _apart(self, lines: list[bytes]) -> Iterator[bytes]:
         """Takes an envelope out of a line that somebody is still typing: the rest of that line is yet to come."""
         begun = b""
         for line in lines:
@@ -75,10 +81,10 @@ class Keyboard:
             self._pending.clear()
 
     @staticmethod
-    def _refuse(**known) -> None:
+    def _refuse(**known: object) -> None:
         journal.error("EMSGSIZE", f"a typed line is over {LIMIT} bytes; it is refused whole", call="input", **known)
 
-    def _parse(self, line: bytes):
+    def _parse(self, line: bytes) -> Input | None:
         if len(line) > LONGEST:
             self._refuse()
             return None
@@ -90,8 +96,8 @@ class Keyboard:
         except UnicodeDecodeError:
             journal.error("EILSEQ", "a typed line is not UTF-8", call="input", **journal.payload(line))
             return None
-        except (ValueError, RecursionError) as problem:
-            journal.error("EBADMSG", f"an envelope on the keyboard is broken: {problem}", call="input")
+        except (ValueError, RecursionError) as broken:
+            journal.error("EBADMSG", f"an envelope on the keyboard is broken: {broken}", call="input")
             return None
         known = {"id": fields["id"]} if isinstance(fields, dict) and _is_text(fields.get("id")) else {}
         problem = self._problem(fields)
@@ -108,7 +114,7 @@ class Keyboard:
         return typed
 
     @staticmethod
-    def _problem(fields) -> str | None:
+    def _problem(fields: object) -> str | None:
         if not isinstance(fields, dict) or not _is_text(fields.get("text")):
             return "it holds no text"
         if "\n" in fields["text"]:
@@ -118,7 +124,7 @@ class Keyboard:
         return None
 
 
-def _is_text(value) -> bool:
+def _is_text(value: object) -> bool:
     """True for a string that UTF-8 can carry: a lone surrogate ("\\ud800") is no text that could be sent."""
     if not isinstance(value, str):
         return False

@@ -1,11 +1,19 @@
 """A node's life: PID 1 of its container, from start over `ready` to SIGTERM."""
 
+from __future__ import annotations
+
 import os
 import signal
 
 from labnode import gate, journal
 from labnode.keyboard import Keyboard
 from labnode.loop import READ, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.types import Done, Typed
 
 READY_FILE = "/dev/shm/ready"  # for Compose's healthcheck; the only writable place of a read-only container
 
@@ -14,7 +22,7 @@ class Stop(BaseException):
     """SIGTERM or SIGINT came: close what is open, in order, and leave."""
 
 
-def run(main) -> None:
+def run(main: Callable[[Loop], Done | None]) -> None:
     """Runs `main(loop)`, a node's set-up, then its loop until SIGTERM; `main` returns what closes its sockets."""
 
     # A handler that raised could do so between send(2) and its event, or in the middle of a line of the journal. The
@@ -23,7 +31,7 @@ def run(main) -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def stop(_ready):
+    def stop(_ready: int) -> None:
         raise Stop(signal.Signals(os.read(woken, 1)[0]).name)
 
     # PID 1 gets no default handlers (pid_namespaces(7)): without these, SIGTERM would do nothing at all.
@@ -47,13 +55,13 @@ def run(main) -> None:
         raise SystemExit(1) from None
 
 
-def ready(**fields) -> None:
+def ready(**fields: object) -> None:
     """Says that the node can do its job now: to labctl by an event, to Compose's healthcheck by a file."""
     with open(READY_FILE, "w"):
         journal.event("ready", **fields)
 
 
-def watch_keyboard(loop: Loop, on_input):
+def watch_keyboard(loop: Loop, on_input: Typed) -> Callable[[bool], None]:
     """Calls `on_input(typed)` for each line that is typed, while there is a keyboard.
 
     Gives back `pause(paused)`, which stops and resumes reading it: what is typed meanwhile waits in the pipe, and
@@ -61,7 +69,7 @@ def watch_keyboard(loop: Loop, on_input):
     """
     keyboard, watched, paused_now = Keyboard(), True, False
 
-    def read(_ready):
+    def read(_ready: int) -> None:
         for typed in keyboard.read():
             on_input(typed)
         if keyboard.closed:

@@ -3,6 +3,8 @@
 One thread serves all: no connection can hold another up, and no lock is needed anywhere in a node.
 """
 
+from __future__ import annotations
+
 import heapq
 import itertools
 import selectors
@@ -10,19 +12,25 @@ import time
 
 from labnode import journal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.types import Done, Ready, Source, Timer
+
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 LONGEST_WAIT = 3600.0  # seconds; epoll_wait(2) counts milliseconds in an int
 
 
 class Loop:
-    def __init__(self):
+    def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._callbacks: dict = {}
-        self._timers: list = []
+        self._callbacks: dict[Source | int, Ready | None] = {}
+        self._timers: list[Timer] = []
         self._cancelled = 0  # how many of them were called off; an upper bound
         self._order = itertools.count()  # timers for the same moment run in the order in which they were set
 
-    def watch(self, source, interest: int, callback=None) -> None:
+    def watch(self, source: Source | int, interest: int, callback: Ready | None = None) -> None:
         """Calls `callback(ready)` whenever `source` is ready; again for the same source changes what is watched.
 
         `interest` and `ready` are READ, WRITE or both. An interest of 0 stops watching: do that before closing.
@@ -36,13 +44,13 @@ class Loop:
         (self._selector.modify if known else self._selector.register)(source, interest)
         self._callbacks[source] = callback
 
-    def later(self, seconds: float, callback) -> list:
+    def later(self, seconds: float, callback: Done) -> Timer:
         """Calls `callback()` once, `seconds` from now. Give what it returns to `cancel` to call it off."""
-        timer = [time.monotonic() + max(0.0, seconds), next(self._order), callback]
+        timer: Timer = [time.monotonic() + max(0.0, seconds), next(self._order), callback]
         heapq.heappush(self._timers, timer)
         return timer
 
-    def cancel(self, timer: list | None) -> None:
+    def cancel(self, timer: Timer | None) -> None:
         if timer and timer[2]:
             timer[2] = None
             self._cancelled += 1
@@ -52,7 +60,7 @@ class Loop:
                 heapq.heapify(self._timers)
                 self._cancelled = 0
 
-    def run(self, until=None) -> None:
+    def run(self, until: Callable[[], bool] | None = None) -> None:
         """Runs until a callback raises, or until `until()`, asked right before each wait, is true."""
         journal.gather()
         try:
@@ -77,7 +85,8 @@ class Loop:
         while self._timers:
             due, _, callback = self._timers[0]
             if callback and due > now:
-                return min(max(0.0, due - time.monotonic()), LONGEST_WAIT)
+                wait: float = due - time.monotonic()
+                return min(max(0.0, wait), LONGEST_WAIT)
             timer = heapq.heappop(self._timers)
             if callback:
                 timer[2] = None  # it has run: to cancel it now is nothing

@@ -1,11 +1,20 @@
 """Names to addresses, without holding the loop up."""
 
+from __future__ import annotations
+
 import _thread
 import errno
 import os
 import socket
 
+from labnode import journal
 from labnode.loop import READ, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.types import Resolved
 
 
 def split(text: str) -> tuple[str, int]:
@@ -20,13 +29,19 @@ def split(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def resolve(loop: Loop, host: str, port: int, on_found, kind: int = socket.SOCK_STREAM) -> None:
+def resolve(
+    loop: Loop,
+    host: str,
+    port: int,
+    on_found: Callable[[list[Resolved], OSError | None], object],
+    kind: int = socket.SOCK_STREAM,
+) -> None:
     """Calls `on_found(addresses, problem)`: addresses as getaddrinfo(3) gives them, or its error and none.
 
     getaddrinfo(3) blocks for as long as a name server keeps silent, which may be many seconds. It waits in a thread of
     its own, so that the node can still be typed at, and be stopped.
     """
-    result: list = []
+    result: list[tuple[list[Resolved], OSError | None]] = []
     try:
         reader, writer = os.pipe()
     except OSError as problem:
@@ -34,10 +49,10 @@ def resolve(loop: Loop, host: str, port: int, on_found, kind: int = socket.SOCK_
         loop.later(0, lambda: on_found([], full))
         return
 
-    def look_up():
+    def look_up() -> None:
         try:
             # As bytes: for a str, Python would load its tables of international names first.
-            result.append((socket.getaddrinfo(host.encode(), port, type=kind), None))
+            result.append(([*socket.getaddrinfo(host.encode(), port, type=kind)], None))
         except OSError as problem:
             result.append(([], problem))
         except ValueError:  # a NUL or a lone surrogate, which no name holds
@@ -45,7 +60,7 @@ def resolve(loop: Loop, host: str, port: int, on_found, kind: int = socket.SOCK_
         finally:
             os.close(writer)
 
-    def found(_ready):
+    def found(_ready: int) -> None:
         loop.watch(reader, 0)
         os.close(reader)
         on_found(*result[0])
@@ -63,4 +78,4 @@ def error_name(problem: OSError) -> str:
     if isinstance(problem, socket.gaierror):
         names = (name for name in dir(socket) if name.startswith("EAI_") and getattr(socket, name) == problem.errno)
         return next(names, "EAI_FAIL")
-    return errno.errorcode.get(problem.errno, str(problem.errno))
+    return journal.errno_name(problem.errno)

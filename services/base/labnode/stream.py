@@ -4,6 +4,8 @@ TCP carries a stream of bytes, not messages (RFC 9293, section 3.1). Each `send`
 `offset`, the position of its first byte in that direction's stream: the one thing about it that both ends agree on.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import socket
@@ -13,6 +15,13 @@ from collections import deque
 
 from labnode import journal
 from labnode.loop import READ, WRITE, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from labnode.types import Done, Fields
 
 CHUNK = 1 << 16  # bytes asked of one recv(2)
 HIGH_WATER = 1 << 16  # bytes waiting to be sent at which no more are read: TCP then slows the sender down
@@ -35,30 +44,35 @@ class Stream:
     def __init__(
         self,
         loop: Loop,
-        sock,
+        sock: socket.socket,
         *,
-        on_data,
-        on_eof,
-        on_close=None,
-        on_sent=None,
+        on_data: Callable[[bytes], object],
+        on_eof: Done,
+        on_close: Callable[[str | None], object] | None = None,
+        on_sent: Done | None = None,
         preview: int = journal.PREVIEW,
         backpressure: bool = True,
         drain: bool = False,
-        ends: dict | None = None,
-    ):
+        ends: Mapping[str, object] | None = None,
+    ) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop, self._sock, self.preview = loop, sock, preview
-        self._on_data, self._on_eof, self._on_close, self._on_sent = on_data, on_eof, on_close, on_sent
+        self._on_data: Callable[[bytes], object] | None = on_data
+        self._on_eof: Done | None = on_eof
+        self._on_close, self._on_sent = on_close, on_sent
         self._backpressure, self._drain = backpressure, drain
         self._broken: str | None = None  # why nothing can be sent any more, while what had arrived is still read
         self.ends = ends or journal.ends(sock)
         self.received = 0  # bytes, so far
         self.queued = 0  # bytes given to send(), so far: the offset of the next one
         self.sent = 0  # bytes that the kernel has taken
-        self._queue: deque = deque()  # [data, offset, shown]
-        self._passing: tuple = (None, None)  # what on_data() is being given, and how its events show it
-        self._last: dict = {}  # fields that the events of its end repeat
+        self._queue: deque[list[Any]] = deque()  # [data, offset, shown]
+        self._passing: tuple[bytes | None, str | None] = (
+            None,
+            None,
+        )  # what on_data() is given, and how its events show it
+        self._last: Fields = {}  # fields that the events of its end repeat
         self._eof = self._finishing = self.closed = self._paused = self._shut = False
         self._interest = 0
         self._update()
@@ -74,7 +88,7 @@ class Stream:
         waiting = int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
         return waiting - 1 if waiting and self._shut else waiting  # a FIN counts as a byte (RFC 9293, section 3.4)
 
-    def send(self, data: bytes, /, **fields) -> None:
+    def send(self, data: bytes, /, **fields: object) -> None:
         """Queues bytes; their `send` event, with `fields`, comes when the kernel has taken the last of them.
 
         `fields` replaces the preview of the payload; it must then hold `bytes` itself.
@@ -95,7 +109,7 @@ class Stream:
         if not self.closed:
             self._update()
 
-    def finish(self, **fields) -> None:
+    def finish(self, **fields: object) -> None:
         """Closes our direction once all is sent (shutdown(2), SHUT_WR: a half-close); still reads.
 
         The `shutdown` and `close` events then hold `fields`.
@@ -115,7 +129,7 @@ class Stream:
             if not self.closed:
                 self._update()
 
-    def close(self, error: str | None = None, **fields) -> None:
+    def close(self, error: str | None = None, **fields: object) -> None:
         """Closes both directions now; what is queued is lost. The `close` event then holds `fields`."""
         if self.closed:
             return
@@ -171,13 +185,15 @@ class Stream:
         journal.event("recv", self.ends, None, shown, offset=offset)
         if data:
             self._passing = (data, shown)
-            self._on_data(data)
+            if self._on_data:
+                self._on_data(data)
             self._passing = (None, None)
         elif self._broken:
             self.close(self._broken)
         else:
             self._eof = True
-            self._on_eof()
+            if self._on_eof:
+                self._on_eof()
 
     def _flush(self) -> None:
         before = self.sent
@@ -190,7 +206,7 @@ class Stream:
         if self._on_sent and self.sent > before and not self.closed:
             self._on_sent()
 
-    def _give(self, piece: list) -> bool:
+    def _give(self, piece: list[Any]) -> bool:
         """Gives the kernel what it takes of a piece now; True when that was all of it."""
         data, offset, shown = piece
         while True:
@@ -210,7 +226,7 @@ class Stream:
 
     def _shown(self, data: bytes) -> str:
         passing, shown = self._passing
-        if data is passing:
+        if shown is not None and data is passing:
             return shown
         return journal.members(journal.payload(data, self.preview) if self.preview else {"bytes": len(data)})
 
@@ -226,7 +242,7 @@ class Stream:
 
     def _fail(self, call: str, problem: OSError) -> None:
         journal.error(problem.errno, f"{call}: {problem.strerror}", self.ends, call=call)
-        name = errno.errorcode.get(problem.errno, str(problem.errno))
+        name = journal.errno_name(problem.errno)
         if call != "recv" and self._drain and not self._eof:
             self._broken = name
             self._queue.clear()

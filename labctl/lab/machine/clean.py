@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from labctl.engine.model import BASE_IMAGE, COMPOSE_IMAGE, LABEL_SOURCE, OFFICIAL_BASE, Engine, Image
+from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, Engine, Image
 from labctl.errors import EngineRefused, LabError
 from labctl.lab import locks
+from labctl.lab.images.base import MADE, OFFICIAL
 from labctl.lab.life.down import known
 from labctl.lab.recording import wireshark
 
@@ -53,7 +54,7 @@ def clean_images(engine: Engine, report: Callable[[str], None], *, force: bool, 
 def _images(engine: Engine, report: Callable[[str], None], *, dry_run: bool) -> Iterator[Left]:
     """The base image comes last: the others are made of it."""
     used = {container.labels.get(COMPOSE_IMAGE) for container in engine.containers()}
-    for image in sorted(engine.images_with([LABEL_SOURCE]), key=lambda image: (BASE_IMAGE in image.names, image.names)):
+    for image in sorted(engine.images_with([LABEL_SOURCE]), key=lambda image: (MADE in image.names, image.names)):
         for name in _names(image):
             if image.id in used:
                 yield Left("image", name, "a node is made of it")
@@ -80,11 +81,11 @@ def _lock_files(*, dry_run: bool) -> Iterator[Left]:
 
 
 def _others(engine: Engine) -> Iterator[Left]:
-    base = engine.image(BASE_IMAGE)
+    base = engine.image(MADE)
     if base and LABEL_SOURCE not in base.labels:
-        yield Left("image", BASE_IMAGE, f"an older labctl made it, without a label; `docker rmi {BASE_IMAGE}`")
-    if engine.image(OFFICIAL_BASE):
-        yield Left("image", OFFICIAL_BASE, f"it may be for others, too; `docker rmi {OFFICIAL_BASE}`")
+        yield Left("image", MADE, f"an older labctl made it, without a label; `docker rmi {MADE}`")
+    if engine.image(OFFICIAL):
+        yield Left("image", OFFICIAL, f"it may be for others, too; `docker rmi {OFFICIAL}`")
     yield Left("cache", "Docker's build cache", "it is everybody's; `docker builder prune`")
     file = wireshark.installed()
     if file:
