@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -349,6 +348,8 @@ def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str,
 def _unix(stamp: str) -> str:
     """An RFC 3339 time as the seconds and nanoseconds that the API wants; a second earlier, since the engine's own
     time of a line is what it goes by, and the caller's events have theirs."""
+    import calendar  # with strptime's own imports as long as all of a short command's
+
     seconds = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")) - 1
     return f"{max(0, seconds)}.{stamp[20:29] or '000000000'}"
 
