@@ -64,6 +64,8 @@ def _explained(run: Callable[[], int]) -> int:
             talk(f"labctl: {note}")
         return _ended_by(told)
     except Exception as problem:  # noqa: BLE001 - the boundary: whatever else comes here is a bug
+        if isinstance(problem.__cause__, KeyboardInterrupt | Terminated):  # Python hides one that meets __set_name__
+            return _ended_by(problem.__cause__)
         import typer
 
         if isinstance(problem, typer.Abort):  # how typer tells of a ^C

@@ -41,6 +41,26 @@ def test_an_interrupt_that_is_ignored_stays_so():
     assert (got.returncode, got.stderr) == (0, "")
 
 
+def test_an_interrupt_in_a_class_that_is_being_made_is_one():
+    """Python tells of it as of an error of that class."""
+    code = """
+import os, signal
+from labctl.__main__ import _status
+
+class Name:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def run():
+    class Owner:
+        name = Name()
+
+os._exit(_status(run))
+"""
+    got = python(code)
+    assert (got.returncode, got.stderr) == (130, "")
+
+
 @pytest.mark.parametrize("home", ["/proc", "/dev/null"])
 def test_completion_where_home_can_not_be_written(home):
     environment = {**os.environ, "HOME": home, "SHELL": "/bin/bash"}
