@@ -143,10 +143,10 @@ def test_memory_is_limited_and_the_node_survives(lab):
     assert not any(node["out_of_memory"] for node in lab.json("ps")["nodes"])
 
 
-def test_helpers_leave_nothing_privileged_behind(lab, engine):
+def test_helpers_leave_nothing_privileged_behind(own_lab, engine):
     """Only probes and routers may hold more, and the default lab has neither."""
-    mine = engine.containers.list(all=True, filters={"label": f"dev.labctl.lab={lab.name}"})
-    assert sorted(lab.containers()) == sorted(NODES)
+    mine = engine.containers.list(all=True, filters={"label": f"dev.labctl.lab={own_lab.name}"})
+    assert sorted(own_lab.containers()) == sorted(NODES)
     assert len(mine) == len(NODES)
 
 
