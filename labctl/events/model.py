@@ -45,8 +45,7 @@ class Event:
 
 def nanoseconds_of(stamp: str) -> int:
     """Since the epoch, of a time as events hold it."""
-    import calendar
-    import time
+    import datetime
 
-    seconds = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
+    seconds = int(datetime.datetime.fromisoformat(f"{stamp[:19]}+00:00").timestamp())
     return seconds * 1_000_000_000 + int(stamp[20:29])
