@@ -37,7 +37,9 @@ def ladder(lab: Lab, begin: float) -> dict:
     """That of the peers' datagrams since a moment (time.time())."""
     last = f"{time.time() - begin + 2:.0f}s"
     found = lab.json("ladder", "udp1", "udp2", "--last", last, "--port", "5005", "--limit", "0")
-    found["arrows"] = [arrow for arrow in found["arrows"] if arrow["sent_ns"] >= begin * 1e9]
+    # Questions for a neighbour's hardware address are seen only where they arrive.
+    found["arrows"] = [arrow for arrow in found["arrows"] if (arrow["sent_ns"] or arrow["arrived_ns"]) >= begin * 1e9]
+    found["arrows"] = [arrow for arrow in found["arrows"] if arrow["packet"]["protocol"] == "udp"]
     return found
 
 
@@ -84,7 +86,9 @@ def test_what_a_recorder_missed_is_not_called_lost(recorded, engine):
     assert set(fates) == {"delivered", "unknown"}
     assert fates.total() == LARGE
     [note] = [note for note in found["notes"] if "dropped" in note]
-    assert note.startswith(f"The kernel dropped {fates['unknown']} packets of the capture at udp2"), fates
+    # A question for a hardware address may have been among them, which is no datagram.
+    dropped = int(note.removeprefix("The kernel dropped ").partition(" packets of the capture at udp2")[0])
+    assert 0 <= dropped - fates["unknown"] <= 4, fates
     # What a rule dropped is lost all the same, and what was seen at both ends is delivered.
     [lost] = [arrow for arrow in found["arrows"] if arrow["fate"] == "lost"]
     assert (lost["text"], lost["faults"][0]["action"]) == ("gone", "drop")

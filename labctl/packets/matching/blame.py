@@ -150,19 +150,25 @@ class _Attribution:
         key, kind = id(packet), verdict.kind
         first = self._outcomes.first_ns.get(key)
         if key in self._outcomes.doubtful:
-            return self._flight if kind.arrives in ("never", "replaced") else 0
+            if kind.arrives in ("never", "replaced"):
+                return self._flight
+            return self._after_gone(key, verdict) if key in self._gone else 0
         if kind.arrives != "whole":
             return 0 if first is None else 2 * self._flight
         if kind.seen_as == "duplicated":
             if first is not None:
                 return 0 if self._outcomes.copies.get(key, 0) > self._copied.get(key, 0) else 2 * self._flight
-            at_once = any(abs(at - verdict.ts_ns) <= _AT_ONCE for at in self._gone.get(key, ()))
-            return _RATHER if at_once else self._flight
+            return self._after_gone(key, verdict)
         if first is None:
             return 0
         # What arrived before the verdict, or sooner than it says, had not been held back by it.
         held = first >= verdict.ts_ns and first - packet.ts_ns >= verdict.held_ns // 2
         return 0 if held and (kind.seen_as != "reordered" or key in self._outcomes.overtaken) else self._flight
+
+    def _after_gone(self, key: int, verdict: Verdict) -> int:
+        """Of a packet that is not to arrive: one that is comes first, where it is near."""
+        at_once = any(abs(at - verdict.ts_ns) <= _AT_ONCE for at in self._gone.get(key, ()))
+        return _RATHER if at_once else self._flight
 
 
 def assigned(
