@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -288,6 +289,18 @@ def test_a_verdict_without_numbers_is_for_the_nearest_in_time():
     wire.names = {A6: "alice", B6: "bob"}
     wire.sent["alice"] = wire.sent.pop(A6)
     assert places(fates(wire, [vague]), lambda one: one.faults, wire) == {1}
+
+
+def test_of_two_that_look_alike_the_lost_one_was_not_the_copied_one():
+    """Resets of a kernel: the same bytes, no number of IP's, and times that are read a little later than they left."""
+    wire = Wire()
+    again = tcp(A, 1, B, 2, 9, 0, RST, id=0)
+    wire.send(again, lost=True, by=[("f1", "drop")])
+    wire.send(again, copies=(20_000,), by=[("f2", "duplicate")])
+    dropped, copied = wire.verdicts
+    told = [dropped, replace(copied, ts_ns=dropped.ts_ns + 40_000)]
+    arrows = two_sided(*wire.sides(), told).arrows
+    assert [(one.fate, one.faults) for one in arrows if not one.copy] == [("lost", ("f1",)), ("delivered", ("f2",))]
 
 
 def test_a_fault_on_a_packet_that_no_capture_shows_is_said():
