@@ -1,7 +1,6 @@
 """Which `labctl` a person gets who types that word, and whose it is."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
