@@ -19,9 +19,10 @@ TYPE_CHECKING = False  # as typing has it, which takes longer to import than all
 if TYPE_CHECKING:
     from labctl.api.drawn import Ladder
     from labctl.api.lab import Lab
-    from labctl.api.labs import find, labs, up
+    from labctl.api.labs import empty, find, labs, up
     from labctl.api.link import Link, Rule
     from labctl.api.node import Node
+    from labctl.api.programs import Program
     from labctl.api.reach import Ping, Resolution, Route, Speed
     from labctl.api.results import Executed
     from labctl.api.seeing import Captured
@@ -125,6 +126,7 @@ __all__ = [
     "NotTaken",
     "Ping",
     "ProbeError",
+    "Program",
     "ProgramNotFound",
     "ReachError",
     "Removed",
@@ -143,6 +145,7 @@ __all__ = [
     "Waited",
     "build",
     "doctor",
+    "empty",
     "find",
     "labs",
     "plan",
@@ -167,10 +170,12 @@ _PLACES = {
     "Rule": "labctl.api.link",
     "Ladder": "labctl.api.drawn",
     "Lab": "labctl.api.lab",
+    "empty": "labctl.api.labs",
     "find": "labctl.api.labs",
     "labs": "labctl.api.labs",
     "up": "labctl.api.labs",
     "Node": "labctl.api.node",
+    "Program": "labctl.api.programs",
     "Executed": "labctl.api.results",
     "Resolution": "labctl.api.reach",
     "Fault": "labctl.lab.faults.rules",

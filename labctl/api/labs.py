@@ -66,6 +66,25 @@ def up(
     return Lab(using, found.name, token, takes_down=True, force=take_over)
 
 
+def empty(
+    name: str | None = None,
+    *,
+    engine: Engine | None = None,
+    report: Callable[[str], None] | None = None,
+    cancel: Cancel | None = None,
+) -> Lab:
+    """A lab without nodes, for programs alone (`Lab.run`): one network on a free subnet. `name` is `lab` unless another
+    one is given; an empty lab of that name that is there already is taken.
+
+    In a `with` it is taken down at the end. Raises ForeignLab, InvalidArgument, EngineError, LabTimeout, Cancelled.
+    """
+    from labctl.lab.programs import empty as making
+
+    token = cancel or Cancel()
+    using = (engine or connect()).cancelled_by(token)
+    return Lab(using, making.start(using, name, _telling(report, token)), token, takes_down=True)
+
+
 def find(
     name: str | None = None, *, engine: Engine | None = None, force: bool = False, cancel: Cancel | None = None
 ) -> Lab:

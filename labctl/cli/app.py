@@ -29,6 +29,8 @@ COMMANDS = {
     "logs": "lab.looking.logs",
     "send": "node.keyboard.send",
     "attach": "node.keyboard.attach",
+    "run": "node.programs.run",
+    "rm": "node.programs.rm",
     "exec": "node.inside.execute",
     "shell": "node.inside.shell",
     "top": "node.inside.top",
@@ -76,7 +78,7 @@ ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 # `labctl packet FILE -1`: a number, and no option.
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
 # Commands that end in somebody else's command line (labctl/cli/passing.py).
-CLASSES = {"exec": "InNode", "trace": "Passing"}
+CLASSES = {"exec": "InNode", "run": "Passing", "trace": "Passing"}
 
 
 class Commands(MutableMapping[str, click.Command]):

@@ -16,7 +16,6 @@ ELSEWHERE = {
     "create": "up",
     "lstart": "up",
     "destroy": "down",
-    "rm": "down",
     "remove": "down",
     "delete": "down",
     "cleanup": "down",

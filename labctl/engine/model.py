@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from labctl.cancel import Cancel
+from labctl.engine.nodes import Nodes
 from labctl.engine.projects import Projects
 from labctl.engine.settings import Settings
 
@@ -30,7 +31,9 @@ LABEL_TARGET = "dev.labctl.target"  # the id of that node's container
 LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's network when it was made
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
+LABEL_RUN = "dev.labctl.run"  # what `labctl run` was asked for, of a node that it made
 PROBE_IMAGE = "labctl/probe"
+PROGRAM_IMAGE = "labctl/program"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
 # stands in compose.yaml and services/nodes.yaml, for plain `docker compose up`.
 LOG_FILE, LOG_FILES = "20m", "3"
@@ -41,6 +44,8 @@ COMPOSE_SERVICE = "com.docker.compose.service"
 COMPOSE_HASH = "com.docker.compose.config-hash"
 COMPOSE_IMAGE = "com.docker.compose.image"
 COMPOSE_NUMBER = "com.docker.compose.container-number"
+COMPOSE_ONEOFF = "com.docker.compose.oneoff"
+COMPOSE_NETWORK = "com.docker.compose.network"
 
 
 @dataclass(frozen=True)
@@ -242,7 +247,7 @@ class ProbeOrder:
     apart: bool = False
 
 
-class Engine(Projects, Protocol):
+class Engine(Projects, Nodes, Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
 
     @property

@@ -17,6 +17,8 @@ from labctl.engine.model import (
     LABEL_PROBE,
     LABEL_PROGRAM,
     LABEL_ROLE,
+    LABEL_RUN,
+    LABEL_TOPOLOGY,
     Container,
     Engine,
 )
@@ -43,6 +45,11 @@ class Node:
     @property
     def is_running(self) -> bool:
         return self.container.state == "running"
+
+    @property
+    def is_program(self) -> bool:
+        """`labctl run` made it: it is in no topology."""
+        return LABEL_RUN in self.container.labels
 
     @property
     def has_network(self) -> bool:
@@ -95,6 +102,15 @@ class Lab:
     nodes: tuple[Node, ...]
     ours: bool = True
     standing: Standing = NOBODYS
+
+    @property
+    def programs(self) -> tuple[Node, ...]:
+        """The nodes that `labctl run` made."""
+        return tuple(node for node in self.nodes if node.is_program)
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Lab:
+        """The same lab with these nodes alone."""
+        return replace(self, nodes=tuple(sorted(nodes, key=lambda node: node.name)))
 
     def node(self, name: str) -> Node:
         """Raises LabError `unknown-node`."""
@@ -270,6 +286,9 @@ def find_all(engine: Engine) -> list[Lab]:
         if LABEL_PROBE in container.labels:
             continue  # a helper, no node
         groups.setdefault(container.labels[LABEL_LAB], []).append(container)
+    for name, found in groups.items():
+        if all(LABEL_RUN in item.labels and not item.labels.get(LABEL_TOPOLOGY) for item in found):
+            groups[name] = engine.containers([f"{COMPOSE_PROJECT}={name}"])  # a project of others, where programs run
     return [of_containers(name, groups[name]) for name in sorted(groups)]
 
 

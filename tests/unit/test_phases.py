@@ -11,7 +11,7 @@ import pytest
 from labctl.phases import PHASES
 
 ROOT = Path(__file__).parents[2] / "labctl"
-QUOTED = re.compile(r'"((?:up|down|probe|keyboard|logs|udp|exec|fault|capture|processes):[a-z-]+)"')
+QUOTED = re.compile(r'"((?:up|run|down|probe|keyboard|logs|udp|exec|fault|capture|processes):[a-z-]+)"')
 STOP = "from labctl.phases import reached; reached('up:done'); reached('up:begun'); reached('up:begun')"
 
 

@@ -47,7 +47,8 @@ class Compose:
         cancels: Collection[Cancel] = (),
     ) -> None:
         self._cancels = cancels
-        self._variables = dict(variables or {})
+        # Programs that `labctl run` made are orphans to Compose once they have ended, and no mistake.
+        self._variables = {"COMPOSE_IGNORE_ORPHANS": "1", **(variables or {})}
         self._options = [word for file in env_files for word in ("--env-file", str(file))]
         self.unfinished: frozenset[str] = frozenset()
         # What Docker's own client would not find by itself (a rootless socket, say) has to be told to it.

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from labctl.cancel import Cancel
 from labctl.engine.compose.projects import ComposeProjects
-from labctl.engine.docker import inspected, proc, streams
+from labctl.engine.docker import inspected, making, proc, streams
 from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.wire import Refused, Wire
 from labctl.engine.model import (
@@ -29,6 +29,7 @@ from labctl.engine.model import (
     StreamEvent,
     Volume,
 )
+from labctl.engine.nodes import NodeOrder
 from labctl.engine.settings import Settings
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
@@ -266,6 +267,23 @@ class DockerEngine(ComposeProjects):
             if refusal.status == CONFLICT:
                 return None
             raise _explain("make a probe", refusal) from None
+
+    def create_node(self, order: NodeOrder) -> str | None:
+        path = f"/containers/create?name={quote(order.name)}"
+        try:
+            return str(self._wire.call("POST", path, body=making.node(order))["Id"])
+        except Refused as refusal:
+            if refusal.status == CONFLICT:
+                return None
+            raise _explain(f"make {order.hostname}", refusal) from None
+
+    def create_network(self, name: str, labels: Mapping[str, str], subnet: str) -> Network:
+        try:
+            self._wire.call("POST", "/networks/create", body=making.network(name, labels, subnet))
+        except Refused as refusal:
+            if refusal.status != CONFLICT:
+                raise _explain(f"make the network {name}", refusal) from None
+        return inspected.network(self._call("look at a network", "GET", f"/networks/{quote(name)}"))
 
     def open(
         self,

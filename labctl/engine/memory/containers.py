@@ -53,6 +53,7 @@ class MemoryContainer:
     files: dict[str, bytes] = field(default_factory=dict)  # tar archives
     plan: Plan | None = None  # of a container that a project has made
     pid: int = 0
+    begins: Callable[[], None] = lambda: None  # called when its program begins to run
 
     @property
     def listed(self) -> Container:

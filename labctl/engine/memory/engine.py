@@ -20,6 +20,7 @@ from labctl import cancel
 from labctl.cancel import Cancel
 from labctl.engine.memory import making
 from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream, Program, stamp
+from labctl.engine.memory.nodes import MemoryNodes
 from labctl.engine.memory.programs import program_of
 from labctl.engine.memory.programs.base import NodeProgram
 from labctl.engine.memory.programs.net import Net
@@ -51,7 +52,7 @@ _AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "e
 _AFTER["pause"] = "paused"
 
 
-class MemoryEngine(MemoryProjects):
+class MemoryEngine(MemoryNodes, MemoryProjects):
     """See Engine.
 
     >>> from labctl.lab.life.up import Request, up
@@ -255,6 +256,7 @@ class MemoryEngine(MemoryProjects):
         if program:
             container.program = program
             program.begin()
+        container.begins()
 
     def _end(self, container: MemoryContainer, exit_code: int) -> None:
         was_running = container.record.state in ("running", "paused")

@@ -13,6 +13,7 @@ from labctl.engine.model import Engine, Stream
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.model import Event
+from labctl.lab.keyboard.send import type_plain
 from labctl.lab.keyboard.typed import Typed, decoded, need_keyboard
 from labctl.lab.model import Lab, Node
 
@@ -22,11 +23,17 @@ def attach(
 ) -> None:
     """Types each line of `source` at a node and gives its journal to `show`, until the source or the node ends.
 
-    Every line is typed like `labctl send` does, so that lines of several people never mix. Raises LabError.
+    Every line is typed like `labctl send` does, so that lines of several people never mix; at somebody's own program as
+    a person would, where they may. Raises LabError.
     """
     node = lab.running(name, "nothing can be typed at it")
     need_keyboard(engine, node)
-    journal = engine.attach(node.container.id, keyboard=False)
+    # Lines of somebody else's program have no time but the engine's.
+    journal = (
+        engine.attach(node.container.id, keyboard=False)
+        if node.role
+        else engine.logs(node.container.id, follow=True, tail=0)
+    )
     reader, writer = os.pipe()
     failure: list[LabError] = []
 
@@ -54,6 +61,9 @@ def attach(
 
 def _type(engine: Engine, lab: Lab, node: Node, line: bytes, timeout: float) -> None:
     text = decoded(line.rstrip(b"\n"), "a line")
+    if node.role is None:
+        type_plain(engine, node, text, timeout)
+        return
     with Typed(engine, lab, node, text, timeout=timeout):
         pass
 
@@ -68,6 +78,7 @@ def _show_until(engine: Engine, journal: Stream, done: int, node: Node, show: Ca
             if happening.line is None:
                 engine.containers(running=True)  # raises where it is the engine that went away
                 raise LabError("node-stopped", node=node.name)
-            show(decode(happening.line.text, node=node.name, stderr=happening.line.stderr))
+            line = happening.line
+            show(decode(line.text, node=node.name, stamp=line.stamp, stderr=line.stderr))
         if finished:
             return

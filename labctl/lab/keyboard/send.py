@@ -40,7 +40,7 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
     """
     node = lab.running(name, "nothing can be typed at it")
     if node.role is None:
-        _type_plain(engine, node, text, timeout)
+        type_plain(engine, node, text, timeout)
         return Sent(name, text, None, confirmed=False)
     followed: list[Event] = []
     with Typed(engine, lab, node, text, timeout=timeout) as typed:
@@ -52,7 +52,11 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
         return Sent(name, text, typed.id, confirmed=True, events=tuple(followed))
 
 
-def _type_plain(engine: Engine, node: Node, text: str, timeout: float) -> None:
+def type_plain(engine: Engine, node: Node, text: str, timeout: float) -> None:
+    """Types a line as a person would, at a node that keeps no contract; returns once the engine has all of it.
+
+    Raises LabError `not-taken`, `maybe-taken`, `node-stopped`.
+    """
     if "\n" in text:
         raise LabError("newline-in-line")
     need_keyboard(engine, node)

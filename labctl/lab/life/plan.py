@@ -13,6 +13,7 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
+    LABEL_RUN,
     Container,
     Engine,
     Image,
@@ -115,6 +116,9 @@ def plan(
     blueprint = claim.read(engine, name, lab, report, options, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
     running = claim.existing(engine, topology.name)
+    claim.refuse_programs(topology, running)
+    programs = [item for item in running if LABEL_RUN in item.labels]
+    running = [item for item in running if item not in programs]
     found = needed.present(engine, blueprint)
     config = blueprint.configuration(found, owners.same(engine, running))
     placed = blueprints.place(
@@ -140,7 +144,8 @@ def plan(
     nodes.sort(key=lambda node: order.index(node.name))
     known = set(order)
     left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
-    nodes += [_removed(node, item) for node, item in sorted(left.items())]
+    nodes += [_left(node, item, "remove", blueprints.NO_MORE) for node, item in sorted(left.items())]
+    nodes += [_left(item.labels[LABEL_NODE], item, "keep", "`labctl run` made it") for item in programs]
     return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
 
 
@@ -224,6 +229,7 @@ def _node(
     )
 
 
-def _removed(node: str, item: Container) -> PlannedNode:
+def _left(node: str, item: Container, change: Change, why: str) -> PlannedNode:
+    """A node that is there and in no topology."""
     role = item.labels.get(LABEL_ROLE) or None
-    return PlannedNode(node, role, item.image, item.addresses, (), (), 1, "remove", blueprints.NO_MORE)
+    return PlannedNode(node, role, item.image, item.addresses, (), (), 1, change, why)

@@ -25,10 +25,11 @@ ENOUGH = 3  # times that the engine has started a program again: it will not run
 
 def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> Lab:
     """The lab, once each node with a role has printed `ready` in this run, and any other is healthy, if it has a
-    healthcheck; without one it has to have run for some seconds, or to have done its work. Then all are looked at once
-    more: a node that is well by its own word may have ended since.
+    healthcheck; without one it has to have run for some seconds, or to have done its work. What `labctl run` made is
+    ready as it was when that was done (labctl/lab/programs). Then all are looked at once more: a node that is well by
+    its own word may have ended since.
 
-    Raises LabError `node-failed` (with the node's last lines), `not-ready`.
+    Raises LabError `node-failed` (with the node's last lines), `not-ready`, `program-failed`, `program-silent`.
     """
     try:
         return _wait(engine, lab, deadline, timeout, report)
@@ -49,6 +50,7 @@ def _name_others(engine: Engine, lab: Lab, problem: LabError) -> None:
 def _wait(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> Lab:
     _wait_for_roles(engine, lab, deadline, timeout, report)
     _wait_for_others(engine, lab, deadline, timeout, report)
+    _wait_for_programs(engine, lab, deadline, report)
     found = {container.id: container for container in engine.containers()}
     for node in lab.nodes:
         now = found.get(node.container.id)
@@ -67,7 +69,7 @@ class _Run:
 
 
 def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
-    waiting = {node.container.id: node for node in lab.nodes if not node.role}
+    waiting = {node.container.id: node for node in lab.nodes if not node.role and not node.is_program}
     runs = {key: _run(engine.details(key)) for key in waiting}
     while waiting:
         found = {container.id: container for container in engine.containers() if container.id in waiting}
@@ -81,6 +83,17 @@ def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, 
             raise _not_ready(late, timeout)
         if waiting:
             sleep(LOOK_AGAIN, engine.cancels)
+
+
+def _wait_for_programs(engine: Engine, lab: Lab, deadline: float, report: Callable[[str], None]) -> None:
+    found = [node for node in lab.programs if not node.role and node.container.state != "paused"]
+    if not found:
+        return
+    from labctl.lab.programs.run import again  # labs of topologies have none
+
+    for node in found:
+        again(engine, lab, node, deadline - time.monotonic())
+        report(f"{node.name} is ready")
 
 
 def _run(details: Details) -> _Run:

@@ -125,6 +125,8 @@ def _status(node: Node, details: Details | None, is_ready: bool, listening: tupl
     state = "ready" if is_ready and container.state == "running" else container.state
     if not node.role and container.health:
         state = container.health
+    if node.is_program and state == "running" and _serves(node, listening or ()):
+        state = "ready"
     if details is None:
         return Status(node, state, None)
     is_alive = container.state in _ALIVE
@@ -137,6 +139,15 @@ def _status(node: Node, details: Details | None, is_ready: bool, listening: tupl
         details.restarts,
         details.out_of_memory,
     )
+
+
+def _serves(node: Node, listening: tuple[Listening, ...]) -> bool:
+    """Whether a program of `labctl run` listens; of one that was to print a text that says nothing."""
+    from labctl.lab.programs.awaiting import servers  # labs of topologies have none
+    from labctl.lab.programs.wanted import expected_of
+
+    expected = expected_of(node.container.labels)
+    return expected.text is None and bool(servers(listening, expected.listen))
 
 
 @dataclass(frozen=True)

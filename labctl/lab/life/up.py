@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_TARGET, Container, Engine
+from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_RUN, LABEL_TARGET, Container, Engine
 from labctl.engine.projects import is_port_taken, is_subnet_taken
 from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners
@@ -90,7 +90,7 @@ def _up(engine: Engine, request: Request, report: Report) -> Lab:
     )
     topology = blueprint.topology
     chosen = choose(topology, request.subnets)
-    claim.existing(engine, topology.name)
+    claim.refuse_programs(topology, claim.existing(engine, topology.name))
     # Before anything is built for nothing
     refuse_ipv6(topology, local=engine.is_local)
     place_networks(topology, engine, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
@@ -115,7 +115,10 @@ def _up(engine: Engine, request: Request, report: Report) -> Lab:
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
+        programs = lab.programs  # whose readiness is nobody's business here
+        lab = lab.with_nodes(node for node in lab.nodes if node not in programs)
         lab = wait_ready(engine, lab, deadline, request.timeout, report)
+        lab = lab.with_nodes([*lab.nodes, *programs])
         reached("up:done")
     except (NodeFailed, EngineRefused):
         if not look(engine, topology.name).containers:
@@ -243,7 +246,7 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
         report(f"Container {container.name} Started")
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
-    fresh = [item for item in made if item.state in ("created", "exited")]
+    fresh = [item for item in made if item.state in ("created", "exited") and LABEL_RUN not in item.labels]
     waiters = waiting(config, fresh) if config else []
     shut(engine, waiters)
     each(start, fresh, STARTERS)
@@ -261,18 +264,20 @@ def _names(config: dict[str, Any]) -> set[str]:
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
     """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes. Says which
-    nodes, as it may have been meant otherwise (a file that wasn't named this time)."""
+    nodes, as it may have been meant otherwise (a file that wasn't named this time). Programs stay, with what they are
+    on: they are in no topology."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
     found = engine.containers(label)
-    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members]
+    programs = [item for item in found if LABEL_RUN in item.labels]
+    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members or item in programs]
     names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
     gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
     for node in sorted({item.labels[LABEL_NODE] for item in gone if LABEL_NODE in item.labels}):
         report(f"note: {node} is removed: {blueprints.NO_MORE}")
     if gone:
         remove_containers(engine, gone, report)
-    wanted = {net.name for net in topology.networks}
+    wanted = {net.name for net in topology.networks}.union(*(item.addresses for item in programs))
     for network in engine.networks(label):
         if network.name not in wanted:
             engine.remove_network(network.id)

@@ -10,7 +10,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_OWNER, LABEL_TOPOLOGY, Container, Engine
+from labctl.engine.model import (
+    COMPOSE_PROJECT,
+    LABEL_LAB,
+    LABEL_NODE,
+    LABEL_OWNER,
+    LABEL_RUN,
+    LABEL_TOPOLOGY,
+    Container,
+    Engine,
+)
 from labctl.errors import LabError
 from labctl.lab import owners
 from labctl.lab.life.down import standing_of
@@ -18,6 +27,7 @@ from labctl.lab.locks import LabLock
 from labctl.lab.placing import blueprint as blueprints
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.topology.builtin import NO_OPTIONS, Options
+from labctl.topology.model import Topology
 
 MEND = "give yours another name (`labctl up --lab NAME`), or take it over where that is meant (`--take-over`)"
 
@@ -76,6 +86,14 @@ def existing(engine: Engine, name: str) -> list[Container]:
     if any(LABEL_LAB not in container.labels for container in containers):
         raise LabError("lab-not-ours", name=name)
     return containers
+
+
+def refuse_programs(topology: Topology, there: Sequence[Container]) -> None:
+    """Raises LabError `program-in-the-way` where a program has the name of a node of the topology."""
+    members = {member.name for member in topology.members}
+    for container in there:
+        if LABEL_RUN in container.labels and container.labels.get(LABEL_NODE) in members:
+            raise LabError("program-in-the-way", node=container.labels[LABEL_NODE], lab=topology.name)
 
 
 @contextlib.contextmanager

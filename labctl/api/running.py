@@ -1,0 +1,92 @@
+"""Somebody's own programs as hosts of a lab: `Lab` has these as its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from labctl.api.lab import Lab
+    from labctl.api.programs import Program
+    from labctl.engine.model import Engine
+    from labctl.lab import model
+
+FilePath = str | os.PathLike[str]
+
+
+class RunningLab:
+    """What `Lab` does with programs."""
+
+    engine: Engine
+    name: str
+    _force: bool
+
+    def run(
+        self,
+        name: str | None,
+        command: Sequence[str],
+        *,
+        folder: FilePath | None = ".",
+        image: str | None = None,
+        network: str | None = None,
+        address: str | None = None,
+        listen: int | None = None,
+        publish: Sequence[str | int] = (),
+        memory: str = "256m",
+        env: Mapping[str, str] | None = None,
+        ready: str | None = None,
+        replace: bool = False,
+        wait: bool = True,
+        timeout: float = 30.0,
+        report: Callable[[str], None] | None = None,
+    ) -> Program:
+        """Runs a program as a host of the lab: `lab.run("srv", ["python3", "server.py"], folder=".")`. `name` is its
+        host's, None that of its file. The `folder` is seen read-only at /program, where the command begins; /tmp may
+        be written to.
+
+        `image` is a local one instead of labctl's own with Python; with an empty command its own program runs.
+        `network` is needed where the lab has several, `address` is one of it that is free. `publish` are ports for
+        this machine: 9000, "8000:9000". `memory` is a limit such as "64m". `replace`: in the place of a program of
+        that name that runs.
+
+        Returns once it listens (on the port `listen`, if any, for which `timeout` seconds are waited), has printed the
+        text `ready`, has ended with status 0, or has run for two seconds and listens nowhere; without `wait` at once.
+
+        Raises NodeFailed where it ended with an error and LabTimeout where what was expected did not come (its host is
+        then still there for a look), NodeError where the name is taken or the program can't run, FileError for the
+        folder, InvalidArgument, EngineError, LabNotFound, ForeignLab, Cancelled (what was begun is taken back).
+        """
+        from labctl.api.programs import asked, started
+
+        self._programs()
+        what = asked(
+            name,
+            command,
+            folder=folder,
+            image=image,
+            publish=publish,
+            memory=memory,
+            listen=listen,
+            ready=ready,
+            more={"network": network, "address": address, "replace": replace, "environment": dict(env or {})},
+        )
+        return started(cast("Lab", self), what, wait=wait, timeout=timeout, report=report)
+
+    def remove(self, name: str) -> None:
+        """Removes a host that `run` made: its program ends in order. Raises NodeError where the topology has it,
+        NodeNotFound, LabNotFound, ForeignLab, LabTimeout, EngineError."""
+        from labctl.lab.programs.remove import remove
+
+        remove(self.engine, self._programs(), name, lambda text: None)
+
+    def _programs(self) -> model.Lab:
+        """The lab, also where it has no nodes yet. Raises LabNotFound, ForeignLab."""
+        from labctl.api.lab import MEND
+        from labctl.lab import owners
+        from labctl.lab.programs.place import lab_of
+
+        found = lab_of(self.engine, self.name)
+        if not self._force:
+            owners.refuse_anothers(self.engine, self.name, found.standing, MEND)
+        return found

@@ -1,0 +1,76 @@
+"""What the API is given for a node or a network that labctl makes itself, in the place of Compose."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.engine.model import LOG_DRIVER, LOG_FILE, LOG_FILES
+from labctl.engine.nodes import GRACE, PROCESSES, USER, NodeOrder
+
+
+def node(order: NodeOrder) -> dict[str, Any]:
+    """The body of POST /containers/create."""
+    body: dict[str, Any] = {
+        "Image": order.image,
+        "Hostname": order.hostname,
+        "User": USER,
+        "Labels": dict(order.labels),
+        "Env": [f"{name}={value}" for name, value in order.environment.items()],
+        "OpenStdin": True,
+        "AttachStdin": False,
+        "StopTimeout": GRACE,
+        "Healthcheck": {"Test": ["NONE"]},  # an image's own knows nothing of another program
+        "ExposedPorts": {f"{port.private}/{port.proto}": {} for port in order.ports},
+        "HostConfig": _host(order),
+        "NetworkingConfig": {"EndpointsConfig": {order.network: _endpoint(order)}},
+    }
+    if order.command:
+        body["Cmd"] = list(order.command)
+    if order.folder:
+        body["WorkingDir"] = order.place
+    return body
+
+
+def _host(order: NodeOrder) -> dict[str, Any]:
+    host: dict[str, Any] = {
+        "NetworkMode": order.network,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": True,
+        "Tmpfs": {order.scratch: f"size={order.scratch_size},mode=1777"},
+        # Without more swap than that: what leaks ends, and doesn't slow the machine down.
+        "Memory": order.memory,
+        "MemorySwap": order.memory,
+        "PidsLimit": PROCESSES,
+        # Whoever is the first process hears no SIGTERM unless it asked to, and has others' children to bury.
+        "Init": True,
+        "LogConfig": {"Type": LOG_DRIVER, "Config": {"max-size": LOG_FILE, "max-file": LOG_FILES}},
+        "PortBindings": {},
+    }
+    for port in order.ports:
+        there = host["PortBindings"].setdefault(f"{port.private}/{port.proto}", [])
+        there.append({"HostIp": port.host or "", "HostPort": str(port.public or "")})
+    if order.folder:
+        host["Mounts"] = [{"Type": "bind", "Source": order.folder, "Target": order.place, "ReadOnly": True}]
+    return host
+
+
+def _endpoint(order: NodeOrder) -> dict[str, Any]:
+    fixed = {}
+    for address in order.addresses:
+        version = ipaddress.ip_address(address).version
+        fixed["IPv4Address" if version == 4 else "IPv6Address"] = address
+    return {"Aliases": [order.hostname], "IPAMConfig": fixed}
+
+
+def network(name: str, labels: Mapping[str, str], subnet: str) -> dict[str, Any]:
+    """The body of POST /networks/create: a bridge."""
+    return {
+        "Name": name,
+        "CheckDuplicate": True,
+        "Driver": "bridge",
+        "Labels": dict(labels),
+        "IPAM": {"Config": [{"Subnet": subnet}]},
+    }

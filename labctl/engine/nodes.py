@@ -1,0 +1,55 @@
+"""What an engine makes outside a topology: a single node, for somebody's own program, and a network to put it on.
+
+Such a node is made as Compose makes those of labctl's topologies; Compose itself knows it by its labels as a one-off
+container (`docker compose run`), which it leaves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from labctl.engine.model import Network, Port
+
+USER = "10001:10001"  # as the nodes' own images have it
+PROCESSES = 256
+GRACE = 3  # seconds between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class NodeOrder:
+    """A container that is to be a node: not root, without capabilities, with a read-only file system, limits, a
+    keyboard, and a log that is bounded.
+
+    `command` is empty where the image's own is to run. `folder`, if any, is a path of the engine's machine that is seen
+    read-only at `place`, the working directory; `scratch` is where it may write, in memory, up to `scratch_size` bytes.
+    `addresses` are those that it has whenever it runs, one of a family; `ports` are published at their place. `memory`
+    is in bytes.
+    """
+
+    name: str
+    hostname: str
+    image: str
+    command: Sequence[str]
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    network: str
+    addresses: Sequence[str]
+    memory: int
+    folder: str | None = None
+    place: str = ""
+    scratch: str = "/tmp"
+    scratch_size: int = 64 * 1024**2
+    ports: Sequence[Port] = field(default=())
+
+
+class Nodes(Protocol):
+    """Both raise LabError `engine-refused`."""
+
+    def create_node(self, order: NodeOrder) -> str | None:
+        """Makes a node, and doesn't start it; its id, None where its name is taken."""
+
+    def create_network(self, name: str, labels: Mapping[str, str], subnet: str) -> Network:
+        """Makes a network, or gives the one that has the name already: of several who ask at once, one makes it."""

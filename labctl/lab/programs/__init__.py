@@ -1,0 +1,1 @@
+"""Somebody's own program as a node: made, awaited, watched, removed."""

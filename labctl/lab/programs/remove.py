@@ -1,0 +1,41 @@
+"""Removes a program's host, with its helpers, and nothing else of its lab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labctl.engine.model import LABEL_LAB, LABEL_RUN, LABEL_TARGET, Engine
+from labctl.errors import LabError
+from labctl.lab.life.down import LOCK_LIMIT, remove_containers
+from labctl.lab.locks import LabLock
+from labctl.lab.model import Lab, Node
+
+
+def remove(engine: Engine, lab: Lab, name: str, report: Callable[[str], None]) -> None:
+    """Raises LabError `unknown-node`, `not-a-program`, `lab-busy`."""
+    node = need_program(lab, name)
+    lock = LabLock(lab.name)
+    lock.acquire(LOCK_LIMIT, report, engine.cancels)
+    try:
+        take_away(engine, lab, node, report)
+    finally:
+        lock.close()
+
+
+def need_program(lab: Lab, name: str) -> Node:
+    """Raises LabError `unknown-node`, `not-a-program`."""
+    node = lab.node(name)
+    if not node.is_program:
+        raise LabError("not-a-program", node=name)
+    return node
+
+
+def take_away(engine: Engine, lab: Lab, node: Node, report: Callable[[str], None]) -> None:
+    """As `remove`, by who holds the lab's lock: the node ends in order, and its helpers after it."""
+    helpers = [
+        item
+        for item in engine.containers([f"{LABEL_LAB}={lab.name}"])
+        if item.labels.get(LABEL_TARGET) == node.container.id and LABEL_RUN not in item.labels
+    ]
+    remove_containers(engine, [node.container], report)
+    remove_containers(engine, helpers, report)

@@ -1,0 +1,145 @@
+"""Starts a program again, in its place, whenever a file of its folder changes, and shows what it prints meanwhile.
+
+Files are looked at by their times, sizes and numbers, a few times a second: that works on every kernel and file system,
+and the folder is somebody's own few files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from labctl import cancel
+from labctl.cancel import Cancel
+from labctl.engine.model import Engine, Stream
+from labctl.errors import Cancelled, LabError, LabTimeout, NodeFailed
+from labctl.events.codec import EPOCH, normalise, stamp_of
+from labctl.events.model import nanoseconds_of
+from labctl.lab.life.change import change
+from labctl.lab.model import Lab, Node, find
+from labctl.lab.programs import folder, wanted
+from labctl.lab.programs.remove import need_program
+from labctl.phases import reached
+
+LOOK = 0.25  # seconds between two looks at the files
+CALM = 0.1  # seconds that nothing may change before it is started again: an editor writes a file in several steps
+READY_LIMIT = 30.0  # seconds
+Files = dict[str, tuple[int, int, int]]
+Show = Callable[[str, bool], None]
+
+
+def watch(
+    engine: Engine, lab: Lab, name: str, show: Show, told: Callable[[str], None], *, until: Cancel | None = None
+) -> None:
+    """Until `until` is cancelled; see Program.watch. Raises LabError `not-a-program`, `unknown-node`, `bad-option`
+    where the program has no folder, `cancelled`."""
+    node = need_program(lab, name)
+    place = wanted.folder_of(node.container.labels)
+    if place is None:
+        raise LabError("bad-option", option="--watch", why=f"{name} has no folder in which files could change")
+    watching = engine.cancelled_by(*engine.cancels, *([until] if until else ()))
+    try:
+        _watch(watching, lab, node, place, show, told)
+    except Cancelled:
+        if until is None or not until.is_cancelled:
+            raise
+
+
+def _watch(engine: Engine, lab: Lab, node: Node, place: Path, show: Show, told: Callable[[str], None]) -> None:
+    before = look(place)
+    with _output(engine, node) as output:
+        told(f"watching {place} (^C ends that, and leaves {node.name} as it is)")
+        reached("run:watching")
+        while True:
+            output.show(show, LOOK)
+            now = look(place)
+            if now == before:
+                continue
+            while (later := _after(engine, place, CALM)) != now:
+                now = later
+            names = changed(before, now, place)
+            before = now
+            told(f"{names} changed: starting {node.name} again")
+            _restart(engine, lab.name, node.name, told)
+            output.restarted()
+
+
+def _after(engine: Engine, place: Path, seconds: float) -> Files:
+    cancel.sleep(seconds, engine.cancels)
+    return look(place)
+
+
+def look(place: Path) -> Files:
+    """All files of the folder that a program may be made of: when they were written, how large they are, and which they
+    are."""
+    found: Files = {}
+    for entry in folder.files(place):
+        with suppress(OSError):  # it has just gone
+            if entry.is_file():
+                status = entry.stat()
+                found[entry.path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return found
+
+
+def changed(before: Files, now: Files, place: Path) -> str:
+    """The names of what is new, gone or another one."""
+    paths = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    names = [str(Path(path).relative_to(place)) for path in paths]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _restart(engine: Engine, lab: str, name: str, told: Callable[[str], None]) -> None:
+    begun = time.monotonic()
+    try:
+        change(engine, find(engine, lab), "restart", name, timeout=READY_LIMIT)
+    except (NodeFailed, LabTimeout) as problem:  # the next change may mend it
+        told(f"{problem.message}\n  {problem.hint}".rstrip())
+        return
+    told(f"{name} runs again ({time.monotonic() - begun:.1f} s)")
+
+
+class _Output:
+    """What a program prints, in this run and the ones after it."""
+
+    def __init__(self, engine: Engine, node: Node) -> None:
+        self._engine, self._ident, self._name = engine, node.container.id, node.name
+        self._stream: Stream | None = engine.logs(self._ident, follow=True, tail=0)
+        self._last = EPOCH
+
+    def close(self) -> None:
+        if self._stream:
+            self._stream.close()
+
+    def restarted(self) -> None:
+        """What it has printed since the last line that was shown is still to come."""
+        self.close()
+        since = stamp_of(nanoseconds_of(self._last) + 1_000_000_000)  # asked for is a second less than we say
+        self._stream = self._engine.logs(self._ident, follow=True, since=since)
+
+    def show(self, show: Show, seconds: float) -> None:
+        """What comes within some seconds."""
+        until = time.monotonic() + seconds
+        if self._stream:
+            for happening in self._engine.wait([self._stream], until):
+                if happening.line is None:
+                    self._stream = None
+                    break
+                stamp = normalise(happening.line.stamp) or EPOCH
+                if stamp > self._last:
+                    self._last = stamp
+                    show(happening.line.text.rstrip(b"\r").decode(errors="replace"), happening.line.stderr)
+                if time.monotonic() > until:
+                    break
+        cancel.sleep(until - time.monotonic(), self._engine.cancels)
+
+
+@contextmanager
+def _output(engine: Engine, node: Node) -> Iterator[_Output]:
+    found = _Output(engine, node)
+    try:
+        yield found
+    finally:
+        found.close()
