@@ -82,7 +82,7 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
             addresses = [f"that of {node.owner}"]
         name = node.name if node.count == 1 else f"{node.name} x {node.count}"
         change = _change(node.change)
-        if node.why and node.change not in ("keep", "create"):
+        if node.why and node.change != "create":
             change.append(_lines(f" ({node.why})"))
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))

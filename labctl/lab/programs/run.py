@@ -129,8 +129,8 @@ def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
     """What is wanted, with the folder's own path, and what is to be said of it; nothing is made. Raises LabError."""
     if wanted.folder is None:
         return wanted, ()
-    if not engine.is_local:
-        raise LabError("folder-elsewhere", machine=engine.machine or engine.where, folder=wanted.folder)
+    if engine.machine is not None:
+        raise LabError("folder-elsewhere", machine=engine.machine, folder=wanted.folder)
     found, notes = folder.check(wanted.folder)
     executable.check(wanted.command, found, ours=wanted.image == PROGRAM_IMAGE)
     return replace(wanted, folder=found), notes
