@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labctl.errors import NodeNotFound, NotRecorded, NotRunning
+from labctl.errors import LabNotFound, NodeNotFound, NotRecorded, NotRunning
 from labctl.lesson.acts import Output
 from labctl.lesson.counters import counters_of
 from labctl.lesson.expressions import Evaluation
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from labctl.api.lab import Lab
     from labctl.events.model import Event
 
+# What isn't there (yet), doesn't run or isn't recorded has nothing to tell; a lab of programs alone begins with none.
+ABSENT = (LabNotFound, NodeNotFound, NotRecorded, NotRunning)
 MARGIN = 1.0  # seconds that are looked back beyond the act's beginning, and sorted out again
 _EVENT_FIELDS = ("local", "peer")
 
@@ -105,7 +107,7 @@ class Evidence:
     def counters(self, node: str) -> Row:
         try:
             now = counters_of(self.lab.node(node))
-        except (NodeNotFound, NotRunning):
+        except ABSENT:
             return Row({})
         before = self.counted.get(node, {})
         return Row({name: count - before.get(name, 0) for name, count in now.items()}, ())
@@ -113,7 +115,7 @@ class Evidence:
     def node(self, name: str) -> Row | None:
         try:
             found = self.lab.node(name).status()
-        except NodeNotFound:
+        except ABSENT:
             return None
         container = found.node.container
         addresses = list(found.node.addresses)
@@ -137,7 +139,7 @@ class Evidence:
             try:
                 last = (time.time_ns() - self.began) / 1e9 + MARGIN
                 self._ladders[one, other] = self.lab.ladder(one, other, last=last, limit=0)
-            except (NodeNotFound, NotRecorded, NotRunning):
+            except ABSENT:
                 return None
         return self._ladders[one, other]
 
@@ -146,19 +148,19 @@ class Evidence:
 
         try:
             return list(self.lab.journal(node, since=stamp_of(self.began)))
-        except NodeNotFound:
+        except ABSENT:
             return []
 
     def _syscalls(self, node: str) -> Iterable[Event]:
         try:
             return self.lab.node(node).syscalls()
-        except (NodeNotFound, NotRecorded, NotRunning):
+        except ABSENT:
             return []
 
     def _sockets(self, node: str) -> Iterable[Any]:
         try:
             return self.lab.node(node).sockets()
-        except (NodeNotFound, NotRunning):
+        except ABSENT:
             return []
 
 

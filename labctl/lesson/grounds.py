@@ -9,7 +9,7 @@ from pathlib import Path
 from labctl.api.lab import Lab
 from labctl.api.labs import empty, find, up
 from labctl.engine.model import Engine
-from labctl.errors import NodeNotFound
+from labctl.errors import LabNotFound, NodeNotFound
 from labctl.lesson.model import Lesson
 
 PREFIX = "lesson-"
@@ -51,9 +51,15 @@ def _topology(lesson: Lesson) -> str | Path:
 
 def put_in_order(lab: Lab) -> None:
     """No faults, no programs of lessons, and every node runs."""
+    try:
+        found = lab.snapshot()
+    except LabNotFound:  # one of programs alone, without any
+        return
     lab.clear_faults()
-    for node in lab.snapshot().programs:
+    for node in found.programs:
         lab.remove(node.name)
+    if len(found.programs) == len(found.nodes):
+        return
     for status in lab.status():
         if status.state == "paused":
             lab.node(status.node.name).unpause()
@@ -63,7 +69,10 @@ def put_in_order(lab: Lab) -> None:
 
 def record(lab: Lab, packets: Iterable[str], calls: Iterable[str]) -> None:
     """Recording at those of the named nodes that are there; what is recorded already goes on."""
-    there = {node.name for node in lab.snapshot().nodes if node.has_network}
+    try:
+        there = {node.name for node in lab.snapshot().nodes if node.has_network}
+    except LabNotFound:
+        return
     with_packets, with_calls = sorted(there & set(packets)), sorted(there & set(calls))
     try:
         if with_packets:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.lesson.rows import Row
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN, URG, Packet
+from labctl.packets.protocols.layers import layers
 
 if TYPE_CHECKING:
     from labctl.api.drawn import Ladder
@@ -15,7 +16,7 @@ FIELDS = (
     "number", "sender", "receiver", "fate", "time", "sent", "arrived", "latency", "protocol", "flags", "seq",
     "ack", "window", "length", "text", "data", "source", "target", "ttl", "total_length", "ip_id", "head",
     "phase", "kind", "marks", "rules", "retransmission", "duplicate", "reordered", "corrupted", "rewritten",
-    "delayed", "mss", "window_scale", "icmp_type", "icmp_code", "version", "checksum",
+    "delayed", "mss", "window_scale", "icmp_type", "icmp_code", "version", "checksum", "layers", "frame",
 )  # fmt: skip
 _LETTERS = ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "."), (URG, "U"))  # as tcpdump(1) has them
 
@@ -51,6 +52,8 @@ def packet_row(arrow: Arrow, ladder: Ladder | None, began: int) -> Row:
         "ip_id": packet.ip_id,
         "version": packet.version,
         "checksum": packet.checksum,
+        "layers": [layer.level for layer in layers(packet)],
+        "frame": packet.record.original_length,
         "head": arrow.label.head,
         "phase": arrow.label.phase,
         "marks": [mark.word for mark in arrow.marks],

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labctl.errors import NodeNotFound, NotRecorded, NotRunning
-from labctl.lesson.evidence import Evidence
+from labctl.lesson.evidence import ABSENT, Evidence
 from labctl.lesson.model import Shown
 from labctl.lesson.rows import Row
 
@@ -60,7 +59,7 @@ def _xray(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any],
     try:
         last = (time.time_ns() - evidence.began) / 1e9 + 0.1
         found = evidence.lab.xray(*names[:2], last=last, limit=0)
-    except (NodeNotFound, NotRecorded, NotRunning):
+    except ABSENT:
         return ""
     return _drawn(found, _begin(names, evidence, values), columns, colour)
 

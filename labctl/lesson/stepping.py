@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labctl.api.lab import Lab
-from labctl.errors import NodeNotFound, NotRunning
 from labctl.lesson.acts import Output, Shell
 from labctl.lesson.counters import counters_of
-from labctl.lesson.evidence import Evidence
+from labctl.lesson.evidence import ABSENT, Evidence
 from labctl.lesson.grounds import record
 from labctl.lesson.model import Step, Typed
 
@@ -62,6 +61,6 @@ def begun(step: Step, lab: Lab, shell: Shell, earlier: Mapping[str, Mapping[str,
     for name in step.counters:
         try:
             counted[name] = counters_of(lab.node(name))
-        except (NodeNotFound, NotRunning):
+        except ABSENT:
             continue
     return Running(step, lab, shell, time.time_ns(), counted, earlier or {})

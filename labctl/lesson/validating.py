@@ -84,7 +84,7 @@ class _Trial:
             prose = self.lesson.prose[language]
             for typed in prose.sections[step.id].console:
                 if typed.arguments == output.typed.arguments and typed.expected is not None:
-                    shown = True
+                    shown = shown or any(line.startswith("[exit ") for line in typed.expected)
                     self.against(prose.file, typed, output)
         if output.status and not shown:
             self.problems.add(self.file, output.typed.place, f"{output.typed.line}: {' | '.join(output.lines[:SHOWN])}")
