@@ -6,7 +6,10 @@ client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 client.connect(("srv", 9000))
 print("connected")
 while True:
+    count = 0
     for part in input().split():
         text, _, times = part.partition("*")
-        client.sendall(text.encode() * int(times or 1))
-    print("sent")
+        data = text.encode() * int(times or 1)
+        client.sendall(data)
+        count += len(data)
+    print("sent", count, "bytes")

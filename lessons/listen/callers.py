@@ -1,0 +1,17 @@
+"""Calls the server once for each name that is typed, and says the name to it; nobody waits for an answer."""
+
+import socket
+
+print("ready")
+calls = []
+while True:
+    for name in input().split():
+        caller = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        caller.settimeout(0.5)
+        calls.append(caller)
+        try:
+            caller.connect(("srv", 9000))
+            caller.sendall(name.encode())
+            print(name, "is connected")
+        except TimeoutError:
+            print(name, "hears nothing")
