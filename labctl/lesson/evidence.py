@@ -188,7 +188,7 @@ def event_row(event: Event) -> Row:
     return Row({**event.fields, **ends, "node": event.node, "event": event.name, "ts": event.ts}, source=event)
 
 
-CALL_FIELDS = ("node", "call", "args", "result", "error", "ts", "time", "seconds", "fd", "program", "local", "peer")
+CALL_FIELDS = ("node", "call", "args", "result", "error", "ts", "time", "seconds", "fd", "program", "local", "peer", "value")
 
 
 def call_row(event: Event, began: int) -> Row:
@@ -202,12 +202,21 @@ def call_row(event: Event, began: int) -> Row:
         "ts": event.ts,
         "time": (event.nanoseconds - began) / 1e9,
         "seconds": None if took is None else took / 1e9,
+        "value": _option(event),
         "fd": event.get("fd"),
         "program": event.get("program"),
         "local": list(event.local) if event.local else None,
         "peer": list(event.peer) if event.peer else None,
     }
     return Row(values, CALL_FIELDS, event)
+
+
+def _option(event: Event) -> int | None:
+    """The number that setsockopt(2) was given, or that getsockopt(2) gave."""
+    if event.get("call") not in ("setsockopt", "getsockopt"):
+        return None
+    numbers = [text[1:-1] for text in map(str, event.get("args") or ()) if text.startswith("[") and text.endswith("]")]
+    return int(numbers[0]) if numbers and numbers[0].isdigit() else None
 
 
 SOCKET_FIELDS = ("state", "protocol", "local", "peer", "recv_queue", "send_queue", "program", "backlog", "waiting")

@@ -1,4 +1,4 @@
-"""Sends the parts that are typed one by one, each as a send of its own; \\n in them is a newline. `close` ends it."""
+"""Sends the parts that are typed one by one, each as a send of its own; \\n in them is a newline. `close` closes."""
 
 import socket
 import time
@@ -14,3 +14,4 @@ while (typed := input()) != "close":
         time.sleep(0.05)  # so that each is a segment of its own, for all to see
 client.close()
 print("closed")
+input()

@@ -11,3 +11,4 @@ with connection.makefile("r", encoding="utf-8", newline="\n") as lines:
     for line in lines:
         print("a line:", line.rstrip("\n")[:40], "of", len(line), "characters")
 print("the end")
+input()
