@@ -365,8 +365,8 @@ def test_a_host_without_a_name_has_its_programs(command, name):
     ("read", "text", "why"),
     [
         (wanted.check_name, "A_b", "is no name for a host"),
-        (wanted.memory, "1k", "is no such size"),
-        (wanted.memory, "much", "is no such size"),
+        (wanted.size, "1k", "is no such size"),
+        (wanted.size, "much", "is no such size"),
         (lambda text: wanted.ports([text]), "70000", "is no port"),
         (lambda text: wanted.ports([text]), "0", "is no port"),
         (lambda text: wanted.ports([text]), "a:b", "is no port"),
@@ -381,4 +381,4 @@ def test_what_can_not_be_meant_is_told(read, text, why):
 
 def test_variables_and_sizes():
     assert wanted.environment(["A=b=c", "HERE", "E="], {"HERE": "x"}) == {"A": "b=c", "HERE": "x", "E": ""}
-    assert (wanted.memory("64m"), wanted.memory("1G"), wanted.memory("6291456")) == (64 << 20, 1 << 30, 6 << 20)
+    assert (wanted.size("64m"), wanted.size("1G"), wanted.size("6291456")) == (64 << 20, 1 << 30, 6 << 20)
