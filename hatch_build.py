@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SHIPPED = ("compose.yaml", "services", "topologies")  # labctl.topology.shipped looks for these
+SHIPPED = ("compose.yaml", "services", "topologies", "lessons")  # labctl.topology.shipped looks for these
 
 
 class WithLabs(BuildHookInterface):

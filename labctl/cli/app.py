@@ -64,6 +64,7 @@ COMMANDS = {
     "packet": "wire.packets.packet",
     "sockets": "node.processes.sockets",
     "syscalls": "node.processes.syscalls",
+    "lesson": "lessons.lesson",
     "help": "helping.show_help",
     "version": "helping.version",
 }
@@ -71,7 +72,7 @@ COMMANDS = {
 # What only looks at a lab, or is about none; all else does something to it, and asks before it does so to another's.
 LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs", "doctor", "ping", "route", "dns"}
 LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
-LOOKS |= {"version", "compat", "clean"}  # clean is about no lab, and has a --force of its own
+LOOKS |= {"version", "compat", "clean", "lesson"}  # clean is about no lab, and has a --force of its own
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
 ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 

@@ -194,6 +194,14 @@ class CaptureError(LabError):
     """A capture file can't be read, or doesn't hold what was asked for."""
 
 
+class LessonError(LabError):
+    """A lesson can't be found, or can't be played here."""
+
+
+class LessonInvalid(LessonError):
+    """A lesson's file has mistakes; `values["found"]` holds them one by one, each with file, place and message."""
+
+
 class FileError(LabError):
     """A file of this machine can't be written or locked."""
 

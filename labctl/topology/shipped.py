@@ -1,4 +1,5 @@
-"""Where that lies which comes with labctl and which labs are made of: compose.yaml, services/ and topologies/.
+"""Where that lies which comes with labctl and which labs are made of: compose.yaml, services/, topologies/,
+lessons/.
 
 In a checkout it stands beside the package, in an installed labctl inside it (hatch_build.py puts it there).
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 from labctl.errors import LabError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-NAMES = ("compose.yaml", "services", "topologies")
+NAMES = ("compose.yaml", "services", "topologies", "lessons")
 
 
 def root() -> Path:

@@ -11,6 +11,7 @@ from labctl.errors.tables.engine import ENGINE
 from labctl.errors.tables.faults import FAULTS
 from labctl.errors.tables.files import FILES
 from labctl.errors.tables.labs import LABS
+from labctl.errors.tables.lessons import LESSONS
 from labctl.errors.tables.lines import LINES
 from labctl.errors.tables.nodes import NODES
 from labctl.errors.tables.programs import PROGRAMS
@@ -18,5 +19,5 @@ from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
 from labctl.errors.tables.topology import TOPOLOGY
 
-PARTS = (ENGINE, TOPOLOGY, LABS, NODES, PROGRAMS, LINES, FAULTS, REACH, RECORDING, FILES)
+PARTS = (ENGINE, TOPOLOGY, LABS, NODES, PROGRAMS, LINES, FAULTS, REACH, RECORDING, LESSONS, FILES)
 ERRORS: Table = {code: kind for part in PARTS for code, kind in part.items()}

@@ -1,0 +1,74 @@
+"""The lab that a lesson is played on: brought up where it isn't there, and put in order before and after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from labctl.api.lab import Lab
+from labctl.api.labs import empty, find, up
+from labctl.engine.model import Engine
+from labctl.errors import NodeNotFound
+from labctl.lesson.model import Lesson
+
+PREFIX = "lesson-"
+EMPTY = "empty"  # a topology without nodes, for programs alone
+FILES = (".yaml", ".yml")
+
+
+def lab_name(lesson: Lesson) -> str:
+    """`lesson-hello`: shared by all lessons with that topology, and never the learner's own."""
+    found = lesson.topology
+    if found.endswith(FILES):
+        found = lesson.name
+    return PREFIX + re.sub(r"[^a-z0-9_-]", "-", found.lower())
+
+
+def ready(
+    lesson: Lesson,
+    *,
+    name: str | None = None,
+    engine: Engine | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Lab:
+    """The lab, in order; `name` takes one that is there already. Raises LabError as `up` and `find` do."""
+    if name:
+        lab = find(name, engine=engine)
+    elif lesson.topology == EMPTY:
+        lab = empty(lab_name(lesson), engine=engine, report=report)
+    else:
+        lab = up(_topology(lesson), name=lab_name(lesson), engine=engine, report=report)
+    lab.prepare(report)
+    put_in_order(lab)
+    return lab
+
+
+def _topology(lesson: Lesson) -> str | Path:
+    beside = lesson.folder / lesson.topology
+    return beside if lesson.topology.endswith(FILES) and beside.exists() else lesson.topology
+
+
+def put_in_order(lab: Lab) -> None:
+    """No faults, no programs of lessons, and every node runs."""
+    lab.clear_faults()
+    for node in lab.snapshot().programs:
+        lab.remove(node.name)
+    for status in lab.status():
+        if status.state == "paused":
+            lab.node(status.node.name).unpause()
+        elif status.state in ("exited", "created", "dead"):
+            lab.node(status.node.name).start()
+
+
+def record(lab: Lab, packets: Iterable[str], calls: Iterable[str]) -> None:
+    """Recording at those of the named nodes that are there; what is recorded already goes on."""
+    there = {node.name for node in lab.snapshot().nodes if node.has_network}
+    with_packets, with_calls = sorted(there & set(packets)), sorted(there & set(calls))
+    try:
+        if with_packets:
+            lab.record(*with_packets)
+        if with_calls:
+            lab.record(*with_calls, syscalls=True)
+    except NodeNotFound:  # it was removed just now: it has nothing to be recorded
+        return

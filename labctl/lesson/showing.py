@@ -1,0 +1,135 @@
+"""Evidence as it is shown: ladders, journals, system calls, packets layer by layer, sockets, values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labctl.errors import NodeNotFound, NotRecorded, NotRunning
+from labctl.lesson.evidence import Evidence
+from labctl.lesson.model import Shown
+from labctl.lesson.rows import Row
+
+LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
+TEXT_LIMIT = 200  # characters of a value
+
+
+def shown(what: Shown, evidence: Evidence, values: Mapping[str, Any], *, columns: int, colour: bool) -> str:
+    """Lines of at most so many columns; empty where there is nothing (yet) to show."""
+    return _SHOW[what.kind](what.names, evidence, values, columns, colour)
+
+
+Show = Callable[[tuple[str, ...], Evidence, Mapping[str, Any], int, bool], str]
+
+
+def _ladder(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
+    found = evidence.ladder(*names[:2])
+    return _drawn(found, _begin(names, evidence, values), columns, colour)
+
+
+def _begin(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any]) -> int:
+    """When a ladder begins: with the act, or with the packet (or call) that is named third; in nanoseconds."""
+    row = values.get(names[2]) if names[2:] else None
+    row = (row[0] if row else None) if isinstance(row, list) else row
+    if not isinstance(row, Row):
+        return evidence.began
+    return row.source[0].at_ns if isinstance(row.source, tuple) else int(row.source.nanoseconds)
+
+
+def _drawn(found: Any, begin: int, columns: int, colour: bool) -> str:
+    """A ladder without what was before."""
+    from dataclasses import replace
+
+    from labctl.api.drawn import Ladder
+
+    if found is None:
+        return ""
+    arrows = [arrow for arrow in found.drawn.arrows if arrow.at_ns >= begin]
+    moments = tuple(moment for moment in found.drawn.moments if moment.at_ns >= begin)
+    if not (arrows or moments):
+        return ""
+    before = arrows[0].number - 1 if arrows else 0
+    kept = tuple(replace(arrow, number=arrow.number - before) for arrow in arrows[:LIMIT])
+    cut = found.drawn.cut + len(arrows) - len(kept)
+    return Ladder(replace(found.drawn, arrows=kept, moments=moments, cut=cut)).text(columns=columns, colour=colour)
+
+
+def _xray(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
+    import time
+
+    try:
+        last = (time.time_ns() - evidence.began) / 1e9 + 0.1
+        found = evidence.lab.xray(*names[:2], last=last, limit=0)
+    except (NodeNotFound, NotRecorded, NotRunning):
+        return ""
+    return _drawn(found, _begin(names, evidence, values), columns, colour)
+
+
+def _journal(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
+    from labctl.render.timeline import Timeline
+
+    rows = evidence.events(*names)[-LIMIT:]
+    line = Timeline(list(names), columns=columns, colour=colour).line
+    return "\n".join(line(row.source) for row in rows)
+
+
+def _calls(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
+    from labctl.render.syscalls import Calls
+
+    rows = [row for row in evidence.calls(*names) if row.get("call")][-LIMIT:]
+    line = Calls(list(names), columns=columns, colour=colour).line
+    return "\n".join(line(row.source) for row in rows)
+
+
+def _packet(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
+    return _layers(values.get(names[0]), columns, colour, dump=False)
+
+
+def _bytes(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
+    return _layers(values.get(names[0]), columns, colour, dump=True)
+
+
+def _layers(value: Any, columns: int, colour: bool, *, dump: bool) -> str:
+    from labctl.render.packets.layers import draw
+
+    row = (value[0] if value else None) if isinstance(value, list) else value
+    if not isinstance(row, Row) or not isinstance(row.source, tuple):
+        return ""
+    arrow, _ = row.source
+    return draw(arrow.crossing.packet, columns=columns, colour=colour, dump=dump)
+
+
+def _sockets(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
+    from labctl.render.sockets import table
+
+    found = [row.source for name in names for row in evidence.sockets(name)][:LIMIT]
+    return table(found, columns=columns, colour=colour) if found else ""
+
+
+def _values(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, __: bool) -> str:
+    from labctl.render.text import fitted, printable
+
+    wide = max(map(len, names))
+    return "\n".join(fitted(f"{name.ljust(wide)} = {printable(_said(values.get(name)))}", columns) for name in names)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:,.3f}"
+    if isinstance(value, Row):
+        return str(value.get("head") or value.get("text") or value)[:TEXT_LIMIT]
+    if isinstance(value, list):
+        return ", ".join(_said(item) for item in value[:12])[:TEXT_LIMIT] or "none"
+    return "none" if value is None else str(value)[:TEXT_LIMIT]
+
+
+_SHOW: dict[str, Show] = {
+    "ladder": _ladder,
+    "xray": _xray,
+    "journal": _journal,
+    "calls": _calls,
+    "packet": _packet,
+    "bytes": _bytes,
+    "sockets": _sockets,
+    "values": _values,
+}
