@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from labctl.lab.faults.gate import PROGRAMS_GATE
 from labctl.render.tables import listening
 from labctl.render.text import colour_of, paint, printable
 
 if TYPE_CHECKING:
     from labctl.engine.settings import Settings
-    from labctl.lab.faults.gate import PROGRAMS_GATE
-from labctl.lab.life.inspecting import Inspected
+    from labctl.lab.life.inspecting import Inspected
 
 _MIB = 1024**2
 

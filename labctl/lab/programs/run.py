@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from labctl.engine.model import (
     COMPOSE_IMAGE,
@@ -18,10 +19,12 @@ from labctl.engine.model import (
     COMPOSE_ONEOFF,
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
+    LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
     LABEL_OWNER,
     LABEL_PROBE,
+    LABEL_ROUTES,
     LABEL_RUN,
     LABEL_TITLE,
     LABEL_TOPOLOGY,
@@ -64,7 +67,44 @@ def run(
     was begun is taken back when it is cancelled or interrupted.
     """
     wanted, notes = checked(engine, wanted)
-    image = _image(engine, wanted, report)
+    host = _begin(engine, name, wanted, _image(engine, wanted, report), report)
+    reached("run:started")
+    try:
+        now = lab_of(engine, name)
+        node = now.node(wanted.name)
+        ran = Ran(name, wanted.name, wanted.command, tuple(node.addresses) or tuple(host.order.addresses), notes)
+        if host.order.processes == SHUT:
+            from labctl.lab.recording import at_start
+
+            at_start.record(engine, now, [node.container], [node])
+        if LABEL_ROUTES in host.order.labels or LABEL_FAMILIES in host.order.labels:
+            from labctl.lab.life.static_routes import set_routes
+
+            set_routes(engine, now, [node])
+        if is_awaited:
+            from labctl.lab.programs import awaiting, outcome
+
+            seen = awaiting.wait(engine, host.id, wanted.expected, timeout, host.begun, is_first=True)
+            ran = outcome.judged(ran, seen, wanted, outcome.running(now), timeout)
+        reached("run:ready")
+        return ran
+    except BaseException as problem:
+        if not isinstance(problem, LabError) or isinstance(problem, Cancelled):
+            _take_back(engine.cancelled_by(), name, host.order, report)
+        raise
+
+
+class _Host(NamedTuple):
+    """A container that runs, and when its start was asked for (time.monotonic())."""
+
+    id: str
+    order: NodeOrder
+    begun: float
+
+
+def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Report) -> _Host:
+    """What runs then, or nothing is left of it."""
+    ours = wanted.image == PROGRAM_IMAGE
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report, engine.cancels)
     try:
@@ -77,43 +117,16 @@ def run(
             take_away(engine, lab, before, report)
         order = _order(lab, wanted, place, image, owners.same(engine, [node.container for node in lab.nodes]))
         # What others of the lab send is recorded: so is what this one does, from its first packet on.
-        waits = wanted.image == PROGRAM_IMAGE and _is_recorded(engine, name)
-        order = replace(order, processes=SHUT) if waits else order
+        order = replace(order, processes=SHUT) if ours and _is_recorded(engine, name) else order
         begun = time.monotonic()
         try:
-            made = _make(engine, lab, order, lock, image if wanted.image == PROGRAM_IMAGE else None)
+            return _Host(_make(engine, lab, order, lock, image if ours else None), order, begun)
         except _Stale:
-            image = _built(engine, report)
-            order = replace(order, labels={**order.labels, COMPOSE_IMAGE: image.id})
+            order = replace(order, labels={**order.labels, COMPOSE_IMAGE: _built(engine, report).id})
             begun = time.monotonic()
-            made = _make(engine, lab, order, lock)
+            return _Host(_make(engine, lab, order, lock), order, begun)
     finally:
         lock.close()
-    reached("run:started")
-    ran = Ran(name, wanted.name, wanted.command, place.addresses, notes)
-    try:
-        now = lab_of(engine, name)
-        node = now.node(wanted.name)
-        ran = replace(ran, addresses=tuple(node.addresses) or ran.addresses)
-        if waits:
-            from labctl.lab.recording import at_start
-
-            at_start.record(engine, now, [node.container], [node])
-        if place.labels:
-            from labctl.lab.life.static_routes import set_routes
-
-            set_routes(engine, now, [node])
-        if is_awaited:
-            from labctl.lab.programs import awaiting, outcome
-
-            seen = awaiting.wait(engine, made, wanted.expected, timeout, begun, is_first=True)
-            ran = outcome.judged(ran, seen, wanted, outcome.running(now), timeout)
-        reached("run:ready")
-        return ran
-    except BaseException as problem:
-        if not isinstance(problem, LabError) or isinstance(problem, Cancelled):
-            _take_back(engine.cancelled_by(), name, order, report)
-        raise
 
 
 def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
