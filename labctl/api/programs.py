@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from labctl.api.node import Node
-from labctl.engine.model import PROGRAM_IMAGE
-from labctl.lab.programs import wanted
-from labctl.lab.programs.run import Ran, run
+from labctl.lab.programs.ran import Ran
+from labctl.lab.programs.run import run
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
     from labctl.cancel import Cancel
     from labctl.engine.model import Listening
     from labctl.lab import model
-
-FilePath = str | os.PathLike[str]
+    from labctl.lab.programs.wanted import Wanted
 
 
 class Program(Node):
@@ -63,36 +59,9 @@ class Program(Node):
         watch(self.lab.engine, self.lab.changeable(), self.name, show, changed or (lambda text: None), until=until)
 
 
-def asked(
-    name: str | None,
-    command: Sequence[str],
-    *,
-    folder: FilePath | None,
-    image: str | None,
-    publish: Sequence[str | int],
-    memory: str,
-    listen: int | None,
-    ready: str | None,
-    more: Mapping[str, Any],
-) -> wanted.Wanted:
-    """What a person or a program wrote, understood. Raises InvalidArgument, NodeError."""
-    if not command and image is None:
-        raise wanted.nothing_to_run()
-    return wanted.Wanted(
-        name=wanted.check_name(name) if name else wanted.name_of(command),
-        command=tuple(command),
-        folder=Path(folder) if folder is not None else None,
-        image=image or PROGRAM_IMAGE,
-        publish=wanted.ports([str(port) for port in publish]),
-        memory=wanted.memory(memory),
-        expected=wanted.Expected(listen, ready),
-        **more,
-    )
-
-
 def started(
     lab: Lab,
-    what: wanted.Wanted,
+    what: Wanted,
     *,
     wait: bool,
     timeout: float,

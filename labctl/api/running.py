@@ -57,10 +57,11 @@ class RunningLab:
         then still there for a look), NodeError where the name is taken or the program can't run, FileError for the
         folder, InvalidArgument, EngineError, LabNotFound, ForeignLab, Cancelled (what was begun is taken back).
         """
-        from labctl.api.programs import asked, started
+        from labctl.api.programs import started
+        from labctl.lab.programs.wanted import read
 
         self._programs()
-        what = asked(
+        what = read(
             name,
             command,
             folder=folder,
@@ -69,7 +70,10 @@ class RunningLab:
             memory=memory,
             listen=listen,
             ready=ready,
-            more={"network": network, "address": address, "replace": replace, "environment": dict(env or {})},
+            network=network,
+            address=address,
+            environment=env or {},
+            replace=replace,
         )
         return started(cast("Lab", self), what, wait=wait, timeout=timeout, report=report)
 

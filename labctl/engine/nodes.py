@@ -26,7 +26,7 @@ class NodeOrder:
     `command` is empty where the image's own is to run. `folder`, if any, is a path of the engine's machine that is seen
     read-only at `place`, the working directory; `scratch` is where it may write, in memory, up to `scratch_size` bytes.
     `addresses` are those that it has whenever it runs, one of a family; `ports` are published at their place. `memory`
-    is in bytes.
+    is in bytes, `processes` how many it may have.
     """
 
     name: str
@@ -38,6 +38,7 @@ class NodeOrder:
     network: str
     addresses: Sequence[str]
     memory: int
+    processes: int = PROCESSES
     folder: str | None = None
     place: str = ""
     scratch: str = "/tmp"

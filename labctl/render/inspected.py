@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from labctl.lab.faults.gate import PROGRAMS_GATE
 from labctl.render.tables import listening
 from labctl.render.text import colour_of, paint, printable
 
@@ -41,7 +42,8 @@ def _facts(found: Inspected) -> Iterator[tuple[str, str]]:
     yield "role", found.status.node.role or "somebody's own program"
     yield "image", container.image
     yield "container", f"{container.name}  {container.id[:12]}"
-    yield "program", f"{shlex.join(made.command)}  as user {made.user}"
+    command = made.command[1:] if made.command[:1] == (PROGRAMS_GATE,) else made.command
+    yield "program", f"{shlex.join(command)}  as user {made.user}"
     if details.error:
         yield "error", details.error
     if made.restart != "no" or details.restarts:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from labctl.engine.model import place
 from labctl.lab.programs.awaiting import servers
-from labctl.lab.programs.run import Ran
+from labctl.lab.programs.ran import Ran
 
 SHOWN = 20  # lines of what it has printed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from labctl.errors import LabError, nearest
 from labctl.faults.conditions import brief
 from labctl.topology import generate
+from labctl.topology.digest import digest as digest  # where others look for it
 from labctl.topology.shipped import root
 
 DEFAULT = "hello"
@@ -184,17 +184,3 @@ def _of_size(base: str, count: int) -> Source:
     if base == "udp-mesh":
         return Source(file, variables=(("N", str(count)),))
     return Source(file, text={"line": generate.line, "star": generate.star}[base](count))
-
-
-def digest(folder: Path, without: str = "") -> str:
-    """A digest of a build context: what an image was built from, told by its label. `without` names a folder of it
-    that the image is not built from. Raises LabError `files-missing`: of a folder that isn't there there is none."""
-    if not folder.is_dir():
-        raise LabError("files-missing", path=folder)
-    found = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if without and path.is_relative_to(folder / without):
-            continue
-        if path.is_file() and path.suffix not in (".pyc", ".yaml") and path.name != "README.md":
-            found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]

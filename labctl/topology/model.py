@@ -23,6 +23,7 @@ from labctl.topology.extension import (
     parse_link,
     parse_route,
 )
+from labctl.topology.mtu import mtu_of
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -228,12 +229,6 @@ def _member(name: str, service: Mapping[str, Any], file: Path) -> Member:
         routes=tuple(_each(extension, "routes", parse_route, file, f"service {name}")),
         owner=owner_of(service.get("network_mode")),
     )
-
-
-def mtu_of(options: Mapping[str, Any] | None) -> int | None:
-    """The MTU, in bytes, that the options of a network's driver choose."""
-    found = str((options or {}).get("com.docker.network.driver.mtu") or (options or {}).get("mtu") or "")
-    return int(found) if found.isascii() and found.isdigit() and len(found) < 8 else None
 
 
 def owner_of(network_mode: object) -> str | None:

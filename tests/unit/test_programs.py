@@ -2,14 +2,26 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import labctl
 from labctl.engine.docker import making as docker
-from labctl.engine.model import COMPOSE_ONEOFF, LABEL_RUN, PROGRAM_IMAGE, Image
+from labctl.engine.model import (
+    COMPOSE_IMAGE,
+    COMPOSE_ONEOFF,
+    LABEL_LAB,
+    LABEL_PROBE,
+    LABEL_PROBED,
+    LABEL_RUN,
+    LABEL_SOURCE,
+    PROGRAM_IMAGE,
+    Image,
+)
 from labctl.errors import LabError, LabNotFound, LabTimeout, NodeError, NodeFailed
+from labctl.lab.faults import gate
 from labctl.lab.keyboard.attach import attach
 from labctl.lab.keyboard.send import send
 from labctl.lab.life.down import down
@@ -17,10 +29,12 @@ from labctl.lab.life.plan import plan
 from labctl.lab.life.status import ps
 from labctl.lab.life.up import Request, up
 from labctl.lab.model import find
+from labctl.lab.probes import CAPTURE
 from labctl.lab.programs import awaiting, empty, wanted
 from labctl.lab.programs import folder as folders
-from labctl.lab.programs.run import run
+from labctl.lab.programs.run import SHUT, run
 from labctl.lab.programs.wanted import Expected, Wanted
+from labctl.lab.recording import at_start
 
 
 def quiet(line: str) -> None:
@@ -365,8 +379,8 @@ def test_a_host_without_a_name_has_its_programs(command, name):
     ("read", "text", "why"),
     [
         (wanted.check_name, "A_b", "is no name for a host"),
-        (wanted.memory, "1k", "is no such size"),
-        (wanted.memory, "much", "is no such size"),
+        (wanted.size, "1k", "is no such size"),
+        (wanted.size, "much", "is no such size"),
         (lambda text: wanted.ports([text]), "70000", "is no port"),
         (lambda text: wanted.ports([text]), "0", "is no port"),
         (lambda text: wanted.ports([text]), "a:b", "is no port"),
@@ -381,4 +395,29 @@ def test_what_can_not_be_meant_is_told(read, text, why):
 
 def test_variables_and_sizes():
     assert wanted.environment(["A=b=c", "HERE", "E="], {"HERE": "x"}) == {"A": "b=c", "HERE": "x", "E": ""}
-    assert (wanted.memory("64m"), wanted.memory("1G"), wanted.memory("6291456")) == (64 << 20, 1 << 30, 6 << 20)
+    assert (wanted.size("64m"), wanted.size("1G"), wanted.size("6291456")) == (64 << 20, 1 << 30, 6 << 20)
+
+
+def test_an_old_image_is_built_anew_before_anything_runs(engine, host):
+    begun = []
+    engine.images[PROGRAM_IMAGE] = Image("sha256:old", {LABEL_SOURCE: "old"})
+    host(begins=lambda container, order: (begun.append(order.labels[COMPOSE_IMAGE]), container.listen("tcp", 9000)))
+    assert begun == [engine.images[PROGRAM_IMAGE].id]
+    assert engine.images[PROGRAM_IMAGE].labels[LABEL_SOURCE] != "old"
+
+
+def test_where_others_are_recorded_it_waits_until_it_is_as_well(engine, host, monkeypatch):
+    waited = []
+    monkeypatch.setattr(at_start, "record", lambda engine, lab, waiters, nodes: waited.append((waiters, nodes)))
+    host("before")
+    assert waited == []
+    engine.add("lab", "recorder", labels={LABEL_PROBE: CAPTURE.name, LABEL_PROBED: "before"}, ours=False)
+    recorder = next(item for item in engine.containers() if LABEL_PROBE in item.labels)
+    engine._containers[recorder.id].record = replace(recorder, labels={**recorder.labels, LABEL_LAB: "lab"})
+    limits = []
+    host("srv", begins=lambda container, order: (limits.append(order.processes), container.listen("tcp", 9000)))
+    [([waiter], [node])] = waited
+    assert (limits, SHUT, node.name, waiter.id) == ([gate.SHUT], gate.SHUT, "srv", node.container.id)
+    assert at_start.waiting_again(engine, find(engine, "lab"), node) == [node.container]
+    gate.release(engine, [waiter])
+    assert engine.details(waiter.id).processes == 256

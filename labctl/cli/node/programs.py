@@ -12,8 +12,8 @@ from labctl.cli import output
 from labctl.cli.options import Json, LabName, NodeName, Timeout
 
 if TYPE_CHECKING:
-    from labctl.api.lab import Lab
-    from labctl.api.programs import Program
+    from labctl.engine.model import Engine
+    from labctl.lab.programs.ran import Ran
     from labctl.lab.programs.wanted import Wanted
 
 Command = Annotated[
@@ -68,70 +68,65 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run your own program as a host of the lab; where there is none, an empty one is started for it."""
-    from labctl.api.programs import asked
-    from labctl.lab.programs.wanted import environment
+    from labctl.lab.programs.wanted import environment, read
 
     if not command and image is None:
         raise typer.BadParameter("name the program, as in `labctl run --name srv -- python3 server.py`")
-    what = asked(
+    what = read(
         name,
         command or [],
         folder=folder,
         image=image,
+        network=network,
+        address=address,
         publish=publish or (),
         memory=memory,
+        environment=environment(env or [], os.environ),
         listen=listen,
         ready=ready,
-        more={
-            "network": network,
-            "address": address,
-            "replace": replace or watch,
-            "environment": environment(env or [], os.environ),
-        },
+        replace=replace or watch,
     )
-    found, is_new = _lab(lab, what)
-    program = _start(found, what, is_new=is_new, is_awaited=not no_wait, timeout=timeout, watch=watch)
-    if program:
-        _show(program, as_json)
+    engine, there, is_new = _place(lab, what)
+    ran = _start(engine, there, what, is_new=is_new, is_awaited=not no_wait, timeout=timeout, watch=watch)
+    if ran:
+        _show(ran, as_json)
     if watch:
-        _watch(found, what.name)
+        _watch(engine, there, what.name)
 
 
-def _lab(name: str | None, what: Wanted) -> tuple[Lab, bool]:
-    """The lab that is meant, or an empty one, once it is known that the program could run in it."""
-    from labctl.api.lab import Lab
-    from labctl.api.labs import empty
-    from labctl.cancel import Cancel
+def _place(name: str | None, what: Wanted) -> tuple[Engine, str, bool]:
+    """The lab that is meant, or a new empty one, once it is known that the program could run in it."""
     from labctl.cli.context import asked_name, engine_and_lab
-    from labctl.engine import connect
     from labctl.errors import LabNotFound
-    from labctl.lab.programs.empty import is_needed
-    from labctl.lab.programs.run import checked
 
     try:
         engine, there = engine_and_lab(name)
     except LabNotFound:
-        engine = connect()
-        if not is_needed(engine, asked_name(name)):
+        from labctl.engine import connect
+        from labctl.lab.programs import empty
+        from labctl.lab.programs.run import checked
+
+        engine, asked = connect(), asked_name(name)
+        if not empty.is_needed(engine, asked):
             raise
         checked(engine, what)
         with output.Progress("starting a lab") as report:
-            found = empty(asked_name(name), engine=engine, report=report)
-        output.talk(
-            f"no lab {'of that name ' if asked_name(name) else ''}is there: {found.name} is started, an empty one"
-        )
-        return found, True
-    return Lab(engine, there.name, Cancel(), force=True), False
+            made = empty.start(engine, asked, report)
+        output.talk(f"no lab {'of that name ' if asked else ''}is there: {made} is started, an empty one")
+        return engine, made, True
+    return engine, there.name, False
 
 
-def _start(lab: Lab, what: Wanted, *, is_new: bool, is_awaited: bool, timeout: float, watch: bool) -> Program | None:
+def _start(
+    engine: Engine, lab: str, what: Wanted, *, is_new: bool, is_awaited: bool, timeout: float, watch: bool
+) -> Ran | None:
     """None where it failed and is watched: the next change may mend it."""
-    from labctl.api.programs import started
     from labctl.errors import LabTimeout, NodeFailed
+    from labctl.lab.programs.run import run
 
     try:
         with output.Progress(f"starting {what.name}") as report:
-            return started(lab, what, wait=is_awaited, timeout=timeout, report=report)
+            return run(engine, lab, what, report, timeout=timeout, is_awaited=is_awaited)
     except (NodeFailed, LabTimeout) as problem:
         if not watch:
             raise
@@ -139,29 +134,32 @@ def _start(lab: Lab, what: Wanted, *, is_new: bool, is_awaited: bool, timeout: f
         return None
     except BaseException as problem:
         if is_new and not isinstance(problem, Exception):  # a signal
-            lab.down()
+            from labctl.lab.life.down import down
+
+            down(engine, lab, lambda text: None, force=True)
         raise
 
 
-def _show(program: Program, as_json: bool) -> None:
+def _show(ran: Ran, as_json: bool) -> None:
     if as_json:
-        output.document(program.ran.as_json())
+        output.document(ran.as_json())
         return
     from labctl.render.programs import began
 
-    output.data(began(program.ran))
-    for note in program.notes:
+    output.data(began(ran))
+    for note in ran.notes:
         output.talk(f"note: {note}")
 
 
-def _watch(lab: Lab, name: str) -> None:
+def _watch(engine: Engine, lab: str, name: str) -> None:
+    from labctl.lab.model import find
     from labctl.lab.programs.watch import watch
 
     def show(line: str, stderr: bool) -> None:
         (output.talk if stderr else output.data)(line)
 
     try:
-        watch(lab.engine, lab.changeable(), name, show, output.talk)
+        watch(engine, find(engine, lab), name, show, output.talk)
     except (KeyboardInterrupt, output.Terminated):
         output.talk(f"{name} goes on, and is watched no more; `labctl rm {name}` removes it")
         raise
@@ -169,19 +167,18 @@ def _watch(lab: Lab, name: str) -> None:
 
 def rm(node: NodeName, lab: LabName = None, as_json: Json = False) -> None:
     """Remove a host that `labctl run` made; an empty lab goes with its last one."""
-    from labctl.api.lab import Lab
-    from labctl.cancel import Cancel
     from labctl.cli.context import engine_and_lab
+    from labctl.lab.life.down import down
     from labctl.lab.programs.empty import is_left_alone
+    from labctl.lab.programs.remove import remove
 
     engine, there = engine_and_lab(lab)
-    found = Lab(engine, there.name, Cancel(), force=True)
-    with output.Progress("removing"):
-        found.remove(node)
-        down = is_left_alone(engine, there.name)
-        if down:
-            found.down()
+    with output.Progress("removing") as report:
+        remove(engine, there, node, report)
+        last = is_left_alone(engine, there.name)
+        if last:
+            down(engine, there.name, report, force=True)
     if as_json:
-        output.document({"lab": there.name, "node": node, "down": down})
+        output.document({"lab": there.name, "node": node, "down": last})
     else:
-        output.talk(f"{node} is removed" + (f"; it was the last of {there.name}, which is down" if down else ""))
+        output.talk(f"{node} is removed" + (f"; it was the last of {there.name}, which is down" if last else ""))

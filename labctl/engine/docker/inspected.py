@@ -7,6 +7,7 @@ from typing import Any
 
 from labctl.engine.model import Container, Details, Network, Port, Process
 from labctl.engine.settings import Mount, Settings
+from labctl.topology.mtu import mtu_of
 
 PS = ("pid", "ppid", "user", "pcpu", "rss", "etime", "args")  # the columns that are asked of ps(1)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.I)
@@ -163,8 +164,6 @@ def container(item: dict[str, Any]) -> Container:
 
 def network(item: dict[str, Any]) -> Network:
     """Of GET /networks."""
-    from labctl.topology.model import mtu_of  # and with it YAML, which those who type at nodes have no use for
-
     return Network(
         id=item["Id"],
         name=item["Name"],

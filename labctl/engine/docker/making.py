@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labctl.engine.model import LOG_DRIVER, LOG_FILE, LOG_FILES
-from labctl.engine.nodes import GRACE, PROCESSES, USER, NodeOrder
+from labctl.engine.nodes import GRACE, USER, NodeOrder
 
 
 def node(order: NodeOrder) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _host(order: NodeOrder) -> dict[str, Any]:
         # Without more swap than that: what leaks ends, and doesn't slow the machine down.
         "Memory": order.memory,
         "MemorySwap": order.memory,
-        "PidsLimit": PROCESSES,
+        "PidsLimit": order.processes,
         # Whoever is the first process hears no SIGTERM unless it asked to, and has others' children to bury.
         "Init": True,
         "LogConfig": {"Type": LOG_DRIVER, "Config": {"max-size": LOG_FILE, "max-file": LOG_FILES}},

@@ -36,7 +36,7 @@ class MemoryNodes:
         record = Container(ident, order.name, order.image, "created", labels, ports=tuple(order.ports), command=command)
         made = self._containers[ident] = MemoryContainer(record)
         made.plan = Plan({order.network: tuple(order.addresses)}, tuple(order.ports))
-        made.environment = dict(order.environment)
+        made.environment, made.processes = dict(order.environment), order.processes
         made.aliases = {order.network: (order.hostname, ident[:12])}
         made.fixed, made.log, made.made_as = tuple(order.addresses), LOG, _settings(order)
         if self.node_program:

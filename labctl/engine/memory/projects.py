@@ -24,7 +24,8 @@ from labctl.engine.model import (
 from labctl.engine.projects import Reading, Report
 from labctl.errors import LabError
 from labctl.topology import dockerfile
-from labctl.topology.model import mtu_of, owner_of, replicas
+from labctl.topology.model import owner_of, replicas
+from labctl.topology.mtu import mtu_of
 
 if TYPE_CHECKING:
     from labctl.topology.builtin import Source

@@ -1,7 +1,8 @@
 """The gate at a node's start: whether its program waits, before its first packet, for what is made ready from outside.
 
 Of all that can be changed about a container that is stopped, only its limits can be seen from inside: a limit of SHUT
-processes says that the program is to wait (services/base/labnode/gate.py). Somebody's own image knows nothing of it.
+processes says that the program is to wait (services/base/labnode/gate.py, and for programs of `labctl run`
+services/program/gate.sh). Somebody's own image knows nothing of it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from labctl.engine.model import LABEL_CONDITIONS, Container, Engine
+from labctl.engine.model import LABEL_CONDITIONS, LABEL_RUN, PROGRAM_IMAGE, Container, Engine
+from labctl.engine.nodes import PROCESSES
+from labctl.errors import EngineRefused
 from labctl.lab import probes
 from labctl.lab.model import Lab, Node
 
 SHUT, OPEN = 63, 64  # processes: labnode.gate.SHUT, and a node's usual limit
+PROGRAMS_GATE = "/opt/gate"  # what begins somebody's own program in labctl's image
+
+
+def usual(container: Container) -> int:
+    """The limit of a container that does not wait."""
+    return PROCESSES if LABEL_RUN in container.labels else OPEN
+
+
+def can_wait(node: Node) -> bool:
+    """Whether what runs in a node looks at the gate."""
+    return bool(node.role) or (node.is_program and node.container.image == PROGRAM_IMAGE)
 
 
 def shut(engine: Engine, containers: Iterable[Container]) -> None:
@@ -25,7 +39,10 @@ def shut(engine: Engine, containers: Iterable[Container]) -> None:
 def release(engine: Engine, containers: Iterable[Container]) -> None:
     """Nobody waits at another start."""
     for container in containers:
-        engine.limit_processes(container.id, OPEN)
+        try:
+            engine.limit_processes(container.id, usual(container))
+        except EngineRefused:  # its program ended at this moment; of a container that doesn't run limits can be changed
+            engine.limit_processes(container.id, usual(container))
 
 
 def follow_rules(engine: Engine, node: Node, kept: bool) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, PROGRAM_IMAGE, Engine, Image
+from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Engine, Image
 from labctl.errors import LabError
+from labctl.lab.images.program import HELPERS
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.topology import builtin, shipped
 
-HELPERS = "probe"  # the folder of the build context that only the probe's image is built from
 _OWN = re.compile(r"labctl/([a-z-]+)(?::latest)?")  # and a folder of services/, each of which a README describes
 
 
@@ -100,18 +100,6 @@ def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) ->
         report("building the probe")
         source = builtin.Source(shipped.root() / "services" / "nodes.yaml")
         engine.build(source, ["probe"], lambda line: None, limit, variables=_variables(engine, wanted, report))
-
-
-def ensure_program(engine: Engine, report: Callable[[str], None], limit: float) -> None:
-    """The image of programs that come without one; `limit` in seconds."""
-    folder = shipped.root() / "services"
-    wanted = builtin.digest(folder, without=HELPERS)
-    image = engine.image(PROGRAM_IMAGE)
-    if image is None or image.labels.get(LABEL_SOURCE) != wanted:
-        report("building the image of programs")
-        source = builtin.Source(folder / "nodes.yaml")
-        variables = _variables(engine, wanted, report)
-        engine.build(source, ["program"], lambda line: None, limit, variables=variables)
 
 
 def _variables(engine: Engine, source: str, report: Callable[[str], None]) -> dict[str, str]:

@@ -89,7 +89,7 @@ def _wait_for_programs(engine: Engine, lab: Lab, deadline: float, report: Callab
     found = [node for node in lab.programs if not node.role and node.container.state != "paused"]
     if not found:
         return
-    from labctl.lab.programs.run import again  # labs of topologies have none
+    from labctl.lab.programs.outcome import again  # labs of topologies have none
 
     for node in found:
         again(engine, lab, node, deadline - time.monotonic())

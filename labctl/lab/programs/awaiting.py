@@ -15,7 +15,9 @@ from labctl.events.model import nanoseconds_of
 from labctl.lab.programs.wanted import Expected
 
 SETTLE = 2.0  # seconds that a program may run without listening until it counts as one that never will
-QUICKLY, SLOWLY, SLOWER = 0.01, 0.25, 1.3  # seconds between two looks: at first, at last, and how they grow
+QUICKLY, SLOWLY, SLOWER = 0.005, 0.25, 1.3  # seconds between two looks: at first, at last, and how they grow
+SOON = 0.3  # seconds in which most programs are ready
+MOMENT = 0.01  # seconds that it must go on after that
 KEPT = 200  # last lines
 OWN_CHOICE = range(32768, 61000)  # ports that Linux gives to who asks for none
 LAST_WORDS = 2.0  # seconds for what the engine still has to hand out of a program that has ended
@@ -24,8 +26,8 @@ LAST_WORDS = 2.0  # seconds for what the engine still has to hand out of a progr
 @dataclass(frozen=True)
 class Seen:
     """How a program was seen: `ready`, `running` (it listens nowhere, or that can't be known), `done` (it has ended
-    with status 0), `failed`, or `silent` (what was expected has not come in time). `lines` are the last that it has
-    printed in this run, of `printed` in all."""
+    with status 0), `failed`, or `silent` (what was expected has not come in time). `listening` is where it was last
+    seen to; `lines` are the last that it has printed in this run, of `printed` in all."""
 
     state: Literal["ready", "running", "done", "failed", "silent"]
     listening: tuple[Listening, ...]
@@ -82,6 +84,15 @@ class _Watch:
         self.lines.append(line.text.rstrip(b"\r").decode(errors="replace"))
         return True
 
+    def ready(self) -> Seen:
+        """It was seen to be, and may have ended since: who binds one port twice, say, does so at once. Meanwhile its
+        other sockets come."""
+        self.read(time.monotonic() + MOMENT, None)
+        if self.has_ended or not self._engine.details(self._container).pid:
+            return self.ended()
+        self.look()
+        return self.seen("ready")
+
     def seen(self, state: Literal["ready", "running", "silent"]) -> Seen:
         return Seen(state, self.listening, tuple(self.lines), self.printed, time.monotonic() - self.begun)
 
@@ -93,7 +104,7 @@ class _Watch:
         how = details.exit_code
         took = time.monotonic() - self.begun
         state: Literal["done", "failed"] = "failed" if how or details.error else "done"
-        return Seen(state, (), tuple(self.lines), self.printed, took, how, details.out_of_memory)
+        return Seen(state, self.listening, tuple(self.lines), self.printed, took, how, details.out_of_memory)
 
 
 def wait(
@@ -113,7 +124,7 @@ def wait(
 
 
 def _follow(engine: Engine, watch: _Watch, expected: Expected, timeout: float) -> Seen:
-    pause = QUICKLY
+    pause, soon = QUICKLY, time.monotonic() + SOON
     while True:
         now = time.monotonic()
         late, settled = now - watch.begun >= timeout, now >= watch.settled
@@ -121,18 +132,19 @@ def _follow(engine: Engine, watch: _Watch, expected: Expected, timeout: float) -
             watch.look()
             here = servers(watch.listening, expected.listen)
             if expected.listen in {one.port for one in here} or (here and (expected.listen is None or settled)):
-                return watch.seen("ready")
+                return watch.ready()
         until = now + pause
         if watch.read(until, expected.text):
             watch.look()
-            return watch.seen("ready")
+            return watch.ready()
         if watch.has_ended:
             return watch.ended()
         if late:
             return watch.seen("silent" if expected != Expected() else "running")
         if settled and expected == Expected():
             return watch.seen("running")
-        pause = min(SLOWLY, pause * SLOWER)
+        if now > soon:
+            pause = min(SLOWLY, pause * SLOWER)
         sleep(until - time.monotonic(), engine.cancels)
 
 

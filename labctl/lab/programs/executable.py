@@ -3,7 +3,6 @@ that it is told in plain words and at once."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,6 +82,8 @@ def _check_elf(word: str, file: Path) -> None:
     needs = elf.read(file)
     if needs is None:
         raise _unfit(word, "its file is broken", "build it again")
+    import platform  # few programs are compiled ones
+
     static = "link it statically (gcc -static; CGO_ENABLED=0 go build), or give an image that fits by --image"
     machine = _ALIKE.get(platform.machine().lower(), platform.machine())
     if needs.machine != machine:

@@ -6,12 +6,15 @@ import ipaddress
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_ROUTES, LABEL_RUN, Container, Engine, Network
 from labctl.errors import LabError, nearest
 from labctl.lab.life.down import look
 from labctl.lab.model import Lab, find, plain
-from labctl.topology.model import Subnet
+
+if TYPE_CHECKING:
+    from labctl.topology.model import Subnet
 
 FIRST = 100  # of a subnet's addresses: those before are for the nodes of topologies
 LIKELY = 4096  # addresses that are looked at

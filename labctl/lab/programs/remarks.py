@@ -35,8 +35,15 @@ class Situation:
 
 
 def of_sockets(node: str, seen: Seen, expected: Expected, published: Sequence[int] = ()) -> Iterator[str]:
-    """Of a program that listens."""
+    """Of a program that listens, or did."""
     found = servers(seen.listening, expected.listen)
+    if seen.state == "done":
+        if found:
+            yield (
+                f"{node} listened, and ended: with its first process a host ends, so a server must not go into the "
+                "background (fork, &)"
+            )
+        return
     inside = [one for one in found if one.address.startswith("127.") or one.address == "::1"]
     reachable = {(one.proto, one.port) for one in found if one not in inside}
     for one in inside:
@@ -80,10 +87,8 @@ def _of_start(seen: Seen, about: Situation, text: str) -> Iterator[str]:
         name = missing[1].removeprefix(f"{PLACE}/")
         near = nearest(name, (one.name for one in _listed(about.folder)))
         yield f"there is no {name} in {about.folder or 'the image'}{near} (--folder says where it is)"
-    elif seen.exit_code in (NOT_FOUND, NOT_RUNNABLE) and "exec" in text:
-        first = about.command[0] if about.command else "its program"
-        file = here(first, about.folder)
-        yield f"`./{first}` is the file here" if file and "/" not in first else f"the image has no command {first}"
+    elif seen.exit_code in (NOT_FOUND, NOT_RUNNABLE) and about.command:
+        yield from _of_first_word(about)
     if module := _NO_MODULE.search(text):
         yield (
             f"the image has Python's own library alone: `pip install --target . {module[1]}` puts it beside "
@@ -93,6 +98,26 @@ def _of_start(seen: Seen, about: Situation, text: str) -> Iterator[str]:
         yield f"the image has no {library[1]}: link the program statically, or --image takes an image that has it"
     if version := _NO_GLIBC.search(text):
         yield f"it needs {version[1]}, which is newer than the image's C library (Debian 13): link it statically"
+
+
+def _of_first_word(about: Situation) -> Iterator[str]:
+    """Where the shell, or the engine, could not begin the command."""
+    first = about.command[0]
+    file = here(first, about.folder)
+    if file is None:
+        yield f"the image has no command {first} (--image takes another image)"
+    elif "/" not in first:
+        yield f"`./{first}` is the file here"
+    elif (line := _first_line(file)).startswith("#!"):
+        yield f"its first line is `{line}`, and the image has no such program"
+
+
+def _first_line(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.readline(200).decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _of_names(about: Situation, text: str) -> Iterator[str]:

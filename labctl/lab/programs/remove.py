@@ -12,8 +12,13 @@ from labctl.lab.model import Lab, Node
 
 
 def remove(engine: Engine, lab: Lab, name: str, report: Callable[[str], None]) -> None:
-    """Raises LabError `unknown-node`, `not-a-program`, `lab-busy`."""
+    """With the rules on its links. Raises LabError `unknown-node`, `not-a-program`, `lab-busy`."""
+    from labctl.lab.faults.rules import clear, listing  # who runs a program anew has no use for it
+
     node = need_program(lab, name)
+    about = [fault for fault in listing(engine, lab) if name in fault.link.split(":")]
+    if about:
+        clear(engine, lab, about)
     lock = LabLock(lab.name)
     lock.acquire(LOCK_LIMIT, report, engine.cancels)
     try:

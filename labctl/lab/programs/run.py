@@ -1,12 +1,17 @@
-"""Runs somebody's own program as a host of a lab: made, started, and seen to be ready."""
+"""Runs somebody's own program as a host of a lab: made, started, and seen to be ready.
+
+Somebody waits for it: what is needed only once it runs is imported while the engine starts it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 from labctl.engine.model import (
     COMPOSE_IMAGE,
@@ -14,9 +19,12 @@ from labctl.engine.model import (
     COMPOSE_ONEOFF,
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
+    LABEL_FAMILIES,
     LABEL_LAB,
     LABEL_NODE,
     LABEL_OWNER,
+    LABEL_PROBE,
+    LABEL_ROUTES,
     LABEL_RUN,
     LABEL_TITLE,
     LABEL_TOPOLOGY,
@@ -29,56 +37,23 @@ from labctl.engine.nodes import NodeOrder
 from labctl.engine.projects import is_port_taken
 from labctl.errors import Cancelled, EngineRefused, LabError
 from labctl.lab import owners
-from labctl.lab.images.needed import ensure_program
+from labctl.lab.images import program
 from labctl.lab.life.down import LOCK_LIMIT, remove_containers
-from labctl.lab.life.static_routes import set_routes
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, Node
-from labctl.lab.programs import awaiting, executable, folder, remarks
-from labctl.lab.programs.awaiting import Seen
+from labctl.lab.programs import executable, folder
 from labctl.lab.programs.place import Place, choose, lab_of
-from labctl.lab.programs.remove import take_away
-from labctl.lab.programs.wanted import PLACE, SCRATCH, Expected, Wanted, command_of, expected_of, folder_of
+from labctl.lab.programs.ran import Ran
+from labctl.lab.programs.wanted import PLACE, SCRATCH, Wanted
 from labctl.phases import reached
 
 BUILD_LIMIT = 600.0  # seconds for the image of programs
-SHOWN = 10  # last lines of a program that has failed
+SHUT = 63  # processes: labctl.lab.faults.gate.SHUT
+RECORDER = "capture"  # labctl.lab.probes.CAPTURE.name
+LATER = "labctl.lab.programs.outcome"
 # Python's output comes as it is written, and its home is where it may write.
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "HOME": SCRATCH}
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A program's host as it began: `seen` is None where nobody waited for it; `notes` are what its author should
-    know."""
-
-    lab: str
-    node: str
-    command: tuple[str, ...]
-    addresses: tuple[str, ...]
-    notes: tuple[str, ...]
-    seen: Seen | None = None
-
-    @property
-    def state(self) -> str:
-        return self.seen.state if self.seen else "started"
-
-    def as_json(self) -> dict[str, Any]:
-        seen = self.seen
-        listening = seen.listening if seen else ()
-        return {
-            "lab": self.lab,
-            "node": self.node,
-            "command": list(self.command),
-            "addresses": list(self.addresses),
-            "state": self.state,
-            "listening": [{"proto": one.proto, "port": one.port, "address": one.address} for one in listening],
-            "seconds": round(seen.seconds, 3) if seen else None,
-            "exit_code": seen.exit_code if seen and seen.state == "done" else None,
-            "lines": list(seen.lines) if seen else [],
-            "notes": list(self.notes),
-        }
 
 
 def run(
@@ -92,37 +67,66 @@ def run(
     was begun is taken back when it is cancelled or interrupted.
     """
     wanted, notes = checked(engine, wanted)
-    image = _image(engine, wanted, report)
+    host = _begin(engine, name, wanted, _image(engine, wanted, report), report)
+    reached("run:started")
+    try:
+        now = lab_of(engine, name)
+        node = now.node(wanted.name)
+        ran = Ran(name, wanted.name, wanted.command, tuple(node.addresses) or tuple(host.order.addresses), notes)
+        if host.order.processes == SHUT:
+            from labctl.lab.recording import at_start
+
+            at_start.record(engine, now, [node.container], [node])
+        if LABEL_ROUTES in host.order.labels or LABEL_FAMILIES in host.order.labels:
+            from labctl.lab.life.static_routes import set_routes
+
+            set_routes(engine, now, [node])
+        if is_awaited:
+            from labctl.lab.programs import awaiting, outcome
+
+            seen = awaiting.wait(engine, host.id, wanted.expected, timeout, host.begun, is_first=True)
+            ran = outcome.judged(ran, seen, wanted, outcome.running(now), timeout)
+        reached("run:ready")
+        return ran
+    except BaseException as problem:
+        if not isinstance(problem, LabError) or isinstance(problem, Cancelled):
+            _take_back(engine.cancelled_by(), name, host.order, report)
+        raise
+
+
+class _Host(NamedTuple):
+    """A container that runs, and when its start was asked for (time.monotonic())."""
+
+    id: str
+    order: NodeOrder
+    begun: float
+
+
+def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Report) -> _Host:
+    """What runs then, or nothing is left of it."""
+    ours = wanted.image == PROGRAM_IMAGE
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report, engine.cancels)
     try:
         lab = lab_of(engine, name)
         place, before = _place(engine, lab, wanted)
         if before:
+            from labctl.lab.programs.remove import take_away
+
             report(f"{wanted.name} {before.condition}; the new one takes its place")
             take_away(engine, lab, before, report)
         order = _order(lab, wanted, place, image, owners.same(engine, [node.container for node in lab.nodes]))
+        # What others of the lab send is recorded: so is what this one does, from its first packet on.
+        order = replace(order, processes=SHUT) if ours and _is_recorded(engine, name) else order
         begun = time.monotonic()
-        made = _make(engine, lab, order, lock)
+        try:
+            return _Host(_make(engine, lab, order, lock, image if ours else None), order, begun)
+        except _Stale:
+            order = replace(order, labels={**order.labels, COMPOSE_IMAGE: _built(engine, report).id})
+            begun = time.monotonic()
+            return _Host(_make(engine, lab, order, lock), order, begun)
     finally:
         lock.close()
-    reached("run:started")
-    ran = Ran(name, wanted.name, wanted.command, place.addresses, notes)
-    try:
-        now = lab_of(engine, name)
-        if place.labels:
-            set_routes(engine, now, [now.node(wanted.name)])
-        if not is_awaited:
-            return ran
-        others = _running(now)
-        seen = awaiting.wait(engine, made, wanted.expected, timeout, begun, is_first=True)
-        ran = _judged(ran, seen, wanted, others, timeout)
-        reached("run:ready")
-        return ran
-    except BaseException as problem:
-        if not isinstance(problem, LabError) or isinstance(problem, Cancelled):
-            _take_back(engine.cancelled_by(), name, order, report)
-        raise
 
 
 def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
@@ -137,12 +141,48 @@ def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
 
 
 def _image(engine: Engine, wanted: Wanted, report: Report) -> Image:
-    if wanted.image == PROGRAM_IMAGE:
-        ensure_program(engine, report, BUILD_LIMIT)
     image = engine.image(wanted.image)
+    if image is None and wanted.image == PROGRAM_IMAGE:
+        return _built(engine, report)
     if image is None:
         raise LabError("image-not-here", image=wanted.image)
     return image
+
+
+def _built(engine: Engine, report: Report) -> Image:
+    program.build(engine, report, BUILD_LIMIT)
+    image = engine.image(PROGRAM_IMAGE)
+    if image is None:
+        raise LabError("image-not-here", image=PROGRAM_IMAGE)
+    return image
+
+
+class _Stale(Exception):
+    """The image has to be built anew; nothing of it has run."""
+
+
+class _Check(threading.Thread):
+    """Whether an image is stale, found out while the engine makes a container of it."""
+
+    def __init__(self, image: Image) -> None:
+        super().__init__(daemon=True)
+        self._image = image
+        self._is_stale = False
+        self._problem: LabError | None = None
+
+    def run(self) -> None:
+        try:
+            self._is_stale = program.is_stale(self._image)
+        except LabError as problem:
+            self._problem = problem
+
+    def end(self) -> None:
+        """Raises _Stale where it is, and LabError where that can't be known."""
+        self.join()
+        if self._problem:
+            raise self._problem
+        if self._is_stale:
+            raise _Stale
 
 
 def _place(engine: Engine, lab: Lab, wanted: Wanted) -> tuple[Place, Node | None]:
@@ -155,6 +195,11 @@ def _place(engine: Engine, lab: Lab, wanted: Wanted) -> tuple[Place, Node | None
         mend = f"`labctl rm {before.name}` removes it, --replace takes its place"
         raise LabError("name-taken", node=before.name, what=what, mend=mend)
     return choose(engine, lab, wanted.network, wanted.address, before.container if before else None), before
+
+
+def _is_recorded(engine: Engine, lab: str) -> bool:
+    """Whether any of a lab's recorders runs (labctl/lab/probes.py, CAPTURE)."""
+    return bool(engine.containers([f"{LABEL_LAB}={lab}", f"{LABEL_PROBE}={RECORDER}"], running=True))
 
 
 def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.Owner | None) -> NodeOrder:
@@ -191,16 +236,22 @@ def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.O
     )
 
 
-def _make(engine: Engine, lab: Lab, order: NodeOrder, lock: LabLock) -> str:
-    """The id of a node that runs; or nothing is left of it."""
+def _make(engine: Engine, lab: Lab, order: NodeOrder, lock: LabLock, image: Image | None = None) -> str:
+    """The id of a node that runs; or nothing is left of it. Raises _Stale where the `image` is."""
+    check = _Check(image) if image else None
+    if check:
+        check.start()
     lock.begin([order.name])
     try:
-        made = engine.create_node(order)
+        made = _create(engine, order)
         reached("run:created")
+        if check:
+            check.end()
         if made is None:
             what = f"a container {order.name}, which is none of this lab's"
             raise LabError("name-taken", node=order.hostname, what=what, mend="choose another name")
         try:
+            threading.Thread(target=importlib.import_module, args=(LATER,), daemon=True).start()
             engine.change("start", made)
         except EngineRefused as problem:
             raise _why_not(problem, order) from None
@@ -210,6 +261,16 @@ def _make(engine: Engine, lab: Lab, order: NodeOrder, lock: LabLock) -> str:
         raise
     lock.finish()
     return made
+
+
+def _create(engine: Engine, order: NodeOrder) -> str | None:
+    try:
+        return engine.create_node(order)
+    except EngineRefused as problem:
+        # Of a network whose subnet was the engine's own choice it gives the addresses itself, and keeps none for later.
+        if not order.addresses or "user configured subnets" not in str(problem.values.get("why")):
+            raise
+        return engine.create_node(replace(order, addresses=()))
 
 
 def _why_not(problem: LabError, order: NodeOrder) -> LabError:
@@ -228,62 +289,3 @@ def _take_back(engine: Engine, lab: str, order: NodeOrder, report: Report) -> No
     with contextlib.suppress(LabError):
         found: Sequence[Container] = [item for item in engine.containers(wanted) if item.name == order.name]
         remove_containers(engine, found, report, stop=False)
-
-
-def _judged(ran: Ran, seen: Seen, wanted: Wanted, others: tuple[str, ...], timeout: float) -> Ran:
-    """What was seen, with what there is to say of it. Raises LabError `program-failed`, `program-silent`."""
-    if seen.state == "failed":
-        about = remarks.Situation(ran.node, wanted.command, wanted.folder, others)
-        raise failed(seen, about, wanted.memory)
-    if seen.state == "silent":
-        raise silent(ran.node, seen, wanted.expected, timeout)
-    published = [port.private for port in wanted.publish if port.proto == "tcp"]
-    notes = tuple(remarks.of_sockets(ran.node, seen, wanted.expected, published))
-    return replace(ran, seen=seen, notes=(*ran.notes, *notes))
-
-
-def failed(seen: Seen, about: remarks.Situation, memory: int) -> LabError:
-    """LabError `program-failed`, with its last lines, and what its author may have tripped over."""
-    tips = list(remarks.of_failure(seen, about, f"{memory // 1024**2} MiB"))
-    mend = "; ".join(tips) or f"`labctl logs {about.node}` shows all that it printed"
-    return LabError("program-failed", node=about.node, how=_how(seen), lines=_lines(seen), mend=mend)
-
-
-def silent(node: str, seen: Seen, expected: Expected, timeout: float) -> LabError:
-    """LabError `program-silent`."""
-    why = f"it has not printed {expected.text!r}" if expected.text is not None else "it listens nowhere"
-    return LabError("program-silent", node=node, seconds=timeout, why=why, lines=_lines(seen))
-
-
-def again(engine: Engine, lab: Lab, node: Node, timeout: float) -> Seen:
-    """Waits for a program that was started again. Raises LabError `program-failed`, `program-silent`."""
-    labels = node.container.labels
-    seen = awaiting.wait(engine, node.container.id, expected_of(labels), timeout, time.monotonic())
-    if seen.state == "failed":
-        about = remarks.Situation(node.name, command_of(labels), folder_of(labels), _running(lab))
-        raise failed(seen, about, engine.settings(node.container.id).memory or 0)
-    if seen.state == "silent":
-        raise silent(node.name, seen, expected_of(labels), timeout)
-    return seen
-
-
-def _running(lab: Lab) -> tuple[str, ...]:
-    return tuple(node.name for node in lab.nodes if node.is_running)
-
-
-def _how(seen: Seen) -> str:
-    from labctl.signals import name_of
-
-    code = seen.exit_code
-    how = f"with exit status {code}"
-    signal = name_of(code - 128) if code > 128 else None
-    return f"{how} ({signal})" if signal else how
-
-
-def _lines(seen: Seen) -> str:
-    """The last lines that it printed."""
-    shown = seen.lines[-SHOWN:]
-    if not shown:
-        return ", and printed nothing"
-    which = "its last lines" if seen.printed > len(shown) else "what it printed"
-    return f"; {which}:\n" + "\n".join(f"    {line}" for line in shown)

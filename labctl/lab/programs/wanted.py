@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +18,11 @@ SCRATCH = "/tmp"
 MEMORY = "256m"
 LEAST_MEMORY = 6 * 1024**2  # bytes: with less the engine makes no container
 LOCAL = "127.0.0.1"  # where ports are published
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a host's name (RFC 1123), in lower case
-_MEMORY = re.compile(r"(\d{1,12})([kmg]?)b?", re.I)
+_NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # a host's name (RFC 1123), in lower case
+_MEMORY = r"(\d{1,12})([kmgKMG]?)[bB]?"
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_PORT = re.compile(r"(?:(?P<public>\d{1,5}):)?(?P<private>\d{1,5})(?:/(?P<proto>tcp|udp))?")
-_INTERPRETERS = re.compile(r"(python|pypy|node|ruby|perl|bash|sh|java|env|php|deno|bun)[\d.]*")
+_PORT = r"(?:(?P<public>\d{1,5}):)?(?P<private>\d{1,5})(?:/(?P<proto>tcp|udp))?"
+_INTERPRETERS = r"(python|pypy|node|ruby|perl|bash|sh|java|env|php|deno|bun)[\d.]*"
 
 
 @dataclass(frozen=True)
@@ -83,28 +84,56 @@ def command_of(labels: Mapping[str, str]) -> tuple[str, ...]:
         return ()
 
 
+def read(
+    name: str | None,
+    command: Sequence[str],
+    *,
+    folder: str | os.PathLike[str] | None,
+    image: str | None,
+    network: str | None,
+    address: str | None,
+    publish: Sequence[str | int],
+    memory: str,
+    environment: Mapping[str, str],
+    listen: int | None,
+    ready: str | None,
+    replace: bool,
+) -> Wanted:
+    """What a person or a program wrote. Raises LabError `bad-option`, `bad-node-name`."""
+    if not command and image is None:
+        why = "there is nothing to run: write the command, as in `labctl run --name srv -- python3 server.py`"
+        raise LabError("bad-option", option="CMD", why=why)
+    return Wanted(
+        name=check_name(name) if name else name_of(command or [(image or "").rpartition("/")[2].partition(":")[0]]),
+        command=tuple(command),
+        folder=Path(folder) if folder is not None else None,
+        image=image or PROGRAM_IMAGE,
+        network=network,
+        address=address,
+        publish=ports([str(port) for port in publish]),
+        memory=size(memory),
+        environment=dict(environment),
+        expected=Expected(listen, ready),
+        replace=replace,
+    )
+
+
 def name_of(command: Sequence[str]) -> str:
     """The name of a host that was given none: that of its program's file (`python3 server.py`: server).
 
     Raises LabError `bad-node-name`.
     """
     words = [Path(word).name for word in command if not word.startswith("-")]
-    names = [word for word in words if not _INTERPRETERS.fullmatch(word)]
+    names = [word for word in words if not re.fullmatch(_INTERPRETERS, word)]
     stem = re.sub(
         r"[^a-z0-9]+", "-", (names or words or [""])[0].rpartition(".")[0].lower() or (names or [""])[0].lower()
     )
     return check_name(stem.strip("-"))
 
 
-def nothing_to_run() -> LabError:
-    """LabError `bad-option`: labctl's own image has no program of its own."""
-    why = "there is nothing to run: write the command, as in `labctl run --name srv -- python3 server.py`"
-    return LabError("bad-option", option="CMD", why=why)
-
-
 def check_name(name: str) -> str:
     """Raises LabError `bad-node-name`."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise LabError("bad-node-name", name=name)
     return name
 
@@ -115,7 +144,7 @@ def ports(texts: Sequence[str]) -> tuple[Port, ...]:
 
 
 def _port(text: str) -> Port:
-    found = _PORT.fullmatch(text)
+    found = re.fullmatch(_PORT, text)
     if not found or not all(0 < int(found[part] or 1) < 65536 for part in ("public", "private")):
         why = f"{text!r} is no port: write 9000, 8000:9000 (this machine's port first), or 9000/udp"
         raise LabError("bad-option", option="--publish", why=why)
@@ -123,14 +152,14 @@ def _port(text: str) -> Port:
     return Port(found["proto"] or "tcp", private, LOCAL, int(found["public"] or private))
 
 
-def memory(text: str) -> int:
+def size(text: str) -> int:
     """`256m` in bytes. Raises LabError `bad-option`."""
-    found = _MEMORY.fullmatch(text)
-    size = int(found[1]) * _UNITS[found[2].lower()] if found else 0
-    if size < LEAST_MEMORY:
+    found = re.fullmatch(_MEMORY, text)
+    count = int(found[1]) * _UNITS[found[2].lower()] if found else 0
+    if count < LEAST_MEMORY:
         why = f"{text!r} is no such size: write 64m or 1g; 6m is the least that the engine takes"
         raise LabError("bad-option", option="--memory", why=why)
-    return size
+    return count
 
 
 def environment(texts: Sequence[str], ours: Mapping[str, str]) -> dict[str, str]:

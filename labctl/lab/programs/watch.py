@@ -6,6 +6,7 @@ and the folder is somebody's own few files.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,8 +63,10 @@ def _watch(engine: Engine, lab: Lab, node: Node, place: Path, show: Show, told: 
             names = changed(before, now, place)
             before = now
             told(f"{names} changed: starting {node.name} again")
-            _restart(engine, lab.name, node.name, told)
+            how = _restart(engine, lab.name, node.name)
             output.restarted()
+            output.show(show, CALM)
+            told(how)
 
 
 def _after(engine: Engine, place: Path, seconds: float) -> Files:
@@ -73,14 +76,21 @@ def _after(engine: Engine, place: Path, seconds: float) -> Files:
 
 def look(place: Path) -> Files:
     """All files of the folder that a program may be made of: when they were written, how large they are, and which they
-    are."""
+    are. What is written by us, `labctl run --watch > out.txt`, is none of them."""
     found: Files = {}
+    ours = list(_written_by_us())
     for entry in folder.files(place):
         with suppress(OSError):  # it has just gone
-            if entry.is_file():
+            if entry.is_file() and not any(os.path.samestat(entry.stat(), one) for one in ours):
                 status = entry.stat()
                 found[entry.path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return found
+
+
+def _written_by_us() -> Iterator[os.stat_result]:
+    for number in (1, 2):
+        with suppress(OSError):  # it is closed
+            yield os.fstat(number)
 
 
 def changed(before: Files, now: Files, place: Path) -> str:
@@ -91,14 +101,15 @@ def changed(before: Files, now: Files, place: Path) -> str:
     return ", ".join(names[:3]) + more
 
 
-def _restart(engine: Engine, lab: str, name: str, told: Callable[[str], None]) -> None:
+def _restart(engine: Engine, lab: str, name: str) -> str:
+    """What came of it, below what it has printed."""
     begun = time.monotonic()
     try:
         change(engine, find(engine, lab), "restart", name, timeout=READY_LIMIT)
     except (NodeFailed, LabTimeout) as problem:  # the next change may mend it
-        told(f"{problem.message}\n  {problem.hint}".rstrip())
-        return
-    told(f"{name} runs again ({time.monotonic() - begun:.1f} s)")
+        brief = problem.having(lines="")
+        return f"{brief.message}\n  {brief.hint}".rstrip()
+    return f"{name} runs again ({time.monotonic() - begun:.1f} s)"
 
 
 class _Output:

@@ -40,15 +40,27 @@ def _is_ours(service: Mapping[str, Any]) -> bool:
 
 
 def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | None:
-    """The node, if it is to wait at its next start since it was recorded until now, or is still; None: it was not."""
+    """The node, if it is to wait at its next start since it was recorded until now, or is still; None: it was not.
+
+    A program of `labctl run` is recorded as soon as others of its lab are: a client may be at its end by the time that
+    somebody could ask for it."""
     if node.owner:
         return None  # the network goes on, and its recorder with it
-    recorder = probes.all_of(engine, lab.name, probes.CAPTURE).get(node.probed)
-    if recorder is None or recorder.state == "paused":
+    there = probes.all_of(engine, lab.name, probes.CAPTURE)
+    recorder = there.get(node.probed)
+    if recorder is None and not (node.is_program and is_any(there.values())):
+        return None
+    if recorder and recorder.state == "paused":
         return None
     # A gate that is shut though no rules ask for it is what a labctl that was killed has left.
-    able = node.role and engine.details(node.container.id).processes in (gate.SHUT, gate.OPEN)
+    usual = (gate.SHUT, gate.usual(node.container))
+    able = gate.can_wait(node) and engine.details(node.container.id).processes in usual
     return [node.container] if able and not gate.has_rules(engine, lab, node) else []
+
+
+def is_any(found: Iterable[Container]) -> bool:
+    """Whether any of a lab's recorders runs."""
+    return any(recorder.state == "running" for recorder in found)
 
 
 def record(engine: Engine, lab: Lab, waiters: Iterable[Container] = (), chosen: Iterable[Node] | None = None) -> None:

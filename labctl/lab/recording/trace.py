@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labctl.engine.model import Container, Engine
@@ -166,19 +166,35 @@ def _afterwards(
     engine: Engine, lab: Lab, nodes: Sequence[Node], *, alone: bool
 ) -> tuple[Lab, list[Node], dict[str, Container]]:
     """The lab as it is now, its nodes that are drawn (`alone`: only these), and their recorders: the command may have
-    started one, or ended it. A node whose network is gone is still there as it was, with its addresses."""
+    started one, or ended it, or both. A node whose network is gone is still there as it was, with its addresses."""
     found = find(engine, lab.name)
     alive = {node.name: node for node in found.nodes if node.has_network}
-    every = {node.name: node for node in lab.nodes} | alive
+    brief = {node.name: node for node in _came_and_went(engine, found, {node.name for node in nodes})}
+    every = {node.name: node for node in lab.nodes} | alive | brief
     now = replace(lab, nodes=tuple(every[name] for name in sorted(every)))
     running = {node.name: node for node in now.hosts if node.probed in alive}
     known = {node.name: node for node in (*nodes, *now.hosts)}
     names = [node.name for node in nodes]
     if not alone:
         names += [name for name, node in running.items() if node.role != "router" and name not in names]
+        names += list(brief)
     ended = recorders.lingering(engine, now, [known[name] for name in names if name not in running])
     there, _ = recorders.begin(engine, now, [running[name] for name in names if name in running])
     return now, [known[name] for name in names], ended | there
+
+
+def _came_and_went(engine: Engine, lab: Lab, before: Collection[str]) -> list[Node]:
+    """The nodes that don't run, were not recorded `before`, and have a recorder now: with the addresses they had."""
+    ended = [node for node in lab.nodes if not node.has_network and node.owner is None and node.name not in before]
+    there = recorders.lingering(engine, lab, ended) if ended else {}
+    return [_as_it_was(engine, node) for node in ended if node.name in there]
+
+
+def _as_it_was(engine: Engine, node: Node) -> Node:
+    """With the addresses that it has whenever it runs; where it is on several networks nobody tells which is whose."""
+    details = engine.details(node.container.id)
+    addresses = dict.fromkeys(list(details.aliases)[:1], details.fixed)
+    return replace(node, container=replace(node.container, addresses=addresses))
 
 
 def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:

@@ -1,0 +1,91 @@
+"""`labctl run` of a small server until its first answer, beside `docker run` of the same in the same image."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench.commands import Failed, docker, labctl, run
+from bench.model import Result, Setting, Target
+from bench.project import LABEL, LIMIT, hardening, image, one_network, project
+from labctl.engine.model import PROGRAM_IMAGE
+
+PATIENCE = 20.0  # seconds for an answer
+LOOK = 0.005  # seconds between two questions
+SERVER = """
+import socket
+listener = socket.create_server(("", 9000))
+while True:
+    sock, peer = listener.accept()
+    sock.sendall(b"hello")
+    sock.close()
+"""
+# As a host of labctl is held in; what it may write, and its keyboard, included.
+HELD = (
+    "--user 10001:10001 --read-only --cap-drop ALL --security-opt no-new-privileges:true --init --interactive "
+    "--memory 256m --pids-limit 256 --tmpfs /tmp:size=64m --log-driver json-file --log-opt max-size=20m "
+    f"--log-opt max-file=3 --label {LABEL}=1"
+).split()
+
+
+def measure(setting: Setting) -> Iterator[Result]:
+    waits = {**hardening(), "image": image("udp1"), "environment": {"PEER": "node:5005"}}
+    with project("program", one_network({"node": waits})) as lab, tempfile.TemporaryDirectory() as made:
+        run([labctl(), "up", str(lab.file), "--lab", lab.name], LIMIT)
+        folder = Path(made)
+        folder.chmod(0o755)
+        (folder / "server.py").write_text(SERVER)
+        here = [labctl(), "run", "--lab", lab.name, "--name", "srv", "--folder", made, "--publish"]
+        there = [docker(), "run", "--detach", "--name", f"{lab.name}-plain", "--network", f"{lab.name}_lab", *HELD]
+        there += ["--volume", f"{made}:/program:ro", "--workdir", "/program", "--env", "PYTHONUNBUFFERED=1"]
+
+        def ours() -> float:
+            port = _free_port()
+            took = _answered([*here, f"{port}:9000", "--", "python3", "server.py"], port)
+            run([labctl(), "rm", "--lab", lab.name, "srv"], LIMIT)
+            return took
+
+        def theirs() -> float:
+            port = _free_port()
+            command = [*there, "--publish", f"127.0.0.1:{port}:9000", PROGRAM_IMAGE, "python3", "server.py"]
+            try:
+                return _answered(command, port)
+            finally:
+                run([docker(), "rm", "--force", f"{lab.name}-plain"], LIMIT)
+
+        samples = setting.alternate("run until the first answer, s", ours, theirs, runs=setting.runs * 2)
+    against = "docker run -d of the same, held in alike"
+    yield Result("run", "labctl run to the first answer", "s", samples[0], samples[1], against, Target(1.5))
+
+
+def _answered(command: Sequence[str], port: int) -> float:
+    """Seconds until a server that a command starts has answered at a port of this machine."""
+    begun = time.perf_counter()
+    run(command, LIMIT)
+    _until(lambda: _answer(port) == b"hello", begun)
+    return time.perf_counter() - begun
+
+
+def _until(true: Callable[[], bool], begun: float) -> None:
+    while not true():
+        if time.perf_counter() - begun > PATIENCE:
+            raise Failed(f"no answer within {PATIENCE:g} s")
+        time.sleep(LOOK)
+
+
+def _answer(port: int) -> bytes:
+    """What comes at once; nothing where only the engine's proxy is there yet."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+            return sock.recv(100)
+    except OSError:
+        return b""
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
