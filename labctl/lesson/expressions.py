@@ -36,7 +36,19 @@ def _present(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if value is not None]
 
 
+def _word(text: str, place: int) -> Any:
+    """A word of a text, counted from 0; a number where it is one."""
+    words = text.split()
+    if place >= len(words):
+        return None
+    try:
+        return float(words[place]) if "." in words[place] else int(words[place])
+    except ValueError:
+        return words[place]
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "word": _word,
     "len": len,
     "count": len,
     "first": _first,
