@@ -421,3 +421,25 @@ def test_where_others_are_recorded_it_waits_until_it_is_as_well(engine, host, mo
     assert at_start.waiting_again(engine, find(engine, "lab"), node) == [node.container]
     gate.release(engine, [waiter])
     assert engine.details(waiter.id).processes == 256
+
+
+def test_a_network_that_a_program_is_on_stays(engine, host, tmp_path):
+    file = tmp_path / "compose.yaml"
+    text = "services: {one: {image: x, networks: [a, NET]}}\nnetworks: {a: {}, NET: {}}\n"
+    file.write_text(text.replace("NET", "b"))
+    up(engine, Request(str(file), "mine"), quiet)
+    host(lab="mine", network="b")
+    file.write_text(text.replace("NET", "c"))
+    assert {net.name: net.change for net in plan(engine, str(file), "mine").networks} == {
+        "mine_a": "keep",
+        "mine_b": "keep",
+        "mine_c": "create",
+    }
+    up(engine, Request(str(file), "mine"), quiet)
+    assert {net.name for net in engine.networks()} == {"mine_a", "mine_b", "mine_c"}
+
+
+def test_a_folder_is_on_the_engines_machine(engine, host):
+    engine.machine = "far-away"
+    with pytest.raises(LabError, match=r"the engine is on another machine \(far-away\), and the folder .* on this one"):
+        host()
