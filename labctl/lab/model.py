@@ -19,6 +19,7 @@ from labctl.engine.model import (
     LABEL_ROLE,
     LABEL_RUN,
     LABEL_TOPOLOGY,
+    PROGRAM_IMAGE,
     Container,
     Engine,
 )
@@ -50,6 +51,12 @@ class Node:
     def is_program(self) -> bool:
         """`labctl run` made it: it is in no topology."""
         return LABEL_RUN in self.container.labels
+
+    @property
+    def is_plain(self) -> bool:
+        """Somebody's own program without a contract, which is ready when it listens: of `labctl run`, or of a topology
+        with the same image."""
+        return self.role is None and (self.is_program or self.container.image == PROGRAM_IMAGE)
 
     @property
     def has_network(self) -> bool:

@@ -24,6 +24,7 @@ from labctl.errors import LabError, LabNotFound, LabTimeout, NodeError, NodeFail
 from labctl.lab.faults import gate
 from labctl.lab.keyboard.attach import attach
 from labctl.lab.keyboard.send import send
+from labctl.lab.life.change import change
 from labctl.lab.life.down import down
 from labctl.lab.life.plan import plan
 from labctl.lab.life.status import ps
@@ -421,3 +422,54 @@ def test_where_others_are_recorded_it_waits_until_it_is_as_well(engine, host, mo
     assert at_start.waiting_again(engine, find(engine, "lab"), node) == [node.container]
     gate.release(engine, [waiter])
     assert engine.details(waiter.id).processes == 256
+
+
+def test_a_network_that_a_program_is_on_stays(engine, host, tmp_path):
+    file = tmp_path / "compose.yaml"
+    text = "services: {one: {image: x, networks: [a, NET]}}\nnetworks: {a: {}, NET: {}}\n"
+    file.write_text(text.replace("NET", "b"))
+    up(engine, Request(str(file), "mine"), quiet)
+    host(lab="mine", network="b")
+    file.write_text(text.replace("NET", "c"))
+    assert {net.name: net.change for net in plan(engine, str(file), "mine").networks} == {
+        "mine_a": "keep",
+        "mine_b": "keep",
+        "mine_c": "create",
+    }
+    up(engine, Request(str(file), "mine"), quiet)
+    assert {net.name for net in engine.networks()} == {"mine_a", "mine_b", "mine_c"}
+
+
+def test_a_folder_is_on_the_engines_machine(engine, host):
+    engine.machine = "far-away"
+    with pytest.raises(LabError, match=r"the engine is on another machine \(far-away\), and the folder .* on this one"):
+        host()
+
+
+def test_a_host_without_ipv4_is_not_reached_by_it(engine, host):
+    up(engine, Request("ipv6-only"), quiet)
+    ran = host(lab="ipv6-only")
+    assert ran.addresses == ("fd77:10::64",)
+    assert ran.notes == ("srv listens over IPv4 alone, and its host has IPv6 addresses alone: use AF_INET6",)
+    both = lambda container, order: container.listen("tcp", 9000, "::")  # noqa: E731
+    assert host("b", lab="ipv6-only", begins=both).notes == ()
+
+
+def test_a_topology_with_the_same_image_has_plain_programs_too(engine, folder):
+    """They are ready when they listen, and what they tripped over is told as of those of `labctl run`."""
+    text = "services: {srv: {image: labctl/program, command: [python3, sever.py], volumes: ['.:/program:ro']}}"
+    (folder / "compose.yaml").write_text(text)
+
+    lab = up(engine, Request(str(folder), "mine", timeout=0.3), quiet)
+    assert lab.node("srv").is_plain
+    made = engine._containers[lab.node("srv").container.id]
+    made.listen("tcp", 9000)
+    [status] = ps(engine, find(engine, "mine"))
+    assert status.state == "ready"
+    made.begins = lambda: (
+        made.print("python3: can't open file '/program/sever.py': [Errno 2] No such file", stderr=True),
+        made.end(2),
+    )
+    with pytest.raises(NodeFailed, match="srv ended with exit status 2; what it printed") as told:
+        change(engine, find(engine, "mine"), "restart", "srv", timeout=1)
+    assert f"there is no sever.py in {folder}; did you mean server.py?" in told.value.hint

@@ -64,7 +64,7 @@ PROGRAMS: Table = {
         NodeFailed,
         "{node} ended {how}{lines}",
         "{mend}",
-        "A program that `labctl run` started has ended, and not with exit status 0. It is still there for a look.",
+        "A program without a contract has ended, and not with exit status 0. Its host is still there for a look.",
     ),
     "program-silent": Kind(
         LabTimeout,

@@ -27,7 +27,7 @@ def usual(container: Container) -> int:
 
 def can_wait(node: Node) -> bool:
     """Whether what runs in a node looks at the gate."""
-    return bool(node.role) or (node.is_program and node.container.image == PROGRAM_IMAGE)
+    return bool(node.role) or node.container.image == PROGRAM_IMAGE
 
 
 def shut(engine: Engine, containers: Iterable[Container]) -> None:

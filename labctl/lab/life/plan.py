@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -146,7 +146,8 @@ def plan(
     left = {item.labels[LABEL_NODE]: item for item in running if item.labels[LABEL_NODE] not in known}
     nodes += [_left(node, item, "remove", blueprints.NO_MORE) for node, item in sorted(left.items())]
     nodes += [_left(item.labels[LABEL_NODE], item, "keep", "`labctl run` made it") for item in programs]
-    return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed)), tuple(nodes))
+    held = {name for item in programs for name in item.addresses}
+    return Plan(topology.name, topology.title, tuple(_networks(engine, topology, placed, held)), tuple(nodes))
 
 
 def _joined(topology: Topology, placed: Mapping[str, Any], running: Sequence[Container]) -> dict[str, Any]:
@@ -159,11 +160,18 @@ def _joined(topology: Topology, placed: Mapping[str, Any], running: Sequence[Con
     return {**placed, "services": services}
 
 
-def _networks(engine: Engine, topology: Topology, placed: Mapping[str, Any]) -> list[PlannedNetwork]:
+def _networks(
+    engine: Engine, topology: Topology, placed: Mapping[str, Any], held: Collection[str]
+) -> list[PlannedNetwork]:
+    """`held` are those that programs are on, which stay."""
     every = engine.networks()
     there = {network.name: network for network in every if network.labels.get(LABEL_LAB) == topology.name}
     wanted = {net.name for net in topology.networks}
-    out = [PlannedNetwork(name, found.subnets, "remove") for name, found in there.items() if name not in wanted]
+    out = [
+        PlannedNetwork(name, found.subnets, "keep" if name in held else "remove", found.internal)
+        for name, found in there.items()
+        if name not in wanted
+    ]
     external = {net.name for net in topology.networks if net.external}
     there |= {network.name: network for network in every if network.name in external}
     for net in topology.networks:

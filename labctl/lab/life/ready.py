@@ -25,9 +25,9 @@ ENOUGH = 3  # times that the engine has started a program again: it will not run
 
 def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> Lab:
     """The lab, once each node with a role has printed `ready` in this run, and any other is healthy, if it has a
-    healthcheck; without one it has to have run for some seconds, or to have done its work. What `labctl run` made is
-    ready as it was when that was done (labctl/lab/programs). Then all are looked at once more: a node that is well by
-    its own word may have ended since.
+    healthcheck; without one it has to have run for some seconds, or to have done its work. Plain programs, as
+    `labctl run` makes them, are ready when they listen (labctl/lab/programs). Then all are looked at once more: a node
+    that is well by its own word may have ended since.
 
     Raises LabError `node-failed` (with the node's last lines), `not-ready`, `program-failed`, `program-silent`.
     """
@@ -69,7 +69,7 @@ class _Run:
 
 
 def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
-    waiting = {node.container.id: node for node in lab.nodes if not node.role and not node.is_program}
+    waiting = {node.container.id: node for node in lab.nodes if not node.role and not _is_program(node)}
     runs = {key: _run(engine.details(key)) for key in waiting}
     while waiting:
         found = {container.id: container for container in engine.containers() if container.id in waiting}
@@ -85,8 +85,13 @@ def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, 
             sleep(LOOK_AGAIN, engine.cancels)
 
 
+def _is_program(node: Node) -> bool:
+    """Whether it is ready when it listens; a healthcheck knows better."""
+    return node.is_plain and node.container.health is None
+
+
 def _wait_for_programs(engine: Engine, lab: Lab, deadline: float, report: Callable[[str], None]) -> None:
-    found = [node for node in lab.programs if not node.role and node.container.state != "paused"]
+    found = [node for node in lab.nodes if _is_program(node) and node.container.state != "paused"]
     if not found:
         return
     from labctl.lab.programs.outcome import again  # labs of topologies have none

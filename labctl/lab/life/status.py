@@ -125,7 +125,7 @@ def _status(node: Node, details: Details | None, is_ready: bool, listening: tupl
     state = "ready" if is_ready and container.state == "running" else container.state
     if not node.role and container.health:
         state = container.health
-    if node.is_program and state == "running" and _serves(node, listening or ()):
+    if node.is_plain and state == "running" and _serves(node, listening or ()):
         state = "ready"
     if details is None:
         return Status(node, state, None)
@@ -142,7 +142,7 @@ def _status(node: Node, details: Details | None, is_ready: bool, listening: tupl
 
 
 def _serves(node: Node, listening: tuple[Listening, ...]) -> bool:
-    """Whether a program of `labctl run` listens; of one that was to print a text that says nothing."""
+    """Whether a plain program listens; of one that was to print a text that says nothing."""
     from labctl.lab.programs.awaiting import servers  # labs of topologies have none
     from labctl.lab.programs.wanted import expected_of
 

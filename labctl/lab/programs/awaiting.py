@@ -17,7 +17,7 @@ from labctl.lab.programs.wanted import Expected
 SETTLE = 2.0  # seconds that a program may run without listening until it counts as one that never will
 QUICKLY, SLOWLY, SLOWER = 0.005, 0.25, 1.3  # seconds between two looks: at first, at last, and how they grow
 SOON = 0.3  # seconds in which most programs are ready
-MOMENT = 0.01  # seconds that it must go on after that
+MOMENT = 0.005  # seconds that it must go on after that
 KEPT = 200  # last lines
 OWN_CHOICE = range(32768, 61000)  # ports that Linux gives to who asks for none
 LAST_WORDS = 2.0  # seconds for what the engine still has to hand out of a program that has ended
@@ -88,7 +88,7 @@ class _Watch:
         """It was seen to be, and may have ended since: who binds one port twice, say, does so at once. Meanwhile its
         other sockets come."""
         self.read(time.monotonic() + MOMENT, None)
-        if self.has_ended or not self._engine.details(self._container).pid:
+        if self.has_ended:
             return self.ended()
         self.look()
         return self.seen("ready")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
+from labctl.lab.faults.gate import PROGRAMS_GATE
 from labctl.lab.model import Lab, Node
 from labctl.lab.programs import awaiting, remarks
 from labctl.lab.programs.awaiting import Seen
 from labctl.lab.programs.ran import Ran
 from labctl.lab.programs.remarks import Situation
-from labctl.lab.programs.wanted import Expected, Wanted, command_of, expected_of, folder_of
+from labctl.lab.programs.wanted import PLACE, Expected, Wanted, command_of, expected_of, folder_of
 
 SHOWN = 10  # last lines of a program that has failed
 
@@ -25,13 +27,13 @@ def judged(ran: Ran, seen: Seen, wanted: Wanted, others: tuple[str, ...], timeou
     if seen.state == "silent":
         raise silent(ran.node, seen, wanted.expected, timeout)
     published = [port.private for port in wanted.publish if port.proto == "tcp"]
-    notes = tuple(remarks.of_sockets(ran.node, seen, wanted.expected, published))
+    notes = tuple(remarks.of_sockets(ran.node, seen, wanted.expected, published, ran.addresses))
     return replace(ran, seen=seen, notes=(*ran.notes, *notes))
 
 
-def failed(seen: Seen, about: Situation, memory: int) -> LabError:
+def failed(seen: Seen, about: Situation, memory: int | None) -> LabError:
     """LabError `program-failed`, with its last lines, and what its author may have tripped over."""
-    tips = list(remarks.of_failure(seen, about, f"{memory // 1024**2} MiB"))
+    tips = list(remarks.of_failure(seen, about, f"{memory // 1024**2} MiB" if memory else "share"))
     mend = "; ".join(tips) or (f"`labctl logs {about.node}` shows all that it printed" if seen.lines else "")
     return LabError("program-failed", node=about.node, how=_how(seen), lines=_lines(seen), mend=mend)
 
@@ -47,8 +49,11 @@ def again(engine: Engine, lab: Lab, node: Node, timeout: float) -> Seen:
     labels = node.container.labels
     seen = awaiting.wait(engine, node.container.id, expected_of(labels), timeout, time.monotonic())
     if seen.state == "failed":
-        about = Situation(node.name, command_of(labels), folder_of(labels), running(lab))
-        raise failed(seen, about, engine.settings(node.container.id).memory or 0)
+        made = engine.settings(node.container.id)
+        mounted = next((Path(one.source) for one in made.mounts if one.target == PLACE and one.kind == "bind"), None)
+        command = command_of(labels) or made.command[made.command[:1] == (PROGRAMS_GATE,) :]
+        about = Situation(node.name, command, folder_of(labels) or mounted, running(lab))
+        raise failed(seen, about, made.memory)
     if seen.state == "silent":
         raise silent(node.name, seen, expected_of(labels), timeout)
     return seen

@@ -34,8 +34,10 @@ class Situation:
     others: Sequence[str] = ()
 
 
-def of_sockets(node: str, seen: Seen, expected: Expected, published: Sequence[int] = ()) -> Iterator[str]:
-    """Of a program that listens, or did."""
+def of_sockets(
+    node: str, seen: Seen, expected: Expected, published: Sequence[int] = (), addresses: Sequence[str] = ()
+) -> Iterator[str]:
+    """Of a program that listens, or did; `addresses` are its host's."""
     found = servers(seen.listening, expected.listen)
     if seen.state == "done":
         if found:
@@ -53,6 +55,13 @@ def of_sockets(node: str, seen: Seen, expected: Expected, published: Sequence[in
                 f"{node} listens on {where}:{one.port} alone, where nobody outside this host can reach it: "
                 f"bind to ('0.0.0.0', {one.port}) or ('', {one.port}) instead"
             )
+    if (
+        addresses
+        and reachable
+        and all(":" in one for one in addresses)
+        and not any(":" in one.address for one in found)
+    ):
+        yield f"{node} listens over IPv4 alone, and its host has IPv6 addresses alone: use AF_INET6"
     ports = sorted({one.port for one in found})
     there = " and ".join(str(port) for port in ports)
     if expected.listen is not None and ports and expected.listen not in ports:

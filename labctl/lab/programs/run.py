@@ -70,22 +70,13 @@ def run(
     host = _begin(engine, name, wanted, _image(engine, wanted, report), report)
     reached("run:started")
     try:
-        now = lab_of(engine, name)
-        node = now.node(wanted.name)
-        ran = Ran(name, wanted.name, wanted.command, tuple(node.addresses) or tuple(host.order.addresses), notes)
-        if host.order.processes == SHUT:
-            from labctl.lab.recording import at_start
-
-            at_start.record(engine, now, [node.container], [node])
-        if LABEL_ROUTES in host.order.labels or LABEL_FAMILIES in host.order.labels:
-            from labctl.lab.life.static_routes import set_routes
-
-            set_routes(engine, now, [node])
+        addresses = _settle(engine, host)
+        ran = Ran(name, wanted.name, wanted.command, addresses, notes)
         if is_awaited:
             from labctl.lab.programs import awaiting, outcome
 
             seen = awaiting.wait(engine, host.id, wanted.expected, timeout, host.begun, is_first=True)
-            ran = outcome.judged(ran, seen, wanted, outcome.running(now), timeout)
+            ran = outcome.judged(ran, seen, wanted, outcome.running(host.lab), timeout)
         reached("run:ready")
         return ran
     except BaseException as problem:
@@ -100,6 +91,7 @@ class _Host(NamedTuple):
     id: str
     order: NodeOrder
     begun: float
+    lab: Lab  # as it was before
 
 
 def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Report) -> _Host:
@@ -120,13 +112,32 @@ def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Repo
         order = replace(order, processes=SHUT) if ours and _is_recorded(engine, name) else order
         begun = time.monotonic()
         try:
-            return _Host(_make(engine, lab, order, lock, image if ours else None), order, begun)
+            return _Host(*_make(engine, lab, order, lock, image if ours else None), begun, lab)
         except _Stale:
             order = replace(order, labels={**order.labels, COMPOSE_IMAGE: _built(engine, report).id})
             begun = time.monotonic()
-            return _Host(_make(engine, lab, order, lock), order, begun)
+            return _Host(*_make(engine, lab, order, lock), begun, lab)
     finally:
         lock.close()
+
+
+def _settle(engine: Engine, host: _Host) -> tuple[str, ...]:
+    """What a host has to have beside its container, and that has to run for it: a recorder, routes. Its addresses."""
+    order = host.order
+    is_routed = LABEL_ROUTES in order.labels or LABEL_FAMILIES in order.labels
+    if order.addresses and not is_routed and order.processes != SHUT:
+        return tuple(order.addresses)
+    now = lab_of(engine, host.lab.name)
+    node = now.node(order.hostname)
+    if order.processes == SHUT:
+        from labctl.lab.recording import at_start
+
+        at_start.record(engine, now, [node.container], [node])
+    if is_routed:
+        from labctl.lab.life.static_routes import set_routes
+
+        set_routes(engine, now, [node])
+    return tuple(node.addresses)
 
 
 def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
@@ -236,14 +247,16 @@ def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.O
     )
 
 
-def _make(engine: Engine, lab: Lab, order: NodeOrder, lock: LabLock, image: Image | None = None) -> str:
-    """The id of a node that runs; or nothing is left of it. Raises _Stale where the `image` is."""
+def _make(
+    engine: Engine, lab: Lab, order: NodeOrder, lock: LabLock, image: Image | None = None
+) -> tuple[str, NodeOrder]:
+    """The id of a node that runs, and what it was made by; or nothing is left. Raises _Stale where the `image` is."""
     check = _Check(image) if image else None
     if check:
         check.start()
     lock.begin([order.name])
     try:
-        made = _create(engine, order)
+        made, order = _create(engine, order)
         reached("run:created")
         if check:
             check.end()
@@ -260,17 +273,18 @@ def _make(engine: Engine, lab: Lab, order: NodeOrder, lock: LabLock, image: Imag
         lock.finish()
         raise
     lock.finish()
-    return made
+    return made, order
 
 
-def _create(engine: Engine, order: NodeOrder) -> str | None:
+def _create(engine: Engine, order: NodeOrder) -> tuple[str | None, NodeOrder]:
     try:
-        return engine.create_node(order)
+        return engine.create_node(order), order
     except EngineRefused as problem:
         # Of a network whose subnet was the engine's own choice it gives the addresses itself, and keeps none for later.
         if not order.addresses or "user configured subnets" not in str(problem.values.get("why")):
             raise
-        return engine.create_node(replace(order, addresses=()))
+        order = replace(order, addresses=())
+        return engine.create_node(order), order
 
 
 def _why_not(problem: LabError, order: NodeOrder) -> LabError:

@@ -42,13 +42,13 @@ def _is_ours(service: Mapping[str, Any]) -> bool:
 def waiting_again(engine: Engine, lab: Lab, node: Node) -> list[Container] | None:
     """The node, if it is to wait at its next start since it was recorded until now, or is still; None: it was not.
 
-    A program of `labctl run` is recorded as soon as others of its lab are: a client may be at its end by the time that
+    A plain program is recorded as soon as others of its lab are: a client may be at its end by the time that
     somebody could ask for it."""
     if node.owner:
         return None  # the network goes on, and its recorder with it
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
     recorder = there.get(node.probed)
-    if recorder is None and not (node.is_program and is_any(there.values())):
+    if recorder is None and not (node.is_plain and is_any(there.values())):
         return None
     if recorder and recorder.state == "paused":
         return None
