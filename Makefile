@@ -6,7 +6,7 @@ TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/pro
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*')
 TYPED := base chat-client chat-server echo-server router
 
-.PHONY: help lab-up lab-down test test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
+.PHONY: help lab-up lab-down test lessons test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,11 @@ test-unit: venv ## run the tests that need no engine
 
 test-nemesis: venv engine images ## break a chat for a quarter of an hour, and compare what was told with what arrived
 	LABCTL_NEMESIS_MESSAGES=5000 $(BIN)/python -m pytest -s tests/e2e/test_nemesis.py
+
+lessons: venv engine images ## play and check all lessons in both languages
+	$(BIN)/labctl lesson validate
+	@for name in $$($(BIN)/python -c 'from labctl.lesson.finding import names; print(*names())'); do \
+		for lang in en zh; do $(BIN)/labctl lesson run $$name --yes --lang $$lang || exit 1; done; done
 
 kill-matrix: venv engine images ## end labctl at every moment, by every signal, and write docs/kill-matrix.md
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found

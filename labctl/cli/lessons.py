@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from labctl.api.lab import Lab
     from labctl.engine.model import Engine
     from labctl.lesson.acts import Output
-    from labctl.lesson.model import Lesson
     from labctl.lesson.playing import Played
-    from labctl.lesson.problems import Problem
     from labctl.lesson.progress import Store
+    from labctl.lesson.written.model import Lesson
+    from labctl.lesson.written.problems import Problem
 
 COLUMNS = (40, 80, 100)  # at least, without a terminal, at most
 
@@ -141,7 +141,7 @@ def validate_lesson(
 ) -> None:
     """Try lessons from end to end: each check false before its act and true after it, each block as it is written."""
     from labctl.lesson import finding
-    from labctl.lesson.model import LANGUAGES
+    from labctl.lesson.written.model import LANGUAGES
 
     if lang is not None and lang not in LANGUAGES:
         raise typer.BadParameter(f"{lang}: there are {', '.join(LANGUAGES)}", param_hint="--lang")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl.lesson.model import Typed
+from labctl.lesson.written.model import Typed
 
 LIMIT = 60.0  # seconds for one command
 OUTPUT_LIMIT = 1 << 20  # characters

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labctl.lesson import finding
-from labctl.lesson.model import Lesson
-from labctl.lesson.reading import FUNCTIONS
+from labctl.lesson.written.model import Lesson
+from labctl.lesson.written.reading import FUNCTIONS
 
 HEAD = """# Claims, and where each can be seen
 
-labctl grew out of a beginners' text on TCP/IP, UDP and Python's sockets. Each of its claims is shown by a lesson, on real
-hosts, and judged by what was on the wire: `labctl lesson run NAME` plays it ([lessons.md](lessons.md)). The command is
-the one with which the lesson makes it visible; it can be typed in any lab.
+labctl grew out of a beginners' text on TCP/IP, UDP and Python's sockets. Each of its claims is shown by a lesson, on
+real hosts, and judged by what was on the wire: `labctl lesson run NAME` plays it
+([lessons.md](lessons.md)). The command is the one with which the lesson makes it visible; it can be typed in any lab.
 
 This page is written from the lessons themselves (`python -m labctl.lesson.claims`).
 """
@@ -31,7 +31,9 @@ def page() -> str:
     ]
     lines += ["", "## The twenty functions of a socket", "", "| function | lessons |", "| --- | --- |"]
     for function in FUNCTIONS:
-        names = [f"[{lesson.name}](../lessons/{lesson.name}/en.md)" for lesson in lessons if function in lesson.functions]
+        names = [
+            f"[{lesson.name}](../lessons/{lesson.name}/en.md)" for lesson in lessons if function in lesson.functions
+        ]
         lines.append(f"| `{function}` | {', '.join(names)} |")
     return "\n".join(lines)
 

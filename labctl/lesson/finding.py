@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl.errors import LabError
-from labctl.lesson import reading
-from labctl.lesson.model import LANGUAGES, Lesson
-from labctl.topology.check.problems import near
+from labctl.errors import LabError, nearest
+from labctl.lesson.written import reading
+from labctl.lesson.written.model import LANGUAGES, Lesson
 from labctl.topology.shipped import root
 
 # In the order of the text that they follow; others come after them by name.
@@ -38,7 +37,7 @@ def find(name: str, *, parity: bool = False) -> Lesson:
         return reading.read(path.parent, parity=parity)
     if path.is_file():
         return reading.file_alone(path)
-    raise LabError("lesson-missing", name=name, near=near(name, names()), known=", ".join(names()))
+    raise LabError("lesson-missing", name=name, near=nearest(name, names()), known=", ".join(names()))
 
 
 def every() -> list[Lesson]:

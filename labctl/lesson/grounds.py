@@ -8,9 +8,10 @@ from pathlib import Path
 
 from labctl.api.lab import Lab
 from labctl.api.labs import empty, find, up
+from labctl.api.topologies import doctor
 from labctl.engine.model import Engine
-from labctl.errors import LabNotFound, NodeNotFound
-from labctl.lesson.model import Lesson
+from labctl.errors import LabError, LabNotFound, NodeNotFound
+from labctl.lesson.written.model import Lesson
 
 PREFIX = "lesson-"
 EMPTY = "empty"  # a topology without nodes, for programs alone
@@ -33,6 +34,7 @@ def ready(
     report: Callable[[str], None] | None = None,
 ) -> Lab:
     """The lab, in order; `name` takes one that is there already. Raises LabError as `up` and `find` do."""
+    _refuse_what_is_missing(lesson, engine)
     if name:
         lab = find(name, engine=engine)
     elif lesson.topology == EMPTY:
@@ -42,6 +44,15 @@ def ready(
     lab.prepare(report)
     put_in_order(lab)
     return lab
+
+
+def _refuse_what_is_missing(lesson: Lesson, engine: Engine | None) -> None:
+    """Raises LabError `lesson-needs`."""
+    if not lesson.needs:
+        return
+    for found in doctor(engine=engine):
+        if found.check.lower() in lesson.needs and found.level != "ok":
+            raise LabError("lesson-needs", name=lesson.name, what=found.what)
 
 
 def _topology(lesson: Lesson) -> str | Path:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.lesson.evidence import Evidence
-from labctl.lesson.model import Predict, Section
+from labctl.lesson.seen.evidence import Evidence
+from labctl.lesson.written.model import Predict, Section
 
 
 class Undecided(Exception):

@@ -10,13 +10,13 @@ from labctl.api.lab import Lab
 from labctl.errors import LabError
 from labctl.lesson import judging
 from labctl.lesson.acts import Output, Shell
-from labctl.lesson.evidence import Misplaced
-from labctl.lesson.model import Lesson, Prose, Section, Step
 from labctl.lesson.progress import Progress, Store
 from labctl.lesson.prose import rendered
-from labctl.lesson.showing import shown
+from labctl.lesson.seen.evidence import Misplaced
+from labctl.lesson.seen.showing import shown
 from labctl.lesson.stepping import Running, begun
 from labctl.lesson.words import said
+from labctl.lesson.written.model import Lesson, Prose, Section, Step
 from labctl.render.text import BOLD, DIM, RED, paint
 
 GREEN = 32  # SGR (ECMA-48, 8.3.117)
@@ -273,14 +273,14 @@ def start(lesson: Lesson, shell: Shell) -> None:
 
 def misplaced(lesson: Lesson, problem: Misplaced) -> LabError:
     """A mistake in an expression, as an error with its place."""
-    from labctl.lesson.problems import Problem, invalid
+    from labctl.lesson.written.problems import Problem, invalid
 
     file = str(lesson.prose["en"].file)
     return invalid(lesson.name, [Problem(file, problem.place, problem.message)])
 
 
 def undecided(lesson: Lesson, step: Step, problem: judging.Undecided) -> LabError:
-    from labctl.lesson.problems import Problem, invalid
+    from labctl.lesson.written.problems import Problem, invalid
 
     assert step.predict is not None
     file = str(lesson.prose["en"].file)

@@ -9,10 +9,10 @@ from typing import Any
 
 from labctl.api.lab import Lab
 from labctl.lesson.acts import Output, Shell
-from labctl.lesson.counters import counters_of
-from labctl.lesson.evidence import ABSENT, Evidence
 from labctl.lesson.grounds import record
-from labctl.lesson.model import Step, Typed
+from labctl.lesson.seen.counters import counters_of
+from labctl.lesson.seen.evidence import ABSENT, Evidence
+from labctl.lesson.written.model import Step, Typed
 
 SETTLE = 10.0  # seconds that evidence may take to arrive after the act
 PAUSE = 0.1  # seconds between two looks

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from labctl.api.lab import Lab
-from labctl.lesson import console, judging
+from labctl.lesson import judging
 from labctl.lesson.acts import Output, Shell
-from labctl.lesson.evidence import Misplaced
-from labctl.lesson.model import Lesson, Step, Typed
 from labctl.lesson.playing import start
-from labctl.lesson.problems import Problem, Problems
+from labctl.lesson.seen.evidence import Misplaced
 from labctl.lesson.stepping import begun
+from labctl.lesson.written import console
+from labctl.lesson.written.model import Lesson, Step, Typed
+from labctl.lesson.written.problems import Problem, Problems
 
 SHOWN = 12  # lines of what was seen instead, at most
 

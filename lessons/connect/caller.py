@@ -1,4 +1,4 @@
-"""Calls HOST PORT as typed, by the way that is typed first: connect, connect_ex, limited (two thirds of a second), at-once."""
+"""Calls HOST PORT as typed, by the way that is typed first: connect, connect_ex, limited (to 0.7 s), at-once."""
 
 import errno
 import socket

@@ -1,5 +1,5 @@
-"""Sends 200 messages of 100 bytes each, over what is typed (tcp or udp, and a word to know it by), and asks how many arrived; says how long all of
-it took, from before the connection to the answer."""
+"""Sends 200 messages of 100 bytes each, over what is typed (tcp or udp, and a word to know it by), and asks how many
+arrived; says how long all of it took, from before the connection to the answer."""
 
 import socket
 import time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labctl.lesson.rows import Row
+from labctl.lesson.seen.rows import Row
 from labctl.packets.model import ACK, FIN, PSH, RST, SYN, URG, Packet
 from labctl.packets.protocols.layers import layers
 

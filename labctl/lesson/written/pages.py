@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl.lesson.model import Typed
-from labctl.lesson.problems import Problems
+from labctl.lesson.written.model import Typed
+from labctl.lesson.written.problems import Problems
 from labctl.topology.check.problems import Place
 from labctl.topology.check.reading.source import Mapping, Unreadable, parse
 
@@ -51,7 +51,7 @@ def read(file: Path, problems: Problems) -> Page:
     lines = text.split("\n")
     end = _end_of_front(lines)
     if end is None:
-        if text:
+        if text or not problems:
             problems.add(
                 file, Place(1, 1), f"a lesson begins with a line {MARK}, its front matter and another line {MARK}"
             )

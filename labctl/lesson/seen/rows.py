@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labctl.topology.check.problems import near
+from labctl.errors import nearest
 
 
 class Row:
@@ -27,7 +27,7 @@ class Row:
         if name in self._values:
             return self._values[name]
         if self._known is not None and name not in self._known:
-            raise KeyError(f"there is no field {name}{near(name, self._known)}")
+            raise KeyError(f"there is no field {name}{nearest(name, self._known)}")
         return None
 
     def has(self, wanted: Mapping[str, Any]) -> bool:

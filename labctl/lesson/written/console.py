@@ -13,7 +13,7 @@ from collections.abc import Sequence
 ELLIPSIS = "..."
 _WORDS = {
     "<number>": r"[-+]?\d[\d,]*(?:\.\d+)?",
-    "<time>": r"\d[\d:.]*(?: ?(?:ns|us|µs|ms|s)\b)?",
+    "<time>": r"\d[\d:.T-]*Z?(?: ?(?:ns|us|µs|ms|s)\b)?",
     "<port>": r"\d{1,5}",
     "<address>": r"[0-9A-Fa-f.:]+",
 }
@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 )
 _VARIES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "<time>"),
-    (re.compile(r"\b\d\d:\d\d:\d\d(?:\.\d+)?\b"), "<time>"),
+    (re.compile(r"\b\d\d:\d\d:\d\d(?:\.\d+)?Z?\b"), "<time>"),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s)\b"), "<time>"),
     (re.compile(r"(?<![\d.])\d+\.\d{3,}(?![\d.])"), "<time>"),
     (re.compile(r"(?<=:)(?:3[2-9]|4\d|5\d|6[0-5])\d{3}\b"), "<port>"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labctl.lesson.evidence import ABSENT, Evidence
-from labctl.lesson.model import Shown
-from labctl.lesson.rows import Row
+from labctl.lesson.seen.evidence import ABSENT, Evidence
+from labctl.lesson.seen.rows import Row
+from labctl.lesson.written.model import Shown
 
 LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
 TEXT_LIMIT = 200  # characters of a value

@@ -12,9 +12,9 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from labctl.lesson.problems import Wrong
-from labctl.lesson.rows import Row
-from labctl.topology.check.problems import near
+from labctl.errors import nearest
+from labctl.lesson.seen.rows import Row
+from labctl.lesson.written.problems import Wrong
 
 LENGTH_LIMIT = 2000  # characters
 STEP_LIMIT = 2_000_000  # nodes that are worked out: more is a mistake, or a joke
@@ -123,7 +123,9 @@ class _Reader:
             self._call(node)
             return
         if isinstance(node, ast.Name) and node.id not in self._names:
-            raise Wrong(f"there is no {node.id}{near(node.id, self._names | {*SOURCES, *FUNCTIONS})}", node.col_offset)
+            raise Wrong(
+                f"there is no {node.id}{nearest(node.id, self._names | {*SOURCES, *FUNCTIONS})}", node.col_offset
+            )
         for child in ast.iter_child_nodes(node):
             self.read(child)
 
@@ -141,7 +143,7 @@ class _Reader:
     def _call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS and name not in SOURCES:
-            known = near(name, {*SOURCES, *FUNCTIONS})
+            known = nearest(name, {*SOURCES, *FUNCTIONS})
             raise Wrong(f"there is no function {name or ast.unparse(node.func)}{known}", node.col_offset)
         if name in SOURCES:
             names_of(node)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabNotFound, NodeNotFound, NotRecorded, NotRunning
 from labctl.lesson.acts import Output
-from labctl.lesson.counters import counters_of
-from labctl.lesson.expressions import Evaluation
-from labctl.lesson.model import Expression, Step
-from labctl.lesson.packets import FIELDS as PACKET_FIELDS
-from labctl.lesson.packets import packet_row
-from labctl.lesson.problems import Wrong
-from labctl.lesson.rows import Row
+from labctl.lesson.seen.counters import counters_of
+from labctl.lesson.seen.packets import FIELDS as PACKET_FIELDS
+from labctl.lesson.seen.packets import packet_row
+from labctl.lesson.seen.rows import Row
+from labctl.lesson.written.expressions import Evaluation
+from labctl.lesson.written.model import Expression, Step
+from labctl.lesson.written.problems import Wrong
 
 if TYPE_CHECKING:
     from labctl.api.drawn import Ladder
@@ -188,7 +188,21 @@ def event_row(event: Event) -> Row:
     return Row({**event.fields, **ends, "node": event.node, "event": event.name, "ts": event.ts}, source=event)
 
 
-CALL_FIELDS = ("node", "call", "args", "result", "error", "ts", "time", "seconds", "fd", "program", "local", "peer", "value")
+CALL_FIELDS = (
+    "node",
+    "call",
+    "args",
+    "result",
+    "error",
+    "ts",
+    "time",
+    "seconds",
+    "fd",
+    "program",
+    "local",
+    "peer",
+    "value",
+)
 
 
 def call_row(event: Event, began: int) -> Row:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.lesson import pages
-from labctl.lesson.expressions import asked_of, parse
-from labctl.lesson.model import (
+from labctl.errors import nearest
+from labctl.lesson.written import pages
+from labctl.lesson.written.expressions import asked_of, parse
+from labctl.lesson.written.model import (
     LANGUAGES,
     Choice,
     Expression,
@@ -21,9 +22,9 @@ from labctl.lesson.model import (
     Step,
     Typed,
 )
-from labctl.lesson.pages import Page
-from labctl.lesson.problems import Problems, Wrong
-from labctl.topology.check.problems import Place, near
+from labctl.lesson.written.pages import Page
+from labctl.lesson.written.problems import Problems, Wrong
+from labctl.topology.check.problems import Place
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Value
 
 KEYS = ("title", "topology", "minutes", "needs", "functions", "claims", "start", "steps")
@@ -34,7 +35,7 @@ FUNCTIONS = (
     "close", "getpeername", "getsockname", "setsockopt", "getsockopt", "settimeout", "gettimeout", "fileno",
     "setblocking", "makefile",
 )  # fmt: skip  # the text's table of twenty socket functions
-NEEDS = ("ipv6", "browser")
+NEEDS = ("ipv6", "nftables", "nfqueue")  # checks of `labctl doctor`
 MINUTES = range(1, 11)
 # What `show` shows: how many names each takes, at least and at most.
 SHOWS = {"ladder": (2, 3), "xray": (2, 3), "journal": (1, 9), "calls": (1, 9), "packet": (1, 1), "bytes": (1, 1),
@@ -47,7 +48,7 @@ _VARIABLE = re.compile(r"[A-Za-z_]\w*\Z")
 def read(folder: Path, languages: Iterable[str] = LANGUAGES, *, parity: bool = True) -> Lesson:
     """The lesson in a folder; `languages` must be there but for en, where `parity` is asked for. Raises LabError
     `lesson-invalid` with all that is wrong, each with file, line and column."""
-    from labctl.lesson.translation import translation as _translation
+    from labctl.lesson.written.translation import translation as _translation
 
     problems = Problems()
     page = pages.read(folder / "en.md", problems)
@@ -172,7 +173,7 @@ class Reader:
                 if source == "before" and names[0] not in earlier:
                     self.wrong(
                         _moved(expression.place, offset),
-                        f"there is no earlier step {names[0]}{near(names[0], earlier)}",
+                        f"there is no earlier step {names[0]}{nearest(names[0], earlier)}",
                     )
                 {"packets": packets, "calls": calls, "counters": counters}.get(source, set()).update(names)
         for one in shown:
@@ -188,7 +189,7 @@ class Reader:
             if kind not in SHOWS:
                 self.wrong(
                     line.place,
-                    f"there is nothing to show called {kind}{near(kind, SHOWS)}; there are: {', '.join(SHOWS)}",
+                    f"there is nothing to show called {kind}{nearest(kind, SHOWS)}; there are: {', '.join(SHOWS)}",
                 )
                 continue
             least, most = SHOWS[kind]
@@ -197,7 +198,7 @@ class Reader:
             about = what[2:] if kind in ("ladder", "xray") else what if kind in ("packet", "bytes", "values") else []
             if about:
                 for name in sorted(set(about) - set(names)):
-                    self.wrong(line.place, f"there is no evidence {name}{near(name, names)}")
+                    self.wrong(line.place, f"there is no evidence {name}{nearest(name, names)}")
             yield Shown(kind, tuple(what), line.place)
 
     def predict(self, item: Mapping, names: list[str]) -> Predict | None:
@@ -265,7 +266,7 @@ class Reader:
         sections = [part.id for part in self.page.parts]
         for part in self.page.parts:
             if part.id not in ids:
-                self.wrong(part.place, f"there is no step {part.id}{near(part.id, ids)}")
+                self.wrong(part.place, f"there is no step {part.id}{nearest(part.id, ids)}")
         if sorted(sections) == sorted(ids) and sections != ids:
             self.wrong(place, "the sections stand in another order than the steps")
 
@@ -274,7 +275,7 @@ class Reader:
     def known(self, mapping: Mapping, keys: Iterable[str], what: str) -> None:
         for key, entry in mapping.entries.items():
             if key not in keys:
-                self.wrong(entry.key.place, f"{what} has no {key}{near(key, keys)}; there are: {', '.join(keys)}")
+                self.wrong(entry.key.place, f"{what} has no {key}{nearest(key, keys)}; there are: {', '.join(keys)}")
 
     def text(self, mapping: Mapping, key: str, *, needed: bool = False) -> str:
         entry = mapping.entries.get(key)
@@ -312,7 +313,8 @@ class Reader:
         for item in found:
             if item.text not in known:
                 self.wrong(
-                    item.place, f"{key}: there is no {item.text}{near(item.text, known)}; there are: {', '.join(known)}"
+                    item.place,
+                    f"{key}: there is no {item.text}{nearest(item.text, known)}; there are: {', '.join(known)}",
                 )
         return tuple(item.text for item in found)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from labctl.lesson import pages
-from labctl.lesson.model import Lesson, Prose, Section
-from labctl.lesson.problems import Problems
-from labctl.lesson.reading import Reader
+from labctl.lesson.written import pages
+from labctl.lesson.written.model import Lesson, Prose, Section
+from labctl.lesson.written.problems import Problems
+from labctl.lesson.written.reading import Reader
 
 
 def translation(file: Path, language: str, lesson: Lesson, problems: Problems) -> Prose | None:

@@ -1,0 +1,1 @@
+"""What was seen: evidence as rows, and as it is shown."""

@@ -1,0 +1,1 @@
+"""A lesson as it is written: its files, taken apart and checked."""
