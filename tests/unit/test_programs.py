@@ -361,6 +361,10 @@ def test_files_that_can_not_be_read_are_named(host, folder):
 def test_all_of_the_home_folder_is_told(host, folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     assert "is all of your home folder" in host().notes[0]
+    folder.chmod(0o700)
+    with pytest.raises(LabError, match=r"mode 700") as told:
+        host("b")
+    assert "put the program into a folder of its own" in told.value.hint
 
 
 @pytest.mark.parametrize(
