@@ -138,8 +138,10 @@ def _start(
     except BaseException as problem:
         if is_new and not isinstance(problem, Exception):  # a signal
             from labctl.lab.life.down import down
+            from labctl.lab.programs.empty import is_left_alone
 
-            down(engine, lab, lambda text: None, force=True)
+            if is_left_alone(engine, lab):  # else somebody else's program is in it by now
+                down(engine, lab, lambda text: None, force=True)
         raise
 
 
