@@ -68,8 +68,8 @@ def run(
     """
     wanted, notes = checked(engine, wanted)
     host = _begin(engine, name, wanted, _image(engine, wanted, report), report)
-    reached("run:started")
     try:
+        reached("run:started")
         addresses = _settle(engine, host)
         ran = Ran(name, wanted.name, wanted.command, addresses, notes)
         if is_awaited:
