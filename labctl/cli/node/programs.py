@@ -92,7 +92,7 @@ def run(
     engine, there, is_new = _place(lab, what)
     ran = _start(engine, there, what, is_new=is_new, is_awaited=not no_wait, timeout=timeout, watch=watch)
     if ran:
-        _show(ran, as_json)
+        _show(ran, as_json, watched=watch)
     if watch:
         _watch(engine, there, what.name)
 
@@ -133,7 +133,8 @@ def _start(
     except (NodeFailed, LabTimeout) as problem:
         if not watch:
             raise
-        output.talk(f"labctl: {problem.message}\n  {problem.hint}".rstrip())
+        brief = problem.having(lines="")  # these are shown as what it prints
+        output.talk(f"labctl: {brief.message}\n  {brief.hint}".rstrip())
         return None
     except BaseException as problem:
         if is_new and not isinstance(problem, Exception):  # a signal
@@ -145,13 +146,13 @@ def _start(
         raise
 
 
-def _show(ran: Ran, as_json: bool) -> None:
+def _show(ran: Ran, as_json: bool, *, watched: bool) -> None:
     if as_json:
         output.document(ran.as_json())
         return
     from labctl.render.programs import began
 
-    output.data(began(ran))
+    output.data(began(ran, lines=not watched))  # else they are shown as what it prints
     for note in ran.notes:
         output.talk(f"note: {note}")
 
@@ -164,7 +165,7 @@ def _watch(engine: Engine, lab: str, name: str) -> None:
         (output.talk if stderr else output.data)(line)
 
     try:
-        watch(engine, find(engine, lab), name, show, output.talk)
+        watch(engine, find(engine, lab), name, show, output.talk, whole=True)
     except (KeyboardInterrupt, output.Terminated):
         output.talk(f"{name} goes on, and is watched no more; `labctl rm {name}` removes it")
         raise
