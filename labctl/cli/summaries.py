@@ -24,7 +24,7 @@ SUMMARIES = {
     "send": "Type one line at any node.",
     "attach": "Sit down at a node: type lines, see its journal.",
     "run": "Run your own program as a host of the lab; where there is none, an empty one is started for it.",
-    "rm": "Remove a host that `labctl run` made; an empty lab goes with its last one.",
+    "rm": "Remove hosts that `labctl run` made; an empty lab goes with its last one.",
     "exec": "Run a command in a node; its exit status is labctl's.",
     "shell": "Sit down at a shell in a node: bash where its image has one, else sh.",
     "top": "Show the processes that run in nodes, as the engine's machine counts them.",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 USER = "10001:10001"  # as the nodes' own images have it
 PROCESSES = 256
+PROGRAMS_GATE = "/opt/gate"  # what begins somebody's own program in labctl's image
 GRACE = 3  # seconds between SIGTERM and SIGKILL
 
 

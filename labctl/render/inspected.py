@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labctl.lab.faults.gate import PROGRAMS_GATE
+from labctl.engine.nodes import PROGRAMS_GATE
 from labctl.render.tables import listening
 from labctl.render.text import colour_of, paint, printable
 

@@ -11,17 +11,17 @@ from labctl.lab.programs.ran import Ran
 SHOWN = 20  # lines of what it has printed
 
 
-def began(ran: Ran) -> str:
-    """The line of the host, below what its program has printed where it is a client's."""
+def began(ran: Ran, *, lines: bool = True) -> str:
+    """The line of the host, below the `lines` that its program has printed where it is a client's."""
     seen = ran.seen
-    lines: list[str] = []
-    if seen and seen.state != "ready" and seen.lines:
+    above: list[str] = []
+    if lines and seen and seen.state != "ready" and seen.lines:
         shown = seen.lines[-SHOWN:]
         if seen.printed > len(shown):
-            lines.append(f"    ... {seen.printed - len(shown)} lines before these")
-        lines += [f"    {line}" for line in shown]
+            above.append(f"    ... {seen.printed - len(shown)} lines before these")
+        above += [f"    {line}" for line in shown]
     where = "  ".join((ran.node, *ran.addresses))
-    return "\n".join([*lines, f"{where}  {' '.join(_words(ran))}"])
+    return "\n".join([*above, f"{where}  {' '.join(_words(ran))}"])
 
 
 def _words(ran: Ran) -> Iterator[str]:

@@ -228,8 +228,10 @@ def test_a_labctl_that_ends_in_the_middle_leaves_nothing_that_down_does_not_find
 def test_the_last_one_takes_an_empty_lab_with_it(spare, folder):
     lab = spare("run-last")
     lab.ok("run", "--no-wait", "--", "python3", "server.py", cwd=folder)
-    said = lab.ok("rm", "server").stderr
-    assert said == f"server is removed; it was the last of {lab.name}, which is down\n"
+    lab.ok("run", "--no-wait", "--", "python3", "typed.py", cwd=folder)
+    assert lab.refused("rm", "server", "nobody") == f"there is no node nobody in the lab {lab.name}"
+    said = lab.ok("rm", "server", "typed").stderr
+    assert said == f"server, typed are removed; nothing else was in {lab.name}, which is down\n"
     assert lab.labelled() == []
 
 

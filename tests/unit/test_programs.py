@@ -35,6 +35,7 @@ from labctl.lab.programs import awaiting, empty, wanted
 from labctl.lab.programs import folder as folders
 from labctl.lab.programs.run import SHUT, run
 from labctl.lab.programs.wanted import Expected, Wanted
+from labctl.lab.programs.watch import watch
 from labctl.lab.recording import at_start
 
 
@@ -361,6 +362,10 @@ def test_files_that_can_not_be_read_are_named(host, folder):
 def test_all_of_the_home_folder_is_told(host, folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     assert "is all of your home folder" in host().notes[0]
+    folder.chmod(0o700)
+    with pytest.raises(LabError, match=r"mode 700") as told:
+        host("b")
+    assert "put the program into a folder of its own" in told.value.hint
 
 
 @pytest.mark.parametrize(
@@ -473,3 +478,29 @@ def test_a_topology_with_the_same_image_has_plain_programs_too(engine, folder):
     with pytest.raises(NodeFailed, match="srv ended with exit status 2; what it printed") as told:
         change(engine, find(engine, "mine"), "restart", "srv", timeout=1)
     assert f"there is no sever.py in {folder}; did you mean server.py?" in told.value.hint
+
+
+def test_what_is_watched_is_started_again_where_a_file_changes_and_ends_with_its_host(engine, host, folder):
+    """Another thread changes the file once it is watched, and removes the host when it runs again."""
+    host(begins=lambda container, order: (container.listen("tcp", 9000), container.print("begun")))
+    lab = labctl.find(engine=engine)
+    shown, told = [], []
+
+    def changed(text):
+        told.append(text)
+        if text.startswith("watching"):
+            (folder / "server.py").write_text("import sys, socket\n")
+        elif text.startswith("srv runs again"):
+            lab.remove("srv")
+
+    with pytest.raises(LabNotFound):
+        watch(engine, find(engine), "srv", lambda line, stderr: shown.append(line), changed)
+    assert told[1] == "server.py changed: starting srv again"
+    assert shown == ["begun"]
+
+
+def test_watching_ends_where_it_is_told_to(engine, host):
+    host()
+    token = labctl.Cancel()
+    watch(engine, find(engine), "srv", lambda line, stderr: None, lambda text: token.cancel(), until=token)
+    assert find(engine).node("srv").is_running

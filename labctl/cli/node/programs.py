@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, NodeName, Timeout
+from labctl.cli.options import Json, LabName, Timeout, complete_nodes
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Command = Annotated[
     list[str] | None,
     typer.Argument(metavar="[CMD]...", help="The program with its own options; -- may come before it."),
+]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NODE...", help="Hosts of programs.", autocompletion=complete_nodes)
 ]
 HostName = Annotated[str | None, typer.Option("--name", "-n", metavar="NAME", help="The host's; else the file's.")]
 Folder = Annotated[
@@ -89,7 +92,7 @@ def run(
     engine, there, is_new = _place(lab, what)
     ran = _start(engine, there, what, is_new=is_new, is_awaited=not no_wait, timeout=timeout, watch=watch)
     if ran:
-        _show(ran, as_json)
+        _show(ran, as_json, watched=watch)
     if watch:
         _watch(engine, there, what.name)
 
@@ -130,23 +133,26 @@ def _start(
     except (NodeFailed, LabTimeout) as problem:
         if not watch:
             raise
-        output.talk(f"labctl: {problem.message}\n  {problem.hint}".rstrip())
+        brief = problem.having(lines="")  # these are shown as what it prints
+        output.talk(f"labctl: {brief.message}\n  {brief.hint}".rstrip())
         return None
     except BaseException as problem:
         if is_new and not isinstance(problem, Exception):  # a signal
             from labctl.lab.life.down import down
+            from labctl.lab.programs.empty import is_left_alone
 
-            down(engine, lab, lambda text: None, force=True)
+            if is_left_alone(engine, lab):  # else somebody else's program is in it by now
+                down(engine, lab, lambda text: None, force=True)
         raise
 
 
-def _show(ran: Ran, as_json: bool) -> None:
+def _show(ran: Ran, as_json: bool, *, watched: bool) -> None:
     if as_json:
         output.document(ran.as_json())
         return
     from labctl.render.programs import began
 
-    output.data(began(ran))
+    output.data(began(ran, lines=not watched))  # else they are shown as what it prints
     for note in ran.notes:
         output.talk(f"note: {note}")
 
@@ -159,26 +165,29 @@ def _watch(engine: Engine, lab: str, name: str) -> None:
         (output.talk if stderr else output.data)(line)
 
     try:
-        watch(engine, find(engine, lab), name, show, output.talk)
+        watch(engine, find(engine, lab), name, show, output.talk, whole=True)
     except (KeyboardInterrupt, output.Terminated):
         output.talk(f"{name} goes on, and is watched no more; `labctl rm {name}` removes it")
         raise
 
 
-def rm(node: NodeName, lab: LabName = None, as_json: Json = False) -> None:
-    """Remove a host that `labctl run` made; an empty lab goes with its last one."""
+def rm(nodes: Names, lab: LabName = None, as_json: Json = False) -> None:
+    """Remove hosts that `labctl run` made; an empty lab goes with its last one."""
     from labctl.cli.context import engine_and_lab
     from labctl.lab.life.down import down
     from labctl.lab.programs.empty import is_left_alone
-    from labctl.lab.programs.remove import remove
+    from labctl.lab.programs.remove import need_program, remove
 
     engine, there = engine_and_lab(lab)
+    names = [need_program(there, name).name for name in dict.fromkeys(nodes)]
     with output.Progress("removing") as report:
-        remove(engine, there, node, report)
+        for name in names:
+            remove(engine, there, name, report)
         last = is_left_alone(engine, there.name)
         if last:
             down(engine, there.name, report, force=True)
     if as_json:
-        output.document({"lab": there.name, "node": node, "down": last})
-    else:
-        output.talk(f"{node} is removed" + (f"; it was the last of {there.name}, which is down" if last else ""))
+        output.document({"lab": there.name, "removed": names, "down": last})
+        return
+    told = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} removed"
+    output.talk(told + (f"; nothing else was in {there.name}, which is down" if last else ""))

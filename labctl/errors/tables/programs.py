@@ -45,7 +45,7 @@ PROGRAMS: Table = {
     "folder-closed": Kind(
         FileError,
         "the host can't read {what} (mode {mode}): it is not you, nor root, but a user of its own",
-        "`{mend}` lets others read it",
+        "{mend}",
         "Hosts run as user 10001, without privileges: they read what everybody may.",
     ),
     "folder-elsewhere": Kind(

@@ -17,7 +17,6 @@ from labctl.lab import probes
 from labctl.lab.model import Lab, Node
 
 SHUT, OPEN = 63, 64  # processes: labnode.gate.SHUT, and a node's usual limit
-PROGRAMS_GATE = "/opt/gate"  # what begins somebody's own program in labctl's image
 
 
 def usual(container: Container) -> int:

@@ -34,7 +34,9 @@ def check(command: Sequence[str], folder: Path | None, *, ours: bool) -> None:
     for word in command[1:]:
         named = here(word, folder)
         if named and not can_read(named):
-            raise LabError("folder-closed", what=named, mode=_mode(named), mend=f"chmod o+r {named}")
+            raise LabError(
+                "folder-closed", what=named, mode=_mode(named), mend=f"`chmod o+r {named}` lets others read it"
+            )
 
 
 def here(word: str, folder: Path | None) -> Path | None:

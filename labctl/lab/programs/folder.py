@@ -32,7 +32,10 @@ def check(folder: Path) -> tuple[Path, tuple[str, ...]]:
     if found == Path("/") or any(Path(name).is_relative_to(found) for name in SOCKETS):
         raise LabError("folder-too-wide", folder=found)
     if not can_enter(found):
-        raise LabError("folder-closed", what=found, mode=_mode(found), mend=f"chmod o+rx {found}")
+        mend = f"`chmod o+rx {found}` lets others read it"
+        if found == Path.home():
+            mend = "put the program into a folder of its own in there, which others may read; --folder names it"
+        raise LabError("folder-closed", what=found, mode=_mode(found), mend=mend)
     notes = []
     if found == Path.home():
         notes.append(

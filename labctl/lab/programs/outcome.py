@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from labctl.engine.model import Engine
+from labctl.engine.nodes import PROGRAMS_GATE
 from labctl.errors import LabError
-from labctl.lab.faults.gate import PROGRAMS_GATE
 from labctl.lab.model import Lab, Node
 from labctl.lab.programs import awaiting, remarks
 from labctl.lab.programs.awaiting import Seen

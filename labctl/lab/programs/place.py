@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_ROUTES, LABEL_RUN, Container, Engine, Network
 from labctl.errors import LabError, nearest
-from labctl.lab.life.down import look
 from labctl.lab.model import Lab, find, plain
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ def lab_of(engine: Engine, name: str) -> Lab:
     try:
         return find(engine, name)
     except LabError:
+        from labctl.lab.life.down import look
+
         found = look(engine, name)
         if not found.networks:
             raise

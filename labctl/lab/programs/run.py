@@ -38,7 +38,6 @@ from labctl.engine.projects import is_port_taken
 from labctl.errors import Cancelled, EngineRefused, LabError
 from labctl.lab import owners
 from labctl.lab.images import program
-from labctl.lab.life.down import LOCK_LIMIT, remove_containers
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, Node
 from labctl.lab.programs import executable, folder
@@ -47,6 +46,7 @@ from labctl.lab.programs.ran import Ran
 from labctl.lab.programs.wanted import PLACE, SCRATCH, Wanted
 from labctl.phases import reached
 
+LOCK_LIMIT = 60.0  # seconds that another labctl may take with the lab
 BUILD_LIMIT = 600.0  # seconds for the image of programs
 SHUT = 63  # processes: labctl.lab.faults.gate.SHUT
 RECORDER = "capture"  # labctl.lab.probes.CAPTURE.name
@@ -68,8 +68,8 @@ def run(
     """
     wanted, notes = checked(engine, wanted)
     host = _begin(engine, name, wanted, _image(engine, wanted, report), report)
-    reached("run:started")
     try:
+        reached("run:started")
         addresses = _settle(engine, host)
         ran = Ran(name, wanted.name, wanted.command, addresses, notes)
         if is_awaited:
@@ -299,6 +299,8 @@ def _why_not(problem: LabError, order: NodeOrder) -> LabError:
 
 def _take_back(engine: Engine, lab: str, order: NodeOrder, report: Report) -> None:
     """Removes what was made, also where the engine's answer to that never came; where it won't, `down` will."""
+    from labctl.lab.life.down import remove_containers
+
     wanted = [f"{LABEL_LAB}={lab}", f"{LABEL_NODE}={order.hostname}", LABEL_RUN]
     with contextlib.suppress(LabError):
         found: Sequence[Container] = [item for item in engine.containers(wanted) if item.name == order.name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from labctl import cancel
@@ -27,34 +27,49 @@ from labctl.phases import reached
 LOOK = 0.25  # seconds between two looks at the files
 CALM = 0.1  # seconds that nothing may change before it is started again: an editor writes a file in several steps
 READY_LIMIT = 30.0  # seconds
+READ_LIMIT = 10.0  # seconds for a line that is there
 Files = dict[str, tuple[int, int, int]]
 Show = Callable[[str, bool], None]
 
 
 def watch(
-    engine: Engine, lab: Lab, name: str, show: Show, told: Callable[[str], None], *, until: Cancel | None = None
+    engine: Engine,
+    lab: Lab,
+    name: str,
+    show: Show,
+    told: Callable[[str], None],
+    *,
+    until: Cancel | None = None,
+    whole: bool = False,
 ) -> None:
-    """Until `until` is cancelled; see Program.watch. Raises LabError `not-a-program`, `unknown-node`, `bad-option`
-    where the program has no folder, `cancelled`."""
+    """Until `until` is cancelled; see Program.watch. With `whole` what it has printed by now is shown as well.
+
+    Raises LabError `not-a-program`, `unknown-node` also where it is removed meanwhile, `bad-option` where the program
+    has no folder, `cancelled`.
+    """
     node = need_program(lab, name)
     place = wanted.folder_of(node.container.labels)
     if place is None:
         raise LabError("bad-option", option="--watch", why=f"{name} has no folder in which files could change")
     watching = engine.cancelled_by(*engine.cancels, *([until] if until else ()))
     try:
-        _watch(watching, lab, node, place, show, told)
+        _watch(watching, lab, node, place, show, told, whole=whole)
     except Cancelled:
         if until is None or not until.is_cancelled:
             raise
 
 
-def _watch(engine: Engine, lab: Lab, node: Node, place: Path, show: Show, told: Callable[[str], None]) -> None:
+def _watch(
+    engine: Engine, lab: Lab, node: Node, place: Path, show: Show, told: Callable[[str], None], *, whole: bool
+) -> None:
     before = look(place)
-    with _output(engine, node) as output:
+    with closing(_Output(engine, node, whole=whole)) as output:
         told(f"watching {place} (^C ends that, and leaves {node.name} as it is)")
         reached("run:watching")
         while True:
             output.show(show, LOOK)
+            if output.has_ended:
+                output.look_again(need_program(find(engine, lab.name), node.name))
             now = look(place)
             if now == before:
                 continue
@@ -115,14 +130,35 @@ def _restart(engine: Engine, lab: str, name: str) -> str:
 class _Output:
     """What a program prints, in this run and the ones after it."""
 
-    def __init__(self, engine: Engine, node: Node) -> None:
-        self._engine, self._ident, self._name = engine, node.container.id, node.name
-        self._stream: Stream | None = engine.logs(self._ident, follow=True, tail=0)
-        self._last = EPOCH
+    def __init__(self, engine: Engine, node: Node, *, whole: bool) -> None:
+        self._engine, self._ident = engine, node.container.id
+        self._stream: Stream | None = None
+        self._last = EPOCH if whole else self._newest()
+        self.restarted()
+
+    def _newest(self) -> str:
+        """The time of the last line that there is."""
+        stream, newest = self._engine.logs(self._ident, tail=1), EPOCH
+        try:
+            for happening in self._engine.wait([stream], time.monotonic() + READ_LIMIT):
+                newest = max(newest, normalise(happening.line.stamp) or EPOCH) if happening.line else newest
+        finally:
+            stream.close()
+        return newest
 
     def close(self) -> None:
         if self._stream:
             self._stream.close()
+
+    @property
+    def has_ended(self) -> bool:
+        return self._stream is None
+
+    def look_again(self, node: Node) -> None:
+        """Somebody else may have started it again, or another one in its place."""
+        self._ident = node.container.id
+        if node.is_running:
+            self.restarted()
 
     def restarted(self) -> None:
         """What it has printed since the last line that was shown is still to come."""
@@ -145,12 +181,3 @@ class _Output:
                 if time.monotonic() > until:
                     break
         cancel.sleep(until - time.monotonic(), self._engine.cancels)
-
-
-@contextmanager
-def _output(engine: Engine, node: Node) -> Iterator[_Output]:
-    found = _Output(engine, node)
-    try:
-        yield found
-    finally:
-        found.close()
