@@ -76,7 +76,7 @@ def test_they_do_what_they_are_for(tutorial, lab, chat):
     said(lab, "udp2", "A DATAGRAM", chat)
     page = lab.node("web").get("/", source="bob")
     assert page.status == 200
-    assert b"Hello World, Michael!" in page.body
+    assert b"Hello World, Michael!" in page.content
     lab.node("bob").type("byebye")
     lab.node("alice").wait("exited")
     lab.node("bob").wait("exited")
