@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from labctl.api.lab import Lab
@@ -13,6 +14,7 @@ from labctl.engine.model import Engine
 from labctl.errors import LabError, LabNotFound, NodeNotFound
 from labctl.lesson.written.model import Lesson
 
+AT_ONCE = 8
 PREFIX = "lesson-"
 EMPTY = "empty"  # a topology without nodes, for programs alone
 FILES = (".yaml", ".yml")
@@ -67,15 +69,19 @@ def put_in_order(lab: Lab) -> None:
     except LabNotFound:  # one of programs alone, without any
         return
     lab.clear_faults()
-    for node in found.programs:
-        lab.remove(node.name)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lab.remove, [node.name for node in found.programs]))
     if len(found.programs) == len(found.nodes):
         return
-    for status in lab.status():
-        if status.state == "paused":
-            lab.node(status.node.name).unpause()
-        elif status.state in ("exited", "created", "dead"):
-            lab.node(status.node.name).start()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda status: _revive(lab, status.node.name, status.state), lab.status()))
+
+
+def _revive(lab: Lab, node: str, state: str) -> None:
+    if state == "paused":
+        lab.node(node).unpause()
+    elif state in ("exited", "created", "dead"):
+        lab.node(node).start()
 
 
 def record(lab: Lab, packets: Iterable[str], calls: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from labctl.lesson.seen.counters import counters_of
 from labctl.lesson.seen.evidence import ABSENT, Evidence
 from labctl.lesson.written.model import Step, Typed
 
-SETTLE = 10.0  # seconds that evidence may take to arrive after the act
+SETTLE = 6.0  # seconds that evidence may take to arrive after the act
 PAUSE = 0.1  # seconds between two looks
 
 

@@ -128,8 +128,7 @@ def test_a_step_of_ones_own_is_checked_and_solved_from_another_terminal(tmp_path
         ("== 1\n    hint", ">= 0\n    hint", "yours.md:10:12: step type: its check is true before anything was done"),
         ("== 1\n    hint", "== 2\n    hint", "yours.md:10:12: step type: its check is false after its act"),
         ('chat send alice "typed by me"', "chat send nobody hi", "a command failed"),
-        (").bytes", ").text", "yours.md:7:7: step type: the evidence gives no number"),
-        ('text="typed by me"', "text=5 < None", "yours.md"),
+        (").bytes", ").text", "yours.md:8:7: step type: the evidence gives no number"),
         ("topology: hello", "topology: helo", "there is no topology helo; did you mean hello?"),
     ],
 )
@@ -145,7 +144,7 @@ def test_validate_tells_what_is_not_so(tmp_path, old, new, said):
 def test_console_blocks_are_written_anew_from_a_run(tmp_path):
     file = tmp_path / "yours.md"
     act = 'Say something.\n\n```console\n$ labctl chat send alice "typed by me"\nsomething else\n```\n'
-    file.write_text(YOURS.replace("Say something.\n", act))
+    file.write_text(YOURS.replace("Say something.\n", act).replace("== 1", ">= 1"))
     differs = run("lesson", "validate", str(file), timeout=SLOW)
     assert differs.returncode == 1, differs
     assert "yours.md:20:1: `labctl chat send alice" in differs.stdout
