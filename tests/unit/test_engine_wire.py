@@ -140,6 +140,17 @@ def test_frames_split_anywhere(size):
     assert {line.stamp for line in lines} == {"2026-01-31T12:00:00.000000001Z"}
 
 
+def test_what_a_program_printed_last_is_no_part_of_its_next_run():
+    """A prompt has no newline; a line of more than 16 KiB comes in entries of one time, and goes on."""
+    ended, again = b"2026-01-31T12:00:00.000000001Z ", b"2026-01-31T12:00:05.000000001Z "
+    reader = Demultiplexer(stamped=True)
+    data = frame(1, ended + b"say: ") + frame(1, again + b"connected\n")
+    data += frame(1, again + b"x" * 16384) + frame(1, again + b"y\n") + frame(1, again + b"say: ")
+    lines = reader.feed(data) + reader.finish()
+    assert [line.text for line in lines] == [b"say: ", b"connected", b"x" * 16384 + b"y", b"say: "]
+    assert [(line.stamp or "")[17:19] for line in lines] == ["00", "05", "05", "05"]
+
+
 def test_a_terminals_stream_has_no_frames():
     reader = Demultiplexer(raw=True)
     assert [line.text for line in reader.feed(b"a\nb") + reader.finish()] == [b"a", b"b"]

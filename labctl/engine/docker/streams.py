@@ -18,13 +18,16 @@ from labctl.engine.docker.wire import Response
 from labctl.engine.model import Line, Stream, StreamEvent
 
 LINE_LIMIT = 32 * 1024 * 1024  # bytes; a longer line is given in pieces
+PIECE = 16 * 1024  # bytes: the engine cuts longer lines into entries of its log that are so long
 TYPED_AHEAD = 1 << 20  # bytes that are read from a source before the command has taken them
 
 
 class Demultiplexer:
     """Docker's stream format: frames of an 8-byte header (channel, three zeros, length) and a payload.
 
-    With `stamped`, each frame begins with the engine's time and a space; a line of more than 16 KiB comes in several.
+    With `stamped`, each frame begins with the engine's time and a space; a line of more than 16 KiB comes in several
+    of one time. A shorter one without a newline is what a program had printed last when it ended: what follows at another
+    time is another run's.
     A container with a terminal (`raw`) has no frames at all.
     """
 
@@ -35,6 +38,7 @@ class Demultiplexer:
         self._lines: dict[bool, bytearray] = {False: bytearray(), True: bytearray()}
         self._stamps: dict[bool, str | None] = {False: None, True: None}
         self._entries = {False: 0, True: 0}
+        self._ended = {False: False, True: False}  # the last entry was the end of a run
 
     def feed(self, data: bytes) -> list[Line]:
         out: list[Line] = []
@@ -58,7 +62,15 @@ class Demultiplexer:
         if self._stamped:
             head, _, payload = payload.partition(b" ")
             stamp = head.decode("ascii", "replace")
+            if self._ended[stderr] and stamp != self._stamps[stderr]:
+                self._flush(stderr, out)
+            self._ended[stderr] = len(payload) < PIECE and not payload.endswith(b"\n")
         self._add(stderr, payload, stamp, out)
+
+    def _flush(self, stderr: bool, out: list[Line]) -> None:
+        if self._lines[stderr]:
+            out.append(Line(bytes(self._lines[stderr]), stderr, self._stamps[stderr], max(1, self._entries[stderr])))
+        self._lines[stderr], self._entries[stderr] = bytearray(), 0
 
     def _add(self, stderr: bool, payload: bytes, stamp: str | None, out: list[Line]) -> None:
         pending = self._lines[stderr]
