@@ -52,7 +52,7 @@ def test_a_lesson_is_played_in_chinese(name):
 
 def test_predictions_are_judged_by_the_evidence():
     """Somebody who sits there, and is right, wrong, and unsure: answers are typed, and one is none of the choices."""
-    answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "10"]
+    answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "1", "1", "P.", "10"]
     played = run("lesson", "run", "tcp", "--lang", "en", input="\n".join(answers) + "\n", timeout=SLOW)
     assert played.returncode == 0, played
     assert "That is none of them: a, b, c" in played.stdout

@@ -26,8 +26,8 @@ class Demultiplexer:
     """Docker's stream format: frames of an 8-byte header (channel, three zeros, length) and a payload.
 
     With `stamped`, each frame begins with the engine's time and a space; a line of more than 16 KiB comes in several
-    of one time. A shorter one without a newline is what a program had printed last when it ended: what follows at another
-    time is another run's.
+    of one time. A shorter one without a newline is what a program had printed last when it ended: what follows
+    at another time is another run's.
     A container with a terminal (`raw`) has no frames at all.
     """
 
