@@ -58,7 +58,7 @@ def packet_row(arrow: Arrow, ladder: Ladder | None, began: int) -> Row:
         "phase": arrow.label.phase,
         "marks": [mark.word for mark in arrow.marks],
         "rules": list(dict.fromkeys(verdict.rule for verdict in crossing.faults)),
-        "retransmission": arrow.said("retransmission") or arrow.said("spurious retransmission"),
+        "retransmission": any(mark.word.endswith("retransmission") for mark in arrow.marks),
         "duplicate": bool(crossing.duplicated or arrow.copy),
         "reordered": bool(crossing.reordered),
         "corrupted": bool(crossing.corrupted),
