@@ -1,7 +1,10 @@
-"""http-hello: an HTTP/1.1 server on raw sockets.
+"""An HTTP/1.1 server on raw sockets: it greets whoever asks.
 
-This file is the server's half of the sockets API, in the order of its calls: socket, setsockopt, bind, listen, accept.
-What is said on an accepted connection is in connection.py, what a browser gets to see in page.py.
+    socket, setsockopt, bind, listen     once, for IPv4 and for IPv6
+    accept                               whenever somebody calls
+    recv, send, shutdown, close          on each connection: labnode/stream.py, which connection.py tells what to say
+
+What a browser gets to see is in page.py. Environment: PORT (8080), GREETING.
 """
 
 from __future__ import annotations
