@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*')
-TYPED := base chat-client chat-server echo-server router
+TYPED := base chat-client chat-server echo-client echo-server http-hello router udp-peer
 
 .PHONY: help lab-up lab-down test lessons test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
 
@@ -66,6 +66,7 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 types: venv
 	$(BIN)/mypy
 	MYPYPATH=services/base $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
+	$(BIN)/mypy --python-version 3.13 services/tutorial
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py
 

@@ -4,8 +4,16 @@ TCP has no messages: what an echo server sends back is one stream, in which ever
 and in order (RFC 862). So the oldest line without an answer is the one that the next line of the stream answers.
 """
 
+from __future__ import annotations
+
 import time
 from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labnode.types import Fields
 
 MOST_BYTES, MOST_LINES = 8 << 20, 20_000  # that may wait; a single line may always
 
@@ -13,10 +21,11 @@ MOST_BYTES, MOST_LINES = 8 << 20, 20_000  # that may wait; a single line may alw
 class Lines:
     """The lines of one connection, each as the event fields that it is known by (its id)."""
 
-    def __init__(self):
-        self._waiting: deque = deque()  # (line, data): there is no connection to send them over yet
+    def __init__(self) -> None:
+        # (line, data): there is no connection to send them over yet
+        self._waiting: deque[tuple[Fields, bytes]] = deque()
         self._size = 0  # bytes of those
-        self._asked: deque = deque()  # (line, time): sent, and not answered
+        self._asked: deque[tuple[Fields, float]] = deque()  # (line, time): sent, and not answered
         self._begun = bytearray()  # an answer, as far as it has come
 
     def full(self, size: int, unsent: int) -> str | None:
@@ -26,21 +35,21 @@ class Lines:
             return None
         return f"{count} lines wait already, with {unsent} bytes to be sent"
 
-    def wait(self, line: dict, data: bytes) -> None:
+    def wait(self, line: Fields, data: bytes) -> None:
         self._waiting.append((line, data))
         self._size += len(data)
 
-    def waiting(self):
+    def waiting(self) -> Iterator[tuple[Fields, bytes]]:
         """Takes out, one by one, what waited for the connection."""
         self._size = 0
         while self._waiting:
             yield self._waiting.popleft()
 
-    def ask(self, line: dict) -> None:
+    def ask(self, line: Fields) -> None:
         """This line is sent now."""
         self._asked.append((line, time.monotonic()))
 
-    def take(self, data: bytes):
+    def take(self, data: bytes) -> Iterator[tuple[Fields, bytes, float]]:
         """Bytes that arrived: yields (line, answer, milliseconds) for each answer that they complete."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
@@ -57,7 +66,7 @@ class Lines:
         """Bytes of an answer whose end has not come."""
         return len(self._begun)
 
-    def give_up(self) -> list:
+    def give_up(self) -> list[Fields]:
         """The lines that no answer will come for."""
         lines = [line for line, _ in (*self._asked, *self._waiting)]
         self._asked.clear()

@@ -1,5 +1,10 @@
 """An echo server on TCP and UDP (RFC 862): whatever arrives is sent back, byte for byte.
 
+    socket, setsockopt, bind     one of each kind for IPv4, one of each for IPv6
+    listen, accept, recv, send   TCP: many callers at once, each its own stream (recv and send: labnode/stream.py)
+    recvmsg, sendmsg             UDP: recvfrom(2) and sendto(2), with a note of which of our addresses was asked
+    close                        when a caller has closed its direction and got all the rest
+
 TCP: "once a connection is established any data received is sent back. This continues until the calling user terminates
 the connection." A caller that closes only its own direction (a half-close) still gets all the rest.
 UDP: "when a datagram is received, the data from it is sent back in an answering datagram."
@@ -44,12 +49,12 @@ class EchoServer:
         self._silent_ports = reflection.PORTS | {PORT}
         for family in (socket.AF_INET, socket.AF_INET6):
             for kind, opened in ((socket.SOCK_STREAM, self._listeners), (socket.SOCK_DGRAM, self._datagram_sockets)):
-                sock = self._open(family, kind)
+                sock = self.open(family, kind)
                 if sock:
                     opened.append(sock)
         for sock in self._datagram_sockets:
-            loop.watch(sock, READ, self._calling(self._echo_datagram, sock))
-        self._listen(True)
+            loop.watch(sock, READ, self.calling(self.echo_datagram, sock))
+        self.listen(True)
         # It has nothing to say by itself: what is typed here stands in the journal as `input`, and that is all.
         life.watch_keyboard(loop, lambda typed: None)
         sockets = self._listeners + self._datagram_sockets
@@ -57,10 +62,10 @@ class EchoServer:
         life.ready(listening=[[protos[sock.type], *sock.getsockname()[:2]] for sock in sockets])
 
     @staticmethod
-    def _calling(act: Callable[[socket.socket], object], sock: socket.socket) -> Ready:
+    def calling(act: Callable[[socket.socket], object], sock: socket.socket) -> Ready:
         return lambda _ready: act(sock)
 
-    def _open(self, family: int, kind: int) -> socket.socket | None:
+    def open(self, family: int, kind: int) -> socket.socket | None:
         try:
             sock = socket.socket(family, kind)
             sock.setblocking(False)
@@ -83,23 +88,19 @@ class EchoServer:
                 return None  # a kernel without IPv6
             raise
 
-    def _listen(self, wanted: bool) -> None:
+    def listen(self, wanted: bool) -> None:
         for sock in self._listeners:
-            self._loop.watch(sock, READ if wanted else 0, self._calling(self._accept, sock))
+            self._loop.watch(sock, READ if wanted else 0, self.calling(self.accept, sock))
 
-    def _accept(self, listener: socket.socket) -> None:
-        if len(self._streams) >= MOST_CONNECTIONS and not self._make_room():
+    def accept(self, listener: socket.socket) -> None:
+        if len(self._streams) >= MOST_CONNECTIONS and not self.make_room():
             return
         try:
             sock, peer = listener.accept()
         except BlockingIOError:
             return
         except OSError as problem:
-            # accept(2) also passes on what went wrong on the new connection. That one is gone; only where the host
-            # is short of something does it help to wait, with the rest of the callers in the backlog.
-            journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
-            if problem.errno in FULL:
-                self._pause(1)
+            self.missed(listener, problem)
             return
         ends = journal.ends(sock, peer)
         journal.event("accept", ends)
@@ -109,38 +110,12 @@ class EchoServer:
             ends=ends,
             on_data=lambda data: stream.send(data),
             on_eof=lambda: stream.finish(),
-            on_sent=lambda: self._moved(stream),
-            on_close=lambda _: self._closed(stream),
+            on_sent=lambda: self.moved(stream),
+            on_close=lambda _: self.closed(stream),
         )
         self._streams[stream] = time.monotonic()
 
-    def _make_room(self) -> bool:
-        """Nobody can keep others out by holding connections: the one silent for the longest is closed for a new one.
-
-        While all of them are at work the new ones wait in the backlog, for a moment at a time.
-        """
-        quietest, moved = next(iter(self._streams.items()))
-        silent = time.monotonic() - moved
-        if silent < PATIENCE:
-            self._pause(PATIENCE - silent)
-            return False
-        quietest.close(reason=f"{MOST_CONNECTIONS} connections are open, and this one was silent for the longest")
-        return True
-
-    def _pause(self, seconds: float) -> None:
-        self._listen(False)
-        self._loop.later(seconds, lambda: self._listen(True))
-
-    def _moved(self, stream: Stream) -> None:
-        del self._streams[stream]
-        self._streams[stream] = time.monotonic()
-
-    def _closed(self, stream: Stream) -> None:
-        del self._streams[stream]
-        if len(self._streams) == MOST_CONNECTIONS - 1:
-            self._listen(True)
-
-    def _echo_datagram(self, sock: socket.socket) -> None:
+    def echo_datagram(self, sock: socket.socket) -> None:
         ends = None
         try:
             # recvfrom(2) and sendto(2), with a note of which of the host's addresses was asked.
@@ -158,8 +133,41 @@ class EchoServer:
             call = "sendto" if ends else "recvfrom"
             journal.error(problem.errno, f"{call}: {problem.strerror}", ends or journal.ends(sock), call=call)
 
+    def missed(self, listener: socket.socket, problem: OSError) -> None:
+        """accept(2) also passes on what went wrong on the new connection. That one is gone; only where the host is
+        short of something does it help to wait, with the rest of the callers in the backlog."""
+        journal.error(problem.errno, f"accept: {problem.strerror}", journal.ends(listener), call="accept")
+        if problem.errno in FULL:
+            self.pause(1)
+
+    def make_room(self) -> bool:
+        """Nobody can keep others out by holding connections: the one silent for the longest is closed for a new one.
+
+        While all of them are at work the new ones wait in the backlog, for a moment at a time.
+        """
+        quietest, moved = next(iter(self._streams.items()))
+        silent = time.monotonic() - moved
+        if silent < PATIENCE:
+            self.pause(PATIENCE - silent)
+            return False
+        quietest.close(reason=f"{MOST_CONNECTIONS} connections are open, and this one was silent for the longest")
+        return True
+
+    def pause(self, seconds: float) -> None:
+        self.listen(False)
+        self._loop.later(seconds, lambda: self.listen(True))
+
+    def moved(self, stream: Stream) -> None:
+        del self._streams[stream]
+        self._streams[stream] = time.monotonic()
+
+    def closed(self, stream: Stream) -> None:
+        del self._streams[stream]
+        if len(self._streams) == MOST_CONNECTIONS - 1:
+            self.listen(True)
+
     def close(self) -> None:
-        self._listen(False)
+        self.listen(False)
         self._refusals.close()
         sockets, self._listeners = self._listeners + self._datagram_sockets, []
         for sock in sockets:

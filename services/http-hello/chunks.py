@@ -14,7 +14,7 @@ SIZE = re.compile(rb"([0-9A-Fa-f]{1,20})[ \t]*(?:;.*)?", re.DOTALL)
 class Chunks:
     """Follows one body from its first byte on; ValueError says what is wrong with it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._line = bytearray()
         self._left = 0  # bytes of a chunk's data, and the CR LF behind it
         self._ended = False  # what follows the last chunk is checked as header fields are

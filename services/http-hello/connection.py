@@ -4,6 +4,8 @@ h11 makes events of the bytes that arrive; what is sent is put together in respo
 doesn't, may cost the others more than a moment: sizes, times and the work done in one go have limits.
 """
 
+from __future__ import annotations
+
 import os
 
 import h11
@@ -13,6 +15,14 @@ from request import BODY_LIMIT, HEAD_LIMIT, Request
 
 from labnode import journal
 from labnode.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from http_hello import Server
+
+    from labnode.types import Done, Fields, Timer
 
 REQUEST_SECONDS = float(os.environ.get("REQUEST_TIMEOUT", 10))  # from a request's first byte to its last; else 408
 IDLE_SECONDS = float(os.environ.get("IDLE_TIMEOUT", 60))  # without a request
@@ -25,15 +35,24 @@ ERRNOS = {408: "ETIMEDOUT", 413: "EMSGSIZE", 431: "EMSGSIZE"}  # as the journal 
 class Connection:
     """One accepted connection: waits for a request, reads it, answers it, and again, until one side has had enough."""
 
-    def __init__(self, server, sock, ends: dict):
+    def __init__(self, server: Server, sock: socket.socket, ends: journal.Ends) -> None:
         self._server, self._loop = server, server.loop
-        self._parser = None  # one a request: an idle connection costs little
-        self._request = self._chunks = None
+        self._parser: h11.Connection | None = None  # one a request: an idle connection costs little
+        self._request: Request | None = None
+        self._chunks: Chunks | None = None
         self._requests = self._body = 0
         self._timed = self._stalled = self._leaving = False
-        self._timer = self._turn = None
-        callbacks = {"on_data": self._on_data, "on_eof": self._on_eof, "on_sent": self._on_sent}
-        self._stream = Stream(self._loop, sock, **callbacks, on_close=self._on_close, ends=ends)
+        self._timer: Timer | None = None
+        self._turn: Timer | None = None
+        self._stream = Stream(
+            self._loop,
+            sock,
+            on_data=self._on_data,
+            on_eof=self._on_eof,
+            on_sent=self._on_sent,
+            on_close=self._on_close,
+            ends=ends,
+        )
         self._wait_idle()
 
     def close(self, reason: str) -> None:
@@ -58,7 +77,7 @@ class Connection:
             self._wait_idle()
             self._advance()
 
-    def _on_close(self, _error) -> None:
+    def _on_close(self, _error: str | None) -> None:
         self._leaving = True
         self._parser = self._chunks = None
         self._loop.cancel(self._timer)
@@ -117,13 +136,13 @@ class Connection:
             self._refuse(getattr(problem, "error_status_hint", 400), str(problem))
             return False
         if type(event) is h11.Request:
-            self._on_request(Request(event))
+            self._on_request(self._parser, Request(event))
         elif type(event) is h11.Data:
             self._body += len(event.data)
             if self._body > BODY_LIMIT:
                 self._refuse(413, f"a body is over {BODY_LIMIT} bytes")
-        elif type(event) is h11.EndOfMessage:
-            self._on_request_end()
+        elif type(event) is h11.EndOfMessage and self._request:
+            self._on_request_end(self._parser, self._request)
         elif self._parser.they_are_waiting_for_100_continue:  # RFC 9110, section 10.1.1
             go_on = h11.InformationalResponse(status_code=100, reason=b"Continue", headers=[])
             self._stream.send(self._parser.send(go_on))
@@ -131,7 +150,7 @@ class Connection:
             return False  # h11.NEED_DATA
         return True
 
-    def _on_request(self, request: Request) -> None:
+    def _on_request(self, parser: h11.Connection, request: Request) -> None:
         self._request, self._body = request, 0
         self._requests += 1
         problem = request.problem()
@@ -141,18 +160,18 @@ class Connection:
             journal.event("request", self._stream.ends, method=request.method, target=request.target, **known)
         if problem:
             self._refuse(*problem)
-        elif self._parser.they_are_waiting_for_100_continue and (status := response.status_of(request)) != 200:
+        elif parser.they_are_waiting_for_100_continue and (status := response.status_of(request)) != 200:
             self._answer(status, close=True)  # whether the body comes all the same can't be known
         else:
             self._stream.preview = 0  # a body is counted, not shown
             if b"transfer-encoding" in request.headers:
                 self._chunks = Chunks()
-                self._check(self._parser.trailing_data[0])
+                self._check(parser.trailing_data[0])
 
-    def _on_request_end(self) -> None:
-        rest, _ = self._parser.trailing_data
+    def _on_request_end(self, parser: h11.Connection, request: Request) -> None:
+        rest, _ = parser.trailing_data
         self._parser = self._chunks = None
-        self._answer(response.status_of(self._request))
+        self._answer(response.status_of(request))
         if not self._leaving:
             self._wait_idle()
             self._feed(rest)
@@ -163,15 +182,15 @@ class Connection:
 
     def _answer(self, status: int, close: bool = False) -> None:
         request, ends = self._request, self._stream.ends
-        if status == 200:
+        if status == 200 and request:
             kind, content, lines = response.found(request, self._server.greeting, ends, self._requests)
         else:
             kind, content, lines = response.other(status)
-        keep = not close and request.keeps()
+        keep = not close and request is not None and request.keeps()
         head_only = request is not None and request.method == "HEAD"
         data = response.message(status, kind, content, lines, head_only=head_only, keep=keep)
         self._stream.preview = journal.PREVIEW
-        named = {"method": request.method, "target": request.target} if request else {}
+        named: Fields = {"method": request.method, "target": request.target} if request else {}
         named |= {"body": self._body} if request and self._body else {}
         journal.event("response", ends, **named, status=status)
         # Of a page or an icon the journal shows the head: the rest is long, and says nothing about the connection.
@@ -181,7 +200,7 @@ class Connection:
         if not keep:
             self._leave()
 
-    def _leave(self, **why) -> None:
+    def _leave(self, **why: object) -> None:
         """Closes our direction and gives the client a little time to close its own.
 
         What it still sends is read and thrown away: to close on unread bytes is to reset the connection, which may
@@ -199,6 +218,6 @@ class Connection:
         self._timed = False
         self._limit(IDLE_SECONDS, lambda: self._leave(reason=f"no request for {IDLE_SECONDS:g} s"))
 
-    def _limit(self, seconds: float, action) -> None:
+    def _limit(self, seconds: float, action: Done) -> None:
         self._loop.cancel(self._timer)
         self._timer = self._loop.later(seconds, action)

@@ -1,8 +1,13 @@
-"""http-hello: an HTTP/1.1 server on raw sockets.
+"""An HTTP/1.1 server on raw sockets: it greets whoever asks.
 
-This file is the server's half of the sockets API, in the order of its calls: socket, setsockopt, bind, listen, accept.
-What is said on an accepted connection is in connection.py, what a browser gets to see in page.py.
+    socket, setsockopt, bind, listen     once, for IPv4 and for IPv6
+    accept                               whenever somebody calls
+    recv, send, shutdown, close          on each connection: labnode/stream.py, which connection.py tells what to say
+
+What a browser gets to see is in page.py. Environment: PORT (8080), GREETING.
 """
+
+from __future__ import annotations
 
 import errno
 import os
@@ -12,6 +17,10 @@ from connection import Connection
 
 from labnode import journal, life
 from labnode.loop import READ, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.keyboard import Input
 
 PORT = int(os.environ.get("PORT", 8080))
 TURN = 64  # connections accepted before those that are there have their turn
@@ -25,16 +34,17 @@ LOST = {errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.EHOSTUNREACH, errn
 
 
 class Server:
-    def __init__(self, loop: Loop):
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.greeting = GREETING
-        self.connections: dict = {}  # and the bytes that each holds; the one heard of longest ago comes first
+        # And the bytes that each holds; the one heard of longest ago comes first.
+        self.connections: dict[Connection, int] = {}
         self.held = 0  # bytes, by all of them
         self.listeners = [sock for family in (socket.AF_INET, socket.AF_INET6) if (sock := self.listen(family))]
         life.watch_keyboard(loop, self.on_input)
         life.ready(listening=[["tcp", *sock.getsockname()[:2]] for sock in self.listeners])
 
-    def listen(self, family: int):
+    def listen(self, family: int) -> socket.socket | None:
         """A listening socket on PORT at all addresses of the family; None where the kernel doesn't have that family."""
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -56,7 +66,7 @@ class Server:
         self.loop.watch(sock, READ, lambda _ready: self.accept(sock))
         return sock
 
-    def accept(self, listener) -> None:
+    def accept(self, listener: socket.socket) -> None:
         for _ in range(TURN):
             try:
                 sock, peer = listener.accept()
@@ -86,12 +96,12 @@ class Server:
     def forget(self, connection: Connection) -> None:
         self.held -= self.connections.pop(connection, 0)
 
-    def pause(self, listener) -> None:
+    def pause(self, listener: socket.socket) -> None:
         """The kernel is out of memory or of files: asking again at once would fail again, as fast as it goes."""
         self.loop.watch(listener, 0)
         self.loop.later(0.1, lambda: self.loop.watch(listener, READ, lambda _ready: self.accept(listener)))
 
-    def on_input(self, typed) -> None:
+    def on_input(self, typed: Input) -> None:
         """A typed line is the greeting from now on; an empty one brings back the first."""
         if len(typed.text.encode()) > GREETING_LIMIT:
             known = {"id": typed.id} if typed.id else {}

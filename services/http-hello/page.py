@@ -1,5 +1,16 @@
 """What a browser sees: the greeting, and what the server knows of the connection that asked for it."""
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from request import Request
+
+    from labnode.types import Address
+
 STYLE = """
 :root { color-scheme: light dark; --paper: #f6f7fb; --card: #fff; --ink: #1b2030; --soft: #626b84; --line: #dfe3ee;
   --mark: #1f5ad6 }
@@ -69,7 +80,7 @@ def wants_html(accept: bytes) -> bool:
     accept = accept.lower()
     if b"text/html" not in accept:
         return False
-    weights: dict = {}
+    weights: dict[bytes, float] = {}
     for choice in accept.split(b","):
         kind, *parameters = (part.strip() for part in choice.split(b";"))
         weights[kind] = min((_weight(parameter) for parameter in parameters), default=1.0)
@@ -88,7 +99,7 @@ def _weight(parameter: bytes) -> float:
         return 0.0
 
 
-def html(greeting: str, ends: dict, number: int, request) -> str:
+def html(greeting: str, ends: Mapping[str, Any], number: int, request: Request) -> str:
     """The page; `number` counts the requests of the connection, of which `ends` are the two ends."""
     line = f"{request.method} {request.target} HTTP/{request.version}"
     rows = (
@@ -106,7 +117,7 @@ def html(greeting: str, ends: dict, number: int, request) -> str:
     )
 
 
-def place(end: list) -> str:
+def place(end: Address) -> str:
     """An address and a port as in a URL: 10.77.0.2:8080, [2001:db8::2]:8080 (RFC 3986, section 3.2.2)."""
     address, port = end
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,7 +1,13 @@
 """One request, as h11 parsed it: what it asks for, and what h11 lets through and RFC 9112 does not."""
 
+from __future__ import annotations
+
 import re
 import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import h11
 
 HEAD_LIMIT = 16 * 1024  # bytes of a request's line and headers; else 431 (RFC 6585, section 5)
 BODY_LIMIT = 1024 * 1024  # bytes of a request's body, which is thrown away; else 413 (RFC 9110, section 15.5.14)
@@ -14,11 +20,11 @@ ABSOLUTE = re.compile(r"(?P<scheme>[A-Za-z][-A-Za-z0-9+.]*)://(?P<authority>[^/?
 class Request:
     """`method`, `target`, `path` are text, `version` is such as `1.1`; `headers` are bytes by names in lower case."""
 
-    def __init__(self, parsed):
+    def __init__(self, parsed: h11.Request) -> None:
         self.method, self.target = parsed.method.decode("ascii"), parsed.target.decode("ascii")
         self.version = parsed.http_version.decode("ascii")
         self.path = _path(self.target)
-        self.headers: dict = {}
+        self.headers: dict[bytes, bytes] = {}
         self._as_sent = parsed.headers
         self._size = len(self.method) + len(self.target)
         for name, value in parsed.headers:
@@ -26,16 +32,17 @@ class Request:
             self.headers[name] = self.headers[name] + b"," + value if name in self.headers else value
             self._size += len(name) + len(value) + 4
 
-    def lines(self) -> list:
+    def lines(self) -> list[tuple[bytes, bytes]]:
         """Names and values of the headers as they were sent."""
-        return self._as_sent.raw_items()
+        as_sent: list[tuple[bytes, bytes]] = self._as_sent.raw_items()
+        return as_sent
 
     def keeps(self) -> bool:
         """True where the connection stays open after the response (RFC 9112, section 9.3)."""
         options = self.headers.get(b"connection", b"").lower().split(b",")
         return self.version >= "1.1" and b"close" not in [option.strip() for option in options]
 
-    def problem(self) -> tuple | None:
+    def problem(self) -> tuple[int, str] | None:
         """Status and reason where it must be refused."""
         if self._size > HEAD_LIMIT:
             return 431, f"a head is over {HEAD_LIMIT} bytes"  # it came in one piece: h11 limits the incomplete ones
@@ -60,7 +67,7 @@ def _path(target: str) -> str:
     return path
 
 
-def _host(text: bytes):
+def _host(text: bytes) -> re.Match[bytes] | None:
     """The parts of `host:port`, None where it is no such thing."""
     found = HOST.fullmatch(text)
     literal = found["literal"] if found else None

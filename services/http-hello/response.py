@@ -1,9 +1,20 @@
 """What a request gets: its status, its content, and the response's bytes as they go onto the wire."""
 
+from __future__ import annotations
+
 import time
 
 import page
 from icon import ICON
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from request import Request
+
+    Content = tuple[str, bytes, list[str]]  # media type, content, further header lines
 
 TEXT = "text/plain; charset=utf-8"
 ALLOWED = ("GET", "HEAD")
@@ -22,7 +33,7 @@ REASONS = {
 _date = (0, "")
 
 
-def status_of(request) -> int:
+def status_of(request: Request) -> int:
     """200, 404, 405 or, where not even the method is known, 501 (RFC 9110, section 9.1)."""
     if request.method not in KNOWN:
         return 501
@@ -31,7 +42,7 @@ def status_of(request) -> int:
     return 200 if request.path in ("/", "/favicon.ico") else 404
 
 
-def found(request, greeting: str, ends: dict, number: int) -> tuple:
+def found(request: Request, greeting: str, ends: Mapping[str, Any], number: int) -> Content:
     """Media type, content and further header lines of a 200; `number` counts the requests of the connection."""
     if request.path == "/favicon.ico":
         return "image/vnd.microsoft.icon", ICON, ["Cache-Control: max-age=86400"]
@@ -42,13 +53,13 @@ def found(request, greeting: str, ends: dict, number: int) -> tuple:
     return TEXT, f"{greeting}\n".encode("utf-8", "replace"), lines
 
 
-def other(status: int) -> tuple:
+def other(status: int) -> Content:
     """The same of any other status."""
     lines = [f"Allow: {', '.join(ALLOWED)}"] if status == 405 else []  # RFC 9110, section 15.5.6
     return TEXT, f"{status} {REASONS[status]}\n".encode(), lines
 
 
-def message(status: int, kind: str, content: bytes, lines: list, *, head_only: bool, keep: bool) -> bytes:
+def message(status: int, kind: str, content: bytes, lines: list[str], *, head_only: bool, keep: bool) -> bytes:
     """A response (RFC 9112, section 4). That to HEAD is the one to GET without content (RFC 9110, section 9.3.2)."""
     head = [
         f"HTTP/1.1 {status} {REASONS[status]}",

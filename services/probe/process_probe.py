@@ -24,8 +24,8 @@ import time
 from collections.abc import Iterable
 
 from labprocess.backlog import Backlog, event_line
-from labprocess.calls import stamp
 from labprocess.recorder import Recorder
+from labprocess.tracing.calls import stamp
 from labprocess.watching import Member, Watching
 
 from labnode import life

@@ -17,11 +17,11 @@ import sys
 
 from labprocess import asking
 from labprocess.backlog import Backlog, event_line
-from labprocess.changes import Change
-from labprocess.diag import Diag, Row, raw
 from labprocess.lifeline import Lifeline
-from labprocess.owners import DNS, Owner, Owners
-from labprocess.watch import Watch
+from labprocess.sockets.changes import Change
+from labprocess.sockets.diag import Diag, Row, raw
+from labprocess.sockets.owners import DNS, Owner, Owners
+from labprocess.sockets.watch import Watch
 
 from labnode import journal
 

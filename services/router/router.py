@@ -1,5 +1,7 @@
 """A router: the kernel forwards from network to network, and this program says so, and translates addresses if asked.
 
+    getaddrinfo     for the name of its outer network; no other call on a socket: a router's packets are the kernel's
+
 The forwarding itself is two sysctls, which the Compose file sets (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding).
 With MASQUERADE_TO, the name by which this router is known on its outer network, whatever leaves there carries the
 router's address instead of the sender's, and a port from PORTS (RFC 3022, traditional NAT).

@@ -1,10 +1,22 @@
 """Where trains of datagrams leave and arrive: sends each datagram at its time, and says how each train came out."""
 
+from __future__ import annotations
+
 import time
 
-from train import Arriving
+from train import Arriving, Departing
 
 from labnode import datagram, journal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+    from labnode.loop import Loop
+    from labnode.types import Address, Done, Fields
+
+    Key = tuple[Any, ...]  # of a train that arrives: its ID, its COUNT, both ends
 
 AT_ONCE = 64  # datagrams that are sent before the keyboard and the other sockets have their turn
 QUIET = 1.0  # seconds without a datagram after which a train has ended
@@ -12,12 +24,12 @@ MOST_ARRIVING = 64  # trains at the same time, each with 125 kB at most
 MOST_ENDED = 1024  # trains that are remembered, to know what comes too late
 
 
-def depart(loop, train, sock, address, ends, known) -> None:
+def depart(loop: Loop, train: Departing, sock: socket.socket, address: Address, ends: Fields, known: Fields) -> None:
     """Sends a train. Each datagram is due at its time after the first, so that a late one makes no other late."""
     known = {**known, "train": train.ident}
     begun = time.monotonic()
 
-    def go_on():
+    def go_on() -> None:
         due = train.due(time.monotonic() - begun)
         for seq in range(train.sent, min(due, train.sent + AT_ONCE)):
             data, when = train.next(), journal.stamp()
@@ -45,7 +57,7 @@ def depart(loop, train, sock, address, ends, known) -> None:
 class Drops:
     """What found the receive queue of a socket full since the first datagram of a train was queued there."""
 
-    def __init__(self, sock, before: int):
+    def __init__(self, sock: socket.socket, before: int) -> None:
         self._sock, self._before = sock, before
         self._wrong = datagram.wrong_checksums()  # dropped too, and for another reason
 
@@ -61,19 +73,22 @@ class Drops:
 class Arrivals:
     """The trains that arrive. `look()` receives what waits in the sockets."""
 
-    def __init__(self, loop, look):
+    def __init__(self, loop: Loop, look: Done) -> None:
         self._loop, self._look = loop, look
-        self._arriving: dict = {}  # (ID, COUNT, both ends): Arriving
-        self._drops: dict = {}  # the same keys: Drops
-        self._ended: dict = {}  # the same keys, oldest first
+        self._arriving: dict[Key, Arriving] = {}
+        self._drops: dict[Key, Drops] = {}  # the same keys
+        self._ended: dict[Key, bool] = {}  # the same keys, oldest first
         self._full = False
 
-    def add(self, ends: dict, size: int, ident: str, seq: int, count: int, *, sock, drops: int) -> None:
+    def add(
+        self, ends: Fields, size: int, ident: str, seq: int, count: int, *, sock: socket.socket, drops: int
+    ) -> None:
         """A datagram of a train arrived, before which the kernel had dropped so many at its socket.
 
         One whose train has ended already is marked `late`; it was counted as lost then, and is counted no more.
         """
-        key, now = (ident, count, *ends["local"], *ends["peer"]), time.monotonic()
+        key: Key = (ident, count, *ends["local"], *ends["peer"])
+        now = time.monotonic()
         late = {"late": True} if key in self._ended else {}
         journal.event("recv", ends, train=ident, seq=seq, bytes=size, **late)
         train = self._arriving.get(key)
@@ -84,7 +99,7 @@ class Arrivals:
             if train.complete:
                 self._end(key, ends, train)
 
-    def _begin(self, key, ends, train, sock, drops):
+    def _begin(self, key: Key, ends: Fields, train: Arriving, sock: socket.socket, drops: int) -> Arriving | None:
         if len(self._arriving) >= MOST_ARRIVING:
             if not self._full:  # said once, and not for each datagram
                 self._full = True
@@ -97,7 +112,7 @@ class Arrivals:
         self._loop.later(QUIET, lambda: self._check(key, ends, train))
         return train
 
-    def _check(self, key, ends, train):
+    def _check(self, key: Key, ends: Fields, train: Arriving) -> None:
         if time.monotonic() - train.last >= QUIET:
             self._look()  # the node may have been too busy to see what came in time
         wait = train.last + QUIET - time.monotonic()
@@ -108,7 +123,7 @@ class Arrivals:
         else:
             self._end(key, ends, train)
 
-    def _end(self, key, ends, train):
+    def _end(self, key: Key, ends: Fields, train: Arriving) -> None:
         del self._arriving[key]
         self._full = False
         self._ended[key] = True

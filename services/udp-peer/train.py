@@ -4,7 +4,15 @@ Each datagram of a train begins with the line `labctl-train ID SEQ COUNT` in ASC
 follows is filler. Nothing here touches a socket or a clock; station.py does.
 """
 
+from __future__ import annotations
+
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from labnode.types import Fields
 
 MOST = 1_000_000  # datagrams in one train
 LARGEST = 65_507  # bytes that one UDP datagram over IPv4 can carry: 65,535 less its headers (RFC 768, RFC 791)
@@ -29,15 +37,15 @@ def parse(data: bytes) -> tuple[str, int, int] | None:
 class Departing:
     """A train that is being sent: datagram number n is due n / rate seconds after the first one."""
 
-    def __init__(self, ident: str, text: str, options: dict):
+    def __init__(self, ident: str, text: str, options: Fields) -> None:
         """Checks an envelope's options; ValueError says which is wrong."""
         unknown = ", ".join(sorted(set(options) - {"count", "size", "rate"}))
         if unknown:
             raise ValueError(f"this node knows no option {unknown[:80]}; it knows count, size and rate")
         if "count" not in options:
             raise ValueError("size and rate are options of a train, and its count is missing")
-        self.count = _number(options, "count", 1, MOST)
-        self.size = _number(options, "size", 0, LARGEST, default=0)
+        self.count = int(_number(options, "count", 1, MOST))
+        self.size = int(_number(options, "size", 0, LARGEST, default=0))
         self.rate = _number(options, "rate", 0, MOST_RATE, default=100, kinds=(int, float))
         if 0 < self.rate < LEAST_RATE:
             raise ValueError(
@@ -68,12 +76,20 @@ class Departing:
         return self.sent / self.rate if self.rate else 0.0
 
 
-def _number(options: dict, name: str, least: int, most: int, default: int | None = None, kinds: tuple = (int,)):
-    value = options.get(name, default)
+def _number(
+    options: Fields,
+    name: str,
+    least: int,
+    most: int,
+    default: int | None = None,
+    kinds: tuple[type, ...] = (int,),
+) -> float:
+    value: Any = options.get(name, default)
     if type(value) not in kinds or not least <= value <= most:  # not isinstance: True is an int too
         whole = "a whole number" if kinds == (int,) else "a number"
         raise ValueError(f"{name} is {repr(value)[:40]}, and must be {whole} from {least:,} to {most:,}")
-    return value
+    number: float = value
+    return number
 
 
 class Arriving:
@@ -89,7 +105,7 @@ class Arriving:
                 One that was overtaken counts once, however many overtook it; duplicates don't count.
     """
 
-    def __init__(self, ident: str, count: int, now: float):
+    def __init__(self, ident: str, count: int, now: float) -> None:
         self.ident, self.count = ident, count
         self.first = self.last = now  # when its first and its latest datagram came
         self.received = self.unique = self.duplicated = self.reordered = 0
@@ -114,7 +130,7 @@ class Arriving:
     def complete(self) -> bool:
         return self.unique == self.count
 
-    def result(self, overflowed: int | None = None) -> dict:
+    def result(self, overflowed: int | None = None) -> Fields:
         """What came of it, as event fields; `overflowed` is what the socket's queue had no room for (None: unknown)."""
         lost = self.count - self.unique
         told = {} if overflowed is None else {"overflowed": min(overflowed, lost)}

@@ -9,6 +9,8 @@ numbered train: train.py says what that is, station.py sends and counts it. Envi
 (`udp2:5005`), GROUP (a multicast group to join).
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
@@ -18,7 +20,14 @@ import station
 import train
 
 from labnode import datagram, journal, life, names
-from labnode.loop import READ
+from labnode.loop import READ, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.keyboard import Input
+    from labnode.types import Fields, Resolved
+
+    Line = tuple[Fields, str, bytes | train.Departing]  # what it is known by, to whom, and what
 
 PORT = int(os.environ.get("PORT") or 5005)
 PEER = os.environ.get("PEER")
@@ -28,21 +37,21 @@ BUFFERED = 512  # datagrams taken in one turn: more than fit into a socket's rec
 
 
 class UdpPeer:
-    def __init__(self, loop):
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._sockets = {}  # address family: socket
-        self._lines = deque()  # typed, and not sent yet: finding a name's address takes a moment
-        self._arrivals = station.Arrivals(loop, self._receive_all)
-        self._open(socket.AF_INET, "0.0.0.0")
+        self._sockets: dict[int, socket.socket] = {}  # by address family
+        self._lines: deque[Line] = deque()  # typed, and not sent yet: finding a name's address takes a moment
+        self._arrivals = station.Arrivals(loop, self.receive_all)
+        self.open(socket.AF_INET, "0.0.0.0")
         try:
-            self._open(socket.AF_INET6, "::")
+            self.open(socket.AF_INET6, "::")
         except OSError as problem:
             if problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise  # else it is a kernel without IPv6
-        self._pause_keyboard = life.watch_keyboard(loop, self._typed)
+        self._pause_keyboard = life.watch_keyboard(loop, self.typed)
         life.ready(listening=[["udp", *sock.getsockname()[:2]] for sock in self._sockets.values()])
 
-    def _open(self, family, address):
+    def open(self, family: int, address: str) -> None:
         sock = socket.socket(family, socket.SOCK_DGRAM)
         sock.setblocking(False)
         if family == socket.AF_INET6:
@@ -56,10 +65,11 @@ class UdpPeer:
             datagram.join(sock, GROUP)
             journal.event("join", journal.ends(sock), group=GROUP)
         self._sockets[family] = sock
-        self._loop.watch(sock, READ, lambda _: self._receive(sock))
+        self._loop.watch(sock, READ, lambda _: self.receive(sock))
 
-    def _typed(self, typed):
-        known, to, text = {"id": typed.id} if typed.id else {}, typed.to or PEER, typed.text
+    def typed(self, typed: Input) -> None:
+        known: Fields = {"id": typed.id} if typed.id else {}
+        to, text = typed.to or PEER, typed.text
         try:
             if text[:1] == "@" and not typed.id and not typed.to:  # a person; labctl's text is sent as it is
                 to, _, text = text[1:].partition(" ")
@@ -72,24 +82,24 @@ class UdpPeer:
             return
         self._lines.append((known, to, departing or text.encode()))
         if len(self._lines) == 1:
-            self._find()
+            self.find()
 
-    def _find(self):
+    def find(self) -> None:
         """Finds the address for the oldest line. The others wait behind it, in the keyboard when they are many."""
         self._pause_keyboard(bool(self._lines))
         if self._lines:
             _, to, _ = self._lines[0]
-            names.resolve(self._loop, *names.split(to), self._found, socket.SOCK_DGRAM)
+            names.resolve(self._loop, *names.split(to), self.found, socket.SOCK_DGRAM)
 
-    def _found(self, addresses, problem):
+    def found(self, addresses: list[Resolved], problem: OSError | None) -> None:
         known, to, content = self._lines.popleft()
         if problem:
             journal.error(names.error_name(problem), f"{to}: {problem.strerror}", call="getaddrinfo", **known)
         else:
-            self._send(known, to, content, addresses)
-        self._find()
+            self.send(known, to, content, addresses)
+        self.find()
 
-    def _send(self, known, to, content, addresses):
+    def send(self, known: Fields, to: str, content: bytes | train.Departing, addresses: list[Resolved]) -> None:
         ends, problem = None, OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         for family, _, _, _, address in addresses:
             if family not in self._sockets:
@@ -108,7 +118,7 @@ class UdpPeer:
                 problem = failed
         journal.error(problem.errno, f"sendto {to}: {problem.strerror}", ends, call="sendto", **known)
 
-    def _receive(self, sock):
+    def receive(self, sock: socket.socket) -> None:
         for _ in range(BUFFERED):
             try:
                 data, notes, _, peer = sock.recvmsg(LARGEST, datagram.NOTE)
@@ -124,11 +134,11 @@ class UdpPeer:
             else:
                 journal.event("recv", ends, **journal.payload(data), **datagram.hops(notes))
 
-    def _receive_all(self):
+    def receive_all(self) -> None:
         for sock in self._sockets.values():
-            self._receive(sock)
+            self.receive(sock)
 
-    def close(self):
+    def close(self) -> None:
         for sock in self._sockets.values():
             ends = journal.ends(sock)
             sock.close()

@@ -117,6 +117,29 @@ def test_both_wait_for_each_other(lab, chat):
     assert carried == []
 
 
+MUCH = 8_000_000  # bytes, more than the buffers of both ends
+
+
+def test_send_sends_less_than_it_was_given(lab, chat):
+    """alice reads nothing, so bob's send waits for room; whatever interrupts it then has it return with what it had."""
+    lab.record("bob", syscalls=True)
+    lab.node("alice").pause()
+    try:
+        lab.node("bob").type("0" * MUCH)
+        until(
+            lambda: any(one.send_queue > 100_000 for one in lab.sockets("bob") if one.state == "ESTAB"), "a full buffer"
+        )
+        lab.node("bob").pause()
+        lab.node("bob").unpause()
+        sent = found(
+            lambda: [one.get("result") for one in calls(lab, "bob", "sendto", chat) if one.get("result")], "it"
+        )
+        assert len(sent) == 1
+        assert 0 < sent[0] < MUCH
+    finally:
+        lab.node("alice").unpause()
+
+
 TWO = """
 import socket, sys
 caller = socket.create_connection(("alice", 12345))

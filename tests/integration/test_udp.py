@@ -376,6 +376,7 @@ def test_a_broken_line_on_the_keyboard_ends_nothing(udp):
     one, two = udp
     one.write(b"\xff\xfe\n\x1e{broken\n\x1e[]\nnext\n")
     two.wait("recv", two.since, text="next")
+    one.wait("error", one.since, count=3)
     errors = [event["error"] for event in one.events("error", one.since)]
     assert errors == ["EILSEQ", "EBADMSG", "EBADMSG"]
 

@@ -258,8 +258,8 @@ def test_what_nobody_wants_any_more_is_not_asked(server):
 LOOKING = """
 import sockets, sys
 from labprocess.backlog import Backlog
-from labprocess.changes import Change
-from labprocess.diag import Row
+from labprocess.sockets.changes import Change
+from labprocess.sockets.diag import Row
 
 row = Row("tcp", "ESTAB", ("10.77.0.5", 7), ("10.77.0.6", 9), 0, 0, 0, 1, 1)
 

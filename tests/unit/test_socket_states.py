@@ -11,14 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 import sockets
-from labprocess import packets, recorder, watch, watching
+from labprocess import recorder, watching
 from labprocess.backlog import event_line
-from labprocess.changes import Changes, Counts
-from labprocess.diag import Row
 from labprocess.history import History
 from labprocess.lifeline import WAKE, Lifeline
-from labprocess.owners import Owner
-from labprocess.states import CLOSED, LISTEN, WAYS, ending, passed
+from labprocess.sockets import packets, watch
+from labprocess.sockets.changes import Changes, Counts
+from labprocess.sockets.diag import Row
+from labprocess.sockets.owners import Owner
+from labprocess.sockets.states import CLOSED, LISTEN, WAYS, ending, passed
 
 from labnode.loop import Loop
 

@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labprocess.calls import Calls, Identity, described, quoted, readable
-from labprocess.strace import Call, Ended, Reader, Signal, members, split, string
+from labprocess.tracing.calls import Calls, Identity, described, quoted, readable
+from labprocess.tracing.strace import Call, Ended, Reader, Signal, members, split, string
 
 HERE = Path(__file__).parent
 SCHEMA = json.loads((HERE.parents[1] / "labctl" / "events" / "schema.json").read_text())

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from labnode import journal
 from labnode.loop import Loop
-from labprocess import owners
-from labprocess.calls import WAITS, Calls, Ends, Identity, stamp
-from labprocess.diag import Diag
 from labprocess.history import History
-from labprocess.newcomers import Newcomers
-from labprocess.tracer import Tracer
+from labprocess.sockets import owners
+from labprocess.sockets.diag import Diag
+from labprocess.tracing.calls import WAITS, Calls, Ends, Identity, stamp
+from labprocess.tracing.newcomers import Newcomers
+from labprocess.tracing.tracer import Tracer
 from labprocess.watching import Member, Watching
 
 KINDS = ("calls", "waits", "states")  # each with a history of its own, so that a flood of one spares the others

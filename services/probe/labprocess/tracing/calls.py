@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from labnode import journal
-from labprocess.strace import Call, Ended, Signal, members, split, string
+from labprocess.tracing.strace import Call, Ended, Signal, members, split, string
 
 SENDS = ("send", "sendto", "sendmsg", "write", "writev", "sendfile")
 RECEIVES = ("recv", "recvfrom", "recvmsg", "read", "readv")

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable
 
 from labnode.loop import READ, Loop
-from labprocess.calls import TRACED
-from labprocess.strace import OPTIONS, Call, Ended, Reader, Signal
+from labprocess.tracing.calls import TRACED
+from labprocess.tracing.strace import OPTIONS, Call, Ended, Reader, Signal
 
 _ATTACHED = re.compile(r"strace: Process (\d+) attached")
 _REFUSED = re.compile(r"strace: attach: ptrace\(PTRACE_\w+, (\d+)\): (.*)")

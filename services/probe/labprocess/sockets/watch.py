@@ -14,10 +14,10 @@ import select
 import time
 from collections.abc import Callable
 
-from labprocess.changes import Change, Changes, Counts
-from labprocess.diag import Destroyed, Diag, Row
-from labprocess.owners import Owners
-from labprocess.packets import packets
+from labprocess.sockets.changes import Change, Changes, Counts
+from labprocess.sockets.diag import Destroyed, Diag, Row
+from labprocess.sockets.owners import Owners
+from labprocess.sockets.packets import packets
 
 LOOK = 0.002  # seconds between two looks at the counters
 ANYWAY = 0.1  # seconds between two looks at the table where the counters tell of nothing (connect(2) of UDP)

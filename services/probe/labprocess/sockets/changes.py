@@ -6,9 +6,9 @@ Bytes and sockets are for others: rows in, changes out.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from labprocess.diag import Row
-from labprocess.owners import DNS, Owner
-from labprocess.states import CLOSED, LISTEN, ending, passed
+from labprocess.sockets.diag import Row
+from labprocess.sockets.owners import DNS, Owner
+from labprocess.sockets.states import CLOSED, LISTEN, ending, passed
 
 WILDCARDS = ("0.0.0.0", "::")
 MET = 4096  # sockets that are remembered, so that the end of none is told twice
