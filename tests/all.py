@@ -25,7 +25,7 @@ OUT = ROOT / "tests" / "out"
 LANES = ("unit", "engine", "alone")
 WITHOUT_ENGINE = ["tests/unit", "tests/errors"]
 WITH_ENGINE = ["tests/e2e", "tests/integration"]
-WORKERS = int(os.environ.get("LABCTL_WORKERS") or 4)  # much of their time they wait
+WORKERS = int(os.environ.get("LABCTL_WORKERS") or 3)  # much of their time they wait
 # The files that take longest, which are begun first: else one of them would be at work when all others are done.
 LONGEST = (
     "e2e/test_kill_matrix.py",
