@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from labctl.api.lab import Lab
-from labctl.api.labs import empty, find, up
+from labctl.api.labs import empty, find, labs, up
 from labctl.api.topologies import doctor
 from labctl.engine.model import Engine
 from labctl.errors import LabError, LabNotFound, NodeNotFound
@@ -39,13 +39,29 @@ def ready(
     _refuse_what_is_missing(lesson, engine)
     if name:
         lab = find(name, engine=engine)
-    elif lesson.topology == EMPTY:
+        lab.prepare(report)
+        put_in_order(lab)
+        _start(lab)
+        return lab
+    if _is_there(lab_name(lesson), engine):
+        put_in_order(find(lab_name(lesson), engine=engine))
+    if lesson.topology == EMPTY:
         lab = empty(lab_name(lesson), engine=engine, report=report)
     else:
         lab = up(_topology(lesson), name=lab_name(lesson), engine=engine, report=report)
     lab.prepare(report)
-    put_in_order(lab)
     return lab
+
+
+def _is_there(name: str, engine: Engine | None) -> bool:
+    return any(lab.name == name for lab in labs(engine=engine))
+
+
+def _start(lab: Lab) -> None:
+    """The nodes of somebody's own lab that have ended, one after the other."""
+    for status in lab.status():
+        if status.state in ("exited", "created", "dead"):
+            lab.node(status.node.name).start()
 
 
 def _refuse_what_is_missing(lesson: Lesson, engine: Engine | None) -> None:
@@ -63,7 +79,8 @@ def _topology(lesson: Lesson) -> str | Path:
 
 
 def put_in_order(lab: Lab) -> None:
-    """No faults, no programs of lessons, and every node runs."""
+    """No faults, no programs of lessons, nobody paused. Nodes that have ended are started by `ready`, in the order in
+    which they need each other."""
     try:
         found = lab.snapshot()
     except LabNotFound:  # one of programs alone, without any
@@ -73,15 +90,9 @@ def put_in_order(lab: Lab) -> None:
         list(pool.map(lab.remove, [node.name for node in found.programs]))
     if len(found.programs) == len(found.nodes):
         return
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda status: _revive(lab, status.node.name, status.state), lab.status()))
-
-
-def _revive(lab: Lab, node: str, state: str) -> None:
-    if state == "paused":
-        lab.node(node).unpause()
-    elif state in ("exited", "created", "dead"):
-        lab.node(node).start()
+    for status in lab.status():
+        if status.state == "paused":
+            lab.node(status.node.name).unpause()
 
 
 def record(lab: Lab, packets: Iterable[str], calls: Iterable[str]) -> None:

@@ -84,6 +84,13 @@ def two_subnets(engine: DockerClient) -> Iterator[Lab]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def tutorial(engine: DockerClient) -> Iterator[Lab]:
+    """A beginner's own programs, for one file of tests alone."""
+    with up(engine, f"e2e-{SESSION}-tutorial-{secrets.token_hex(2)}", "tutorial") as found:
+        yield found
+
+
 @pytest.fixture
 def fragile(lab: Lab) -> Iterator[Lab]:
     """The default lab, for a test that breaks nodes; whole again afterwards."""

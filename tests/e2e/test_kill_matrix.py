@@ -292,7 +292,8 @@ def test_page_shows_what_was_found(results):
 
 
 def test_matrix_holds_every_phase():
-    assert {*UP, *DOWN, *RUNNING} == set(PHASES)
+    elsewhere = {name for name in PHASES if name.startswith("run:")}  # test_run.py ends `labctl run` at each of these
+    assert {*UP, *DOWN, *RUNNING} == set(PHASES) - elsewhere
 
 
 # What may be left behind on the machine: how it comes there, how it goes, and the line that tells.

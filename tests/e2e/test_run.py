@@ -10,6 +10,8 @@ import subprocess
 import pytest
 from outside import finish, read_until, run_command, until
 
+from labctl.phases import PHASES
+
 PROGRAMS = {
     "server.py": """
 import socket
@@ -210,16 +212,17 @@ def test_a_compiled_program_of_this_machine_runs(empty, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("phase", ["run:created", "run:started"])
+@pytest.mark.parametrize("phase", [name for name in PHASES if name.startswith("run:")])
 def test_a_labctl_that_ends_in_the_middle_leaves_nothing_that_down_does_not_find(spare, folder, phase, number):
     lab = spare("run-ends")
-    child = lab.begin("run", "--", "python3", "server.py", cwd=folder, LABCTL_STOP_AT=phase)
+    watch = ["--watch"] if phase == "run:watching" else []
+    child = lab.begin("run", *watch, "--", "python3", "server.py", cwd=folder, LABCTL_STOP_AT=phase)
     _, status = os.waitpid(child.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status), finish(child)
     os.kill(child.pid, number)
     os.kill(child.pid, signal.SIGCONT)
     finish(child)
-    if number == signal.SIGINT:
+    if number == signal.SIGINT and phase not in ("run:ready", "run:watching"):  # from there on the host stays
         assert lab.labelled() == []
     lab.ok("down", lab.name)
     assert lab.labelled() == []

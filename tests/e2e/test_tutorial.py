@@ -1,21 +1,13 @@
 """A beginner's own programs as hosts: they do what they should, and each of their mistakes can be seen."""
 
 import contextlib
-import secrets
 import subprocess
 import time
 
 import pytest
-from conftest import SESSION, up
 from outside import LABCTL, run, until
 
 from labctl import LabError, find
-
-
-@pytest.fixture(scope="module")
-def tutorial(engine):
-    with up(engine, f"e2e-{SESSION}-tutorial-{secrets.token_hex(2)}", "tutorial") as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
