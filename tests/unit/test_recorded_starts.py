@@ -70,6 +70,24 @@ def test_a_node_whose_programs_can_not_be_traced_waits_no_more(engine, lab, fake
     assert alice.processes == gate.OPEN
 
 
+def test_a_node_that_ends_at_once_is_no_engines_error(engine, lab, fakes, monkeypatch):
+    """A client that nobody answers: its network is gone before its recorder could join it. That it ended is told."""
+    recorders.start(engine, lab(), [lab().node("alice")])
+    alice = lab().node("alice").container.id
+    start, asked = recorders.start, []
+
+    def too_late(engine, lab, nodes, *more):
+        asked.append([node.name for node in nodes])
+        if "alice" in asked[-1]:
+            engine.change("kill", alice)
+            raise LabError("engine-refused", action="start it", why="cannot join network of a non running")
+        return start(engine, lab, nodes, *more)
+
+    monkeypatch.setattr(recorders, "start", too_late)
+    refused("node-failed", "alice", change, engine, lab(), "restart", "alice", timeout=5)
+    assert asked == [["alice"], []]
+
+
 def test_a_node_whose_recorder_fails_waits_no_more(engine, lab, fakes):
     alice = engine._get(lab().node("alice").container.id)
     alice.processes = gate.OPEN

@@ -7,10 +7,11 @@ image knows nothing of that, and its very first packets may be missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_ROLE, Container, Engine
+from labctl.errors import EngineError, ProbeError
 from labctl.lab import probes
 from labctl.lab.faults import gate
 from labctl.lab.model import Lab, Node
@@ -66,7 +67,7 @@ def is_any(found: Iterable[Container]) -> bool:
 def record(engine: Engine, lab: Lab, waiters: Iterable[Container] = (), chosen: Iterable[Node] | None = None) -> None:
     """Recorders at the running nodes that have none, or at some of these; then nobody waits at another start.
 
-    Raises LabError.
+    A node that ends meanwhile has nothing to be recorded; why it ended, whoever started it tells. Raises LabError.
     """
     there = recorders.recorders(engine, lab)
     hosts = lab.hosts if chosen is None else list({host.name: host for host in map(lab.host, chosen)}.values())
@@ -74,6 +75,18 @@ def record(engine: Engine, lab: Lab, waiters: Iterable[Container] = (), chosen: 
     waiters = list(waiters)
     names = {container.id for container in waiters}
     try:
-        recorders.start(engine, lab, nodes, {node.name: GIVES_SIGN for node in nodes if node.container.id in names})
+        signs = {node.name: GIVES_SIGN for node in nodes if node.container.id in names}
+        try:
+            recorders.start(engine, lab, nodes, signs)
+        except (EngineError, ProbeError):
+            left = _still_running(engine, nodes)
+            if len(left) == len(nodes):
+                raise
+            recorders.start(engine, lab, left, signs)
     finally:
         gate.release(engine, waiters)
+
+
+def _still_running(engine: Engine, nodes: Sequence[Node]) -> list[Node]:
+    running = {container.id for container in engine.containers() if container.state == "running"}
+    return [node for node in nodes if node.container.id in running]
