@@ -10,5 +10,6 @@ with connection.makefile("r", encoding="utf-8", newline="\n") as lines:
     print("called")
     for line in lines:
         print("a line:", line.rstrip("\n")[:40], "of", len(line), "characters")
+connection.close()
 print("the end")
 input()
