@@ -28,20 +28,21 @@ WITH_ENGINE = ["tests/e2e", "tests/integration"]
 WORKERS = int(os.environ.get("LABCTL_WORKERS") or 3)  # much of their time they wait
 # The files that take longest, which are begun first: else one of them would be at work when all others are done.
 LONGEST = (
-    "e2e/test_kill_matrix.py",
-    "e2e/test_capture.py",
-    "e2e/test_processes.py",
-    "e2e/test_topologies.py",
-    "e2e/test_ladder_truth.py",
-    "e2e/test_engine_gone.py",
-    "e2e/test_any_text.py",
-    "integration/test_echo.py",
-    "integration/test_chat.py",
-    "integration/test_packets_tshark.py",
-    "e2e/test_foreign_projects.py",
+    "e2e/test_lessons.py",
     "e2e/test_faults.py",
+    "e2e/test_capture.py",
+    "e2e/test_kill_matrix.py",
+    "integration/test_chat.py",
+    "e2e/test_engine_gone.py",
+    "e2e/test_ladder_truth.py",
+    "e2e/test_topologies.py",
+    "integration/test_echo.py",
+    "e2e/test_foreign_projects.py",
+    "e2e/test_run.py",
+    "e2e/test_processes.py",
     "e2e/test_bad_input.py",
-    "integration/test_udp.py",
+    "e2e/test_any_text.py",
+    "integration/test_packets_tshark.py",
     "integration/test_http_hello.py",
 )
 

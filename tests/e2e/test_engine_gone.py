@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from outside import PATIENCE, Lab, Result, begin, finish
 from proxy import Door
+from sampling import seed, share
 
 TWO = """
 services:
@@ -84,7 +85,11 @@ UP = [
 ]
 
 
-@pytest.mark.parametrize("phase", UP)
+# Moments at which the engine falls silent; of these and of UP, a share for each seed (`make test-whole` has all).
+SILENT = ("up:begun", "up:compose-started", "up:compose-ended", "up:ready-awaited")
+
+
+@pytest.mark.parametrize("phase", share(UP, 3, seed()))
 def test_up_when_the_engine_goes_away(two, door, to_phase, phase):
     lab, up = two
     child = to_phase(lab, phase, up)
@@ -134,7 +139,7 @@ def test_running_commands_when_the_engine_goes_away(lab, door, to_phase, phase, 
     lab.ok("chat", "send", "alice", "nothing has happened", "--timeout", "20")
 
 
-@pytest.mark.parametrize("phase", ["up:begun", "up:compose-started", "up:compose-ended", "up:ready-awaited"])
+@pytest.mark.parametrize("phase", share(SILENT, 2, seed()))
 def test_up_when_the_engine_answers_no_more(two, door, to_phase, phase):
     lab, up = two
     child = to_phase(lab, phase, [*up, "--timeout", "4"], LABCTL_ENGINE_LIMIT="2")
