@@ -100,12 +100,13 @@ def _farewell(found: Lesson, lab: Lab, language: str, played: Played) -> None:
 @lesson.command("check")
 def check_lesson(name: Name, step: StepName = None, lang: Language = None) -> None:
     """Look whether the step that you are at is done; exit status 1 if it isn't."""
-    from labctl.lesson.playing import checked
+    from labctl.lesson.playing import at, checked
     from labctl.lesson.words import said
 
     found = _find(name)
     language = _language(lang, found)
     progress = _store().read(found.name)
+    at(found, progress, step)  # before a lab is looked for
     asked, done = checked(found, _lab(progress.lab, found), progress, step)
     output.data(f"{asked.id}: {said(language, 'done' if done else 'not-done')}")
     if not done:
@@ -118,10 +119,11 @@ def check_lesson(name: Name, step: StepName = None, lang: Language = None) -> No
 @lesson.command("solve")
 def solve_lesson(name: Name, step: StepName = None) -> None:
     """Do what the step that you are at asks for."""
-    from labctl.lesson.playing import solved
+    from labctl.lesson.playing import at, solved
 
     found = _find(name)
     progress = _store().read(found.name)
+    at(found, progress, step)
     solved(found, _lab(progress.lab, found), progress, step, _show)
 
 

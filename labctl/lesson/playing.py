@@ -290,7 +290,7 @@ def undecided(lesson: Lesson, step: Step, problem: judging.Undecided) -> LabErro
 def checked(lesson: Lesson, lab: Lab, progress: Progress, id: str | None) -> tuple[Step, bool]:
     """Whether the step where the learner is (or another one) is done, by the evidence since it began. Raises LabError
     `lesson-step` where there is no such step, or none has begun."""
-    step = _at(lesson, progress, id)
+    step = at(lesson, progress, id)
     shell = Shell(lesson.folder, lab.name)
     running = Running(step, lab, shell, progress.began, progress.counted)
     try:
@@ -301,12 +301,13 @@ def checked(lesson: Lesson, lab: Lab, progress: Progress, id: str | None) -> tup
 
 def solved(lesson: Lesson, lab: Lab, progress: Progress, id: str | None, seen: Callable[[Output], None]) -> Step:
     """Does what the step asks for. Raises LabError `lesson-step`."""
-    step = _at(lesson, progress, id)
+    step = at(lesson, progress, id)
     Shell(lesson.folder, lab.name).run_all(step.solve, seen)
     return step
 
 
-def _at(lesson: Lesson, progress: Progress, id: str | None) -> Step:
+def at(lesson: Lesson, progress: Progress, id: str | None) -> Step:
+    """The step where the learner is, or the named one. Raises LabError `lesson-step`."""
     wanted = id or progress.step
     step = lesson.step(wanted) if wanted else None
     if step is None:
