@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labctl.api.seeing import Place
-from labctl.api.spans import condition, span
+from labctl.api.times import condition, span
 
 if TYPE_CHECKING:
     from labctl.lab.faults.rules import Applied, Fault

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labctl.api.seeing import Place
-from labctl.api.spans import rate_of, seconds_of
+from labctl.api.times import rate_of, seconds_of
 
 if TYPE_CHECKING:
     from labctl.lab.reach import dns, ping, route, speed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from labctl.api.drawn import Ladder
-from labctl.api.spans import seconds_of
+from labctl.api.times import seconds_of
 from labctl.api.trace import LIMIT, Trace
 
 if TYPE_CHECKING:

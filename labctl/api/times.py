@@ -1,4 +1,4 @@
-"""Times as a program gives them."""
+"""Times, shares and rates as programs give them: numbers, Python's own times, or texts as the command line takes."""
 
 from __future__ import annotations
 
@@ -28,3 +28,43 @@ def stamp(since: Since | None) -> str | None:
         why = f"{since!r} is neither a span nor a time; give one such as {moments.EXAMPLES}"
         raise LabError("bad-option", option="since", why=why)
     return stamp_of(found)
+
+
+def seconds_of(name: str, value: float | str) -> float:
+    """A number of seconds, or a text such as `30s`, `1h30m`. Raises InvalidArgument (`bad-option`)."""
+    found = moments.span(value) if isinstance(value, str) else float(value)
+    if found is None or not 0 <= found < float("inf"):
+        why = f"{value!r} is no time; give seconds, or a text such as 30s, 5m, 1h30m"
+        raise LabError("bad-option", option=name, why=why)
+    return found
+
+
+def condition(name: str, value: float | str) -> str:
+    """One condition of a link as it is typed: of a number, seconds of delay and jitter, bits a second of a rate, and of
+    the others a share from 0 to 1."""
+    from labctl.faults.kinds import TYPED
+    from labctl.faults.measures import RATE, TIME
+
+    if isinstance(value, str):
+        return value
+    measure = TYPED[name].measure
+    if measure is TIME:
+        return f"{value:.9f}s"
+    return f"{value:.0f}bit" if measure is RATE else f"{value * 100:.6f}%"
+
+
+def rate_of(value: float | str | None) -> float | None:
+    """Bits a second, of a number or a text such as `5mbit`. Raises InvalidArgument (`bad-condition`)."""
+    if not isinstance(value, str):
+        return value
+    from labctl.faults import measures
+
+    try:
+        return measures.rate(value)
+    except measures.Malformed as problem:
+        raise LabError("bad-condition", why=problem, mend=problem.hint) from None
+
+
+def span(value: float | str | None) -> str | None:
+    """A span as it is typed."""
+    return value if value is None or isinstance(value, str) else f"{value:.9f}s"

@@ -10,17 +10,9 @@ from pathlib import Path
 import docker.errors
 import pytest
 from outside import PATIENCE, PROJECT, Lab, run_command
-from sampling import seed, share
 
 FOREIGN = Path(__file__).parent / "foreign"
 DOCKER = shutil.which("docker") or "docker"
-# Each takes half a minute: one of the three for each seed, all of them in `make test-whole`.
-LARGE = ("counter", "blog", "vote")
-CHOSEN = share(LARGE, 3, seed())
-
-
-def large(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(name not in CHOSEN, reason=f"{name}: for one seed of three, and in `make test-whole`")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,7 +73,6 @@ def until(look, wanted: str) -> None:
     assert found == wanted
 
 
-@large("counter")
 def test_scaled_web_service_before_redis(theirs, engine):
     lab, file = theirs("counter")
     planned = lab.json("plan", str(file), "--lab", lab.name)
@@ -115,7 +106,6 @@ def test_scaled_web_service_before_redis(theirs, engine):
     assert mount["Name"] not in volumes(engine)
 
 
-@large("blog")
 def test_proxy_backend_and_postgresql(theirs, engine):
     """Posts go through nginx and the built backend into PostgreSQL, and outlive its container in the named volume."""
     lab, file = theirs("blog")
@@ -142,7 +132,6 @@ def test_proxy_backend_and_postgresql(theirs, engine):
     assert f"{lab.name}_db-data" not in volumes(engine)
 
 
-@large("vote")
 def test_votes_through_two_networks(theirs):
     lab, file = theirs("vote")
     for wanted in (None, "seed"):

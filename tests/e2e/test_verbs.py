@@ -6,7 +6,6 @@ from statistics import median
 import pytest
 from conftest import LABEL, SESSION
 from outside import finish, read_until
-from sampling import is_in_turn, seed
 
 WITHIN = 0.10  # of what iperf3 measures
 
@@ -148,10 +147,6 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
 
 
 @pytest.mark.alone
-@pytest.mark.skipif(
-    not is_in_turn("speed without a limit", 3, seed()),
-    reason="half a minute: for one seed of three, and in `make test-whole`",
-)
 def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
     """There the processors are the limit, and C needs less of them than Python. Single measurements differ by a fifth,
     of either: medians of as many as that takes, in turns."""

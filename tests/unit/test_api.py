@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -271,12 +272,13 @@ def test_what_is_inside_a_node(chat, lab):
 
 
 def test_importing_it_takes_no_time():
-    """As whole processes, in pairs: what slows the machine down for a while slows down both of a pair."""
+    """As whole processes, in pairs, by the time that they have a core: waiting for one is no part of it."""
 
     def seconds(code: str) -> float:
-        begin = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
-        return time.perf_counter() - begin
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    pairs = [(seconds("import labctl"), seconds("pass")) for _ in range(9)]
+    pairs = [(seconds("import labctl"), seconds("pass")) for _ in range(21)]
     assert statistics.median(ours / theirs for ours, theirs in pairs) <= 1.5, pairs
