@@ -60,7 +60,7 @@ class _Writer:
         if self._marks:
             mark = self._marks.pop()
             first = indent[: len(indent) - len(mark)] + mark
-        for number, line in enumerate(folded(_plain(token), self._columns - width(indent))):
+        for number, line in enumerate(broken(_plain(token), self._columns - width(indent))):
             self._out.append((first if number == 0 else indent) + paint(line, code or 0, self._colour and bool(code)))
 
     def _paragraph_close(self, token: Token) -> None:
@@ -145,7 +145,7 @@ def _plain(token: Token) -> str:
     return out
 
 
-def folded(text: str, columns: int) -> list[str]:
+def broken(text: str, columns: int) -> list[str]:
     """Lines of at most so many columns, broken at blanks and, of wide characters, between any two."""
     out: list[str] = []
     for part in text.split("\n"):
