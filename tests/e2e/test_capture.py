@@ -328,8 +328,8 @@ def test_segments_are_those_of_the_wire(own_lab, tmp_path):
 
 
 def test_a_recorder_gives_out_all_that_it_holds(own_lab, tmp_path):
-    """More than a reader can take at once; and it is still there afterwards. What a busy machine's kernel could not hand
-    over is not held: then more is sent, until it is."""
+    """More than a reader can take at once; and it is still there afterwards. What a busy machine's kernel could not
+    hand over is not held: then more is sent, until it is."""
     own_lab.ok("capture", "--stop", "udp1")
     own_lab.ok("capture", "--start", "udp1")
     kept = recorder(own_lab, "udp1").id
