@@ -148,7 +148,7 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
 
 @pytest.mark.alone
 def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
-    """There the processors are the limit. Single measurements differ by a fifth, of either: medians of five, in turns."""
+    """There the processors are the limit. Single ones differ by a fifth, of either: medians of five, in turns."""
     ours, theirs = [], []
     for _ in range(5):
         ours.append(speed(lab, "--seconds", "1")["bits_per_second"])
