@@ -76,6 +76,7 @@ def policy(*, shell: bool = False) -> str:
             "form-action 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
+            "trusted-types labctl",
         ]
     )
 

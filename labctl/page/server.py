@@ -21,6 +21,7 @@ from labctl.errors import LabError
 from labctl.page import acts, document
 from labctl.page.guard import Guard
 from labctl.page.watching import Watching
+from labctl.render import run
 from labctl.render.packets.layers import document as layers
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Server:
             Route("/api/packet/{number:int}", self._packet),
             Route("/api/ladder.svg", self._ladder),
             Route("/api/capture.pcapng", self._capture),
+            Route("/api/run.html", self._run),
             Route("/api/act/{verb}", self._act, methods=["POST"]),
             Route("/api/record", self._record, methods=["POST"]),
         ]
@@ -124,6 +126,19 @@ class Server:
         places = [place for place in request.query_params.getlist("at") if place]
         found = await run_in_threadpool(lambda: self._lab(Cancel()).capture(*places, last=last))
         return Response(found.pcapng, media_type="application/x-pcapng")
+
+    async def _run(self, request: Request) -> Response:
+        """The run until now as one page, with the bytes of its packets."""
+
+        def made() -> str:
+            _, _, whole = self._story.whole()
+            for packet in whole["packets"]:
+                found = self._watching.packet(packet["number"])
+                if found is not None:
+                    packet |= {"layers": run.layers_document(found), "bytes": run.bytes_document(found)}
+            return document.saved(whole)
+
+        return HTMLResponse(await run_in_threadpool(made))
 
     # In: what is done
 

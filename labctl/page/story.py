@@ -114,7 +114,7 @@ class Story:
                     "faults": [],
                     **states,
                     "events": [item["value"] for item in self._kept["event"]],
-                    "packets": [item["value"] for item in self._kept["packet"]],
+                    "packets": [dict(item["value"]) for item in self._kept["packet"]],
                     "notes": list(self._notes),
                     "dropped": self._dropped,
                 },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -9,13 +10,17 @@ from labctl.engine.model import Engine, StreamEvent
 from labctl.lab.faults.verdicts import Journals
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
-from labctl.lab.recording.following import Growing
+from labctl.lab.recording.following import FORGET, Growing
 from labctl.lab.recording.recorders import Heard, Listening, State
 from labctl.packets.crossings import Verdict
 from labctl.packets.ladder.ladder import Ladder, Options
 from labctl.packets.protocols.ip import decode
 
 ROUTER = "router"
+KEPT = 200  # packets of two nodes that are looked at again when new ones come
+BUSY = 1000  # packets, from which on less of the past is looked at
+LONGEST = 1.0  # seconds between two looks
+REST = 5.0  # times as long as the last look took, the next one waits
 
 
 def follow(
@@ -56,6 +61,8 @@ class _Pairs:
         self._pairs: dict[frozenset[str], Growing] = {}
         self._states: dict[str, State] = {}
         self._told: set[str] = set()
+        self._due: set[frozenset[str]] = set()
+        self._rests: dict[frozenset[str], float] = {}  # until when (time.monotonic())
 
     def blame(self, verdict: Verdict) -> None:
         for key in self._pairs_of(verdict.node, verdict.src, verdict.dst):
@@ -72,9 +79,23 @@ class _Pairs:
         if heard.state.live or heard.state.ended:
             self._states[name] = heard.state
         for key in [key for key in self._pairs if name in key]:
+            if self._pairs[key].take(heard):
+                self._due.add(key)
+        yield from self._steps()
+
+    def _steps(self) -> Iterator[Ladder]:
+        """What can be said by now, of pairs that have something new; of each so seldom that it takes little time."""
+        for key in list(self._due):
             growing = self._pairs[key]
-            if growing.take(heard):
-                yield from self._fresh(growing)
+            if time.monotonic() < self._rests.get(key, 0.0) and not growing.ended:
+                continue
+            self._due.discard(key)
+            begun = time.monotonic()
+            growing.forget_ns = FORGET if growing.held < BUSY else FORGET // 5
+            fresh = list(self._fresh(growing))
+            ended = time.monotonic()
+            self._rests[key] = ended + min(LONGEST, REST * (ended - begun))
+            yield from fresh
             if growing.ended:
                 del self._pairs[key]
 
@@ -99,7 +120,7 @@ class _Pairs:
         found = self._pairs.get(key)
         if found is None:
             nodes = [self._nodes[name] for name in sorted(key)]
-            found = self._pairs[key] = Growing(nodes, Options())
+            found = self._pairs[key] = Growing(nodes, Options(), kept=KEPT)
             for node in nodes:
                 if node.name in self._states:
                     found.take(Heard(node, state=self._states[node.name]))
