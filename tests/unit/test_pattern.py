@@ -79,7 +79,7 @@ def changes(one):
 def test_each_single_change_of_a_packet_makes_it_fail(name):
     packets = seen_on(SCENES[name]())
     pattern = parse(write(packets))
-    drawn = [place for place, one in enumerate(packets) if not one.is_upkeep] or list(range(len(packets)))
+    drawn = [place for place, one in enumerate(packets) if not one.upkeep] or list(range(len(packets)))
     for place in random.Random(name).sample(drawn, min(12, len(drawn))):
         before, behind = packets[:place], packets[place + 1 :]
         for what, other in changes(packets[place]):

@@ -61,7 +61,7 @@ def wanted(pattern: Pattern, packets: Sequence[Seen]) -> list[Seen]:
     return [
         one
         for one in packets
-        if not (one.is_upkeep and one.protocol not in named) and not (pattern.ignores_acks and one.is_pure_ack)
+        if not (one.upkeep and one.upkeep not in named) and not (pattern.ignores_acks and one.is_pure_ack)
     ]
 
 

@@ -14,6 +14,7 @@ LETTERS = {"FIN": "F", "SYN": "S", "RST": "R", "PSH": "P", "ACK": ".", "URG": "U
 # What kernels send by themselves, whenever they like: ICMPv6 of routers, neighbours and groups (RFC 4861, RFC 2710).
 _UPKEEP_6 = range(130, 144)
 _UPKEEP = ("arp", "igmp")
+KEEP_ALIVES = ("keep-alive", "answer to keep-alive")  # marks of ladders
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Seen:
     """A packet between two nodes. Numbers are relative to the conversation, where it is known; times in nanoseconds.
 
     `flow` is the same for both directions of a conversation. `first` and `last`: of TCP's sequence numbers, or of the
-    bytes of a fragment. `acknowledges`: what the other end must have sent for this one to be sent as it is.
+    bytes of a fragment. `upkeep`: what kernels send by themselves, by its protocol; or `keep-alive`.
     """
 
     at_ns: int
@@ -46,7 +47,7 @@ class Seen:
     outcomes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     is_pure_ack: bool = False
-    is_upkeep: bool = False
+    upkeep: str = ""
 
     @property
     def takes_sequence(self) -> int:
@@ -94,7 +95,7 @@ def _of(arrow: Arrow, ladder: Ladder) -> Seen:
         outcomes=outcomes(arrow),
         faults=arrow.faults,
         is_pure_ack=is_pure(crossing, segment) and not arrow.copy,
-        is_upkeep=_is_upkeep(packet),
+        upkeep=_upkeep(arrow),
     )
 
 
@@ -133,7 +134,12 @@ def _message(packet: Packet, head: str) -> str:
     return words[1] if len(words) == 2 else ""
 
 
-def _is_upkeep(packet: Packet) -> bool:
-    if packet.icmp is not None and packet.protocol == "icmp6":
-        return packet.icmp.type in _UPKEEP_6
-    return packet.protocol in _UPKEEP
+def _upkeep(arrow: Arrow) -> str:
+    packet = arrow.crossing.packet
+    if any(arrow.said(word) for word in KEEP_ALIVES):
+        return "keep-alive"
+    if packet.protocol in _UPKEEP or (
+        packet.icmp is not None and packet.protocol == "icmp6" and packet.icmp.type in _UPKEEP_6
+    ):
+        return packet.protocol
+    return ""

@@ -19,9 +19,9 @@ def write(packets: Sequence[Seen], *, ignores_acks: bool = False) -> str:
     What kernels send by themselves (ARP, neighbour discovery, reports of groups) is left out, too, unless there is
     nothing else.
     """
-    mine = [one for one in packets if not one.is_upkeep] or list(packets)
+    mine = [one for one in packets if not one.upkeep] or list(packets)
     out = ["ignore acks"] if ignores_acks else []
-    if aside := Counter(one.protocol for one in packets if one.is_upkeep and len(mine) < len(packets)):
+    if aside := Counter(one.upkeep for one in packets if one.upkeep and len(mine) < len(packets)):
         kinds = ", ".join(f"{kind} ({count})" for kind, count in aside.items())
         out.append(f"# left out is what kernels send by themselves: {kinds}")
     ends = [_ends(one) for one in mine]
