@@ -9,6 +9,11 @@ import typer
 from labctl.cli import output
 from labctl.cli.options import Json, LabName
 
+WARNING = (
+    "whoever reaches {} and has this address with its token commands the lab, and through it programs on this machine's "
+    "engine; what is typed and shown goes over the network unencrypted"
+)
+
 
 def page(
     port: Annotated[
