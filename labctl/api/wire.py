@@ -76,6 +76,7 @@ class Wire:
         """
         from labctl.packets.pattern import seen_of
 
+        __tracebackhide__ = True  # of pytest: the failure is the caller's line
         wanted = read(pattern)
         deadline = time.monotonic() + timeout
         while True:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName
 
+if TYPE_CHECKING:
+    from labctl.engine.model import Engine
+
 WARNING = (
-    "whoever reaches {} and has this address with its token commands the lab, and through it programs on this machine's "
-    "engine; what is typed and shown goes over the network unencrypted"
+    "whoever reaches {} and has this address with its token commands the lab, and through it programs on this "
+    "machine's engine; what is typed and shown goes over the network unencrypted"
 )
 
 
@@ -46,20 +49,8 @@ def page(
 
     require()
     from labctl.api.labs import find
-    from labctl.cli.context import asked_name, engine_and_lab, prepare_probe
-    from labctl.engine import connect
-    from labctl.errors import LabNotFound
 
-    name = asked_name(lab)
-    try:
-        engine, found = engine_and_lab(lab)
-        name = found.name
-    except LabNotFound:
-        if name is None:
-            raise
-        engine = connect()
-        output.talk(f"there is no lab {name} now; the page shows it once it is up")
-    prepare_probe(engine)
+    engine, name = _lab(lab)
     force = output.Settings.force
     with served(
         lambda cancel: find(name, engine=engine, force=force, cancel=cancel), name, Wanted(port, listen, record)
@@ -76,6 +67,25 @@ def page(
         if opens:
             _open(server.url)
         server.run()
+
+
+def _lab(given: str | None) -> tuple[Engine, str]:
+    """The lab that is meant; one that was named need not be there yet."""
+    from labctl.cli.context import asked_name, engine_and_lab, prepare_probe
+    from labctl.engine import connect
+    from labctl.errors import LabNotFound
+
+    name = asked_name(given)
+    try:
+        engine, found = engine_and_lab(given)
+        name = found.name
+    except LabNotFound:
+        if name is None:
+            raise
+        engine = connect()
+        output.talk(f"there is no lab {name} now; the page shows it once it is up")
+    prepare_probe(engine)
+    return engine, name
 
 
 def _open(url: str) -> None:
