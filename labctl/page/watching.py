@@ -206,10 +206,12 @@ class Watching:
 
     def _follow_while(self, lab: Lab, cancel: Cancel) -> None:
         if not self.is_recording(lab.snapshot()):
+            self.story.tell("recorder", "off")
             with self._changed:
                 self._changed.wait_for(lambda: cancel.is_cancelled or self._over.is_set())
             return
-        for ladder in lab.follow(since_ns=self._packets_since, until=cancel):
+        self.story.tell("recorder", "starting")
+        for ladder in lab.follow(since_ns=self._packets_since, until=cancel, ready=self._recorded):
             told = []
             for arrow in ladder.arrows:
                 if not self._arrows.is_new((arrow.at_ns, arrow.flow, arrow.rightwards, arrow.copy, arrow.label)):
@@ -222,6 +224,9 @@ class Watching:
             self.story.tell_all("packet", told)
             for note in ladder.notes:
                 self.story.tell("note", note)
+
+    def _recorded(self) -> None:
+        self.story.tell("recorder", "on")
 
     # Its faults
 

@@ -99,7 +99,7 @@ class Page {
   heard(what, more) {
     if (what === "loaded") this.marks.clear();
     if (["loaded", "topology", "up"].includes(what)) this.list();
-    if (what === "loaded" || what === "up") this.tellStatus();
+    if (what === "loaded" || what === "up" || what === "recorder") this.tellStatus();
     this.panel?.heard?.(what, more);
     if (what === "loaded") this.fromFragment();
   }
@@ -119,10 +119,12 @@ class Page {
     document.title = `${lab || "labctl"} – labctl`;
     const troubled = { lost: say("lost"), refused: say("refused") }[this.link];
     const down = !up.up && say("down", { lab });
-    fill(this.status, troubled ?? (down || (SAVED ? say("readOnly") : "")));
+    const starting = this.run.recorder === "starting" ? say("recordStarts") : "";
+    fill(this.status, troubled ?? (down || (SAVED ? say("readOnly") : starting)));
     this.status.hidden = !this.status.textContent;
     const state = SAVED ? "saved" : troubled ? "lost" : up.up ? "live" : "down";
     document.documentElement.dataset.state = state;
+    document.documentElement.dataset.recorder = this.run.recorder;
     fill(this.badge, { saved: say("saved"), lost: "?", live: say("live"), down: "–" }[state]);
   }
 

@@ -41,6 +41,7 @@ export class Run {
     this.lab = "";
     this.up = { up: true, recording: true };
     this.topology = { title: "", nodes: [], networks: [], links: [], positions: {} };
+    this.recorder = "off";
     this.faults = [];
     this.notes = [];
     this.items = [];
@@ -61,6 +62,7 @@ export class Run {
     this.loaded = true;
     Object.assign(this, { lab: run.lab, topology: run.topology, faults: run.faults, notes: [...run.notes] });
     this.up = run.up ?? this.up;
+    this.recorder = run.recorder ?? this.recorder;
     this.gone = run.dropped ?? 0;
     this.items = [...run.events.map(ofEvent), ...run.packets.map((one) => this.known(ofPacket(one)))];
     this.items.sort((one, other) => one.t - other.t);
@@ -106,9 +108,9 @@ export class Run {
   /** The run as a document, for a tab that comes later. */
   document() {
     const of = (type) => this.items.filter((item) => item.type === type).map((item) => item.value);
-    const { lab, up, topology, faults, notes } = this;
+    const { lab, up, recorder, topology, faults, notes } = this;
     const [events, packets] = [of("event"), of("packet")];
-    return { schema_version: 1, lab, up, topology, faults, notes, dropped: this.gone, events, packets };
+    return { schema_version: 1, lab, up, recorder, topology, faults, notes, dropped: this.gone, events, packets };
   }
 
   host(name) {
