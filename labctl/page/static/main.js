@@ -1,7 +1,7 @@
 // The page: the graph with what moves, the panel of what was chosen, the timeline; and what they have to say to each other.
 
 import { controls } from "page/controls.js";
-import { button, el, fill, select } from "page/dom.js";
+import { button, el, fill, seldom, select } from "page/dom.js";
 import { Graph } from "page/graph.js";
 import { Marks } from "page/marks.js";
 import { Run } from "page/model.js";
@@ -100,8 +100,20 @@ class Page {
     if (what === "loaded") this.marks.clear();
     if (["loaded", "topology", "up"].includes(what)) this.list();
     if (what === "loaded" || what === "up" || what === "recorder") this.tellStatus();
-    this.panel?.heard?.(what, more);
+    if (what === "items") this.panelLater(more);
+    else this.panel?.heard?.(what, more);
     if (what === "loaded") this.fromFragment();
+  }
+
+  /** What is new, for the panel: several times a second, however much comes. */
+  panelLater(more) {
+    this.fresh = [...(this.fresh ?? []), ...more].slice(-200);
+    this.toPanel ??= seldom(() => {
+      const fresh = this.fresh;
+      this.fresh = [];
+      this.panel?.heard?.("items", fresh);
+    }, 250);
+    this.toPanel();
   }
 
   moved(what, more) {

@@ -9,6 +9,7 @@ export function microseconds(stamp) {
 }
 
 const TROUBLE = new Set(["error", "fault", "missing"]);
+const WRONG = /retransmission|lost|reset|refused|corrupt|malformed|^duplicate|out of order|zero window|gap|no answer/;
 
 function ofEvent(value) {
   const { seq, ts, node, event, local, peer, text, ...rest } = value;
@@ -26,7 +27,7 @@ function ofPacket(value) {
   const said = value.text ? JSON.stringify(value.text) : "";
   const words = [`-> ${value.to}`, ...value.label, said, ...value.marks.map((mark) => `! ${mark}`)].filter(Boolean).join("  ");
   const kind = value.protocol;
-  const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.length > 0;
+  const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.some((mark) => WRONG.test(mark));
   return { t: value.at_ns / 1000, type: "packet", host: value.from, kind, words, value, trouble };
 }
 
