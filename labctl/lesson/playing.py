@@ -194,7 +194,7 @@ class Player:
     def _theirs(self, step: Step, section: Section, running: Running) -> None:
         """The learner does it: in another terminal, or by `s` here."""
         while self.questions:
-            found = self.talk.ask(said(self.language, "yours")).strip().lower()
+            found = self.talk.ask(said(self.language, "yours", lab=self.lab.name)).strip().lower()
             if found in ("q", "quit"):
                 raise Left
             if found == "h":
