@@ -55,7 +55,7 @@ def test_a_lesson_is_played_in_chinese(name):
 
 def test_predictions_are_judged_by_the_evidence():
     """Somebody who sits there, and is right, wrong, and unsure: answers are typed, and one is none of the choices."""
-    answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "1", "1", "P.", "10"]
+    answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "1", "1", "P.", "10", "", "h", "s"]
     played = run("lesson", "run", "tcp", "--lang", "en", input="\n".join(answers) + "\n", timeout=SLOW)
     assert played.returncode == 0, played
     assert "That is none of them: a, b, c" in played.stdout
@@ -64,6 +64,8 @@ def test_predictions_are_judged_by_the_evidence():
     assert "No: The line, once" in played.stdout
     assert played.stdout.count("its source port = Right.") == 1
     assert "its target address = No: 10." in played.stdout
+    assert "Hint: `labctl fault drop bob:alice" in played.stdout
+    assert "Done: the evidence shows it." in played.stdout
     assert "You foresaw 1 of 4" in played.stdout
 
 
