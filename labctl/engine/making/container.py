@@ -10,8 +10,10 @@ from labctl.engine.making import labels, networks
 from labctl.engine.making.labels import Origin
 from labctl.engine.making.limits import resources, restart_policy
 from labctl.engine.making.mounts import binds_and_mounts
+from labctl.engine.making.references import link
 from labctl.engine.making.values import nanoseconds, whole
 from labctl.engine.model import LABEL_MADE
+from labctl.topology.model import replicas
 
 NO_ORIGIN = Origin()
 
@@ -57,7 +59,7 @@ def body(
 def _body(
     config: Mapping[str, Any], name: str, service: Mapping[str, Any], place: Place, origin: Origin
 ) -> dict[str, Any]:
-    nets = config.get("networks") or {}
+    linked = _links(config, service, place.number)
     found: dict[str, Any] = {
         "Hostname": str(service.get("hostname") or ""),
         "Domainname": str(service.get("domainname") or ""),
@@ -74,6 +76,8 @@ def _body(
         "Labels": labels.of_container(str(config["name"]), name, service, place.number, place.image, origin),
         "HostConfig": _host(config, service, place),
     }
+    if linked:
+        found["HostConfig"]["Links"] = linked
     if service.get("network_mode") == "disabled":
         found["NetworkDisabled"] = True
     for here, there in (("command", "Cmd"), ("entrypoint", "Entrypoint")):
@@ -83,9 +87,20 @@ def _body(
         found["StopTimeout"] = nanoseconds(service["stop_grace_period"]) // 1_000_000_000
     if service.get("healthcheck") is not None:
         found["Healthcheck"] = _healthcheck(service["healthcheck"])
-    ends = networks.endpoints(name, name_of(config, name, place.number), service, nets)
+    ends = networks.endpoints(name, name_of(config, name, place.number), service, config.get("networks") or {}, linked)
     if ends is not None:
         found["NetworkingConfig"] = {"EndpointsConfig": ends}
+    return found
+
+
+def _links(config: Mapping[str, Any], service: Mapping[str, Any], number: int) -> list[str]:
+    """Containers with the names that this one has for them; Compose's own names have this one's number in them."""
+    found: list[str] = []
+    for name, alias in map(link, service.get("links") or ()):
+        for other in range(1, replicas(config["services"][name]) + 1):
+            there = name_of(config, name, other)
+            names = (alias, f"{name}-{number}", f"{config['name']}-{name}-{number}")
+            found += [f"{there}:{one}" for one in names]
     return found
 
 
@@ -120,7 +135,6 @@ _LISTS = {
     "dns_search": "DnsSearch",
     "group_add": "GroupAdd",
     "security_opt": "SecurityOpt",
-    "volumes_from": "VolumesFrom",
 }
 _TEXTS = {
     "cgroup": "CgroupnsMode",

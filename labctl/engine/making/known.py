@@ -157,6 +157,7 @@ SERVICE: Mapping[str, Any] = {
     "extra_hosts": ANY,
     "mac_address": ANY,
     "network_mode": ANY,
+    "links": TEXTS,
     "networks": lambda value: all(_unknown(item or {}, _ATTACHMENT) is None for item in (value or {}).values()),
     "ports": [_PORT],
     # What it keeps
@@ -166,7 +167,6 @@ SERVICE: Mapping[str, Any] = {
     "tmpfs": ANY,
     "volume_driver": ANY,
     "volumes": [_MOUNT],
-    "volumes_from": ANY,
 }
 NETWORK: Mapping[str, Any] = {
     "name": ANY,

@@ -81,7 +81,7 @@ def _files(kind: str, folder: str, service: Mapping[str, Any], config: Mapping[s
 
 
 def _bind(mount: Mount, volumes: Sequence[Mapping[str, Any]]) -> str | None:
-    """The mount as a text of three parts, where Compose writes it so: then the engine makes a folder that is missing."""
+    """The mount as one text, where Compose writes it so: then the engine makes a folder that is missing."""
     if mount["Type"] != "bind":
         return None
     for item in volumes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl.engine.making import labels
@@ -62,7 +62,11 @@ def mode(service: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]) 
 
 
 def endpoints(
-    name: str, container: str, service: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]
+    name: str,
+    container: str,
+    service: Mapping[str, Any],
+    networks: Mapping[str, Mapping[str, Any]],
+    links: Sequence[str],
 ) -> dict[str, Any] | None:
     """The EndpointsConfig of a service's container; None where it has no networks of its own."""
     if service.get("network_mode") or not networks:
@@ -74,6 +78,8 @@ def endpoints(
         # The address of a container without networks of its own is that of its first one.
         mac = str(service.get("mac_address") or "") if key == keys[0] else ""
         found[str(networks[key]["name"])] = _endpoint(name, container, attached.get(key), mac)
+        if links:
+            found[str(networks[key]["name"])]["Links"] = list(links)
     return found
 
 

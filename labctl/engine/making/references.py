@@ -1,4 +1,4 @@
-"""Which services need others: whose namespaces or volumes they share, and for whom they wait."""
+"""Which services need others: whose network they share, to whom they are linked, and for whom they wait."""
 
 from __future__ import annotations
 
@@ -8,40 +8,32 @@ from typing import Any
 from labctl.topology.model import owner_of
 
 
-def shared(service: Mapping[str, Any]) -> Iterator[str]:
+def link(text: str) -> tuple[str, str]:
+    """A service, and what else it is called: of `db:database`, or `db` alone."""
+    name, *rest = text.split(":")
+    return name, rest[0] if len(rest) == 1 else name
+
+
+def first(service: Mapping[str, Any]) -> Iterator[str]:
     """The services of which a container must be there before one of this service can be made."""
     owner = owner_of(service.get("network_mode"))
     if owner:
         yield owner
-    for item in service.get("volumes_from") or ():
-        name = str(item).partition(":")[0]
-        if name != "container":
-            yield name
+    yield from (link(text)[0] for text in service.get("links") or ())
 
 
 def resolved(service: Mapping[str, Any], containers: Mapping[str, str]) -> dict[str, Any]:
-    """The service with the `containers`, by service, in the place of the services that it shares something of."""
-    out = dict(service)
+    """The service with one of the `containers`, by service, in the place of the service whose network it shares."""
     owner = owner_of(service.get("network_mode"))
-    if owner:
-        out["network_mode"] = f"container:{containers[owner]}"
-    if service.get("volumes_from"):
-        out["volumes_from"] = [_source(str(item), containers) for item in service["volumes_from"]]
-    return out
-
-
-def _source(item: str, containers: Mapping[str, str]) -> str:
-    """As Compose has it: what else the item says (`:ro`) is lost."""
-    name, _, rest = item.partition(":")
-    return rest.partition(":")[0] if name == "container" else containers[name]
+    return {**service, "network_mode": f"container:{containers[owner]}"} if owner else dict(service)
 
 
 def levels(services: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """The services in groups, each of which shares with those before it alone. There is no circle in them."""
+    """The services in groups, each of which needs none but those before it. There is no circle in them."""
     out: list[list[str]] = []
     left = dict.fromkeys(services)
     while left:
-        now = [name for name in left if not any(other in left for other in shared(services[name]))]
+        now = [name for name in left if not any(other in left for other in first(services[name]))]
         out.append(now)
         for name in now:
             del left[name]
@@ -50,7 +42,7 @@ def levels(services: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
 
 def needed(service: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """For which services one waits, and how."""
-    found = {name: {"condition": "service_started", "required": True} for name in shared(service)}
+    found = {name: {"condition": "service_started", "required": True} for name in first(service)}
     return found | {name: wanted or {} for name, wanted in (service.get("depends_on") or {}).items()}
 
 

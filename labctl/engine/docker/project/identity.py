@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from labctl.engine.making.labels import Origin
-from labctl.engine.making.references import resolved, shared
-from labctl.topology.model import load
+from labctl.engine.making.references import resolved
+from labctl.topology.model import load, owner_of
 
 if TYPE_CHECKING:
     from labctl.engine.compose.command import Compose
@@ -58,7 +58,7 @@ class Identity:
             self._plain = load(reading.text)
         services: Mapping[str, Mapping[str, Any]] = self._plain["services"]
         known = {
-            name: resolved(service, owners) if set(shared(service)) <= owners.keys() else service
+            name: resolved(service, owners) if owner_of(service.get("network_mode")) in owners else service
             for name, service in services.items()
         }
         return self._compose.hashes(self._name, source.file.parent, json.dumps({**self._plain, "services": known}))

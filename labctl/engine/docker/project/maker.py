@@ -24,7 +24,7 @@ from labctl.engine.making.labels import Origin
 from labctl.engine.making.references import levels, resolved
 from labctl.engine.model import COMPOSE_NETWORK
 from labctl.errors import LabError
-from labctl.topology.model import replicas
+from labctl.topology.model import owner_of, replicas
 
 Report = Callable[[str], None]
 
@@ -130,6 +130,7 @@ class Maker:
         """Of services that share only with those whose containers are there."""
         orders: list[tuple[Order, Found | None]] = []
         owners = {name: next(iter(found.values())) for name, found in self._ids.items() if found}
+        sharing = any(owner_of(self._config["services"][name].get("network_mode")) for name in names)
         for name in names:
             service = resolved(self._config["services"][name], owners)
             image = images[container.image_of(self._config, name)]
@@ -139,13 +140,11 @@ class Maker:
             self._ids[name] |= dict.fromkeys(todo.make, "")
             for one in todo.remove:
                 self._workers.submit(one.container.name, partial(self._remove, one))
-            for number, old in [
-                *((one.number, one) for one in todo.replace),
-                *((number, None) for number in todo.make),
-            ]:
-                orders.append((Order(name, service, _place(number, image, old)), old))
+            made: list[tuple[int, Found | None]] = [(one.number, one) for one in todo.replace]
+            made += [(number, None) for number in todo.make]
+            orders += [(Order(name, service, _place(number, image, old)), old) for number, old in made]
         if orders:
-            origin = self._who().origin(owners)
+            origin = self._who().origin(owners if sharing else {})
             for order, old in orders:
                 title = container.name_of(self._config, order.name, order.place.number)
                 self._report(f"Container {title} {'Recreate' if old else 'Creating'}")

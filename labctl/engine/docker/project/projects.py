@@ -28,8 +28,9 @@ class DockerProjects(ComposeProjects):
             return super().hashes(source, config)
         from labctl.engine.docker.project import observed
         from labctl.engine.making import container
-        from labctl.engine.making.references import resolved, shared
+        from labctl.engine.making.references import resolved
         from labctl.engine.making.values import replaced
+        from labctl.topology.model import owner_of
 
         whole = observed.with_ids(replaced(config, "$$", "$"), observed.networks(self._wire))
         there = observed.containers(self._wire, str(config["name"]))
@@ -37,7 +38,7 @@ class DockerProjects(ComposeProjects):
         return {
             name: container.digest(whole, name, resolved(service, owners))
             for name, service in whole["services"].items()
-            if set(shared(service)) <= owners.keys()
+            if (owner_of(service.get("network_mode")) or name) in {name, *owners}
         }
 
     def bring_up(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from labctl import cancel
 from labctl.cancel import Cancel
 from labctl.engine.projects import MAKING
-from labctl.errors import LabError
+from labctl.errors import EngineTimeout, EngineUnreachable, LabError
 
 MOST = 8  # at the same time: with more the engine is no faster
 PATIENCE = 2.0  # seconds for those under way to end, where nobody waits for them any more
@@ -151,4 +151,4 @@ class Workers:
 
 def _is_over(problem: Exception) -> bool:
     """Whether the engine has said no, and isn't still at work."""
-    return isinstance(problem, LabError) and problem.code in ("engine-refused", "disk-full")
+    return isinstance(problem, LabError) and not isinstance(problem, EngineTimeout | EngineUnreachable)
