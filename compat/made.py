@@ -68,7 +68,7 @@ def prepared(config: Mapping[str, Any], name: str, image: str, folder: Path) -> 
     """The configuration for a project of another name, whose services all run `image`; files that are mounted stand in
     `folder`; what would be somebody else's is its own."""
     out: dict[str, Any] = copy.deepcopy(dict(config))
-    old, out["name"] = str(out["name"]), name
+    out["name"] = name
     for key, service in out["services"].items():
         service.pop("build", None)
         service.pop("pull_policy", None)
@@ -90,8 +90,7 @@ def prepared(config: Mapping[str, Any], name: str, image: str, folder: Path) -> 
     for kind in ("networks", "volumes"):
         for key, item in (out.get(kind) or {}).items():
             item.pop("external", None)
-            item["name"] = str(item["name"]).replace(f"{old}_", f"{name}_", 1)
-            if not item["name"].startswith(name):
+            if "name" in item:
                 item["name"] = f"{name}_{key}"
     return out
 

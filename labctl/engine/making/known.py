@@ -200,6 +200,8 @@ def unknown(config: Mapping[str, Any]) -> str | None:
         if name == "name" or not value:
             continue
         for key, item in value.items():
+            if name in ("networks", "volumes") and not (item or {}).get("name"):
+                return f"{name}.{key} without a name"
             found = _unknown(item or {}, PROJECT[name])
             if found is not None:
                 return ".".join(part for part in (name, key, found) if part)

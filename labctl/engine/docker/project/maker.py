@@ -20,7 +20,7 @@ from labctl.engine.docker.project.workers import Workers
 from labctl.engine.docker.wire import Wire, asked
 from labctl.engine.making import container, networks
 from labctl.engine.making.container import Place
-from labctl.engine.making.labels import Origin
+from labctl.engine.making.labels import COMPOSE_REPLACE, Origin
 from labctl.engine.making.references import levels, resolved
 from labctl.engine.model import COMPOSE_NETWORK
 from labctl.errors import LabError
@@ -77,7 +77,7 @@ class Maker:
 
     def make(self) -> dict[str, list[str]]:
         """All there, and nothing started: the ids of each service's containers. Raises LabError."""
-        there = observed.containers(self._wire, self._project)
+        there = self._whole(observed.containers(self._wire, self._project))
         services = self._config["services"]
         if any(len(there.get(name, ())) < replicas(service) for name, service in services.items()):
             self._who()  # Compose begins to answer
@@ -87,6 +87,21 @@ class Maker:
         for names in levels(services):
             self._make_services(names, there, images)
         return {name: list(found.values()) for name, found in self._ids.items()}
+
+    def _whole(self, there: Mapping[str, list[Found]]) -> dict[str, list[Found]]:
+        """What there is without the passing names that somebody left who was killed in the middle of a replacement: the
+        new one goes where the old one is still there, else it gets the name."""
+        idents = {one.container.id for several in there.values() for one in several}
+        for one in (one for several in there.values() for one in several if one.passing):
+            if one.container.labels.get(COMPOSE_REPLACE) in idents:
+                idents.discard(one.container.id)
+                job = partial(self._call, "remove a container", "DELETE", f"/containers/{one.container.id}", force=True)
+            else:
+                path = f"/containers/{one.container.id}/rename"
+                job = partial(self._call, "rename a container", "POST", path, name=one.passing)
+            self._workers.submit(one.container.name, job)
+        self._tell()
+        return {name: [one for one in several if one.container.id in idents] for name, several in there.items()}
 
     def _who(self) -> Identity:
         if self._identity is None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from labctl.engine.docker import inspected
 from labctl.engine.docker.wire import Wire, asked
+from labctl.engine.making.labels import COMPOSE_REPLACE
 from labctl.engine.model import (
     COMPOSE_IMAGE,
     COMPOSE_NUMBER,
@@ -26,6 +27,13 @@ class Found:
     container: Container
     number: int
     mounts: tuple[Mapping[str, Any], ...]
+
+    @property
+    def passing(self) -> str:
+        """The name that it is to have, where it has only a passing one; see labctl.engine.docker.project.maker."""
+        old = self.container.labels.get(COMPOSE_REPLACE, "")
+        name = self.container.name
+        return name.removeprefix(f"{old[:12]}_") if old and name.startswith(f"{old[:12]}_") else ""
 
     def is_as(self, digest: str, image: str) -> bool:
         """Whether it is what would be made of a service now; `image` is an id."""

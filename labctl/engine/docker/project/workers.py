@@ -28,8 +28,8 @@ class Ended(NamedTuple):
 
 
 class Workers:
-    """Does jobs in the order in which they were given, until the end of a `with`; where that ends by an error, those
-    that haven't begun never do.
+    """Does jobs in the order in which they were given, until the end of a `with`. Where one fails, or the `with` ends
+    by an error, those that haven't begun never do.
 
     Then `unfinished` gets the names of those of which it isn't known what the engine makes of them.
     """
@@ -117,6 +117,8 @@ class Workers:
             with self._lock:
                 if problem is None or _is_over(problem):
                     self._names.discard(name)
+                if problem:
+                    self._waiting.clear()
                 self._ended.append(Ended(name, said, problem))
                 self._wake()
 
