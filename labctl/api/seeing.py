@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from labctl.api.drawn import Ladder
-from labctl.api.times import seconds_of
+from labctl.api.times import Since, moment_ns, seconds_of
 from labctl.api.trace import LIMIT, Trace
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
+    from labctl.api.wire import Wire
     from labctl.cancel import Cancel
     from labctl.engine.model import Engine
     from labctl.events.model import Event
@@ -113,6 +115,18 @@ class SeenLab:
         nodes = ladder.ends(lab, one, other)
         return Ladder(ladder.drawn(self._place.engine, lab, nodes, seconds_of("last", last), options))
 
+    def wire(self, *names: str, since: Since | None = None, port: int | None = None) -> Wire:
+        """The packets between two nodes, or more, to be asserted: `lab.wire("alice", "bob").expect(...)`. All that is
+        recorded, or what came `since` a time; `port`: only packets from or to it. `record` begins recording.
+
+        Raises InvalidArgument where fewer than two nodes are named, or the time is none.
+        """
+        from labctl.api.wire import Wire
+
+        if len(set(names)) < 2:
+            raise LabError("bad-option", option="wire", why="name two nodes at least")
+        return Wire(self._place, tuple(dict.fromkeys(names)), moment_ns(since), port)
+
     def xray(
         self,
         one: str,
@@ -153,8 +167,6 @@ class SeenLab:
         """
         past, time = seconds_of("last", last), seconds_of("seconds", seconds)
         if not (past or time or until):
-            from labctl.errors import LabError
-
             raise LabError("bad-option", option="capture", why="give last, seconds or until")
         listens = time or (None if until else 0.0)
         if file is None:
@@ -218,7 +230,6 @@ class SeenNode:
 
         Raises NotRecorded (`no-recording`): `lab.record(name, syscalls=True)` begins it; NotRunning.
         """
-        from labctl.errors import LabError
         from labctl.lab.processes import syscalls
 
         lab = self._place.find()

@@ -52,6 +52,7 @@ SUMMARIES = {
     "trace": "Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other.",
     "ladder": "Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow.",
     "xray": "Draw all of what went on between two nodes on one clock: system calls, states of sockets, packets.",
+    "expect": "Run a labctl command, and assert what it makes the wire show: exit 1 with the difference where that is other.",
     "capture": "Show packets of nodes or of a link as they come, or write them as pcapng for Wireshark and tshark.",
     "packet": "Show the packets of a capture, a line each; or one of them, layer by layer.",
     "sockets": "Show the kernel's own table of sockets: protocol, state, queues, addresses, program.",

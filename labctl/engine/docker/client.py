@@ -282,6 +282,17 @@ class DockerEngine(DockerProjects):
                 raise explained(f"make the network {name}", refusal) from None
         return inspected.network(self._call("look at a network", "GET", f"/networks/{quote(name)}"))
 
+    def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
+        body = {"Container": container, "EndpointConfig": {"Aliases": list(aliases)}}
+        try:
+            self._wire.call("POST", f"/networks/{quote(network)}/connect", body=body)
+        except Refused as refusal:
+            raise _explain(f"join {network}", refusal) from None
+        ends = self._call("look at a container", "GET", f"/containers/{quote(container)}/json")["NetworkSettings"]
+        found = ends["Networks"]
+        mine = found.get(network) or next(one for one in found.values() if one["NetworkID"].startswith(network))
+        return str(mine["IPAddress"] or mine["GlobalIPv6Address"])
+
     def open(
         self,
         container: str,
