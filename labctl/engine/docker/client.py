@@ -287,7 +287,7 @@ class DockerEngine(DockerProjects):
         try:
             self._wire.call("POST", f"/networks/{quote(network)}/connect", body=body)
         except Refused as refusal:
-            raise _explain(f"join {network}", refusal) from None
+            raise explained(f"join {network}", refusal) from None
         ends = self._call("look at a container", "GET", f"/containers/{quote(container)}/json")["NetworkSettings"]
         found = ends["Networks"]
         mine = found.get(network) or next(one for one in found.values() if one["NetworkID"].startswith(network))
