@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -148,6 +148,22 @@ class SeenLab:
         lab, options = self._place.find(), Options(port, acks, limit)
         nodes = ladder.ends(lab, one, other)
         return Ladder(joined(xray.xray(self._place.engine, lab, nodes, seconds_of("last", last), options), limit))
+
+    def follow(self, *names: str, since_ns: int | None = None, until: Cancel | None = None) -> Iterator[Ladder]:
+        """What the named nodes, or all but routers, send each other from now on, or since a time in nanoseconds: a
+        ladder of packets whenever it is certain what became of them, each packet once. Begins recording where there is
+        none; ends with the last of the nodes, or within a second of `until`.
+
+        Raises NodeNotFound, NotRunning, ProbeError (`recorder-gone`), Cancelled.
+        """
+        from labctl.lab.recording import capture, together
+
+        lab = self._place.prepared()
+        nodes = capture.place(lab, names).nodes
+        if not names:
+            nodes = tuple(node for node in nodes if node.role != together.ROUTER)
+        enough = (lambda: until.is_cancelled) if until else lambda: False
+        yield from map(Ladder, together.follow(self._place.engine, lab, nodes, since_ns, enough))
 
     def capture(
         self,

@@ -65,6 +65,7 @@ COMMANDS = {
     "packet": "wire.packets.packet",
     "sockets": "node.processes.sockets",
     "syscalls": "node.processes.syscalls",
+    "page": "page.page",
     "lesson": "lessons.lesson",
     "help": "helping.show_help",
     "version": "helping.version",

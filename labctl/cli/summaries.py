@@ -57,6 +57,7 @@ SUMMARIES = {
     "packet": "Show the packets of a capture, a line each; or one of them, layer by layer.",
     "sockets": "Show the kernel's own table of sockets: protocol, state, queues, addresses, program.",
     "syscalls": "Show the system calls of a node's programs on their sockets, with arguments and results.",
+    "page": "Show a lab in a browser as it runs: hosts, links, messages, packets; type at hosts, break links, look inside.",
     "lesson": "Play a lesson: predict, do it, and see who was right.",
     "help": "Say what labctl can do, or what a command does: the same as its --help.",
     "version": "Print the version.",

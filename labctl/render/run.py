@@ -127,7 +127,7 @@ class Packets:
         if again is not None:
             found["retransmits"] = again
         if data:
-            found["bytes"] = base64.b64encode(packet.record.data).decode()
+            found["bytes"] = bytes_document(packet)
         return found
 
     def _repeats(self, arrow: Arrow, sender: str, number: int) -> int | None:
@@ -162,3 +162,8 @@ def layers_document(packet: Packet) -> list[dict[str, Any]]:
 
     found: list[dict[str, Any]] = layers(packet)["layers"]
     return found
+
+
+def bytes_document(packet: Packet) -> str:
+    """All that was captured of it, in base64."""
+    return base64.b64encode(packet.record.data).decode()
