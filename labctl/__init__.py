@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from labctl.api.seeing import Captured
     from labctl.api.topologies import build, doctor, plan, validate
     from labctl.api.trace import Trace
+    from labctl.api.wire import Fits, Wire
     from labctl.cancel import Cancel
     from labctl.engine.docker import DockerEngine
     from labctl.engine.memory import MemoryEngine
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         NotRecorded,
         NotRunning,
         NotTaken,
+        PatternDiffers,
         ProbeError,
         ProgramNotFound,
         ReachError,
@@ -104,6 +106,7 @@ __all__ = [
     "FaultError",
     "FaultRefused",
     "FileError",
+    "Fits",
     "ForeignLab",
     "InvalidArgument",
     "Lab",
@@ -128,6 +131,7 @@ __all__ = [
     "NotRecorded",
     "NotRunning",
     "NotTaken",
+    "PatternDiffers",
     "Ping",
     "ProbeError",
     "Program",
@@ -147,6 +151,7 @@ __all__ = [
     "Train",
     "Unresolved",
     "Waited",
+    "Wire",
     "build",
     "doctor",
     "empty",
@@ -166,6 +171,8 @@ _PLACES = {
     "Train": "labctl.lab.roles.udp",
     "Exchange": "labctl.lab.roles.http",
     "Trace": "labctl.api.trace",
+    "Fits": "labctl.api.wire",
+    "Wire": "labctl.api.wire",
     "Captured": "labctl.api.seeing",
     "Ping": "labctl.api.reach",
     "Route": "labctl.api.reach",

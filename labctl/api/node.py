@@ -178,10 +178,15 @@ class Node(SeenNode, ReachingNode, InsideNode):
         return self._change("restart", timeout)
 
     def kill(self, *, signal: str | int = "KILL", timeout: float = 30.0) -> tuple[str, ...]:
-        """Kills it at once, as a crash would; or sends its first process another signal, such as `HUP`."""
+        """Kills it at once, as a crash would, and returns when it has ended; or sends its first process another signal,
+        such as `HUP`, and returns at once."""
         from labctl.lab.life.several import signal_name
 
-        return self._change("kill", timeout, signal_name(str(int(signal)) if isinstance(signal, int) else signal))
+        chosen = signal_name(str(int(signal)) if isinstance(signal, int) else signal)
+        others = self._change("kill", timeout, chosen)
+        if chosen == "SIGKILL":  # the engine answers before the node's end is known
+            self.lab.wait("exited", nodes=(self.name, *others), timeout=timeout)
+        return others
 
     def pause(self, *, timeout: float = 30.0) -> tuple[str, ...]:
         """Freezes its programs; its kernel still answers."""

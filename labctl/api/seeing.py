@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from labctl.api.drawn import Ladder
-from labctl.api.times import seconds_of
+from labctl.api.times import Since, moment_ns, seconds_of
 from labctl.api.trace import LIMIT, Trace
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
+    from labctl.api.wire import Wire
     from labctl.cancel import Cancel
     from labctl.engine.model import Engine
     from labctl.events.model import Event
@@ -113,6 +115,18 @@ class SeenLab:
         nodes = ladder.ends(lab, one, other)
         return Ladder(ladder.drawn(self._place.engine, lab, nodes, seconds_of("last", last), options))
 
+    def wire(self, *names: str, since: Since | None = None, port: int | None = None) -> Wire:
+        """The packets between two nodes, or more, to be asserted: `lab.wire("alice", "bob").expect(...)`. All that is
+        recorded, or what came `since` a time; `port`: only packets from or to it. `record` begins recording.
+
+        Raises InvalidArgument where fewer than two nodes are named, or the time is none.
+        """
+        from labctl.api.wire import Wire
+
+        if len(set(names)) < 2:
+            raise LabError("bad-option", option="wire", why="name two nodes at least")
+        return Wire(self._place, tuple(dict.fromkeys(names)), moment_ns(since), port)
+
     def xray(
         self,
         one: str,
@@ -135,6 +149,22 @@ class SeenLab:
         nodes = ladder.ends(lab, one, other)
         return Ladder(joined(xray.xray(self._place.engine, lab, nodes, seconds_of("last", last), options), limit))
 
+    def follow(self, *names: str, since_ns: int | None = None, until: Cancel | None = None) -> Iterator[Ladder]:
+        """What the named nodes, or all but routers, send each other from now on, or since a time in nanoseconds: a
+        ladder of packets whenever it is certain what became of them, each packet once. Begins recording where there is
+        none; ends with the last of the nodes, or within a second of `until`.
+
+        Raises NodeNotFound, NotRunning, ProbeError (`recorder-gone`), Cancelled.
+        """
+        from labctl.lab.recording import capture, together
+
+        lab = self._place.prepared()
+        nodes = capture.place(lab, names).nodes
+        if not names:
+            nodes = tuple(node for node in nodes if node.role != together.ROUTER)
+        enough = (lambda: until.is_cancelled) if until else lambda: False
+        yield from map(Ladder, together.follow(self._place.engine, lab, nodes, since_ns, enough))
+
     def capture(
         self,
         *places: str,
@@ -153,8 +183,6 @@ class SeenLab:
         """
         past, time = seconds_of("last", last), seconds_of("seconds", seconds)
         if not (past or time or until):
-            from labctl.errors import LabError
-
             raise LabError("bad-option", option="capture", why="give last, seconds or until")
         listens = time or (None if until else 0.0)
         if file is None:
@@ -218,7 +246,6 @@ class SeenNode:
 
         Raises NotRecorded (`no-recording`): `lab.record(name, syscalls=True)` begins it; NotRunning.
         """
-        from labctl.errors import LabError
         from labctl.lab.processes import syscalls
 
         lab = self._place.find()

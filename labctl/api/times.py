@@ -30,6 +30,12 @@ def stamp(since: Since | None) -> str | None:
     return stamp_of(found)
 
 
+def moment_ns(since: Since | None) -> int | None:
+    """The same in nanoseconds since the epoch."""
+    text = stamp(since)
+    return None if text is None else moments.moment(text, time.time_ns())
+
+
 def seconds_of(name: str, value: float | str) -> float:
     """A number of seconds, or a text such as `30s`, `1h30m`. Raises InvalidArgument (`bad-option`)."""
     found = moments.span(value) if isinstance(value, str) else float(value)

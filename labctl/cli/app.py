@@ -60,10 +60,12 @@ COMMANDS = {
     "trace": "wire.ladders.trace",
     "ladder": "wire.ladders.ladder",
     "xray": "wire.ladders.xray",
+    "expect": "wire.patterns.expect",
     "capture": "wire.capture.capture",
     "packet": "wire.packets.packet",
     "sockets": "node.processes.sockets",
     "syscalls": "node.processes.syscalls",
+    "page": "page.page",
     "lesson": "lessons.lesson",
     "help": "helping.show_help",
     "version": "helping.version",
@@ -71,15 +73,28 @@ COMMANDS = {
 
 # What only looks at a lab, or is about none; all else does something to it, and asks before it does so to another's.
 LOOKS = {"up", "build", "plan", "graph", "validate", "schema", "ps", "ls", "logs", "doctor", "ping", "route", "dns"}
-LOOKS |= {"trace", "ladder", "xray", "capture", "packet", "sockets", "syscalls", "inspect", "top", "wait", "help"}
-LOOKS |= {"version", "compat", "clean", "lesson"}  # clean is about no lab, and has a --force of its own
+LOOKS |= {
+    "trace",
+    "expect",
+    "ladder",
+    "xray",
+    "capture",
+    "packet",
+    "sockets",
+    "syscalls",
+    "inspect",
+    "top",
+    "wait",
+    "help",
+}
+LOOKS |= {"version", "compat", "clean", "lesson", "expect"}  # clean is about no lab, and has a --force of its own
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
 ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 
 # `labctl packet FILE -1`: a number, and no option.
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
 # Commands that end in somebody else's command line (labctl/cli/passing.py).
-CLASSES = {"exec": "InNode", "run": "Passing", "trace": "Passing"}
+CLASSES = {"exec": "InNode", "run": "Passing", "trace": "Passing", "expect": "InNode"}
 
 
 class Commands(MutableMapping[str, click.Command]):

@@ -194,6 +194,10 @@ class CaptureError(LabError):
     """A capture file can't be read, or doesn't hold what was asked for."""
 
 
+class PatternDiffers(LabError, AssertionError):
+    """What the wire showed doesn't fit a pattern."""
+
+
 class LessonError(LabError):
     """A lesson can't be found, or can't be played here."""
 

@@ -101,7 +101,7 @@ class Installed:
         versions.write_text("".join(f"{name}=={version}\n" for name, version in there.items() if name != "wirelab"))
         self._plainly(sys._base_executable, "-m", "venv", str(self.environment))
         pip = [str(self.environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        self._plainly(*pip, "--constraint", str(versions), str(wheel))
+        self._plainly(*pip, "--constraint", str(versions), str(wheel), "pytest")
         (self.data / "services" / "echo-server" / "echo_server.py").open("a").write(f"\n{MARK}\n")
         self.user: dict = {}
         if (
@@ -178,6 +178,17 @@ def test_an_installed_labctl_needs_no_checkout(engine, installed):
     told = json.loads(installed.ok("labctl", "clean", "--images", "--dry-run", "--force", "--json"))
     assert {"kind": "image", "name": "labctl/probe:latest", "stays": None} in told["found"]
     assert engine.images.get("labctl/echo-server")
+
+
+@pytest.mark.alone  # for the same reason
+def test_the_examples_tests_pass_with_the_installed_plugin(installed):
+    """A key-value store that is tested on hosts of its own: loss, reset, half-close, restart."""
+    store = installed.home / "kvstore"
+    shutil.copytree(ROOT / "examples" / "kvstore", store, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    for path in (store, *store.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    told = installed.ok("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "kvstore/tests", timeout=280)
+    assert "5 passed" in told
 
 
 def test_an_image_is_labelled_listed_and_removed(engine, folder):

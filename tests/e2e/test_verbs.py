@@ -148,10 +148,9 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
 
 @pytest.mark.alone
 def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
-    """There the processors are the limit, and C needs less of them than Python. Single measurements differ by a fifth,
-    of either: medians of as many as that takes, in turns."""
+    """There the processors are the limit. Single ones differ by a fifth, of either: medians of five, in turns."""
     ours, theirs = [], []
-    while len(ours) < 5 or (median(ours) <= (1 - WITHIN) * median(theirs) and len(ours) < 25):
+    for _ in range(5):
         ours.append(speed(lab, "--seconds", "1")["bits_per_second"])
         theirs.append(iperf3("--time", "1"))
     assert median(ours) > (1 - WITHIN) * median(theirs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,7 @@ class Format(enum.StrEnum):
     MERMAID = "mermaid"
     SVG = "svg"
     JSON = "json"
+    PATTERN = "pattern"
 
 
 Form = Annotated[Format, typer.Option("--format", help="What it is drawn as.")]
@@ -98,7 +99,7 @@ def ladder(
         return
     there, fresh = recorders.begin(engine, found, nodes)
     _refuse_beginning(fresh)
-    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit), there), chosen)
+    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit), there), chosen, acks=acks)
 
 
 def _refuse_beginning(fresh: list[str]) -> None:
@@ -115,7 +116,7 @@ def _of_files(first: str, second: str | None, options: Options, flow: str, form:
     )
     for remark in found.remarks:
         output.talk(remark)
-    show(found.ladder, form)
+    show(found.ladder, form, acks=options.acks)
     if found.problem:
         raise found.problem
 
@@ -144,7 +145,7 @@ def xray(
     prepare_probe(engine)
     _refuse_beginning(xray.start(engine, found, nodes))
     seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    show(joined(seen, limit), chosen)
+    show(joined(seen, limit), chosen, acks=acks)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -202,7 +203,7 @@ def trace(
     engine, found = engine_and_lab(lab)
     prepare_probe(engine)
     apart = chosen is not Format.TEXT
-    run = partial(_labctl, command, found.name, apart=apart)
+    run = partial(run_labctl, command, found.name, apart=apart)
     done = trace.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
     if not done.quiet:
         output.talk(f"the nodes went on talking; this is what came until {trace.PATIENCE:g} s after the command")
@@ -211,6 +212,8 @@ def trace(
         output.document({"command": command, **trace_document(done, limit)})
     elif not ladders:
         output.talk(done.remark)
+    elif chosen is Format.PATTERN:
+        output.data(_pattern(done.ladders, acks=acks))
     else:
         if apart and len(ladders) > 1:
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
@@ -223,7 +226,7 @@ def trace(
         raise typer.Exit(done.status)
 
 
-def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
+def run_labctl(command: list[str], lab: str, *, apart: bool) -> int:
     """Runs labctl itself with a command on the same lab; its exit status. `apart`: its output is no part of ours."""
     import os
     import subprocess
@@ -242,8 +245,20 @@ def _labctl(command: list[str], lab: str, *, apart: bool) -> int:
         return child.wait()
 
 
-def show(found: Ladder, form: Format) -> None:
-    (output.markup if form is Format.SVG else output.data)(drawn(found, form))
+def show(found: Ladder, form: Format, *, acks: bool = True) -> None:
+    if form is Format.PATTERN:
+        output.data(_pattern([found], acks=acks))
+    else:
+        (output.markup if form is Format.SVG else output.data)(drawn(found, form))
+
+
+def _pattern(ladders: Sequence[Ladder], *, acks: bool) -> str:
+    from labctl.packets.pattern import seen_of, write
+
+    lines = [write(seen_of(ladders), ignores_acks=not acks)]
+    if cut := sum(ladder.cut for ladder in ladders):
+        lines.append(f"*  # {cut} more, beyond the limit")
+    return "\n".join(lines)
 
 
 def drawn(found: Ladder, form: Format) -> str:

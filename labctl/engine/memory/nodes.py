@@ -3,8 +3,11 @@ it is stopped; what it prints and where it listens, a test says (`node_program`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from ipaddress import ip_network
+from itertools import islice
 
 from labctl.engine.memory import making
 from labctl.engine.memory.containers import MemoryContainer, Plan, stamp
@@ -48,6 +51,17 @@ class MemoryNodes:
             found = making.subnets([subnet], list(self._networks.values()), ipv6=False)
             self._networks[name] = Network(name, name, dict(labels), found)
         return self._networks[name]
+
+    def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
+        found = self._containers.get(container)
+        if found is None or network not in self._networks:
+            raise LabError("engine-refused", action=f"join {network}", why=f"No such container or network: {container}")
+        taken = {one for other in self._containers.values() for ends in other.record.addresses.values() for one in ends}
+        subnet = ip_network(self._networks[network].subnets[0])
+        address = next(str(one) for one in islice(subnet.hosts(), 1, None) if str(one) not in taken)
+        found.record = replace(found.record, addresses={**found.record.addresses, network: (address,)})
+        found.aliases = {**found.aliases, network: tuple(aliases)}
+        return address
 
 
 def _settings(order: NodeOrder) -> Settings:

@@ -14,10 +14,12 @@ from labctl.errors.tables.labs import LABS
 from labctl.errors.tables.lessons import LESSONS
 from labctl.errors.tables.lines import LINES
 from labctl.errors.tables.nodes import NODES
+from labctl.errors.tables.page import PAGE
+from labctl.errors.tables.patterns import PATTERNS
 from labctl.errors.tables.programs import PROGRAMS
 from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
 from labctl.errors.tables.topology import TOPOLOGY
 
-PARTS = (ENGINE, TOPOLOGY, LABS, NODES, PROGRAMS, LINES, FAULTS, REACH, RECORDING, LESSONS, FILES)
+PARTS = (ENGINE, TOPOLOGY, LABS, NODES, PROGRAMS, LINES, FAULTS, REACH, RECORDING, PATTERNS, LESSONS, PAGE, FILES)
 ERRORS: Table = {code: kind for part in PARTS for code, kind in part.items()}

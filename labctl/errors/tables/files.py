@@ -28,6 +28,12 @@ FILES: Table = {
         "name a file in a folder that is there, that you may write to and that has space left",
         "labctl was asked to write a file, and the system would not have it.",
     ),
+    "file-unreadable": Kind(
+        FileError,
+        "{file} can't be read: {why}",
+        "name a file that is there and that you may read; - is standard input",
+        "labctl was asked to read a file, and the system would not have it.",
+    ),
     "extcap-taken": Kind(
         FileError,
         "{file} is there already, and labctl did not put it there",

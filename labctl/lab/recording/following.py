@@ -89,9 +89,15 @@ def milestones(records: Iterable[Record]) -> list[Record]:
 
 
 class Growing:
-    """The ladder of two nodes from what their recorders have told until now."""
+    """The ladder of two nodes from what their recorders have told until now.
 
-    def __init__(self, nodes: Sequence[Node], options: Options) -> None:
+    `kept` packets are looked at again when new ones come, and all of the last `forget_ns`.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], options: Options, *, kept: int | None = None, forget_ns: int = FORGET
+    ) -> None:
+        self._kept, self.forget_ns = kept, forget_ns
         self._nodes, self._options = nodes, replace(options, limit=0)
         self._records: dict[str, list[Record]] = {node.name: [] for node in nodes}
         self._states: dict[str, State] = {}
@@ -112,6 +118,11 @@ class Growing:
             self._states[heard.node.name] = heard.state
         self.ended = self.ended or heard.state.ended
         return (self.ended or self._new) and self.is_live
+
+    @property
+    def held(self) -> int:
+        """How many packets are looked at again."""
+        return sum(map(len, self._records.values()))
 
     @property
     def is_live(self) -> bool:
@@ -136,13 +147,13 @@ class Growing:
             self._new = False
         if fresh:
             self._drawn_ns = fresh[-1].at_ns
-        if sum(map(len, self._records.values())) > KEPT:
+        if self.held > (KEPT if self._kept is None else self._kept):
             self._forget()
         return Step(ladder, tuple(fresh), tuple(problems_of(self._states)))
 
     def _forget(self) -> None:
         """Lets go of what was drawn a while ago, but for what conversations that go on count their numbers from."""
-        self._since_ns = self._drawn_ns - FORGET
+        self._since_ns = self._drawn_ns - self.forget_ns
         for name, found in self._records.items():
             old = [record for record in found if record.ts_ns <= self._since_ns]
             self._records[name] = milestones(old) + [record for record in found if record.ts_ns > self._since_ns]

@@ -310,7 +310,7 @@ def _drawn(
         segment = segments.get(id(one.packet))
         if options.port is not None and options.port not in _ports(one):
             continue
-        if not options.acks and _is_pure(one, segment):
+        if not options.acks and is_pure(one, segment):
             hidden += 1
             continue
         wanted.append((one.packet.ts_ns, number, one, segment, None))
@@ -369,7 +369,7 @@ def _ports(one: Crossing) -> set[int | None]:
     return found | ({quoted.sport, quoted.dport} if quoted else set())
 
 
-def _is_pure(one: Crossing, segment: Segment | None) -> bool:
+def is_pure(one: Crossing, segment: Segment | None) -> bool:
     """An acknowledgement and nothing else, that nothing happened to."""
     quiet = one.fate in ("delivered", "seen") and not (one.copies or one.faults or one.delayed or one.reordered)
     return segment is not None and segment.kind == "ack" and quiet and not one.corrupted and not segment.notes

@@ -31,7 +31,8 @@ class Card:
         if self.node.is_router:
             icon = (x + SIDE + ICON / 2 - 3, y + self.height / 2)
             middle += ICON / 2
-        drawing.boxes.append(Box(x, y, width, self.height, self.node.is_router, bool(self.node.note), icon))
+        router, name = self.node.is_router, self.node.name
+        drawing.boxes.append(Box(x, y, width, self.height, router, bool(self.node.note), icon, name))
         at = y + TOP
         for style, text in self.lines:
             at += style.pitch

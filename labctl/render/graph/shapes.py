@@ -25,7 +25,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Box:
-    """A node's frame. `icon` is where a router's sign has its middle."""
+    """A node's frame. `icon` is where a router's sign has its middle; `node` is the node's name."""
 
     x: float
     y: float
@@ -34,6 +34,7 @@ class Box:
     router: bool = False
     quiet: bool = False  # a node that doesn't run
     icon: tuple[float, float] | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True)

@@ -79,13 +79,18 @@ def _echo(control: socket.socket) -> int:
 
 def _pour(data: socket.socket, most: int, deadline: float) -> tuple:
     """How many bytes were handed over, and whether that is all there was to send (else the time is over)."""
-    block, sent = memoryview(bytes(BUFFER)), 0
+    sent = 0
     limit_waits(data, socket.SO_SNDTIMEO, WAIT)
-    while not most or sent < most:
-        if time.monotonic() >= deadline:
-            return sent, False
-        with contextlib.suppress(BlockingIOError):
-            sent += data.send(block[: min(BUFFER, most - sent)] if most else block)
+    file = os.memfd_create("zeros")
+    try:
+        os.truncate(file, BUFFER)
+        while not most or sent < most:
+            if time.monotonic() >= deadline:
+                return sent, False
+            with contextlib.suppress(BlockingIOError):
+                sent += os.sendfile(data.fileno(), file, 0, min(BUFFER, most - sent) if most else BUFFER)
+    finally:
+        os.close(file)
     return sent, True
 
 

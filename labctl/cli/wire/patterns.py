@@ -1,0 +1,123 @@
+"""What the wire must show: expect."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli import output
+from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.options import TIMES, Json, LabName
+from labctl.errors import LabError
+
+if TYPE_CHECKING:
+    from labctl.packets.ladder.ladder import Ladder
+    from labctl.packets.pattern import Found, Pattern
+
+LONGEST = 16 << 20  # bytes of a file
+
+
+def expect(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The pattern; - for standard input.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="A labctl command: chat send alice hi.")
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--last", metavar="TIME", help=f"Instead of a command: what was recorded, {TIMES} back."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")
+    ] = None,
+    lab: LabName = None,
+    as_json: Json = False,
+) -> None:
+    """Run a labctl command, and assert what it makes the wire show: exit 1 with the difference where that is other.
+
+    The pattern's lines name the nodes. docs/patterns.md has the notation; `labctl ladder alice bob --format pattern`
+    and `labctl trace --format pattern -- COMMAND` write a first one.
+    """
+    from labctl.api import wire
+    from labctl.packets.pattern import seen_of
+
+    if bool(command) == bool(last):
+        raise typer.BadParameter("give a labctl command behind --, or --last TIME for what was recorded")
+    pattern = wire.read(_text_of(file), file)
+    if len(pattern.nodes) < 2:
+        raise LabError("pattern-nodes", file=file, nodes=" and ".join(pattern.nodes) or "no node")
+    engine, found = engine_and_lab(lab)
+    for name in pattern.nodes:
+        found.node(name)
+    prepare_probe(engine)
+    status = 0
+    if command:
+        status, ladders = _of_command(command, pattern, found.name, port, apart=as_json)
+        compared = wire.compared(pattern, lambda: seen_of(ladders))
+    else:
+        compared = wire.compared(pattern, lambda: seen_of(_recorded(pattern, ago("--last", last or ""), lab, port)))
+    _tell(pattern, compared, status, as_json)
+
+
+def _text_of(file: str) -> str:
+    """Raises LabError `file-unreadable`."""
+    import sys
+
+    try:
+        data = sys.stdin.buffer.read(LONGEST + 1) if file == "-" else Path(file).read_bytes()[: LONGEST + 1]
+        if len(data) > LONGEST:
+            raise LabError("bad-pattern", file=file, row=1, column=1, why=f"it has more than {LONGEST >> 20} MiB")
+        return data.decode()
+    except OSError as problem:
+        raise LabError("file-unreadable", file=file, why=problem.strerror or str(problem)) from None
+    except UnicodeDecodeError as problem:
+        row = data[: problem.start].count(b"\n") + 1
+        raise LabError("bad-pattern", file=file, row=row, column=1, why="it is no UTF-8 text") from None
+
+
+def _of_command(
+    command: list[str], pattern: Pattern, lab: str, port: int | None, *, apart: bool
+) -> tuple[int, list[Ladder]]:
+    """The command's exit status, and what it caused between the nodes that the pattern names."""
+    from itertools import combinations
+
+    from labctl.cli.wire.ladders import run_labctl
+    from labctl.lab.recording import trace
+    from labctl.packets.ladder.ladder import Options
+
+    engine, found = engine_and_lab(lab)
+    options = Options(port, True, 0)
+    run = partial(run_labctl, command, lab, apart=apart)
+    done = trace.trace(engine, found, pattern.nodes, run, options, command=command)
+    hosts = dict.fromkeys(found.host(found.node(name)).name for name in pattern.nodes)
+    return done.status, [done.between(one, other, options) for one, other in combinations(hosts, 2)]
+
+
+def _recorded(pattern: Pattern, seconds: float, lab: str | None, port: int | None) -> list[Ladder]:
+    import time
+
+    from labctl.lab.recording import wire
+    from labctl.packets.ladder.ladder import Options
+
+    engine, found = engine_and_lab(lab)
+    begin = time.time_ns() - int(seconds * 1e9)
+    return wire.between(engine, found, wire.nodes_of(found, pattern.nodes), begin, Options(port, True, 0))
+
+
+def _tell(pattern: Pattern, found: Found, status: int, as_json: bool) -> None:
+    from labctl.api import wire
+
+    if not found.fits:
+        raise wire.differs(pattern, found, pattern.nodes)
+    fits = wire.fits_of(found)
+    if as_json:
+        packets = [{"packet": text, "line": row} for text, row in fits.rows]
+        values = {name: value.hex() if isinstance(value, bytes) else value for name, value in fits.values.items()}
+        output.document({"fits": True, "packets": packets, "values": values, "status": status})
+    else:
+        count = len(fits.rows)
+        output.talk(f"the wire shows what the pattern says: {count} packet{'' if count == 1 else 's'}")
+    if status:
+        raise typer.Exit(status)

@@ -1,0 +1,113 @@
+"""The page itself: one HTML document whose modules are named in an import map, so that they load from the server or, in
+a saved run, from the document itself."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+STATIC = Path(__file__).parent / "static"
+MODULES = "page/"  # what a module's name begins with in the import map
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".json": "application/json",
+}
+LIVE_ONLY = frozenset({"worker.js", "stream.js", "shell.js"})  # what a saved run has no use for
+
+
+def files() -> dict[str, Path]:
+    """All that is served below /static/, by its path there."""
+    found = (path for path in STATIC.rglob("*") if path.suffix in TYPES and path.name != "manifest.json")
+    return {path.relative_to(STATIC).as_posix(): path for path in sorted(found)}
+
+
+def import_map(*, inline: bool) -> str:
+    """Which module is where: at the server, or `inline` as data."""
+    imports = {}
+    for name, path in files().items():
+        if path.suffix not in (".js", ".mjs") or (inline and name in LIVE_ONLY):
+            continue
+        if name.startswith("vendor/"):
+            word = Path(name).name.split(".")[0]
+            if inline and word != "cytoscape":
+                continue
+        else:
+            word = MODULES + name
+        imports[word] = _data("text/javascript", path.read_bytes()) if inline else f"/static/{name}"
+    return json.dumps({"imports": imports}, separators=(",", ":"))
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@cache
+def live() -> str:
+    """The page as the server gives it."""
+    return _page(
+        '<link rel="stylesheet" id="__________cytoscape_stylesheet" href="/static/page.css">',
+        f'<script type="importmap">{import_map(inline=False)}</script>',
+        '<script type="module" src="/static/main.js"></script>',
+    )
+
+
+def policy(*, shell: bool = False) -> str:
+    """The Content-Security-Policy of the live page: nothing but what this server has, and no request elsewhere."""
+    digest = base64.b64encode(hashlib.sha256(import_map(inline=False).encode()).digest()).decode()
+    styles = "'self' 'unsafe-inline'" if shell else "'self'"  # a terminal's colours are styles that it writes itself
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'self' 'sha256-{digest}'",
+            f"style-src {styles}",
+            "img-src 'self' data: blob:",
+            "connect-src 'self'",
+            "worker-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types labctl",
+        ]
+    )
+
+
+def saved(run: dict[str, Any]) -> str:
+    """One file that holds a run (labctl.render.run) and the page, and opens by a double click: it loads nothing."""
+    content = gzip.compress(json.dumps(run, separators=(",", ":")).encode(), mtime=0)
+    rules = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "
+    rules += "base-uri 'none'; form-action 'none'"
+    css = (STATIC / "page.css").read_text()
+    return _page(
+        f'<meta http-equiv="Content-Security-Policy" content="{rules}">',
+        f'<style id="__________cytoscape_stylesheet">{css}</style>',
+        f'<script type="importmap">{import_map(inline=True)}</script>',
+        f'<script type="application/octet-stream" id="run">{base64.b64encode(content).decode()}</script>',
+        '<script type="module">import "page/main.js";</script>',
+    )
+
+
+def _page(*parts: str) -> str:
+    head = "\n".join(parts)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>labctl</title>
+<link rel="icon" href="data:,">
+{head}
+</head>
+<body><noscript>This page needs JavaScript.</noscript></body>
+</html>
+"""

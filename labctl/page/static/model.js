@@ -1,0 +1,140 @@
+// A run (labctl/render/run.py) as it grows: its events and packets in one order of time.
+
+const MOST = 70000; // items; then the oldest are let go
+const FEWER = 10000;
+
+/** Microseconds since the epoch of an event's time: a number has room for a quarter of one. */
+export function microseconds(stamp) {
+  return Date.parse(`${stamp.slice(0, 19)}Z`) * 1000 + Number(stamp.slice(20, 26)) + Number(stamp.slice(26, 29)) / 1000;
+}
+
+const TROUBLE = new Set(["error", "fault", "missing"]);
+
+function ofEvent(value) {
+  const { seq, ts, node, event, local, peer, text, ...rest } = value;
+  const said = text === undefined ? "" : JSON.stringify(text);
+  const ends = local && peer ? `${local.join(":")} ${event === "recv" || event === "message" ? "<-" : "->"} ${peer.join(":")}` : "";
+  const more = ["rule", "action", "link", "what", "state", "reason", "error", "status", "method", "target", "bytes"]
+    .filter((key) => rest[key] !== undefined && rest[key] !== null)
+    .map((key) => `${key} ${rest[key]}`)
+    .join("  ");
+  const words = [ends, more, said].filter(Boolean).join("  ");
+  return { t: microseconds(ts), type: "event", host: node, kind: event, words, value, trouble: TROUBLE.has(event) };
+}
+
+function ofPacket(value) {
+  const said = value.text ? JSON.stringify(value.text) : "";
+  const words = [`-> ${value.to}`, ...value.label, said, ...value.marks.map((mark) => `! ${mark}`)].filter(Boolean).join("  ");
+  const kind = value.protocol;
+  const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.length > 0;
+  return { t: value.at_ns / 1000, type: "packet", host: value.from, kind, words, value, trouble };
+}
+
+export class Run {
+  constructor() {
+    this.listeners = new Set();
+    this.loaded = false;
+    this.clear();
+  }
+
+  clear() {
+    this.lab = "";
+    this.up = { up: true, recording: true };
+    this.topology = { title: "", nodes: [], networks: [], links: [], positions: {} };
+    this.faults = [];
+    this.notes = [];
+    this.items = [];
+    this.packets = new Map();
+    this.gone = 0; // items that were let go
+  }
+
+  on(listener) {
+    this.listeners.add(listener);
+  }
+
+  say(what, more) {
+    for (const listener of this.listeners) listener(what, more);
+  }
+
+  load(run) {
+    this.clear();
+    this.loaded = true;
+    Object.assign(this, { lab: run.lab, topology: run.topology, faults: run.faults, notes: [...run.notes] });
+    this.up = run.up ?? this.up;
+    this.gone = run.dropped ?? 0;
+    this.items = [...run.events.map(ofEvent), ...run.packets.map((one) => this.known(ofPacket(one)))];
+    this.items.sort((one, other) => one.t - other.t);
+    this.say("loaded");
+  }
+
+  known(item) {
+    this.packets.set(item.value.number, item);
+    return item;
+  }
+
+  apply(told) {
+    const fresh = [];
+    const changed = new Set();
+    for (const { kind, value } of told) {
+      if (kind === "event") fresh.push(ofEvent(value));
+      else if (kind === "packet") fresh.push(this.known(ofPacket(value)));
+      else {
+        if (kind === "note") this.notes.push(value);
+        else this[kind] = value;
+        changed.add(kind);
+      }
+    }
+    for (const item of fresh) this.insert(item);
+    if (this.items.length > MOST) this.forget();
+    for (const kind of changed) this.say(kind);
+    if (fresh.length) this.say("items", fresh);
+  }
+
+  insert(item) {
+    let at = this.items.length;
+    while (at > 0 && this.items[at - 1].t > item.t) at -= 1;
+    if (at === this.items.length) this.items.push(item);
+    else this.items.splice(at, 0, item);
+  }
+
+  forget() {
+    for (const item of this.items.splice(0, FEWER)) if (item.type === "packet") this.packets.delete(item.value.number);
+    this.gone += FEWER;
+    this.say("forgotten", FEWER);
+  }
+
+  /** The run as a document, for a tab that comes later. */
+  document() {
+    const of = (type) => this.items.filter((item) => item.type === type).map((item) => item.value);
+    const { lab, up, topology, faults, notes } = this;
+    const [events, packets] = [of("event"), of("packet")];
+    return { schema_version: 1, lab, up, topology, faults, notes, dropped: this.gone, events, packets };
+  }
+
+  host(name) {
+    return this.topology.nodes.find((node) => node.name === name || node.members.includes(name));
+  }
+
+  /** The hosts that share a network with one. */
+  neighbours(name) {
+    const mine = new Set(this.host(name)?.networks.map((net) => net.name));
+    const near = (node) => node.name !== name && node.networks.some((net) => mine.has(net.name));
+    return this.topology.nodes.filter(near).map((node) => node.name);
+  }
+
+  /** Whose address it is. */
+  owner(address) {
+    return this.topology.nodes.find((node) => node.networks.some((net) => net.addresses.includes(address)))?.name;
+  }
+
+  /** The packets between two hosts, in order of time; the newest `most`. */
+  between(one, other, most) {
+    const found = [];
+    for (let at = this.items.length - 1; at >= 0 && found.length < most; at -= 1) {
+      const { type, value } = this.items[at];
+      const ends = type === "packet" && [value.from, value.to];
+      if (ends && ends.includes(one) && ends.includes(other)) found.push(this.items[at]);
+    }
+    return found.reverse();
+  }
+}

@@ -1,0 +1,99 @@
+"""The page's own files: what is vendored, its texts, and what its code must never do."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+
+import pytest
+
+from labctl.page import document
+
+OWN = {name: path.read_text() for name, path in document.files().items() if not name.startswith("vendor/")}
+CODE = {name: text for name, text in OWN.items() if name.endswith(".js")}
+
+
+def test_what_is_vendored_is_what_the_manifest_says():
+    vendor = document.STATIC / "vendor"
+    manifest = json.loads((vendor / "manifest.json").read_text())
+    notices = {entry["notice"] for entry in manifest.values()}
+    assert {path.name for path in vendor.iterdir()} == set(manifest) | notices | {"manifest.json"}
+    for name, entry in manifest.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == entry["sha256"], name
+        assert entry["license"] == "MIT"
+        assert re.fullmatch(r"\d+\.\d+\.\d+", entry["version"])
+        assert "Permission is hereby granted, free of charge" in (vendor / entry["notice"]).read_text()
+
+
+def texts():
+    found = re.search(r"export const TEXTS = (\{.*\});", OWN["texts.js"], re.DOTALL)
+    return json.loads(found[1])
+
+
+def test_each_language_has_all_texts_with_the_same_words_to_fill_in():
+    en, zh = texts()["en"], texts()["zh"]
+    assert list(en) == list(zh)
+    for name, text in en.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", zh[name])), name
+        assert zh[name].strip(), name
+
+
+def test_each_text_is_used_and_each_that_is_used_is_there():
+    used = set(re.findall(r'"(\w+)"', "".join(text for name, text in CODE.items() if name != "texts.js")))
+    assert set(texts()["en"]) - used == set()
+    said = set(re.findall(r'(?<!\.)\bsay\("(\w+)"', "".join(CODE.values())))
+    assert said - set(texts()["en"]) == set()
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_no_text_becomes_markup_and_nothing_is_asked_of_others(name):
+    text = CODE[name]
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "WebSocket",
+    ):
+        assert word not in text, word
+    urls = [url for url in re.findall(r"https?://[^\"'` ]*", text) if url != "http://www.w3.org/2000/svg"]
+    assert urls == []
+
+
+def test_every_module_that_is_imported_is_there():
+    there = set(json.loads(document.import_map(inline=False))["imports"])
+    for name, text in CODE.items():
+        wanted = set(re.findall(r'(?:from|import\()\s*"(page/[^"]+|cytoscape)"', text))
+        assert wanted <= there, name
+
+
+def test_modules_stay_small():
+    assert {name: len(text.splitlines()) for name, text in CODE.items() if len(text.splitlines()) > 400} == {}
+
+
+def test_a_saved_run_is_one_file_that_asks_for_nothing():
+    run = {"schema_version": 1, "lab": "</script><script>alert(1)</script>", "events": [], "packets": []}
+    made = document.saved(run)
+    assert "alert(1)" not in made
+    assert "http:" not in made.replace("http-equiv", "")
+    held = re.search(r'id="run">([^<]*)<', made)[1]
+    assert json.loads(gzip.decompress(base64.b64decode(held))) == run
+    names = set(json.loads(re.search(r'<script type="importmap">(.*?)</script>', made)[1])["imports"])
+    assert {"page/main.js", "page/panels/host.js", "cytoscape"} <= names
+    assert "connect-src" not in re.search(r'content="(default[^"]*)"', made)[1], "not even to itself"
+
+
+@pytest.mark.parametrize("count", [1000])
+def test_a_saved_run_of_a_thousand_packets_is_small(count):
+    packet = {"number": 1, "at_ns": 1795859377683938251, "from": "alice", "to": "bob", "label": ["PSH, ACK", "seq 10"]}
+    field = {"name": "sequence number", "value": "1", "meaning": "of the first byte here", "offset": 38, "length": 4}
+    layer = {"level": "transport", "name": "TCP", "offset": 34, "length": 32, "fields": [field] * 12}
+    packets = []
+    for number in range(count):
+        content = hashlib.sha256(str(number).encode()).digest() * 4  # 128 bytes that hardly become smaller
+        packets.append({**packet, "number": number, "layers": [layer] * 3, "bytes": base64.b64encode(content).decode()})
+    made = document.saved({"schema_version": 1, "lab": "x", "events": [], "packets": packets})
+    assert len(made) < 1_500_000
