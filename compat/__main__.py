@@ -8,11 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from compat import captures, compose, document
+from compat import captures, compose, document, making
 from compat.model import Section, tell
 from labctl.errors import LabError
 
-TRIALS: Mapping[str, Callable[[Path], Section]] = {"compose": compose.trial, "captures": captures.trial}
+TRIALS: Mapping[str, Callable[[Path], Section]] = {
+    "compose": compose.trial,
+    "making": making.trial,
+    "captures": captures.trial,
+}
 
 
 def main() -> int:

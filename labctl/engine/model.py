@@ -32,6 +32,7 @@ LABEL_SHARES = "dev.labctl.shares"  # what it knew of others at the node's netwo
 LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 LABEL_RUN = "dev.labctl.run"  # what `labctl run` was asked for, of a node that it made
+LABEL_MADE = "dev.labctl.made"  # the digest of what labctl asked the engine for, of a node that it made of a topology
 PROBE_IMAGE = "labctl/probe"
 PROGRAM_IMAGE = "labctl/program"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same

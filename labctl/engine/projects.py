@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from labctl.topology.builtin import Source
 
 Report = Callable[[str], None]  # takes a line of progress, for people
-
+# What the engine was doing where `bring_up` took too long
+BY_COMPOSE = "docker compose"
+MAKING = "make the lab"
 
 _SUBNET_TAKEN = re.compile(r"overlaps with other one|pool overlaps", re.I)
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
@@ -94,7 +96,7 @@ class Projects(Protocol):
         and their locks, while it lives. At the end, also at a failure or an interruption, `unfinished` holds the names
         of what the engine was asked for and was not seen to have made: it may still be at work on it.
 
-        Raises `compose-failed`, `compose-killed`, `disk-full`, `engine-timeout`.
+        Raises `compose-failed`, `start-failed`, `compose-killed`, `engine-refused`, `disk-full`, `engine-timeout`.
         """
 
     def registry_answers(self, image: str) -> str | None:

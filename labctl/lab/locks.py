@@ -1,7 +1,7 @@
 """Locks between several labctl of one user on one machine (flock(2)): the kernel gives them up when their holder dies.
 
-A node's keyboard: one labctl at a time types there. A lab: one labctl at a time brings it up or down; Compose, which
-does the work, holds the lock as well, so that even after a SIGKILL nobody else begins before the last of it is gone.
+A node's keyboard: one labctl at a time types there. A lab: one labctl at a time brings it up or down; a Compose that
+does the work holds the lock as well, so that even after a SIGKILL nobody else begins before the last of it is gone.
 All files of a lab stand in one folder, and go with the lab. That folder is the user's alone.
 """
 
@@ -98,8 +98,8 @@ class KeyboardLock(Lock):
 class LabLock(Lock):
     """The right to bring a lab up or down.
 
-    The file holds a word while Compose is at work, and the names of all that it is to make. Where somebody finds that
-    word, Compose was killed, and the engine may still be busy with what it was asked for last.
+    The file holds a word while a lab is made, and the names of all that is to be made. Where somebody finds that word,
+    whoever made it was killed, and the engine may still be busy with what it was asked for last.
     """
 
     def __init__(self, lab: str) -> None:
@@ -115,16 +115,16 @@ class LabLock(Lock):
 
     @property
     def is_unfinished(self) -> bool:
-        """Compose was at work here, and was not seen to end."""
+        """A lab was made here, and nobody saw the end of it."""
         return os.fstat(self._file).st_size > 0
 
     @property
     def asked(self) -> frozenset[str]:
-        """What Compose was to make, and nothing more; empty where that isn't known."""
+        """What was to be made, and nothing more; empty where that isn't known."""
         return frozenset(os.pread(self._file, os.fstat(self._file).st_size, 0).decode().split("\n")[1:-1])
 
     def begin(self, asked: Iterable[str] = ()) -> None:
-        """Compose is about to work, and to make what has these names. Raises LabError `lock-failed`."""
+        """What has these names is about to be made. Raises LabError `lock-failed`."""
         text = "".join(f"{line}\n" for line in [COMPOSING, *sorted(asked)]).encode()
         try:
             os.pwrite(self._file, text, 0)
@@ -133,7 +133,7 @@ class LabLock(Lock):
             raise LabError("lock-failed", file=self._path, why=problem.strerror or problem) from None
 
     def finish(self) -> None:
-        """Compose has ended, and the engine is not busy any more with what it was asked for."""
+        """All that was begun has ended, and the engine is not busy any more with what it was asked for."""
         os.ftruncate(self._file, 0)
 
     def forget(self) -> None:

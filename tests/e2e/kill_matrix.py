@@ -90,19 +90,20 @@ container and a process are left behind on purpose, and each is found.
 stops itself there by SIGSTOP; the test sees that by waitpid(2), sends the signal, and then SIGCONT. No test guesses a
 time.
 
-**Children.** Compose and `docker exec` run in a process group of their own, with a shell that waits at a pipe from
-labctl. When labctl dies, whatever it dies of, the pipe ends, and the shell kills the group, Compose and the plugin
-processes of Docker's client alike. A command that `labctl exec` or `labctl shell` runs in a node has such a shell, too:
-where labctl dies, that ends the command (docs/verbs.md).
+**Children.** Compose, where it is needed, and `docker exec` run in a process group of their own, with a shell that
+waits at a pipe from labctl. When labctl dies, whatever it dies of, the pipe ends, and the shell kills the group,
+Compose and the plugin processes of Docker's client alike. A command that `labctl exec` or `labctl shell` runs in a
+node has such a shell, too: where labctl dies, that ends the command (docs/verbs.md).
 
-**A lock for each lab.** `up` and `down` hold it, and Compose holds it, too, for as long as it lives. So a second `up`
-or `down` begins when the last process of the first is gone, waits with a limit, and says `lab-busy` when that is over.
-It is free again while `up` only waits for nodes to be ready, so that a lab that never gets ready can be taken down.
+**A lock for each lab.** `up` and `down` hold it, and a Compose that makes the lab holds it, too, while it lives. So a
+second `up` or `down` begins when the last process of the first is gone, waits with a limit, and says `lab-busy` when
+that is over. It is free again while `up` only waits for nodes to be ready, so that a lab that never gets ready can be
+taken down.
 
 **What the engine still does.** It goes on with a request when whoever asked is gone, so a container may appear after
-its `up` was killed. While Compose works, the lock's file says so, and holds the names of all that it is to make. The
-next `down` or `up` that finds them there looks again until all of them have appeared, or, as Compose may have died
-before it asked for them all, nothing new has come for three seconds.
+its `up` was killed. While a lab is made, the lock's file says so, and holds the names of all that is to be. The next
+`down` or `up` that finds them there looks again until all of them have appeared, or, as labctl may have died before
+it asked for them all, nothing new has come for three seconds.
 
 **A claim to the name.** While a lab has no containers yet, a volume says whose it is to be, as the engine makes one of
 a name once: two users who bring up labs of one name at the same moment get two labs. `down` removes one that was left.

@@ -75,18 +75,18 @@ def check_said(got: Result, *words: str) -> None:
 UP = [
     "up:begun",
     "up:subnet-chosen",
-    "up:compose-started",
+    "up:making",
     "up:network-created",
     "up:container-created",
     "up:container-started",
-    "up:compose-ended",
+    "up:made",
     "probe:running",
     "up:ready-awaited",
 ]
 
 
 # Moments at which the engine falls silent; of these and of UP, a share for each seed (`make test-whole` has all).
-SILENT = ("up:begun", "up:compose-started", "up:compose-ended", "up:ready-awaited")
+SILENT = ("up:begun", "up:making", "up:made", "up:ready-awaited")
 
 
 @pytest.mark.parametrize("phase", share(UP, 3, seed()))
@@ -170,7 +170,7 @@ def test_sending_when_the_engine_answers_no_more(lab, door, to_phase):
 def test_interrupted_while_the_engine_is_gone(two, door, to_phase):
     """^C stays ^C: 130, with a word on what could not be taken back."""
     lab, up = two
-    child = to_phase(lab, "up:compose-ended", up)
+    child = to_phase(lab, "up:made", up)
     door.cut()
     child.send_signal(signal.SIGINT)
     got = go_on(child)

@@ -127,13 +127,18 @@ def test_compose_that_is_killed_is_told_so(spare, tmp_path, service):
     lab = spare("no-compose")
     check = {"test": ["CMD", "true"], "interval": "60s"}
     db = service("exec sleep 1000", healthcheck=check, stop_grace_period="0s")
-    web = service("exec sleep 1000", depends_on={"db": {"condition": "service_healthy"}})
+    # labctl leaves `volumes_from` to Compose
+    web = service("exec sleep 1000", depends_on={"db": {"condition": "service_healthy"}}, volumes_from=["db"])
     child = lab.begin("up", topology(tmp_path, db=db, web=web), "--lab", lab.name)
     until(lambda: lab.labelled() and lab.containers().get("db") and lab.container("db").status == "running", "db runs")
     for pid in _composes(lab):
         os.kill(pid, signal.SIGKILL)
     said = finish(child)
     assert said.returncode == 1
+    assert (
+        "note: `docker compose` makes this lab: labctl doesn't make all of it (services.web.volumes_from)"
+        in said.stderr
+    )
     assert "labctl: `docker compose up` was killed by a signal before it had done its work\n" in said.stderr
     assert lab.labelled() == []
 

@@ -17,7 +17,7 @@ from labctl.cancel import Cancel
 from labctl.engine.children import Group
 from labctl.engine.compose import last_words, plugin
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.projects import Reading
+from labctl.engine.projects import BY_COMPOSE, Reading
 from labctl.errors import LabError
 from labctl.phases import reached
 
@@ -69,6 +69,14 @@ class Compose:
             raise LabError("compose-missing", minimum=minimum, found=f"this is {found[0]}")
         return version
 
+    def full_version(self) -> str:
+        """As Compose writes it on what it makes: three numbers. Raises LabError."""
+        result = self._run(["version", "--short"], READ_LIMIT, reads=True)
+        found = re.match(r"v?(\d+\.\d+\.\d+)", result.stdout.strip())
+        if result.returncode or not found:
+            raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
+        return found[1]
+
     def config(
         self, file: Path, *, more: Sequence[Path] = (), name: str | None = None, text: str | None = None
     ) -> Reading:
@@ -113,10 +121,17 @@ class Compose:
         options = ["--progress", "plain", *self._options, *project, *_source([file, *more], text)]
         self._stream("build", ["compose", *options, "build", *services], text, report, limit)
 
+    def own_hashes(self, files: Sequence[Path], *, name: str, text: str | None = None) -> dict[str, str]:
+        """As `hashes`, of the services as the files have them. `text` stands for the content of all of them."""
+        return self._hashes([*self._options, "-p", name, *_source(files, text)], text)
+
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
         """Compose's digest of each service: what it compares with a container's label to tell whether it changed."""
         options = [*self._options, "-p", name, "--project-directory", str(folder), "-f", "-"]
-        result = self._run([*options, "config", "--hash", "*"], READ_LIMIT, config, reads=True)
+        return self._hashes(options, config)
+
+    def _hashes(self, options: Sequence[str], text: str | None) -> dict[str, str]:
+        result = self._run([*options, "config", "--hash", "*"], READ_LIMIT, text, reads=True)
         if result.returncode:
             _refuse_killed("config", result)
             raise LabError("compose-failed", verb="config", why=last_words.reason(result.stderr))
@@ -198,7 +213,7 @@ class Compose:
             )
             try:
                 if verb == "up":
-                    reached("up:compose-started")
+                    reached("up:making")
                 if child.stdin and text is not None:
                     with contextlib.suppress(BrokenPipeError):  # it has ended already, and says why on stderr
                         child.stdin.write(text.encode())
@@ -209,7 +224,7 @@ class Compose:
                 _end(child, group, said)
                 if verb == "build":
                     raise _build_failure(arguments, f"it took over {limit:g} s", said) from None
-                raise LabError("engine-timeout", seconds=round(limit, 1), action="docker compose") from None
+                raise LabError("engine-timeout", seconds=round(limit, 1), action=BY_COMPOSE) from None
             except BaseException:
                 _end(child, group, said)
                 raise

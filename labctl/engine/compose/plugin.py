@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 MEMORY = 1 << 20  # KiB that reading may take; a thousand services take a tenth of it
 _SYSTEM = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
@@ -30,7 +31,7 @@ def find() -> str | None:
 
     A configuration that is another user's (after `sudo` or `su`) is: it says best why it can't be read.
     """
-    config = Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME") or "/") / ".docker")
+    config = _configuration()
     try:
         if config.stat().st_uid != os.geteuid():
             return None
@@ -43,12 +44,22 @@ def find() -> str | None:
     return None
 
 
+def settings() -> Mapping[str, Any]:
+    """What the configuration of Docker's client says; nothing where it can't be read."""
+    try:
+        found = json.loads((_configuration() / "config.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _configuration() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME") or "/") / ".docker")
+
+
 def _folders(config: Path) -> Iterator[str]:
     """In the order of Docker's client."""
-    try:
-        found = json.loads((config / "config.json").read_text()).get("cliPluginsExtraDirs") or []
-    except (OSError, ValueError, AttributeError):
-        found = []
+    found = settings().get("cliPluginsExtraDirs") or []
     if isinstance(found, Sequence):
         yield from (str(folder) for folder in found)
     yield str(config / "cli-plugins")

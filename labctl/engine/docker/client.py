@@ -9,10 +9,10 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from labctl.cancel import Cancel
-from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.docker import inspected, making, proc, streams
 from labctl.engine.docker.endpoint import Endpoint, find
-from labctl.engine.docker.wire import Refused, Wire
+from labctl.engine.docker.project.projects import DockerProjects
+from labctl.engine.docker.wire import Refused, Wire, asked, explained
 from labctl.engine.model import (
     LOG_DRIVER,
     LOG_FILE,
@@ -41,7 +41,7 @@ UNCHANGED = 304
 CONFLICT = 409
 
 
-class DockerEngine(ComposeProjects):
+class DockerEngine(DockerProjects):
     """An Engine on the other end of a wire."""
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
@@ -71,10 +71,7 @@ class DockerEngine(ComposeProjects):
         return self.endpoint.machine
 
     def _call(self, action: str, method: str, path: str, /, **options: Any) -> Any:
-        try:
-            return self._wire.call(method, path, **options)
-        except Refused as refusal:
-            raise _explain(action, refusal) from None
+        return asked(self._wire, action, method, path, **options)
 
     def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
         filters = {"label": list(labels)} if labels else {}
@@ -116,7 +113,7 @@ class DockerEngine(ComposeProjects):
         except Refused as refusal:
             if refusal.status == GONE:
                 return None
-            raise _explain(f"inspect the image {name}", refusal) from None
+            raise explained(f"inspect the image {name}", refusal) from None
         config = found.get("Config") or {}
         entrypoint, command = tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ())
         return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), entrypoint, command)
@@ -174,7 +171,7 @@ class DockerEngine(ComposeProjects):
                 stderr=True,
             )
         except Refused as refusal:
-            raise _explain("attach to a container", refusal) from None
+            raise explained("attach to a container", refusal) from None
         return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=False))
 
     def logs(
@@ -192,7 +189,7 @@ class DockerEngine(ComposeProjects):
                 tail=tail,
             )
         except Refused as refusal:
-            raise _explain("give a container's log", refusal) from None
+            raise explained("give a container's log", refusal) from None
         return streams.DockerStream(container, response, _demultiplexer(response.headers, stamped=True))
 
     def wait(self, streams_: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
@@ -209,7 +206,7 @@ class DockerEngine(ComposeProjects):
             self._wire.call("POST", path, limit=limit + 15, cancels=self.cancels, signal=signal)
         except Refused as refusal:
             if refusal.status != UNCHANGED:
-                raise _explain(f"{verb} the container", refusal) from None
+                raise explained(f"{verb} the container", refusal) from None
 
     def run_probe(
         self,
@@ -266,7 +263,7 @@ class DockerEngine(ComposeProjects):
         except Refused as refusal:
             if refusal.status == CONFLICT:
                 return None
-            raise _explain("make a probe", refusal) from None
+            raise explained("make a probe", refusal) from None
 
     def create_node(self, order: NodeOrder) -> str | None:
         path = f"/containers/create?name={quote(order.name)}"
@@ -275,14 +272,14 @@ class DockerEngine(ComposeProjects):
         except Refused as refusal:
             if refusal.status == CONFLICT:
                 return None
-            raise _explain(f"make {order.hostname}", refusal) from None
+            raise explained(f"make {order.hostname}", refusal) from None
 
     def create_network(self, name: str, labels: Mapping[str, str], subnet: str) -> Network:
         try:
             self._wire.call("POST", "/networks/create", body=making.network(name, labels, subnet))
         except Refused as refusal:
             if refusal.status != CONFLICT:
-                raise _explain(f"make the network {name}", refusal) from None
+                raise explained(f"make the network {name}", refusal) from None
         return inspected.network(self._call("look at a network", "GET", f"/networks/{quote(name)}"))
 
     def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
@@ -290,7 +287,7 @@ class DockerEngine(ComposeProjects):
         try:
             self._wire.call("POST", f"/networks/{quote(network)}/connect", body=body)
         except Refused as refusal:
-            raise _explain(f"join {network}", refusal) from None
+            raise explained(f"join {network}", refusal) from None
         ends = self._call("look at a container", "GET", f"/containers/{quote(container)}/json")["NetworkSettings"]
         found = ends["Networks"]
         mine = found.get(network) or next(one for one in found.values() if one["NetworkID"].startswith(network))
@@ -310,7 +307,7 @@ class DockerEngine(ComposeProjects):
             made = self._wire.call("POST", f"/containers/{container}/exec", body=body)["Id"]
             response = self._wire.stream("POST", f"/exec/{made}/start", upgrade="tcp", body={"Detach": False})
         except Refused as refusal:
-            raise _explain("run a command in a container", refusal) from None
+            raise explained("run a command in a container", refusal) from None
         return streams.DockerStream(container, response, streams.Demultiplexer() if lines else streams.Pieces(), made)
 
     def status(self, stream: Stream) -> int | None:
@@ -329,7 +326,7 @@ class DockerEngine(ComposeProjects):
         try:
             response = self._wire.stream("GET", f"/containers/{container}/archive", path=path)
         except Refused as refusal:
-            raise _explain(f"give {path}", refusal) from None
+            raise explained(f"give {path}", refusal) from None
         with response.sock:
             try:
                 yield from response.pieces(ARCHIVE_LIMIT)
@@ -357,7 +354,7 @@ class DockerEngine(ComposeProjects):
         except Refused as refusal:
             # Gone, or being removed by somebody else at this moment: what was asked for comes true either way.
             if refusal.status != GONE and not (refusal.status == CONFLICT and "already in progress" in refusal.message):
-                raise _explain(f"remove {path[1:]}", refusal) from None
+                raise explained(f"remove {path[1:]}", refusal) from None
 
 
 def _probe_host(network: str, capabilities: list[str], memory: int) -> dict[str, Any]:
@@ -386,9 +383,3 @@ def _unix(stamp: str) -> str:
 def _demultiplexer(headers: dict[str, str], *, stamped: bool) -> streams.Demultiplexer:
     raw = headers.get("content-type") == "application/vnd.docker.raw-stream"
     return streams.Demultiplexer(raw=raw, stamped=stamped)
-
-
-def _explain(action: str, refusal: Refused) -> LabError:
-    if "no space left on device" in refusal.message:
-        return LabError("disk-full", why=refusal.message)
-    return LabError("engine-refused", action=action, why=refusal.message)

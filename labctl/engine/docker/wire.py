@@ -216,6 +216,13 @@ class Wire:
             raise self.unreachable(problem) from None
         return response
 
+    def api_version(self) -> tuple[int, int]:
+        """The newest that the engine speaks. Raises LabError."""
+        response = self.stream("GET", "/_ping")
+        response.sock.close()
+        major, _, minor = response.headers.get("api-version", "0.0").partition(".")
+        return int(major), int(minor)
+
     def unreachable(self, problem: OSError) -> LabError:
         if isinstance(problem, PermissionError):
             return LabError("engine-permission", endpoint=self.endpoint.url)
@@ -275,6 +282,20 @@ class Wire:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         return Response(sock, status, headers, rest)
+
+
+def asked(wire: Wire, action: str, method: str, path: str, /, **options: Any) -> Any:
+    """A request's answer, as `Wire.call` gives it; a refusal is told by what was to be done. Raises LabError."""
+    try:
+        return wire.call(method, path, **options)
+    except Refused as refusal:
+        raise explained(action, refusal) from None
+
+
+def explained(action: str, refusal: Refused) -> LabError:
+    if "no space left on device" in refusal.message:
+        return LabError("disk-full", why=refusal.message)
+    return LabError("engine-refused", action=action, why=refusal.message)
 
 
 def connect(endpoint: Endpoint, limit: float) -> socket.socket:

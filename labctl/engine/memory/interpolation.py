@@ -57,16 +57,6 @@ class Variables:
         return word
 
 
-def replaced(value: Any, old: str, new: str) -> Any:
-    """A value with a text replaced in all texts of it. What Compose has read it writes with each dollar sign twice:
-    whoever makes the project reads it once more."""
-    if isinstance(value, str):
-        return value.replace(old, new)
-    if isinstance(value, dict):
-        return {key: replaced(item, old, new) for key, item in value.items()}
-    return [replaced(item, old, new) for item in value] if isinstance(value, list) else value
-
-
 def of_file(path: Path) -> dict[str, str]:
     """The variables of an env file; nothing where there is none."""
     try:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labctl.engine.making.values import replaced
 from labctl.engine.memory import making, reading
 from labctl.engine.memory.containers import MemoryContainer
-from labctl.engine.memory.interpolation import replaced
 from labctl.engine.model import (
     COMPOSE_HASH,
     COMPOSE_IMAGE,

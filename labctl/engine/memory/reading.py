@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from labctl.engine.memory.interpolation import Unreadable, Variables, of_file, replaced
+from labctl.engine.making.values import replaced
+from labctl.engine.memory.interpolation import Unreadable, Variables, of_file
 from labctl.engine.memory.normal import normalised, pairs, resolved
 from labctl.engine.projects import Reading
 from labctl.errors import LabError

@@ -68,6 +68,12 @@ ENGINE: Table = {
         "",
         "Compose answered with an error of its own, which is repeated.",
     ),
+    "start-failed": Kind(
+        ComposeFailed,
+        "the lab can't be brought up: {why}",
+        "",
+        "What the topology needs is not there, or a node that others wait for has failed.",
+    ),
     "compose-killed": Kind(
         EngineError,
         "`docker compose {verb}` was killed by {signal} before it had done its work",

@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_LAB, LABEL_NODE, Engine
+from labctl.engine.projects import BY_COMPOSE, MAKING
 from labctl.errors import ComposeFailed, EngineTimeout, LabError
 from labctl.lab.life.ready import failure
 from labctl.lab.model import Lab, Node, of_containers
@@ -29,7 +30,7 @@ def cause(engine: Engine, topology: Topology, problem: LabError, limit: float) -
 
 def _cause(engine: Engine, topology: Topology, problem: LabError, limit: float) -> LabError | None:
     lab = of_containers(topology.name, engine.containers([f"{LABEL_LAB}={topology.name}", LABEL_NODE]))
-    if isinstance(problem, EngineTimeout) and problem.values.get("action") == "docker compose":
+    if isinstance(problem, EngineTimeout) and problem.values.get("action") in (BY_COMPOSE, MAKING):
         waiting = [node for node in lab.nodes if node.is_running and _is_awaited(topology, lab, node)]
         nodes = ", ".join(node.name for node in waiting)
         return LabError("not-ready", seconds=limit, nodes=nodes) if nodes else None

@@ -11,6 +11,7 @@ from labctl.engine.model import (
     COMPOSE_HASH,
     COMPOSE_IMAGE,
     LABEL_LAB,
+    LABEL_MADE,
     LABEL_NODE,
     LABEL_ROLE,
     LABEL_RUN,
@@ -190,7 +191,9 @@ def _change(
     """What Compose would do with a service's containers, by what it compares itself."""
     if not mine:
         return ("create", "it is new") if count else ("keep", "none is wanted")
-    if any(item.labels.get(COMPOSE_HASH) != hashes.get(member.name) for item in mine):
+    if any(
+        hashes.get(member.name) not in (item.labels.get(LABEL_MADE), item.labels.get(COMPOSE_HASH)) for item in mine
+    ):
         return "recreate", "its configuration changed"
     if image and any(item.labels.get(COMPOSE_IMAGE, image.id) != image.id for item in mine):
         return "recreate", "its image changed"

@@ -152,7 +152,7 @@ def _make(
         lock.begin()
         waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
-        reached("up:compose-ended")
+        reached("up:made")
         _remove_what_left(engine, blueprint.topology, report)
         lab = of_containers(name, engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         if request.record:

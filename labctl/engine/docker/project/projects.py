@@ -1,0 +1,95 @@
+"""Whole topologies on a Docker engine: made over its API where labctl knows all that they hold, else by Compose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labctl.engine.compose.projects import ComposeProjects
+from labctl.engine.projects import Report
+
+if TYPE_CHECKING:
+    from labctl.engine.docker.wire import Wire
+    from labctl.topology.builtin import Source
+
+API = (1, 44)  # the first that takes a container's networks all at once
+# With these Compose makes other things of the same file.
+_VARIABLES = ("COMPOSE_COMPATIBILITY", "DOCKER_DEFAULT_PLATFORM")
+
+
+class DockerProjects(ComposeProjects):
+    """See labctl.engine.projects.Projects."""
+
+    _wire: Wire
+
+    def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
+        if self._not_ours(config):
+            return super().hashes(source, config)
+        from labctl.engine.docker.project import observed
+        from labctl.engine.making import container
+        from labctl.engine.making.references import resolved
+        from labctl.engine.making.values import replaced
+        from labctl.topology.model import owner_of
+
+        whole = observed.with_ids(replaced(config, "$$", "$"), observed.networks(self._wire))
+        there = observed.containers(self._wire, str(config["name"]))
+        owners = {name: found[0].container.id for name, found in there.items()}
+        return {
+            name: container.digest(whole, name, resolved(service, owners))
+            for name, service in whole["services"].items()
+            if (owner_of(service.get("network_mode")) or name) in {name, *owners}
+        }
+
+    def bring_up(
+        self,
+        source: Source,
+        config: Mapping[str, Any],
+        report: Report,
+        limit: float,
+        *,
+        unfinished: set[str],
+        hold: Sequence[int] = (),
+        start: bool = True,
+    ) -> None:
+        why = self._not_ours(config)
+        if why:
+            report(f"note: `docker compose` makes this lab: {why}")
+            super().bring_up(source, config, report, limit, unfinished=unfinished, hold=hold, start=start)
+            return
+        from labctl.engine.docker.project.identity import Identity
+        from labctl.engine.docker.project.maker import Maker
+        from labctl.engine.docker.project.starter import Starter
+        from labctl.engine.docker.project.workers import Workers
+        from labctl.engine.making.values import replaced
+        from labctl.phases import reached
+
+        whole = replaced(config, "$$", "$")
+        name = str(config["name"])
+        reached("up:making")
+        unfinished.clear()
+        with Workers(limit, self.cancels, unfinished) as workers:
+            made = Maker(self._wire, whole, workers, report, lambda: Identity(self._command(source, {}), source, name))
+            containers = made.make()
+        if start:
+            # What is started is there, whatever becomes of it.
+            with Workers(workers.remaining, self.cancels, set()) as starters:
+                Starter(self._wire, whole, containers, starters, report).start()
+
+    def _not_ours(self, config: Mapping[str, Any]) -> str | None:
+        """Why a project is Compose's to make; None where labctl makes it as Compose would."""
+        from labctl.engine.compose import plugin
+        from labctl.engine.making.known import unknown
+
+        field = unknown(config)
+        if field:
+            return f"labctl doesn't make all of it ({field})"
+        variable = next((name for name in _VARIABLES if os.environ.get(name)), None)
+        if variable:
+            return f"{variable} is set"
+        if plugin.settings().get("proxies"):
+            return "Docker's client is configured to tell containers of proxies"
+        version = self._wire.api_version()
+        if version < API:
+            return f"the engine's API is {version[0]}.{version[1]}, and {API[0]}.{API[1]} is needed"
+        return None

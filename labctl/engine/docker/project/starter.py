@@ -1,0 +1,134 @@
+"""Starts a project's containers: several at once, each service after those that it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from labctl.engine.docker.project import observed
+from labctl.engine.docker.project.workers import Workers
+from labctl.engine.docker.wire import Wire, asked
+from labctl.engine.making.references import needed
+from labctl.engine.model import Container
+from labctl.errors import LabError
+from labctl.topology.model import replicas
+
+LOOK_AGAIN = 0.1  # seconds, while somebody waits for another one's health or end
+STARTABLE = ("created", "exited")
+STARTED = "service_started"
+
+
+class Starter:
+    """One run. `made` are the ids of each service's containers."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        config: Mapping[str, Any],
+        made: Mapping[str, Sequence[str]],
+        workers: Workers,
+        report: Callable[[str], None],
+    ) -> None:
+        self._wire = wire
+        self._project = str(config["name"])
+        self._services: Mapping[str, Mapping[str, Any]] = config["services"]
+        self._made = made
+        self._workers = workers
+        self._report = report
+        self._state: dict[str, Container] = {}
+        self._left: dict[str, set[str]] = {}  # containers of a service that begins, and aren't started yet
+        self._passed: set[tuple[str, str]] = set()  # services, and others for which they wait no more
+
+    def start(self) -> None:
+        """Raises LabError `start-failed` where something that others wait for has failed."""
+        self._look()
+        waiting = list(self._services)
+        while True:
+            ready = [name for name in waiting if self._may_start(name)]
+            for name in ready:
+                self._begin(name)
+            waiting = [name for name in waiting if name not in ready]
+            if self._workers.is_idle and not waiting:
+                return
+            if ready:
+                continue  # others may wait for what had nothing to start
+            ended = self._workers.ended(LOOK_AGAIN if waiting else None)
+            for one in ended:
+                if one.problem:
+                    raise one.problem
+                service, _, _ = one.name.partition("/")
+                self._left[service].discard(one.name)
+                self._report(one.said)
+            if waiting and not ended:
+                self._look()
+
+    def _look(self) -> None:
+        found = observed.containers(self._wire, self._project)
+        self._state = {one.container.id: one.container for several in found.values() for one in several}
+
+    def _begin(self, name: str) -> None:
+        self._left[name] = set()
+        for ident in self._made[name]:
+            container = self._state[ident]
+            if container.state in STARTABLE:
+                job = f"{name}/{ident}"
+                self._left[name].add(job)
+                self._report(f"Container {container.name} Starting")
+                self._workers.submit(job, partial(self._start, container), f"Container {container.name} Started")
+
+    def _start(self, container: Container) -> None:
+        path = f"/containers/{container.id}/start"
+        asked(self._wire, f"start {container.name}", "POST", path, limit=self._workers.limit)
+
+    def _may_start(self, name: str) -> bool:
+        return all(self._is_well(name, other, wanted) for other, wanted in needed(self._services[name]).items())
+
+    def _is_well(self, name: str, other: str, wanted: Mapping[str, Any]) -> bool:
+        if (name, other) in self._passed or other not in self._services:
+            return True
+        if other not in self._left or self._left[other]:
+            return False
+        condition = str(wanted.get("condition") or STARTED)
+        if condition != STARTED and replicas(self._services[other]):
+            containers = [self._state[ident] for ident in self._made[other]]
+            try:
+                found = (
+                    _completed(other, containers) if condition.startswith("service_completed") else _healthy(containers)
+                )
+            except LabError as problem:
+                if wanted.get("required", True):
+                    raise
+                self._report(f"note: {name} doesn't wait for {other}: {problem.values['why']}")
+                found = True
+            if not found:
+                return False
+        self._passed.add((name, other))
+        return True
+
+
+def _healthy(containers: Sequence[Container]) -> bool:
+    """Raises LabError `start-failed`, in Compose's own words."""
+    for container in containers:
+        if container.state == "exited":
+            raise _failed(f"container {container.name} exited ({container.exit_code})")
+        if container.state == "running" and container.health is None:
+            raise _failed(f"container {container.name} has no healthcheck configured")
+        if container.health == "unhealthy":
+            raise _failed(f"container {container.name} is unhealthy")
+    return all(container.health == "healthy" for container in containers)
+
+
+def _failed(why: str) -> LabError:
+    return LabError("start-failed", why=f"dependency failed to start: {why}")
+
+
+def _completed(name: str, containers: Sequence[Container]) -> bool:
+    """Raises LabError `start-failed`."""
+    for container in containers:
+        if container.state == "exited":
+            if container.exit_code:
+                why = f'service "{name}" didn\'t complete successfully: exit {container.exit_code}'
+                raise LabError("start-failed", why=why)
+            return True
+    return False
