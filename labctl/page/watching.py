@@ -42,6 +42,7 @@ class Watching:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._signature: _Signature | None = None
+        self._idents: set[str] = set()  # of the containers that were there last
         self._turn: Cancel | None = None  # ends what follows the lab as it was until now
         self._changed = threading.Condition(self._lock)
         self._turns = 0
@@ -107,8 +108,10 @@ class Watching:
         before = self._signature
         if signature == before and not again:
             return
-        if before and not {ident for _, ident, _ in before} & {ident for _, ident, _ in signature}:
+        idents = {ident for _, ident, _ in signature}
+        if self._idents and not self._idents & idents:
             self._begin_anew()
+        self._idents = idents
         states = {
             status.node.name: status.told if status.state == "exited" else status.state for status in lab.status()
         }
@@ -132,6 +135,8 @@ class Watching:
 
     def _begin_anew(self) -> None:
         with self._lock:
+            if self._turn:
+                self._turn.cancel()
             self._events, self._arrows = _Known(), _Known()
             self._bytes.clear()
             self._seq, self._since, self._packets, self._packets_since = 0, None, run.Packets(), None
@@ -186,6 +191,8 @@ class Watching:
         for event in lab.journal(follow=True, since=self._since, until=cancel):
             if not self._events.is_new(_key(event)):
                 continue
+            if cancel.is_cancelled:  # of another lab, by now
+                return
             self._seq += 1
             # What comes within a moment may come out of order: when it is followed anew, that is heard again.
             self._since = max(self._since or EPOCH, stamp_of(event.nanoseconds - OVERLAP))

@@ -2,8 +2,10 @@
 
 import contextlib
 import http.server
+import io
 import json
 import secrets
+import tarfile
 import threading
 import urllib.error
 import urllib.request
@@ -43,7 +45,10 @@ class Page:
         self.contexts.append(made)
         return made
 
-    def tab(self, context=None, url=None):
+    def request(self, path):
+        return urllib.request.Request(self.address.rstrip("/") + path, headers={"x-labctl-token": self.token})
+
+    def tab(self, context=None, url=None, state="live"):
         """A tab that shows the lab, with what its console has complained of, and the addresses that it has asked."""
         tab = (context or self.context()).new_page()
         tab.complaints, tab.asked = [], set()
@@ -52,7 +57,7 @@ class Page:
         tab.on("dialog", lambda dialog: (tab.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
         tab.on("request", lambda request: tab.asked.add(request.url))
         tab.goto(url or self.url)
-        tab.wait_for_selector("[data-state=live]")
+        tab.wait_for_selector(f"[data-state={state}]")
         tab.wait_for_selector(".hosts button")
         return tab
 
@@ -97,6 +102,7 @@ def browser(engine, debian):
         socket = said.split(b"DevTools listening on ")[1].split()[0].decode()
         with sync_playwright() as playwright:
             found = playwright.chromium.connect_over_cdp(socket)
+            found.container = container
             yield found
             found.close()
     finally:
@@ -236,6 +242,55 @@ def test_a_name_that_leads_here_is_not_the_servers(page):
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": f"evil.example:{port}"})
     with pytest.raises(urllib.error.HTTPError, match="421"):
         urllib.request.urlopen(request, timeout=PATIENCE)
+
+
+def test_one_thing_after_another_in_slow_motion(page):
+    page.lab.ok("echo", "send", "client", "slowly")
+    tab = page.tab()
+    expect(row(tab, "slowly").last).to_be_visible()
+    tab.locator("#slow").click()
+    place = tab.evaluate("labctl.player.place")
+    for step in (1, 2, 3):
+        tab.locator("#back").click()
+        assert tab.evaluate("labctl.player.place") == place - step
+    expect(tab.locator(".row.now")).to_have_count(1)
+    tab.locator("#forward").click()
+    assert tab.evaluate("labctl.player.place") == place - 2
+    page.lab.ok("echo", "send", "client", "meanwhile")
+    expect(row(tab, "meanwhile").first).to_be_attached()
+    assert tab.evaluate("labctl.player.place") == place - 2, "what comes meanwhile waits"
+    tab.locator("#speed").select_option("4")
+    tab.locator("#play").click()
+    tab.wait_for_function(f"labctl.player.place >= {place}")
+    tab.locator("#play").click()
+    tab.locator("#scrub").fill("1")
+    assert tab.evaluate("labctl.player.place") == 1
+    tab.locator("#follow").click()
+    assert tab.evaluate("labctl.player.place === labctl.run.items.length")
+    assert tab.complaints == []
+
+
+def test_a_run_is_taken_along_as_one_file_that_opens_without_a_server(page, browser):
+    page.lab.ok("chat", "send", "alice", HOSTILE)
+    tab = page.tab()
+    expect(row(tab, "onerror").last).to_be_visible()
+    with urllib.request.urlopen(page.request("/api/run.html"), timeout=PATIENCE) as answer:
+        content = answer.read()
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        entry = tarfile.TarInfo("run.html")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    assert browser.container.put_archive("/tmp", held.getvalue())
+    saved = page.tab(page.context(offline=True), "file:///tmp/run.html", state="saved")
+    expect(row(saved, "onerror").last).to_be_visible()
+    assert saved.evaluate("labctl.run.items.length") >= tab.evaluate("labctl.run.items.length") - 20
+    saved.locator(".row.packet").last.click()
+    expect(saved.locator("summary").first).to_be_visible()
+    assert saved.locator("#keyboard").count() == 0
+    assert saved.locator("img").count() == 0
+    assert {url for url in saved.asked if not url.startswith(("file:", "data:"))} == set()
+    assert saved.complaints == []
 
 
 def test_by_the_keyboard_alone(page):
