@@ -14,7 +14,7 @@ import pytest
 import sampling
 from axe_playwright_python.sync_playwright import Axe
 from conftest import CLIENTS, LABEL, SESSION
-from outside import PATIENCE, begin, finish, read_until, run_command
+from outside import PATIENCE, begin, finish, read_until, run_command, until
 from playwright.sync_api import Error, expect, sync_playwright
 
 pytestmark = pytest.mark.timeout(900)  # the first run builds the browser's image
@@ -261,7 +261,7 @@ def test_one_thing_after_another_in_slow_motion(page):
     assert tab.evaluate("labctl.player.place") == place - 2, "what comes meanwhile waits"
     tab.locator("#speed").select_option("4")
     tab.locator("#play").click()
-    tab.wait_for_function(f"labctl.player.place >= {place}")
+    until(lambda: tab.evaluate("labctl.player.place") >= place, "the play goes on")
     tab.locator("#play").click()
     tab.locator("#scrub").fill("1")
     assert tab.evaluate("labctl.player.place") == 1
