@@ -105,9 +105,9 @@ def text(verdicts: list[Verdict], version: str) -> str:
 
 
 _COMPARED = (
-    "inputs that Compose reads, each made by `docker compose create` and by labctl, and compared as the engine shows it: "
-    "each field of each container, network and volume, labels and digests among them. All services run one image, "
-    "mounted files stand in an empty folder, and nothing is started. Not compared: ids, times, what the engine chooses by "
-    "itself (subnets, names of volumes without one), the order of lists that Compose has from mappings, and the digest of "
-    "what shares another container's network, which has that one's id in it."
+    "inputs that Compose reads, each made by `docker compose create` and by labctl, and compared as the engine "
+    "shows it: each field of each container, network and volume, labels and digests among them. All services run "
+    "one image, mounted files stand in an empty folder, and nothing is started. Not compared: ids, times, what "
+    "the engine chooses by itself (subnets, names of volumes without one), the order of lists that Compose has "
+    "from mappings, and the digest of what shares another container's network, which has that one's id in it."
 )
