@@ -75,6 +75,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     stays for a look.
     """
     reached("up:begun")
+    engine.prepare()
     while True:
         try:
             return _up(engine, request, report)
