@@ -11,6 +11,8 @@ from labctl.engine import connect
 from labctl.engine.model import Engine
 from labctl.lab import model
 
+LESSONS = model.LESSONS  # how the names of labs begin that lessons are played on
+
 
 def up(
     topology: FilePath | None = None,
@@ -88,7 +90,8 @@ def empty(
 def find(
     name: str | None = None, *, engine: Engine | None = None, force: bool = False, cancel: Cancel | None = None
 ) -> Lab:
-    """A lab that is there: the one of that name, else the only one that the caller has made.
+    """A lab that is there: the one of that name, else the only one that the caller has made; beside it, those that
+    lessons left don't count.
 
     A Compose project that labctl did not make is found by its name alone. Somebody else's lab can be looked at; with
     `force` it can be changed, too. In a `with` it is left as it is. Raises LabNotFound, EngineError.

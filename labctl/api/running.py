@@ -77,12 +77,12 @@ class RunningLab:
         )
         return started(cast("Lab", self), what, wait=wait, timeout=timeout, report=report)
 
-    def remove(self, name: str) -> None:
-        """Removes a host that `run` made: its program ends in order. Raises NodeError where the topology has it,
+    def remove(self, *names: str) -> None:
+        """Removes hosts that `run` made: their programs end in order. Raises NodeError where the topology has one,
         NodeNotFound, LabNotFound, ForeignLab, LabTimeout, EngineError."""
         from labctl.lab.programs.remove import remove
 
-        remove(self.engine, self._programs(), name, lambda text: None)
+        remove(self.engine, self._programs(), names, lambda text: None)
 
     def _programs(self) -> model.Lab:
         """The lab, also where it has no nodes yet. Raises LabNotFound, ForeignLab."""

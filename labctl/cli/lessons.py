@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.lesson.written.model import Lesson
     from labctl.lesson.written.problems import Problem
 
+TUTORIAL = "LABCTL_TUTORIAL_LANG"  # the language of the programs of the topology `tutorial`; Chinese without it
 COLUMNS = (40, 80, 100)  # at least, without a terminal, at most
 
 lesson = typer.Typer(no_args_is_help=True, help="Play a lesson: predict, do it, and see who was right.")
@@ -79,6 +80,8 @@ def run_lesson(
     if begin is not None and found.step(begin) is None:
         known = ", ".join(step.id for step in found.steps)
         raise LabError("lesson-step", name=found.name, why=f"it has no step {begin}", known=known)
+    if language == "en":
+        os.environ.setdefault(TUTORIAL, "en_US.UTF-8")
     with output.Progress(found.prose[language].title) as report:
         place = grounds.ready(found, name=lab, engine=_engine(), report=report)
     try:

@@ -52,6 +52,12 @@ def columns() -> int | None:
         return 80
 
 
+def width(usual: int) -> int:
+    """The columns of a drawing: the terminal's, else as many as COLUMNS says, else `usual`."""
+    asked = os.environ.get("COLUMNS", "")
+    return columns() or (int(asked) if asked.isdecimal() else 0) or usual
+
+
 class Unwritten(BaseException):
     """Our output can't be written, with the errno. No Exception: click would make a failure of its own of EPIPE."""
 

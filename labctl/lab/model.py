@@ -29,6 +29,7 @@ from labctl.lab.owners import NOBODYS, Standing, is_mine, standing
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
+LESSONS = "lesson-"  # how the names of labs begin that lessons are played on
 TOGETHER = "+"  # between the names of nodes that are one host; no service's name has it
 
 
@@ -260,7 +261,7 @@ def _role(container: Container) -> str | None:
 
 
 def find(engine: Engine, name: str | None = None) -> Lab:
-    """The lab that is meant: the named one, else the only one of the caller's.
+    """The lab that is meant: the named one, else the caller's only one; beside it, those of lessons don't count.
 
     A Compose project that labctl did not make is found only by its name. Raises LabError.
     """
@@ -277,9 +278,15 @@ def find(engine: Engine, name: str | None = None) -> Lab:
         raise LabError("no-lab-of-yours", names=", ".join(map(_with_owner, every)))
     if not labs:
         raise LabError("no-lab")
-    if len(labs) > 1:
-        raise LabError("ambiguous-lab", names=", ".join(lab.name for lab in labs))
-    return labs[0]
+    names = without_lessons([lab.name for lab in labs])
+    if len(names) > 1:
+        raise LabError("ambiguous-lab", names=", ".join(names))
+    return next(lab for lab in labs if lab.name == names[0])
+
+
+def without_lessons(names: list[str]) -> list[str]:
+    """Those of some labs that somebody may mean who names none: a lesson's only where no other is there."""
+    return [name for name in names if not name.startswith(LESSONS)] or names
 
 
 def _with_owner(lab: Lab) -> str:

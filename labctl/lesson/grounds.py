@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from labctl.api.lab import Lab
-from labctl.api.labs import empty, find, labs, up
+from labctl.api.labs import LESSONS, empty, find, labs, up
 from labctl.api.topologies import doctor
 from labctl.engine.model import Engine
 from labctl.errors import LabError, LabNotFound, NodeNotFound
 from labctl.lesson.written.model import Lesson
 
-AT_ONCE = 8
-PREFIX = "lesson-"
 EMPTY = "empty"  # a topology without nodes, for programs alone
 FILES = (".yaml", ".yml")
 
@@ -25,7 +24,7 @@ def lab_name(lesson: Lesson) -> str:
     found = lesson.topology
     if found.endswith(FILES):
         found = lesson.name
-    return PREFIX + re.sub(r"[^a-z0-9_-]", "-", found.lower())
+    return LESSONS + re.sub(r"[^a-z0-9_-]", "-", found.lower())
 
 
 def ready(
@@ -86,8 +85,8 @@ def put_in_order(lab: Lab) -> None:
     except LabNotFound:  # one of programs alone, without any
         return
     lab.clear_faults()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lab.remove, [node.name for node in found.programs]))
+    if found.programs:
+        lab.remove(*(node.name for node in found.programs))
     if len(found.programs) == len(found.nodes):
         return
     for status in lab.status():
@@ -101,11 +100,11 @@ def record(lab: Lab, packets: Iterable[str], calls: Iterable[str]) -> None:
         there = {node.name for node in lab.snapshot().nodes if node.has_network}
     except LabNotFound:
         return
-    with_packets, with_calls = sorted(there & set(packets)), sorted(there & set(calls))
-    try:
-        if with_packets:
-            lab.record(*with_packets)
-        if with_calls:
-            lab.record(*with_calls, syscalls=True)
-    except NodeNotFound:  # it was removed just now: it has nothing to be recorded
-        return
+    with_calls = sorted(there & set(calls))
+    with_packets = sorted((there & set(packets)).difference(with_calls))  # recording calls does that, too
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(lab.record, *with_packets)] if with_packets else []
+        begun += [pool.submit(lab.record, *with_calls, syscalls=True)] if with_calls else []
+    with suppress(NodeNotFound):  # it was removed just now: it has nothing to be recorded
+        for one in begun:
+            one.result()

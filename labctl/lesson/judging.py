@@ -46,7 +46,7 @@ def right(predict: Predict, section: Section, evidence: Evidence, values: Mappin
         missing = section.blanks[found_values.index(None)]
         raise Undecided(f"the evidence has nothing for {missing}")
     told = [f"{name} = {shown(value)}" for name, value in zip(section.blanks, found_values, strict=True)]
-    return Answer(", ".join(told), values=found_values)
+    return Answer("; ".join(told), values=found_values)
 
 
 def is_right(predict: Predict, answer: Answer, given: str) -> bool:

@@ -110,6 +110,8 @@ class Player:
         self._say(paint(f"{section.title}", BOLD, self.talk.colour) + paint(f"  {place}", DIM, self.talk.colour))
         self._prose_of(section.before)
         given = self._predicted(step, section)
+        if step.predict is None:
+            self._say("")
         running = begun(step, self.lab, shell, self._earlier)
         self._note(step, running)
         if step.acts:
@@ -130,8 +132,10 @@ class Player:
             self._done.append(step.id)
             if filling:
                 self._shown(step, evidence, values)
-        self._say("")
-        self._prose_of(section.after)
+        if section.after:
+            if not (true and filling):
+                self._say("")
+            self._prose_of(section.after)
         if number < len(self.lesson.steps):
             self._go("go")
 
@@ -194,7 +198,7 @@ class Player:
     def _theirs(self, step: Step, section: Section, running: Running) -> None:
         """The learner does it: in another terminal, or by `s` here."""
         while self.questions:
-            found = self.talk.ask(said(self.language, "yours")).strip().lower()
+            found = self.talk.ask(said(self.language, "yours", lab=self.lab.name)).strip().lower()
             if found in ("q", "quit"):
                 raise Left
             if found == "h":

@@ -38,19 +38,20 @@ class Running:
     def evidence(self) -> Evidence:
         return Evidence(self.lab, self.began, tuple(self.outputs), self.counted, self.earlier)
 
-    def look(self) -> tuple[bool, Evidence, dict[str, Any]]:
-        """Whether the check is true now, and by which evidence. Raises Misplaced."""
+    def look(self) -> tuple[bool, Evidence, Mapping[str, Any]]:
+        """Whether the check is true now, and by which evidence, of which no more than the check asks for has been
+        looked up. Raises Misplaced."""
         evidence = self.evidence()
         values = evidence.of(self.step)
         return bool(evidence.value(self.step.check, values)), evidence, values
 
     def settled(self, limit: float = SETTLE) -> tuple[bool, Evidence, dict[str, Any]]:
-        """The same once it is true, at the latest after `limit` seconds."""
+        """The same once it is true, at the latest after `limit` seconds, with all of its evidence."""
         deadline = time.monotonic() + limit
         while True:
-            found = self.look()
-            if found[0] or time.monotonic() > deadline:
-                return found
+            true, evidence, values = self.look()
+            if true or time.monotonic() > deadline:
+                return true, evidence, dict(values)
             time.sleep(PAUSE)
 
 

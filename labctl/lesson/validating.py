@@ -12,7 +12,7 @@ from labctl.lesson import judging
 from labctl.lesson.acts import Output, Shell
 from labctl.lesson.playing import start
 from labctl.lesson.seen.evidence import Misplaced
-from labctl.lesson.stepping import begun
+from labctl.lesson.stepping import SETTLE, begun
 from labctl.lesson.written import console
 from labctl.lesson.written.model import Lesson, Step, Typed
 from labctl.lesson.written.problems import Problem, Problems
@@ -44,7 +44,7 @@ class _Trial:
     lesson: Lesson
     lab: Lab
     languages: tuple[str, ...]
-    report: Callable[[str], None]
+    settle: float
     problems: Problems = field(default_factory=Problems)
     changes: list[Change] = field(default_factory=list)
     earlier: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class _Trial:
                 self.compare(step, output)
         if step.solve != step.acts:
             running.act(step.solve)
-        true, evidence, values = running.settled()
+        true, evidence, values = running.settled(self.settle)
         self.earlier[step.id] = values
         if not true:
             seen = "; ".join(f"{name} = {value!r}"[:200] for name, value in values.items())
@@ -112,10 +112,12 @@ def validate(
     lab: Lab,
     languages: Iterable[str],
     report: Callable[[str], None] = lambda text: None,
+    *,
+    settle: float = SETTLE,
 ) -> Validated:
-    """Each check must be false before its act and true after it, one choice right, and what is seen as it is written.
-    Raises LabError where the lab can't be used."""
-    trial = _Trial(lesson, lab, tuple(language for language in languages if language in lesson.prose), report)
+    """Each check must be false before its act and true within `settle` seconds after it, one choice right, and what is
+    seen as it is written. Raises LabError where the lab can't be used."""
+    trial = _Trial(lesson, lab, tuple(language for language in languages if language in lesson.prose), settle)
     shell = Shell(lesson.folder, lab.name)
     start(lesson, shell)
     for step in lesson.steps:

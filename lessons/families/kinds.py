@@ -21,3 +21,5 @@ while True:
     sender.close()
     first = taker.recv(1024).decode()
     print(kind, "gave", first, "then", taker.recv(1024).decode() or "the end")
+    taker.close()
+    receiver.close()

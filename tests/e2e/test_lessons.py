@@ -6,13 +6,17 @@ They share labs: each topology's is brought up once. `make lessons` plays all of
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from outside import run
 from sampling import seed, share
 
+import labctl
+from labctl.api.labs import LESSONS
 from labctl.errors import LabNotFound
-from labctl.lesson import finding
+from labctl.lesson import finding, grounds
+from labctl.lesson.validating import validate
 
 SLOW = 60.0  # seconds that a lesson may take with --yes
 PLAYED = set(share(finding.names(), 3, seed()))
@@ -28,11 +32,9 @@ def labs(engine, tmp_path_factory):
         del os.environ["XDG_STATE_HOME"]
     else:
         os.environ["XDG_STATE_HOME"] = before
-    from labctl import labs as every
-
-    for lab in every():
-        if lab.name.startswith("lesson-"):
-            lab.down()
+    ours = [lab for lab in labctl.labs() if lab.name.startswith(LESSONS)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(labctl.Lab.down, ours))
     run("down", "lesson-empty", timeout=60)  # without a host it is in no list, and its network is still there
 
 
@@ -53,7 +55,7 @@ def test_a_lesson_is_played_in_chinese(name):
 
 def test_predictions_are_judged_by_the_evidence():
     """Somebody who sits there, and is right, wrong, and unsure: answers are typed, and one is none of the choices."""
-    answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "1", "1", "P.", "10"]
+    answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "1", "1", "P.", "10", "", "h", "s"]
     played = run("lesson", "run", "tcp", "--lang", "en", input="\n".join(answers) + "\n", timeout=SLOW)
     assert played.returncode == 0, played
     assert "That is none of them: a, b, c" in played.stdout
@@ -62,21 +64,50 @@ def test_predictions_are_judged_by_the_evidence():
     assert "No: The line, once" in played.stdout
     assert played.stdout.count("its source port = Right.") == 1
     assert "its target address = No: 10." in played.stdout
+    assert "Hint: `labctl fault drop bob:alice" in played.stdout
+    assert "Done: the evidence shows it." in played.stdout
     assert "You foresaw 1 of 4" in played.stdout
 
 
-def test_who_leaves_comes_back_to_where_they_were():
-    left = run("lesson", "run", "tcp", "--lang", "en", input="c\n\nq\n", timeout=SLOW)
+def test_who_leaves_comes_back_to_where_they_were(tmp_path):
+    file = tmp_path / "two.md"
+    file.write_text(TWO)
+    left = run("lesson", "run", str(file), input="\n\nq\n", timeout=SLOW)
     assert left.returncode == 0, left
-    assert "You left at step data" in left.stdout or "You left at step handshake" in left.stdout
-    again = run("lesson", "run", "tcp", "--lang", "en", "--from", "lost", "--yes", timeout=SLOW)
+    assert "You left at step second; `labctl lesson run two --from second` goes on there." in left.stdout
+    again = run("lesson", "run", str(file), "--from", "second", "--yes", timeout=SLOW)
     assert again.returncode == 0, again
-    assert "A segment is lost" in again.stdout
-    assert "What a segment holds" not in again.stdout
+    assert "It arrives once more" in again.stdout
+    assert "It arrives\n" not in again.stdout, "an earlier act is done, and not shown"
+    assert labctl.find("lesson-hello").name in again.stderr
     unknown = run("lesson", "run", "tcp", "--from", "nowhere")
     assert (unknown.returncode, "it has no step nowhere" in unknown.stderr) == (1, True), unknown
 
 
+TWO = """---
+title: Two lines
+topology: hello
+minutes: 1
+steps:
+  - id: first
+    check: len(events("bob", event="message", text="one")) == 1
+  - id: second
+    check: len(events("bob", event="message", text="two")) == 1
+---
+## It arrives {#first}
+
+```console
+$ labctl chat send alice "one"
+...
+```
+
+## It arrives once more {#second}
+
+```console
+$ labctl chat send alice "two"
+...
+```
+"""
 YOURS = """---
 title: Your turn
 topology: hello
@@ -130,16 +161,24 @@ def test_a_step_of_ones_own_is_checked_and_solved_from_another_terminal(tmp_path
         ("== 1\n    hint", "== 2\n    hint", "yours.md:10:12: step type: its check is false after its act"),
         ('chat send alice "typed by me"', "chat send nobody hi", "a command failed"),
         (").bytes", ").text", "yours.md:8:7: step type: the evidence gives no number"),
-        ("topology: hello", "topology: helo", "there is no topology helo; did you mean hello?"),
     ],
 )
 def test_validate_tells_what_is_not_so(tmp_path, old, new, said):
     assert old in YOURS
     file = tmp_path / "yours.md"
     file.write_text(YOURS.replace(old, new))
-    done = run("lesson", "validate", str(file), timeout=SLOW)
+    lesson = finding.find(str(file))
+    lab = grounds.ready(lesson)
+    found = validate(lesson, lab, ["en"], settle=0.5)
+    assert any(said in str(problem) for problem in found.problems), found
+
+
+def test_validate_fails_where_a_lesson_has_no_lab(tmp_path):
+    file = tmp_path / "yours.md"
+    file.write_text(YOURS.replace("topology: hello", "topology: helo"))
+    done = run("lesson", "validate", str(file))
     assert done.returncode == 1, done
-    assert said in done.stdout + done.stderr, done
+    assert "there is no topology helo; did you mean hello?" in done.stderr
 
 
 def test_console_blocks_are_written_anew_from_a_run(tmp_path):

@@ -133,3 +133,12 @@ def test_a_limit_that_is_no_number(args):
     got = run(*args, "--timeout", "nan")
     assert got.returncode == 2
     assert b"nan is no number of seconds" in got.stderr
+
+
+@pytest.mark.parametrize(("columns", "wide"), [(None, 100), ("80", 80), ("", 100), ("0", 100), ("many", 100)])
+def test_a_drawing_that_goes_to_no_terminal_is_as_wide_as_columns_says(monkeypatch, columns, wide):
+    monkeypatch.setattr(output.sys, "stdout", io.StringIO())
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert output.width(100) == wide

@@ -13,7 +13,7 @@ from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, LABEL_TARGET, LABEL_TOPOLOGY
 from labctl.errors import LabError
 from labctl.lab import owners, probes
-from labctl.lab.life.down import down, down_all, known, standing_of, whose
+from labctl.lab.life.down import down, down_all, known, meant, standing_of, whose
 from labctl.lab.life.up import _of_others, _take_back
 from labctl.lab.locks import LabLock
 from labctl.lab.model import find
@@ -47,6 +47,23 @@ def test_the_only_lab_is_the_only_one_of_mine(engine):
     engine.add("nobodys", "a")
     with pytest.raises(LabError, match="several labs are there: mine, nobodys$"):
         find(engine)
+
+
+def test_labs_of_lessons_are_meant_where_no_other_is_there(engine):
+    engine.add("lesson-hello", "a", labels=mine())
+    assert find(engine).name == "lesson-hello"
+    assert meant(engine, everything=False, force=False)[0] == ["lesson-hello"]
+    engine.add("lesson-nat", "a", labels=mine())
+    with pytest.raises(LabError, match="several labs are there: lesson-hello, lesson-nat$"):
+        find(engine)
+    engine.add("mine", "a", labels=mine())
+    assert find(engine).name == "mine"
+    assert meant(engine, everything=False, force=False)[0] == ["mine"]
+    assert meant(engine, everything=True, force=False)[0] == ["lesson-hello", "lesson-nat", "mine"]
+    engine.add("other", "a", labels=mine())
+    for choose in (lambda: find(engine), lambda: meant(engine, everything=False, force=False)):
+        with pytest.raises(LabError, match="several labs are there: mine, other$"):
+            choose()
 
 
 @pytest.mark.parametrize(

@@ -181,8 +181,7 @@ def rm(nodes: Names, lab: LabName = None, as_json: Json = False) -> None:
     engine, there = engine_and_lab(lab)
     names = [need_program(there, name).name for name in dict.fromkeys(nodes)]
     with output.Progress("removing") as report:
-        for name in names:
-            remove(engine, there, name, report)
+        remove(engine, there, names, report)
         last = is_left_alone(engine, there.name)
         if last:
             down(engine, there.name, report, force=True)

@@ -159,7 +159,7 @@ def _roll(steps: Iterator[Step], limit: int, form: Format) -> None:
     from labctl.render.ladder import text
     from labctl.render.ladder.document import arrow_document
 
-    roll = text.Roll(columns=output.columns() or text.COLUMNS, colour=output.colour())
+    roll = text.Roll(columns=output.width(text.COLUMNS), colour=output.colour())
     count, told = 0, set[str]()
     for step in steps:
         for note in (*step.problems, *step.ladder.notes):
@@ -276,4 +276,4 @@ def drawn(found: Ladder, form: Format) -> str:
         return mermaid.draw(found)
     from labctl.render.ladder import text
 
-    return text.draw(found, columns=output.columns() or text.COLUMNS, colour=output.colour())
+    return text.draw(found, columns=output.width(text.COLUMNS), colour=output.colour())

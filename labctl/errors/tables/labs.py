@@ -77,7 +77,7 @@ LABS: Table = {
         LabNotFound,
         "several labs are there: {names}",
         "choose one by --lab NAME, or set LABCTL_LAB",
-        "Without --lab, labctl takes the only lab of the user's.",
+        "Without --lab, labctl takes the only lab of the user's; beside it, those that lessons left don't count.",
     ),
     "bad-lab-name": Kind(
         InvalidArgument,

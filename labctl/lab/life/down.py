@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.lab.locks import LabLock, forget_keyboard
+from labctl.lab.model import without_lessons
 from labctl.lab.owners import Standing, is_mine, own_name, refuse_anothers, standing
 from labctl.phases import reached
 
@@ -120,15 +121,18 @@ def standing_of(engine: Engine, name: str) -> Standing | None:
 
 
 def meant(engine: Engine, *, everything: bool, force: bool) -> tuple[list[str], list[str]]:
-    """The labs that are to be taken down where none is named: the caller's only one, with `everything` all of the
-    caller's, with `force` as well everybody's; and those that are left as they are others'.
+    """The labs that are to be taken down where none is named: the caller's only one (without those of lessons, if
+    another is there), with `everything` all of the caller's, with `force` as well everybody's; and those that are left
+    as they are others'.
 
     Raises LabError `ambiguous-lab`.
     """
     every = whose(engine)
     names = [name for name, mine in every.items() if mine or (everything and force)]
-    if len(names) > 1 and not everything:
-        raise LabError("ambiguous-lab", names=", ".join(names))
+    if not everything:
+        names = without_lessons(names)
+        if len(names) > 1:
+            raise LabError("ambiguous-lab", names=", ".join(names))
     return names, [name for name in every if name not in names]
 
 

@@ -1,8 +1,8 @@
-"""Removes a program's host, with its helpers, and nothing else of its lab."""
+"""Removes programs' hosts, with their helpers, and nothing else of their lab."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from labctl.engine.model import LABEL_LAB, LABEL_RUN, LABEL_TARGET, Engine
 from labctl.errors import LabError
@@ -11,18 +11,19 @@ from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, Node
 
 
-def remove(engine: Engine, lab: Lab, name: str, report: Callable[[str], None]) -> None:
-    """With the rules on its links. Raises LabError `unknown-node`, `not-a-program`, `lab-busy`."""
+def remove(engine: Engine, lab: Lab, names: Sequence[str], report: Callable[[str], None]) -> None:
+    """With the rules on their links, all at once. Raises LabError `unknown-node`, `not-a-program`, `lab-busy`; then
+    none is removed."""
     from labctl.lab.faults.rules import clear, listing  # who runs a program anew has no use for it
 
-    node = need_program(lab, name)
-    about = [fault for fault in listing(engine, lab) if name in fault.link.split(":")]
+    nodes = [need_program(lab, name) for name in dict.fromkeys(names)]
+    about = [fault for fault in listing(engine, lab) if not {*names}.isdisjoint(fault.link.split(":"))]
     if about:
         clear(engine, lab, about)
     lock = LabLock(lab.name)
     lock.acquire(LOCK_LIMIT, report, engine.cancels)
     try:
-        take_away(engine, lab, node, report)
+        take_away(engine, lab, nodes, report)
     finally:
         lock.close()
 
@@ -35,12 +36,13 @@ def need_program(lab: Lab, name: str) -> Node:
     return node
 
 
-def take_away(engine: Engine, lab: Lab, node: Node, report: Callable[[str], None]) -> None:
-    """As `remove`, by who holds the lab's lock: the node ends in order, and its helpers after it."""
+def take_away(engine: Engine, lab: Lab, nodes: Sequence[Node], report: Callable[[str], None]) -> None:
+    """As `remove`, by who holds the lab's lock: the nodes end in order, and their helpers after them."""
+    ends = {node.container.id for node in nodes}
     helpers = [
         item
         for item in engine.containers([f"{LABEL_LAB}={lab.name}"])
-        if item.labels.get(LABEL_TARGET) == node.container.id and LABEL_RUN not in item.labels
+        if item.labels.get(LABEL_TARGET) in ends and LABEL_RUN not in item.labels
     ]
-    remove_containers(engine, [node.container], report)
+    remove_containers(engine, [node.container for node in nodes], report)
     remove_containers(engine, helpers, report)

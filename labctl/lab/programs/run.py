@@ -106,7 +106,7 @@ def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Repo
             from labctl.lab.programs.remove import take_away
 
             report(f"{wanted.name} {before.condition}; the new one takes its place")
-            take_away(engine, lab, before, report)
+            take_away(engine, lab, [before], report)
         order = _order(lab, wanted, place, image, owners.same(engine, [node.container for node in lab.nodes]))
         # What others of the lab send is recorded: so is what this one does, from its first packet on.
         order = replace(order, processes=SHUT) if ours and _is_recorded(engine, name) else order

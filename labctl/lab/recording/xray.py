@@ -32,10 +32,14 @@ class XRay:
 
 def start(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[str]:
     """Records packets, system calls and states at some nodes from now on; the names of those where not all was."""
+    from concurrent.futures import ThreadPoolExecutor  # it brings `logging` with it
+
     programs = [one for host in nodes for one in lab.members(host)]
     for node in programs:
         lab.running(node.name, "its system calls can't be recorded")
-    fresh = {*recorders.begin(engine, lab, nodes)[1], *syscalls.start(engine, lab, programs)}
+    with ThreadPoolExecutor(2) as pool:
+        begun = pool.submit(recorders.begin, engine, lab, nodes), pool.submit(syscalls.start, engine, lab, programs)
+    fresh = {*begun[0].result()[1], *begun[1].result()}
     return [name for name in dict.fromkeys(node.name for node in (*nodes, *programs)) if name in fresh]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from labctl.errors import LabNotFound, NodeNotFound, NotRecorded, NotRunning
 from labctl.lesson.acts import Output
@@ -41,17 +42,15 @@ class Evidence:
     _asked: dict[tuple[Any, ...], list[Row]] = field(default_factory=dict)
     _ladders: dict[tuple[str, str], Ladder] = field(default_factory=dict)
 
-    def of(self, step: Step) -> dict[str, Any]:
-        """The values of a step's names. Raises Wrong with the name's `place`, NodeNotFound, EngineError."""
-        values: dict[str, Any] = {}
-        for name, expression in step.evidence.items():
-            values[name] = self.value(expression, values)
-        return values
+    def of(self, step: Step) -> Values:
+        """The values of a step's names."""
+        return Values(self, step.evidence)
 
     def value(self, expression: Expression, values: Mapping[str, Any]) -> Any:
         """Raises Misplaced."""
         outputs = [output_row(one) for one in self.outputs]
-        names = {**values, "outputs": outputs, "output": outputs[-1] if outputs else None}
+        known = {"outputs": outputs, "output": outputs[-1] if outputs else None}
+        names = ChainMap(known, cast(Any, values))
         sources: dict[str, Callable[..., Any]] = {
             "events": self.events,
             "packets": self.packets,
@@ -162,6 +161,26 @@ class Evidence:
             return self.lab.node(node).sockets()
         except ABSENT:
             return []
+
+
+class Values(Mapping[str, Any]):
+    """A step's names, each worked out when it is first asked for: most of what isn't asked of a lab is time."""
+
+    def __init__(self, evidence: Evidence, expressions: Mapping[str, Expression]) -> None:
+        self._evidence, self._expressions = evidence, expressions
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Raises KeyError, Misplaced, NodeNotFound, EngineError."""
+        if name not in self._known:
+            self._known[name] = self._evidence.value(self._expressions[name], self)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._expressions)
+
+    def __len__(self) -> int:
+        return len(self._expressions)
 
 
 class Misplaced(Exception):

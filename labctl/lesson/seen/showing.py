@@ -10,6 +10,7 @@ from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.model import Shown
 
 LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
+RESOLVER = "127.0.0.11"  # the engine's own name server in each host, which is no part of any lesson
 TEXT_LIMIT = 200  # characters of a value
 
 
@@ -101,7 +102,8 @@ def _layers(value: Any, columns: int, colour: bool, *, dump: bool) -> str:
 def _sockets(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
     from labctl.render.sockets import table
 
-    found = [row.source for name in names for row in evidence.sockets(name)][:LIMIT]
+    rows = [row for name in names for row in evidence.sockets(name) if row.get("local")[0] != RESOLVER]
+    found = [row.source for row in rows[:LIMIT]]
     return table(found, columns=columns, colour=colour) if found else ""
 
 

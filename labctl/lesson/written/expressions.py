@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from labctl.errors import nearest
 from labctl.lesson.seen.rows import Row
@@ -184,7 +185,7 @@ class Evaluation:
     """Works expressions out. `values` are names, `sources` what the sources are."""
 
     def __init__(self, values: Mapping[str, Any], sources: Mapping[str, Callable[..., Any]]) -> None:
-        self._values = dict(values)
+        self._values = values
         self._sources = sources
         self._steps = 0
 
@@ -286,9 +287,7 @@ class Evaluation:
         part = node.generators[depth]
         assert isinstance(part.target, ast.Name)
         for item in self.value(part.iter) or ():
-            inner = dict(self._values)
-            before, self._values = self._values, inner
-            inner[part.target.id] = item
+            before, self._values = self._values, ChainMap({part.target.id: item}, cast(Any, self._values))
             if all(self.value(condition) for condition in part.ifs):
                 self._each(node, depth + 1, out)
             self._values = before
