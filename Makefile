@@ -65,6 +65,7 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 # The programs of nodes run in images that have a newer Python, and find each other by paths of their own.
 types: venv
 	$(BIN)/mypy
+	MYPYPATH=labctl/grade/inside $(BIN)/mypy --explicit-package-bases labctl/grade/inside/*.py
 	MYPYPATH=services/base $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
 	$(BIN)/mypy --python-version 3.13 services/tutorial
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)

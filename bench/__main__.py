@@ -40,7 +40,7 @@ RESULTS = Path(__file__).parent / "results.json"
 BUILD_LIMIT = 1800.0
 LONG = "size-"  # what begins so takes most of the time, together
 MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Result]]]] = {
-    "up": ("labctl up and down of the default lab : docker compose up --wait and down", labs.default),
+    "up": ("labctl up, up again and down of the default lab : docker compose, the engine alone", labs.default),
     "up-50": ("the same with 50 nodes", labs.fifty),
     "chat": ("labctl chat send : docker compose exec", chat.measure),
     "run": ("labctl run to the first answer : docker run of the same", program.measure),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import textwrap
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -85,9 +86,7 @@ def text(verdicts: list[Verdict], version: str) -> str:
         [
             f"## What is made, beside Compose {version}",
             "",
-            f"{len(read)} inputs that Compose reads, each made by `docker compose create` and by labctl, and compared",
-            "as the engine shows it: each field of each container, network and volume, labels and digests among them.",
-            f"All services run one image, mounted files stand in an empty folder, and nothing is started. {_PASSED}",
+            textwrap.fill(f"{len(read)} {_COMPARED}", 118),
             "",
             f"| project | inputs | {' | '.join(groups.values())} |",
             f"| --- | --- |{' --- |' * len(groups)}",
@@ -105,8 +104,10 @@ def text(verdicts: list[Verdict], version: str) -> str:
     )
 
 
-_PASSED = (
-    "Not compared: ids, times, what the engine chooses by itself (subnets, names of volumes without one), the order of "
-    "lists that Compose has from mappings, and the digest of what shares another container's network, which has that "
-    "one's id in it."
+_COMPARED = (
+    "inputs that Compose reads, each made by `docker compose create` and by labctl, and compared as the engine "
+    "shows it: each field of each container, network and volume, labels and digests among them. All services run "
+    "one image, mounted files stand in an empty folder, and nothing is started. Not compared: ids, times, what "
+    "the engine chooses by itself (subnets, names of volumes without one), the order of lists that Compose has "
+    "from mappings, and the digest of what shares another container's network, which has that one's id in it."
 )

@@ -1,31 +1,41 @@
-"""`labctl up` and `down` beside Compose's own, of the same file and in the same cycles."""
+"""`labctl up` and `down` beside Compose's own and beside the engine's floor, of the same file and in the same cycles;
+and `up` once more, with nothing to change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from bench.commands import labctl, run
+from bench.floor import WORKERS, Floor
 from bench.model import Result, Setting, Target
 from bench.project import LIMIT, ROOT, Project, default_lab, many, project
 
-NO_SLOWER = Target(1.0)
+SOON = Target(0.5, absolute=True)  # seconds
+NEAR_THE_FLOOR = Target(1.15)
+DOWN = Target(0.95)
+SMALL, FIFTY = Target(0.8), Target(0.85)  # of Compose's `up`
 
 
 def default(setting: Setting) -> Iterator[Result]:
     with project("hello", default_lab(), links={"services": ROOT / "services"}) as lab:
-        yield from _cycles(setting, lab, "", "the default lab", setting.runs * 2)  # short, so more of them
+        yield from _cycles(setting, lab, "", "the default lab", setting.runs * 2, SMALL)  # short, so more of them
 
 
 def fifty(setting: Setting) -> Iterator[Result]:
     with project("fifty", many(50)) as lab:
-        yield from _cycles(setting, lab, "-50", "50 nodes", setting.runs)
+        yield from _cycles(setting, lab, "-50", "50 nodes", setting.runs, FIFTY)
 
 
-def _cycles(setting: Setting, lab: Project, suffix: str, what: str, runs: int) -> Iterator[Result]:
-    downs: tuple[list[float], list[float]] = ([], [])
+def _cycles(setting: Setting, lab: Project, suffix: str, what: str, runs: int, target: Target) -> Iterator[Result]:
+    downs: tuple[list[float], ...] = ([], [], [])
+    again: list[float] = []
+    floor = Floor(lab.name)
+    command = [labctl(), "up", str(lab.file), "--lab", lab.name, "--timeout", str(LIMIT)]
 
     def with_labctl() -> float:
-        up = run([labctl(), "up", str(lab.file), "--lab", lab.name, "--timeout", str(LIMIT)], LIMIT).seconds
+        up = run(command, LIMIT).seconds
+        floor.learn(lab)
+        again.append(run(command, LIMIT).seconds)
         downs[0].append(run([labctl(), "down", lab.name], LIMIT).seconds)
         return up
 
@@ -34,9 +44,17 @@ def _cycles(setting: Setting, lab: Project, suffix: str, what: str, runs: int) -
         downs[1].append(lab.compose("down").seconds)
         return up
 
-    ours, theirs = setting.alternate(f"up{suffix}, s", with_labctl, with_compose, runs=runs)
-    note = "Compose waits by the images' healthcheck, labctl by each node's `ready` event"
+    def with_the_engine() -> float:
+        up = floor.up()
+        downs[2].append(floor.down())
+        return up
+
+    ups = setting.alternate(f"up{suffix}, s", with_labctl, with_compose, with_the_engine, runs=runs)
+    note = ("Compose waits by the images' healthcheck, labctl by each node's `ready` event",)
+    engine = f"the engine, {WORKERS} workers"
     against = "docker compose up -d --wait"
-    yield Result(f"up{suffix}", f"labctl up, {what}", "s", ours, theirs, against, NO_SLOWER, (note,))
-    ours, theirs = (tuple(down[1:]) for down in downs)  # without the warming up
-    yield Result(f"down{suffix}", f"labctl down, {what}", "s", ours, theirs, "docker compose down", NO_SLOWER)
+    yield Result(f"up{suffix}", f"labctl up, {what}", "s", ups[0], ups[1], against, target, note)
+    yield Result(f"up{suffix}-floor", f"labctl up, {what}", "s", ups[0], ups[2], engine, NEAR_THE_FLOOR)
+    yield Result(f"up{suffix}-again", f"labctl up again, {what}", "s", tuple(again[1:]), (), "", SOON)
+    ours, theirs, _ = (tuple(down[1:]) for down in downs)  # without the warming up
+    yield Result(f"down{suffix}", f"labctl down, {what}", "s", ours, theirs, "docker compose down", DOWN)

@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
-from typing import Any
 
 import yaml
 
 from bench.commands import labctl, run
+from bench.floor import WORKERS, Floor
 from bench.measurements.memory import usage
 from bench.model import Result, Setting, Target
 from bench.project import LIMIT, ROOT, Project, free_subnet, project
-from labctl.engine.docker import DockerEngine
-from labctl.engine.docker.wire import Wire
-from labctl.engine.model import COMPOSE_PROJECT
 
 SMALL, MIDDLE, LARGE = 20, 100, 200
 FEW = 3  # pairs of samples at 100 and 200 nodes: each takes minutes
-WORKERS = 8
-NO_SLOWER = Target(1.0)
-NEAR_THE_FLOOR = Target(1.1)
+DOWN = Target(0.95)  # of Compose
+UP = {SMALL: Target(0.8), MIDDLE: Target(0.7), LARGE: Target(0.55)}  # it starts one service's nodes one by one
+NEAR_THE_FLOOR = Target(1.15)
 LINEAR = Target(1.3)
 PARTS = {"services": ROOT / "services"}
 
@@ -71,7 +66,7 @@ def _size(setting: Setting, count: int, runs: int) -> Iterator[Result]:
     downs: list[list[float]] = [[], [], []]
     memory: list[float] = []
     with project(f"mesh-{count}", mesh(count), links=PARTS) as lab:
-        floor = Floor(lab.name, count)
+        floor = Floor(lab.name)
 
         def look() -> None:
             floor.learn(lab)
@@ -95,12 +90,13 @@ def _size(setting: Setting, count: int, runs: int) -> Iterator[Result]:
 
         ups = setting.alternate(f"up-{count}, s", with_labctl, with_compose, with_the_engine, runs=runs)
     what, note = f"{count} nodes", _said(runs)
-    sides = (("compose", "docker compose {}", NO_SLOWER), ("floor", f"the engine, {WORKERS} workers", NEAR_THE_FLOOR))
-    for place, (side, against, target) in enumerate(sides, 1):
+    compose, engine = {"up": UP[count], "down": DOWN}, dict.fromkeys(("up", "down"), NEAR_THE_FLOOR)
+    sides = (("compose", "docker compose {}", compose), ("floor", f"the engine, {WORKERS} workers", engine))
+    for place, (side, against, targets) in enumerate(sides, 1):
         for verb, words, samples in (("up", "up -d --wait", ups), ("down", "down", [tuple(d[1:]) for d in downs])):
             name, ours, theirs = f"mesh-{count}-{verb}-{side}", samples[0], samples[place]
             told = f"labctl {verb}, mesh of {what}"
-            yield Result(name, told, "s", ours, theirs, against.format(words), target, note)
+            yield Result(name, told, "s", ours, theirs, against.format(words), targets[verb], note)
     per_node = tuple(seconds * 1000 / count for seconds in ups[0])
     limit = Target(250.0, absolute=True)  # what `labctl up udp-mesh:N` estimates with where it refuses an N
     yield Result(f"mesh-{count}-node", f"labctl up, a node of {count}", "ms", per_node, (), "", limit, note)
@@ -130,59 +126,3 @@ def mesh(count: int) -> str:
     (config,) = yaml.safe_load(text)["networks"]["lab"]["ipam"]["config"]
     wished = ipaddress.IPv4Network(config["subnet"])
     return text.replace(str(wished), str(free_subnet(wished))).replace("../services/", "services/")
-
-
-class Floor:
-    """What the engine takes for the containers of a lab when nobody does more than to ask for them."""
-
-    def __init__(self, name: str, count: int) -> None:
-        self._name, self._count = name, count
-        self._wire = Wire(DockerEngine().endpoint)
-        self._container: dict[str, Any] = {}
-        self._network: dict[str, Any] = {}
-
-    def learn(self, lab: Project) -> None:
-        """Takes over the options of a lab's first container and of its network."""
-        if self._container:
-            return
-        first = lab.containers()[0]
-        found = self._wire.call("GET", f"/containers/{first.id}/json")
-        (name,) = found["NetworkSettings"]["Networks"]
-        network = self._wire.call("GET", f"/networks/{name}")
-        labels = {COMPOSE_PROJECT: lab.name}  # by which a later run finds what this one leaves, if it is killed
-        kept = ("Driver", "IPAM", "Options", "EnableIPv6", "Internal", "Attachable")
-        self._network = {"Name": name, "Labels": labels, **{key: network[key] for key in kept}}
-        config = {key: value for key, value in found["Config"].items() if key not in ("Hostname", "Labels")}
-        self._container = {
-            **config,
-            "Labels": labels,
-            "HostConfig": found["HostConfig"],
-            "NetworkingConfig": {"EndpointsConfig": {name: {"Aliases": ["peer"]}}},
-        }
-
-    def up(self) -> float:
-        """Seconds until all run."""
-        started = perf_counter()
-        self._wire.call("POST", "/networks/create", body=self._network)
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(self._start, range(1, self._count + 1)))
-        return perf_counter() - started
-
-    def _start(self, number: int) -> None:
-        made = self._wire.call(
-            "POST", "/containers/create", body=self._container, name=f"{self._name}-peer-{number}", limit=LIMIT
-        )
-        self._wire.call("POST", f"/containers/{made['Id']}/start", limit=LIMIT)
-
-    def down(self) -> float:
-        """Seconds until all is gone; each is stopped in order."""
-        started = perf_counter()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(self._remove, range(1, self._count + 1)))
-        self._wire.call("DELETE", f"/networks/{self._network['Name']}")
-        return perf_counter() - started
-
-    def _remove(self, number: int) -> None:
-        path = f"/containers/{self._name}-peer-{number}"
-        self._wire.call("POST", f"{path}/stop", limit=LIMIT)
-        self._wire.call("DELETE", path, force=True, v=True, limit=LIMIT)

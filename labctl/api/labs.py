@@ -71,12 +71,13 @@ def up(
 def empty(
     name: str | None = None,
     *,
+    isolated: bool = False,
     engine: Engine | None = None,
     report: Callable[[str], None] | None = None,
     cancel: Cancel | None = None,
 ) -> Lab:
     """A lab without nodes, for programs alone (`Lab.run`): one network on a free subnet. `name` is `lab` unless another
-    one is given; an empty lab of that name that is there already is taken.
+    one is given; an empty lab of that name that is there already is taken. `isolated`: nothing leads out of it.
 
     In a `with` it is taken down at the end. Raises ForeignLab, InvalidArgument, EngineError, LabTimeout, Cancelled.
     """
@@ -84,7 +85,7 @@ def empty(
 
     token = cancel or Cancel()
     using = (engine or connect()).cancelled_by(token)
-    return Lab(using, making.start(using, name, _telling(report, token)), token, takes_down=True)
+    return Lab(using, making.start(using, name, _telling(report, token), isolated=isolated), token, takes_down=True)
 
 
 def find(

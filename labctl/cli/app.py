@@ -67,6 +67,8 @@ COMMANDS = {
     "syscalls": "node.processes.syscalls",
     "page": "page.page",
     "lesson": "lessons.lesson",
+    "grade": "grading.grade",
+    "grade-all": "grading.grade_all",
     "help": "helping.show_help",
     "version": "helping.version",
 }
@@ -87,7 +89,15 @@ LOOKS |= {
     "wait",
     "help",
 }
-LOOKS |= {"version", "compat", "clean", "lesson", "expect"}  # clean is about no lab, and has a --force of its own
+LOOKS |= {
+    "version",
+    "compat",
+    "clean",
+    "lesson",
+    "expect",
+    "grade",
+    "grade-all",
+}  # clean is about no lab, and has a --force of its own
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
 ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 
@@ -95,6 +105,7 @@ ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 SETTINGS = {"packet": {"ignore_unknown_options": True}}
 # Commands that end in somebody else's command line (labctl/cli/passing.py).
 CLASSES = {"exec": "InNode", "run": "Passing", "trace": "Passing", "expect": "InNode"}
+CLASSES |= {"grade": "InNode", "grade-all": "InTwo"}
 
 
 class Commands(MutableMapping[str, click.Command]):

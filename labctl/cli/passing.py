@@ -39,5 +39,11 @@ class InNode(Passing):
     own = 1
 
 
+class InTwo(Passing):
+    """A folder and what it is about come first."""
+
+    own = 2
+
+
 def _takes_value(param: click.Parameter) -> bool:
     return isinstance(param, click.Option) and not param.is_flag and not param.count

@@ -59,6 +59,8 @@ SUMMARIES = {
     "syscalls": "Show the system calls of a node's programs on their sockets, with arguments and results.",
     "page": "Show a lab in a browser as it runs: hosts, links, messages, packets; type at hosts, break links, look inside.",
     "lesson": "Play a lesson: predict, do it, and see who was right.",
+    "grade": "Check a program of any language over real sockets, and mark it: exit 0 where it passes everything.",
+    "grade-all": "Grade each folder of a folder, several at a time, by the same command; a table of all.",
     "help": "Say what labctl can do, or what a command does: the same as its --help.",
     "version": "Print the version.",
 }

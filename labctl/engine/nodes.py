@@ -53,8 +53,9 @@ class Nodes(Protocol):
     def create_node(self, order: NodeOrder) -> str | None:
         """Makes a node, and doesn't start it; its id, None where its name is taken."""
 
-    def create_network(self, name: str, labels: Mapping[str, str], subnet: str) -> Network:
-        """Makes a network, or gives the one that has the name already: of several who ask at once, one makes it."""
+    def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
+        """Makes a network, or gives the one that has the name already: of several who ask at once, one makes it.
+        `internal`: nothing leads out of it."""
 
     def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
         """A container that runs joins a network, where it has these names as well; its first address there."""

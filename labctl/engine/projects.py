@@ -77,6 +77,9 @@ class Projects(Protocol):
         Raises `build-failed` with the step that failed and its last lines.
         """
 
+    def prepare(self) -> None:
+        """A project is about to be made: what takes time and is the same for all of them may begin. Raises nothing."""
+
     def bring_up(
         self,
         source: Source,

@@ -139,7 +139,7 @@ def test_compose_that_is_killed_is_told_so(spare, tmp_path, service):
         "note: `docker compose` makes this lab: labctl doesn't make all of it (services.web.volumes_from)"
         in said.stderr
     )
-    assert "labctl: `docker compose up` was killed by a signal before it had done its work\n" in said.stderr
+    assert "labctl: `docker compose up` was killed by SIGKILL before it had done its work\n" in said.stderr
     assert lab.labelled() == []
 
 

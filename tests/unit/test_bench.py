@@ -12,6 +12,7 @@ import yaml
 
 from bench import load_client, report
 from bench.__main__ import MEASUREMENTS, _options, main
+from bench.floor import Floor
 from bench.measurements import size
 from bench.model import Result, Setting, Target
 
@@ -136,7 +137,12 @@ class Calls:
         if body:
             self.bodies.append(body)
         if method == "GET" and path.startswith("/containers"):
-            config = {"Image": "x", "Hostname": "abc", "OpenStdin": True, "Labels": {"dev.labctl.lab": "mesh"}}
+            config = {
+                "Image": "x",
+                "Hostname": path.split("/")[2],
+                "OpenStdin": True,
+                "Labels": {"dev.labctl.lab": "mesh"},
+            }
             networks = {"NetworkSettings": {"Networks": {"mesh_lab": {}}}}
             return {"Config": config, "HostConfig": {"Memory": 64}, **networks}
         if method == "GET":
@@ -146,9 +152,11 @@ class Calls:
 
 
 def test_the_floor_makes_the_same_containers_and_takes_them_down() -> None:
-    floor = size.Floor("mesh", 3)
+    floor = Floor("mesh")
     floor._wire = wire = Calls()  # type: ignore[assignment]
-    lab = SimpleNamespace(name="mesh", containers=lambda: [SimpleNamespace(id="first")])
+    lab = SimpleNamespace(
+        name="mesh", containers=lambda: [SimpleNamespace(id=str(n), name=f"mesh-peer-{n}") for n in (1, 2, 3)]
+    )
     floor.learn(lab)  # type: ignore[arg-type]
     wire.made.clear()
     floor.up()

@@ -79,12 +79,13 @@ def test_where_the_engine_does_not_tell_all_is_taken_back_as_ever():
     assert cause(Gone(), topology(), compose_failed(why), 120) is None
 
 
+@pytest.mark.parametrize("action", ["docker compose", "make the lab"])
 @pytest.mark.parametrize("condition", ["service_healthy", "service_completed_successfully"])
-def test_what_compose_waited_for_too_long_is_not_ready(engine, condition):
+def test_what_was_waited_for_too_long_is_not_ready(engine, condition, action):
     db = engine.add("lab", "db")
     db.record = replace(db.record, health="starting")
     web = engine.add("lab", "web", state="created")
-    late = LabError("engine-timeout", seconds=119.5, action="docker compose")
+    late = LabError("engine-timeout", seconds=119.5, action=action)
     assert cause(engine, topology(condition), late, 120).message == "not ready within 120 s: db"
     web.record = replace(web.record, state="running")
     assert cause(engine, topology(condition), late, 120) is None, "nobody waits for it any more"

@@ -157,6 +157,8 @@ def test_what_is_not_known_is_named(change, field):
 
 
 def test_what_is_not_known_beside_services():
+    nobody = project(a={**PLAIN, "network_mode": "service:b"}, b={**PLAIN, "scale": 0})
+    assert known.unknown(nobody) == "services.a needs b, of which there is none"
     config = project(a=PLAIN)
     assert known.unknown({**config, "models": {"m": {}}}) == "models"
     assert known.unknown({**config, "configs": {"c": {"name": "lab_c", "content": "text"}}}) == "configs.c"

@@ -119,7 +119,7 @@ class Compose:
         """
         project = ["-p", name] if name else []
         options = ["--progress", "plain", *self._options, *project, *_source([file, *more], text)]
-        self._stream("build", ["compose", *options, "build", *services], text, report, limit)
+        self._stream("build", [*options, "build", *services], text, report, limit)
 
     def own_hashes(self, files: Sequence[Path], *, name: str, text: str | None = None) -> dict[str, str]:
         """As `hashes`, of the services as the files have them. `text` stands for the content of all of them."""
@@ -156,7 +156,7 @@ class Compose:
         Compose holds the file descriptors of `hold`, and their locks, for as long as it lives.
         """
         options = ["--progress", "plain", *self._options, "-p", name, "--project-directory", str(folder), "-f", "-"]
-        command = ["compose", *options, "up", "--no-build", "--detach" if start else "--no-start"]
+        command = [*options, "up", "--no-build", "--detach" if start else "--no-start"]
         self._stream("up", command, config, report, limit, hold)
 
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -204,7 +204,7 @@ class Compose:
         said: list[str] = []
         with Group() as group:
             child = group.start(
-                [_docker(), *arguments],
+                [*plugin.program(_docker()), *arguments],
                 hold=hold,
                 stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if verb == "build" else subprocess.DEVNULL,  # where a build tells of its steps

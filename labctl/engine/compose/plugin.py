@@ -1,4 +1,4 @@
-"""Compose's own program, run without Docker's client before it, for what only reads.
+"""Compose's own program, run without Docker's client before it.
 
 The client puts a plugin into a process group of its own, where nothing of ours reaches it; and it looks at every plugin
 of the machine first, which takes longer than reading a file.
@@ -22,8 +22,13 @@ def reader(docker: str) -> list[str]:
 
     Go's reserve of addresses is large, so the limit is on what it can write to.
     """
+    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *program(docker)]
+
+
+def program(docker: str) -> list[str]:
+    """The command that is Compose, the verb and its options left out."""
     found = find()
-    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *([found] if found else [docker, "compose"])]
+    return [found] if found else [docker, "compose"]
 
 
 def find() -> str | None:

@@ -274,9 +274,9 @@ class DockerEngine(DockerProjects):
                 return None
             raise explained(f"make {order.hostname}", refusal) from None
 
-    def create_network(self, name: str, labels: Mapping[str, str], subnet: str) -> Network:
+    def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
         try:
-            self._wire.call("POST", "/networks/create", body=making.network(name, labels, subnet))
+            self._wire.call("POST", "/networks/create", body=making.network(name, labels, subnet, internal))
         except Refused as refusal:
             if refusal.status != CONFLICT:
                 raise explained(f"make the network {name}", refusal) from None

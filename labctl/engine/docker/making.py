@@ -65,12 +65,13 @@ def _endpoint(order: NodeOrder) -> dict[str, Any]:
     return {"Aliases": [order.hostname], "IPAMConfig": fixed}
 
 
-def network(name: str, labels: Mapping[str, str], subnet: str) -> dict[str, Any]:
+def network(name: str, labels: Mapping[str, str], subnet: str, internal: bool) -> dict[str, Any]:
     """The body of POST /networks/create: a bridge."""
     return {
         "Name": name,
         "CheckDuplicate": True,
         "Driver": "bridge",
+        "Internal": internal,
         "Labels": dict(labels),
         "IPAM": {"Config": [{"Subnet": subnet}]},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labctl.topology.model import owner_of
+from labctl.topology.model import owner_of, replicas
 
 
 def link(text: str) -> tuple[str, str]:
@@ -52,6 +52,9 @@ def missing(services: Mapping[str, Mapping[str, Any]]) -> str | None:
         for other, wanted in needed(service).items():
             if other not in services and wanted.get("required", True):
                 return f"services.{name} needs {other}, which is not there"
+        owner = owner_of(service.get("network_mode"))
+        if owner and not replicas(services[owner]):
+            return f"services.{name} needs {owner}, of which there is none"
     return None
 
 

@@ -46,10 +46,10 @@ class MemoryNodes:
             made.begins = partial(self.node_program, made, order)
         return ident
 
-    def create_network(self, name: str, labels: Mapping[str, str], subnet: str) -> Network:
+    def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
         if name not in self._networks:
             found = making.subnets([subnet], list(self._networks.values()), ipv6=False)
-            self._networks[name] = Network(name, name, dict(labels), found)
+            self._networks[name] = Network(name, name, dict(labels), found, internal)
         return self._networks[name]
 
     def join(self, network: str, container: str, aliases: Sequence[str]) -> str:

@@ -100,6 +100,9 @@ class MemoryProjects:
         self.images[name] = Image(f"sha256:{_sha(name)}", {LABEL_SOURCE: name})
         return None
 
+    def prepare(self) -> None:
+        """Nothing takes time here."""
+
     def bring_up(
         self,
         source: Source,

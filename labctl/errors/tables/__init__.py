@@ -10,6 +10,7 @@ from labctl.errors.kind import Table
 from labctl.errors.tables.engine import ENGINE
 from labctl.errors.tables.faults import FAULTS
 from labctl.errors.tables.files import FILES
+from labctl.errors.tables.grades import GRADES
 from labctl.errors.tables.labs import LABS
 from labctl.errors.tables.lessons import LESSONS
 from labctl.errors.tables.lines import LINES
@@ -21,5 +22,20 @@ from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
 from labctl.errors.tables.topology import TOPOLOGY
 
-PARTS = (ENGINE, TOPOLOGY, LABS, NODES, PROGRAMS, LINES, FAULTS, REACH, RECORDING, PATTERNS, LESSONS, PAGE, FILES)
+PARTS = (
+    ENGINE,
+    TOPOLOGY,
+    LABS,
+    NODES,
+    PROGRAMS,
+    LINES,
+    FAULTS,
+    REACH,
+    RECORDING,
+    PATTERNS,
+    GRADES,
+    LESSONS,
+    PAGE,
+    FILES,
+)
 ERRORS: Table = {code: kind for part in PARTS for code, kind in part.items()}

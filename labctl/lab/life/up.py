@@ -27,7 +27,6 @@ from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.lab.placing.placement import place_networks, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen, choose
-from labctl.lab.recording.at_start import can_wait, record, waiting
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Topology, replicas
@@ -76,6 +75,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     stays for a look.
     """
     reached("up:begun")
+    engine.prepare()
     while True:
         try:
             return _up(engine, request, report)
@@ -156,6 +156,8 @@ def _make(
         _remove_what_left(engine, blueprint.topology, report)
         lab = of_containers(name, engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
         if request.record:
+            from labctl.lab.recording.at_start import record
+
             record(engine, lab, waiters)
         set_routes(engine, lab, lab.nodes)
         reached("up:routes-set")
@@ -206,7 +208,7 @@ def _start(
             locks = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
-            watched, wait = _watched(report), request.record and can_wait(placed)
+            watched, wait = _watched(report), request.record and _can_wait(placed)
             alone = not _is_scaled(placed) and not wait
             engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=alone)
             return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
@@ -217,6 +219,12 @@ def _start(
                 raise
             report("another lab took that place at the same moment; trying the next")
     return []
+
+
+def _can_wait(config: dict[str, Any]) -> bool:
+    from labctl.lab.recording.at_start import can_wait  # which knows of packets, and few labs are recorded
+
+    return can_wait(config)
 
 
 def _left_out(attempt: int) -> int:
@@ -247,8 +255,12 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
     fresh = [item for item in made if item.state in ("created", "exited") and LABEL_RUN not in item.labels]
-    waiters = waiting(config, fresh) if config else []
-    shut(engine, waiters)
+    waiters: list[Container] = []
+    if config:
+        from labctl.lab.recording.at_start import waiting
+
+        waiters = waiting(config, fresh)
+        shut(engine, waiters)
     each(start, fresh, STARTERS)
     return waiters
 

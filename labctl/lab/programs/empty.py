@@ -34,8 +34,9 @@ ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
 LOCK_LIMIT = 60.0  # seconds that another labctl may take with the lab
 
 
-def start(engine: Engine, name: str | None, report: Callable[[str], None]) -> str:
-    """Makes an empty lab, of that name or its own, or finds the one that is there; its name.
+def start(engine: Engine, name: str | None, report: Callable[[str], None], *, isolated: bool = False) -> str:
+    """Makes an empty lab, of that name or its own, or finds the one that is there; its name. `isolated`: nothing leads
+    out of its network.
 
     Raises LabError `bad-lab-name`, `lab-of-another`, `no-empty-lab`.
     """
@@ -52,7 +53,7 @@ def start(engine: Engine, name: str | None, report: Callable[[str], None]) -> st
         there = there or _there(engine, wished)
         if there is None:
             lock.begin([f"{wished}_{KEY}"])
-            there = _make(engine, wished)
+            there = _make(engine, wished, isolated=isolated)
             lock.finish()
     finally:
         lock.close()
@@ -88,7 +89,7 @@ def _is_mine(engine: Engine, network: Network) -> bool:
     return owners.is_mine(engine, owners.read(network.labels))
 
 
-def _make(engine: Engine, lab: str) -> Network:
+def _make(engine: Engine, lab: str, *, isolated: bool) -> Network:
     labels = {LABEL_LAB: lab, LABEL_TITLE: TITLE, LABEL_TOPOLOGY: ORIGIN, LABEL_OWNER: str(owners.me())}
     labels |= {COMPOSE_PROJECT: lab, COMPOSE_NETWORK: KEY}
     routes = [route.subnet for route in host_routes()] if engine.is_local else []
@@ -99,7 +100,7 @@ def _make(engine: Engine, lab: str) -> Network:
         if subnet is None:
             raise LabError("no-empty-lab", why="no subnet of private addresses is free (`docker network ls`)")
         try:
-            return engine.create_network(f"{lab}_{KEY}", labels, str(subnet))
+            return engine.create_network(f"{lab}_{KEY}", labels, str(subnet), internal=isolated)
         except LabError as problem:
             if not is_subnet_taken(problem):
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from labctl.engine.making.labels import Origin
 from labctl.engine.making.references import resolved
@@ -15,27 +15,52 @@ if TYPE_CHECKING:
     from labctl.engine.compose.command import Compose
     from labctl.topology.builtin import Source
 
+T = TypeVar("T")
+
+
+class Later(Generic[T]):
+    """What a function gives, that runs meanwhile."""
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._said: list[T] = []
+        self._problem: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def get(self) -> T:
+        """Raises what the function raised."""
+        self._thread.join()
+        if self._problem:
+            raise self._problem
+        return self._said[0]
+
+    def _run(self) -> None:
+        try:
+            self._said.append(self._ask())
+        except Exception as problem:  # noqa: BLE001 - raised by who waits for it
+            self._problem = problem
+
 
 class Identity:
-    """`name` is the project's. Two runs of Compose begin at once; whoever needs what they say waits for them."""
+    """`name` is the project's, `version` that of Compose. A run of Compose begins at once; whoever needs what it says
+    waits for it."""
 
-    def __init__(self, compose: Compose, source: Source, name: str) -> None:
+    def __init__(self, compose: Compose, source: Source, name: str, version: Later[str]) -> None:
         self._compose, self._source, self._name = compose, source, name
-        self._said: dict[str, Any] = {}
-        self._problems: list[Exception] = []
-        self._threads = [self._begin("version", self._version), self._begin("hashes", self._hashes)]
+        self._version = version
+        self._hashes = Later(lambda: compose.own_hashes(source.files, name=name, text=source.text))
         self._plain: dict[str, Any] | None = None
 
     @property
     def version(self) -> str:
         """Raises LabError."""
-        return str(self._get(0, "version"))
+        return self._version.get()
 
     @property
     def hashes(self) -> Mapping[str, str]:
         """The digests of the services as the files have them. Raises LabError."""
-        found: Mapping[str, str] = self._get(1, "hashes")
-        return found
+        return self._hashes.get()
 
     def origin(self, owners: Mapping[str, str]) -> Origin:
         """`owners` are containers by service: what shares something with one is compared with that container's id.
@@ -62,27 +87,3 @@ class Identity:
             for name, service in services.items()
         }
         return self._compose.hashes(self._name, source.file.parent, json.dumps({**self._plain, "services": known}))
-
-    def _version(self) -> str:
-        return self._compose.full_version()
-
-    def _hashes(self) -> dict[str, str]:
-        source = self._source
-        return self._compose.own_hashes(source.files, name=self._name, text=source.text)
-
-    def _begin(self, key: str, ask: Callable[[], Any]) -> threading.Thread:
-        def run() -> None:
-            try:
-                self._said[key] = ask()
-            except Exception as problem:  # noqa: BLE001 - raised by who waits for it
-                self._problems.append(problem)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
-    def _get(self, thread: int, key: str) -> Any:
-        self._threads[thread].join()
-        if self._problems:
-            raise self._problems[0]
-        return self._said[key]

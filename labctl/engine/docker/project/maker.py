@@ -144,7 +144,7 @@ class Maker:
     ) -> None:
         """Of services that share only with those whose containers are there."""
         orders: list[tuple[Order, Found | None]] = []
-        owners = {name: next(iter(found.values())) for name, found in self._ids.items() if found}
+        owners = {name: found[min(found)] for name, found in self._ids.items() if found}
         sharing = any(owner_of(self._config["services"][name].get("network_mode")) for name in names)
         for name in names:
             service = resolved(self._config["services"][name], owners)

@@ -10,6 +10,7 @@ from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.projects import Report
 
 if TYPE_CHECKING:
+    from labctl.engine.docker.project.identity import Later
     from labctl.engine.docker.wire import Wire
     from labctl.topology.builtin import Source
 
@@ -22,6 +23,12 @@ class DockerProjects(ComposeProjects):
     """See labctl.engine.projects.Projects."""
 
     _wire: Wire
+    _version: Later[str] | None = None
+
+    def prepare(self) -> None:
+        from labctl.engine.docker.project.identity import Later
+
+        self._version = Later(self._command(None, {}).full_version)
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
         if self._not_ours(config):
@@ -68,8 +75,13 @@ class DockerProjects(ComposeProjects):
         name = str(config["name"])
         reached("up:making")
         unfinished.clear()
+        if self._version is None:
+            self.prepare()
+        version = self._version
+        assert version
         with Workers(limit, self.cancels, unfinished) as workers:
-            made = Maker(self._wire, whole, workers, report, lambda: Identity(self._command(source, {}), source, name))
+            compose = self._command(source, {})
+            made = Maker(self._wire, whole, workers, report, lambda: Identity(compose, source, name, version))
             containers = made.make()
         if start:
             # What is started is there, whatever becomes of it.

@@ -61,7 +61,7 @@ export class HostPanel {
       ]),
     );
     const near = this.run.neighbours(this.name);
-    fill(this.links, ...near.slice(0, 30).map((other) => button(`${this.name} – ${other}`, () => this.page.openLink(this.name, other))));
+    fill(this.links, ...near.slice(0, 30).map((other) => button(`${this.name} – ${other}`, () => this.page.openLink(this.name, other), { "data-link": other })));
     const runs = /^(ready|running|healthy|unhealthy|starting)/.test(state);
     const paused = state.startsWith("paused");
     const verbs = runs ? ["stop", "restart", "pause", "kill"] : paused ? ["unpause", "kill"] : ["start"];

@@ -1,0 +1,173 @@
+"""The program as a host of a lab of its own, and beside it the one that its checks run on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import labctl
+from labctl.errors import LabError, LabTimeout, NodeFailed
+from labctl.grade.model import Subject
+from labctl.render.text import printable
+
+if TYPE_CHECKING:
+    from labctl.api.lab import Lab
+    from labctl.api.programs import Program
+    from labctl.engine.model import Engine, Listening
+
+INSIDE = Path(__file__).parent / "inside"  # what the checking host sees
+PROGRAM, AGAIN, CHECKER = "program", "again", "checker"  # names of hosts
+START_LIMIT = 20.0  # seconds until it listens
+LINES, LONGEST = 200, 65536  # of what a program printed: last lines, bytes
+# Runs a program, and at SIGHUP once more in the same network: only there its old connections are still known.
+KEEPER = """
+import signal, subprocess, sys
+asked = [False]
+def again(*_):
+    asked[0] = True
+    child.terminate()
+signal.signal(signal.SIGHUP, again)
+signal.signal(signal.SIGTERM, lambda *_: (child.terminate(), sys.exit(0)))
+while True:
+    child = subprocess.Popen(sys.argv[1:])
+    try:
+        status = child.wait()
+    except SystemExit:
+        raise
+    if not asked[0]:
+        sys.exit(status if status >= 0 else 128 - status)
+    asked[0] = False
+"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a program is run: as `labctl run` takes it. `port`: where it has to listen, None: wherever it does."""
+
+    command: tuple[str, ...]
+    folder: Path
+    image: str | None = None
+    memory: str = "256m"
+    port: int | None = None
+
+
+class NotStarted(Exception):
+    """The program does not run, or listens nowhere: `actual` is what was seen instead, `help` what may be the cause."""
+
+    def __init__(self, expected: str, actual: str, help: str = "") -> None:
+        super().__init__(expected)
+        self.expected, self.actual, self.help = expected, actual, help
+
+
+class Hosts:
+    """Both, in a lab from which nothing leads out."""
+
+    def __init__(self, lab: Lab, start: Start, subject: Subject) -> None:
+        self.lab, self._start, self._subject = lab, start, subject
+        self._checker = lab.run(CHECKER, ["sleep", "infinity"], folder=INSIDE, wait=False)
+        self.port = 0
+        self.notes: tuple[str, ...] = ()
+
+    def begin(self) -> None:
+        """Runs the program, and finds where it listens. Raises NotStarted, LabError."""
+        program = self._run(PROGRAM, self._start.command)
+        self.notes = program.notes
+        self.port = self._place(program)
+        self.lab.record(CHECKER, PROGRAM)
+
+    def _run(self, name: str, command: Sequence[str]) -> Program:
+        start = self._start
+        try:
+            return self.lab.run(
+                name, command, folder=start.folder, image=start.image, memory=start.memory, timeout=START_LIMIT
+            )
+        except (NodeFailed, LabTimeout) as problem:
+            raise NotStarted("it runs, and listens", problem.message, problem.hint) from None
+
+    def _place(self, program: Program) -> int:
+        proto, wish = self._subject.transport, self._start.port or self._subject.port
+        found = [one for one in program.listening if one.proto == proto]
+        wanted = f"it listens on {proto} port {wish}" if wish else f"it listens on a {proto} port"
+        if program.began == "done":
+            raise NotStarted(wanted, "it has ended by itself, with status 0", "a server goes on until it is stopped")
+        mine = [one for one in found if one.port == wish] if wish else found
+        if not mine:
+            has = ", ".join(sorted({f"{one.proto} {_shown(one)}" for one in program.listening})) or "nowhere"
+            raise NotStarted(wanted, f"it listens {has if has == 'nowhere' else 'on ' + has}")
+        outside = [one for one in mine if not _is_loopback(one.address)]
+        if not outside:
+            raise NotStarted(
+                f"{wanted} of 0.0.0.0, or of its own address",
+                f"only on {', '.join(sorted(_shown(one) for one in mine))}, which no other host reaches",
+                'bind to "" or "0.0.0.0" instead of "127.0.0.1" or "localhost"',
+            )
+        return min(one.port for one in outside)
+
+    def act(self, check: str, seed: str, limit: float, host: str = PROGRAM, steps: dict[str, Any] | None = None) -> Any:
+        """Lets the client do one check; what it says. Raises LabTimeout, LabError."""
+        arguments = ["/program/agent.py", self._subject.module, check, host, str(self.port), seed]
+        data = json.dumps(steps).encode() if steps is not None else b""
+        done = self._checker.exec("python3", *arguments, input=data, timeout=limit)
+        try:
+            return json.loads(done.output.splitlines()[-1])
+        except (ValueError, IndexError):
+            return {"error": (done.errors or done.output)[-2000:].decode(errors="replace")}
+
+    @property
+    def ended(self) -> str:
+        """How the program has ended; empty while it runs."""
+        status = self.lab.node(PROGRAM).status()
+        return "" if status.state in ("ready", "running") else status.node.condition
+
+    def start_again(self) -> None:
+        """After it has ended. Raises NotStarted, LabError."""
+        try:
+            self.lab.node(PROGRAM).start(timeout=START_LIMIT)
+        except (NodeFailed, LabTimeout) as problem:
+            raise NotStarted("it can be started again", problem.message, problem.hint) from None
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[Callable[[], None]]:
+        """The program as another host, on which it can be started anew without a new network: what is given does so.
+
+        Raises NotStarted, LabError.
+        """
+        program = self._run(AGAIN, ["python3", "-c", KEEPER, *self._start.command])
+        try:
+            yield lambda: _hang_up(program)
+        finally:
+            program.remove()
+
+    def output(self, host: str = PROGRAM) -> str:
+        """The last that the program printed, safe to show."""
+        try:
+            events = self.lab.node(host).logs(tail=LINES)
+        except LabError as problem:
+            return f"({problem.message})"
+        text = "\n".join(printable(str(one.get("text") or "")) for one in events if one.name in ("log", "stderr"))
+        return text if len(text) <= LONGEST else f"...{text[-LONGEST:]}"
+
+
+def _hang_up(program: Program) -> None:
+    program.kill(signal="HUP")
+
+
+def _shown(one: Listening) -> str:
+    return f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}"
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+@contextlib.contextmanager
+def opened(start: Start, subject: Subject, engine: Engine | None, report: Callable[[str], None]) -> Iterator[Hosts]:
+    """A lab of its own for one program, of which nothing is left. Raises LabError."""
+    name = f"grade-{secrets.token_hex(4)}"
+    with labctl.empty(name, isolated=True, engine=engine, report=report) as lab:
+        yield Hosts(lab, start, subject)

@@ -1,0 +1,19 @@
+# fails: split
+
+import socket
+import threading
+
+
+def serve(connection):
+    with connection:
+        try:
+            while data := connection.recv(4096):
+                connection.sendall(data.decode().encode())
+        except OSError:
+            pass
+
+
+listener = socket.create_server(("", 9000), backlog=64)
+while True:
+    connection, _ = listener.accept()
+    threading.Thread(target=serve, args=(connection,)).start()

@@ -1,0 +1,11 @@
+# fails: empty
+
+import socket
+
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("", 9001))
+while True:
+    data, source = sock.recvfrom(65535)
+    if not data:
+        break
+    sock.sendto(data, source)
