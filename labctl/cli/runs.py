@@ -125,6 +125,7 @@ def replay(
     """
     from labctl.bundle.again import replay
     from labctl.bundle.file import read
+    from labctl.cli.context import asked_name
     from labctl.engine import connect
 
     run, engine = read(file), connect()
@@ -134,7 +135,7 @@ def replay(
     _ask(str(file), wanted, yes)
     prepare_probe(engine)
     with output.Progress("bringing the lab up") as report:
-        found = replay.start(engine, wanted, lab, record=True, timeout=120.0, report=report)
+        found = replay.start(engine, wanted, asked_name(lab), record=True, timeout=120.0, report=report)
     with output.Progress("replaying") as report:
         done = replay.replay(engine, run, found, timeout=timeout, report=report)
     if into:
