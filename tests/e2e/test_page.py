@@ -333,6 +333,34 @@ def test_it_can_be_read_by_all_and_fits(page, out, theme, width, lang):
     tab.screenshot(path=out / f"page-{theme}-{width}-{lang}.png")
 
 
+def test_a_shell_in_a_host_where_it_was_asked_for(browser, page):
+    assert page.tab().evaluate("labctl.run.shell") is False
+    made = Page(browser, page.lab, "--shell", "--no-record")
+    tab = made.tab()
+    tab.locator(".hosts button", has_text="web").click()
+    tab.locator("[data-verb=shell]").click()
+    tab.locator(".terminal textarea").focus()
+    tab.keyboard.type("echo $((6*7)) in $HOSTNAME; tty")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".terminal")).to_contain_text("42 in")
+    expect(tab.locator(".terminal")).to_contain_text("/dev/pts/")
+    tab.keyboard.type("sleep 1000")
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Control+c")
+    tab.keyboard.type("echo still $((40+4))")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".terminal")).to_contain_text("still 44")
+    tab.locator(".hosts button", has_text="bob").click()
+    until(lambda: "labctl shell" not in children_of(made.child.pid), "the shell ends with its terminal")
+    assert tab.complaints == []
+    made.contexts[0].close()
+    made.end()
+
+
+def children_of(pid):
+    return run_command(["ps", "-o", "args=", "--ppid", str(pid)]).stdout
+
+
 def test_the_server_is_killed_and_comes_back_and_hosts_stop_and_start(browser, own_lab):
     """And nothing is missing, or there twice."""
     made = Page(browser, own_lab)

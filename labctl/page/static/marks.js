@@ -6,7 +6,7 @@ import { colour } from "page/dom.js";
 const MOST = 14; // marks on one way at the same time; more are summed up
 const ALL = 80; // marks on all ways; more are summed up by the host that sent them
 const LIVE = 700; // ms that a mark travels, live
-const FALL = 0.62; // of the way, after which a lost packet falls
+const FALL = 0.3; // of the way, after which a lost packet falls: faults act where it is sent
 const LINGER = 9000; // ms that the place of a loss is shown
 
 export class Marks {

@@ -43,6 +43,7 @@ export class Run {
     this.up = { up: true, recording: true };
     this.topology = { title: "", nodes: [], networks: [], links: [], positions: {} };
     this.recorder = "off";
+    this.shell = false;
     this.faults = [];
     this.notes = [];
     this.items = [];
@@ -64,6 +65,7 @@ export class Run {
     Object.assign(this, { lab: run.lab, topology: run.topology, faults: run.faults, notes: [...run.notes] });
     this.up = run.up ?? this.up;
     this.recorder = run.recorder ?? this.recorder;
+    this.shell = run.shell ?? false;
     this.gone = run.dropped ?? 0;
     this.items = [...run.events.map(ofEvent), ...run.packets.map((one) => this.known(ofPacket(one)))];
     this.items.sort((one, other) => one.t - other.t);
@@ -109,9 +111,9 @@ export class Run {
   /** The run as a document, for a tab that comes later. */
   document() {
     const of = (type) => this.items.filter((item) => item.type === type).map((item) => item.value);
-    const { lab, up, recorder, topology, faults, notes } = this;
+    const { lab, up, recorder, shell, topology, faults, notes } = this;
     const [events, packets] = [of("event"), of("packet")];
-    return { schema_version: 1, lab, up, recorder, topology, faults, notes, dropped: this.gone, events, packets };
+    return { schema_version: 1, lab, up, recorder, shell, topology, faults, notes, dropped: this.gone, events, packets };
   }
 
   host(name) {
