@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
-HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*')
+HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
 TYPED := base chat-client chat-server echo-client echo-server http-hello router udp-peer
 
-.PHONY: help lab-up lab-down test lessons test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
+.PHONY: help lab-up lab-down test lessons grades test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ lessons: venv engine images ## play and check all lessons in both languages
 	$(BIN)/labctl lesson validate
 	@for name in $$($(BIN)/python -c 'from labctl.lesson.finding import names; print(*names())'); do \
 		for lang in en zh; do $(BIN)/labctl lesson run $$name --yes --lang $$lang || exit 1; done; done
+
+grades: venv engine images ## grade all programs of the tests, right and wrong ones
+	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_grade.py
 
 kill-matrix: venv engine images ## end labctl at every moment, by every signal, and write docs/kill-matrix.md
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found

@@ -149,10 +149,17 @@ class SeenLab:
         nodes = ladder.ends(lab, one, other)
         return Ladder(joined(xray.xray(self._place.engine, lab, nodes, seconds_of("last", last), options), limit))
 
-    def follow(self, *names: str, since_ns: int | None = None, until: Cancel | None = None) -> Iterator[Ladder]:
+    def follow(
+        self,
+        *names: str,
+        since_ns: int | None = None,
+        until: Cancel | None = None,
+        ready: Callable[[], object] = lambda: None,
+    ) -> Iterator[Ladder]:
         """What the named nodes, or all but routers, send each other from now on, or since a time in nanoseconds: a
         ladder of packets whenever it is certain what became of them, each packet once. Begins recording where there is
-        none; ends with the last of the nodes, or within a second of `until`.
+        none, and calls `ready` once it tells what comes; ends with the last of the nodes, or within a second of
+        `until`.
 
         Raises NodeNotFound, NotRunning, ProbeError (`recorder-gone`), Cancelled.
         """
@@ -163,7 +170,7 @@ class SeenLab:
         if not names:
             nodes = tuple(node for node in nodes if node.role != together.ROUTER)
         enough = (lambda: until.is_cancelled) if until else lambda: False
-        yield from map(Ladder, together.follow(self._place.engine, lab, nodes, since_ns, enough))
+        yield from map(Ladder, together.follow(self._place.engine, lab, nodes, since_ns, enough, ready))
 
     def capture(
         self,

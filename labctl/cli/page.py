@@ -38,6 +38,7 @@ def page(
             show_default="recorded where there are at most 20",
         ),
     ] = None,
+    shell: Annotated[bool, typer.Option("--shell", help="With a shell in each host.")] = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +54,7 @@ def page(
     engine, name = _lab(lab)
     force = output.Settings.force
     with served(
-        lambda cancel: find(name, engine=engine, force=force, cancel=cancel), name, Wanted(port, listen, record)
+        lambda cancel: find(name, engine=engine, force=force, cancel=cancel), name, Wanted(port, listen, record, shell)
     ) as server:
         if listen not in ("127.0.0.1", "::1"):
             output.talk(

@@ -96,6 +96,9 @@ class Player:
         minutes = said(self.language, "minutes", minutes=self.lesson.minutes)
         self._say(paint(f"{self._prose.title} ({minutes})", BOLD, self.talk.colour))
         self._prose_of(self._prose.introduction)
+        if self.questions:
+            self._say("")
+            self._say(paint(said(self.language, "around", lab=self.lab.name), DIM, self.talk.colour))
 
     def _skip(self, step: Step, shell: Shell) -> None:
         """An earlier step's act is done all the same: later ones may stand on it."""
@@ -198,7 +201,7 @@ class Player:
     def _theirs(self, step: Step, section: Section, running: Running) -> None:
         """The learner does it: in another terminal, or by `s` here."""
         while self.questions:
-            found = self.talk.ask(said(self.language, "yours", lab=self.lab.name)).strip().lower()
+            found = self.talk.ask(said(self.language, "yours")).strip().lower()
             if found in ("q", "quit"):
                 raise Left
             if found == "h":

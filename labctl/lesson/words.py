@@ -6,6 +6,7 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "minutes": "{minutes} min",
         "step": "Step {number} of {of}",
+        "around": "To look around meanwhile, in another terminal: export LABCTL_LAB={lab}",
         "which": "Which one? ",
         "number": "How much{unit}? ",
         "blank": "{name} = ",
@@ -14,8 +15,7 @@ WORDS: dict[str, dict[str, str]] = {
         "was": "The answer: {answer}",
         "seen": "What was seen",
         "act": "Enter does it: ",
-        "yours": "Your turn, in another terminal (there first: export LABCTL_LAB={lab}).\n"
-        "Enter looks whether it is done; h: a hint, s: do it, q: leave. ",
+        "yours": "Your turn, in another terminal. Enter looks whether it is done; h: a hint, s: do it, q: leave. ",
         "go": "Enter goes on, q leaves: ",
         "done": "Done: the evidence shows it.",
         "not-done": "Not done yet: the evidence does not show it.",
@@ -32,6 +32,7 @@ WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "minutes": "{minutes} 分钟",
         "step": "第 {number} 步，共 {of} 步",
+        "around": "想在另一个终端里看看，先在那里输入：export LABCTL_LAB={lab}",
         "which": "选哪一个？",
         "number": "是多少{unit}？",
         "blank": "{name} = ",
@@ -40,8 +41,7 @@ WORDS: dict[str, dict[str, str]] = {
         "was": "答案：{answer}",
         "seen": "看到的证据",
         "act": "按回车开始：",
-        "yours": "轮到你了，请在另一个终端里做（在那里先输入 export LABCTL_LAB={lab}）。\n"
-        "做完按回车检查；h 提示，s 替我做，q 离开。",
+        "yours": "轮到你了，请在另一个终端里做。做完按回车检查；h 提示，s 替我做，q 离开。",
         "go": "按回车继续，q 离开：",
         "done": "完成：证据已经显示出来了。",
         "not-done": "还没有完成：证据里还看不到。",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from labctl.cancel import Cancel
 from labctl.errors import LabError
 from labctl.page import acts, document
 from labctl.page.guard import Guard
+from labctl.page.shells import Shells
 from labctl.page.watching import Watching
 from labctl.render import run
 from labctl.render.packets.layers import document as layers
@@ -42,6 +44,7 @@ class Server:
         lab: Callable[[Cancel], Lab],
         hosts: Callable[[], frozenset[str]],
         token: str,
+        shells: Shells | None = None,
     ) -> None:
         self._watching, self._story, self._lab = watching, watching.story, lab
         routes = [
@@ -55,9 +58,14 @@ class Server:
             Route("/api/act/{verb}", self._act, methods=["POST"]),
             Route("/api/record", self._record, methods=["POST"]),
         ]
+        self._shells = shells
+        if shells is not None:
+            routes.append(Route("/api/shell", self._shell, methods=["POST"]))
+            routes.append(Route("/api/shell/{name}", self._shown))
+            routes.append(Route("/api/shell/{name}", self._typed, methods=["POST"]))
         problems: Any = {LabError: _explained, HTTPException: _plain}
         bare = Starlette(routes=routes, exception_handlers=problems)
-        self.app = Guard(bare, hosts, token, document.policy())
+        self.app = Guard(bare, hosts, token, document.policy(shell=shells is not None))
         self._files = {
             name: (path.read_bytes(), document.TYPES[path.suffix]) for name, path in document.files().items()
         }
@@ -152,6 +160,39 @@ class Server:
         given = await _given(request)
         await run_in_threadpool(partial(self._watching.record, given.get("on") is True))
         return JSONResponse({"schema_version": 1})
+
+    # Shells, where they were asked for
+
+    async def _shell(self, request: Request) -> Response:
+        given, shells = await _given(request), self._known_shells
+        node = await run_in_threadpool(lambda: self._lab(Cancel()).node(acts.text(given, "node")).name)
+        name = await run_in_threadpool(shells.begin, node, _count(given, "rows"), _count(given, "columns"))
+        return JSONResponse({"schema_version": 1, "shell": name})
+
+    async def _shown(self, request: Request) -> Response:
+        shells, name = self._known_shells, request.path_params["name"]
+        shells.find(name)
+        return StreamingResponse(shells.shown(name), media_type="application/octet-stream")
+
+    async def _typed(self, request: Request) -> Response:
+        given, shell = await _given(request), self._known_shells.find(request.path_params["name"])
+        if "keys" in given:
+            await run_in_threadpool(os.write, shell.terminal, acts.text(given, "keys").encode(errors="replace"))
+        if "rows" in given:
+            shell.resize(_count(given, "rows"), _count(given, "columns"))
+        return JSONResponse({"schema_version": 1})
+
+    @property
+    def _known_shells(self) -> Shells:
+        assert self._shells is not None
+        return self._shells
+
+
+def _count(given: dict[str, Any], key: str) -> int:
+    found = given.get(key)
+    if type(found) is not int:
+        raise LabError("bad-option", option=key, why="it is to be a number")
+    return found
 
 
 def _message(kind: str, place: tuple[str, int], value: Any) -> bytes:

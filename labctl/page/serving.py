@@ -28,11 +28,13 @@ CLOSING = 1  # seconds for open streams, when the server ends
 
 @dataclass(frozen=True)
 class Wanted:
-    """`port` 0: any that is free. `recording`: of packets; None: where the lab has few hosts."""
+    """`port` 0: any that is free. `recording`: of packets; None: where the lab has few hosts. `shell`: a
+    shell in each host, too."""
 
     port: int = 0
     listen: str = HERE
     recording: bool | None = None
+    shell: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
 
@@ -71,14 +73,17 @@ def served(lab: Callable[[Cancel], Lab], name: str, wanted: Wanted) -> Iterator[
     import uvicorn
 
     from labctl.page.server import Server
+    from labctl.page.shells import Shells
     from labctl.page.watching import Watching
 
-    listening = _listen(wanted)
+    listening, story = _listen(wanted), Story()
+    shells = Shells(name) if wanted.shell else None
+    story.tell("shell", wanted.shell)
     try:
         port = listening.getsockname()[1]
         hosts = allowed_hosts(wanted.listen, port)
-        with Watching(lab, name, Story(), recording=wanted.recording) as watching:
-            app = Server(watching, lab, lambda: hosts, wanted.token).app
+        with Watching(lab, name, story, recording=wanted.recording) as watching:
+            app = Server(watching, lab, lambda: hosts, wanted.token, shells).app
             config = uvicorn.Config(
                 app,
                 log_level="critical",
@@ -93,6 +98,8 @@ def served(lab: Callable[[Cancel], Lab], name: str, wanted: Wanted) -> Iterator[
             yield Served(uvicorn.Server(config), listening, url)
     finally:
         listening.close()
+        if shells is not None:
+            shells.close()
 
 
 def _listen(wanted: Wanted) -> socket.socket:

@@ -11,6 +11,7 @@ from typing import Any
 
 KEPT = {"event": 50_000, "packet": 20_000}  # how many of a kind are kept for who comes later
 BACKLOG = 100_000  # items within which a browser that was away picks up where it stopped
+OF_THE_SERVER = ("shell",)  # states that are no lab's
 
 Item = dict[str, Any]
 
@@ -87,7 +88,7 @@ class Story:
             for kept in self._kept.values():
                 kept.clear()
             self._notes.clear()
-            self._states.clear()
+            self._states = {kind: item for kind, item in self._states.items() if kind in OF_THE_SERVER}
             self._last = self._dropped = 0
         self._wake()
 

@@ -42,6 +42,7 @@ class Watching:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._signature: _Signature | None = None
+        self._idents: set[str] = set()  # of the containers that were there last
         self._turn: Cancel | None = None  # ends what follows the lab as it was until now
         self._changed = threading.Condition(self._lock)
         self._turns = 0
@@ -107,8 +108,10 @@ class Watching:
         before = self._signature
         if signature == before and not again:
             return
-        if before and not {ident for _, ident, _ in before} & {ident for _, ident, _ in signature}:
+        idents = {ident for _, ident, _ in signature}
+        if self._idents and not self._idents & idents:
             self._begin_anew()
+        self._idents = idents
         states = {
             status.node.name: status.told if status.state == "exited" else status.state for status in lab.status()
         }
@@ -132,6 +135,8 @@ class Watching:
 
     def _begin_anew(self) -> None:
         with self._lock:
+            if self._turn:
+                self._turn.cancel()
             self._events, self._arrows = _Known(), _Known()
             self._bytes.clear()
             self._seq, self._since, self._packets, self._packets_since = 0, None, run.Packets(), None
@@ -186,6 +191,8 @@ class Watching:
         for event in lab.journal(follow=True, since=self._since, until=cancel):
             if not self._events.is_new(_key(event)):
                 continue
+            if cancel.is_cancelled:  # of another lab, by now
+                return
             self._seq += 1
             # What comes within a moment may come out of order: when it is followed anew, that is heard again.
             self._since = max(self._since or EPOCH, stamp_of(event.nanoseconds - OVERLAP))
@@ -206,10 +213,12 @@ class Watching:
 
     def _follow_while(self, lab: Lab, cancel: Cancel) -> None:
         if not self.is_recording(lab.snapshot()):
+            self.story.tell("recorder", "off")
             with self._changed:
                 self._changed.wait_for(lambda: cancel.is_cancelled or self._over.is_set())
             return
-        for ladder in lab.follow(since_ns=self._packets_since, until=cancel):
+        self.story.tell("recorder", "starting")
+        for ladder in lab.follow(since_ns=self._packets_since, until=cancel, ready=self._recorded):
             told = []
             for arrow in ladder.arrows:
                 if not self._arrows.is_new((arrow.at_ns, arrow.flow, arrow.rightwards, arrow.copy, arrow.label)):
@@ -222,6 +231,9 @@ class Watching:
             self.story.tell_all("packet", told)
             for note in ladder.notes:
                 self.story.tell("note", note)
+
+    def _recorded(self) -> None:
+        self.story.tell("recorder", "on")
 
     # Its faults
 

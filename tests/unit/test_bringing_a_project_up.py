@@ -159,6 +159,23 @@ def test_each_starts_after_those_it_waits_for(engine):
     assert started(engine)[2:] == ["lab-web-1", "lab-front-1"]
 
 
+def test_one_that_has_ended_before_is_awaited_anew(engine):
+    """What it was when it ended says nothing of how it does now."""
+
+    def before(path):
+        for item in engine.containers.values():
+            if path.startswith("GET /containers/json") and item["State"] == "running":
+                item["Status"] = "Up 1 second (healthy)"
+
+    engine.before = before
+    wanted = config(db=CHECKED, web={"depends_on": {"db": {"condition": "service_healthy"}}})
+    bring_up(engine, wanted)
+    for item in engine.containers.values():
+        item["State"], item["Status"] = "exited", "Exited (0) 5 minutes ago"
+    bring_up(engine, wanted)
+    assert started(engine)[2:] == ["lab-db-1", "lab-web-1"]
+
+
 @pytest.mark.parametrize(
     ("status", "condition", "why"),
     [

@@ -182,3 +182,18 @@ def test_a_node_that_is_stopped_is_told(page):
         return nodes.get("bob", "").startswith("exited")
 
     page.until(stream, wanted)
+
+
+def test_a_lab_that_comes_again_is_another_one(page):
+    """Its journal begins anew, and nothing of the one before is shown as its own."""
+    engine = page.chat.engine
+    stream = page.stream()
+    assert [one["event"] for one in next(stream)[2]["events"]].count("ready") == 2
+    labctl.find("lab", engine=engine).down()
+    page.until(stream, lambda item: item["kind"] == "up" and item["value"]["up"] is False)
+    event(Chat(engine).alice, "ready", text="the second one")
+    found, _ = page.until(stream, lambda item: item["kind"] == "run" or is_text("the second one")(item))
+    while found["kind"] == "run" and not found["value"]["events"]:
+        found, _ = page.until(stream, lambda item: item["kind"] == "run" or is_text("the second one")(item))
+    events = found["value"]["events"] if found["kind"] == "run" else [found["value"]]
+    assert [(one["seq"], one["text"]) for one in events] == [(1, "the second one")]

@@ -24,14 +24,20 @@ REST = 5.0  # times as long as the last look took, the next one waits
 
 
 def follow(
-    engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int | None, enough: Callable[[], bool]
+    engine: Engine,
+    lab: Lab,
+    nodes: Sequence[Node],
+    since_ns: int | None,
+    enough: Callable[[], bool],
+    ready: Callable[[], object],
 ) -> Iterator[Ladder]:
     """Ladders of packets that have become certain, each given once: of those sent after `since_ns` of the recorders'
-    clock, None: from now on. Ends when all nodes have stopped, or soon after `enough`. Raises LabError."""
+    clock, None: from now on. `ready` is called once all recorders tell what comes. Ends when all nodes have stopped, or
+    soon after `enough`. Raises LabError."""
     there, _ = recorders.begin(engine, lab, nodes)
     now = min(state.now_ns for state in recorders.recorded(engine, nodes, there)[1].values())
     begin = now if since_ns is None else since_ns
-    pairs = _Pairs(lab, nodes, begin)
+    pairs, told = _Pairs(lab, nodes, begin), False
     # What was before is heard for the numbers of conversations that go on.
     with (
         Journals(engine, lab, begin, follow=True) as journals,
@@ -47,6 +53,9 @@ def follow(
                     pairs.blame(verdict)
             else:
                 yield from pairs.take(heard)
+                if pairs.are_live and not told:
+                    told = True
+                    ready()
 
 
 class _Pairs:
@@ -67,6 +76,11 @@ class _Pairs:
     def blame(self, verdict: Verdict) -> None:
         for key in self._pairs_of(verdict.node, verdict.src, verdict.dst):
             self._growing(key).verdicts.append(verdict)
+
+    @property
+    def are_live(self) -> bool:
+        """All recorders tell what comes."""
+        return len(self._states) == len(self._nodes)
 
     def take(self, heard: Heard) -> Iterator[Ladder]:
         name = heard.node.name

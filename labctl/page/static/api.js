@@ -47,6 +47,11 @@ export async function file(path) {
   return (await asked(`/api/${path}`)).blob();
 }
 
+/** What comes bit by bit, by its path below /api/. */
+export async function stream(path, signal) {
+  return (await asked(`/api/${path}`, { signal })).body;
+}
+
 /** Gives the browser a file to save. */
 export function download(blob, name) {
   const link = document.createElement("a");

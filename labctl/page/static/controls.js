@@ -1,6 +1,6 @@
 // Time: live, slow motion, one step and back, speed, and the place in the run.
 
-import { button, el, fill, select } from "page/dom.js";
+import { button, el, fill, seldom, select } from "page/dom.js";
 import { SPEEDS } from "page/player.js";
 import { say } from "page/words.js";
 
@@ -26,10 +26,8 @@ export function controls(player, run, labels) {
     const text = `${player.place} / ${run.items.length}`;
     if (place.textContent !== text) fill(place, text);
   };
-  let due = null;
-  player.on((what) => {
-    if (what === "moved") due ??= requestAnimationFrame(() => ((due = null), refresh()));
-  });
+  const later = seldom(refresh, 100);
+  player.on((what) => what === "moved" && later());
   refresh();
   return el(
     "div",

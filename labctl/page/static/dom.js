@@ -56,3 +56,21 @@ export function plain(text) {
     one === "\t" ? " " : `\\u${one.codePointAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** A function that does it in the next frame, and not again before so many milliseconds have passed. */
+export function seldom(act, between) {
+  let waits = false;
+  let last = -Infinity;
+  const now = () => {
+    waits = false;
+    last = performance.now();
+    act();
+  };
+  return () => {
+    if (waits) return;
+    waits = true;
+    const left = last + between - performance.now();
+    if (left <= 0) requestAnimationFrame(now);
+    else setTimeout(() => requestAnimationFrame(now), left);
+  };
+}

@@ -59,7 +59,7 @@ export class Graph {
   /** `chosen(kind, name)` is called for a host, a link (of a host to a network) or nothing. */
   constructor(box, run, chosen) {
     this.run = run;
-    this.cy = cytoscape({ container: box, elements: [], layout: { name: "preset" }, minZoom: 0.1, maxZoom: 3 });
+    this.cy = cytoscape({ container: box, elements: [], layout: { name: "preset" }, textureOnViewport: true, minZoom: 0.1, maxZoom: 3 });
     this.key = "";
     this.paths = new Map();
     this.cy.on("tap", "node.host", (event) => chosen("host", event.target.id().slice(2)));
@@ -89,7 +89,9 @@ export class Graph {
     const { nodes, networks, positions } = this.run.topology;
     const elements = [];
     const kept = recall(this.places, {});
-    const at = (id, found) => kept[id] ?? (found ? { x: found[0] * WIDER[0], y: found[1] * WIDER[1] } : { x: 100, y: 100 });
+    const spread = around(nodes, networks);
+    const placed = (id, found) => spread[id] ?? (found ? { x: found[0] * WIDER[0], y: found[1] * WIDER[1] } : { x: 100, y: 100 });
+    const at = (id, found) => kept[id] ?? placed(id, found);
     for (const net of networks) {
       const label = [net.name, ...net.subnets].join("  ");
       const id = `n:${net.name}`;
@@ -180,4 +182,20 @@ export class Graph {
   points(path) {
     return path.map((id) => this.cy.getElementById(id)).filter((one) => one.nonempty()).map((one) => one.renderedPosition());
   }
+}
+
+/** Where all hosts hang on one network: in rows above and below it, as wide as they are high. Else nothing. */
+function around(nodes, networks) {
+  if (networks.length !== 1 || nodes.length < 4 || nodes.some((node) => node.networks.length !== 1)) return {};
+  const wide = Math.max(3, Math.ceil(Math.sqrt(nodes.length * 1.4)));
+  const rows = Math.ceil(nodes.length / wide);
+  const above = Math.ceil(rows / 2);
+  const places = { [`n:${networks[0].name}`]: { x: ((wide - 1) / 2) * 130, y: 0 } };
+  nodes.forEach((node, number) => {
+    const row = Math.floor(number / wide);
+    const here = Math.min(wide, nodes.length - row * wide);
+    const y = row < above ? (row - above) * 100 - 10 : (row - above + 1) * 100 + 10;
+    places[`h:${node.name}`] = { x: ((number % wide) + (wide - here) / 2) * 130, y };
+  });
+  return places;
 }

@@ -1,7 +1,7 @@
 // The page: the graph with what moves, the panel of what was chosen, the timeline; and what they have to say to each other.
 
 import { controls } from "page/controls.js";
-import { button, el, fill, select } from "page/dom.js";
+import { button, el, fill, seldom, select } from "page/dom.js";
 import { Graph } from "page/graph.js";
 import { Marks } from "page/marks.js";
 import { Run } from "page/model.js";
@@ -99,9 +99,21 @@ class Page {
   heard(what, more) {
     if (what === "loaded") this.marks.clear();
     if (["loaded", "topology", "up"].includes(what)) this.list();
-    if (what === "loaded" || what === "up") this.tellStatus();
-    this.panel?.heard?.(what, more);
+    if (what === "loaded" || what === "up" || what === "recorder") this.tellStatus();
+    if (what === "items") this.panelLater(more);
+    else this.panel?.heard?.(what, more);
     if (what === "loaded") this.fromFragment();
+  }
+
+  /** What is new, for the panel: several times a second, however much comes. */
+  panelLater(more) {
+    this.fresh = [...(this.fresh ?? []), ...more].slice(-200);
+    this.toPanel ??= seldom(() => {
+      const fresh = this.fresh;
+      this.fresh = [];
+      this.panel?.heard?.("items", fresh);
+    }, 250);
+    this.toPanel();
   }
 
   moved(what, more) {
@@ -119,10 +131,12 @@ class Page {
     document.title = `${lab || "labctl"} – labctl`;
     const troubled = { lost: say("lost"), refused: say("refused") }[this.link];
     const down = !up.up && say("down", { lab });
-    fill(this.status, troubled ?? (down || (SAVED ? say("readOnly") : "")));
+    const starting = this.run.recorder === "starting" ? say("recordStarts") : "";
+    fill(this.status, troubled ?? (down || (SAVED ? say("readOnly") : starting)));
     this.status.hidden = !this.status.textContent;
     const state = SAVED ? "saved" : troubled ? "lost" : up.up ? "live" : "down";
     document.documentElement.dataset.state = state;
+    document.documentElement.dataset.recorder = this.run.recorder;
     fill(this.badge, { saved: say("saved"), lost: "?", live: say("live"), down: "–" }[state]);
   }
 

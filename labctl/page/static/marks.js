@@ -4,8 +4,9 @@
 import { colour } from "page/dom.js";
 
 const MOST = 14; // marks on one way at the same time; more are summed up
+const ALL = 80; // marks on all ways; more are summed up by the host that sent them
 const LIVE = 700; // ms that a mark travels, live
-const FALL = 0.62; // of the way, after which a lost packet falls
+const FALL = 0.3; // of the way, after which a lost packet falls: faults act where it is sent
 const LINGER = 9000; // ms that the place of a loss is shown
 
 export class Marks {
@@ -72,11 +73,9 @@ export class Marks {
     const path = this.graph.path(packet.from, packet.to);
     if (!path) return;
     const way = `${packet.from} ${packet.to}`;
-    if (!still && this.marks.filter((mark) => mark.way === way).length >= MOST) {
-      const sum = this.sums.get(way) ?? { count: 0, path };
-      sum.count += 1;
-      sum.until = now + 1200;
-      this.sums.set(way, sum);
+    const many = this.marks.length >= ALL;
+    if (!still && (many || this.marks.filter((mark) => mark.way === way).length >= MOST)) {
+      this.sum(many ? packet.from : way, path, now);
       return;
     }
     const lost = packet.fate === "lost";
@@ -85,6 +84,14 @@ export class Marks {
     if (lost) this.losses.set(packet.number, { path, until: now + LINGER });
     const repeated = this.losses.get(packet.retransmits);
     if (repeated) repeated.until = now + LINGER;
+  }
+
+  /** One more of those that are not shown each by itself. */
+  sum(key, path, now) {
+    const sum = this.sums.get(key) ?? { count: 0, path };
+    sum.count += 1;
+    sum.until = now + 1200;
+    this.sums.set(key, sum);
   }
 
   wake() {
@@ -99,16 +106,25 @@ export class Marks {
     this.marks = this.marks.filter((mark) => mark.until > now);
     for (const kept of [this.losses, this.sums, this.pulses])
       for (const [key, one] of kept) if (one.until <= now) kept.delete(key);
-    const inks = Object.fromEntries(["good", "bad", "accent", "warn", "ink", "ground"].map((name) => [name, colour(name)]));
+    const inks = this.inks(now);
     for (const [host, pulse] of this.pulses) this.pulse(paint, host, pulse, inks);
     for (const loss of this.losses.values()) this.cross(paint, place(this.graph.points(loss.path), FALL), inks);
     for (const mark of this.marks) this.mark(paint, mark, now, inks);
-    for (const sum of this.sums.values()) this.pill(paint, place(this.graph.points(sum.path), 0.5), `×${sum.count}`, inks);
+    for (const sum of this.sums.values()) this.pill(paint, place(this.graph.points(sum.path), 0.3), `×${sum.count}`, inks);
     if (this.sums.size > 0 !== this.isSummed) {
       this.isSummed = this.sums.size > 0;
       this.summed(this.isSummed);
     }
     if (this.marks.some((mark) => mark.until < now + 30000) || this.sums.size || this.losses.size || this.moving(now)) this.wake();
+  }
+
+  /** The theme's colours, which are looked up twice a second at most. */
+  inks(now) {
+    if (!this.known || now > this.known.until) {
+      const names = ["good", "bad", "accent", "warn", "ink", "ground"];
+      this.known = { until: now + 500, inks: Object.fromEntries(names.map((name) => [name, colour(name)])) };
+    }
+    return this.known.inks;
   }
 
   moving(now) {
@@ -164,7 +180,7 @@ export class Marks {
     paint.lineWidth = 2;
     const zoom = this.graph.cy.zoom();
     paint.strokeRect(at.x - 55 * zoom, at.y - 29 * zoom, 110 * zoom, 58 * zoom);
-    if (this.labels) this.label(paint, { x: at.x - 45 * zoom, y: at.y + 42 * zoom }, pulse.text, inks);
+    if (this.labels && this.pulses.size < 12) this.label(paint, { x: at.x - 45 * zoom, y: at.y + 42 * zoom }, pulse.text, inks);
   }
 
   pill(paint, at, text, inks) {

@@ -9,6 +9,7 @@ export function microseconds(stamp) {
 }
 
 const TROUBLE = new Set(["error", "fault", "missing"]);
+const WRONG = /retransmission|lost|reset|refused|corrupt|malformed|^duplicate|out of order|zero window|gap|no answer/;
 
 function ofEvent(value) {
   const { seq, ts, node, event, local, peer, text, ...rest } = value;
@@ -26,7 +27,7 @@ function ofPacket(value) {
   const said = value.text ? JSON.stringify(value.text) : "";
   const words = [`-> ${value.to}`, ...value.label, said, ...value.marks.map((mark) => `! ${mark}`)].filter(Boolean).join("  ");
   const kind = value.protocol;
-  const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.length > 0;
+  const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.some((mark) => WRONG.test(mark));
   return { t: value.at_ns / 1000, type: "packet", host: value.from, kind, words, value, trouble };
 }
 
@@ -41,6 +42,8 @@ export class Run {
     this.lab = "";
     this.up = { up: true, recording: true };
     this.topology = { title: "", nodes: [], networks: [], links: [], positions: {} };
+    this.recorder = "off";
+    this.shell = false;
     this.faults = [];
     this.notes = [];
     this.items = [];
@@ -61,6 +64,8 @@ export class Run {
     this.loaded = true;
     Object.assign(this, { lab: run.lab, topology: run.topology, faults: run.faults, notes: [...run.notes] });
     this.up = run.up ?? this.up;
+    this.recorder = run.recorder ?? this.recorder;
+    this.shell = run.shell ?? false;
     this.gone = run.dropped ?? 0;
     this.items = [...run.events.map(ofEvent), ...run.packets.map((one) => this.known(ofPacket(one)))];
     this.items.sort((one, other) => one.t - other.t);
@@ -106,9 +111,9 @@ export class Run {
   /** The run as a document, for a tab that comes later. */
   document() {
     const of = (type) => this.items.filter((item) => item.type === type).map((item) => item.value);
-    const { lab, up, topology, faults, notes } = this;
+    const { lab, up, recorder, shell, topology, faults, notes } = this;
     const [events, packets] = [of("event"), of("packet")];
-    return { schema_version: 1, lab, up, topology, faults, notes, dropped: this.gone, events, packets };
+    return { schema_version: 1, lab, up, recorder, shell, topology, faults, notes, dropped: this.gone, events, packets };
   }
 
   host(name) {

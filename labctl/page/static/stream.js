@@ -2,7 +2,7 @@
 
 const SILENCE = 12000; // ms without a word: the server says that it is alive every 5 s
 const FIRST = 500;
-const LONGEST = 5000; // ms between two tries
+const LONGEST = 2000; // ms between two tries
 
 export class Stream {
   /** `tell(kind, value)`: `run` all that there is, `items` what is new, `link` up, lost or refused. */

@@ -1,9 +1,10 @@
 // Events and packets of all hosts in one order of time. Only the rows that can be seen are elements.
 
-import { el, fill, field, plain, select } from "page/dom.js";
+import { el, fill, field, plain, seldom, select } from "page/dom.js";
 import { say } from "page/words.js";
 
 const ROW = 24; // pixels, as in page.css
+const BETWEEN = 100; // ms between two looks, when much happens
 
 export function clock(t) {
   const rest = String(Math.floor(t % 1e6)).padStart(6, "0");
@@ -75,12 +76,12 @@ export class Timeline {
   }
 
   later() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
+    this.due ??= seldom(() => {
       this.choices();
       this.follow();
       this.show();
-    });
+    }, BETWEEN);
+    this.due();
   }
 
   choices() {

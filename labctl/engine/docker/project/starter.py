@@ -53,14 +53,13 @@ class Starter:
                 return
             if ready:
                 continue  # others may wait for what had nothing to start
-            ended = self._workers.ended(LOOK_AGAIN if waiting else None)
-            for one in ended:
+            for one in self._workers.ended(LOOK_AGAIN if waiting else None):
                 if one.problem:
                     raise one.problem
                 service, _, _ = one.name.partition("/")
                 self._left[service].discard(one.name)
                 self._report(one.said)
-            if waiting and not ended:
+            if waiting:  # for what has changed by itself, and for what runs now and had ended before
                 self._look()
 
     def _look(self) -> None:

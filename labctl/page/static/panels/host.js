@@ -19,6 +19,7 @@ export class HostPanel {
     this.journal = el("ol", { class: "journal" });
     this.sockets = el("div", {});
     this.links = el("div", { class: "buttons" });
+    this.terminal = el("div", { class: "terminal" });
     this.actions = el("div", { class: "buttons" });
     this.box = el(
       "div",
@@ -27,6 +28,7 @@ export class HostPanel {
       !SAVED && this.keyboard(),
       !SAVED && this.actions,
       this.answer,
+      this.terminal,
       el("h3", {}, say("links")),
       this.links,
       !SAVED && el("h3", {}, say("sockets")),
@@ -40,7 +42,14 @@ export class HostPanel {
     if (!SAVED) this.watch();
   }
 
+  async openShell() {
+    const { Shell } = await import("page/shell.js");
+    this.shell?.close();
+    this.shell = new Shell(this.name, this.terminal, (problem) => fill(this.answer, plain(problem)));
+  }
+
   close() {
+    this.shell?.close();
     clearInterval(this.timer);
   }
 
@@ -61,14 +70,15 @@ export class HostPanel {
       ]),
     );
     const near = this.run.neighbours(this.name);
-    fill(this.links, ...near.slice(0, 30).map((other) => button(`${this.name} – ${other}`, () => this.page.openLink(this.name, other))));
+    fill(this.links, ...near.slice(0, 30).map((other) => button(`${this.name} – ${other}`, () => this.page.openLink(this.name, other), { "data-link": other })));
     const runs = /^(ready|running|healthy|unhealthy|starting)/.test(state);
     const paused = state.startsWith("paused");
     const verbs = runs ? ["stop", "restart", "pause", "kill"] : paused ? ["unpause", "kill"] : ["start"];
     const key = verbs.join();
     if (key === this.verbs) return;
     this.verbs = key;
-    fill(this.actions, ...verbs.map((verb) => button(say(verb), () => this.does(verb, {}), { "data-verb": verb })));
+    const shell = runs && this.run.shell && button(say("shell"), () => this.openShell(), { "data-verb": "shell" });
+    fill(this.actions, ...verbs.map((verb) => button(say(verb), () => this.does(verb, {}), { "data-verb": verb })), shell);
   }
 
   keyboard() {

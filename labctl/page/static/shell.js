@@ -1,0 +1,42 @@
+// A shell in a host: a terminal (xterm) whose other end is `labctl shell`.
+
+import { Terminal } from "xterm";
+import { post, stream } from "page/api.js";
+import { el } from "page/dom.js";
+
+const CELL = 7.4; // pixels of a column
+const ROWS = 18;
+
+export class Shell {
+  constructor(node, box, complain) {
+    if (!document.getElementById("xterm-style")) {
+      document.head.append(el("link", { rel: "stylesheet", id: "xterm-style", href: "/static/vendor/xterm.css" }));
+    }
+    const columns = Math.max(40, Math.floor((box.clientWidth - 16) / CELL));
+    this.terminal = new Terminal({ rows: ROWS, cols: columns, fontSize: 12, screenReaderMode: true });
+    this.abort = new AbortController();
+    box.replaceChildren();
+    this.terminal.open(box);
+    this.terminal.focus();
+    this.run(node, columns).catch((problem) => this.abort.signal.aborted || complain(problem.message));
+  }
+
+  async run(node, columns) {
+    const { shell } = await post("shell", { node, rows: ROWS, columns });
+    let waiting = Promise.resolve();
+    // One after the other: keys must not overtake each other.
+    this.terminal.onData((keys) => (waiting = waiting.then(() => post(`shell/${shell}`, { keys })).catch(() => {})));
+    const reader = (await stream(`shell/${shell}`, this.abort.signal)).getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      this.terminal.write(value);
+    }
+    this.terminal.options.disableStdin = true;
+  }
+
+  close() {
+    this.abort.abort();
+    this.terminal.dispose();
+  }
+}

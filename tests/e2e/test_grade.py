@@ -1,0 +1,207 @@
+"""`labctl grade`: programs that are right, and programs that are wrong in one known way each (tests/programs).
+
+The first line of each says what it has to come to: `passes`, or the first check that it `fails`. `make grades` takes
+all of them, `make test` a share.
+"""
+
+import csv
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from outside import ROOT, run
+from sampling import seed, share
+
+PROGRAMS = ROOT / "tests" / "programs"
+SOURCES = sorted(path for path in PROGRAMS.glob("*/*.*") if path.suffix in (".py", ".c"))
+
+
+def wanted_of(source: Path) -> str:
+    return source.read_text().splitlines()[0].lstrip("#/ ")
+
+
+def prepared(source: Path, folder: Path) -> list[str]:
+    """The command that runs a program, which is put into the folder."""
+    if source.suffix == ".c":
+        made = ["gcc", "-static", "-O1", "-o", str(folder / "program"), str(source)]
+        subprocess.run(made, check=True, timeout=60)
+        return ["./program"]
+    shutil.copy(source, folder / "program.py")
+    return ["python3", "program.py"]
+
+
+def graded(subject: str, folder: Path, command: list[str], *options: str):
+    return run("grade", subject, "--folder", str(folder), *options, "--", *command, timeout=280)
+
+
+@pytest.mark.parametrize("source", share(SOURCES, 12, seed()), ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_each_program_gets_the_verdict_that_it_deserves(source, tmp_path):
+    if source.suffix == ".c" and not shutil.which("gcc"):
+        pytest.skip("no gcc on this machine")
+    got = graded(source.parent.name, tmp_path, prepared(source, tmp_path), "--json")
+    found = json.loads(got.stdout)
+    wrong = [one["name"] for one in found["checks"] if one["verdict"] in ("failed", "error")]
+    wanted = wanted_of(source)
+    if wanted == "passes":
+        assert (wrong, got.returncode) == ([], 0), found
+        assert found["score"] == found["max_score"]
+    else:
+        assert wrong[:1] == [wanted.removeprefix("fails: ")], found
+        assert got.returncode == 1
+
+
+def test_every_program_says_what_it_must_come_to():
+    from labctl.grade.subjects import SUBJECTS
+
+    wrong = [source for source in SOURCES if wanted_of(source) != "passes"]
+    assert len(wrong) >= 30
+    for source in wrong:
+        assert SUBJECTS[source.parent.name].check(wanted_of(source).removeprefix("fails: ")), source
+    assert {source.parent.name for source in SOURCES if wanted_of(source) == "passes"} == set(SUBJECTS)
+
+
+def test_failure_says_all_and_can_be_repeated(tmp_path):
+    command = prepared(PROGRAMS / "echo" / "upper.py", tmp_path)
+    got = graded("echo", tmp_path, command, "--seed", "s1", "--only", "answers")
+    assert got.returncode == 1
+    lines = got.stdout.splitlines()
+    assert lines[0].startswith("pass  listens")
+    assert lines[1].startswith("FAIL  answers")
+    assert "      wanted  " in got.stdout
+    assert "^ byte " in got.stdout
+    assert "      help    each line has to come back as it was" in got.stdout
+    assert "PSH, ACK" in got.stdout  # the ladder
+    again = f"labctl grade echo --only answers --seed s1 --folder={tmp_path} -- python3 program.py"
+    assert f"      again   {again}" in got.stdout
+    assert lines[-1].startswith("1 of 3 points: 1 passed, 1 failed (seed s1")
+    words = [line for line in lines if "wanted" in line]
+    repeated = graded("echo", tmp_path, command, "--seed", "s1", "--only", "answers").stdout.splitlines()
+    assert [line for line in repeated if "wanted" in line] == words
+
+
+def test_a_program_cannot_forge_or_write_escapes(tmp_path):
+    (tmp_path / "program.py").write_text(
+        "import socket, time\n"
+        "print('\\x1b]0;pwned\\x07{\"passed\": true}', flush=True)\n"
+        "listener = socket.create_server(('', 9000))\n"
+        "while True:\n"
+        "    connection, _ = listener.accept()\n"
+        "    connection.sendall(b'\\x1b[2J{\"passed\": true}\\n')\n"
+        "    connection.close()\n"
+    )
+    out = tmp_path / "out" / "results.json"
+    got = graded("echo", tmp_path, ["python3", "program.py"], "--report", "gradescope", "--out", str(out))
+    assert got.returncode == 0, got  # it ran
+    found = json.loads(out.read_text())
+    assert found["score"] == 1
+    assert [test.get("status") for test in found["tests"]][:3] == ["passed", "failed", None]
+    assert "\x1b" not in out.read_text().encode().decode("unicode_escape", "ignore")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise SystemExit(3)", "ended with exit status 3"),
+        ("pass", "it has ended by itself, with status 0"),
+        ("import time; time.sleep(600)", "it listens nowhere"),
+    ],
+)
+def test_a_program_that_does_not_serve(tmp_path, text, said):
+    (tmp_path / "program.py").write_text(text)
+    got = graded("echo", tmp_path, ["python3", "program.py"], "--only", "many")
+    assert got.returncode == 1
+    assert said in got.stdout
+    assert "skip  many" in got.stdout
+    assert "why     it needs silent" in got.stdout
+
+
+SPEC = """\
+name: greeter
+port: 7000
+checks:
+  - name: greets
+    points: 2
+    steps:
+      - connect: a
+      - expect: "HELLO\\r\\n"
+  - name: name
+    needs: [greets]
+    steps:
+      - fault: {drop: tcp data 1}
+      - connect: a
+      - expect: {regex: "HEL+O"}
+      - send: "ana\\r\\n"
+      - expect: "Hi, ana\\r\\n"
+      - half-close: a
+      - expect: {end: true}
+      - wire: |
+          *
+          checker > program  P. "ana\\r\\n"  lost
+          checker > program  P. "ana\\r\\n"  retransmission
+          *
+  - name: polite
+    points: 0
+    steps:
+      - connect: a
+      - expect: "GOOD DAY\\r\\n"
+"""
+GREETER = """\
+import socketserver
+class Greeter(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"HELLO\\r\\n")
+        for line in self.rfile:
+            self.wfile.write(b"Hi, " + line)
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("", 7000), Greeter).serve_forever()
+"""
+
+
+def test_somebodys_own_protocol(tmp_path):
+    (tmp_path / "greeter.py").write_text(GREETER)
+    spec = tmp_path / "greeter.yaml"
+    spec.write_text(SPEC)
+    got = graded(str(spec), tmp_path, ["python3", "greeter.py"], "--json")
+    found = {one["name"]: one for one in json.loads(got.stdout)["checks"]}
+    assert [one["verdict"] for one in found.values()] == ["passed", "passed", "passed", "failed"], found
+    assert found["polite"]["expected"] == '"GOOD DAY\\r\\n"'
+    assert "step 2 (expect)" in found["polite"]["help"]
+    assert json.loads(got.stdout)["score"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ecko"], "there is nothing to grade that is called ecko; did you mean echo?"),
+        (["none.yaml"], "none.yaml can't be read: No such file"),
+        (["echo", "--only", "splitt"], "echo has no check splitt; did you mean split?"),
+    ],
+)
+def test_bad_use(arguments, said, tmp_path):
+    got = run("grade", *arguments, "--folder", str(tmp_path), "--", "python3", "x.py")
+    assert got.returncode == 1
+    assert said in got.stderr
+
+
+def test_a_class(tmp_path, engine):
+    names = {"ana": "right_threads.py", "=bob": "upper.py", "eve": "localhost.py"}
+    for name, source in names.items():
+        (tmp_path / "all" / name).mkdir(parents=True)
+        shutil.copy(PROGRAMS / "echo" / source, tmp_path / "all" / name / "server.py")
+    (tmp_path / "all" / "nobody").mkdir()
+    table, page = tmp_path / "marks.csv", tmp_path / "marks.html"
+    options = ("--csv", str(table), "--html", str(page))
+    got = run("grade-all", str(tmp_path / "all"), "echo", *options, "--", "python3", "server.py", timeout=280)
+    assert got.returncode == 0, got
+    lines = {line.split()[0]: line for line in got.stdout.splitlines()}
+    assert "19/19" in lines["ana"]
+    assert lines["=bob"].split()[2].startswith("answers")
+    assert lines["eve"].split() == ["eve", "0/19", "listens"]
+    assert "can't open file" in lines["nobody"] or "listens" in lines["nobody"]
+    rows = list(csv.DictReader(table.open()))
+    assert [row["submission"] for row in rows] == ["'=bob", "ana", "eve", "nobody"]
+    assert rows[1]["score"] == rows[1]["max_score"] == "19"
+    assert "<details><summary>ana</summary>" in page.read_text()
+    assert not [one for one in engine.containers.list(all=True) if one.name.startswith("grade-")]
