@@ -279,4 +279,4 @@ def test_why_a_project_is_left_to_compose(engine, tmp_path, monkeypatch, change,
         monkeypatch.setenv(change["variable"], "linux/arm64")
     engine.api = change.get("api", engine.api)
     found = DockerEngine(Endpoint(engine.url, "a test"))
-    assert found.left_to_compose(config(a=change.get("field", {}))) == why
+    assert found._left_to_compose(config(a=change.get("field", {}))) == why
