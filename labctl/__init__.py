@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from labctl.api.programs import Program
     from labctl.api.reach import Ping, Resolution, Route, Speed
     from labctl.api.results import Executed
+    from labctl.api.saved.replaying import replay
+    from labctl.api.saved.run import SavedRun, open_run
     from labctl.api.seeing import Captured
     from labctl.api.topologies import build, doctor, plan, validate
     from labctl.api.trace import Trace
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         ProbeError,
         ProgramNotFound,
         ReachError,
+        RunError,
         TopologyError,
         TopologyInvalid,
         Unresolved,
@@ -141,6 +144,8 @@ __all__ = [
     "Resolution",
     "Route",
     "Rule",
+    "RunError",
+    "SavedRun",
     "Sent",
     "Socket",
     "Speed",
@@ -157,7 +162,9 @@ __all__ = [
     "empty",
     "find",
     "labs",
+    "open_run",
     "plan",
+    "replay",
     "up",
     "validate",
 ]
@@ -186,6 +193,9 @@ _PLACES = {
     "labs": "labctl.api.labs",
     "up": "labctl.api.labs",
     "Node": "labctl.api.node",
+    "SavedRun": "labctl.api.saved.run",
+    "open_run": "labctl.api.saved.run",
+    "replay": "labctl.api.saved.replaying",
     "Program": "labctl.api.programs",
     "Executed": "labctl.api.results",
     "Resolution": "labctl.api.reach",

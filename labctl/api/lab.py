@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from labctl.api.link import LinkedLab
 from labctl.api.reach import ReachingLab
 from labctl.api.running import RunningLab
+from labctl.api.saved.run import SavingLab
 from labctl.api.seeing import Place, SeenLab
 from labctl.api.times import Since, stamp
 from labctl.cancel import Cancel
@@ -28,7 +29,7 @@ MEND = "labctl.find(NAME, force=True) gives a lab that may be changed all the sa
 PROBE_LIMIT = 600.0  # seconds for building the helpers' image
 
 
-class Lab(SeenLab, ReachingLab, LinkedLab, RunningLab):
+class Lab(SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
     """A lab on an engine; `labctl.up`, `labctl.find` and `labctl.labs` give them.
 
     It holds a name and no state: each method asks the engine how things are now. Several threads may use one Lab, or

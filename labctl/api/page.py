@@ -59,9 +59,14 @@ def _signature(what: object) -> str:
         is_bare = is_bare or one.kind is one.KEYWORD_ONLY
         if name != "self":
             star = "*" if one.kind is one.VAR_POSITIONAL else ""
-            default = "" if one.default is one.empty else f" = {one.default!r}"
+            default = "" if one.default is one.empty else f" = {_value(one.default)}"
             shown.append(f"{star}{name}: {one.annotation}{default}")
     return f"({', '.join(shown)}) -> {found.return_annotation}"
+
+
+def _value(default: object) -> str:
+    """A default as it is typed; of a function, where its own name says nothing, that there is one."""
+    return "..." if inspect.isfunction(default) else repr(default)
 
 
 def _prose(what: object) -> str:

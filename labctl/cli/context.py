@@ -48,11 +48,12 @@ def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE)
     try:
         refuse_anothers(engine, lab, there, mend)
     except LabError as problem:
-        if not _says_yes(f"{problem.message}. All the same? [y/N] "):
+        if not says_yes(f"{problem.message}. All the same? [y/N] "):
             raise
 
 
-def _says_yes(question: str) -> bool:
+def says_yes(question: str) -> bool:
+    """Asks on a terminal; where there is none, nobody has said yes."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     from labctl.render.text import printable

@@ -107,6 +107,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.", callback=_choo
 Local = Annotated[
     bool, typer.Option("--local", help="Times of this machine's own zone, and not UTC.", callback=_choose_local)
 ]
+RunFile = Annotated[
+    str | None, typer.Option("--run", metavar="FILE", help="Of a run that `labctl save` wrote, and of no lab.")
+]
 TIMES = "30s, 5m or 1d ago, 21:18:00 or 2026-01-31T12:00:00Z"
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help=f"From then on: {TIMES}.")]
 Last = Annotated[

@@ -150,6 +150,15 @@ def document_text(value: dict[str, Any]) -> str:
     return json_safe(json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False, indent=2))
 
 
+def trace(value: dict[str, Any]) -> None:
+    """A document of another tool's: as it asks for it, and no version of ours in it."""
+    import json
+
+    from labctl.render.text import json_safe
+
+    write(json_safe(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) + "\n")
+
+
 def save(file: Path, text: str) -> None:
     """Writes a file instead of stdout. Raises LabError `file-unwritable`."""
     try:

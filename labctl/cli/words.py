@@ -20,7 +20,6 @@ ELSEWHERE = {
     "delete": "down",
     "cleanup": "down",
     "lclean": "down",
-    "save": "capture NODE -w FILE",
     "status": "ps",
     "linfo": "ps",
     "nodes": "ps",

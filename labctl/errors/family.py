@@ -206,6 +206,10 @@ class LessonInvalid(LessonError):
     """A lesson's file has mistakes; `values["found"]` holds them one by one, each with file, place and message."""
 
 
+class RunError(LabError):
+    """A file with a run can't be read, or can't be done again here."""
+
+
 class FileError(LabError):
     """A file of this machine can't be written or locked."""
 

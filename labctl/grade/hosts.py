@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 INSIDE = Path(__file__).parent / "inside"  # what the checking host sees
 PROGRAM, AGAIN, CHECKER = "program", "again", "checker"  # names of hosts
 START_LIMIT = 20.0  # seconds until it listens
+AGAIN_AFTER = 0.25  # seconds from one look at its sockets to the next
 LINES, LONGEST = 200, 65536  # of what a program printed: last lines, bytes
 # Runs a program, and at SIGHUP once more in the same network: only there its old connections are still known.
 KEEPER = """
@@ -75,29 +77,46 @@ class Hosts:
 
     def begin(self) -> None:
         """Runs the program, and finds where it listens. Raises NotStarted, LabError."""
-        program = self._run(PROGRAM, self._start.command)
+        program = self._run(PROGRAM, self._start.command, self._start.port or self._subject.port or None)
         self.notes = program.notes
-        self.port = self._place(program)
+        self.port = self._place(program, self._listening(program))
         self.lab.record(CHECKER, PROGRAM)
 
-    def _run(self, name: str, command: Sequence[str]) -> Program:
+    def _run(self, name: str, command: Sequence[str], listen: int | None) -> Program:
         start = self._start
         try:
             return self.lab.run(
-                name, command, folder=start.folder, image=start.image, memory=start.memory, timeout=START_LIMIT
+                name,
+                command,
+                folder=start.folder,
+                image=start.image,
+                memory=start.memory,
+                listen=listen if self._subject.transport == "tcp" else None,
+                timeout=START_LIMIT,
             )
         except (NodeFailed, LabTimeout) as problem:
             raise NotStarted("it runs, and listens", problem.message, problem.hint) from None
 
-    def _place(self, program: Program) -> int:
+    def _listening(self, program: Program) -> tuple[Listening, ...]:
+        """Where it listens, once it does: on a busy machine that may take a while."""
+        deadline = time.monotonic() + START_LIMIT
+        found = program.listening
+        while program.began == "running" and time.monotonic() < deadline:
+            if any(one.proto == self._subject.transport for one in found):
+                break
+            time.sleep(AGAIN_AFTER)
+            found = program.status().listening or ()
+        return found
+
+    def _place(self, program: Program, listening: Sequence[Listening]) -> int:
         proto, wish = self._subject.transport, self._start.port or self._subject.port
-        found = [one for one in program.listening if one.proto == proto]
+        found = [one for one in listening if one.proto == proto]
         wanted = f"it listens on {proto} port {wish}" if wish else f"it listens on a {proto} port"
         if program.began == "done":
             raise NotStarted(wanted, "it has ended by itself, with status 0", "a server goes on until it is stopped")
         mine = [one for one in found if one.port == wish] if wish else found
         if not mine:
-            has = ", ".join(sorted({f"{one.proto} {_shown(one)}" for one in program.listening})) or "nowhere"
+            has = ", ".join(sorted({f"{one.proto} {_shown(one)}" for one in listening})) or "nowhere"
             raise NotStarted(wanted, f"it listens {has if has == 'nowhere' else 'on ' + has}")
         outside = [one for one in mine if not _is_loopback(one.address)]
         if not outside:
@@ -137,7 +156,7 @@ class Hosts:
 
         Raises NotStarted, LabError.
         """
-        program = self._run(AGAIN, ["python3", "-c", KEEPER, *self._start.command])
+        program = self._run(AGAIN, ["python3", "-c", KEEPER, *self._start.command], self.port)
         try:
             yield lambda: _hang_up(program)
         finally:

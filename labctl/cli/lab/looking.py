@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName, Local, Since, complete_nodes
+from labctl.cli.options import Json, LabName, Local, RunFile, Since, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def logs(
     ] = False,
     local: Local = False,
     ready_fd: ReadyFd = None,
+    run: RunFile = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -80,21 +81,39 @@ def logs(
     from labctl.lab import journal
     from labctl.render.timeline import Timeline
 
-    start, ready = stamp_of(moment("--since", since)) if since else None, Ready(ready_fd, follows=follow)
-    engine, found = engine_and_lab(lab)
-    names = nodes or []
-    shown = names or [node.name for node in found.nodes]
-    if follow:
-        said = partial(ready.say, shown)
-        events: Iterable[Event] = journal.follow(engine, found, names, since=start, tail=tail, ready=said)
+    names, ready = nodes or [], Ready(ready_fd, follows=follow)
+    events: Iterable[Event]
+    if run:
+        shown, events = _saved(run, lab, names, since, tail, follow=follow, ready_fd=ready_fd)
     else:
-        events = journal.read(engine, found, names, since=start, tail=tail)
+        start = stamp_of(moment("--since", since)) if since else None
+        engine, found = engine_and_lab(lab)
+        shown = names or [node.name for node in found.nodes]
+        if follow:
+            said = partial(ready.say, shown)
+            events = journal.follow(engine, found, names, since=start, tail=tail, ready=said)
+        else:
+            events = journal.read(engine, found, names, since=start, tail=tail)
     timeline = Timeline(shown, columns=output.columns(), colour=output.colour(), wrap=wrap, local=local)
     for event in events:
         if as_json:
             output.json_line(encode(event))
         else:
             output.data(timeline.line(event))
+
+
+def _saved(
+    file: str, lab: str | None, names: list[str], since: str | None, tail: int | None, **others: object
+) -> tuple[list[str], Iterable[Event]]:
+    """The nodes and the events of a run in a file."""
+    from labctl.bundle import looks
+    from labctl.cli.saved import back, of_file
+    from labctl.events.codec import stamp_of
+
+    run = of_file(file, lab, **others)
+    seconds = back(run, since)
+    start = None if seconds is None else stamp_of(looks.end_ns(run) - int(seconds * 1e9))
+    return names or [node.name for node in run.lab.nodes], looks.journal(run, names, since=start, tail=tail)
 
 
 def doctor(as_json: Json = False) -> None:

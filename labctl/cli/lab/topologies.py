@@ -10,7 +10,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.lab.running import TopologyName
-from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, RunFile, topology_options
 
 if TYPE_CHECKING:
     from labctl.lab.drawing.picture import Picture
@@ -32,6 +32,7 @@ def graph(
     files: Files = None,
     profile: Profiles = None,
     env_file: EnvFiles = None,
+    run: RunFile = None,
     lab: LabName = None,
     form: Annotated[
         Format | None, typer.Option("--format", show_default="text", help="What the picture is made as.")
@@ -52,8 +53,11 @@ def graph(
     into_file = file is not None and str(file) != "-"
     if not of_files and (profile or env_file):
         raise typer.BadParameter("--profile and --env-file are about a topology: name it")
+    if run and of_files:
+        raise typer.BadParameter("name a topology or a run, not both")
     options = topology_options(files, profile, env_file)
-    text = _drawn(_of_topology(topology, options) if of_files else _of_lab(lab), chosen, terminal=not into_file)
+    found = _of_topology(topology, options) if of_files else _of_lab(lab, run)
+    text = _drawn(found, chosen, terminal=not into_file)
     if file is not None and into_file:
         output.save(file, text)
         output.talk(f"the picture is in {file}")
@@ -79,10 +83,14 @@ def _of_topology(name: str | None, options: Options) -> Picture:
     return found
 
 
-def _of_lab(name: str | None) -> Picture:
+def _of_lab(name: str | None, run: str | None) -> Picture:
     from labctl.cli.context import engine_and_lab
     from labctl.lab.drawing import picture
 
+    if run:
+        from labctl.cli.saved import of_file
+
+        return of_file(run, name).picture
     return picture.of_lab(*engine_and_lab(name))
 
 

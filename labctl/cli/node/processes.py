@@ -8,7 +8,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
-from labctl.cli.options import Json, LabName, Last, Local, NodeName, complete_nodes
+from labctl.cli.options import Json, LabName, Last, Local, NodeName, RunFile, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
@@ -26,6 +26,7 @@ def sockets(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change of state.")] = False,
     local: Local = False,
     ready_fd: ReadyFd = None,
+    run: RunFile = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -33,14 +34,21 @@ def sockets(
     from labctl.lab.processes import sockets
     from labctl.render.sockets import table
 
-    ready = Ready(ready_fd, follows=watch)
-    engine, found = engine_and_lab(lab)
-    chosen = sockets.place(found, nodes or [])
-    prepare_probe(engine)
-    if watch:
-        _watch(engine, found, chosen, as_json, ready)
-        return
-    there = sockets.table(engine, found, chosen)
+    if run:
+        from labctl.cli.saved import of_file
+
+        saved = of_file(run, lab, watch=watch, ready_fd=ready_fd)
+        found, names = saved.lab, [saved.lab.node(name).name for name in nodes or ()]
+        there = [one for one in saved.sockets if not names or one.node in names]
+    else:
+        ready = Ready(ready_fd, follows=watch)
+        engine, found = engine_and_lab(lab)
+        chosen = sockets.place(found, nodes or [])
+        prepare_probe(engine)
+        if watch:
+            _watch(engine, found, chosen, as_json, ready)
+            return
+        there = sockets.table(engine, found, chosen)
     if as_json:
         output.document(sockets.document(found, there))
     elif there:

@@ -11,12 +11,13 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.context import ago, engine_and_lab, prepare_probe
-from labctl.cli.options import TIMES, Json, LabName, NodeName, complete_nodes
+from labctl.cli.options import TIMES, Json, LabName, NodeName, RunFile, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.lab.recording.following import Step
+    from labctl.lab.recording.xray import XRay
     from labctl.packets.ladder.ladder import Ladder, Options
 
 
@@ -28,6 +29,17 @@ class Format(enum.StrEnum):
     SVG = "svg"
     JSON = "json"
     PATTERN = "pattern"
+
+
+class XrayFormat(enum.StrEnum):
+    """What an x-ray can be drawn as; perfetto: Chrome's trace events."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    JSON = "json"
+    PATTERN = "pattern"
+    PERFETTO = "perfetto"
 
 
 Form = Annotated[Format, typer.Option("--format", help="What it is drawn as.")]
@@ -59,6 +71,7 @@ def ladder(
         str, typer.Option(metavar="N|HOST:PORT", help="Of files: only this conversation, by its number or an end.")
     ] = "",
     ready_fd: ReadyFd = None,
+    run: RunFile = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -67,11 +80,13 @@ def ladder(
     With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
     that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
     """
-    from labctl.lab.recording import ladder, recorders
     from labctl.lab.recording.ladder_files import is_file
     from labctl.packets.ladder.ladder import Options
 
     chosen = _chosen(form, as_json)
+    if run:
+        _of_run(run, lab, (node, other), last, Options(port, acks, limit), chosen, follow=follow, flow=flow)
+        return
     if is_file(node) or (other is not None and is_file(other)):
         if follow or last or ready_fd is not None:
             raise typer.BadParameter("--follow, --last and --ready-fd are for nodes; of a file all is drawn")
@@ -85,21 +100,53 @@ def ladder(
         raise typer.BadParameter("--flow is for files; --port chooses a port's packets of nodes")
     if follow and chosen not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"a ladder that grows is text or JSON, not {chosen.value}")
-    seconds, ready = ago("--last", last or "30s"), Ready(ready_fd, follows=follow)
+    _of_nodes(lab, (node, other), last, Options(port, acks, limit), chosen, Ready(ready_fd, follows=follow), follow)
+
+
+def _of_nodes(
+    lab: str | None,
+    names: tuple[str, str],
+    last: str | None,
+    options: Options,
+    form: Format,
+    ready: Ready,
+    follow: bool,
+) -> None:
+    from labctl.lab.recording import following, ladder, recorders
+
+    seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
-    nodes = ladder.ends(found, node, other)
+    nodes = ladder.ends(found, *names)
     prepare_probe(engine)
     if follow:
-        from labctl.lab.recording import following
-
-        back, names = seconds if last else 0.0, [one.name for one in nodes]
-        begun = f"following {' and '.join(names)}: what they send each other from now on is drawn"
-        said = partial(ready.say, names, begun)
-        _roll(following.follow(engine, found, nodes, back, Options(port, acks, limit), said), limit, chosen)
+        back, hosts = seconds if last else 0.0, [one.name for one in nodes]
+        begun = f"following {' and '.join(hosts)}: what they send each other from now on is drawn"
+        said = partial(ready.say, hosts, begun)
+        _roll(following.follow(engine, found, nodes, back, options, said), options.limit, form)
         return
     there, fresh = recorders.begin(engine, found, nodes)
     _refuse_beginning(fresh)
-    show(ladder.drawn(engine, found, nodes, seconds, Options(port, acks, limit), there), chosen, acks=acks)
+    show(ladder.drawn(engine, found, nodes, seconds, options, there), form, acks=options.acks)
+
+
+def _of_run(
+    file: str,
+    lab: str | None,
+    names: tuple[str, str | None],
+    last: str | None,
+    options: Options,
+    form: Format,
+    **others: object,
+) -> None:
+    """Of a run in a file."""
+    from labctl.bundle import looks
+    from labctl.cli.saved import back, of_file
+
+    one, other = names
+    if other is None:
+        raise typer.BadParameter("name two nodes of the run")
+    run = of_file(file, lab, **others)
+    show(looks.ladder(run, one, other, options, back(run, last)), form, acks=options.acks)
 
 
 def _refuse_beginning(fresh: list[str]) -> None:
@@ -125,27 +172,48 @@ def xray(
     node: NodeName,
     other: NodeName,
     last: LastOr30s = None,
-    form: Form = Format.TEXT,
+    form: Annotated[
+        XrayFormat, typer.Option("--format", help="What it is drawn as; perfetto is for ui.perfetto.dev.")
+    ] = XrayFormat.TEXT,
     port: Port = None,
     acks: Acks = True,
     limit: Limit = 500,
+    run: RunFile = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
     """Draw all of what went on between two nodes on one clock: system calls, states of sockets, packets."""
-    from labctl.lab.recording import xray
-    from labctl.lab.recording.ladder import ends
     from labctl.packets.ladder.ladder import Options
     from labctl.render.xray import joined
 
-    chosen = _chosen(form, as_json)
+    traced = form is XrayFormat.PERFETTO and not as_json
+    chosen = _chosen(Format.JSON if traced else Format(form.value), as_json)
+    seen = _looked((node, other), last, Options(port, acks, limit), lab, run)
+    if traced:
+        from labctl.render.perfetto import document
+
+        output.trace(document(seen))
+    else:
+        show(joined(seen, limit), chosen, acks=acks)
+
+
+def _looked(names: tuple[str, str], last: str | None, options: Options, lab: str | None, run: str | None) -> XRay:
+    """Of a run in a file, or of a lab, where it begins recording: LabError `not-recorded`."""
+    from labctl.lab.recording import xray
+    from labctl.lab.recording.ladder import ends
+
+    if run:
+        from labctl.bundle import looks
+        from labctl.cli.saved import back, of_file
+
+        saved = of_file(run, lab)
+        return looks.xray(saved, *names, options, back(saved, last))
     seconds = ago("--last", last or "30s")
     engine, found = engine_and_lab(lab)
-    nodes = ends(found, node, other)
+    nodes = ends(found, *names)
     prepare_probe(engine)
     _refuse_beginning(xray.start(engine, found, nodes))
-    seen = xray.xray(engine, found, nodes, seconds, Options(port, acks, limit))
-    show(joined(seen, limit), chosen, acks=acks)
+    return xray.xray(engine, found, nodes, seconds, options)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:

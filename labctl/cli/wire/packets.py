@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import Json, LabName
+from labctl.cli.options import Json, LabName, RunFile
 
 if TYPE_CHECKING:
     from labctl.errors import LabError
     from labctl.packets.model import Packet
 
 LAST = "last"
+COUNTED = "packets are counted from 1 on, and -1 is the last"
 WIDE = 100  # columns of a packet's layers where no terminal says how many there are
 
 
 def packet(
     file: Annotated[
-        str, typer.Argument(metavar="FILE|last", help="A pcap or pcapng file; - reads standard input; last: see above.")
-    ],
+        str | None,
+        typer.Argument(metavar="FILE|last", help="A pcap or pcapng file; - reads standard input; last: see above."),
+    ] = None,
     number: Annotated[
         int | None, typer.Argument(metavar="[N]", help="Which packet: from 1 on, -1 is the last; without, all.")
     ] = None,
@@ -28,17 +31,24 @@ def packet(
         bool, typer.Option("--layers", help="All layers with their fields and, below, all bytes.")
     ] = False,
     limit: Annotated[int, typer.Option(help="How many packets to show.", min=1)] = 500,
+    run: RunFile = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
     """Show the packets of a capture, a line each; or one of them, layer by layer.
 
     `labctl packet last` shows the newest packet that is recorded in the lab, `last 2` the one before it ...
+    `labctl packet --run FILE [N]`: those of a saved run, or one of them.
     """
     from labctl.lab.recording import packet_file
 
+    if run:
+        _of_run(run, file, number, lab, layers, limit, as_json)
+        return
+    if file is None:
+        raise typer.BadParameter("name a capture, last or --run FILE")
     if number == 0:
-        raise typer.BadParameter("packets are counted from 1 on, and -1 is the last")
+        raise typer.BadParameter(COUNTED)
     if file == LAST:
         _show_newest(abs(number or 1), layers, lab, as_json)
         return
@@ -61,6 +71,38 @@ def packet(
         output.talk(f"{len(kept)} of {count} packets are shown; --limit {count} shows all")
     if problem:
         raise problem
+
+
+def _of_run(
+    file: str, word: str | None, number: int | None, lab: str | None, layers: bool, limit: int, as_json: bool
+) -> None:
+    """Of a run in a file: `packet --run FILE 17`, `last`, `last 2`."""
+    from labctl.bundle import looks
+    from labctl.cli.saved import of_file
+
+    run = of_file(file, lab)
+    if word == LAST:
+        number = -abs(number or 1)
+    elif word is not None:
+        if number is not None or not re.fullmatch(r"-?\d{1,9}", word):
+            raise typer.BadParameter(f"{word} is no number of a packet: the file is that of --run")
+        number = int(word)
+    if number == 0:
+        raise typer.BadParameter(COUNTED)
+    if number is not None:
+        _show_one(looks.packet(run, number, f"--run {file}"), layers, as_json, None)
+        return
+    packets = looks.seen(run)
+    if as_json:
+        _document({"file": file, "count": len(packets), "packets": _documents(packets[:limit], layers)}, None)
+    elif layers and packets:
+        output.data("\n\n".join(_drawn(item, dump=True) for item in packets[:limit]))
+    elif packets:
+        _list(packets[:limit])
+    if not packets:
+        output.talk("there is no packet in it")
+    if len(packets) > limit:
+        output.talk(f"{limit} of {len(packets)} packets are shown; --limit {len(packets)} shows all")
 
 
 def _show_newest(number: int, layers: bool, lab: str | None, as_json: bool) -> None:

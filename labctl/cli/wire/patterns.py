@@ -10,7 +10,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.context import ago, engine_and_lab, prepare_probe
-from labctl.cli.options import TIMES, Json, LabName
+from labctl.cli.options import TIMES, Json, LabName, RunFile
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def expect(
     port: Annotated[
         int | None, typer.Option(metavar="N", min=0, max=65535, help="Only packets from or to this port.")
     ] = None,
+    run: RunFile = None,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
@@ -43,11 +44,16 @@ def expect(
     from labctl.api import wire
     from labctl.packets.pattern import seen_of
 
-    if bool(command) == bool(last):
+    if not run and bool(command) == bool(last):
         raise typer.BadParameter("give a labctl command behind --, or --last TIME for what was recorded")
     pattern = wire.read(_text_of(file), file)
     if len(pattern.nodes) < 2:
         raise LabError("pattern-nodes", file=file, nodes=" and ".join(pattern.nodes) or "no node")
+    if run:
+        _tell(
+            pattern, wire.compared(pattern, lambda: seen_of(_saved(run, lab, pattern, last, port, command))), 0, as_json
+        )
+        return
     engine, found = engine_and_lab(lab)
     for name in pattern.nodes:
         found.node(name)
@@ -104,6 +110,19 @@ def _recorded(pattern: Pattern, seconds: float, lab: str | None, port: int | Non
     engine, found = engine_and_lab(lab)
     begin = time.time_ns() - int(seconds * 1e9)
     return wire.between(engine, found, wire.nodes_of(found, pattern.nodes), begin, Options(port, True, 0))
+
+
+def _saved(
+    file: str, lab: str | None, pattern: Pattern, last: str | None, port: int | None, command: list[str] | None
+) -> list[Ladder]:
+    from labctl.bundle import looks
+    from labctl.cli.saved import back, of_file
+    from labctl.packets.ladder.ladder import Options
+
+    if command:
+        raise typer.BadParameter("a command behind -- is done in a lab, and --run is about a file")
+    run = of_file(file, lab)
+    return looks.between(run, pattern.nodes, Options(port, True, 0), back(run, last))
 
 
 def _tell(pattern: Pattern, found: Found, status: int, as_json: bool) -> None:

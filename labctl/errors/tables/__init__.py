@@ -20,6 +20,7 @@ from labctl.errors.tables.patterns import PATTERNS
 from labctl.errors.tables.programs import PROGRAMS
 from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
+from labctl.errors.tables.runs import RUNS
 from labctl.errors.tables.topology import TOPOLOGY
 
 PARTS = (
@@ -32,6 +33,7 @@ PARTS = (
     FAULTS,
     REACH,
     RECORDING,
+    RUNS,
     PATTERNS,
     GRADES,
     LESSONS,

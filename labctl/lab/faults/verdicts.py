@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from labctl.engine.model import Engine, Stream, StreamEvent
@@ -65,11 +65,16 @@ def of_line(line: bytes, node: str, begin_ns: int = 0) -> Iterator[Verdict]:
     this labctl doesn't know."""
     if b'"event":"fault"' not in line:
         return
-    event = decode(line, node=node)
-    if event.name == "fault" and event.local and event.peer and event.get("action"):
-        found = _verdict(event)
-        if found.ts_ns >= begin_ns:
-            yield found
+    yield from of_events([decode(line, node=node)], begin_ns)
+
+
+def of_events(events: Iterable[Event], begin_ns: int = 0) -> Iterator[Verdict]:
+    """The verdicts among events of a journal, but for those that are too old."""
+    for event in events:
+        if event.name == "fault" and event.local and event.peer and event.get("action"):
+            found = _verdict(event)
+            if found.ts_ns >= begin_ns:
+                yield found
 
 
 def _verdict(event: Event) -> Verdict:

@@ -41,7 +41,7 @@ def is_file(name: str) -> bool:
 
 def of_file(file: str, options: Options, flow: str = "") -> Drawing:
     """One capture: of the conversation `flow`, else of the two hosts that sent each other most. Raises LabError."""
-    found = _read(file)
+    found = packets_of(file)
     packets = found.packets
     analysis = analyse(packets)
     chosen, remarks = _chosen(file, packets, analysis, flow)
@@ -58,7 +58,7 @@ def of_file(file: str, options: Options, flow: str = "") -> Drawing:
 
 def of_files(first: str, second: str, options: Options, flow: str = "") -> Drawing:
     """Two captures of the same packets, taken at both ends. Raises LabError `nothing-in-common`."""
-    here, there = _read(first), _read(second)
+    here, there = packets_of(first), packets_of(second)
     mine, theirs = sent_once(here.packets), sent_once(there.packets)
     analysis = analyse(mine)
     chosen = _chosen(first, mine, analysis, flow)[0] if flow else None
@@ -67,7 +67,7 @@ def of_files(first: str, second: str, options: Options, flow: str = "") -> Drawi
     if found is None:
         raise LabError("nothing-in-common", first=first, second=second)
     left, right = replace(found.left, kernel_drops=here.drops), replace(found.right, kernel_drops=there.drops)
-    rules = _rules(found.alignment)
+    rules = rules_of(found.alignment)
     remarks: tuple[str, ...] = ()
     if chosen is not None:
         made = _only(left, right, options, rules, {_ends(packet) for packet in chosen})
@@ -75,11 +75,11 @@ def of_files(first: str, second: str, options: Options, flow: str = "") -> Drawi
         made = two_sided(left, right, (), options, rules)
         flows = _numbered(analysis)
         remarks = _rest(flows, [one for _, one in flows if _hosts(one) == found.hosts], found.hosts)
-    made = replace(made, notes=(*_clocks(found, first, second), *made.notes))
+    made = replace(made, notes=(*clocks_of(found, first, second), *made.notes))
     return Drawing(made, remarks, here.problem or there.problem)
 
 
-def _rules(alignment: Alignment) -> Rules:
+def rules_of(alignment: Alignment) -> Rules:
     """Clocks that move against each other make latencies, and what comes before what, less certain."""
     usual, early = Rules(), alignment.early_ns
     return Rules(usual.delay_floor + 2 * early, usual.slack + early, usual.flight + 2 * early)
@@ -111,7 +111,7 @@ def _ends(packet: Packet) -> frozenset[Endpoint]:
     return frozenset((about.source, about.target))
 
 
-def _clocks(found: Aligned, first: str, second: str) -> list[str]:
+def clocks_of(found: Aligned, first: str, second: str) -> list[str]:
     alignment = found.alignment
     count = f"{alignment.shared} packet{'' if alignment.shared == 1 else 's'}"
     off = abs(alignment.offset_ns)
@@ -131,7 +131,7 @@ def _clocks(found: Aligned, first: str, second: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _File:
+class File:
     """All packets of a capture, how many the kernel could not hand to it, and what is wrong with it after them."""
 
     packets: list[Packet]
@@ -139,7 +139,7 @@ class _File:
     problem: LabError | None
 
 
-def _read(file: str) -> _File:
+def packets_of(file: str) -> File:
     """Raises LabError where not one packet is whole."""
     packets: list[Packet] = []
     problem = None
@@ -154,7 +154,7 @@ def _read(file: str) -> _File:
     found = with_ports(packets)
     if not any(packet.src for packet in found):
         raise LabError("no-conversation", file=file, has=f"{len(found) or 'no'} packet{'' if len(found) == 1 else 's'}")
-    return _File(found, sum(parser.drops.values()), problem)
+    return File(found, sum(parser.drops.values()), problem)
 
 
 def _chosen(file: str, packets: list[Packet], analysis: Analysis, flow: str) -> tuple[list[Packet], tuple[str, ...]]:

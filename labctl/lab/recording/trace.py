@@ -137,7 +137,7 @@ class Tracing:
         found = verdicts.since(engine, self._lab, begin)
         sides = [side_of(node, records[node.name], states[node.name]) for node in self._nodes]
         between = of_pairs(sides, found, options)
-        every = between + _beyond(self._lab, sides, between, options, all_but=not named)
+        every = between + beyond(self._lab, sides, between, options, all_but=not named)
         ladders, aside = caused(self._lab, every, () if named else self._command)
         ladders.sort(key=lambda one: one.begin_ns)
         looks = _deep(engine, self._lab, ladders, sides, found, options, begin) if self._is_deep else {}
@@ -241,7 +241,7 @@ def _until_quiet(
     return {name: [] for name in ended}, ended, True
 
 
-def _beyond(
+def beyond(
     lab: Lab, sides: Sequence[Side], between: Sequence[Ladder], options: Options, *, all_but: bool
 ) -> list[Ladder]:
     """What went between a recorded node and somebody who isn't recorded: this machine, at a published port; a node that

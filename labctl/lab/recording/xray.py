@@ -71,6 +71,18 @@ def of_sides(
     return _joined(lab, nodes, sides, found, options, _recorded(engine, lab, nodes, begin_ns))
 
 
+def of_recordings(
+    lab: Lab,
+    nodes: Sequence[Node],
+    sides: Sequence[Side],
+    found: Iterable[Verdict],
+    options: Options,
+    recorded: Mapping[str, syscalls.Recording],
+) -> XRay:
+    """The same of what was read already, as from a file: `recorded` has all programs of the nodes."""
+    return _joined(lab, nodes, sides, found, options, recorded)
+
+
 def _recorded(engine: Engine, lab: Lab, nodes: Sequence[Node], begin_ns: int) -> dict[str, syscalls.Recording]:
     programs = [one for host in nodes for one in lab.members(host)]
     return syscalls.recordings(engine, lab, programs, [syscalls.CALLS, syscalls.STATES], begin_ns)

@@ -1,0 +1,1 @@
+"""Runs in files, as a program has them."""

@@ -1,0 +1,1 @@
+"""A saved run, done once more."""

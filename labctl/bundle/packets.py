@@ -1,0 +1,126 @@
+"""The packets of both ends as one pcapng that any reader of captures takes, and back.
+
+Each tap of a node is an interface of its own, named for both (`alice eth0:out`). What only labctl wants to know of a
+packet is a comment.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from labctl.packets.crossings import Side
+from labctl.packets.files.capture import read
+from labctl.packets.files.write import Writer
+from labctl.packets.matching.taps import IN, tap_of
+from labctl.packets.model import CaptureError, Interface, Packet, Record
+from labctl.packets.protocols.ip import decode
+
+_PIECE = re.compile(r"labctl: piece of datagram (\d{1,9}), (\d{1,5}) bytes")
+MOST = 500_000  # packets of a run
+_LONGEST, _WHOLE = 65_535, 64 << 20  # bytes of a datagram, and of all that stand for datagrams whose pieces are there
+_ICMP_HEAD = 8  # bytes
+_QUOTED_6 = 40 + 8  # bytes: of what an error quotes, the header and the ports
+_UPKEEP = range(133, 138)  # neighbour discovery (RFC 4861): link-layer addresses, and nothing of a program
+
+
+def packed(sides: Iterable[Side], *, payload: bool) -> bytes:
+    """`payload` False: each packet ends with its last header."""
+    out = io.BytesIO()
+    writer, wholes = Writer(out), dict[int, int]()
+    for side in sides:
+        for packet in sorted((*side.sent, *side.arrived), key=lambda one: (one.ts_ns, one.index)):
+            record = packet.record
+            what = "arrived at" if tap_of(record) == IN else "was sent by"
+            number = writer.interface(
+                f"{side.node} {record.interface.name}",
+                record.interface.link_type,
+                description=f"what {what} {side.node}",
+            )
+            comments = list(record.comments)
+            if whole := record.piece_of:
+                place = wholes.setdefault(id(whole), len(wholes))
+                comments.append(f"labctl: piece of datagram {place}, {len(whole.data)} bytes")
+            data = record.data if payload else record.data[: _heads(packet)]
+            writer.packet(number, packet.ts_ns, data, original_length=record.original_length, comments=comments)
+    return out.getvalue()
+
+
+def _heads(packet: Packet) -> int:
+    """How many bytes of a packet are headers."""
+    data, network, transport = packet.record.data, packet.network_offset, packet.transport_offset
+    if packet.arp is not None:
+        return len(data)
+    if packet.icmp is not None and transport >= 0 and not packet.fragment_offset:
+        if packet.protocol == "icmp6" and packet.icmp.type in _UPKEEP:
+            return len(data)
+        if packet.icmp.quoted is None:
+            return transport + _ICMP_HEAD
+        quoted = data[transport + _ICMP_HEAD : transport + _ICMP_HEAD + 1]
+        is_4 = bool(quoted) and quoted[0] >> 4 == 4
+        return transport + _ICMP_HEAD + ((quoted[0] & 15) * 4 + 8 if is_4 else _QUOTED_6)
+    if packet.payload_offset >= 0:
+        return packet.payload_offset
+    return max(transport, network, 0)
+
+
+def unpacked(content: bytes, told: Sequence[Mapping[str, Any]]) -> tuple[Side, ...]:
+    """The sides, of which the recorders `told` the rest. Raises packets.model.CaptureError, ValueError."""
+    found: dict[str, tuple[list[Packet], list[Packet]]] = {str(one["node"]): ([], []) for one in told}
+    wholes: dict[int, Record] = {}
+    for count, record in enumerate(read(io.BytesIO(content))):
+        if count >= MOST:
+            raise CaptureError(f"it has more than {MOST} packets")
+        node, between, name = record.interface.name.partition(" ")
+        if not between or node not in found:
+            raise CaptureError(f"it has packets of {node!r}, which is none of its nodes")
+        record = _restored(record, name, wholes)
+        packets = found[node][1 if tap_of(record) == IN else 0]
+        packets.append(decode(record, len(packets), node))
+    return tuple(_side(one, *found[str(one["node"])]) for one in told)
+
+
+def _restored(record: Record, name: str, wholes: dict[int, Record]) -> Record:
+    interface = Interface(record.interface.index, name, record.interface.link_type, record.interface.order)
+    comments, whole = [], None
+    for comment in record.comments:
+        if piece := _PIECE.fullmatch(comment):
+            # What it was is known by its pieces; how long it was is all that else is asked of it.
+            whole = _whole(int(piece[1]), int(piece[2]), record, wholes)
+        else:
+            comments.append(comment)
+    return replace(record, interface=interface, comments=tuple(comments), piece_of=whole)
+
+
+def _whole(place: int, length: int, record: Record, wholes: dict[int, Record]) -> Record:
+    if place not in wholes:
+        if length > _LONGEST or sum(one.original_length for one in wholes.values()) + length > _WHOLE:
+            raise CaptureError("it has pieces of more datagrams than a run can have")
+        wholes[place] = Record(record.ts_ns, bytes(length), length, record.interface)
+    return wholes[place]
+
+
+def _side(told: Mapping[str, Any], sent: list[Packet], arrived: list[Packet]) -> Side:
+    return Side(
+        str(told["node"]),
+        sent,
+        arrived,
+        tuple(told["addresses"]),
+        told["kernel_drops"],
+        told["since_ns"],
+        told["until_ns"],
+    )
+
+
+def told_of(side: Side) -> dict[str, Any]:
+    """What a recorder says of itself, as data."""
+    return {
+        "node": side.node,
+        "addresses": list(side.addresses),
+        "kernel_drops": side.kernel_drops,
+        "since_ns": side.since_ns,
+        "until_ns": side.until_ns,
+    }
