@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -177,7 +176,7 @@ class Server:
     async def _typed(self, request: Request) -> Response:
         given, shell = await _given(request), self._known_shells.find(request.path_params["name"])
         if "keys" in given:
-            await run_in_threadpool(os.write, shell.terminal, acts.text(given, "keys").encode(errors="replace"))
+            await run_in_threadpool(shell.type, acts.text(given, "keys").encode(errors="replace"))
         if "rows" in given:
             shell.resize(_count(given, "rows"), _count(given, "columns"))
         return JSONResponse({"schema_version": 1})

@@ -8,6 +8,7 @@ import fcntl
 import os
 import pty
 import secrets
+import select
 import struct
 import subprocess
 import sys
@@ -32,6 +33,12 @@ class Shell:
     def resize(self, rows: int, columns: int) -> None:
         size = struct.pack("HHHH", *(max(1, min(count, LARGEST)) for count in (rows, columns)), 0, 0)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, size)
+
+    def type(self, keys: bytes) -> None:
+        """Waits for room, as a paste may need it."""
+        while keys:
+            select.select([], [self.terminal], [], ENDING)
+            keys = keys[os.write(self.terminal, keys) :]
 
     def end(self) -> None:
         """Hangs up, as a window that is closed does."""
@@ -69,6 +76,7 @@ class Shells:
             raise
         finally:
             os.close(theirs)
+        os.set_blocking(ours, False)
         name = secrets.token_urlsafe(12)
         self._open[name] = Shell(child, ours)
         self._open[name].resize(rows, columns)
@@ -91,6 +99,8 @@ class Shells:
                 readable.clear()
                 try:
                     data = os.read(shell.terminal, 1 << 16)
+                except BlockingIOError:  # what it was woken for has been read already
+                    continue
                 except OSError:  # EIO: nobody has the terminal open any more
                     return
                 yield data
