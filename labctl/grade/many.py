@@ -17,6 +17,7 @@ from labctl.grade.hosts import Start
 from labctl.grade.model import Grade, Subject
 from labctl.grade.reports import html as page
 from labctl.grade.reports import json as documents
+from labctl.grade.reports import safe
 from labctl.grade.reports.text import WORDS
 from labctl.render.text import fitted, padded, printable
 
@@ -61,7 +62,7 @@ def grade_all(
         except LabError as problem:
             return Row(name, None, problem.message)
         report(f"{name}: {found.score} of {found.most}")
-        return Row(name, found)
+        return Row(name, safe(found))
 
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(one, starts, starts.values()))

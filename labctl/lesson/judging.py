@@ -49,6 +49,17 @@ def right(predict: Predict, section: Section, evidence: Evidence, values: Mappin
     return Answer("; ".join(told), values=found_values)
 
 
+def is_decided(predict: Predict, evidence: Evidence, values: Mapping[str, Any]) -> bool:
+    """Whether the evidence makes an answer the right one by now. Raises Misplaced."""
+    texts = dict.fromkeys((choice.key for choice in predict.choices), "")
+    nameless = Section("", "", "", (), choices=texts, blanks=("",) * len(predict.blanks))
+    try:
+        right(predict, nameless, evidence, values)
+    except Undecided:
+        return False
+    return True
+
+
 def is_right(predict: Predict, answer: Answer, given: str) -> bool:
     """Of a choice's key, or a number as it was typed."""
     if predict.choices:

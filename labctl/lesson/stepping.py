@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labctl.api.lab import Lab
+from labctl.lesson import judging
 from labctl.lesson.acts import Output, Shell
 from labctl.lesson.grounds import record
 from labctl.lesson.seen.counters import counters_of
@@ -46,13 +47,19 @@ class Running:
         return bool(evidence.value(self.step.check, values)), evidence, values
 
     def settled(self, limit: float = SETTLE) -> tuple[bool, Evidence, dict[str, Any]]:
-        """The same once it is true, at the latest after `limit` seconds, with all of its evidence."""
+        """The same once it is true and answers the step's question (evidence comes bit by bit), at the latest after
+        `limit` seconds, with all of its evidence."""
         deadline = time.monotonic() + limit
         while True:
             true, evidence, values = self.look()
-            if true or time.monotonic() > deadline:
+            over = time.monotonic() > deadline
+            if over or (true and self._answers(evidence, values)):
                 return true, evidence, dict(values)
             time.sleep(PAUSE)
+
+    def _answers(self, evidence: Evidence, values: Mapping[str, Any]) -> bool:
+        predict = self.step.predict
+        return predict is None or judging.is_decided(predict, evidence, values)
 
 
 def begun(step: Step, lab: Lab, shell: Shell, earlier: Mapping[str, Mapping[str, Any]] | None = None) -> Running:

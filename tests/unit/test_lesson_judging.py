@@ -39,6 +39,14 @@ def test_a_question_without_one_answer_is_the_lessons_mistake(n, said):
         judging.right(predict, section(choices={"a": "", "b": ""}), EVIDENCE, {"n": n})
 
 
+@pytest.mark.parametrize(("n", "decided"), [(2, True), (3, False), (None, False)])
+def test_evidence_that_is_not_all_there_decides_nothing_yet(n, decided):
+    choices = Predict(PLACE, choices=(Choice("a", expression("n == 1")), Choice("b", expression("n == 2"))))
+    assert judging.is_decided(choices, EVIDENCE, {"n": n}) is decided
+    for predict in (Predict(PLACE, number=expression("n")), Predict(PLACE, blanks=(expression("n"),))):
+        assert judging.is_decided(predict, EVIDENCE, {"n": n}) is (n is not None)
+
+
 @pytest.mark.parametrize(
     ("within", "share", "given", "right"),
     [

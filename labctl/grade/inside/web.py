@@ -6,7 +6,7 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from peer import PATIENCE, Peer, Place, Wrong, held, shown
+from peer import DRAIN, PATIENCE, Peer, Place, Wrong, held, shown
 
 STATUS = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] [^\r\n]*\r\n")
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110, section 5.6.2)
@@ -150,7 +150,7 @@ def length(place: Place) -> None:
     with place.connect() as peer:
         peer.send(_request(place, more="Connection: close\r\n"))
         found = _response(peer)
-        if found.ends and (rest := peer.to_end()):
+        if rest := peer.to_end(DRAIN):
             raise Wrong(
                 f"nothing behind a body of {len(found.body)} bytes, as Content-Length says",
                 f"{len(rest)} bytes more: {shown(rest)}",
