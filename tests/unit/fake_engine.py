@@ -24,6 +24,7 @@ class FakeEngine:
         self.networks: dict[str, dict[str, Any]] = {}
         self.volumes: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.api = "1.45"
         self.at_once = 0
         self.before: Callable[[str], Answer | None] = lambda path: None
         self._lock = threading.Lock()
@@ -43,7 +44,7 @@ class FakeEngine:
                 status, answer = engine._answer(self.command, self.path, json.loads(body) if body else {})
                 content = json.dumps(answer).encode()
                 self.send_response(status)
-                self.send_header("Api-Version", "1.45")
+                self.send_header("Api-Version", engine.api)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
@@ -88,6 +89,8 @@ class FakeEngine:
 
     def _do(self, method: str, path: list[str], query: dict[str, str], body: dict[str, Any]) -> Answer:
         match [method, *path]:
+            case ["GET", "_ping"]:
+                return 200, "OK"
             case ["GET", "containers", "json"]:
                 return 200, list(self.containers.values())
             case ["GET", "networks"]:

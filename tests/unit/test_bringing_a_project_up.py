@@ -1,11 +1,13 @@
 """Projects made and started over the engine's API: what is asked for at once, in which order, and what stays."""
 
+import json
 import threading
 
 import pytest
 from fake_engine import FakeEngine
 
 from labctl.cancel import Cancel
+from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.docker.project.maker import Maker, wanted
 from labctl.engine.docker.project.observed import Found
@@ -256,3 +258,25 @@ def test_a_network_of_somebody_else_is_named_by_its_id_and_must_be_there(engine)
     engine.networks["lab_net"] = {"Name": "lab_net", "Id": "f" * 64}
     bring_up(engine, asked)
     assert engine.named("lab-a-1")["HostConfig"]["NetworkMode"] == "f" * 64
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, None),
+        ({"variable": "DOCKER_DEFAULT_PLATFORM"}, "DOCKER_DEFAULT_PLATFORM is set"),
+        ({"client": {"proxies": {"default": {}}}}, "Docker's client is configured to tell containers of proxies"),
+        ({"api": "1.43"}, "the engine's API is 1.43, and 1.44 is needed"),
+        ({"field": {"gpus": "all"}}, "labctl doesn't make all of it (services.a.gpus)"),
+    ],
+)
+def test_why_a_project_is_left_to_compose(engine, tmp_path, monkeypatch, change, why):
+    (tmp_path / "config.json").write_text(json.dumps(change.get("client", {})))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    for name in ("DOCKER_DEFAULT_PLATFORM", "COMPOSE_COMPATIBILITY"):
+        monkeypatch.delenv(name, raising=False)
+    if "variable" in change:
+        monkeypatch.setenv(change["variable"], "linux/arm64")
+    engine.api = change.get("api", engine.api)
+    found = DockerEngine(Endpoint(engine.url, "a test"))
+    assert found._left_to_compose(config(a=change.get("field", {}))) == why

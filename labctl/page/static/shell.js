@@ -23,9 +23,7 @@ export class Shell {
 
   async run(node, columns) {
     const { shell } = await post("shell", { node, rows: ROWS, columns });
-    let waiting = Promise.resolve();
-    // One after the other: keys must not overtake each other.
-    this.terminal.onData((keys) => (waiting = waiting.then(() => post(`shell/${shell}`, { keys })).catch(() => {})));
+    this.terminal.onData((keys) => this.type(shell, keys));
     const reader = (await stream(`shell/${shell}`, this.abort.signal)).getReader();
     for (;;) {
       const { value, done } = await reader.read();
@@ -33,6 +31,23 @@ export class Shell {
       this.terminal.write(value);
     }
     this.terminal.options.disableStdin = true;
+  }
+
+  /** One after the other, so that keys don't overtake each other; those that come meanwhile go together. */
+  async type(shell, keys) {
+    this.typed = (this.typed ?? "") + keys;
+    if (this.sending) return;
+    this.sending = true;
+    try {
+      while (this.typed) {
+        const now = this.typed;
+        this.typed = "";
+        await post(`shell/${shell}`, { keys: now });
+      }
+    } catch {
+      this.typed = ""; // the shell has ended
+    }
+    this.sending = false;
   }
 
   close() {

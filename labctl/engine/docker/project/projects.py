@@ -31,7 +31,7 @@ class DockerProjects(ComposeProjects):
         self._version = Later(self._command(None, {}).full_version)
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
-        if self._not_ours(config):
+        if self._left_to_compose(config):
             return super().hashes(source, config)
         from labctl.engine.docker.project import observed
         from labctl.engine.making import container
@@ -59,7 +59,7 @@ class DockerProjects(ComposeProjects):
         hold: Sequence[int] = (),
         start: bool = True,
     ) -> None:
-        why = self._not_ours(config)
+        why = self._left_to_compose(config)
         if why:
             report(f"note: `docker compose` makes this lab: {why}")
             super().bring_up(source, config, report, limit, unfinished=unfinished, hold=hold, start=start)
@@ -88,7 +88,7 @@ class DockerProjects(ComposeProjects):
             with Workers(workers.remaining, self.cancels, set()) as starters:
                 Starter(self._wire, whole, containers, starters, report).start()
 
-    def _not_ours(self, config: Mapping[str, Any]) -> str | None:
+    def _left_to_compose(self, config: Mapping[str, Any]) -> str | None:
         """Why a project is Compose's to make; None where labctl makes it as Compose would."""
         from labctl.engine.compose import plugin
         from labctl.engine.making.known import unknown

@@ -19,7 +19,7 @@ export class HostPanel {
     this.journal = el("ol", { class: "journal" });
     this.sockets = el("div", {});
     this.links = el("div", { class: "buttons" });
-    this.terminal = el("div", { class: "terminal" });
+    this.terminal = el("div", { class: "shell-box" });
     this.actions = el("div", { class: "buttons" });
     this.box = el(
       "div",
