@@ -11,6 +11,7 @@ SUBJECT = Subject(
     (
         Check("listens", "it has a UDP port where others can reach it, not on 127.0.0.1 alone", 1, (), "listens"),
         Check("answers", "each datagram comes back as it was", 2),
+        Check("unasked", "one datagram gets one answer", needs=("answers",)),
         Check("newline", "a datagram is no line: newlines stay, and none is added", needs=("answers",)),
         Check("binary", "all 256 bytes come back", needs=("answers",)),
         Check("empty", "a datagram without a byte comes back, and ends nothing", needs=("answers",)),
@@ -18,7 +19,6 @@ SUBJECT = Subject(
         Check("port", "answers come from the port that was asked", needs=("answers",)),
         Check("sources", "each of 20 clients gets its own answers", needs=("answers",)),
         Check("twice", "two datagrams that are alike get two answers", needs=("answers",)),
-        Check("unasked", "one datagram gets one answer", needs=("answers",)),
         Check(
             "loss",
             "a datagram that is lost keeps no other waiting",
