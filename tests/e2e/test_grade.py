@@ -204,13 +204,13 @@ def test_a_class(folder, engine):
     got = run("grade-all", str(folder / "all"), "echo", *options, "--", "python3", "server.py", timeout=280)
     assert got.returncode == 0, got
     lines = {line.split()[0]: line for line in got.stdout.splitlines()}
-    assert "19/19" in lines["ana"]
+    assert "20/20" in lines["ana"]
     assert lines["=bob"].split()[2].startswith("answers")
-    assert lines["eve"].split() == ["eve", "0/19", "listens"]
+    assert lines["eve"].split() == ["eve", "0/20", "listens"]
     assert "can't open file" in lines["nobody"] or "listens" in lines["nobody"]
     rows = list(csv.DictReader(table.open()))
     assert [row["submission"] for row in rows] == ["'=bob", "ana", "eve", "nobody"]
-    assert rows[1]["score"] == rows[1]["max_score"] == "19"
+    assert rows[1]["score"] == rows[1]["max_score"] == "20"
     assert "<details><summary>ana</summary>" in page.read_text()
     mine = [one for one in engine.containers.list(all=True) if one.id not in before and str(folder) in str(one.attrs)]
     assert mine == []

@@ -48,9 +48,8 @@ def _text(place: Place) -> bytes:
 
 
 def answers(place: Place) -> None:
-    for _ in range(3):
-        with _socket(place) as sock:
-            _asks(sock, _text(place))
+    with _socket(place) as sock:
+        _asks(sock, _text(place))
 
 
 def newline(place: Place) -> None:
