@@ -81,7 +81,7 @@ def sources(place: Place) -> None:
 
     with ExitStack() as stack:
         socks = [stack.enter_context(_socket(place)) for _ in range(20)]
-        for sock in (*socks, *reversed(socks)):
+        for sock in reversed(socks):
             _asks(sock, _text(place), "each answer goes to where its question came from (recvfrom tells)")
 
 
