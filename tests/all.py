@@ -30,6 +30,8 @@ WORKERS = int(os.environ.get("LABCTL_WORKERS") or 3)  # much of their time they 
 LONGEST = (
     "e2e/test_lessons.py",
     "e2e/test_faults.py",
+    "e2e/test_grade.py",
+    "e2e/test_page.py",
     "e2e/test_capture.py",
     "e2e/test_kill_matrix.py",
     "integration/test_chat.py",
@@ -37,6 +39,8 @@ LONGEST = (
     "e2e/test_ladder_truth.py",
     "e2e/test_topologies.py",
     "integration/test_echo.py",
+    "e2e/test_runs.py",
+    "e2e/test_pytest_plugin.py",
     "e2e/test_foreign_projects.py",
     "e2e/test_run.py",
     "e2e/test_processes.py",

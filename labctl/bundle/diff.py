@@ -209,6 +209,9 @@ def _ends(packets: Sequence[Seen]) -> str:
     first = packets[0]
     if first.flags >= {"S", "."}:  # its answer is all that was seen of the beginning
         return f"{first.receiver} > {first.sender}:{first.sport} ({first.protocol})"
+    if first.protocol == "tcp" and "S" not in first.flags and (first.sport or 0) < (first.dport or 0):
+        # Of one whose beginning was not recorded, the lower port is the one that somebody listened at.
+        return f"{first.receiver} > {first.sender}:{first.sport} ({first.protocol})"
     port = "" if first.dport is None else f":{first.dport}"
     return f"{first.sender} > {first.receiver}{port} ({first.protocol})"
 

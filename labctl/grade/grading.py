@@ -186,7 +186,7 @@ class _Run:
         except NotStarted as problem:
             self._gone = f"it can't be started again: {problem.actual}"
         if found.verdict == "failed":
-            return replace(found, actual=f"{found.actual}\nthe program {how}{said}")
+            return replace(found, actual=f"the program {how}{said}\n{found.actual}")
         return Outcome(found.check, "failed", "the program goes on", f"the program {how}{said}")
 
     def _ladder(self, check: Check, begun: dt.datetime) -> str:

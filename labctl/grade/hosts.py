@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from labctl.api.programs import Program
     from labctl.engine.model import Engine, Listening
 
-INSIDE = Path(__file__).parent / "inside"  # what the checking host sees
+INSIDE = Path(__file__).parent / "inside"  # what the checking host is given
 PROGRAM, AGAIN, CHECKER = "program", "again", "checker"  # names of hosts
 START_LIMIT = 20.0  # seconds until it listens
+LISTEN_LIMIT = 8.0  # seconds more for one that runs, and listens nowhere yet
 AGAIN_AFTER = 0.25  # seconds from one look at its sockets to the next
 LINES, LONGEST = 200, 65536  # of what a program printed: last lines, bytes
 # Runs a program, and at SIGHUP once more in the same network: only there its old connections are still known.
@@ -69,9 +71,9 @@ class NotStarted(Exception):
 class Hosts:
     """Both, in a lab from which nothing leads out."""
 
-    def __init__(self, lab: Lab, start: Start, subject: Subject) -> None:
+    def __init__(self, lab: Lab, start: Start, subject: Subject, inside: Path) -> None:
         self.lab, self._start, self._subject = lab, start, subject
-        self._checker = lab.run(CHECKER, ["sleep", "infinity"], folder=INSIDE, wait=False)
+        self._checker = lab.run(CHECKER, ["sleep", "infinity"], folder=inside, wait=False)
         self.port = 0
         self.notes: tuple[str, ...] = ()
 
@@ -99,7 +101,7 @@ class Hosts:
 
     def _listening(self, program: Program) -> tuple[Listening, ...]:
         """Where it listens, once it does: on a busy machine that may take a while."""
-        deadline = time.monotonic() + START_LIMIT
+        deadline = time.monotonic() + LISTEN_LIMIT
         found = program.listening
         while program.began == "running" and time.monotonic() < deadline:
             if any(one.proto == self._subject.transport for one in found):
@@ -188,5 +190,18 @@ def _is_loopback(address: str) -> bool:
 def opened(start: Start, subject: Subject, engine: Engine | None, report: Callable[[str], None]) -> Iterator[Hosts]:
     """A lab of its own for one program, of which nothing is left. Raises LabError."""
     name = f"grade-{secrets.token_hex(4)}"
-    with labctl.empty(name, isolated=True, engine=engine, report=report) as lab:
-        yield Hosts(lab, start, subject)
+    with (
+        tempfile.TemporaryDirectory(prefix="labctl-grade-") as folder,
+        labctl.empty(name, isolated=True, engine=engine, report=report) as lab,
+    ):
+        yield Hosts(lab, start, subject, _readable(Path(folder)))
+
+
+def _readable(folder: Path) -> Path:
+    """The client's files, for a host that is another user: where labctl is installed, that one may not be let in."""
+    folder.chmod(0o755)
+    for file in INSIDE.glob("*.py"):
+        copy = folder / file.name
+        copy.write_bytes(file.read_bytes())
+        copy.chmod(0o644)
+    return folder

@@ -65,6 +65,24 @@ def test_one_that_was_lost_in_one_run_alone():
     assert "lost" in first.b[first.place].text
 
 
+def test_of_a_conversation_without_its_beginning_the_lower_port_is_the_servers():
+    """Whichever of the two the first packet is from."""
+    runs = []
+    for said in (b"hello\n", b"other\n"):
+        run = run_of(said)
+        begin = [packet.ts_ns for packet in run.sides[0].sent][2]  # behind the handshake
+        sides = [
+            replace(
+                side,
+                sent=[one for one in side.sent if one.ts_ns > begin],
+                arrived=[one for one in side.arrived if one.ts_ns > begin + 200_000],
+            )
+            for side in run.sides
+        ]
+        runs.append(replace(run, sides=tuple(sides)))
+    assert [one.what for one in difference(*runs).partings] == ["the wire, alice > bob:80 (tcp)"]
+
+
 def test_dates_and_addresses_in_texts_are_left_out():
     date = b"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 10:00:0%d GMT\r\nHost: 10.77.0.12\r\n\r\n"
     assert difference(run_of(date % 1), run_of(date % 2)).same

@@ -33,6 +33,11 @@ def answers(place: Place) -> None:
             _asks(peer, _line(place), "each line has to come back as it was, and the connection stays open")
 
 
+def next(place: Place) -> None:
+    for _ in range(3):
+        _still(place, "a server goes on with the next client when one has gone")
+
+
 def one_byte(place: Place) -> None:
     data = f"{place.word(20)}\n".encode()
     with place.connect() as peer:

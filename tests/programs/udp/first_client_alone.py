@@ -1,4 +1,4 @@
-# fails: newline
+# fails: sources
 
 import socket
 
