@@ -107,11 +107,25 @@ def _open_closed_streams() -> None:
 
 
 def _watch_signals() -> None:
+    sys.unraisablehook = _goes_unheard
     if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):
         signal.signal(signal.SIGINT, _interrupt)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1) wants no SIGHUP
             signal.signal(number, _terminate)
+
+
+def _goes_unheard(unraisable: sys.UnraisableHookArgs) -> None:
+    """A signal came while Python was in something of which no exception gets out, as `__del__`: it comes once more."""
+    if not isinstance(unraisable.exc_value, Terminated | KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    import threading
+
+    is_ours = isinstance(unraisable.exc_value, Terminated)
+    number = unraisable.exc_value.args[0] if is_ours else signal.SIGINT
+    signal.signal(number, _terminate if is_ours else _interrupt)
+    threading.Timer(0.02, os.kill, (os.getpid(), number)).start()
 
 
 def _interrupt(_number: int, _frame: object) -> None:

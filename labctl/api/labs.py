@@ -115,8 +115,13 @@ def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
 def _telling(report: Callable[[str], None] | None, token: Cancel) -> Callable[[str], None]:
     from labctl.cancel import check
 
+    is_told = False
+
     def tell(text: str) -> None:
-        check([token])
+        nonlocal is_told
+        if token.is_cancelled and not is_told:  # once: what follows is taking back, which nothing must end
+            is_told = True
+            check([token])
         if report:
             report(text)
 

@@ -13,8 +13,8 @@ import urllib.request
 import pytest
 import sampling
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CLIENTS, LABEL, SESSION
-from outside import PATIENCE, begin, finish, read_until, run_command, until
+from conftest import LABEL, SESSION
+from outside import PATIENCE, ROOT, begin, finish, read_until, run_command, until
 from playwright.sync_api import Error, expect, sync_playwright
 
 pytestmark = pytest.mark.timeout(900)  # the first run builds the browser's image
@@ -89,7 +89,7 @@ def tab_to(tab, there):
 def browser(engine, debian):
     """Chromium in a container that has this machine's loopback."""
     command = ["docker", "build", "--quiet", "--target", "browser", "--tag", "labctl/test-browser"]
-    built = run_command([*command, "--build-arg", f"DEBIAN={debian}", str(CLIENTS)], timeout=800)
+    built = run_command([*command, "--build-arg", f"DEBIAN={debian}", str(ROOT / "tests" / "clients")], timeout=800)
     assert built.returncode == 0, built
     options = {"detach": True, "init": True, "network_mode": "host", "labels": {LABEL: SESSION}}
     container = engine.containers.run("labctl/test-browser", ["chromium", *FLAGS, "about:blank"], **options)

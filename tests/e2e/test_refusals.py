@@ -14,6 +14,8 @@ import pytest
 from outside import LABCTL, OUT, Result, run, run_command
 from proxy import Door
 
+from labctl.engine.compose import plugin
+
 ROOT = os.getuid() == 0
 needs_root = pytest.mark.skipif(
     not ROOT, reason="needs root: mounts in a namespace of its own, or another user's rights"
@@ -240,16 +242,21 @@ exec {docker} "$@"
 
 @pytest.mark.parametrize("verb", ["up", "build"])
 def test_full_disk_of_the_engine(spare, tmp_path, verb):
-    """Docker's client stands between: in place of one verb it gives the engine's answer."""
+    """A program of Compose stands between: in place of one verb it gives the engine's answer."""
     lab = spare(f"engine-full-{verb}")
-    fake = tmp_path / "bin" / "docker"
-    fake.parent.mkdir()
-    fake.write_text(FULL.format(verb=verb, docker=shutil.which("docker")))
+    config = tmp_path / "docker"
+    fake = config / "cli-plugins" / "docker-compose"
+    fake.parent.mkdir(parents=True)
+    fake.write_text(FULL.format(verb=verb, docker=plugin.find()))
     fake.chmod(0o755)
     file = tmp_path / "compose.yaml"
-    file.write_text(json.dumps({"services": {"a": {"build": {"dockerfile_inline": "FROM scratch\\nLABEL x=y"}}}}))
-    topology = str(file) if verb == "build" else "isolated"
-    lines = explained(lab.run("up", topology, "--lab", lab.name, PATH=f"{fake.parent}:{os.environ['PATH']}"))
+    built = {"build": {"dockerfile_inline": "FROM scratch\nLABEL x=y"}}
+    # `volumes_from` is one of the things that labctl leaves to Compose.
+    other = {"image": "labctl/echo-server", "volumes_from": ["a"]}
+    services = {"a": built} if verb == "build" else {"a": {"image": "labctl/echo-server"}, "b": other}
+    file.write_text(json.dumps({"services": services}))
+    got = lab.run("up", str(file), "--lab", lab.name, DOCKER_CONFIG=str(config))
+    lines = [line for line in explained(got) if not line.startswith("note: ")]
     assert lines == [
         "labctl: there is no space left on the disk: "
         "failed to register layer: write /usr/lib/x: no space left on device",

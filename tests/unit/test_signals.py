@@ -1,6 +1,7 @@
 """Names and numbers of signals, as `kill -l` of bash has them."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +34,32 @@ def test_what_is_none(text):
 @pytest.mark.parametrize(("status", "name"), [(-9, "SIGKILL"), (-35, "SIGRTMIN+1"), (-64, "SIGRTMAX")])
 def test_compose_may_be_ended_by_any(status, name):
     assert killed_by(status, "") == name
+
+
+GOES_UNHEARD = """
+import os, signal, sys, time
+from labctl import __main__ as main
+
+class Held:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0.01)  # of an exception here Python only says that it is ignored
+
+main._watch_signals()
+held = Held()
+try:
+    del held
+    time.sleep(20)
+    print("it went on")
+except {raised}:
+    print("told")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "raised"), [("SIGTERM", "main.Terminated"), ("SIGHUP", "main.Terminated"), ("SIGINT", "KeyboardInterrupt")]
+)
+def test_a_signal_that_comes_where_no_exception_gets_out_is_not_lost(name, raised):
+    code = GOES_UNHEARD.format(name=name, raised=raised)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "told\n", "")
