@@ -124,7 +124,15 @@ class _Run:
             found = Outcome(check, "failed", "it is done in time", f"it was not within {check.limit:g} s")
         if check.act != "restart":
             found = self._lives(found)
-        return replace(found, ladder=self._ladder(check, begun)) if found.verdict == "failed" else found
+        if found.verdict != "failed":
+            return found
+        return replace(found, actual=self._with_words(found, begun), ladder=self._ladder(check, begun))
+
+    def _with_words(self, found: Outcome, begun: dt.datetime) -> str:
+        """What came instead, and what the program printed last meanwhile: often the exception's own words."""
+        lines = self._hosts.output(since=begun).strip().splitlines()
+        said = f"it printed last: {lines[-1].strip()}" if lines else ""
+        return f"{found.actual}\n{said}" if said and "printed last" not in found.actual else found.actual
 
     def _inside(self, check: Check) -> Outcome:
         steps = None

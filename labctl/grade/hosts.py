@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import secrets
 import tempfile
@@ -164,10 +165,10 @@ class Hosts:
         finally:
             program.remove()
 
-    def output(self, host: str = PROGRAM) -> str:
-        """The last that the program printed, safe to show."""
+    def output(self, host: str = PROGRAM, since: dt.datetime | None = None) -> str:
+        """The last that the program printed, safe to show; `since` a time."""
         try:
-            events = self.lab.node(host).logs(tail=LINES)
+            events = self.lab.node(host).logs(tail=LINES, since=since)
         except LabError as problem:
             return f"({problem.message})"
         text = "\n".join(printable(str(one.get("text") or "")) for one in events if one.name in ("log", "stderr"))

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import ExitStack
 
-from peer import PATIENCE, Peer, Place, Wrong, held, same, shown
+from peer import PATIENCE, Peer, Place, Wrong, held, hint, same, shown
 
 MANY = 20
 
@@ -57,9 +57,9 @@ def split(place: Place) -> None:
         {*place.chance.sample(range(1, len(data)), 5), data.index("字".encode()) + 1, data.index(b"\xf0") + 2}
     )
     parts = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=False)]
-    with place.connect() as peer:
+    with hint("a character may be cut in two: don't decode what recv gives"), place.connect() as peer:
         peer.parts(*parts)
-        same(data, peer, peer.receive(len(data)), "a character may be cut in two: don't decode what recv gives")
+        same(data, peer, peer.receive(len(data)))
 
 
 def binary(place: Place) -> None:

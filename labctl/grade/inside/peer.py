@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import time
+from collections.abc import Iterator
 
 PATIENCE = 8.0  # seconds for an answer: a busy machine is no mistake of a program's
 PAUSE = 0.02  # seconds between parts that must not be joined
@@ -141,6 +142,16 @@ class Peer:
         if not self.ended:
             self.to_end(DRAIN)
         self.sock.close()
+
+
+@contextlib.contextmanager
+def hint(text: str) -> Iterator[None]:
+    """What may be the cause of whatever goes wrong here, where nothing better is known."""
+    try:
+        yield
+    except Wrong as wrong:
+        wrong.help = wrong.help or text
+        raise
 
 
 def held() -> None:
