@@ -18,13 +18,13 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
     from labctl.api.drawn import Ladder
+    from labctl.api.inside import Executed
     from labctl.api.lab import Lab
     from labctl.api.labs import empty, find, labs, up
     from labctl.api.link import Link, Rule
     from labctl.api.node import Node
     from labctl.api.programs import Program
     from labctl.api.reach import Ping, Resolution, Route, Speed
-    from labctl.api.results import Executed
     from labctl.api.saved.replaying import replay
     from labctl.api.saved.run import SavedRun, open_run
     from labctl.api.seeing import Captured
@@ -197,7 +197,7 @@ _PLACES = {
     "open_run": "labctl.api.saved.run",
     "replay": "labctl.api.saved.replaying",
     "Program": "labctl.api.programs",
-    "Executed": "labctl.api.results",
+    "Executed": "labctl.api.inside",
     "Resolution": "labctl.api.reach",
     "Fault": "labctl.lab.faults.rules",
     "Socket": "labctl.lab.processes.sockets",

@@ -20,7 +20,7 @@ from labctl.events.codec import stamp_of
 from labctl.lab.drawing.picture import Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.page import document
 from labctl.page.story import Story
-from labctl.render.run import topology
+from labctl.render.runs.document import topology
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -206,7 +206,7 @@ def saved_run(count: int) -> dict[str, Any]:
     from labctl.packets.model import Interface, Record
     from labctl.packets.protocols.ip import decode
     from labctl.packets.protocols.link import RAW
-    from labctl.render.run import layers_document
+    from labctl.render.runs.document import layers_document
 
     packets = []
     for number in range(1, count + 1):

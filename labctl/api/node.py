@@ -6,9 +6,8 @@ import signal as signals
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from labctl.api.inside import InsideNode
+from labctl.api.inside import Executed, InsideNode
 from labctl.api.reach import ReachingNode
-from labctl.api.results import Executed
 from labctl.api.seeing import SeenNode
 from labctl.api.times import Since, stamp
 from labctl.errors import Cancelled, LabError, LabTimeout

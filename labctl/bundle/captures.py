@@ -15,7 +15,7 @@ from labctl.packets.matching.taps import sent_once
 from labctl.packets.matching.two_files import aligned
 from labctl.packets.model import Packet
 from labctl.packets.protocols.words import end
-from labctl.render import run as documents
+from labctl.render.runs import document as documents
 
 HOSTS = 200  # that are drawn: those that sent and got most
 PACKETS = 20_000

@@ -1,4 +1,4 @@
-"""A run as the document that the page shows (labctl.render.run)."""
+"""A run as the document that the page shows (labctl.render.runs.document)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from labctl.bundle import looks
 from labctl.bundle.model import Run
-from labctl.render import run as documents
+from labctl.render.runs import document as documents
 
 
 def document(run: Run) -> dict[str, Any]:

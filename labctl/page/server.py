@@ -22,8 +22,8 @@ from labctl.page import acts, document
 from labctl.page.guard import Guard
 from labctl.page.shells import Shells
 from labctl.page.watching import Watching
-from labctl.render import run
 from labctl.render.packets.layers import document as layers
+from labctl.render.runs import document as run
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab

@@ -103,7 +103,7 @@ class Story:
             return self.epoch, self._last, items
 
     def whole(self) -> tuple[str, int, dict[str, Any]]:
-        """The epoch, the newest number, and all that is kept as a run (labctl.render.run)."""
+        """The epoch, the newest number, and all that is kept as a run (labctl.render.runs.document)."""
         with self._lock:
             states = {kind: item["value"] for kind, item in self._states.items()}
             return (

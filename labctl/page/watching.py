@@ -18,7 +18,7 @@ from labctl.lab import model
 from labctl.lab.drawing.picture import of_lab
 from labctl.packets.model import Packet
 from labctl.page.story import KEPT, Story
-from labctl.render import run
+from labctl.render.runs import document as run
 
 LOOK = 1.0  # seconds between two looks at the engine
 AGAIN = 1.0  # seconds before what failed is tried again

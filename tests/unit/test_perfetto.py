@@ -11,7 +11,7 @@ from saved_runs import run_of
 from labctl.bundle import file, looks
 from labctl.cli.app import command_line
 from labctl.packets.ladder.ladder import Options
-from labctl.render import perfetto
+from labctl.render.runs import perfetto
 
 # The Trace Event Format's own words of what each phase must have.
 HEAD = {"ph": {"type": "string"}, "pid": {"type": "integer"}, "tid": {"type": "integer"}, "name": {"type": "string"}}

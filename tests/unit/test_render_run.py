@@ -9,7 +9,7 @@ from labctl.events.model import Event
 from labctl.lab.drawing.picture import Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.lab.faults.rules import Fault
 from labctl.packets.ladder.ladder import two_sided
-from labctl.render import run
+from labctl.render.runs import document as run
 
 PICTURE = Picture(
     "hello",

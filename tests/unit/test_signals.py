@@ -37,20 +37,20 @@ def test_compose_may_be_ended_by_any(status, name):
 
 
 GOES_UNHEARD = """
-import os, signal, sys, time
+import os, signal, sys, threading
 from labctl import __main__ as main
 
 class Held:
     def __del__(self):
         os.kill(os.getpid(), signal.{name})
-        time.sleep(0.01)  # of an exception here Python only says that it is ignored
+        while True:  # until the handler raises: of an exception here Python only says that it is ignored
+            pass
 
 main._watch_signals()
 held = Held()
 try:
     del held
-    time.sleep(20)
-    print("it went on")
+    threading.Event().wait()  # for ever, where it is lost
 except {raised}:
     print("told")
 """

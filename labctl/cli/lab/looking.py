@@ -107,7 +107,7 @@ def _saved(
 ) -> tuple[list[str], Iterable[Event]]:
     """The nodes and the events of a run in a file."""
     from labctl.bundle import looks
-    from labctl.cli.saved import back, of_file
+    from labctl.cli.saved_runs.looking import back, of_file
     from labctl.events.codec import stamp_of
 
     run = of_file(file, lab, **others)

@@ -88,7 +88,7 @@ def _of_lab(name: str | None, run: str | None) -> Picture:
     from labctl.lab.drawing import picture
 
     if run:
-        from labctl.cli.saved import of_file
+        from labctl.cli.saved_runs.looking import of_file
 
         return of_file(run, name).picture
     return picture.of_lab(*engine_and_lab(name))

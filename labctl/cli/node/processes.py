@@ -35,7 +35,7 @@ def sockets(
     from labctl.render.sockets import table
 
     if run:
-        from labctl.cli.saved import of_file
+        from labctl.cli.saved_runs.looking import of_file
 
         saved = of_file(run, lab, watch=watch, ready_fd=ready_fd)
         found, names = saved.lab, [saved.lab.node(name).name for name in nodes or ()]

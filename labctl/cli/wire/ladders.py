@@ -140,7 +140,7 @@ def _of_run(
 ) -> None:
     """Of a run in a file."""
     from labctl.bundle import looks
-    from labctl.cli.saved import back, of_file
+    from labctl.cli.saved_runs.looking import back, of_file
 
     one, other = names
     if other is None:
@@ -190,7 +190,7 @@ def xray(
     chosen = _chosen(Format.JSON if traced else Format(form.value), as_json)
     seen = _looked((node, other), last, Options(port, acks, limit), lab, run)
     if traced:
-        from labctl.render.perfetto import document
+        from labctl.render.runs.perfetto import document
 
         output.trace(document(seen))
     else:
@@ -204,7 +204,7 @@ def _looked(names: tuple[str, str], last: str | None, options: Options, lab: str
 
     if run:
         from labctl.bundle import looks
-        from labctl.cli.saved import back, of_file
+        from labctl.cli.saved_runs.looking import back, of_file
 
         saved = of_file(run, lab)
         return looks.xray(saved, *names, options, back(saved, last))

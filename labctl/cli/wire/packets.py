@@ -78,7 +78,7 @@ def _of_run(
 ) -> None:
     """Of a run in a file: `packet --run FILE 17`, `last`, `last 2`."""
     from labctl.bundle import looks
-    from labctl.cli.saved import of_file
+    from labctl.cli.saved_runs.looking import of_file
 
     run = of_file(file, lab)
     if word == LAST:

@@ -116,7 +116,7 @@ def _saved(
     file: str, lab: str | None, pattern: Pattern, last: str | None, port: int | None, command: list[str] | None
 ) -> list[Ladder]:
     from labctl.bundle import looks
-    from labctl.cli.saved import back, of_file
+    from labctl.cli.saved_runs.looking import back, of_file
     from labctl.packets.ladder.ladder import Options
 
     if command:

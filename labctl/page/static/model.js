@@ -1,4 +1,4 @@
-// A run (labctl/render/run.py) as it grows: its events and packets in one order of time.
+// A run (labctl/render/runs/document.py) as it grows: its events and packets in one order of time.
 
 const MOST = 70000; // items; then the oldest are let go
 const FEWER = 10000;
