@@ -7,11 +7,10 @@ all of them, `make test` a share.
 import csv
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from outside import ROOT, run
+from outside import ROOT, run, run_command
 from sampling import seed, share
 
 PROGRAMS = ROOT / "tests" / "programs"
@@ -29,12 +28,25 @@ def wanted_of(source: Path) -> str:
     return source.read_text().splitlines()[0].lstrip("#/ ")
 
 
+@pytest.fixture(scope="session")
+def compiler(debian):
+    """`compiler(source, folder)` makes the static program `program` of a file in C, in a container of Debian's gcc."""
+    image = "labctl/test-compiler"
+
+    def compile_(source: Path, folder: Path) -> None:
+        command = ["docker", "build", "--quiet", "--target", "compiler", "--tag", image]
+        built = run_command([*command, "--build-arg", f"DEBIAN={debian}", str(ROOT / "tests" / "clients")], timeout=800)
+        assert built.returncode == 0, built
+        mounts = ["--volume", f"{source.parent}:/source:ro", "--volume", f"{folder}:/made"]
+        gcc = ["gcc", "-static", "-O1", "-o", "/made/program", f"/source/{source.name}"]
+        done = run_command(["docker", "run", "--rm", "--network=none", *mounts, image, *gcc], timeout=120)
+        assert done.returncode == 0, done
+
+    return compile_
+
+
 def prepared(source: Path, folder: Path) -> list[str]:
-    """The command that runs a program, which is put into the folder."""
-    if source.suffix == ".c":
-        made = ["gcc", "-static", "-O1", "-o", str(folder / "program"), str(source)]
-        subprocess.run(made, check=True, timeout=60)
-        return ["./program"]
+    """The command that runs a program in Python, which is put into the folder."""
     shutil.copy(source, folder / "program.py")
     return ["python3", "program.py"]
 
@@ -44,10 +56,13 @@ def graded(subject: str, folder: Path, command: list[str], *options: str):
 
 
 @pytest.mark.parametrize("source", share(SOURCES, 12, seed()), ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_each_program_gets_the_verdict_that_it_deserves(source, folder):
-    if source.suffix == ".c" and not shutil.which("gcc"):
-        pytest.skip("no gcc on this machine")
-    got = graded(source.parent.name, folder, prepared(source, folder), "--json")
+def test_each_program_gets_the_verdict_that_it_deserves(source, folder, compiler):
+    if source.suffix == ".c":
+        compiler(source, folder)
+        command = ["./program"]
+    else:
+        command = prepared(source, folder)
+    got = graded(source.parent.name, folder, command, "--json")
     found = json.loads(got.stdout)
     wrong = [one["name"] for one in found["checks"] if one["verdict"] in ("failed", "error")]
     wanted = wanted_of(source)
