@@ -17,17 +17,17 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
-    from labctl.api.drawn import Ladder
-    from labctl.api.inside import Executed
     from labctl.api.lab import Lab
     from labctl.api.labs import empty, find, labs, up
     from labctl.api.link import Link, Rule
     from labctl.api.node import Node
     from labctl.api.programs import Program
-    from labctl.api.reach import Ping, Resolution, Route, Speed
+    from labctl.api.results.captured import Captured
+    from labctl.api.results.drawn import Ladder
+    from labctl.api.results.executed import Executed
+    from labctl.api.results.reached import Ping, Resolution, Route, Speed
     from labctl.api.saved.replaying import replay
     from labctl.api.saved.run import SavedRun, open_run
-    from labctl.api.seeing import Captured
     from labctl.api.topologies import build, doctor, plan, validate
     from labctl.api.trace import Trace
     from labctl.api.wire import Fits, Wire
@@ -84,6 +84,8 @@ if TYPE_CHECKING:
     from labctl.lab.life.status import Status
     from labctl.lab.life.waiting import Waited
     from labctl.lab.processes.sockets import Socket
+    from labctl.lab.reach.datagram import Datagram
+    from labctl.lab.roles.chat_log import Said
     from labctl.lab.roles.http import Exchange
     from labctl.lab.roles.udp import Train
 
@@ -95,6 +97,7 @@ __all__ = [
     "Captured",
     "CommandLeft",
     "ComposeFailed",
+    "Datagram",
     "Delivery",
     "DockerEngine",
     "Engine",
@@ -145,6 +148,7 @@ __all__ = [
     "Route",
     "Rule",
     "RunError",
+    "Said",
     "SavedRun",
     "Sent",
     "Socket",
@@ -180,13 +184,13 @@ _PLACES = {
     "Trace": "labctl.api.trace",
     "Fits": "labctl.api.wire",
     "Wire": "labctl.api.wire",
-    "Captured": "labctl.api.seeing",
-    "Ping": "labctl.api.reach",
-    "Route": "labctl.api.reach",
-    "Speed": "labctl.api.reach",
+    "Captured": "labctl.api.results.captured",
+    "Ping": "labctl.api.results.reached",
+    "Route": "labctl.api.results.reached",
+    "Speed": "labctl.api.results.reached",
     "Link": "labctl.api.link",
     "Rule": "labctl.api.link",
-    "Ladder": "labctl.api.drawn",
+    "Ladder": "labctl.api.results.drawn",
     "Lab": "labctl.api.lab",
     "empty": "labctl.api.labs",
     "find": "labctl.api.labs",
@@ -197,8 +201,8 @@ _PLACES = {
     "open_run": "labctl.api.saved.run",
     "replay": "labctl.api.saved.replaying",
     "Program": "labctl.api.programs",
-    "Executed": "labctl.api.inside",
-    "Resolution": "labctl.api.reach",
+    "Executed": "labctl.api.results.executed",
+    "Resolution": "labctl.api.results.reached",
     "Fault": "labctl.lab.faults.rules",
     "Socket": "labctl.lab.processes.sockets",
     "Cancel": "labctl.cancel",
@@ -206,6 +210,8 @@ _PLACES = {
     "MemoryEngine": "labctl.engine.memory",
     "Engine": "labctl.engine.model",
     "Event": "labctl.events.model",
+    "Said": "labctl.lab.roles.chat_log",
+    "Datagram": "labctl.lab.reach.datagram",
     "Delivery": "labctl.lab.keyboard.delivery",
     "Sent": "labctl.lab.keyboard.send",
     "Removed": "labctl.lab.life.down",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from labctl.api.lab import Lab
-from labctl.api.topologies import FilePath, options_of
 from labctl.cancel import Cancel
 from labctl.engine import connect
 from labctl.engine.model import Engine
 from labctl.lab import model
+
+if TYPE_CHECKING:
+    from labctl.api.topologies import FilePath
 
 LESSONS = model.LESSONS  # how the names of labs begin that lessons are played on
 
@@ -45,6 +48,7 @@ def up(
     ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
     Cancelled (what was begun is taken back).
     """
+    from labctl.api.topologies import options_of
     from labctl.lab.life.up import Request
     from labctl.lab.life.up import up as bring_up
 
@@ -89,17 +93,24 @@ def empty(
 
 
 def find(
-    name: str | None = None, *, engine: Engine | None = None, force: bool = False, cancel: Cancel | None = None
+    name: str | None = None,
+    *,
+    engine: Engine | None = None,
+    force: bool = False,
+    once: bool = False,
+    cancel: Cancel | None = None,
 ) -> Lab:
     """A lab that is there: the one of that name, else the only one that the caller has made; beside it, those that
     lessons left don't count.
 
     A Compose project that labctl did not make is found by its name alone. Somebody else's lab can be looked at; with
-    `force` it can be changed, too. In a `with` it is left as it is. Raises LabNotFound, EngineError.
+    `force` it can be changed, too. `once`: what is done with this Lab takes it as it is now, and looks no more, which
+    saves a way to the engine each time. In a `with` it is left as it is. Raises LabNotFound, EngineError.
     """
     token = cancel or Cancel()
     using = (engine or connect()).cancelled_by(token)
-    return Lab(using, model.find(using, name).name, token, force=force)
+    found = model.find(using, name)
+    return Lab(using, found.name, token, force=force, found=found if once else None)
 
 
 def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.seeing import Place
 from labctl.api.times import condition, span
 
 if TYPE_CHECKING:
+    from labctl.api.place import Place
     from labctl.lab.faults.rules import Applied, Fault
     from labctl.lab.faults.spec import RuleSpec
 

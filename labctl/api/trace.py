@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.drawn import Ladder
+from labctl.api.results.drawn import Ladder
+from labctl.api.times import LIMIT
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
     from labctl.lab.model import Lab
     from labctl.lab.recording import trace
-
-LIMIT = 500  # arrows of a ladder, unless another number is given
 
 
 class Trace:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from labctl.cli.output import Settings
-from labctl.errors import LabError
+from labctl.errors import ForeignLab, LabError
 
 if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
     from labctl.engine.model import Engine
@@ -32,22 +33,26 @@ def engine_and_lab(name: str | None) -> tuple[Engine, Lab]:
     lab = find(engine, asked_name(name))
     Settings.lab = (engine, lab)
     if Settings.changes:
-        consent(engine, lab.name, lab.standing)
+        consent_to(engine, lab.name, lab.standing)
     return engine, lab
 
 
-def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE) -> None:
-    """Asks, on a terminal, before something is done to a lab of somebody else; --force says yes.
-
-    Raises LabError `lab-of-another`.
-    """
+def consent_to(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE) -> None:
     from labctl.lab.owners import refuse_anothers
 
+    consent(lambda: refuse_anothers(engine, lab, there, mend))
+
+
+def consent(check: Callable[[], object]) -> None:
+    """Asks, on a terminal, before something is done to a lab of somebody else, which `check` refuses; --force says yes.
+
+    Raises ForeignLab.
+    """
     if Settings.force:
         return
     try:
-        refuse_anothers(engine, lab, there, mend)
-    except LabError as problem:
+        check()
+    except ForeignLab as problem:
         if not says_yes(f"{problem.message}. All the same? [y/N] "):
             raise
 
@@ -82,7 +87,7 @@ def text_of(argument: str) -> str:
     else:
         # What the shell gave us that was no text in the locale's encoding came as lone surrogates (PEP 383).
         data = os.fsencode(argument)
-    from labctl.lab.keyboard.typed import decoded
+    from labctl.encoding import decoded
 
     text = decoded(data, "the text")
     if "\n" in text:

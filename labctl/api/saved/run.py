@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.drawn import Ladder
-from labctl.api.times import Since, seconds_of, stamp
-from labctl.api.trace import LIMIT
+from labctl.api.times import LIMIT, Since, seconds_of, stamp
 
 if TYPE_CHECKING:
-    from labctl.api.seeing import Place
+    from labctl.api.place import Place
+    from labctl.api.results.drawn import Ladder
     from labctl.api.topologies import FilePath
     from labctl.bundle.diff import Difference
     from labctl.bundle.model import Input, Run
@@ -79,6 +77,7 @@ class SavedRun:
     ) -> Ladder:
         """What two nodes sent each other, in the `last` seconds before it was saved, else in all of it; the rest as in
         `Lab.ladder`. Raises NotRecorded (`not-in-run`), NodeNotFound, InvalidArgument."""
+        from labctl.api.results.drawn import Ladder
         from labctl.bundle import looks
         from labctl.packets.ladder.ladder import Options
 
@@ -98,6 +97,7 @@ class SavedRun:
 
         Raises NotRecorded, NodeNotFound, InvalidArgument.
         """
+        from labctl.api.results.drawn import Ladder
         from labctl.bundle import looks
         from labctl.packets.ladder.ladder import Options
         from labctl.render.xray import joined
@@ -118,6 +118,8 @@ class SavedRun:
 
     def save(self, file: FilePath) -> int:
         """Writes it to a file; how many bytes that has. Raises FileError."""
+        from pathlib import Path
+
         from labctl.bundle import file as files
 
         return files.write(self.run, Path(file))
@@ -153,6 +155,8 @@ def open_run(file: FilePath) -> SavedRun:
 
     Raises FileError (`file-unreadable`), RunError (`run-broken`, `run-version`).
     """
+    from pathlib import Path
+
     from labctl.bundle import file as files
 
     return SavedRun(files.read(Path(file)))

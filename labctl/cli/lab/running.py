@@ -136,7 +136,7 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
-    from labctl.cli.context import asked_name, consent
+    from labctl.cli.context import asked_name, consent_to
     from labctl.engine import connect
     from labctl.lab.life import down
     from labctl.lab.model import check_name
@@ -148,7 +148,7 @@ def down(
     if name:
         check_name(name)
         names = [name]
-        consent(engine, name, down.standing_of(engine, name), down.mend(engine, name))
+        consent_to(engine, name, down.standing_of(engine, name), down.mend(engine, name))
     else:
         names = _all_names(engine, everything=everything)
     with output.Progress("removing") as report:

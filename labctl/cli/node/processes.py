@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
+from labctl.cli.context import ago, consent_to, engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, Last, Local, NodeName, RunFile, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
@@ -104,7 +104,7 @@ def syscalls(
     if several := syscalls.programs_of(found, chosen):
         raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {' or '.join(several)}")
     if stop:
-        consent(engine, found.name, found.standing)
+        consent_to(engine, found.name, found.standing)
         stopped = bool(syscalls.stop(engine, found, [chosen]))
         if as_json:
             output.document({"lab": found.name, "node": node, "stopped": stopped})

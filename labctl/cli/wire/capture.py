@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
+from labctl.cli.context import ago, consent_to, engine_and_lab, prepare_probe, span
 from labctl.cli.options import Json, LabName, Last, Local, complete_links
 from labctl.cli.ready import Ready, ReadyFd
 
@@ -118,7 +118,7 @@ def _switch(engine: Engine, lab: Lab, where: Place, on: bool, as_json: bool) -> 
         recorders.begin(engine, lab, where.nodes)
         names = [node.name for node in where.nodes]
     else:
-        consent(engine, lab.name, lab.standing)
+        consent_to(engine, lab.name, lab.standing)
         names = recorders.stop(engine, lab, where.nodes)
     if as_json:
         output.document({"recorded" if on else "ended": names})

@@ -13,17 +13,8 @@ from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
 from labctl.lab.model import Lab, Node, plain
 from labctl.lab.roles import need_role
-from labctl.lab.roles.role import Role
+from labctl.lab.roles.role import Role, no_choice
 
-ROLES = (
-    Role(
-        "chat",
-        "a chat node",
-        commands=("chat send", "chat log"),
-        events={"message": "<-", "queued": "", "session": "", "refuse": "", "retry": "->"},
-        outcomes=("queued",),
-    ),
-)
 LIMIT = 64 * 1024  # bytes of one message, its newline not counted (docs/node-contract.md)
 STOPPED = ("created", "exited", "dead", "restarting")
 TAIL = 200  # lines of a stopped node's journal in which its address is looked for
@@ -132,3 +123,20 @@ def _delivery(node: Node, text: str, sent: Event, message: Event, typed: Typed) 
         at=sent.ts,
         offset=int(sent.get("offset")),
     )
+
+
+def _sends(engine: Engine, lab: Lab, name: str, text: str, *, to: str | None, timeout: float) -> Delivery:
+    if to is not None:
+        raise no_choice(CHAT, name)
+    return send(engine, lab, name, text, timeout=timeout)
+
+
+CHAT = Role(
+    "chat",
+    "a chat node",
+    commands=("chat send", "chat log"),
+    events={"message": "<-", "queued": "", "session": "", "refuse": "", "retry": "->"},
+    outcomes=("queued",),
+    sends=_sends,
+)
+ROLES = (CHAT,)

@@ -21,7 +21,6 @@ from labctl.lab.roles import need_role
 from labctl.lab.roles.role import Role
 from labctl.phases import reached
 
-ROLES = (Role("udp", "a UDP peer", commands=("udp send",), events={"train": "", "join": ""}),)
 PORT = 5005
 LIMIT = 65507  # bytes: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
 COUNT_LIMIT = 1_000_000
@@ -216,3 +215,14 @@ def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
     router = lab.partner(arrived.peer[0], "router") if arrived.peer else None
     return arrived.local == sent.peer and router is not None and router.role == "router"
+
+
+def _sends(engine: Engine, lab: Lab, name: str, text: str, *, to: str | None, timeout: float) -> Delivery:
+    need_role(lab, lab.node(name), UDP.word, "udp send")
+    if to is None:
+        raise LabError("bad-option", option="to", why=f"{name} is a UDP peer: name the node to send to")
+    return send(engine, lab, name, to, text, timeout=timeout)
+
+
+UDP = Role("udp", "a UDP peer", commands=("udp send",), events={"train": "", "join": ""}, sends=_sends)
+ROLES = (UDP,)

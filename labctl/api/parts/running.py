@@ -86,7 +86,7 @@ class RunningLab:
 
     def _programs(self) -> model.Lab:
         """The lab, also where it has no nodes yet. Raises LabNotFound, ForeignLab."""
-        from labctl.api.lab import MEND
+        from labctl.api.place import MEND
         from labctl.lab import owners
         from labctl.lab.programs.place import lab_of
 

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from labctl.api.drawn import Ladder
-from labctl.api.times import Since, moment_ns, seconds_of
-from labctl.api.trace import LIMIT, Trace
+from labctl.api.times import LIMIT, Since, moment_ns, seconds_of
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.api.place import Place
+    from labctl.api.results.captured import Captured
+    from labctl.api.results.drawn import Ladder
+    from labctl.api.trace import Trace
     from labctl.api.wire import Wire
     from labctl.cancel import Cancel
-    from labctl.engine.model import Engine
     from labctl.events.model import Event
-    from labctl.lab.model import Lab, Node
+    from labctl.lab.model import Node
     from labctl.lab.processes.sockets import Socket
 
 LAST = 30.0  # seconds that are looked back, unless others are given
-
-
-@dataclass(frozen=True)
-class Captured:
-    """What a capture came to: `packets` of them, and how many the kernel could not hand over (`drops`), by node.
-
-    `pcapng` is the file's content, empty where it was written to a file; `remarks` are sentences of what is missing.
-    """
-
-    packets: int
-    drops: dict[str, int]
-    remarks: tuple[str, ...]
-    pcapng: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A lab on its engine, as it is found whenever something is done: nodes come and go."""
-
-    engine: Engine
-    find: Callable[[], Lab]
-    changeable: Callable[[], Lab]
-    prepare: Callable[[], None]
-
-    def prepared(self) -> Lab:
-        """The lab, once the image of helpers is there: they hold the privileges that nodes don't have."""
-        self.prepare()
-        return self.find()
-
-    def breakable(self) -> Lab:
-        """The same, for what changes something. Raises ForeignLab where it is somebody else's."""
-        self.prepare()
-        return self.changeable()
 
 
 class SeenLab:
@@ -91,6 +58,8 @@ class SeenLab:
     def trace(self, *names: str, xray: bool = False) -> Trace:
         """Records while a `with` block runs, and draws what it caused: at the named nodes, else at all but routers;
         `xray`: with system calls and states of sockets."""
+        from labctl.api.trace import Trace
+
         return Trace(self._place.engine, self._place.prepared, names, xray=xray)
 
     def ladder(
@@ -108,6 +77,7 @@ class SeenLab:
 
         Raises NotRecorded (`no-recording`), NodeNotFound, NotRunning, InvalidArgument (one host, or no link).
         """
+        from labctl.api.results.drawn import Ladder
         from labctl.lab.recording import ladder
         from labctl.packets.ladder.ladder import Options
 
@@ -141,6 +111,7 @@ class SeenLab:
 
         Raises NotRecorded (`no-recording`), NodeNotFound, NotRunning, InvalidArgument.
         """
+        from labctl.api.results.drawn import Ladder
         from labctl.lab.recording import ladder, xray
         from labctl.packets.ladder.ladder import Options
         from labctl.render.xray import joined
@@ -163,6 +134,7 @@ class SeenLab:
 
         Raises NodeNotFound, NotRunning, ProbeError (`recorder-gone`), Cancelled.
         """
+        from labctl.api.results.drawn import Ladder
         from labctl.lab.recording import capture, together
 
         lab = self._place.prepared()
@@ -191,11 +163,17 @@ class SeenLab:
         past, time = seconds_of("last", last), seconds_of("seconds", seconds)
         if not (past or time or until):
             raise LabError("bad-option", option="capture", why="give last, seconds or until")
+        from labctl.api.results.captured import Captured
+
         listens = time or (None if until else 0.0)
         if file is None:
+            import io
+
             out = io.BytesIO()
             found = self._captured(places, filter, past, listens, until, out)
             return Captured(found.packets, found.drops, found.remarks, out.getvalue())
+        from pathlib import Path
+
         from labctl.lab.recording.write import opened
 
         with opened(Path(file)) as (target, empty):
@@ -211,6 +189,7 @@ class SeenLab:
         out: IO[bytes],
         begin: Callable[[], object] = lambda: None,
     ) -> Captured:
+        from labctl.api.results.captured import Captured
         from labctl.lab.recording import ladder
         from labctl.lab.recording.capture import Capture, place
         from labctl.lab.recording.write import write

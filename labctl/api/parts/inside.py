@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labctl.api.seeing import Place
-
 if TYPE_CHECKING:
+    from labctl.api.place import Place
     from labctl.engine.model import Process
     from labctl.lab.inside.archives import Carried
     from labctl.lab.life.inspecting import Inspected
 
 FilePath = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class Executed:
-    """A command that ran in a node to its end. `status` is its exit status, as a shell has it; `output` and `errors`
-    are what it wrote to its standard output and error."""
-
-    status: int
-    output: bytes
-    errors: bytes
-
-    @property
-    def text(self) -> str:
-        """The output, decoded as UTF-8; what is none is replaced."""
-        return self.output.decode(errors="replace")
 
 
 class InsideNode:
