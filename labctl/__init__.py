@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from labctl.api.results.captured import Captured
     from labctl.api.results.drawn import Ladder
     from labctl.api.results.executed import Executed
+    from labctl.api.results.graph import Graph
     from labctl.api.results.reached import Ping, Resolution, Route, Speed
     from labctl.api.saved.replaying import replay
     from labctl.api.saved.run import SavedRun, open_run
-    from labctl.api.topologies import build, doctor, plan, validate
+    from labctl.api.topologies import build, doctor, graph, plan, validate
     from labctl.api.trace import Trace
     from labctl.api.wire import Fits, Wire
     from labctl.cancel import Cancel
@@ -81,8 +82,9 @@ if TYPE_CHECKING:
     from labctl.lab.keyboard.delivery import Delivery
     from labctl.lab.keyboard.send import Sent
     from labctl.lab.life.down import Removed
+    from labctl.lab.life.several import Outcome
     from labctl.lab.life.status import Status
-    from labctl.lab.life.waiting import Waited
+    from labctl.lab.life.waiting import Answered, Waited
     from labctl.lab.processes.sockets import Socket
     from labctl.lab.reach.datagram import Datagram
     from labctl.lab.roles.chat_log import Said
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from labctl.lab.roles.udp import Train
 
 __all__ = [
+    "Answered",
     "BadFilter",
     "Cancel",
     "Cancelled",
@@ -114,6 +117,7 @@ __all__ = [
     "FileError",
     "Fits",
     "ForeignLab",
+    "Graph",
     "InvalidArgument",
     "Lab",
     "LabError",
@@ -137,6 +141,7 @@ __all__ = [
     "NotRecorded",
     "NotRunning",
     "NotTaken",
+    "Outcome",
     "PatternDiffers",
     "Ping",
     "ProbeError",
@@ -165,6 +170,7 @@ __all__ = [
     "doctor",
     "empty",
     "find",
+    "graph",
     "labs",
     "open_run",
     "plan",
@@ -176,6 +182,8 @@ __all__ = [
 # The modules that hold them; those that aren't here are errors.
 _PLACES = {
     "build": "labctl.api.topologies",
+    "graph": "labctl.api.topologies",
+    "Graph": "labctl.api.results.graph",
     "doctor": "labctl.api.topologies",
     "plan": "labctl.api.topologies",
     "validate": "labctl.api.topologies",
@@ -216,6 +224,8 @@ _PLACES = {
     "Sent": "labctl.lab.keyboard.send",
     "Removed": "labctl.lab.life.down",
     "Status": "labctl.lab.life.status",
+    "Answered": "labctl.lab.life.waiting",
+    "Outcome": "labctl.lab.life.several",
     "Waited": "labctl.lab.life.waiting",
 }
 

@@ -6,28 +6,25 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from labctl.api.link import LinkedLab
+from labctl.api.parts.life import LivingLab
 from labctl.api.parts.reach import ReachingLab
 from labctl.api.parts.running import RunningLab
 from labctl.api.parts.seeing import SeenLab
 from labctl.api.parts.telling import ToldLab
 from labctl.api.place import Place
 from labctl.api.saved.run import SavingLab
-from labctl.api.times import Since, stamp
 from labctl.cancel import Cancel
 from labctl.lab import owners
 
 if TYPE_CHECKING:
     from labctl.api.node import Node
     from labctl.engine.model import Engine
-    from labctl.events.model import Event
     from labctl.lab import model
     from labctl.lab.life.down import Removed
-    from labctl.lab.life.status import Status
-    from labctl.lab.life.waiting import Waited
     from labctl.lab.owners import Owner
 
 
-class Lab(ToldLab, SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
+class Lab(LivingLab, ToldLab, SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
     """A lab on an engine; `labctl.up`, `labctl.find` and `labctl.labs` give them.
 
     It holds a name and no state: each method asks the engine how things are now. Several threads may use one Lab, or
@@ -103,39 +100,6 @@ class Lab(ToldLab, SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
         from labctl.api.node import Node
 
         return Node(self, self.snapshot().node(name))
-
-    def status(self) -> tuple[Status, ...]:
-        """Each node's state, where it listens and how it ended, as `labctl ps` has it; by name."""
-        from labctl.lab.life.status import ps
-
-        return tuple(ps(self.engine, self.snapshot()))
-
-    def wait(self, state: str = "ready", *, nodes: tuple[str, ...] = (), timeout: float = 30.0) -> tuple[Waited, ...]:
-        """Until some nodes, or all, are `ready`, `running`, `healthy`, `paused` or `exited`; `timeout` in seconds.
-
-        Raises LabTimeout, and at once NodeFailed where it can't come true any more; NodeNotFound, InvalidArgument,
-        Cancelled.
-        """
-        from labctl.lab.life import waiting
-
-        waiting.check_state(state)
-        found = self.snapshot()
-        chosen = [found.node(name) for name in nodes] or list(found.nodes)
-        return tuple(waiting.for_state(self.engine, found, chosen, state, timeout=timeout))
-
-    def wait_for(
-        self, event: str, *, nodes: tuple[str, ...] = (), since: Since | None = None, timeout: float = 30.0
-    ) -> Event:
-        """The next event of that kind at any of some nodes, or of all: its name, then parts of its text and fields, as
-        in `message "hi" peer=10.77.0.*`. With `since`, one that has been counts as well.
-
-        Raises LabTimeout, NodeStopped once none of the nodes writes any more, NodeNotFound, InvalidArgument, Cancelled.
-        """
-        from labctl.lab.life import waiting
-
-        what, begin, found = waiting.event_filter(event), stamp(since), self.snapshot()
-        chosen = [found.node(name) for name in nodes] or list(found.nodes)
-        return waiting.for_event(self.engine, found, chosen, what, since=begin, timeout=timeout, begun=lambda: None)
 
     def cancel(self) -> None:
         """Ends what is waited for with this Lab, in whichever thread: it raises Cancelled. `down` works all the same,

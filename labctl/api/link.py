@@ -194,6 +194,11 @@ class LinkedLab:
 
     _place: Place
 
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each node with each running host that it shares a network with: `alice:bob` and `bob:alice` are links."""
+        lab = self._place.find()
+        return tuple((one.name, other.name) for one in lab.nodes for other in lab.neighbours(one))
+
     def link(self, name: str) -> Link:
         """A link by its name: `alice:bob`, `alice-bob`, or a node alone. Raises NodeNotFound, InvalidArgument."""
         from labctl.lab.links import named

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 class Node(Keyboard, SeenNode, ReachingNode, InsideNode):
-    """A node; `Lab.node` and `Lab.nodes` give them. What it is (`role`, `addresses`, `networks`, `ports`) is as of
-    then; how it is, `status` asks anew."""
+    """A node; `Lab.node` and `Lab.nodes` give them. What it is (`role`, `state`, `addresses`, `networks`, `ports`) is
+    as of then; how it is, `status` asks anew."""
 
     def __init__(self, lab: Lab, found: model.Node) -> None:
         self.lab = lab
@@ -43,6 +43,11 @@ class Node(Keyboard, SeenNode, ReachingNode, InsideNode):
     def role(self) -> str | None:
         """What its program is: `chat`, `echo`, `echo-client`, `http`, `udp`, `router`; None of somebody's own."""
         return self._found.role
+
+    @property
+    def state(self) -> str:
+        """The engine's word for how it was then: `running`, `paused`, `exited` ..."""
+        return self._found.container.state
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -94,9 +99,9 @@ class Node(Keyboard, SeenNode, ReachingNode, InsideNode):
     def kill(self, *, signal: str | int = "KILL", timeout: float = 30.0) -> tuple[str, ...]:
         """Kills it at once, as a crash would, and returns when it has ended; or sends its first process another signal,
         such as `HUP`, and returns at once."""
-        from labctl.lab.life.several import signal_name
+        from labctl.signals import named
 
-        chosen = signal_name(str(int(signal)) if isinstance(signal, int) else signal)
+        chosen = named(str(int(signal)) if isinstance(signal, int) else signal)
         others = self._change("kill", timeout, chosen)
         if chosen == "SIGKILL":  # the engine answers before the node's end is known
             self.lab.wait("exited", nodes=(self.name, *others), timeout=timeout)

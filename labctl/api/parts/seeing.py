@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labctl.api.place import Place
     from labctl.api.results.captured import Captured
     from labctl.api.results.drawn import Ladder
+    from labctl.api.results.graph import Graph
     from labctl.api.trace import Trace
     from labctl.api.wire import Wire
     from labctl.cancel import Cancel
@@ -201,6 +202,13 @@ class SeenLab:
         enough = (lambda: until.is_cancelled) if until else lambda: False
         found = write(Capture(engine, lab, where, last=last, seconds=seconds, enough=enough), out, begin)
         return Captured(found.packets, dict(found.drops), tuple(found.remarks))
+
+    def graph(self) -> Graph:
+        """The lab as it is now, as a picture: nodes, networks, addresses, routers, routes, conditions of its links."""
+        from labctl.api.results.graph import Graph
+        from labctl.lab.drawing.picture import of_lab
+
+        return Graph(of_lab(self._place.engine, self._place.find()))
 
     def sockets(self, *names: str) -> tuple[Socket, ...]:
         """The kernel's own tables of sockets, of the named nodes or of all: queues in bytes.

@@ -9,6 +9,7 @@ from labctl.api.times import LIMIT, Since, seconds_of, stamp
 if TYPE_CHECKING:
     from labctl.api.place import Place
     from labctl.api.results.drawn import Ladder
+    from labctl.api.results.graph import Graph
     from labctl.api.topologies import FilePath
     from labctl.bundle.diff import Difference
     from labctl.bundle.model import Input, Run
@@ -103,6 +104,12 @@ class SavedRun:
         from labctl.render.xray import joined
 
         return Ladder(joined(looks.xray(self.run, one, other, Options(port, acks, limit), _seconds(last)), limit))
+
+    def graph(self) -> Graph:
+        """The lab as it was when it was saved, as a picture."""
+        from labctl.api.results.graph import Graph
+
+        return Graph(self.run.picture)
 
     def diff(self, other: SavedRun) -> Difference:
         """Where the two part first, and where else: `same`, `partings`, and what was `left_out` of both by name."""

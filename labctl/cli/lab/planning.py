@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.cli import output
 from labctl.cli.lab.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
-from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles
 
 
 def plan(
@@ -20,16 +20,16 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
+    from labctl.api import topologies
     from labctl.cli.context import asked_name
-    from labctl.engine import connect
-    from labctl.lab.life.plan import plan
 
-    found = plan(
-        connect(),
+    found = topologies.plan(
         topology,
-        asked_name(lab),
-        subnet or (),
-        topology_options(file, profile, env_file),
+        name=asked_name(lab),
+        files=file or (),
+        profiles=profile or (),
+        env_files=env_file or (),
+        subnets=subnet or (),
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,
