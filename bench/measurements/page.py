@@ -223,9 +223,9 @@ def saved_run(count: int) -> dict[str, Any]:
     from labctl.packets.model import Interface, Record
     from labctl.packets.protocols.ip import decode
     from labctl.packets.protocols.link import RAW
-    from labctl.render.runs.document import layers_document
+    from labctl.render.runs.shapes import Shapes
 
-    packets = []
+    packets, shapes = [], Shapes()
     for number in range(1, count + 1):
         body = number.to_bytes(8, "big") * 8
         head = bytes([69, 0, 0, 92, number >> 8 & 255, number & 255, 64, 0, 64, 17, 0, 0, 10, 1, 0, 2, 10, 1, 0, 3])
@@ -234,9 +234,9 @@ def saved_run(count: int) -> dict[str, Any]:
         made = packet(
             number, number * 1_000_000, ("n0", "n1"), [["10.1.0.2", 5005], ["10.1.0.3", 5005]], f"message {number}"
         )
-        packets.append({**made, "layers": layers_document(found), "bytes": base64.b64encode(data).decode()})
+        packets.append({**made, "layers": shapes.layers(found), "bytes": base64.b64encode(data).decode()})
     run = {"schema_version": 1, "lab": "big", "topology": topology(hosts()), "events": [], "faults": [], "notes": []}
-    return {**run, "packets": packets}
+    return {**run, "packets": packets, "shapes": shapes.document()}
 
 
 def opening(browser: Browser, container: str, text: str) -> float:
