@@ -1,4 +1,4 @@
-"""What is read of a run stays until all of it is there, and to look for garbage among it takes a quarter of the time."""
+"""What is read of a run stays until all of it is there: to look for garbage among it takes a quarter of the time."""
 
 from __future__ import annotations
 

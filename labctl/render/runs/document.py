@@ -3,7 +3,8 @@
     {"schema_version": 1, "lab": ..., "topology": {...}, "events": [...], "packets": [...], "faults": [...],
      "notes": [...]}
 
-Live, its parts come one by one; saved, they stand in it, with the layers of packets (labctl.render.runs.shapes). Times that end in `_ns` are nanoseconds since the epoch, UTC.
+Live, its parts come one by one; saved, they stand in it, and packets have their layers, as labctl.render.runs.shapes
+describes them. Times that end in `_ns` are nanoseconds since the epoch, UTC.
 """
 
 from __future__ import annotations

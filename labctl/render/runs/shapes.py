@@ -1,7 +1,7 @@
 """What the packets of a saved run are made of, field by field, without saying the same of each of them.
 
-A layer of a packet is `[number, value, value, ...]`: the number of its shape, and what its fields have. A shape says the
-rest: `{"level", "name", "offset", "length", "fields": [[name, meaning or null, offset, length], ...]}`.
+A layer of a packet is `[number, value, value, ...]`: the number of its shape, and what its fields have. A shape says
+the rest: `{"level", "name", "offset", "length", "fields": [[name, meaning or null, offset, length], ...]}`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Shapes:
         return [[self._number(layer), *[field.value for field in layer.fields]] for layer in layers(packet)]
 
     def _number(self, layer: Layer) -> int:
-        fields = tuple([(field.name, field.meaning, field.offset, field.length) for field in layer.fields])
+        fields = tuple([(name, meaning, offset, length) for name, _, offset, length, meaning in layer.fields])
         return self._numbers.setdefault(
             (layer.level, layer.name, layer.offset, layer.length, fields), len(self._numbers)
         )
