@@ -56,6 +56,15 @@ class Rule:
         return self._applied.links
 
     @property
+    def applied(self) -> Applied:
+        """All of it as data, as it was set."""
+        return self._applied
+
+    def as_json(self) -> dict[str, Any]:
+        """As `labctl fault add --json` has it."""
+        return self._applied.as_json()
+
+    @property
     def ways(self) -> tuple[Fault, ...]:
         """How it is on each of its ways: state, and counts of packets. Raises EngineError, ProbeError."""
         if self._last is not None:
@@ -122,8 +131,6 @@ class Link:
         """Conditions for all packets, which hold together: texts as `labctl fault add` takes them (`100ms`, `30%`,
         `1mbit`), or numbers: seconds of delay and jitter, bits a second of the rate, and of the others a share from 0
         to 1. `fix_checksum`: what is corrupt reaches the program. `seed` of its generator, else any."""
-        from labctl.lab.faults import spec
-
         given = {
             "delay": delay,
             "jitter": jitter,
@@ -133,24 +140,40 @@ class Link:
             "corrupt": corrupt,
             "rate": rate,
         }
-        texts = {name: condition(name, value) for name, value in given.items() if value is not None}
-        switches = ["fix_checksum"] if fix_checksum else []
-        return self._add(spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed))
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return self.conditions(wanted, ["fix_checksum"] if fix_checksum else [], lasting=lasting, seed=seed)
+
+    def conditions(
+        self,
+        given: Mapping[str, float | str],
+        switches: Sequence[str] = (),
+        *,
+        lasting: float | str | None = None,
+        seed: int | None = None,
+        on_start: str | None = None,
+    ) -> Rule:
+        """The same by the words of the table of kinds, `{"delay": "100ms"}`, which may have more than `fault` names;
+        `switches` such as `fix_checksum`. `on_start`: from that node's next start on, before its first packet."""
+        from labctl.lab.faults import spec
+
+        texts = {name: condition(name, value) for name, value in given.items()}
+        wanted = spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed)
+        return self._add(wanted, on_start)
 
     def drop(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Loses the packets that an expression picks (docs/faults.md), such as `tcp data 1`: so many `times`, else
         once, or every one where it says `every`."""
-        return self._pick("drop", match, times=times, lasting=lasting)
+        return self.pick("drop", match, times=times, lasting=lasting)
 
     def delay(
         self, match: str, *, by: float | str = "200ms", times: int | None = None, lasting: float | str | None = None
     ) -> Rule:
         """Holds the packets that an expression picks, for so many seconds or a text such as `200ms`."""
-        return self._pick("delay", match, times=times, lasting=lasting, by=condition("delay", by))
+        return self.pick("delay", match, times=times, lasting=lasting, by=condition("delay", by))
 
     def duplicate(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Delivers the packets that an expression picks twice."""
-        return self._pick("duplicate", match, times=times, lasting=lasting)
+        return self.pick("duplicate", match, times=times, lasting=lasting)
 
     def corrupt(
         self,
@@ -163,30 +186,36 @@ class Link:
     ) -> Rule:
         """Flips a bit in the packets that an expression picks; `fix_checksum`: they reach the program."""
         switches = ["fix_checksum"] if fix_checksum else []
-        return self._pick("corrupt", match, switches, times=times, lasting=lasting, seed=seed)
+        return self.pick("corrupt", match, switches, times=times, lasting=lasting, seed=seed)
 
     def reset(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Cuts the TCP connections of the packets that an expression picks (RST to both ends)."""
-        return self._pick("reset", match, times=times, lasting=lasting)
+        return self.pick("reset", match, times=times, lasting=lasting)
 
-    def _pick(
+    def pick(
         self,
         verb: str,
         match: str,
         switches: Sequence[str] = (),
         *,
-        times: int | None,
-        lasting: float | str | None,
-        **more: Any,
+        by: str | None = None,
+        times: int | None = None,
+        lasting: float | str | None = None,
+        seed: int | None = None,
+        on_start: str | None = None,
     ) -> Rule:
+        """Does one thing of the table of kinds (`drop`, `delay` ...) to the packets that an expression picks; `by` is
+        its value where it has one. The others are as in `conditions` and `drop`."""
         from labctl.lab.faults import spec
 
-        return self._add(spec.of_pick(verb, match, switches, times=times, duration=span(lasting), **more))
+        wanted = spec.of_pick(verb, match, switches, by=by, times=times, duration=span(lasting), seed=seed)
+        return self._add(wanted, on_start)
 
-    def _add(self, wanted: RuleSpec) -> Rule:
+    def _add(self, wanted: RuleSpec, on_start: str | None) -> Rule:
         from labctl.lab.faults import control
 
-        return Rule(self._place, control.add(self._place.engine, self._place.breakable(), self.name, wanted))
+        lab = self._place.breakable()
+        return Rule(self._place, control.add(self._place.engine, lab, self.name, wanted, on_start=on_start))
 
 
 class LinkedLab:

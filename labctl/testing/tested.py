@@ -134,8 +134,8 @@ class TestedLink(Link):
         super().__init__(lab._place, name)
         self._lab, self._may_not_fire = lab, may_not_fire
 
-    def _add(self, wanted: Any) -> Rule:
-        return self._lab.made(super()._add(wanted), may_not_fire=self._may_not_fire)
+    def _add(self, wanted: Any, on_start: str | None) -> Rule:
+        return self._lab.made(super()._add(wanted, on_start), may_not_fire=self._may_not_fire)
 
 
 def timeline(lab: TestedLab, nodes: Sequence[str] = (), *, last: int) -> list[str]:

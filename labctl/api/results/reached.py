@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labctl.lab.reach import dns, ping, route, speed
+    from labctl.lab.reach.dns import Lookup as Lookup
+    from labctl.lab.reach.ping import Answer as Answer
+    from labctl.lab.reach.ping import Asked as Asked
     from labctl.lab.reach.probe import Target
+    from labctl.lab.reach.route import Chosen as Chosen
+    from labctl.lab.reach.route import Hop as Hop
+
+    SpeedAsked = speed.Asked
 
 
 @dataclass(frozen=True)
