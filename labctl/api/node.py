@@ -45,6 +45,11 @@ class Node(Keyboard, SeenNode, ReachingNode, InsideNode):
         return self._found.role
 
     @property
+    def host(self) -> str:
+        """The host that it is, as ladders call it: nodes that share a network are one, under all their names."""
+        return self.lab.snapshot().host(self._found).name
+
+    @property
     def state(self) -> str:
         """The engine's word for how it was then: `running`, `paused`, `exited` ..."""
         return self._found.container.state
