@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from labctl.api.link import LinkedLab
 from labctl.api.parts.captures import CapturedLab
+from labctl.api.parts.inside import InsideLab
 from labctl.api.parts.ladders import DrawnLab
 from labctl.api.parts.life import LivingLab
 from labctl.api.parts.reach import ReachingLab
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from labctl.lab.owners import Owner
 
 
-class Lab(LivingLab, ToldLab, DrawnLab, CapturedLab, SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
+class Lab(LivingLab, ToldLab, DrawnLab, CapturedLab, SeenLab, InsideLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
     """A lab on an engine; `labctl.up`, `labctl.find` and `labctl.labs` give them.
 
     It holds a name and no state: each method asks the engine how things are now. Several threads may use one Lab, or

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.times import condition, span
+from labctl.api.times import Since, condition, moment_ns, span
 
 if TYPE_CHECKING:
     from labctl.api.place import Place
     from labctl.lab.faults.rules import Applied, Fault
-    from labctl.lab.faults.spec import RuleSpec
+    from labctl.lab.faults.spec import RuleSpec as RuleSpec
+    from labctl.packets.crossings import Verdict
 
 
 class Rule:
@@ -141,39 +142,22 @@ class Link:
             "rate": rate,
         }
         wanted = {name: value for name, value in given.items() if value is not None}
-        return self.conditions(wanted, ["fix_checksum"] if fix_checksum else [], lasting=lasting, seed=seed)
-
-    def conditions(
-        self,
-        given: Mapping[str, float | str],
-        switches: Sequence[str] = (),
-        *,
-        lasting: float | str | None = None,
-        seed: int | None = None,
-        on_start: str | None = None,
-    ) -> Rule:
-        """The same by the words of the table of kinds, `{"delay": "100ms"}`, which may have more than `fault` names;
-        `switches` such as `fix_checksum`. `on_start`: from that node's next start on, before its first packet."""
-        from labctl.lab.faults import spec
-
-        texts = {name: condition(name, value) for name, value in given.items()}
-        wanted = spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed)
-        return self._add(wanted, on_start)
+        return self.add(conditions(wanted, ["fix_checksum"] if fix_checksum else [], lasting=lasting, seed=seed))
 
     def drop(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Loses the packets that an expression picks (docs/faults.md), such as `tcp data 1`: so many `times`, else
         once, or every one where it says `every`."""
-        return self.pick("drop", match, times=times, lasting=lasting)
+        return self._pick("drop", match, times=times, lasting=lasting)
 
     def delay(
         self, match: str, *, by: float | str = "200ms", times: int | None = None, lasting: float | str | None = None
     ) -> Rule:
         """Holds the packets that an expression picks, for so many seconds or a text such as `200ms`."""
-        return self.pick("delay", match, times=times, lasting=lasting, by=condition("delay", by))
+        return self._pick("delay", match, times=times, lasting=lasting, by=condition("delay", by))
 
     def duplicate(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Delivers the packets that an expression picks twice."""
-        return self.pick("duplicate", match, times=times, lasting=lasting)
+        return self._pick("duplicate", match, times=times, lasting=lasting)
 
     def corrupt(
         self,
@@ -186,36 +170,63 @@ class Link:
     ) -> Rule:
         """Flips a bit in the packets that an expression picks; `fix_checksum`: they reach the program."""
         switches = ["fix_checksum"] if fix_checksum else []
-        return self.pick("corrupt", match, switches, times=times, lasting=lasting, seed=seed)
+        return self._pick("corrupt", match, switches, times=times, lasting=lasting, seed=seed)
 
     def reset(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Cuts the TCP connections of the packets that an expression picks (RST to both ends)."""
-        return self.pick("reset", match, times=times, lasting=lasting)
+        return self._pick("reset", match, times=times, lasting=lasting)
 
-    def pick(
+    def _pick(
         self,
         verb: str,
         match: str,
         switches: Sequence[str] = (),
         *,
-        by: str | None = None,
-        times: int | None = None,
-        lasting: float | str | None = None,
-        seed: int | None = None,
-        on_start: str | None = None,
+        times: int | None,
+        lasting: float | str | None,
+        **more: Any,
     ) -> Rule:
-        """Does one thing of the table of kinds (`drop`, `delay` ...) to the packets that an expression picks; `by` is
-        its value where it has one. The others are as in `conditions` and `drop`."""
-        from labctl.lab.faults import spec
+        return self.add(pick(verb, match, switches, times=times, lasting=lasting, **more))
 
-        wanted = spec.of_pick(verb, match, switches, by=by, times=times, duration=span(lasting), seed=seed)
-        return self._add(wanted, on_start)
-
-    def _add(self, wanted: RuleSpec, on_start: str | None) -> Rule:
+    def add(self, wanted: RuleSpec, *, on_start: str | None = None) -> Rule:
+        """Any rule, of `labctl.api.link.conditions` or `pick`, which know all words of the table of kinds. `on_start`:
+        from that node's next start on, before its first packet."""
         from labctl.lab.faults import control
 
         lab = self._place.breakable()
         return Rule(self._place, control.add(self._place.engine, lab, self.name, wanted, on_start=on_start))
+
+
+def conditions(
+    given: Mapping[str, float | str],
+    switches: Sequence[str] = (),
+    *,
+    lasting: float | str | None = None,
+    seed: int | None = None,
+) -> RuleSpec:
+    """Conditions for all packets by their words, `{"delay": "100ms"}`, with switches such as `fix_checksum`; see
+    `Link.fault`. Raises InvalidArgument (`bad-condition`)."""
+    from labctl.lab.faults import spec
+
+    texts = {name: condition(name, value) for name, value in given.items()}
+    return spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed)
+
+
+def pick(
+    verb: str,
+    match: str,
+    switches: Sequence[str] = (),
+    *,
+    by: str | None = None,
+    times: int | None = None,
+    lasting: float | str | None = None,
+    seed: int | None = None,
+) -> RuleSpec:
+    """One thing that is done to the packets that an expression picks: `drop`, `delay` (`by` so much) ...; see
+    `Link.drop`. Raises InvalidArgument (`bad-condition`)."""
+    from labctl.lab.faults import spec
+
+    return spec.of_pick(verb, match, switches, by=by, times=times, duration=span(lasting), seed=seed)
 
 
 class LinkedLab:
@@ -263,6 +274,13 @@ class LinkedLab:
         from labctl.lab.faults import rules
 
         return tuple(rules.listing(self._place.engine, self._place.find()))
+
+    def verdicts(self, *, since: Since | None = None) -> tuple[Verdict, ...]:
+        """What rules did to packets, as their probes wrote it, also of rules that are gone: all of it, or `since` a
+        time. Raises EngineError, InvalidArgument."""
+        from labctl.lab.faults import verdicts
+
+        return tuple(verdicts.since(self._place.engine, self._place.find(), moment_ns(since) or 0))
 
     def clear_faults(self, which: str | None = None) -> tuple[Fault, ...]:
         """Takes back a rule by its id, all of a link or a node, or without a name all there are; gives them.

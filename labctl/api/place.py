@@ -8,7 +8,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
+    from labctl.errors import LabError
+    from labctl.lab.model import Lab as Lab
+    from labctl.lab.model import Node
+    from labctl.lab.owners import Standing as Standing
+
+    FoundNode = Node
 
 MEND = "labctl.find(NAME, force=True) gives a lab that may be changed all the same"
 PROBE_LIMIT = 600.0  # seconds for building the helpers' image
@@ -36,11 +41,21 @@ class Place:
     def changeable(self) -> Lab:
         """The lab, for what changes something. Raises ForeignLab where it is somebody else's, LabNotFound."""
         found = self.find()
+        self.check(found.standing)
+        return found
+
+    def check(self, standing: Standing) -> None:
+        """Raises ForeignLab where it is somebody else's, and may not be changed."""
         if not self.force:
             from labctl.lab.owners import refuse_anothers
 
-            refuse_anothers(self.engine, self.name, found.standing, self.mend)
-        return found
+            refuse_anothers(self.engine, self.name, standing, self.mend)
+
+    def told(self, problem: LabError) -> LabError:
+        """An error, which begins with what became of the nodes that it is about, where any of them has ended."""
+        from labctl.lab.life import fate
+
+        return fate.told(self.engine, self.find(), problem)
 
     def prepare(self, report: Callable[[str], None] | None = None) -> None:
         """Sees to it that the image of helpers is there: they hold the privileges that nodes don't have."""

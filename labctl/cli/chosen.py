@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from labctl.api.lab import Lab
     from labctl.api.parts.keyboard import Keyboard
-    from labctl.lab import model
+    from labctl.api.place import Standing
 
 
 class Chosen(Place):
@@ -25,16 +25,15 @@ class Chosen(Place):
     def __init__(self, name: str | None) -> None:
         engine, found = look(asked_name(name))
         super().__init__(engine, found.name, found=found)
-        Settings.lab = (engine, found)
+        Settings.lab = self
         self._may_be_changed = False
         if Settings.changes:
             self.changeable()
 
-    def changeable(self) -> model.Lab:
+    def check(self, standing: Standing) -> None:
         if not self._may_be_changed:
-            consent(super().changeable)
+            consent(lambda: super(Chosen, self).check(standing))
             self._may_be_changed = True
-        return self.find()
 
     def prepare(self, report: Callable[[str], None] | None = None) -> None:
         with Progress("preparing") as told:

@@ -1,19 +1,13 @@
-"""The engine and the lab that a command is about, and the text that it was given."""
+"""What a command was told: the name of a lab, a text, times; and whether it may do what it is about to do."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from labctl.cli.output import Settings
 from labctl.errors import ForeignLab, LabError
-
-if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
-    from labctl.lab.owners import Standing
 
 FORCE = "--force does it all the same; `labctl ls` shows whose each lab is"
 LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
@@ -23,24 +17,6 @@ STDIN_LIMIT = 2 * 1024 * 1024  # bytes
 def asked_name(lab: str | None) -> str | None:
     """The name that a lab was asked to have: the one given, else LABCTL_LAB's."""
     return lab or os.environ.get("LABCTL_LAB") or None
-
-
-def engine_and_lab(name: str | None) -> tuple[Engine, Lab]:
-    from labctl.engine import connect
-    from labctl.lab.model import find
-
-    engine = connect()
-    lab = find(engine, asked_name(name))
-    Settings.lab = (engine, lab)
-    if Settings.changes:
-        consent_to(engine, lab.name, lab.standing)
-    return engine, lab
-
-
-def consent_to(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE) -> None:
-    from labctl.lab.owners import refuse_anothers
-
-    consent(lambda: refuse_anothers(engine, lab, there, mend))
 
 
 def consent(check: Callable[[], object]) -> None:
@@ -66,15 +42,6 @@ def says_yes(question: str) -> bool:
     sys.stderr.write(printable(question))  # a label may hold anybody's text
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def prepare_probe(engine: Engine) -> None:
-    """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
-    from labctl.cli.output import Progress
-    from labctl.lab.images.needed import ensure_probe
-
-    with Progress("preparing") as report:
-        ensure_probe(engine, report, 600)
 
 
 def text_of(argument: str) -> str:

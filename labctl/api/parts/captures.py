@@ -83,6 +83,24 @@ class CapturedLab:
         lab = self._place.prepared()
         return Capture(self._place.engine, lab, where, last=past, seconds=time, enough=_enough(until), talk=report)
 
+    def addresses(self) -> dict[str, tuple[str, ...]]:
+        """The hosts that run and have a network, by name, with all of their addresses."""
+        return {node.name: tuple(node.addresses) for node in self._place.find().hosts if node.has_network}
+
+    def check_filter(self, filter: str, *names: str) -> None:
+        """Raises BadFilter where tcpdump, at one of some nodes or of all that are recorded, makes nothing of it; says
+        nothing where nothing is recorded, as nobody can judge it there."""
+        from labctl.lab.recording import recorders
+
+        engine, lab = self._place.engine, self._place.find()
+        there = recorders.recorders(engine, lab)
+        node = next((node for node in lab.hosts if node.name in (names or there) and node.name in there), None)
+        if node is None:
+            return
+        with recorders.Listening(engine, [node], there, expression=filter) as listening:
+            for _ in listening.hear():
+                pass
+
     def newest_packet(self, number: int = 1) -> Packet:
         """The newest packet that is recorded in the lab, with 2 the one before it, and so on. Raises NotRecorded,
         InvalidArgument (`no-such-packet`)."""

@@ -15,8 +15,8 @@ from labctl.faults.kinds import KINDS, SWITCHES, TYPED, kind_with
 from labctl.faults.kinds.kind import FaultKind, Parameter, Switch
 
 if TYPE_CHECKING:
-    from labctl import Fault, Rule
-    from labctl import Link as LabLink
+    from labctl import Fault
+    from labctl.api.link import RuleSpec
 
 fault = typer.Typer(help="Break links, on purpose and repeatably.", no_args_is_help=True, suggest_commands=False)
 
@@ -82,15 +82,17 @@ def add(
     **given: Any,
 ) -> None:
     """Put conditions on a link; all that are given hold together."""
-    conditions = {word: given[word] for word in TYPED if given[word] is not None}
-    if not conditions:
+    from labctl.api import link as rules
+
+    found = {word: given[word] for word in TYPED if given[word] is not None}
+    if not found:
         raise typer.BadParameter("give at least one condition, such as --delay 100ms or --drop 10%")
     switches = [name for name in SWITCHES if given[name]]
     for name in switches:
-        if kind_with(name) not in {TYPED[word].name for word in conditions}:
+        if kind_with(name) not in {TYPED[word].name for word in found}:
             raise typer.BadParameter(f"--{SWITCHES[name].word} goes with --{kind_with(name)}")
-    there = _link(link, lab)
-    _tell(there.conditions(conditions, switches, lasting=duration, seed=seed, on_start=on_start), as_json)
+    wanted = rules.conditions(found, switches, lasting=duration, seed=seed)
+    _set(link, wanted, on_start, lab, as_json)
 
 
 def _verb(kind: FaultKind) -> None:
@@ -109,9 +111,11 @@ def _verb(kind: FaultKind) -> None:
     def command(
         link: Link, match: Match, on_start: OnStart = None, lab: LabName = None, as_json: Json = False, **given: Any
     ) -> None:
+        from labctl.api import link as rules
+
         switches = [one.name for one in kind.switches if given.pop(one.name)]
-        there, lasting = _link(link, lab), given.pop("duration")
-        _tell(there.pick(kind.name, match, switches, lasting=lasting, on_start=on_start, **given), as_json)
+        wanted = rules.pick(kind.name, match, switches, lasting=given.pop("duration"), **given)
+        _set(link, wanted, on_start, lab, as_json)
 
 
 for _kind in KINDS.values():
@@ -197,15 +201,11 @@ def _tell_cleared(cleared: tuple[Fault, ...], as_json: bool, nothing: str) -> No
         output.talk(nothing)
 
 
-def _link(name: str, lab: str | None) -> LabLink:
+def _set(link: str, wanted: RuleSpec, on_start: str | None, lab: str | None, as_json: bool) -> None:
     from labctl.cli.chosen import lab_of
-
-    return lab_of(lab).link(name)
-
-
-def _tell(rule: Rule, as_json: bool) -> None:
     from labctl.render.faults import applied
 
+    rule = lab_of(lab).link(link).add(wanted, on_start=on_start)
     if as_json:
         output.document(rule.as_json())
         return
