@@ -55,7 +55,7 @@ def graded(subject: str, folder: Path, command: list[str], *options: str):
     return run("grade", subject, "--folder", str(folder), *options, "--", *command, timeout=280)
 
 
-@pytest.mark.parametrize("source", share(SOURCES, 12, seed()), ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize("source", share(SOURCES, 24, seed()), ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_each_program_gets_the_verdict_that_it_deserves(source, folder, compiler):
     if source.suffix == ".c":
         compiler(source, folder)
@@ -84,6 +84,7 @@ def test_every_program_says_what_it_must_come_to():
     assert {source.parent.name for source in SOURCES if wanted_of(source) == "passes"} == set(SUBJECTS)
 
 
+@pytest.mark.turn(2)
 def test_failure_says_all_and_can_be_repeated(folder):
     command = prepared(PROGRAMS / "echo" / "upper.py", folder)
     got = graded("echo", folder, command, "--seed", "s1", "--only", "answers")
@@ -103,6 +104,7 @@ def test_failure_says_all_and_can_be_repeated(folder):
     assert [line for line in repeated if "wanted" in line] == words
 
 
+@pytest.mark.turn(2)
 def test_a_program_cannot_forge_or_write_escapes(folder):
     (folder / "program.py").write_text(
         "import socket, time\n"
@@ -122,6 +124,7 @@ def test_a_program_cannot_forge_or_write_escapes(folder):
     assert "\x1b" not in out.read_text().encode().decode("unicode_escape", "ignore")
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -181,6 +184,7 @@ socketserver.ThreadingTCPServer(("", 7000), Greeter).serve_forever()
 """
 
 
+@pytest.mark.turn(2)
 def test_somebodys_own_protocol(folder):
     (folder / "greeter.py").write_text(GREETER)
     spec = folder / "greeter.yaml"
@@ -207,6 +211,7 @@ def test_bad_use(arguments, said, folder):
     assert said in got.stderr
 
 
+@pytest.mark.turn(2)
 def test_a_class(folder, engine):
     before = {one.id for one in engine.containers.list(all=True)}
     names = {"ana": "right_threads.py", "=bob": "upper.py", "eve": "localhost.py"}

@@ -17,7 +17,7 @@ from conftest import LABEL, SESSION
 from outside import PATIENCE, ROOT, begin, finish, read_until, run_command, until
 from playwright.sync_api import Error, expect, sync_playwright
 
-pytestmark = pytest.mark.timeout(900)  # the first run builds the browser's image
+pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900)]  # the first run builds the browser's image
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"]
@@ -126,6 +126,7 @@ def closed(request):
             made.contexts.pop().close()
 
 
+@pytest.mark.turn(1)
 def test_what_is_typed_arrives_and_a_lost_segment_is_joined_to_the_one_that_repeats_it(page):
     tab = page.tab()
     is_recorded(tab)
@@ -244,6 +245,7 @@ def test_a_name_that_leads_here_is_not_the_servers(page):
         urllib.request.urlopen(request, timeout=PATIENCE)
 
 
+@pytest.mark.turn(1)
 def test_one_thing_after_another_in_slow_motion(page):
     page.lab.ok("echo", "send", "client", "slowly")
     tab = page.tab()
