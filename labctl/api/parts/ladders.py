@@ -150,11 +150,12 @@ class DrawnLab:
         """
         from labctl.api.results.drawn import Ladder
         from labctl.lab.recording import capture, together
+        from labctl.lab.roles import forwards
 
         lab = self._place.prepared()
         nodes = capture.place(lab, names).nodes
         if not names:
-            nodes = tuple(node for node in nodes if node.role != together.ROUTER)
+            nodes = tuple(node for node in nodes if not forwards(node.role))
         enough = (lambda: until.is_cancelled) if until else lambda: False
         yield from map(Ladder, together.follow(self._place.engine, lab, nodes, since_ns, enough, ready))
 

@@ -63,6 +63,12 @@ def known(word: str) -> Role | None:
     return next((role for role in mine if role.word == word), None) or table().get(word)
 
 
+def forwards(role: str | None) -> bool:
+    """Whether a node of a role passes on what others send."""
+    found = known(role) if role else None
+    return found is not None and found.forwards
+
+
 def senders() -> dict[str, Role]:
     """The roles whose nodes can be told to send a text, by their words."""
     return {word: role for word, role in table().items() if role.sending}

@@ -11,6 +11,7 @@ from labctl.errors import LabError
 from labctl.events.model import Event
 from labctl.lab import journal
 from labctl.lab.model import Lab
+from labctl.lab.roles.chat import CHAT
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def lines(
 ) -> Iterator[Said]:
     """What was said, as it arrived; `since`, `deadline` and `ready` are as in `journal.follow`. A conversation is told
     once, by the side that was called. Raises LabError."""
-    nodes = [node.name for node in lab.nodes if node.role == "chat"]
+    nodes = [node.name for node in lab.nodes if node.role == CHAT.word]
     if not nodes:
         raise LabError(
             "wrong-role", node=lab.name, actual="a lab", command="chat log", wanted="a chat node", fitting="it has none"
@@ -83,5 +84,5 @@ def _said(lab: Lab, event: Event, open_at: dict[tuple[Any, Any], str]) -> Said |
 def _who(lab: Lab, event: Event) -> str:
     if event.peer is None:
         return "?"
-    owner = lab.partner(event.peer[0], "chat")
+    owner = lab.partner(event.peer[0], CHAT.word)
     return owner.name if owner else event.peer[0]

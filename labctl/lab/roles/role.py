@@ -35,7 +35,8 @@ class Role(NamedTuple):
 
     `events` are those that its program writes beside all nodes' (labctl.lab.roles.EVENTS). One of `outcomes` says what
     came of a typed line. `commands` are written by hand in labctl/cli, or made of `typing` where there is no more to it
-    than that. `sends` is what `Node.send` does where a `typing` is not enough.
+    than that. `sends` is what `Node.send` does where a `typing` is not enough. What `forwards` is between others: a
+    ladder is of these, and its address may stand for theirs.
     """
 
     word: str
@@ -45,6 +46,7 @@ class Role(NamedTuple):
     outcomes: tuple[str, ...] = ()
     typing: Command | None = None
     sends: Sending | None = None
+    forwards: bool = False
 
     @property
     def sending(self) -> Sending | None:

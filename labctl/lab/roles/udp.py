@@ -17,8 +17,9 @@ from labctl.events.model import Address, Event
 from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
 from labctl.lab.model import Lab, Node
-from labctl.lab.roles import need_role
+from labctl.lab.roles import forwards, need_role
 from labctl.lab.roles.role import Role
+from labctl.lab.roles.router import ROUTER
 from labctl.phases import reached
 
 PORT = 5005
@@ -163,8 +164,8 @@ def _ends(lab: Lab, source: str, target: str) -> tuple[Node, Node]:
     from labctl.lab.life.static_routes import routes_of  # the table of roles is read by commands that send nothing
 
     sender, receiver = lab.node(source), lab.node(target)
-    need_role(lab, sender, "udp", "udp send")
-    need_role(lab, receiver, "udp", "udp send")
+    need_role(lab, sender, UDP.word, "udp send")
+    need_role(lab, receiver, UDP.word, "udp send")
     sender = lab.running(source, "it can't send")
     receiver = lab.running(target, "nothing can arrive there")
     if not sender.networks & receiver.networks and not routes_of(sender):
@@ -213,8 +214,8 @@ def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     if arrived.crosses_to(sent):
         return True
     # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
-    router = lab.partner(arrived.peer[0], "router") if arrived.peer else None
-    return arrived.local == sent.peer and router is not None and router.role == "router"
+    router = lab.partner(arrived.peer[0], ROUTER.word) if arrived.peer else None
+    return arrived.local == sent.peer and router is not None and forwards(router.role)
 
 
 def _sends(engine: Engine, lab: Lab, name: str, text: str, *, to: str | None, timeout: float) -> Delivery:
