@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,11 @@ from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.projects import Report
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labctl.cancel import Cancel
     from labctl.engine.docker.project.identity import Identity, Later
+    from labctl.engine.docker.project.maker import Share
     from labctl.engine.docker.wire import Wire
     from labctl.engine.model import Container
     from labctl.topology.builtin import Source
@@ -84,6 +88,45 @@ class DockerProjects(ComposeProjects):
                 look = partial(self.of_project, str(config["name"]))
                 begin = partial(self.begin, limit=starters.limit)
                 Starter(look, begin, whole, containers, starters, report).start()
+
+    def make_share(
+        self,
+        config: Mapping[str, Any],
+        report: Report,
+        limit: float,
+        identify: Callable[[], Identity],
+        share: Share,
+        cancels: Collection[Cancel],
+        unfinished: set[str],
+    ) -> dict[str, list[str]]:
+        """Makes this engine's share of a project that is on several; nothing is started. The ids of each service's
+        containers. Raises LabError."""
+        from labctl.engine.docker.project.maker import Maker
+        from labctl.engine.docker.project.workers import Workers
+
+        with Workers(limit, cancels, unfinished) as workers:
+            return Maker(self._wire, config, workers, report, identify, share).make()
+
+    def make_network(self, name: str, body: Mapping[str, Any]) -> None:
+        """`body` is that of POST /networks/create. Raises LabError."""
+        from labctl.engine.docker.wire import asked
+
+        asked(self._wire, f"make the network {name}", "POST", "/networks/create", body=body)
+
+    def save_images(self, names: Sequence[str], archive: Path, limit: float) -> None:
+        """Writes images to a file. Raises LabError."""
+        from labctl.engine.docker import images
+
+        images.save(self.endpoint, names, archive, limit)
+
+    def load_images(self, archive: Path, limit: float) -> str | None:
+        """Takes in what `save_images` wrote; None when it is there, else why not."""
+        from labctl.engine.docker import images
+
+        return images.load(self.endpoint, archive, limit)
+
+    def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
+        """Where there is one engine, it has its images."""
 
     def identity(self, source: Source, name: str) -> Identity:
         """What Compose would write on a project's containers: it is asked from now on."""
