@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from labctl.engine import USUAL
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
 from labctl.errors import LabError, LabNotFound, nearest
-from labctl.lab.model import Lab
+from labctl.lab.model import Lab, Node
 from labctl.lab.model import find as find_on
 
 
@@ -35,6 +35,19 @@ def find(engine: Engine, name: str | None = None) -> tuple[Engine, Lab]:
 def missing(engine: Engine, lab: Lab) -> dict[str, str]:
     """The machines of a lab that do not answer, and why."""
     return {name: why for name, why in engine.missing.items() if name in machines_of(n.container for n in lab.nodes)}
+
+
+def clocks(engine: Engine, nodes: Iterable[Node]) -> str:
+    """What is to be said of the times of nodes on several machines, each of which has a clock of its own; "" for those
+    on one. Raises LabError."""
+    of_machine = {node.container.machine: node.container.id for node in nodes if node.is_running}
+    if len(of_machine) < 2:
+        return ""
+    found = {machine: engine.clock(container) for machine, container in sorted(of_machine.items())}
+    error = sum(sorted((clock.error for clock in found.values()), reverse=True)[:2])
+    moved = [f"{name}'s by {clock.correction / 1e6:+.3g} ms" for name, clock in found.items() if clock.correction]
+    said = f"{', '.join(found)} have clocks of their own" + (f", corrected ({', '.join(moved)})" if moved else "")
+    return f"{said}: what is less than {error / 1e6:.2g} ms apart on two of them may have been in the other order"
 
 
 def to_read(engine: Engine, hosts: Sequence[str]) -> Engine:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 from labctl.cancel import Cancel
 from labctl.engine.model import (
@@ -25,6 +26,7 @@ from labctl.engine.model import (
     Volume,
 )
 from labctl.engine.settings import Settings
+from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.making import SeveralProjects
 from labctl.engine.several.members import Members
 from labctl.engine.several.spreading import Wish
@@ -44,6 +46,7 @@ class SeveralEngines(SeveralProjects):
         self.cancels: tuple[Cancel, ...] = ()
         self.usual = usual
         self.wish: Wish | None = None
+        self._corrections: WeakKeyDictionary[Stream, int] = WeakKeyDictionary()
         self._clocks: dict[str, tuple[float, Clock]] = {}  # of machines, with when that was measured
 
     def cancelled_by(self, *cancels: Cancel) -> Self:
@@ -145,16 +148,30 @@ class SeveralEngines(SeveralProjects):
         return self._first.info()
 
     def attach(self, container: str, *, keyboard: bool) -> Stream:
-        return self.members.of(container).attach(container, keyboard=keyboard)
+        return self._timed(self.members.of(container).attach(container, keyboard=keyboard))
 
     def logs(
         self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
     ) -> Stream:
-        return self.members.of(container).logs(container, follow=follow, since=since, tail=tail)
+        correction = self.clock(container).correction
+        begin = shifted(since, correction) if since and correction else since
+        return self._timed(self.members.of(container).logs(container, follow=follow, since=begin, tail=tail))
 
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         # Streams are sockets, and one engine can wait for another's.
-        return self._any.wait(streams, deadline)
+        for happening in self._any.wait(streams, deadline):
+            correction = self._corrections.get(happening.stream) if happening.line else None
+            if correction and happening.line:
+                yield StreamEvent(happening.stream, corrected(happening.line, correction))
+            else:
+                yield happening
+
+    def _timed(self, stream: Stream) -> Stream:
+        """A stream whose lines are to have the times of the others' clock."""
+        correction = self.clock(stream.container).correction
+        if correction:
+            self._corrections[stream] = correction
+        return stream
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         return self.members.of(stream.container).converse(stream, source, deadline)
@@ -178,7 +195,9 @@ class SeveralEngines(SeveralProjects):
     def create_probe(self, probe: ProbeOrder) -> str | None:
         machine = self.members.machine_of(probe.target)
         made = self.members.engines[machine].create_probe(probe)
-        self.members.note(machine, [made] if made else [])
+        if made:
+            self.members.note(machine, [made])
+            self.members.probes.add(made)
         return made
 
     def open(
@@ -189,7 +208,9 @@ class SeveralEngines(SeveralProjects):
         lines: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> Stream:
-        return self.members.of(container).open(container, command, lines=lines, environment=environment)
+        stream = self.members.of(container).open(container, command, lines=lines, environment=environment)
+        # What a probe says are events; what a command of somebody's prints stays as it is.
+        return self._timed(stream) if lines and container in self.members.probes else stream
 
     def status(self, stream: Stream) -> int | None:
         return self.members.of(stream.container).status(stream)
@@ -204,7 +225,9 @@ class SeveralEngines(SeveralProjects):
         self.members.of(container).limit_processes(container, count)
 
     def remove_container(self, container: str) -> None:
-        self.members.of(container).remove_container(container)
+        """One on a machine that doesn't answer is left, and the machine is `missing` from then on."""
+        machine = self.members.machine_of(container)
+        self.members.some([machine], lambda _, engine: engine.remove_container(container))
 
     def remove_volume(self, volume: str) -> None:
         self.members.all(lambda _, engine: engine.remove_volume(volume))

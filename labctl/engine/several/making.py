@@ -26,8 +26,8 @@ STOP_LIMIT = 30.0  # seconds for a container that goes elsewhere
 
 
 class SeveralProjects:
-    """See labctl.engine.projects.Projects and labctl.engine.nodes.Nodes. What makes overlays is the first engine that is
-    a manager of the swarm."""
+    """See labctl.engine.projects.Projects and labctl.engine.nodes.Nodes. What makes overlays is the first engine that
+    is a manager of the swarm."""
 
     members: Members
     cancels: tuple[Cancel, ...]

@@ -6,8 +6,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from labctl.engine.model import LABEL_PROBE
 from labctl.errors import EngineTimeout, EngineUnreachable, LabError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class Members:
     def __init__(self, engines: Mapping[str, Engine], silent: Iterable[str] = ()) -> None:
         self.engines = dict(engines)
         self.silent = frozenset(silent)
+        self.probes: set[str] = set()  # containers of labctl's own beside nodes, by id
         self._places: dict[str, str] = {}  # of containers, by id
         self._missing: dict[str, tuple[float, LabError]] = {}
         self._lock = threading.Lock()
@@ -33,6 +36,7 @@ class Members:
     def with_engines(self, engines: Mapping[str, Engine]) -> Members:
         """The same with other engines, or some of them alone; what is known stays known."""
         other = Members(engines, self.silent)
+        other.probes = self.probes
         other._places, other._missing, other._lock = self._places, self._missing, self._lock
         return other
 
@@ -48,7 +52,13 @@ class Members:
         Raises LabError where none does, and whatever else one of them says.
         """
         now = time.monotonic()
-        asked = [name for name in self.engines if self._is_asked(name, now)]
+        found = self.some([name for name in self.engines if self._is_asked(name, now)], ask)
+        if not found:
+            raise next(problem for name, (_, problem) in self._missing.items() if name in self.engines)
+        return {name: found[name] for name in self.engines if name in found}
+
+    def some(self, machines: Iterable[str], ask: Callable[[str, Engine], T]) -> dict[str, T]:
+        """Asks some of them; the answers of those that answer. Raises whatever else one of them says."""
         found: dict[str, T] = {}
 
         def one(name: str) -> None:
@@ -58,10 +68,8 @@ class Members:
             except (EngineUnreachable, EngineTimeout) as problem:
                 self._missing[name] = (time.monotonic(), problem)
 
-        at_once([lambda name=name: one(name) for name in asked])  # type: ignore[misc]
-        if not found:
-            raise next(problem for name, (_, problem) in self._missing.items() if name in self.engines)
-        return {name: found[name] for name in self.engines if name in found}
+        at_once([partial(one, name) for name in machines])
+        return found
 
     def _is_asked(self, name: str, now: float) -> bool:
         last = self._missing.get(name)
@@ -75,6 +83,7 @@ class Members:
     def listed(self, name: str, engine: Engine, labels: Iterable[str], *, running: bool) -> list[Container]:
         found = engine.containers(list(labels), running=running)
         self.note(name, (one.id for one in found))
+        self.probes.update(one.id for one in found if LABEL_PROBE in one.labels)
         return found
 
     def machine_of(self, container: str) -> str:
