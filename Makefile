@@ -6,7 +6,7 @@ TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/pro
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
 TYPED := base chat-client chat-server echo-client echo-server http-hello router udp-peer
 
-.PHONY: help lab-up lab-down test lessons grades test-whole test-unit lint test-nemesis kill-matrix bench package compat clean types venv engine images
+.PHONY: help lab-up lab-down test lessons grades test-whole test-unit lint test-machines test-nemesis kill-matrix bench machines machines-down package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,9 @@ test-whole: venv engine images ## run all tests, and every case of those of whic
 test-unit: venv ## run the tests that need no engine
 	$(BIN)/python -m pytest tests/unit tests/errors
 
+test-machines: venv engine ## run all tests that need several machines
+	LABCTL_SEED= $(BIN)/python -m pytest -m machines tests/e2e
+
 test-nemesis: venv engine images ## break a chat for a quarter of an hour, and compare what was told with what arrived
 	LABCTL_NEMESIS_MESSAGES=5000 $(BIN)/python -m pytest -s tests/e2e/test_nemesis.py
 
@@ -48,10 +51,16 @@ lint: venv types ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck setup/*.sh .ci/run
+	$(BIN)/shellcheck setup/*.sh tests/machines/*.sh .ci/run
 
 bench: venv engine images ## measure beside plain Compose for an hour, and write bench/results.json
 	$(BIN)/python -m bench
+
+machines: venv engine ## start three machines for tests of several, each a container with an engine of its own
+	@setup/machines.sh up
+
+machines-down: ## remove them without a trace
+	@setup/machines.sh down --image
 
 package: venv ## build the sdist and the wheel of what is here into dist/
 	$(BIN)/python -m build --no-isolation

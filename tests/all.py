@@ -1,7 +1,8 @@
 """Runs all tests, and keeps both cores at work.
 
-Lanes at once: tests that need no engine, and workers that share the files of those that do (each worker has labs of
-its own), the longest files first. Tests that measure time (the marker `alone`) come last, with nothing beside them.
+Lanes at once: tests that need no engine, after them those that need several machines, and workers that share the files
+of those that need one engine (each worker has labs of its own), the longest files first. Tests that measure time (the
+marker `alone`) come last, with nothing beside them.
 How long each test took is left in tests/out/durations.txt (and in tests/out/*.xml).
 
 Of some tests whose cases are many and alike a share is taken, which a seed picks (tests/sampling.py): LABCTL_SEED, or
@@ -14,15 +15,17 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 from durations import write
 from sampling import SEED
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "tests" / "out"
-LANES = ("unit", "engine", "alone")
+LANES = ("unit", "machines", "engine", "alone")
 WITHOUT_ENGINE = ["tests/unit", "tests/errors"]
 WITH_ENGINE = ["tests/e2e", "tests/integration"]
 WORKERS = int(os.environ.get("LABCTL_WORKERS") or 3)  # much of their time they wait
@@ -72,17 +75,29 @@ def command(lane: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "pytest", f"--junitxml={OUT / lane}.xml", "--durations=12", *arguments]
 
 
+def run_beside(printed: IO[bytes]) -> int:
+    """The lanes that need one process each, one after the other."""
+    status = 0
+    for lane in (command("unit", *WITHOUT_ENGINE), command("machines", "-m", "machines", *WITH_ENGINE)):
+        ended = subprocess.run(lane, cwd=ROOT, stdout=printed, stderr=subprocess.STDOUT, check=False).returncode
+        status = status or ended
+    return status
+
+
 def run() -> int:
     """The exit status of the first lane that failed, or 0."""
     with tempfile.TemporaryFile() as printed:
-        beside = subprocess.Popen(command("unit", *WITHOUT_ENGINE), cwd=ROOT, stdout=printed, stderr=subprocess.STDOUT)
-        try:
-            shared = [f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder", "-m", "not alone"]
+        with ThreadPoolExecutor(1) as other:
+            beside = other.submit(run_beside, printed)
+            shared = [
+                f"--numprocesses={WORKERS}",
+                "--dist=loadfile",
+                "--no-loadscope-reorder",
+                "-m",
+                "not alone and not machines",
+            ]
             status = subprocess.run(command("engine", *shared, *with_engine()), cwd=ROOT, check=False).returncode
-            status = beside.wait() or status
-        finally:
-            beside.kill()
-            beside.wait()
+            status = beside.result() or status
         printed.seek(0)
         sys.stdout.write(printed.read().decode(errors="replace"))
         sys.stdout.flush()

@@ -14,6 +14,7 @@ from typing import Any
 
 import docker
 import pytest
+import three_machines
 from docker import DockerClient
 from docker.models.containers import Container
 from outside import OUT, PROJECT, Lab, Result, begin_command, run, run_command
@@ -114,6 +115,19 @@ def _spares(engine: DockerClient) -> Iterator[Callable[[str], Lab]]:
 
 spare = pytest.fixture(_spares, name="spare")
 spare_for_all = pytest.fixture(_spares, scope="module", name="spare_for_all")  # for all tests of a file
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[three_machines.Machines]:
+    """Three machines with an engine each, for one file of tests alone; in no swarm, unless its tests make one."""
+    with three_machines.held() as found:
+        found.apart()
+        yield found
+
+
+def pytest_sessionfinish() -> None:
+    if not three_machines.is_worker():
+        three_machines.take_down()
 
 
 class Outsider:

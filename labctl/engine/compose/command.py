@@ -51,9 +51,8 @@ class Compose:
         self._variables = {"COMPOSE_IGNORE_ORPHANS": "1", **(variables or {})}
         self._options = [word for file in env_files for word in ("--env-file", str(file))]
         self.unfinished: frozenset[str] = frozenset()
-        # What Docker's own client would not find by itself (a rootless socket, say) has to be told to it.
-        if endpoint.source in ("rootless Docker", "Docker Desktop"):
-            self._variables["DOCKER_HOST"] = endpoint.url
+        # What Docker's own client would not find by itself: a rootless socket, another machine.
+        self._variables |= endpoint.environment
 
     def version(self) -> tuple[int, int]:
         """Raises LabError where there is no Compose, or one that is too old."""

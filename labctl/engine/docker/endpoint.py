@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from labctl.errors import LabError
 
 DEFAULT = "unix:///var/run/docker.sock"
+ROOTLESS, DESKTOP = "rootless Docker", "Docker Desktop"
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,25 @@ class Endpoint:
     """An engine's address.
 
     `url` is unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST[:PORT]; `source` says who chose it, for people; `tls` is
-    a folder with ca.pem, cert.pem and key.pem, None for no TLS; `verify` is False where the context says so.
+    a folder with ca.pem, cert.pem and key.pem, None for no TLS; `verify` is False where the context says so. What is
+    `told` is an engine that Docker's own client would not find by itself: `environment` tells it.
     """
 
     url: str
     source: str
     tls: Path | None = None
     verify: bool = True
+    told: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells Docker's own client to use this engine; nothing where it does so by itself."""
+        if not self.told:
+            return {}
+        # An empty DOCKER_CONTEXT would count as one; DOCKER_HOST goes before any.
+        verify = {"DOCKER_TLS_VERIFY": "1"} if self.verify else {"DOCKER_TLS": "1", "DOCKER_TLS_VERIFY": ""}
+        secured = {"DOCKER_CERT_PATH": str(self.tls), **verify} if self.tls else {"DOCKER_TLS_VERIFY": ""}
+        return {"DOCKER_HOST": self.url, **secured}
 
     @property
     def is_local(self) -> bool:
@@ -49,9 +62,21 @@ def find(environ: Mapping[str, str] | None = None) -> Endpoint:
     name = env.get("DOCKER_CONTEXT") or _current_context(config)
     if name and name != "default":
         return _from_context(name, config)
+    return _usual(env)
+
+
+def of_context(name: str, environ: Mapping[str, str] | None = None) -> Endpoint:
+    """The engine that a Docker context names. Raises LabError `engine-endpoint`."""
+    env = os.environ if environ is None else environ
+    if name == "default":
+        return _usual(env)
+    return _from_context(name, Path(env.get("DOCKER_CONFIG") or Path(env.get("HOME") or Path.home()) / ".docker"))
+
+
+def _usual(env: Mapping[str, str]) -> Endpoint:
     for path, source in _usual_sockets(env):
         if _is_socket(path):
-            return Endpoint(f"unix://{path}", source)
+            return Endpoint(f"unix://{path}", source, told=source in (ROOTLESS, DESKTOP))
     return Endpoint(DEFAULT, "the default")
 
 
@@ -93,10 +118,10 @@ def _usual_sockets(env: Mapping[str, str]) -> list[tuple[Path, str]]:
     home = Path(env.get("HOME") or Path.home())
     found = [(Path("/var/run/docker.sock"), "the default")]
     if env.get("XDG_RUNTIME_DIR"):
-        found.append((Path(env["XDG_RUNTIME_DIR"]) / "docker.sock", "rootless Docker"))
+        found.append((Path(env["XDG_RUNTIME_DIR"]) / "docker.sock", ROOTLESS))
     found += [
-        (home / ".docker/run/docker.sock", "Docker Desktop"),
-        (home / ".docker/desktop/docker.sock", "Docker Desktop"),
+        (home / ".docker/run/docker.sock", DESKTOP),
+        (home / ".docker/desktop/docker.sock", DESKTOP),
     ]
     return found
 

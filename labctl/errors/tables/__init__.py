@@ -11,6 +11,7 @@ from labctl.errors.tables.engine import ENGINE
 from labctl.errors.tables.faults import FAULTS
 from labctl.errors.tables.files import FILES
 from labctl.errors.tables.grades import GRADES
+from labctl.errors.tables.hosts import HOSTS
 from labctl.errors.tables.labs import LABS
 from labctl.errors.tables.lessons import LESSONS
 from labctl.errors.tables.lines import LINES
@@ -27,6 +28,7 @@ from labctl.errors.tables.topology import TOPOLOGY
 PARTS = (
     ENGINE,
     TOPOLOGY,
+    HOSTS,
     PLACING,
     LABS,
     NODES,

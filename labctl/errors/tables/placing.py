@@ -73,10 +73,4 @@ PLACING: Table = {
         "`labctl hosts check` looks at the machines",
         "A lab isn't found, and not every machine that could have it could be asked.",
     ),
-    "host-unknown": Kind(
-        LabNotFound,
-        "there is no machine {name}{near}",
-        "`labctl hosts ls` lists those that there are, `labctl hosts add NAME ADDRESS` adds one",
-        "The name is none of those that `labctl hosts add` was given.",
-    ),
 }

@@ -1,0 +1,1 @@
+"""The machines that `labctl hosts add` was told of, and the engines on them."""
