@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.cancel import Cancel
+from labctl.cancel import Cancel, sleep
 from labctl.engine.docker.client import DockerEngine
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network
 from labctl.engine.nodes import NodeOrder
@@ -16,12 +18,16 @@ from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
 from labctl.engine.several.members import Members, at_once
 from labctl.engine.several.spreading import Wish
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker.project.identity import Identity
     from labctl.topology.builtin import Source
 
+LEAVING = 20.0  # seconds for the swarm to see that a network's last containers are gone
+APPEARING = 15.0  # seconds for a network to be there on one more machine
+LOOK_AGAIN = 0.2
+_APPEARS = re.compile(r"could not find a network matching|network \S+ not found", re.I)
 STOP_LIMIT = 30.0  # seconds for a container that goes elsewhere
 
 
@@ -177,7 +183,20 @@ class SeveralProjects:
     def _begin(self, container: Container, *, limit: float) -> None:
         engine = self.members.of(container.id)
         assert isinstance(engine, DockerEngine)
-        engine.begin(container, limit=limit)
+        self._starting(lambda: engine.begin(container, limit=limit))
+
+    def _starting(self, start: Callable[[], object]) -> None:
+        """Starts something, again where a network isn't there yet: on a machine it appears with the first container
+        that asks for it, and one that asks for two may be answered before both have."""
+        deadline = time.monotonic() + APPEARING
+        while True:
+            try:
+                start()
+                return
+            except EngineRefused as problem:
+                if not _APPEARS.search(str(problem.values.get("why"))) or time.monotonic() > deadline:
+                    raise
+            sleep(LOOK_AGAIN, self.cancels)
 
     def _spread(self, config: Mapping[str, Any], wish: Wish, report: Report) -> dict[str, dict[str, list[int]]]:
         """Which containers each machine is to have. Those that are to be elsewhere, or are too many, are removed: their
@@ -267,10 +286,22 @@ class SeveralProjects:
         every = self.members.all(lambda _, engine: [one for one in engine.networks() if one.id == network])
         for name, found in every.items():
             if found and found[0].driver == "overlay":
-                self.manager().remove_network(network)
+                self._remove_overlay(network)
                 return
             if found:
                 self.members.engines[name].remove_network(network)
+
+    def _remove_overlay(self, network: str) -> None:
+        """The swarm takes its time to see that a container has left."""
+        deadline = time.monotonic() + LEAVING
+        while True:
+            try:
+                self.manager().remove_network(network)
+                return
+            except EngineRefused as problem:
+                if "in use by task" not in str(problem.values.get("why")) or time.monotonic() > deadline:
+                    raise
+            sleep(LOOK_AGAIN, self.cancels)
 
     def create_node(self, order: NodeOrder) -> str | None:
         machine = order.machine or self._emptiest(order)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.projects import Report
@@ -106,6 +107,20 @@ class DockerProjects(ComposeProjects):
 
         with Workers(limit, cancels, unfinished) as workers:
             return Maker(self._wire, config, workers, report, identify, share).make()
+
+    def leave_overlays(self, container: str) -> None:
+        """Takes a container that was never started off its networks. Raises LabError.
+
+        Where its start failed, the swarm may have given it its place on an overlay; it is given back only so, and not
+        by removing the container: the overlay could never be removed.
+        """
+        from labctl.engine.docker.wire import asked
+
+        found = asked(self._wire, "look at a container", "GET", f"/containers/{container}/json")
+        if found["State"]["Status"] == "created":
+            for name in found["NetworkSettings"]["Networks"]:
+                body = {"Container": container, "Force": True}
+                asked(self._wire, "leave a network", "POST", f"/networks/{quote(name, safe='')}/disconnect", body=body)
 
     def make_network(self, name: str, body: Mapping[str, Any]) -> None:
         """`body` is that of POST /networks/create. Raises LabError."""
