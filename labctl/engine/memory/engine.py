@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from labctl import cancel
 from labctl.cancel import Cancel
+from labctl.engine.alone import Alone
 from labctl.engine.memory import making
 from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream, Program, stamp
 from labctl.engine.memory.nodes import MemoryNodes
@@ -35,7 +36,6 @@ from labctl.engine.model import (
     Clock,
     Container,
     Details,
-    Engine,
     Image,
     Listening,
     Network,
@@ -54,7 +54,7 @@ _AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "e
 _AFTER["pause"] = "paused"
 
 
-class MemoryEngine(MemoryNodes, MemoryProjects):
+class MemoryEngine(Alone, MemoryNodes, MemoryProjects):
     """See Engine.
 
     >>> from labctl.lab.life.up import Request, up
@@ -89,20 +89,6 @@ class MemoryEngine(MemoryNodes, MemoryProjects):
         other = copy.copy(self)
         other.cancels = cancels
         return other
-
-    @property
-    def missing(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    def machines(self) -> tuple[str, ...]:
-        return ("",)
-
-    def narrowed(self, machines: Iterable[str]) -> Engine:
-        return self
-
-    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
-        return self
 
     def clock(self, container: str) -> Clock:
         return self.clocks.get(container, Clock())

@@ -146,9 +146,8 @@ class SeveralProjects:
             raise LabError("host-silent", machine=machine, why=why)  # what it has would be made once more
         whole = fabric.with_mtu(replaced(config, "$$", "$"))
         project = str(config["name"])
-        wish = self.wish or Wish(tuple(engines))
         unfinished.clear()
-        shares = self._spread(whole, wish, report)
+        shares = self._spread(whole, report)
         builder = self._builder
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
@@ -198,24 +197,31 @@ class SeveralProjects:
                     raise
             sleep(LOOK_AGAIN, self.cancels)
 
-    def _spread(self, config: Mapping[str, Any], wish: Wish, report: Report) -> dict[str, dict[str, list[int]]]:
-        """Which containers each machine is to have. Those that are to be elsewhere, or are too many, are removed: their
-        addresses are needed."""
+    def shares(self, config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
+        there = {key: one.machine for key, one in self._present(config).items()}
+        return spreading.spread(config, self.wish or Wish(tuple(self.members.engines)), there)
+
+    def _present(self, config: Mapping[str, Any]) -> dict[spreading.One, Container]:
+        """The containers of a configuration's services that are there, by service and number."""
         from labctl.engine.model import COMPOSE_NUMBER, COMPOSE_SERVICE
 
         found = {
             (one.labels.get(COMPOSE_SERVICE, ""), int(one.labels.get(COMPOSE_NUMBER) or 0)): one
             for one in self._of_project(str(config["name"]))
         }
-        ours = {key: one for key, one in found.items() if key[0] in config["services"]}
-        shares = spreading.spread(config, wish, {key: one.machine for key, one in ours.items()})
+        return {key: one for key, one in found.items() if key[0] in config["services"]}
+
+    def _spread(self, config: Mapping[str, Any], report: Report) -> dict[str, dict[str, list[int]]]:
+        """Which containers each machine is to have. Those that are to be elsewhere, or are too many, are removed: their
+        addresses are needed."""
+        shares = self.shares(config)
         stays = {
             (service, number): machine
             for machine, services in shares.items()
             for service, numbers in services.items()
             for number in numbers
         }
-        going = [one for key, one in ours.items() if stays.get(key) != one.machine]
+        going = [one for key, one in self._present(config).items() if stays.get(key) != one.machine]
 
         def remove(one: Container) -> None:
             self.members.of(one.id).change("stop", one.id, limit=STOP_LIMIT)
@@ -311,6 +317,9 @@ class SeveralProjects:
         made = self.members.engines[machine].create_node(order)
         self.members.note(machine, [made] if made else [])
         return made
+
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        self.members.of(container).send_folder(container, folder, place)
 
     def _emptiest(self, order: NodeOrder) -> str:
         """The machine with the fewest containers of a node's lab."""

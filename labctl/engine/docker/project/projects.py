@@ -128,6 +128,14 @@ class DockerProjects(ComposeProjects):
 
         asked(self._wire, f"make the network {name}", "POST", "/networks/create", body=body)
 
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        """See labctl.engine.nodes.Nodes."""
+        machine = self.endpoint.machine
+        if machine is not None:
+            from labctl.engine.docker import sending
+
+            sending.send(self._wire, container, folder, place, machine)
+
     def save_images(self, names: Sequence[str], archive: Path, limit: float) -> None:
         """Writes images to a file. Raises LabError."""
         from labctl.engine.docker import images
@@ -139,9 +147,6 @@ class DockerProjects(ComposeProjects):
         from labctl.engine.docker import images
 
         return images.load(self.endpoint, archive, limit)
-
-    def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
-        """Where there is one engine, it has its images."""
 
     def identity(self, source: Source, name: str) -> Identity:
         """What Compose would write on a project's containers: it is asked from now on."""
