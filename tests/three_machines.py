@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "setup" / "machines.sh"
@@ -58,7 +59,13 @@ class Machines:
     def __iter__(self) -> Iterator[Machine]:
         return iter(self.all)
 
-    def __getitem__(self, place: int) -> Machine:
+    @overload
+    def __getitem__(self, place: int) -> Machine: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Machine, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Machine | tuple[Machine, ...]:
         return self.all[place]
 
     def apart(self) -> None:

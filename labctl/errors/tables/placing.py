@@ -12,7 +12,7 @@ PLACING: Table = {
         "`labctl hosts ls` lists the machines; --place NODE=MACHINE, again for a further node",
         "A place that was asked for can't be had.",
     ),
-    "network-full": Kind(
+    "bridge-full": Kind(
         TopologyError,
         "{count} nodes of the network {network} would be on {machine}, and {most} is the most",
         "spread them over more machines (--hosts), or over several networks",
