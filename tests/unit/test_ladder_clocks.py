@@ -60,6 +60,6 @@ def test_a_recorder_whose_clock_is_off_tells_the_others_time(engine, lab, ahead)
     assert abs(found["alice"][0].ts_ns - plain["alice"][0].ts_ns) < SECOND
     assert abs(after["bob"].now_ns + ahead - states["bob"].now_ns) < SECOND
     assert (after["alice"].clock_error_ns, after["bob"].clock_error_ns) == (0, 1000)
-    asked = {node: command for node, command in told.asked[-2:]}
+    asked = dict(told.asked[-2:])
     assert asked["alice"][:2] == ["--since", str(5 * SECOND)]
     assert asked["bob"][:2] == ["--since", str(max(0, 5 * SECOND + ahead))]

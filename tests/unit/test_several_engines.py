@@ -1,4 +1,4 @@
-"""One engine that is several: what is asked of whom, what becomes of one that doesn't answer, and whose clock is right."""
+"""One engine that is several: what is asked of whom, what becomes of one that is silent, and whose clock is right."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_where_none_answers_that_is_the_error():
 
 
 def test_one_that_may_be_missing_is_so_without_a_word():
-    engine, a, b = engines()
+    _, a, _ = engines()
     assert SeveralEngines({"a": a, "": Silent()}, silent=[""]).containers()
     assert not SeveralEngines({"a": a, "": Silent()}, silent=[""]).missing
 
@@ -113,7 +113,7 @@ def test_down_says_which_machine_may_have_something_left():
 
 
 def test_down_names_a_machine_that_is_not_known_here():
-    engine, a, b = engines()
+    _, a, _ = engines()
     with pytest.raises(LabError, match="b did not answer"):
         down(SeveralEngines({"a": a, "c": MemoryEngine()}), "lab", lambda line: None)
 
@@ -129,7 +129,7 @@ def test_no_lab_of_one_machine_becomes_one_of_several():
 
 
 def test_a_lab_stays_on_the_machines_that_it_is_on():
-    engine, a, b = engines(c=MemoryEngine())
+    engine, _, _ = engines(c=MemoryEngine())
     assert spanning.to_make(engine, "lab", (), {}, "spread").machines == ("a", "b")
     # Those that it is to leave are asked as well.
     made = spanning.to_make(engine, "lab", ("b", "c"), {}, "spread")
