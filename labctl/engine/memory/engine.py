@@ -25,6 +25,7 @@ from labctl.engine.memory.programs import program_of
 from labctl.engine.memory.programs.base import NodeProgram
 from labctl.engine.memory.programs.net import Net
 from labctl.engine.memory.projects import MemoryProjects
+from labctl.engine.memory.swarm import MemorySwarm
 from labctl.engine.model import (
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
@@ -52,7 +53,7 @@ _AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "e
 _AFTER["pause"] = "paused"
 
 
-class MemoryEngine(MemoryNodes, MemoryProjects):
+class MemoryEngine(MemoryNodes, MemoryProjects, MemorySwarm):
     """See Engine.
 
     >>> from labctl.lab.life.up import Request, up
@@ -179,7 +180,8 @@ class MemoryEngine(MemoryNodes, MemoryProjects):
         return [replace(image, names=() if name == image.id else (name,)) for name, image in found]
 
     def info(self) -> dict[str, Any]:
-        return {"Version": {"Version": "memory"}, "Containers": len(self._containers)}
+        version = {"Version": "memory", "ApiVersion": "1.44", "Arch": "memory"}
+        return {"Version": version, "Containers": len(self._containers), "Swarm": self._swarm_info()}
 
     def attach(self, container: str, *, keyboard: bool) -> Stream:
         return self._listen(container, attached=True)
