@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from labctl.cancel import Cancel
 from labctl.engine.nodes import Nodes
@@ -33,6 +33,7 @@ LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 LABEL_RUN = "dev.labctl.run"  # what `labctl run` was asked for, of a node that it made
 LABEL_MADE = "dev.labctl.made"  # the digest of what labctl asked the engine for, of a node that it made of a topology
+LABEL_HOSTS = "dev.labctl.hosts"  # the machines that a lab was made on, where they are several
 PROBE_IMAGE = "labctl/probe"
 PROGRAM_IMAGE = "labctl/program"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
@@ -96,7 +97,7 @@ class Container:
     namespace of its own. Of one whose program has ended, `exit_code` is its status, and `ended` says in the engine's
     words how long ago that was. `network_of` is the id of the container whose network it shares, empty where it has its
     own; `addresses` and `gateways` are that one's then. `command` is what it runs, in one line; "" where that isn't
-    known."""
+    known. `machine` is the name of the machine that it is on, "" where there is only one."""
 
     id: str
     name: str
@@ -112,6 +113,7 @@ class Container:
     ended: str = ""
     network_of: str = ""
     command: str = ""
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ class Network:
     subnets: tuple[str, ...] = ()
     internal: bool = False
     mtu: int | None = None  # bytes, where one was chosen
+    driver: str = "bridge"
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,19 @@ class Line:
     stderr: bool = False
     stamp: str | None = None
     entries: int = 1
+
+
+class Clock(NamedTuple):
+    """How far a machine's clock is ahead of the others' (negative: behind), in nanoseconds, and how far off that may
+    be. What is smaller than its own error is taken for nothing."""
+
+    offset: int = 0
+    error: int = 0
+
+    @property
+    def correction(self) -> int:
+        """What is to be taken from a time that the machine says."""
+        return self.offset if abs(self.offset) > self.error else 0
 
 
 class Stream(Protocol):
@@ -268,6 +284,24 @@ class Engine(Projects, Nodes, Protocol):
     def machine(self) -> str | None:
         """The name or address of the machine that it runs on, None where that is this one, as far as its address
         tells."""
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Of an engine that is several: which machines did not answer when they were asked last, and why."""
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The names of the machines of an engine that is several; of one alone, ""."""
+
+    def narrowed(self, machines: Iterable[str]) -> Engine:
+        """Of an engine that is several: those of some machines alone; the same engine where it is one."""
+
+    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
+        """Of an engine that is several: the same, which makes a project's nodes on these machines alone, single ones as
+        `places` says (`alice` or `web-2`: machine), the others by the policy `spread` or `pack`."""
+
+    def clock(self, container: str) -> Clock:
+        """The clock of the machine that a container is on, against that of the lab's others. Raises LabError."""
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:

@@ -27,7 +27,8 @@ class NodeOrder:
     `command` is empty where the image's own is to run. `folder`, if any, is a path of the engine's machine that is seen
     read-only at `place`, the working directory; `scratch` is where it may write, in memory, up to `scratch_size` bytes.
     `addresses` are those that it has whenever it runs, one of a family; `ports` are published at their place. `memory`
-    is in bytes, `processes` how many it may have.
+    is in bytes, `processes` how many it may have. Of an engine that is several, `machine` is the one that is to
+    have it; "" for any.
     """
 
     name: str
@@ -45,6 +46,7 @@ class NodeOrder:
     scratch: str = "/tmp"
     scratch_size: int = 64 * 1024**2
     ports: Sequence[Port] = field(default=())
+    machine: str = ""
 
 
 class Nodes(Protocol):

@@ -27,7 +27,8 @@ _STATES |= {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> str:
-    rows = []
+    """With the machine of each where there are several."""
+    rows: list[tuple[str | Text, ...]] = []
     for status in statuses:
         container = status.node.container
         many = len(container.addresses) > 1
@@ -46,17 +47,27 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
-    return laid_out(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
+    heads: tuple[str, ...] = ("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED")
+    machines = [status.node.container.machine for status in statuses]
+    if any(machines):
+        heads = (heads[0], "HOST", *heads[1:])
+        rows = [(row[0], machine or "-", *row[1:]) for row, machine in zip(rows, machines, strict=True)]
+    return laid_out(heads, rows, columns, colour)
 
 
 def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for summary in summaries:
         found = summary.as_json()
         owner = summary.lab.standing.owner
         running = f"{summary.running} of {found['nodes']}"
         rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
-    return laid_out(("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY"), rows, columns, colour)
+    heads: tuple[str, ...] = ("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY")
+    machines = [", ".join(summary.as_json()["machines"]) for summary in summaries]
+    if any(machines):
+        heads = (*heads[:2], "HOSTS", *heads[2:])
+        rows = [(*row[:2], there or "-", *row[2:]) for row, there in zip(rows, machines, strict=True)]
+    return laid_out(heads, rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:

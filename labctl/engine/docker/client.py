@@ -19,8 +19,10 @@ from labctl.engine.model import (
     LOG_FILE,
     LOG_FILES,
     PROBE_IMAGE,
+    Clock,
     Container,
     Details,
+    Engine,
     Image,
     Listening,
     Network,
@@ -66,6 +68,23 @@ class DockerEngine(DockerProjects, DockerSwarm):
     @property
     def half_closes(self) -> bool:
         return not self.endpoint.tls  # TLS 1.2 has no half-closed connection
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        return ("",)
+
+    def narrowed(self, machines: Iterable[str]) -> Engine:
+        return self
+
+    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
+        return self
+
+    def clock(self, container: str) -> Clock:
+        return Clock()
 
     @property
     def machine(self) -> str | None:

@@ -33,8 +33,10 @@ from labctl.engine.model import (
     LABEL_NODE,
     LABEL_ROLE,
     PROBE_IMAGE,
+    Clock,
     Container,
     Details,
+    Engine,
     Image,
     Listening,
     Network,
@@ -77,6 +79,7 @@ class MemoryEngine(MemoryNodes, MemoryProjects, MemorySwarm):
         self.probe_program: Callable[[ProbeOrder], Program] | None = None
         self.probe_commands: Callable[[ProbeOrder], Callable[[Sequence[str]], Execution]] | None = None
         self.images: dict[str, Image] = {}
+        self.clocks: dict[str, Clock] = {}  # of containers whose machine's clock is another
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
         self._net = Net(self._containers)
@@ -87,6 +90,23 @@ class MemoryEngine(MemoryNodes, MemoryProjects, MemorySwarm):
         other = copy.copy(self)
         other.cancels = cancels
         return other
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        return ("",)
+
+    def narrowed(self, machines: Iterable[str]) -> Engine:
+        return self
+
+    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
+        return self
+
+    def clock(self, container: str) -> Clock:
+        return self.clocks.get(container, Clock())
 
     def _new_id(self) -> str:
         return f"{next(self._numbers):064x}"

@@ -18,6 +18,7 @@ from labctl.errors.tables.lines import LINES
 from labctl.errors.tables.nodes import NODES
 from labctl.errors.tables.page import PAGE
 from labctl.errors.tables.patterns import PATTERNS
+from labctl.errors.tables.placing import PLACING
 from labctl.errors.tables.programs import PROGRAMS
 from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
@@ -28,6 +29,7 @@ PARTS = (
     ENGINE,
     TOPOLOGY,
     HOSTS,
+    PLACING,
     LABS,
     NODES,
     PROGRAMS,

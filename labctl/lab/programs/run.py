@@ -157,6 +157,7 @@ def _image(engine: Engine, wanted: Wanted, report: Report) -> Image:
         return _built(engine, report)
     if image is None:
         raise LabError("image-not-here", image=wanted.image)
+    engine.distribute([wanted.image], report, BUILD_LIMIT)
     return image
 
 
@@ -165,6 +166,7 @@ def _built(engine: Engine, report: Report) -> Image:
     image = engine.image(PROGRAM_IMAGE)
     if image is None:
         raise LabError("image-not-here", image=PROGRAM_IMAGE)
+    engine.distribute([PROGRAM_IMAGE], report, BUILD_LIMIT)
     return image
 
 
