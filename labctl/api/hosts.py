@@ -11,7 +11,7 @@ from labctl.engine.hosts import inventory
 from labctl.engine.hosts.host import Host
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
+    from labctl.engine.swarm import MachineEngine
     from labctl.lab.machines.asking import Engines
     from labctl.lab.machines.finding import Finding
     from labctl.lab.machines.swarm import Joined
@@ -50,7 +50,7 @@ def remove_host(name: str) -> Host:
 
 
 def check_hosts(
-    names: Sequence[str] = (), *, ports: bool = True, engine: Engine | None = None, report: Report | None = None
+    names: Sequence[str] = (), *, ports: bool = True, engine: MachineEngine | None = None, report: Report | None = None
 ) -> tuple[Finding, ...]:
     """Whether some machines, or all, can have a lab together: engines, swarm, clocks, images and, unless `ports` is
     False, what passes between them (for that, helpers are started there, and their image is sent first). `engine` is

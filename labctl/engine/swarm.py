@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from labctl.engine.model import Engine
@@ -94,6 +95,12 @@ class MachineEngine(Engine, Protocol):
     def create_overlay(self, name: str, labels: Mapping[str, str]) -> str:
         """Makes a network over all machines of the swarm, which containers can join and nothing leads out of; its id.
         Only a manager can."""
+
+    def save_images(self, names: Sequence[str], archive: Path, limit: float) -> None:
+        """Writes images to a file; `limit` in seconds."""
+
+    def load_images(self, archive: Path, limit: float) -> str | None:
+        """Takes in what `save_images` wrote; None when it is there, else why not."""
 
     def readings(self, count: int, limit: float) -> list[Reading]:
         """The engine's clock, some times, on one connection; `limit` in seconds for all."""

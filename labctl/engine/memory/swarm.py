@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from labctl.engine.model import Image
 from labctl.engine.swarm import SWARM_PORT, Member, Reading
 from labctl.errors import LabError
 
@@ -38,6 +41,7 @@ class MemorySwarm:
     fabric: Fabric | None = None
     ahead = 0
     delay = 0
+    images: dict[str, Image]
     _swarm: _Swarm | None = None
     _node = ""
 
@@ -88,6 +92,14 @@ class MemorySwarm:
     def create_overlay(self, name: str, labels: Mapping[str, str]) -> str:
         self._managed("make a network")
         raise _refused("make a network", "an engine in memory has no overlays")
+
+    def save_images(self, names: Sequence[str], archive: Path, limit: float) -> None:
+        archive.write_text(json.dumps({name: (self.images[name].id, dict(self.images[name].labels)) for name in names}))
+
+    def load_images(self, archive: Path, limit: float) -> str | None:
+        found = json.loads(archive.read_text())
+        self.images |= {name: Image(ident, labels, names=(name,)) for name, (ident, labels) in found.items()}
+        return None
 
     def readings(self, count: int, limit: float) -> list[Reading]:
         found = []

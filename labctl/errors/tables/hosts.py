@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.errors.family import EngineError, EngineUnreachable, FileError, InvalidArgument, LabNotFound
+from labctl.errors.family import EngineError, FileError, InvalidArgument, LabNotFound
 from labctl.errors.kind import Kind, Table
 
 HOSTS: Table = {
@@ -41,12 +41,6 @@ HOSTS: Table = {
         "the list of machines {file} can't be used: {why}",
         "mend it, or move it away and add the machines again (`labctl hosts add`)",
         "It can't be read or written, or isn't one.",
-    ),
-    "host-silent": Kind(
-        EngineUnreachable,
-        "the machine {machine} does not answer: {why}",
-        "`labctl hosts check {machine}` looks at it; what it has of a lab stays until it answers again",
-        "What is to be done needs a machine that can't be reached.",
     ),
     "swarm-others": Kind(
         EngineError,

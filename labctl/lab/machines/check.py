@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from labctl.engine.model import LABEL_SOURCE, Engine, Image
+from labctl.engine.model import LABEL_SOURCE, Image
 from labctl.engine.swarm import MachineEngine, Member, Membership, membership
 from labctl.errors import LabError
 from labctl.lab.life.doctor import ENGINE_MINIMUM, Level
@@ -26,7 +26,12 @@ Report = Callable[[str], None]
 
 
 def check(
-    engines: Engines, source: Engine, report: Report, *, ports: bool = True, addresses: Mapping[str, str] | None = None
+    engines: Engines,
+    source: MachineEngine,
+    report: Report,
+    *,
+    ports: bool = True,
+    addresses: Mapping[str, str] | None = None,
 ) -> Iterator[Finding]:
     """All findings, check by check. `source` is the engine whose images the machines are to have. Without `ports`,
     nothing is started on the machines, and nothing is said of the ports between them; `addresses` are those at which
@@ -149,7 +154,7 @@ def _milliseconds(nanoseconds: int) -> str:
     return f"{nanoseconds / 10**6:.1f} ms" if nanoseconds < 10**9 else f"{nanoseconds / 10**9:.3f} s"
 
 
-def _images(engines: Engines, source: Engine) -> Iterator[Finding]:
+def _images(engines: Engines, source: MachineEngine) -> Iterator[Finding]:
     """Which of labctl's own images are there, the same as here."""
     try:
         wanted = _named(source.images_with([LABEL_SOURCE]))

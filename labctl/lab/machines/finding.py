@@ -11,8 +11,8 @@ from labctl.lab.life.doctor import Level
 
 @dataclass(frozen=True)
 class Finding:
-    """`level`: ok, note (it works, something is left out), bad (a lab can't be there); `mend`: what to do; `values`: the
-    same for programs."""
+    """`level`: ok, note (it works, something is left out), bad (a lab can't be there); `mend`: what to do; `values`:
+    the same for programs."""
 
     host: str
     check: str

@@ -7,12 +7,13 @@ network of the swarm. What none of this shows is unknown.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.engine.model import LABEL_LAB, LABEL_OWNER, PROBE_IMAGE, Engine
+from labctl.engine.model import LABEL_LAB, LABEL_OWNER, PROBE_IMAGE
 from labctl.engine.swarm import MachineEngine, Membership
 from labctl.errors import LabError
 from labctl.lab import owners
@@ -23,6 +24,7 @@ from labctl.lab.machines.helper import Helper, helpers
 MANAGERS, GOSSIP, GOSSIP_UDP, VXLAN = "tcp/2377", "tcp/7946", "udp/7946", "udp/4789"
 PORTS = (MANAGERS, GOSSIP, GOSSIP_UDP, VXLAN)
 TRIAL = "udp/4789"  # inside a network of the swarm, any port would do
+BUILD_LIMIT, SEND_LIMIT = 600.0, 300.0  # seconds
 SECONDS, LONGER = 3.0, 8.0  # seconds for all tries; and where the swarm's own datagrams are waited for
 
 Report = Callable[[str], None]
@@ -40,7 +42,11 @@ class Passage:
 
 
 def check_ports(
-    engines: Engines, states: Mapping[str, Membership], addresses: Mapping[str, str], source: Engine, report: Report
+    engines: Engines,
+    states: Mapping[str, Membership],
+    addresses: Mapping[str, str],
+    source: MachineEngine,
+    report: Report,
 ) -> Iterator[Finding]:
     """`addresses` are those at which a machine is reached that is in no swarm yet."""
     at = {name: states[name].address or addresses.get(name, "") for name in engines}
@@ -68,18 +74,21 @@ def check_ports(
         yield from _findings(name, [one for one in found if one.receiver == name], told[name], states[name])
 
 
-def _give_probe(engines: Engines, source: Engine, report: Report) -> dict[str, str]:
+def _give_probe(engines: Engines, source: MachineEngine, report: Report) -> dict[str, str]:
     """Sees to it that the helpers' image is there; who doesn't have it, and why."""
     from labctl.engine.several import images
     from labctl.lab.images.needed import ensure_probe
 
     try:
-        ensure_probe(source, report, 600)
+        ensure_probe(source, report, BUILD_LIMIT)
     except LabError as problem:
         return dict.fromkeys(engines, problem.message)
 
+    with contextlib.suppress(LabError):  # saved once for all
+        images.send(source, engines, [PROBE_IMAGE], report, SEND_LIMIT)
+
     def give(name: str, engine: MachineEngine) -> None:
-        images.send(source, {name: engine}, [PROBE_IMAGE], report, 300)
+        images.send(source, {name: engine}, [PROBE_IMAGE], report, SEND_LIMIT)
 
     return {name: problem.message for name, problem in ask(engines, give)[1].items()}
 
@@ -95,15 +104,16 @@ def _passages(there: Mapping[str, Helper], told: Mapping[str, Any], at: Mapping[
 
     def try_all(name: str, helper: Helper) -> Any:
         watched = {other: at[other] for other in gossiping - {name}} if name in gossiping else {}
+        seconds = LONGER if watched else SECONDS
         order = {
             "do": "try",
             "peers": {other: at[other] for other in told if other != name},
             "silent": {other: sorted(held[other]) for other in told},
             "watch": [7946] if watched else [],
             "watched": watched,
-            "seconds": LONGER if watched else SECONDS,
+            "seconds": seconds,
         }
-        return helper.order(order, order["seconds"])
+        return helper.order(order, seconds)
 
     answers, _ = ask({name: there[name] for name in told}, try_all)
     for receiver in told:

@@ -13,12 +13,13 @@ OPEN, REFUSED, SILENT = "open", "refused", "silent"
 
 
 class Trial:
-    """`peers` are addresses by name; `silent` are ports of theirs, by name, that take datagrams and answer none of ours.
-    What is found, by name and port: open, refused, silent."""
+    """`peers` are addresses by name; `silent` are ports of theirs, by name, that take datagrams and answer none of
+    ours. What is found, by name and port: open, refused, silent."""
 
     def __init__(self, selector, peers, ports, silent, watch) -> None:
         self._selector, self._watch, self._quiet = selector, watch, silent
         self._found = {name: {f"{proto}/{port}": SILENT for proto, port in ports} for name in peers}
+        self._next = 0.0
         self._word = os.urandom(6).hex()
         self._connecting = {}  # sockets, with whose port they are for
         self._datagrams = {}
@@ -34,7 +35,9 @@ class Trial:
         deadline = time.monotonic() + seconds
         try:
             while (left := deadline - time.monotonic()) > 0 and not self._is_done():
-                self._send()
+                if time.monotonic() >= self._next:
+                    self._next = time.monotonic() + AGAIN
+                    self._send()
                 for key, _ in self._selector.select(min(left, AGAIN)):
                     if key.data:
                         key.data()
@@ -72,7 +75,7 @@ class Trial:
 
     def _send(self) -> None:
         for sock, ((name, port), address) in self._datagrams.items():
-            if self._found[name][port] != OPEN:
+            if self._found[name][port] != OPEN and port not in self._quiet.get(name, ()):
                 with contextlib.suppress(OSError):
                     sock.sendto(WORD + self._word.encode(), address)
 

@@ -1,4 +1,4 @@
-"""What goes on at ports that somebody else has: a swarm's machines ask each other about once a second whether they live.
+"""What goes on at ports that somebody else has: machines of a swarm ask each other every second whether they live.
 
 Such a question is answered at once. So a datagram that leaves for a peer right behind one that came from it is the
 answer, and shows that the machine takes what that peer sends.
@@ -8,6 +8,7 @@ import selectors
 import socket
 import time
 
+EVERYTHING = 3  # ETH_P_ALL: what leaves is only seen so
 IP = 0x0800
 UDP = 17
 SOON = 0.02  # seconds
@@ -15,8 +16,8 @@ OUTGOING = 4  # as the kernel marks what leaves (PACKET_OUTGOING)
 
 
 class Watch:
-    """`peers` are addresses by name, `ports` numbers of UDP. `found`: of each peer, by port, whether its datagrams came,
-    and whether they were taken."""
+    """`peers` are addresses by name, `ports` numbers of UDP. `found`: of each peer, by port, whether its datagrams
+    came, and whether they were taken."""
 
     def __init__(self, selector, peers, ports) -> None:
         self._selector = selector
@@ -26,7 +27,7 @@ class Watch:
         self._ports = set(ports)
         self._sock = None
         if ports:
-            self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IP))
+            self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(EVERYTHING))
             self._sock.setblocking(False)
             selector.register(self._sock, selectors.EVENT_READ, self._see)
 
@@ -43,6 +44,8 @@ class Watch:
         try:
             packet, place = self._sock.recvfrom(256)
         except OSError:
+            return
+        if place[1] != IP:
             return
         size = (packet[0] & 15) * 4 if packet else 0
         if len(packet) < size + 8 or packet[9] != UDP or packet[6] & 0x1F or packet[7]:
