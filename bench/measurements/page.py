@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HOSTS, RATE, SPAN = 200, 1000, 15.0  # hosts; events and packets a second; seconds
 IMAGE, PORT = "labctl/test-browser", 9333
 FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage"
-# Frames a second while a host follows the mouse, and how often the graph was drawn meanwhile.
+# Frames a second while a host follows the mouse, how often the graph was drawn meanwhile, and how many frames it were.
 DRAG = """async () => {
   const box = document.querySelector(".graph").getBoundingClientRect();
   const place = labctl.graph.cy.getElementById("h:n5").renderedPosition();
@@ -43,7 +43,7 @@ DRAG = """async () => {
       frames += 1;
       at(place.x + 60 * Math.sin(frames / 20), place.y + 60 * Math.cos(frames / 20), "mousemove", window);
       if (now - begin < 5000) requestAnimationFrame(frame);
-      else done([frames / ((now - begin) / 1000), drawn]);
+      else done([frames / ((now - begin) / 1000), drawn, frames]);
     };
     requestAnimationFrame(frame);
   });
@@ -52,17 +52,16 @@ DRAG = """async () => {
 
 def measure(setting: Setting) -> Iterator[Result]:
     with chromium() as (browser, container):
-        paints, frames, behind = [], [], []
+        paints, frames, work, behind = [], [], [], []
         for _ in range(3):
             with shown(browser) as (page, story):
                 paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
                 paints.append(page.evaluate(paint) / 1000)
                 with talking(story):
                     time.sleep(2)
-                    rate, drawn = page.evaluate(DRAG)
-                    if not drawn:
-                        raise Failed("nothing was drawn while a host was dragged")
+                    rate, busy = dragging(page)
                     frames.append(rate)
+                    work.append(busy)
                     behind.append(page.evaluate("(Date.now() * 1000 - labctl.run.items.at(-1).t) / 1e6"))
         setting.tell(
             f"page: {statistics.median(frames):.3g} frames a second, painted in {statistics.median(paints):.2g} s"
@@ -71,6 +70,8 @@ def measure(setting: Setting) -> Iterator[Result]:
         wanted = Target(30.0, absolute=True, at_least=True)
         what = f"frames a second while a host of {HOSTS} is dragged and {RATE:,} things a second come"
         yield Result("page-frames", what, "frames/s", tuple(frames), (), "", wanted)
+        what = "what one of these frames takes of the main thread, whatever else the machine does"
+        yield Result("page-work", what, "ms", tuple(work), (), "", Target(16.0, absolute=True))
         what = f"how old the newest is that the page has, at {RATE:,} a second"
         yield Result("page-behind", what, "s", tuple(behind), (), "", Target(1.0, absolute=True))
         size = len(document.saved(saved_run(1000)).encode())
@@ -78,6 +79,22 @@ def measure(setting: Setting) -> Iterator[Result]:
         yield Result("page-size", what, "bytes", (float(size),), (), "", Target(1_500_000, absolute=True))
         opened = tuple(opening(browser, container, document.saved(saved_run(10_000))) for _ in range(3))
         yield Result("page-open", "a saved run of 10,000 packets", "s", opened, (), "", Target(2.0, absolute=True))
+
+
+def dragging(page: Page) -> tuple[float, float]:
+    """Frames a second while a host is dragged, and the processor's milliseconds that the main thread needs for each."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def taken() -> float:
+        found = session.send("Performance.getMetrics")["metrics"]
+        return next(float(one["value"]) for one in found if one["name"] == "TaskDuration")
+
+    before = taken()
+    rate, drawn, frames = page.evaluate(DRAG)
+    if not drawn:
+        raise Failed("nothing was drawn while a host was dragged")
+    return rate, (taken() - before) * 1000 / frames
 
 
 @contextmanager
@@ -206,9 +223,9 @@ def saved_run(count: int) -> dict[str, Any]:
     from labctl.packets.model import Interface, Record
     from labctl.packets.protocols.ip import decode
     from labctl.packets.protocols.link import RAW
-    from labctl.render.runs.document import layers_document
+    from labctl.render.runs.shapes import Shapes
 
-    packets = []
+    packets, shapes = [], Shapes()
     for number in range(1, count + 1):
         body = number.to_bytes(8, "big") * 8
         head = bytes([69, 0, 0, 92, number >> 8 & 255, number & 255, 64, 0, 64, 17, 0, 0, 10, 1, 0, 2, 10, 1, 0, 3])
@@ -217,9 +234,9 @@ def saved_run(count: int) -> dict[str, Any]:
         made = packet(
             number, number * 1_000_000, ("n0", "n1"), [["10.1.0.2", 5005], ["10.1.0.3", 5005]], f"message {number}"
         )
-        packets.append({**made, "layers": layers_document(found), "bytes": base64.b64encode(data).decode()})
+        packets.append({**made, "layers": shapes.layers(found), "bytes": base64.b64encode(data).decode()})
     run = {"schema_version": 1, "lab": "big", "topology": topology(hosts()), "events": [], "faults": [], "notes": []}
-    return {**run, "packets": packets}
+    return {**run, "packets": packets, "shapes": shapes.document()}
 
 
 def opening(browser: Browser, container: str, text: str) -> float:

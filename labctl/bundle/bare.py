@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from labctl.bundle import packets
 from labctl.bundle.model import Mark, Run
 from labctl.events.model import Event
 from labctl.lab.faults.rules import Fault
@@ -32,9 +33,9 @@ _NOTE = "It was saved without payloads: no texts, and of packets the headers alo
 
 
 def without_payload(run: Run) -> Run:
-    """The packets are cut where they are written (labctl.bundle.packets)."""
     return replace(
         run,
+        sides=tuple(map(packets.bare, run.sides)),
         events=tuple(map(_event, run.events)),
         inputs=tuple(
             replace(one, text=None, followed=tuple(Mark(m.node, m.event, "", m.nth) for m in one.followed))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from labctl.bundle import garbage
 from labctl.errors import LabError
 from labctl.lab.drawing.picture import Attachment, DrawnNetwork, DrawnNode, Picture, arranged
 from labctl.lab.recording.ladder_files import clocks_of, packets_of, rules_of
@@ -16,6 +17,7 @@ from labctl.packets.matching.two_files import aligned
 from labctl.packets.model import Packet
 from labctl.packets.protocols.words import end
 from labctl.render.runs import document as documents
+from labctl.render.runs.shapes import Shapes
 
 HOSTS = 200  # that are drawn: those that sent and got most
 PACKETS = 20_000
@@ -34,18 +36,21 @@ class _Found:
 def document(first: str, second: str | None = None) -> tuple[dict[str, Any], LabError | None]:
     """The document of a capture, or of two that were taken at both ends; and what is wrong with a file after what was
     whole of it. Raises LabError where nothing is."""
-    found = _of_two(first, second) if second else _of_one(first)
+    with garbage.left_alone():
+        found = _of_two(first, second) if second else _of_one(first)
     inorder = sorted(found.packets, key=lambda pair: pair[0].at_ns)
     kept, notes = inorder[:PACKETS], list(found.notes)
     if len(kept) < len(inorder):
         notes.append(f"{PACKETS} of {len(inorder)} packets are shown.")
     if found.problem:
         notes.append(found.problem.message)
-    numbered = documents.Packets()
+    shapes = Shapes()
+    numbered = documents.Packets(shapes=shapes)
     packets = [numbered.document(arrow, ladder) for arrow, ladder in kept]
     names = dict.fromkeys(name for packet in packets for name in (packet["from"], packet["to"]))
     title = Path(first).name + (f" and {Path(second).name}" if second else "")
-    made = documents.document(title, documents.topology(_picture(title, list(names))), (), packets, (), notes)
+    topology = documents.topology(_picture(title, list(names)))
+    made = documents.document(title, topology, (), packets, (), notes, shapes)
     return made, found.problem
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.bundle import checked, container, nodes, packets
+from labctl.bundle import checked, container, garbage, nodes, packets
 from labctl.bundle.model import Input, Mark, Run
 from labctl.errors import LabError
 from labctl.events.codec import encode
@@ -73,7 +73,8 @@ def read(path: str | Path) -> Run:
     manifest, parts = container.unpack(path)
     at = _At()
     try:
-        return _run(manifest, parts, at)
+        with garbage.left_alone():
+            return _run(manifest, parts, at)
     except (checked.Malformed, CaptureError, KeyError, TypeError, ValueError, RecursionError) as problem:
         why = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
         raise container.broken(path, f"its {at.part} is not that of a run: {why[:200]}") from None

@@ -49,6 +49,20 @@ def packed(sides: Iterable[Side], *, payload: bool) -> bytes:
     return out.getvalue()
 
 
+def bare(side: Side) -> Side:
+    """The same without what stands behind the headers of its packets."""
+    wholes: dict[int, Record] = {}
+    sent, arrived = ([_bare(packet, wholes) for packet in found] for found in (side.sent, side.arrived))
+    return replace(side, sent=sent, arrived=arrived)
+
+
+def _bare(packet: Packet, wholes: dict[int, Record]) -> Packet:
+    record, whole = packet.record, packet.record.piece_of
+    if whole is not None:
+        whole = wholes.setdefault(id(whole), replace(whole, data=bytes(len(whole.data))))
+    return decode(replace(record, data=record.data[: _heads(packet)], piece_of=whole), packet.index, packet.node)
+
+
 def _heads(packet: Packet) -> int:
     """How many bytes of a packet are headers."""
     data, network, transport = packet.record.data, packet.network_offset, packet.transport_offset
@@ -84,7 +98,10 @@ def unpacked(content: bytes, told: Sequence[Mapping[str, Any]]) -> tuple[Side, .
 
 
 def _restored(record: Record, name: str, wholes: dict[int, Record]) -> Record:
-    interface = Interface(record.interface.index, name, record.interface.link_type, record.interface.order)
+    known = record.interface
+    interface = Interface(known.index, name, known.link_type, known.order)
+    if not record.comments:
+        return Record(record.ts_ns, record.data, record.original_length, interface, timed=record.timed)
     comments, whole = [], None
     for comment in record.comments:
         if piece := _PIECE.fullmatch(comment):

@@ -83,7 +83,7 @@ def policy(*, shell: bool = False) -> str:
 
 def saved(run: dict[str, Any]) -> str:
     """One file that holds a run (labctl.render.runs) and the page, and opens by a double click: it loads nothing."""
-    content = gzip.compress(json.dumps(run, separators=(",", ":")).encode(), mtime=0)
+    content = gzip.compress(json.dumps(run, separators=(",", ":")).encode(), compresslevel=6, mtime=0)
     rules = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "
     rules += "base-uri 'none'; form-action 'none'"
     css = (STATIC / "page.css").read_text()

@@ -24,6 +24,7 @@ from labctl.page.shells import Shells
 from labctl.page.watching import Watching
 from labctl.render.packets.layers import document as layers
 from labctl.render.runs import document as run
+from labctl.render.runs.shapes import Shapes
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
@@ -139,11 +140,12 @@ class Server:
 
         def made() -> str:
             _, _, whole = self._story.whole()
+            shapes = Shapes()
             for packet in whole["packets"]:
                 found = self._watching.packet(packet["number"])
                 if found is not None:
-                    packet |= {"layers": run.layers_document(found), "bytes": run.bytes_document(found)}
-            return document.saved(whole)
+                    packet |= {"layers": shapes.layers(found), "bytes": run.bytes_document(found)}
+            return document.saved({**whole, "shapes": shapes.document()})
 
         return HTMLResponse(await run_in_threadpool(made))
 

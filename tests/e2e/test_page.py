@@ -261,7 +261,10 @@ def test_one_thing_after_another_in_slow_motion(page):
     assert before < tab.evaluate(now) < end
     tab.evaluate("window.held = labctl.player.current")
     page.lab.ok("echo", "send", "client", "meanwhile")
+    # Of the rows only those in sight are there, and much may have come in between.
+    tab.fill("input[type=search]", "meanwhile")
     expect(row(tab, "meanwhile").first).to_be_attached()
+    tab.fill("input[type=search]", "")
     assert tab.evaluate("labctl.player.current === window.held"), "what comes meanwhile waits"
     tab.locator("#speed").select_option("4")
     tab.locator("#play").click()

@@ -1,12 +1,15 @@
 """Every built-in topology, proven by the traffic that it is for."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
 import pytest
-from outside import finish, read_until
+from outside import finish, read_until, until
 
+import labctl
 from labctl.topology import builtin, generate
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
@@ -84,6 +87,29 @@ def test_behind_nat_the_server_sees_the_router_and_a_rewritten_port(started):
         assert arrow["fate"] == "delivered"
         assert arrow["rewritten"]["source" if arrow["from"] == "client" else "new_target"][0] == behind
         assert arrow["rewritten"]["new_source" if arrow["from"] == "client" else "target"][0] == outside
+    # The same as it happens, whichever recorder tells first.
+    assert set(followed(lab, "http", "get", "web", "/", "--from", "client")) == {("client", "web", "delivered")}
+
+
+def followed(lab, *command: str) -> list[tuple[str, str, str]]:
+    """The ends and the fate of each segment that comes while a command runs, until a connection's last."""
+    stop, ready, found = labctl.Cancel(), threading.Event(), []
+
+    def follow() -> None:
+        for ladder in labctl.find(lab.name).follow(until=stop, ready=ready.set):
+            drawn = ladder.drawn
+            found.extend((drawn.left.name, drawn.right.name, one) for one in ladder.arrows if one.segment)
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(follow)
+        try:
+            assert ready.wait(60)
+            lab.ok(*command)
+            until(lambda: sum("FIN" in one.label.head for *_, one in found) >= 2, "both have closed")
+        finally:
+            stop.cancel()
+        following.result(60)
+    return [(left, right, one.fate) for left, right, one in found]
 
 
 def traced(lab, a: str, b: str, *command: str) -> list[dict]:

@@ -961,8 +961,9 @@ tell(answer=answer.decode() + rest(sock), local=local, peer=peer)
 def test_of_a_page_the_journal_shows_the_head(web):
     since = web.mark()
     get(web, "/?shown", headers={"Accept": "text/html"})
-    web.wait("response", since, target="/?shown")
-    send = next(event for event in web.journal[since:] if event["event"] == "send" and "text/html" in event["text"])
+    response = web.wait("response", since, target="/?shown")
+    send = web.wait("send", since, peer=tuple(response["peer"]))
+    assert "text/html" in send["text"]
     assert send["text"].endswith("\r\n\r\n")
     assert send["cut"] == send["bytes"] - len(send["text"])
 

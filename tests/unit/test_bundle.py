@@ -1,5 +1,6 @@
 """A run as one file: what is saved is what is read, and what is drawn of it is what was drawn of the lab."""
 
+import base64
 import json
 from dataclasses import replace
 from zipfile import ZipFile
@@ -135,7 +136,11 @@ def test_without_payload_no_word_of_it_is_there(tmp_path):
     assert [(a.fate, a.label.head, a.segment.length) for a in drawn.arrows] == [
         (a.fate, a.label.head, a.segment.length) for a in whole.arrows
     ]
-    assert not any("bytes" in packet for packet in document(run)["packets"])
+    for one in (run, bare.without_payload(run_of())):  # from the file, and as a page of the lab itself
+        for packet in document(one)["packets"]:
+            text = json.dumps(packet).encode() + base64.b64decode(packet["bytes"])
+            assert not [word for word in SECRETS if word in text], packet
+            assert [layer[0] for layer in packet["layers"]], "headers are there"
 
 
 def test_an_error_quotes_no_payload(tmp_path):

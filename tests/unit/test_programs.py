@@ -59,13 +59,18 @@ def swift(monkeypatch):
 
 @pytest.fixture
 def host(engine, folder):
-    """Runs a program in a lab, an empty one unless another is named; `begins` says what it does when it starts."""
+    """Runs a program in a lab, an empty one unless another is named; `begins` says what it does when it starts.
 
-    def start(name="srv", lab=None, begins=lambda container, order: container.listen("tcp", 9000), **options):
+    `timeout` is short only where it is to run out: a busy machine may take any time for what is awaited.
+    """
+
+    def start(
+        name="srv", lab=None, begins=lambda container, order: container.listen("tcp", 9000), timeout=30.0, **options
+    ):
         lab = lab or empty.start(engine, None, quiet)
         engine.node_program = begins
         asked = Wanted(name, ("python3", "server.py"), folder, **options)
-        return run(engine, lab, asked, quiet, timeout=0.2)
+        return run(engine, lab, asked, quiet, timeout=timeout)
 
     return start
 
@@ -147,14 +152,14 @@ def test_a_text_is_awaited(host):
 
     assert host(begins=late, expected=Expected(text="up and")).state == "ready"
     with pytest.raises(LabTimeout, match=r"not ready within 0\.2 s: it has not printed 'down'; what it printed:"):
-        host("b", begins=late, expected=Expected(text="down"))
+        host("b", begins=late, expected=Expected(text="down"), timeout=0.2)
 
 
 def test_a_port_is_awaited_and_another_one_is_told(host):
     ran = host(expected=Expected(listen=8000))
     assert (ran.state, ran.notes) == ("ready", ("srv listens on port 9000, and not on 8000, which was expected",))
     with pytest.raises(LabTimeout, match=r"not ready within 0\.2 s: it listens nowhere, and printed nothing"):
-        host("b", begins=lambda container, order: None, expected=Expected(listen=8000))
+        host("b", begins=lambda container, order: None, expected=Expected(listen=8000), timeout=0.2)
 
 
 def test_who_listens_on_loopback_alone_is_told(host):

@@ -9,7 +9,9 @@ from labctl.events.model import Event
 from labctl.lab.drawing.picture import Attachment, DrawnNetwork, DrawnNode, Picture
 from labctl.lab.faults.rules import Fault
 from labctl.packets.ladder.ladder import two_sided
+from labctl.render.packets.layers import document as layers
 from labctl.render.runs import document as run
+from labctl.render.runs.shapes import Shapes
 
 PICTURE = Picture(
     "hello",
@@ -44,8 +46,24 @@ def test_a_packet_has_its_ends_and_its_bytes_and_can_leave_these_out():
     assert (found[0]["from"], found[0]["to"]) == ("alice", "bob")
     assert base64.b64decode(found[0]["bytes"]) == ladder.arrows[0].crossing.packet.record.data
     assert "bytes" not in run.Packets().document(ladder.arrows[0], ladder, data=False)
-    names = [layer["name"] for layer in run.layers_document(ladder.arrows[0].crossing.packet)]
-    assert names == ["IPv4", "TCP"]
+
+
+def test_the_layers_of_packets_say_once_what_they_have_in_common():
+    _, ladder = lossy()
+    shapes = Shapes()
+    numbered = run.Packets(shapes=shapes)
+    made = [numbered.document(arrow, ladder)["layers"] for arrow in ladder.arrows]
+    known = shapes.document()
+    for arrow, found in zip(ladder.arrows, made, strict=True):
+        whole = layers(arrow.crossing.packet)["layers"]
+        for (number, *values), layer in zip(found, whole, strict=True):
+            shape = known[number]
+            fields = [
+                {"name": name, "value": value, "meaning": meaning, "offset": at, "length": size}
+                for (name, meaning, at, size), value in zip(shape["fields"], values, strict=True)
+            ]
+            assert {**shape, "fields": fields} == layer
+    assert len(known) < sum(map(len, made))
 
 
 def test_the_topology_has_a_place_for_each_node_and_network():

@@ -107,7 +107,10 @@ def test_open_writes_the_page_and_prints_where(tmp_path, monkeypatch):
     page = next(tmp_path.glob("labctl-pages-*/run.labrun.html"))
     assert page.as_uri() in done.output
     assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
-    assert inside(page.read_text())["lab"] == "hello"
+    held = inside(page.read_text())
+    assert held["lab"] == "hello"
+    named = [[held["shapes"][number]["name"] for number, *_ in packet["layers"]] for packet in held["packets"]]
+    assert ["IPv4", "TCP", "text"] in named, "layer by layer, as labctl packet has it"
     assert ran("open", path, tmp_path / "other.pcap").exit_code == 2
 
 

@@ -243,6 +243,29 @@ def test_what_is_told_too_late_is_no_later_packets():
     assert given(order) == [["f2"]]
 
 
+def test_a_packet_waits_for_what_a_fault_did_to_it():
+    """The journal of faults may be slower than all recorders; what no fault has seen need not wait for it."""
+    order = InOrder(["alice", "bob"], 500 * MS)
+    order.add(*seen("alice", "out", udp(A, 1, B, 2, b"plain"), 0))
+    struck, tap = seen("alice", "sent", udp(A, 1, B, 2, b"struck", id=3), 10)
+    order.add(struck, tap)
+    order.add(*seen("bob", "in", udp(B, 2, A, 1, b"after"), 20))
+    for node in ("alice", "bob"):
+        order.told(node, BEGIN + 400 * MS)
+    assert texts(order) == [b"plain"]
+    assert not order.has_all_until(BEGIN + 100 * MS), "what was done to it may still come"
+    assert order.has_all_until(BEGIN + 5)
+    order.blame(verdict(struck, "alice", "f1", "drop", 50_000))
+    assert texts(order) == []
+    for node in ("alice", "bob"):
+        order.told(node, BEGIN + 600 * MS)
+    assert order.has_all_until(BEGIN + 100 * MS)
+    assert [(one.packet.payload, [found.rule for found in one.verdicts]) for one in order.take()] == [
+        (b"struck", ["f1"]),
+        (b"after", []),
+    ]
+
+
 def test_a_verdict_waits_for_its_packet():
     """The journal of faults may be faster than the recorder."""
     order = InOrder(["alice"])

@@ -26,6 +26,8 @@ from labctl.packets.protocols.ip import decode
 from labctl.phases import reached
 
 LAST_WORD = 1.0  # seconds
+# Seconds that the journal of a fault may come behind the recorders: the engine hands it out by a way of its own.
+BEHIND = 1.0
 # Seconds to look back for the newest packets, until enough are found; at last longer than any recorder keeps anything.
 WINDOWS = (1.0, 10.0, 60.0, 600.0, 7 * 86400.0)
 SLACK = 1_000_000  # ns
@@ -123,7 +125,7 @@ class Capture:
         self._gone: set[str] = set()  # nodes that have stopped
         self._listening: Listening | None = None
         self._heard_first: list[Heard] = []
-        self._order = InOrder([node.name for node in where.nodes])
+        self._order = InOrder([node.name for node in where.nodes], int(BEHIND * 1e9))
         self._lengths = Lengths(engine)
 
     @property
@@ -212,7 +214,7 @@ class Capture:
     def _deadline(self) -> float | None:
         # What was recorded takes as long as it takes: who falls silent is found out. What was on its way at the end is
         # told by the next state, which is waited for.
-        return time.monotonic() + self._seconds + LAST_WORD if self._seconds else None
+        return time.monotonic() + self._seconds + BEHIND + LAST_WORD if self._seconds else None
 
     def _given(self, taken: Iterator[Seen], until: int | None) -> Iterator[Seen]:
         self._ready.extend(seen for seen in taken if until is None or seen.packet.ts_ns <= until)

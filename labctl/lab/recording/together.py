@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -37,7 +38,7 @@ def follow(
     there, _ = recorders.begin(engine, lab, nodes)
     now = min(state.now_ns for state in recorders.recorded(engine, nodes, there)[1].values())
     begin = now if since_ns is None else since_ns
-    pairs, told = _Pairs(lab, nodes, begin), False
+    pairs, told = Pairs(lab, nodes, begin), False
     # What was before is heard for the numbers of conversations that go on.
     with (
         Journals(engine, lab, begin, follow=True) as journals,
@@ -58,7 +59,7 @@ def follow(
                     ready()
 
 
-class _Pairs:
+class Pairs:
     """A growing ladder for each two hosts of which one has sent to the other."""
 
     def __init__(self, lab: Lab, nodes: Sequence[Node], begin_ns: int) -> None:
@@ -67,6 +68,8 @@ class _Pairs:
         self._owners = {address: node.name for node in nodes for address in node.addresses}
         # Behind a router may be whoever sent it: its address stands for theirs, where it translates addresses.
         self._routers = {a for node in lab.hosts if node.role == ROUTER for a in node.addresses}
+        # What came from there, by the node that saw it, may be told before what the two that speak have sent.
+        self._behind: dict[str, deque[Heard]] = {}
         self._pairs: dict[frozenset[str], Growing] = {}
         self._states: dict[str, State] = {}
         self._told: set[str] = set()
@@ -88,6 +91,8 @@ class _Pairs:
             packet = decode(heard.record, 0, name)
             for key in self._pairs_of(name, packet.src, packet.dst):
                 self._growing(key).take(heard)
+            if self._is_behind(name, packet.src, packet.dst):
+                self._keep(heard)
         if heard.state is None:
             return
         if heard.state.live or heard.state.ended:
@@ -126,9 +131,18 @@ class _Pairs:
         ends = {self._owners.get(source), self._owners.get(target)} - {None, node}
         if len(ends) == 1:
             return [frozenset((node, str(next(iter(ends)))))]
-        if node in (self._owners.get(source), self._owners.get(target)) and {source, target} & self._routers:
-            return [key for key in self._pairs if node in key]
-        return []
+        return [key for key in self._pairs if node in key] if self._is_behind(node, source, target) else []
+
+    def _is_behind(self, node: str, source: str, target: str) -> bool:
+        """Whether a packet that a node saw is its own, and with a router's address."""
+        mine = node in (self._owners.get(source), self._owners.get(target))
+        return mine and not {source, target}.isdisjoint(self._routers)
+
+    def _keep(self, heard: Heard) -> None:
+        kept = self._behind.setdefault(heard.node.name, deque(maxlen=BUSY))
+        kept.append(heard)
+        while _ns(heard) - _ns(kept[0]) > FORGET:
+            kept.popleft()
 
     def _growing(self, key: frozenset[str]) -> Growing:
         found = self._pairs.get(key)
@@ -136,6 +150,12 @@ class _Pairs:
             nodes = [self._nodes[name] for name in sorted(key)]
             found = self._pairs[key] = Growing(nodes, Options(), kept=KEPT)
             for node in nodes:
+                for kept in self._behind.get(node.name, ()):
+                    found.take(kept)
                 if node.name in self._states:
                     found.take(Heard(node, state=self._states[node.name]))
         return found
+
+
+def _ns(heard: Heard) -> int:
+    return heard.record.ts_ns if heard.record else 0

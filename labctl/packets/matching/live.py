@@ -33,10 +33,15 @@ class Seen:
 
 
 class InOrder:
-    """Puts packets in order of time: each is given out once every node has told all that came before it."""
+    """Puts packets in order of time: each is given out once every node has told all that came before it.
 
-    def __init__(self, nodes: list[str]) -> None:
+    What faults do is told by others than what packets there are, and may come later than that: what a fault looked at
+    is held for `grace_ns` more, and with it what follows.
+    """
+
+    def __init__(self, nodes: list[str], grace_ns: int = 0) -> None:
         self._told = dict.fromkeys(nodes, 0)
+        self._grace_ns = grace_ns
         self._held: list[tuple[int, int, Packet, str]] = []
         self._numbers = itertools.count()
         self._alike: dict[_Key, _Alike] = {}
@@ -65,15 +70,23 @@ class InOrder:
         self._told.pop(node, None)
 
     def has_all_until(self, moment_ns: int) -> bool:
-        """Every node has told all that came until then."""
-        return all(until >= moment_ns for until in self._told.values())
+        """Every node has told all that came until then, and what faults did to it can be known."""
+        waits = any(tap == SENT and at <= moment_ns for at, _, _, tap in self._held)
+        known_ns = moment_ns + self._grace_ns if waits else moment_ns
+        return all(until >= known_ns for until in self._told.values())
 
     def take(self, *, everything: bool = False) -> Iterator[Seen]:
         """What may go by now; all that there is, when all nodes have ended or nobody waits for more."""
         until = None if everything else min(self._told.values(), default=None)
-        while self._held and (until is None or self._held[0][0] <= until):
+        while self._held and (until is None or self._due_ns <= until):
             _, _, packet, tap = heapq.heappop(self._held)
             yield Seen(packet, tap, self._verdicts_of(packet, until) if tap == SENT else ())
+
+    @property
+    def _due_ns(self) -> int:
+        """When the oldest one that is held may go."""
+        at, _, _, tap = self._held[0]
+        return at + self._grace_ns if tap == SENT else at
 
     def _those_like(self, key: _Key) -> _Alike:
         self._quiet.pop(key, None)

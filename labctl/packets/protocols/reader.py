@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from labctl.packets.model import Checksum, Packet
 
@@ -15,8 +16,7 @@ _SUMS: dict[Checksum, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """`value` as people write it; `offset` and `length` in bytes of the captured data; `meaning` may be empty."""
 
     name: str
@@ -46,10 +46,12 @@ class Reader:
         self.fields: list[Field] = []
 
     def number(self, name: str, length: int, meaning: str = "", *, text: str = "{}") -> int:
-        raw = self._take(length)
-        value = int.from_bytes(raw, "big")
-        if len(raw) == length:
-            self.fields.append(Field(name, text.format(value), self.at - length, length, meaning))
+        at, after = self.at, self.at + length
+        if after > self.end:
+            return int.from_bytes(self._take(length), "big")
+        self.at = after
+        value = int.from_bytes(self.data[at:after], "big")
+        self.fields.append(Field(name, str(value) if text == "{}" else text.format(value), at, length, meaning))
         return value
 
     def text(self, name: str, length: int, value: str, meaning: str = "") -> None:

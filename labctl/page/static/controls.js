@@ -26,7 +26,7 @@ export function controls(player, run, labels) {
     const text = `${player.place} / ${run.items.length}`;
     if (place.textContent !== text) fill(place, text);
   };
-  const later = seldom(refresh, 100);
+  const later = seldom(refresh, 200);
   player.on((what) => what === "moved" && later());
   refresh();
   return el(

@@ -8,6 +8,7 @@ const ALL = 80; // marks on all ways; more are summed up by the host that sent t
 const LIVE = 700; // ms that a mark travels, live
 const FALL = 0.3; // of the way, after which a lost packet falls: faults act where it is sent
 const LINGER = 9000; // ms that the place of a loss is shown
+const BETWEEN = 24; // ms between two pictures, where marks are summed up: every second frame is left to what is dragged
 
 export class Marks {
   /** `summed(is)` is called when marks begin or cease to be summed up. */
@@ -19,6 +20,7 @@ export class Marks {
     this.pulses = new Map();
     this.labels = true;
     this.isSummed = false;
+    this.drawn = 0;
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     graph.cy.on("pan zoom resize position", () => this.wake());
     new ResizeObserver(() => this.fit()).observe(canvas.parentElement);
@@ -101,6 +103,8 @@ export class Marks {
   draw() {
     this.frame = 0;
     const now = performance.now();
+    if (this.isSummed && now - this.drawn < BETWEEN) return this.wake();
+    this.drawn = now;
     const paint = this.canvas.getContext("2d");
     paint.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.marks = this.marks.filter((mark) => mark.until > now);

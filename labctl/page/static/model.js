@@ -46,6 +46,7 @@ export class Run {
     this.shell = false;
     this.faults = [];
     this.notes = [];
+    this.shapes = []; // of a saved run's layers
     this.items = [];
     this.packets = new Map();
     this.gone = 0; // items that were let go
@@ -66,6 +67,7 @@ export class Run {
     this.up = run.up ?? this.up;
     this.recorder = run.recorder ?? this.recorder;
     this.shell = run.shell ?? false;
+    this.shapes = run.shapes ?? [];
     this.gone = run.dropped ?? 0;
     this.items = [...run.events.map(ofEvent), ...run.packets.map((one) => this.known(ofPacket(one)))];
     this.items.sort((one, other) => one.t - other.t);

@@ -4,7 +4,7 @@ import { el, fill, field, plain, seldom, select } from "page/dom.js";
 import { say } from "page/words.js";
 
 const ROW = 24; // pixels, as in page.css
-const BETWEEN = 100; // ms between two looks, when much happens
+const BETWEEN = 200; // ms between two looks, when much happens: faster nobody reads, and each look lays the page out
 
 export function clock(t) {
   const rest = String(Math.floor(t % 1e6)).padStart(6, "0");

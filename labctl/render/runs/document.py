@@ -3,7 +3,8 @@
     {"schema_version": 1, "lab": ..., "topology": {...}, "events": [...], "packets": [...], "faults": [...],
      "notes": [...]}
 
-Live, its parts come one by one; saved, they stand in it. Times that end in `_ns` are nanoseconds since the epoch, UTC.
+Live, its parts come one by one; saved, they stand in it, and packets have their layers, as labctl.render.runs.shapes
+describes them. Times that end in `_ns` are nanoseconds since the epoch, UTC.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from labctl.packets.ladder.ladder import Arrow, Ladder
 from labctl.packets.model import Packet
 from labctl.render.graph.document import document as picture_document
 from labctl.render.graph.layout import arrange
+from labctl.render.runs.shapes import Shapes
 
 SCHEMA_VERSION = 1
 _AGAIN = "retransmission"  # the last word of all marks that say so
@@ -34,8 +36,10 @@ def document(
     packets: Iterable[Mapping[str, Any]] = (),
     faults: Iterable[Fault] = (),
     notes: Sequence[str] = (),
+    shapes: Shapes | None = None,
 ) -> dict[str, Any]:
-    """The run; `topology` is from `topology`, `packets` are from `Packets`."""
+    """The run; `topology` is from `topology`, `packets` are from `Packets`, and `shapes` are those of their layers."""
+    told = {} if shapes is None else {"shapes": shapes.document()}
     return {
         "schema_version": SCHEMA_VERSION,
         "lab": lab,
@@ -44,6 +48,7 @@ def document(
         "packets": [dict(packet) for packet in packets],
         "faults": [fault.as_json() for fault in faults],
         "notes": list(notes),
+        **told,
     }
 
 
@@ -95,8 +100,9 @@ def event_document(event: Event, number: int) -> dict[str, Any]:
 class Packets:
     """Numbers the packets of a run as they come, and joins those that are sent again to what they repeat."""
 
-    def __init__(self, first: int = 1) -> None:
-        self._next = first
+    def __init__(self, first: int = 1, shapes: Shapes | None = None) -> None:
+        """`shapes`: each packet has its layers, too, whose shapes are put there."""
+        self._next, self._shapes = first, shapes
         self._sent: dict[tuple[Any, ...], int] = {}
 
     def document(self, arrow: Arrow, ladder: Ladder, *, data: bool = True) -> dict[str, Any]:
@@ -128,6 +134,8 @@ class Packets:
             found["retransmits"] = again
         if data:
             found["bytes"] = bytes_document(packet)
+        if self._shapes is not None:
+            found["layers"] = self._shapes.layers(packet)
         return found
 
     def _repeats(self, arrow: Arrow, sender: str, number: int) -> int | None:
@@ -154,14 +162,6 @@ def _sender(arrow: Arrow, ladder: Ladder) -> str:
 def _faults(rules: Sequence[str], crossing: Crossing) -> list[dict[str, str]]:
     actions = {verdict.rule: verdict.action for verdict in crossing.faults}
     return [{"rule": rule, "action": actions.get(rule, "")} for rule in rules]
-
-
-def layers_document(packet: Packet) -> list[dict[str, Any]]:
-    """The packet field by field: what the page shows beside its bytes."""
-    from labctl.render.packets.layers import document as layers
-
-    found: list[dict[str, Any]] = layers(packet)["layers"]
-    return found
 
 
 def bytes_document(packet: Packet) -> str:

@@ -48,7 +48,7 @@ export class PacketPanel {
 
   async load(value) {
     try {
-      const found = SAVED ? saved(value) : await get(`packet/${value.number}`);
+      const found = SAVED ? saved(value, this.run.shapes) : await get(`packet/${value.number}`);
       this.show(found.layers, found.bytes);
     } catch {
       fill(this.layers, el("p", { class: "dim" }, say("gonePacket")));
@@ -91,8 +91,14 @@ export class PacketPanel {
   }
 }
 
-function saved(value) {
+/** A packet of a saved run (labctl/render/runs/shapes.py). */
+function saved(value, shapes) {
   const text = value.bytes ? atob(value.bytes) : "";
   const bytes = [...text].map((one) => one.charCodeAt(0).toString(16).padStart(2, "0")).join("");
-  return { layers: value.layers ?? [], bytes };
+  const layers = (value.layers ?? []).map(([number, ...values]) => {
+    const shape = shapes[number];
+    const fields = shape.fields.map(([name, meaning, offset, length], at) => ({ name, meaning, offset, length, value: values[at] }));
+    return { ...shape, fields };
+  });
+  return { layers, bytes };
 }
