@@ -300,6 +300,10 @@ class Engine(Projects, Nodes, Protocol):
         """Of an engine that is several: the same, which makes a project's nodes on these machines alone, single ones as
         `places` says (`alice` or `web-2`: machine), the others by the policy `spread` or `pack`."""
 
+    def shares(self, config: Mapping[str, Any]) -> Mapping[str, Mapping[str, Sequence[int]]]:
+        """Of an engine that is several: the numbers of each service's containers that each machine would have. Raises
+        LabError `bad-place`, `network-full`."""
+
     def clock(self, container: str) -> Clock:
         """The clock of the machine that a container is on, against that of the lab's others. Raises LabError."""
 

@@ -6,9 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from labctl.engine import USUAL
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
+from labctl.engine.several.spreading import is_local
 from labctl.errors import LabError, LabNotFound, nearest
 from labctl.lab.model import Lab, Node
 from labctl.lab.model import find as find_on
+from labctl.topology.model import Topology
+
+
+def refuse_ipv6(engine: Engine, topology: Topology) -> None:
+    """Raises LabError `no-ipv6-across` where a network that has to reach over machines has IPv6."""
+    if len(engine.machines) < 2:
+        return
+    networks = topology.config.get("networks") or {}
+    asked = [net.key for net in topology.networks if net.ipv6 and not net.external and not is_local(networks[net.key])]
+    if asked:
+        raise LabError("no-ipv6-across", networks=f"the network{'' if len(asked) == 1 else 's'} {', '.join(asked)}")
 
 
 def machines_of(containers: Iterable[Container]) -> list[str]:

@@ -81,7 +81,7 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
         )
         for net in found.networks
     ]
-    nodes = []
+    nodes: list[tuple[str | Text, ...]] = []
     for node in found.nodes:
         many = len(node.addresses) > 1
         addresses = [
@@ -98,7 +98,12 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
     upper = laid_out(("NETWORK", "SUBNET", "OUTSIDE", "CHANGE"), networks, columns, colour)
-    lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
+    heads: tuple[str, ...] = ("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE")
+    if any(node.machines for node in found.nodes):
+        heads = (heads[0], "HOST", *heads[1:])
+        hosts = [", ".join(node.machines) or "-" for node in found.nodes]
+        nodes = [(row[0], host, *row[1:]) for row, host in zip(nodes, hosts, strict=True)]
+    lower = laid_out(heads, nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 
 

@@ -31,6 +31,7 @@ def main() -> None:
             say("told", held=[f"{proto}/{port}" for proto, port in listeners.held], address=own_address())
         elif order["do"] == "try":
             watch = Watch(selector, order["watched"], order["watch"])
+            watch.begin()
             found = Trial(selector, order["peers"], ports, order["silent"], watch).run(order["seconds"])
             say("tried", found=found, watched=watch.found)
             watch.close()

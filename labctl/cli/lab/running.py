@@ -119,8 +119,8 @@ def up(
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,
-        hosts=_several("--hosts", hosts),
-        places=_places(place),
+        hosts=several("--hosts", hosts),
+        places=places(place),
         policy="pack" if pack else "spread",
     )
     if not as_json:
@@ -131,7 +131,7 @@ def up(
     show_nodes(engine, found, as_json)
 
 
-def _several(option: str, text: str | None) -> tuple[str, ...]:
+def several(option: str, text: str | None) -> tuple[str, ...]:
     """The names in a list with commas, each once. Raises LabError `bad-option`."""
     names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",")))
     if text and not all(names):
@@ -139,8 +139,8 @@ def _several(option: str, text: str | None) -> tuple[str, ...]:
     return names if text else ()
 
 
-def _places(texts: list[str] | None) -> dict[str, str]:
-    """Raises LabError `bad-option`."""
+def places(texts: list[str] | None) -> dict[str, str]:
+    """The machines of nodes, each NODE=HOST. Raises LabError `bad-option`."""
     found: dict[str, str] = {}
     for text in texts or ():
         node, _, machine = text.partition("=")

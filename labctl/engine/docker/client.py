@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from labctl.cancel import Cancel
+from labctl.engine.alone import Alone
 from labctl.engine.docker import inspected, making, proc, streams
 from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.project.projects import DockerProjects
@@ -19,10 +20,8 @@ from labctl.engine.model import (
     LOG_FILE,
     LOG_FILES,
     PROBE_IMAGE,
-    Clock,
     Container,
     Details,
-    Engine,
     Image,
     Listening,
     Network,
@@ -44,7 +43,7 @@ UNCHANGED = 304
 CONFLICT = 409
 
 
-class DockerEngine(DockerProjects, DockerSwarm):
+class DockerEngine(Alone, DockerProjects, DockerSwarm):
     """An Engine on the other end of a wire."""
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
@@ -68,23 +67,6 @@ class DockerEngine(DockerProjects, DockerSwarm):
     @property
     def half_closes(self) -> bool:
         return not self.endpoint.tls  # TLS 1.2 has no half-closed connection
-
-    @property
-    def missing(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    def machines(self) -> tuple[str, ...]:
-        return ("",)
-
-    def narrowed(self, machines: Iterable[str]) -> Engine:
-        return self
-
-    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
-        return self
-
-    def clock(self, container: str) -> Clock:
-        return Clock()
 
     @property
     def machine(self) -> str | None:
@@ -289,11 +271,18 @@ class DockerEngine(DockerProjects, DockerSwarm):
     def create_node(self, order: NodeOrder) -> str | None:
         path = f"/containers/create?name={quote(order.name)}"
         try:
-            return str(self._wire.call("POST", path, body=making.node(order))["Id"])
+            made = str(self._wire.call("POST", path, body=making.node(order, mounts=self.machine is None))["Id"])
         except Refused as refusal:
             if refusal.status == CONFLICT:
                 return None
             raise explained(f"make {order.hostname}", refusal) from None
+        try:
+            if order.folder:
+                self.send_folder(made, order.folder, order.place)
+        except BaseException:
+            self.remove_container(made)
+            raise
+        return made
 
     def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
         try:

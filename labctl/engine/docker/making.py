@@ -10,8 +10,9 @@ from labctl.engine.model import LOG_DRIVER, LOG_FILE, LOG_FILES
 from labctl.engine.nodes import GRACE, USER, NodeOrder
 
 
-def node(order: NodeOrder) -> dict[str, Any]:
-    """The body of POST /containers/create."""
+def node(order: NodeOrder, *, mounts: bool = True) -> dict[str, Any]:
+    """The body of POST /containers/create. Where the engine `mounts` nothing of this machine, there is a volume for the
+    folder's files."""
     body: dict[str, Any] = {
         "Image": order.image,
         "Hostname": order.hostname,
@@ -23,7 +24,7 @@ def node(order: NodeOrder) -> dict[str, Any]:
         "StopTimeout": GRACE,
         "Healthcheck": {"Test": ["NONE"]},  # an image's own knows nothing of another program
         "ExposedPorts": {f"{port.private}/{port.proto}": {} for port in order.ports},
-        "HostConfig": _host(order),
+        "HostConfig": _host(order, mounts=mounts),
         "NetworkingConfig": {"EndpointsConfig": {order.network: _endpoint(order)}},
     }
     if order.command:
@@ -33,7 +34,7 @@ def node(order: NodeOrder) -> dict[str, Any]:
     return body
 
 
-def _host(order: NodeOrder) -> dict[str, Any]:
+def _host(order: NodeOrder, *, mounts: bool) -> dict[str, Any]:
     host: dict[str, Any] = {
         "NetworkMode": order.network,
         "CapDrop": ["ALL"],
@@ -52,7 +53,9 @@ def _host(order: NodeOrder) -> dict[str, Any]:
     for port in order.ports:
         there = host["PortBindings"].setdefault(f"{port.private}/{port.proto}", [])
         there.append({"HostIp": port.host or "", "HostPort": str(port.public or "")})
-    if order.folder:
+    if order.folder and not mounts:
+        host["Mounts"] = [{"Type": "volume", "Target": order.place}]
+    elif order.folder:
         host["Mounts"] = [{"Type": "bind", "Source": order.folder, "Target": order.place, "ReadOnly": True}]
     return host
 

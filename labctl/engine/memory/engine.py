@@ -18,9 +18,11 @@ from typing import Any, Self
 
 from labctl import cancel
 from labctl.cancel import Cancel
+from labctl.engine.alone import Alone
 from labctl.engine.memory import making
 from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream, Program, stamp
 from labctl.engine.memory.nodes import MemoryNodes
+from labctl.engine.memory.probes import MemoryProbes
 from labctl.engine.memory.programs import program_of
 from labctl.engine.memory.programs.base import NodeProgram
 from labctl.engine.memory.programs.net import Net
@@ -32,11 +34,9 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
-    PROBE_IMAGE,
     Clock,
     Container,
     Details,
-    Engine,
     Image,
     Listening,
     Network,
@@ -55,7 +55,7 @@ _AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "e
 _AFTER["pause"] = "paused"
 
 
-class MemoryEngine(MemoryNodes, MemoryProjects, MemorySwarm):
+class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes):
     """See Engine.
 
     >>> from labctl.lab.life.up import Request, up
@@ -90,20 +90,6 @@ class MemoryEngine(MemoryNodes, MemoryProjects, MemorySwarm):
         other = copy.copy(self)
         other.cancels = cancels
         return other
-
-    @property
-    def missing(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    def machines(self) -> tuple[str, ...]:
-        return ("",)
-
-    def narrowed(self, machines: Iterable[str]) -> Engine:
-        return self
-
-    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
-        return self
 
     def clock(self, container: str) -> Clock:
         return self.clocks.get(container, Clock())
@@ -285,40 +271,6 @@ class MemoryEngine(MemoryNodes, MemoryProjects, MemorySwarm):
         container.end(exit_code)
         if was_running and isinstance(container.program, NodeProgram):
             container.program.end()
-
-    def run_probe(
-        self,
-        command: Sequence[str],
-        *,
-        network: str,
-        labels: Mapping[str, str],
-        limit: float = 30,
-        image: str = PROBE_IMAGE,
-    ) -> str:
-        self._get(network.removeprefix("container:"))
-        self.probes.append((network.removeprefix("container:"), list(command)))
-        return ""
-
-    def create_probe(self, probe: ProbeOrder) -> str | None:
-        """Its program is what `probe_program` gives, and commands in it do what `probe_commands` gives.
-
-        Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
-        """
-        target = self._get(probe.target)
-        if target.plan and not (self.probe_program or self.probe_commands):
-            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
-            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
-        if any(found.record.name == probe.name for found in list(self._containers.values())):
-            return None
-        ident = f"{next(self._numbers):064x}"
-        inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
-        record = Container(ident, probe.name, PROBE_IMAGE, "created", {**inherited, **probe.labels})
-        program = self.probe_program(probe) if self.probe_program else None
-        made = self._containers[ident] = MemoryContainer(record, program)
-        made.commands = self.probe_commands(probe) if self.probe_commands else None
-        if probe.volume:
-            self._volumes.setdefault(probe.volume, dict(probe.labels))
-        return ident
 
     def open(
         self,

@@ -100,9 +100,6 @@ class MemoryProjects:
         self.images[name] = Image(f"sha256:{_sha(name)}", {LABEL_SOURCE: name})
         return None
 
-    def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
-        """There is one machine."""
-
     def prepare(self) -> None:
         """Nothing takes time here."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from labctl.cancel import Cancel
+from labctl.engine.docker.client import DockerEngine
 from labctl.engine.model import (
     PROBE_IMAGE,
     Clock,
@@ -30,6 +32,7 @@ from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.making import SeveralProjects
 from labctl.engine.several.members import Members
 from labctl.engine.several.spreading import Wish
+from labctl.errors import EngineRefused
 
 DRIFTS = 60.0  # seconds that a measured clock is taken for right
 
@@ -177,7 +180,8 @@ class SeveralEngines(SeveralProjects):
         return self.members.of(stream.container).converse(stream, source, deadline)
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
-        self.members.of(container).change(verb, container, limit=limit, signal=signal)
+        engine = self.members.of(container)
+        self._starting(lambda: engine.change(verb, container, limit=limit, signal=signal))
 
     def run_probe(
         self,
@@ -226,8 +230,14 @@ class SeveralEngines(SeveralProjects):
 
     def remove_container(self, container: str) -> None:
         """One on a machine that doesn't answer is left, and the machine is `missing` from then on."""
-        machine = self.members.machine_of(container)
-        self.members.some([machine], lambda _, engine: engine.remove_container(container))
+
+        def remove(_: str, engine: Engine) -> None:
+            if isinstance(engine, DockerEngine):
+                with contextlib.suppress(EngineRefused):  # it is gone by now, or on none
+                    engine.leave_overlays(container)
+            engine.remove_container(container)
+
+        self.members.some([self.members.machine_of(container)], remove)
 
     def remove_volume(self, volume: str) -> None:
         self.members.all(lambda _, engine: engine.remove_volume(volume))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.cancel import Cancel
+from labctl.cancel import Cancel, sleep
 from labctl.engine.docker.client import DockerEngine
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network
 from labctl.engine.nodes import NodeOrder
@@ -16,12 +18,16 @@ from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
 from labctl.engine.several.members import Members, at_once
 from labctl.engine.several.spreading import Wish
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker.project.identity import Identity
     from labctl.topology.builtin import Source
 
+LEAVING = 20.0  # seconds for the swarm to see that a network's last containers are gone
+APPEARING = 15.0  # seconds for a network to be there on one more machine
+LOOK_AGAIN = 0.2
+_APPEARS = re.compile(r"could not find a network matching|network \S+ not found", re.I)
 STOP_LIMIT = 30.0  # seconds for a container that goes elsewhere
 
 
@@ -140,9 +146,8 @@ class SeveralProjects:
             raise LabError("host-silent", machine=machine, why=why)  # what it has would be made once more
         whole = fabric.with_mtu(replaced(config, "$$", "$"))
         project = str(config["name"])
-        wish = self.wish or Wish(tuple(engines))
         unfinished.clear()
-        shares = self._spread(whole, wish, report)
+        shares = self._spread(whole, report)
         builder = self._builder
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
@@ -177,26 +182,46 @@ class SeveralProjects:
     def _begin(self, container: Container, *, limit: float) -> None:
         engine = self.members.of(container.id)
         assert isinstance(engine, DockerEngine)
-        engine.begin(container, limit=limit)
+        self._starting(lambda: engine.begin(container, limit=limit))
 
-    def _spread(self, config: Mapping[str, Any], wish: Wish, report: Report) -> dict[str, dict[str, list[int]]]:
-        """Which containers each machine is to have. Those that are to be elsewhere, or are too many, are removed: their
-        addresses are needed."""
+    def _starting(self, start: Callable[[], object]) -> None:
+        """Starts something, again where a network isn't there yet: on a machine it appears with the first container
+        that asks for it, and one that asks for two may be answered before both have."""
+        deadline = time.monotonic() + APPEARING
+        while True:
+            try:
+                start()
+                return
+            except EngineRefused as problem:
+                if not _APPEARS.search(str(problem.values.get("why"))) or time.monotonic() > deadline:
+                    raise
+            sleep(LOOK_AGAIN, self.cancels)
+
+    def shares(self, config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
+        there = {key: one.machine for key, one in self._present(config).items()}
+        return spreading.spread(config, self.wish or Wish(tuple(self.members.engines)), there)
+
+    def _present(self, config: Mapping[str, Any]) -> dict[spreading.One, Container]:
+        """The containers of a configuration's services that are there, by service and number."""
         from labctl.engine.model import COMPOSE_NUMBER, COMPOSE_SERVICE
 
         found = {
             (one.labels.get(COMPOSE_SERVICE, ""), int(one.labels.get(COMPOSE_NUMBER) or 0)): one
             for one in self._of_project(str(config["name"]))
         }
-        ours = {key: one for key, one in found.items() if key[0] in config["services"]}
-        shares = spreading.spread(config, wish, {key: one.machine for key, one in ours.items()})
+        return {key: one for key, one in found.items() if key[0] in config["services"]}
+
+    def _spread(self, config: Mapping[str, Any], report: Report) -> dict[str, dict[str, list[int]]]:
+        """Which containers each machine is to have. Those that are to be elsewhere, or are too many, are removed: their
+        addresses are needed."""
+        shares = self.shares(config)
         stays = {
             (service, number): machine
             for machine, services in shares.items()
             for service, numbers in services.items()
             for number in numbers
         }
-        going = [one for key, one in ours.items() if stays.get(key) != one.machine]
+        going = [one for key, one in self._present(config).items() if stays.get(key) != one.machine]
 
         def remove(one: Container) -> None:
             self.members.of(one.id).change("stop", one.id, limit=STOP_LIMIT)
@@ -267,10 +292,22 @@ class SeveralProjects:
         every = self.members.all(lambda _, engine: [one for one in engine.networks() if one.id == network])
         for name, found in every.items():
             if found and found[0].driver == "overlay":
-                self.manager().remove_network(network)
+                self._remove_overlay(network)
                 return
             if found:
                 self.members.engines[name].remove_network(network)
+
+    def _remove_overlay(self, network: str) -> None:
+        """The swarm takes its time to see that a container has left."""
+        deadline = time.monotonic() + LEAVING
+        while True:
+            try:
+                self.manager().remove_network(network)
+                return
+            except EngineRefused as problem:
+                if "in use by task" not in str(problem.values.get("why")) or time.monotonic() > deadline:
+                    raise
+            sleep(LOOK_AGAIN, self.cancels)
 
     def create_node(self, order: NodeOrder) -> str | None:
         machine = order.machine or self._emptiest(order)
@@ -280,6 +317,9 @@ class SeveralProjects:
         made = self.members.engines[machine].create_node(order)
         self.members.note(machine, [made] if made else [])
         return made
+
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        self.members.of(container).send_folder(container, folder, place)
 
     def _emptiest(self, order: NodeOrder) -> str:
         """The machine with the fewest containers of a node's lab."""

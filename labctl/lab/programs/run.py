@@ -144,8 +144,6 @@ def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
     """What is wanted, with the folder's own path, and what is to be said of it; nothing is made. Raises LabError."""
     if wanted.folder is None:
         return wanted, ()
-    if engine.machine is not None:
-        raise LabError("folder-elsewhere", machine=engine.machine, folder=wanted.folder)
     found, notes = folder.check(wanted.folder)
     executable.check(wanted.command, found, ours=wanted.image == PROGRAM_IMAGE)
     return replace(wanted, folder=found), notes
@@ -246,6 +244,7 @@ def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.O
         place=PLACE,
         scratch=SCRATCH,
         ports=wanted.publish,
+        machine=wanted.machine,
     )
 
 

@@ -26,10 +26,13 @@ class Watch:
         self.found = {name: {str(port): {"came": False, "taken": False} for port in ports} for name in peers}
         self._ports = set(ports)
         self._sock = None
-        if ports:
+
+    def begin(self) -> None:
+        """Needs NET_RAW."""
+        if self._ports:
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(EVERYTHING))
             self._sock.setblocking(False)
-            selector.register(self._sock, selectors.EVENT_READ, self._see)
+            self._selector.register(self._sock, selectors.EVENT_READ, self._see)
 
     @property
     def is_done(self) -> bool:
@@ -45,14 +48,16 @@ class Watch:
             packet, place = self._sock.recvfrom(256)
         except OSError:
             return
-        if place[1] != IP:
-            return
+        if place[1] == IP:
+            self.see(packet, place[2] == OUTGOING, time.monotonic())
+
+    def see(self, packet: bytes, leaves: bool, now: float) -> None:
+        """An IPv4 packet that leaves or comes, at a time in seconds."""
         size = (packet[0] & 15) * 4 if packet else 0
         if len(packet) < size + 8 or packet[9] != UDP or packet[6] & 0x1F or packet[7]:
             return
         source, target = (int.from_bytes(packet[at : at + 2], "big") for at in (size, size + 2))
-        now = time.monotonic()
-        if place[2] == OUTGOING:
+        if leaves:
             name = self._names.get(socket.inet_ntoa(packet[16:20]))
             came = self._came.get((name, source))
             if came is not None and now - came < SOON:

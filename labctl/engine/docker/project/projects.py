@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.projects import Report
@@ -107,11 +108,33 @@ class DockerProjects(ComposeProjects):
         with Workers(limit, cancels, unfinished) as workers:
             return Maker(self._wire, config, workers, report, identify, share).make()
 
+    def leave_overlays(self, container: str) -> None:
+        """Takes a container that was never started off its networks. Raises LabError.
+
+        Where its start failed, the swarm may have given it its place on an overlay; it is given back only so, and not
+        by removing the container: the overlay could never be removed.
+        """
+        from labctl.engine.docker.wire import asked
+
+        found = asked(self._wire, "look at a container", "GET", f"/containers/{container}/json")
+        if found["State"]["Status"] == "created":
+            for name in found["NetworkSettings"]["Networks"]:
+                body = {"Container": container, "Force": True}
+                asked(self._wire, "leave a network", "POST", f"/networks/{quote(name, safe='')}/disconnect", body=body)
+
     def make_network(self, name: str, body: Mapping[str, Any]) -> None:
         """`body` is that of POST /networks/create. Raises LabError."""
         from labctl.engine.docker.wire import asked
 
         asked(self._wire, f"make the network {name}", "POST", "/networks/create", body=body)
+
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        """See labctl.engine.nodes.Nodes."""
+        machine = self.endpoint.machine
+        if machine is not None:
+            from labctl.engine.docker import sending
+
+            sending.send(self._wire, container, folder, place, machine)
 
     def save_images(self, names: Sequence[str], archive: Path, limit: float) -> None:
         """Writes images to a file. Raises LabError."""
@@ -124,9 +147,6 @@ class DockerProjects(ComposeProjects):
         from labctl.engine.docker import images
 
         return images.load(self.endpoint, archive, limit)
-
-    def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
-        """Where there is one engine, it has its images."""
 
     def identity(self, source: Source, name: str) -> Identity:
         """What Compose would write on a project's containers: it is asked from now on."""
