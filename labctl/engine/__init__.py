@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
+    from labctl.engine.swarm import MachineEngine
 
 USUAL = ""  # the name of the engine in use among those of other machines
 
 
-def connect() -> Engine:
+def connect() -> MachineEngine:
     """The engine in use, as DOCKER_HOST, the Docker context or the usual sockets choose it. Nothing is sent to it yet.
 
     Raises LabError `engine-endpoint` where what chooses it can't be understood.

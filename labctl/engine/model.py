@@ -250,7 +250,7 @@ class ProbeOrder:
     """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
     `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
     is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB. One that is `apart` has no
-    network at all."""
+    network at all. `network` stands in place of the container's: `host` for the machine's own, or the name of one."""
 
     name: str
     command: Sequence[str]
@@ -262,6 +262,7 @@ class ProbeOrder:
     processes: bool = False
     memory: int = 256
     apart: bool = False
+    network: str = ""
 
 
 class Engine(Projects, Nodes, Protocol):

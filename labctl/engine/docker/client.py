@@ -13,6 +13,7 @@ from labctl.engine.alone import Alone
 from labctl.engine.docker import inspected, making, proc, streams
 from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.project.projects import DockerProjects
+from labctl.engine.docker.swarm import DockerSwarm
 from labctl.engine.docker.wire import Refused, Wire, asked, explained
 from labctl.engine.model import (
     LOG_DRIVER,
@@ -42,7 +43,7 @@ UNCHANGED = 304
 CONFLICT = 409
 
 
-class DockerEngine(Alone, DockerProjects):
+class DockerEngine(Alone, DockerProjects, DockerSwarm):
     """An Engine on the other end of a wire."""
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
@@ -241,7 +242,8 @@ class DockerEngine(Alone, DockerProjects):
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         place = f"container:{probe.target}"
-        host = _probe_host("none" if probe.apart else place, list(probe.capabilities), memory=probe.memory)
+        network = "none" if probe.apart else probe.network or place
+        host = _probe_host(network, list(probe.capabilities), memory=probe.memory)
         # An init of its own only where it is the first process.
         host |= {"PidMode": place} if probe.processes else {"Init": True}
         if probe.volume:

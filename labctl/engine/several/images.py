@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from labctl.engine.docker.client import DockerEngine
 from labctl.engine.projects import Report
 from labctl.engine.several.members import at_once
+from labctl.engine.swarm import MachineEngine
 from labctl.errors import LabError
 
 
-def missing(source: DockerEngine, targets: Mapping[str, DockerEngine], names: Sequence[str]) -> dict[str, list[str]]:
+def missing(source: MachineEngine, targets: Mapping[str, MachineEngine], names: Sequence[str]) -> dict[str, list[str]]:
     """Which of some images, that the source has, each machine has not, or another one of that name. Raises LabError."""
     wanted = {name: image.id for name in dict.fromkeys(names) if (image := source.image(name))}
     found: dict[str, list[str]] = {}
 
-    def look(machine: str, engine: DockerEngine) -> None:
+    def look(machine: str, engine: MachineEngine) -> None:
         lacking = [name for name, ident in wanted.items() if (there := engine.image(name)) is None or there.id != ident]
         if lacking:
             found[machine] = lacking
@@ -28,7 +28,7 @@ def missing(source: DockerEngine, targets: Mapping[str, DockerEngine], names: Se
 
 
 def send(
-    source: DockerEngine, targets: Mapping[str, DockerEngine], names: Sequence[str], report: Report, limit: float
+    source: MachineEngine, targets: Mapping[str, MachineEngine], names: Sequence[str], report: Report, limit: float
 ) -> None:
     """What is missing is saved once, to a file that is gone afterwards, and loaded by each that lacks some of it.
 

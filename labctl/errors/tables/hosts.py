@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.errors.family import FileError, InvalidArgument, LabNotFound
+from labctl.errors.family import EngineError, FileError, InvalidArgument, LabNotFound
 from labctl.errors.kind import Kind, Table
 
 HOSTS: Table = {
@@ -41,5 +41,36 @@ HOSTS: Table = {
         "the list of machines {file} can't be used: {why}",
         "mend it, or move it away and add the machines again (`labctl hosts add`)",
         "It can't be read or written, or isn't one.",
+    ),
+    "swarm-others": Kind(
+        EngineError,
+        "{one} and {other} are in two different swarms",
+        "decide which of them is to leave its own (`labctl hosts leave {other}`), and join again",
+        "labctl never takes a machine out of a swarm by itself: others may rely on it.",
+    ),
+    "swarm-unmanaged": Kind(
+        EngineError,
+        "{machines} belong to a swarm whose managers ({managers}) are none of these machines",
+        "name a manager, too (`labctl hosts add` it first); or let them leave it (`labctl hosts leave`)",
+        "Only a manager can let others into its swarm, and make networks for it.",
+    ),
+    "swarm-broken": Kind(
+        EngineError,
+        "{machine} belongs to a swarm, and is not part of it at present: {why}",
+        "wait until it is, or `labctl hosts leave {machine} --force`",
+        "The engine knows of a swarm that it can't reach, or that is locked.",
+    ),
+    "swarm-join": Kind(
+        EngineError,
+        "{machines} could not join the swarm of {manager}: {why}",
+        "`labctl hosts check` looks at the ports between them; --address HOST=ADDRESS says at which address the others "
+        "reach a machine",
+        "A machine needs the manager's port 2377/tcp, and an address that the others reach.",
+    ),
+    "swarm-used": Kind(
+        EngineError,
+        "{machine} can't leave its swarm: {why}",
+        "take the labs down first, name all machines of the swarm, or use --force",
+        "What is on networks of the swarm would be cut off.",
     ),
 }
