@@ -101,7 +101,7 @@ def test_an_xray_has_both_machines_calls(lab):
 
 def test_a_partition_is_on_both_machines_and_heals(lab):
     lab.ok("partition", "alice", "bob")
-    rules = lab.json("fault", "ls")["rules"]
+    rules = lab.json("fault", "ls")["faults"]
     assert {(rule["link"], rule["state"]) for rule in rules} == {("alice:bob", "in force"), ("bob:alice", "in force")}
     assert lab.run("ping", "alice", "bob", "--count", "1").returncode == 1
     lab.ok("heal")
