@@ -302,7 +302,7 @@ class Engine(Projects, Nodes, Protocol):
 
     def shares(self, config: Mapping[str, Any]) -> Mapping[str, Mapping[str, Sequence[int]]]:
         """Of an engine that is several: the numbers of each service's containers that each machine would have. Raises
-        LabError `bad-place`, `network-full`."""
+        LabError `bad-place`, `bridge-full`."""
 
     def clock(self, container: str) -> Clock:
         """The clock of the machine that a container is on, against that of the lab's others. Raises LabError."""

@@ -41,7 +41,7 @@ class Wish:
 def spread(config: Mapping[str, Any], wish: Wish, there: Mapping[One, str]) -> dict[str, dict[str, list[int]]]:
     """The numbers of each service's containers on each machine. `there` is where some are already.
 
-    Raises LabError `bad-place`, `network-full`.
+    Raises LabError `bad-place`, `bridge-full`.
     """
     groups = together(config)
     wanted = {group: _containers(config, group, there) for group in groups}
@@ -201,4 +201,4 @@ def _best(
 def _refuse_full(ends: Mapping[tuple[str, str], int]) -> None:
     for (machine, key), count in ends.items():
         if count > MOST_ON_NETWORK:
-            raise LabError("network-full", network=key, machine=machine, count=count, most=MOST_ON_NETWORK)
+            raise LabError("bridge-full", network=key, machine=machine, count=count, most=MOST_ON_NETWORK)
