@@ -46,9 +46,9 @@ class RunningLab:
         be written to.
 
         `image` is a local one instead of labctl's own with Python; with an empty command its own program runs.
-        `network` is needed where the lab has several, `address` is one of it that is free. `publish` are ports for
-        this machine: 9000, "8000:9000". `memory` is a limit such as "64m". `replace`: in the place of a program of
-        that name that runs.
+        `network` is needed where the lab has several, `address` is one of it that is free; "service:srv" is the network
+        of the host srv, whose addresses are the program's then. `publish` are ports for this machine: 9000,
+        "8000:9000". `memory` is a limit such as "64m". `replace`: in the place of a program of that name that runs.
 
         Returns once it listens (on the port `listen`, if any, for which `timeout` seconds are waited), has printed the
         text `ready`, has ended with status 0, or has run for two seconds and listens nowhere; without `wait` at once.

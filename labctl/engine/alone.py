@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from labctl.engine.model import Clock
+from labctl.engine.machines import Clock
 from labctl.engine.projects import Report
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol, Self
 
 from labctl.cancel import Cancel
+from labctl.engine.machines import Machines
 from labctl.engine.nodes import Nodes
 from labctl.engine.projects import Projects
 from labctl.engine.settings import Settings
@@ -207,19 +208,6 @@ class Line:
     entries: int = 1
 
 
-class Clock(NamedTuple):
-    """How far a machine's clock is ahead of the others' (negative: behind), in nanoseconds, and how far off that may
-    be. What is smaller than its own error is taken for nothing."""
-
-    offset: int = 0
-    error: int = 0
-
-    @property
-    def correction(self) -> int:
-        """What is to be taken from a time that the machine says."""
-        return self.offset if abs(self.offset) > self.error else 0
-
-
 class Stream(Protocol):
     """A container's output as it comes, and, where it was opened so, its keyboard."""
 
@@ -265,7 +253,7 @@ class ProbeOrder:
     network: str = ""
 
 
-class Engine(Projects, Nodes, Protocol):
+class Engine(Projects, Nodes, Machines, Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
 
     @property
@@ -284,28 +272,6 @@ class Engine(Projects, Nodes, Protocol):
     def machine(self) -> str | None:
         """The name or address of the machine that it runs on, None where that is this one, as far as its address
         tells."""
-
-    @property
-    def missing(self) -> Mapping[str, str]:
-        """Of an engine that is several: which machines did not answer when they were asked last, and why."""
-
-    @property
-    def machines(self) -> tuple[str, ...]:
-        """The names of the machines of an engine that is several; of one alone, ""."""
-
-    def narrowed(self, machines: Iterable[str]) -> Engine:
-        """Of an engine that is several: those of some machines alone; the same engine where it is one."""
-
-    def placing(self, machines: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
-        """Of an engine that is several: the same, which makes a project's nodes on these machines alone, single ones as
-        `places` says (`alice` or `web-2`: machine), the others by the policy `spread` or `pack`."""
-
-    def shares(self, config: Mapping[str, Any]) -> Mapping[str, Mapping[str, Sequence[int]]]:
-        """Of an engine that is several: the numbers of each service's containers that each machine would have. Raises
-        LabError `bad-place`, `bridge-full`."""
-
-    def clock(self, container: str) -> Clock:
-        """The clock of the machine that a container is on, against that of the lab's others. Raises LabError."""
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:

@@ -27,8 +27,9 @@ class NodeOrder:
     `command` is empty where the image's own is to run. `folder`, if any, is a path of this machine that is seen
     read-only at `place`, the working directory: mounted, or, where the engine is on another machine, sent there.
     `scratch` is where it may write, in memory, up to `scratch_size` bytes. `addresses` are those that it has whenever
-    it runs, one of a family; `ports` are published at their place. `memory` is in bytes, `processes` how many it may
-    have. Of an engine that is several, `machine` is the one that is to have it; "" for any.
+    it runs, one of a family; `ports` are published at their place. `shares` is the container whose network it has in
+    the place of one of its own; then these aren't its, nor is the `hostname`. `memory` is in bytes, `processes` how
+    many it may have. Of an engine that is several, `machine` is the one that is to have it; "" for any.
     """
 
     name: str
@@ -47,6 +48,7 @@ class NodeOrder:
     scratch_size: int = 64 * 1024**2
     ports: Sequence[Port] = field(default=())
     machine: str = ""
+    shares: str = ""
 
 
 class Nodes(Protocol):

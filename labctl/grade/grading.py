@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 import shlex
@@ -12,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabError, LabTimeout
-from labctl.grade.hosts import AGAIN, CHECKER, PROGRAM, Hosts, NotStarted, Start, opened
-from labctl.grade.model import Breaking, Check, Grade, Outcome, Subject
+from labctl.grade.hosts import AGAIN, RESTARTED, Hosts, NotStarted, Start, opened
+from labctl.grade.model import CHECKER, PROGRAM, Breaking, Check, Grade, Outcome, Subject
 
 if TYPE_CHECKING:
     from labctl.api.link import Rule
@@ -75,6 +76,7 @@ class _Run:
     def __init__(self, hosts: Hosts, subject: Subject, start: Start, seed: str, named: str) -> None:
         self._hosts, self._subject, self._start = hosts, subject, start
         self._seed, self._named = seed, named
+        self._is_spent = False  # a check has failed: the next one takes the program as it begins, not as it was left
         self._gone = ""  # why the program can't be checked any more
 
     def outcomes(self, checks: Sequence[Check]) -> Iterator[Outcome]:
@@ -84,10 +86,11 @@ class _Run:
             lacking = [name for name in check.needs if verdicts.get(name, "passed") != "passed"]
             if lacking:
                 found = Outcome(check, "skipped", why=f"it needs {', '.join(lacking)}")
-            elif self._gone:
+            elif check.act == "inside" and not self._is_there():
                 found = Outcome(check, "skipped", why=self._gone)
             else:
                 found = self._done(check)
+                self._is_spent = found.verdict != "passed" and check.act == "inside"
             verdicts[check.name] = found.verdict
             yield replace(found, again=self._again(check), seconds=time.monotonic() - begun)
 
@@ -110,6 +113,15 @@ class _Run:
             ]
         )
 
+    def _is_there(self) -> bool:
+        """Whether there is a program to be checked: it is started again where that has to be."""
+        if self._is_spent and not self._gone:
+            try:
+                self._hosts.start_again()
+            except NotStarted as problem:
+                self._gone = f"it can't be started again: {problem.actual}"
+        return not self._gone
+
     def _done(self, check: Check) -> Outcome:
         """A program's mistake is an outcome, and so is one of ours; only a lab that is gone is an error."""
         begun = dt.datetime.now(dt.UTC)
@@ -119,7 +131,8 @@ class _Run:
                 return Outcome(check, "passed")
             found = self._restarted(check) if check.act == "restart" else self._inside(check)
         except NotStarted as problem:
-            return Outcome(check, "failed", problem.expected, problem.actual, problem.help)
+            found = Outcome(check, "failed", problem.expected, problem.actual, problem.help)
+            return replace(found, actual=self._with_words(found, begun)) if check.act == "listens" else found
         except LabTimeout:
             found = Outcome(check, "failed", "it is done in time", f"it was not within {check.limit:g} s")
         if check.act != "restart":
@@ -130,9 +143,8 @@ class _Run:
 
     def _with_words(self, found: Outcome, begun: dt.datetime) -> str:
         """What came instead, and what the program printed last meanwhile: often the exception's own words."""
-        lines = self._hosts.output(since=begun).strip().splitlines()
-        said = f"it printed last: {lines[-1].strip()}" if lines else ""
-        return f"{found.actual}\n{said}" if said and "printed last" not in found.actual else found.actual
+        last = self._hosts.output(since=begun).strip().rpartition("\n")[2].strip()
+        return f"{found.actual}\nit printed last: {last}" if last and last not in found.actual else found.actual
 
     def _inside(self, check: Check) -> Outcome:
         steps = None
@@ -149,7 +161,7 @@ class _Run:
         return self._wired(check, begun) if found.verdict == "passed" and check.wire else found
 
     def _break(self, what: Breaking) -> Rule:
-        link = self._hosts.lab.link(f"{CHECKER}:{PROGRAM}")
+        link = self._hosts.lab.link(what.link)
         if what.verb == "delay":
             return link.delay(what.match, by=what.by)
         return link.drop(what.match) if what.verb == "drop" else link.duplicate(what.match)
@@ -166,33 +178,25 @@ class _Run:
 
     def _restarted(self, check: Check) -> Outcome:
         """With a connection open, as a server has them when it is restarted."""
-        with self._hosts.kept() as again:
-            held = (
-                self._hosts.act("hold", f"{self._seed}/hold", check.limit, AGAIN) if self._is_tcp else {"passed": True}
-            )
+        again = self._hosts.once_more()
+        if self._subject.transport == "tcp":
+            held = self._hosts.act("hold", f"{self._seed}/hold", check.limit, AGAIN)
             if not held.get("passed"):
                 return _judged(check, held)
+        with contextlib.suppress(NotStarted):  # what follows tells it in its own words
             again()
-            found = _judged(check, self._hosts.act("again", f"{self._seed}/{check.name}", check.limit, AGAIN))
-            if found.verdict == "failed" and (said := self._hosts.output(AGAIN).strip()):
-                return replace(found, actual=f"{found.actual}\nit printed: {said.splitlines()[-1]}")
-            return found
-
-    @property
-    def _is_tcp(self) -> bool:
-        return self._subject.transport == "tcp"
+        found = _judged(check, self._hosts.act("again", f"{self._seed}/{check.name}", check.limit, AGAIN))
+        if found.verdict == "failed" and (said := self._hosts.output(RESTARTED).strip()):
+            return replace(found, actual=f"{found.actual}\nit printed last: {said.splitlines()[-1]}")
+        return found
 
     def _lives(self, found: Outcome) -> Outcome:
-        """Whether the program has survived the check; if it has not, it is started again for the next one."""
+        """Whether the program has survived the check."""
         how = self._hosts.ended
         if not how:
             return found
         last = self._hosts.output().strip().splitlines()[-1:]
         said = f"; it printed last: {last[0]}" if last else ""
-        try:
-            self._hosts.start_again()
-        except NotStarted as problem:
-            self._gone = f"it can't be started again: {problem.actual}"
         if found.verdict == "failed":
             return replace(found, actual=f"the program {how}{said}\n{found.actual}")
         return Outcome(found.check, "failed", "the program goes on", f"the program {how}{said}")

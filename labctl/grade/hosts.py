@@ -15,39 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import labctl
 from labctl.errors import LabError, LabTimeout, NodeFailed
-from labctl.grade.model import Subject
+from labctl.grade.model import CHECKER, PROGRAM, Subject
 from labctl.render.text import printable
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
+    from labctl.api.node import Node
     from labctl.api.programs import Program
     from labctl.engine.model import Engine, Listening
 
 INSIDE = Path(__file__).parent / "inside"  # what the checking host is given
-PROGRAM, AGAIN, CHECKER = "program", "again", "checker"  # names of hosts
+AGAIN, RESTARTED = "again", "restarted"  # a host that stays, and the program that is started anew in its network
+STAYS = ("sleep", "infinity")  # the command of a host on which others do something
 START_LIMIT = 20.0  # seconds until it listens
 LISTEN_LIMIT = 8.0  # seconds more for one that runs, and listens nowhere yet
 AGAIN_AFTER = 0.25  # seconds from one look at its sockets to the next
 LINES, LONGEST = 200, 65536  # of what a program printed: last lines, bytes
-# Runs a program, and at SIGHUP once more in the same network: only there its old connections are still known.
-KEEPER = """
-import signal, subprocess, sys
-asked = [False]
-def again(*_):
-    asked[0] = True
-    child.terminate()
-signal.signal(signal.SIGHUP, again)
-signal.signal(signal.SIGTERM, lambda *_: (child.terminate(), sys.exit(0)))
-while True:
-    child = subprocess.Popen(sys.argv[1:])
-    try:
-        status = child.wait()
-    except SystemExit:
-        raise
-    if not asked[0]:
-        sys.exit(status if status >= 0 else 128 - status)
-    asked[0] = False
-"""
 
 
 @dataclass(frozen=True)
@@ -74,23 +57,26 @@ class Hosts:
 
     def __init__(self, lab: Lab, start: Start, subject: Subject, inside: Path) -> None:
         self.lab, self._start, self._subject = lab, start, subject
-        self._checker = lab.run(CHECKER, ["sleep", "infinity"], folder=inside, wait=False)
+        self._checker = lab.run(CHECKER, STAYS, folder=inside, wait=False)
+        self._program: Program | None = None
         self.port = 0
         self.notes: tuple[str, ...] = ()
 
     def begin(self) -> None:
         """Runs the program, and finds where it listens. Raises NotStarted, LabError."""
-        program = self._run(PROGRAM, self._start.command, self._start.port or self._subject.port or None)
+        program = self._program = self._run(PROGRAM, self._start.port or self._subject.port or None)
         self.notes = program.notes
-        self.port = self._place(program, self._listening(program))
+        found = program.listening
+        self.port = self._place(program, self._listening(program, found) if program.began == "running" else found)
         self.lab.record(CHECKER, PROGRAM)
 
-    def _run(self, name: str, command: Sequence[str], listen: int | None) -> Program:
+    def _run(self, name: str, listen: int | None, network: str | None = None) -> Program:
         start = self._start
         try:
             return self.lab.run(
                 name,
-                command,
+                start.command,
+                network=network,
                 folder=start.folder,
                 image=start.image,
                 memory=start.memory,
@@ -100,13 +86,11 @@ class Hosts:
         except (NodeFailed, LabTimeout) as problem:
             raise NotStarted("it runs, and listens", problem.message, problem.hint) from None
 
-    def _listening(self, program: Program) -> tuple[Listening, ...]:
+    def _listening(self, program: Program, found: tuple[Listening, ...] = ()) -> tuple[Listening, ...]:
         """Where it listens, once it does: on a busy machine that may take a while."""
         deadline = time.monotonic() + LISTEN_LIMIT
-        found = program.listening
-        while program.began == "running" and time.monotonic() < deadline:
-            if any(one.proto == self._subject.transport for one in found):
-                break
+        found = found or program.status().listening or ()
+        while not any(one.proto == self._subject.transport for one in found) and time.monotonic() < deadline:
             time.sleep(AGAIN_AFTER)
             found = program.status().listening or ()
         return found
@@ -147,23 +131,18 @@ class Hosts:
         return "" if status.state in ("ready", "running") else status.node.condition
 
     def start_again(self) -> None:
-        """After it has ended. Raises NotStarted, LabError."""
-        try:
-            self.lab.node(PROGRAM).start(timeout=START_LIMIT)
-        except (NodeFailed, LabTimeout) as problem:
-            raise NotStarted("it can be started again", problem.message, problem.hint) from None
+        """Whether it runs or has ended; where the port is of its own choice, it may be another one then. Raises
+        NotStarted, LabError."""
+        if self._program:
+            _begin_anew(self._program)
+            self.port = self._place(self._program, self._listening(self._program))
 
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[Callable[[], None]]:
-        """The program as another host, on which it can be started anew without a new network: what is given does so.
-
-        Raises NotStarted, LabError.
-        """
-        program = self._run(AGAIN, ["python3", "-c", KEEPER, *self._start.command], self.port)
-        try:
-            yield lambda: _hang_up(program)
-        finally:
-            program.remove()
+    def once_more(self) -> Callable[[], None]:
+        """The program once more, in the network of a host that stays when it ends: only there its old connections are
+        still known. What is given starts it anew, and raises NotStarted, LabError, as this does."""
+        self.lab.run(AGAIN, STAYS, folder=None, wait=False)
+        program = self._run(RESTARTED, self.port, f"service:{AGAIN}")
+        return lambda: _begin_anew(program)
 
     def output(self, host: str = PROGRAM, since: dt.datetime | None = None) -> str:
         """The last that the program printed, safe to show; `since` a time."""
@@ -175,8 +154,12 @@ class Hosts:
         return text if len(text) <= LONGEST else f"...{text[-LONGEST:]}"
 
 
-def _hang_up(program: Program) -> None:
-    program.kill(signal="HUP")
+def _begin_anew(program: Node) -> None:
+    """Raises NotStarted, LabError."""
+    try:
+        program.restart(timeout=START_LIMIT)
+    except (NodeFailed, LabTimeout) as problem:
+        raise NotStarted("it can be started again", problem.message, problem.hint) from None
 
 
 def _shown(one: Listening) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+PROGRAM, CHECKER = "program", "checker"  # names of hosts
 Verdict = Literal["passed", "failed", "skipped", "error"]
 Transport = Literal["tcp", "udp"]
 
 
 @dataclass(frozen=True)
 class Breaking:
-    """A fault on the way from the checking client to the program while a check runs; it has to touch a packet."""
+    """A fault on the way between the checking client and the program while a check runs; it has to touch a packet.
+    `link` is in labctl's words: `checker:program` what the client sends, `checker-program` both ways."""
 
     verb: Literal["drop", "duplicate", "delay"]
     match: str
     by: str = "300ms"
+    link: str = f"{CHECKER}:{PROGRAM}"
 
 
 @dataclass(frozen=True)

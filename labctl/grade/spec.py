@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from labctl.errors import LabError, nearest
-from labctl.grade.model import Breaking, Check, Subject
+from labctl.grade.model import CHECKER, PROGRAM, Breaking, Check, Subject
 
 VERBS = ("connect", "send", "expect", "half-close", "close", "reset", "fault", "wire")
 _OF_FILE = ("name", "transport", "port", "checks")
@@ -16,6 +17,8 @@ _OF_CHECK = ("name", "rationale", "points", "needs", "steps")
 _OF_STEP = (*VERBS, "to", "from", "within")
 _OF_EXPECT = ("text", "regex", "hex", "end")
 _OF_FAULT = ("drop", "duplicate", "delay")
+_WITH_FAULT = ("link", "by")
+LINKS = (f"{CHECKER}:{PROGRAM}", f"{PROGRAM}:{CHECKER}", f"{CHECKER}-{PROGRAM}", f"{PROGRAM}-{CHECKER}")
 _LARGEST = 1 << 20  # bytes of a file
 _LISTENS = "it listens where other hosts can reach it, and not on 127.0.0.1 alone"
 
@@ -209,10 +212,11 @@ def _bytes(at: _At, text: str) -> str:
 
 
 def _fault(at: _At) -> Breaking:
-    found = at.mapping("fault", _OF_FAULT)
-    if len(found) != 1:
+    found = at.mapping("fault", (*_OF_FAULT, *_WITH_FAULT))
+    verbs = [key for key in found if key in _OF_FAULT]
+    if len(verbs) != 1:
         raise at.bad(f"a fault is one of {', '.join(_OF_FAULT)}, with what it is for: drop: tcp data 1")
-    ((verb, value),) = found.items()
+    verb, value = verbs[0], found[verbs[0]]
     from labctl.faults import match
     from labctl.faults.measures import Malformed
 
@@ -221,7 +225,30 @@ def _fault(at: _At) -> Breaking:
         match.parse(text)
     except Malformed as problem:
         raise value.bad(str(problem)) from None
-    return Breaking("drop" if verb == "drop" else "duplicate" if verb == "duplicate" else "delay", text)
+    breaking = Breaking("drop" if verb == "drop" else "duplicate" if verb == "duplicate" else "delay", text)
+    if "by" in found:
+        if verb != "delay":
+            raise found["by"].bad("by is how long a delay is")
+        breaking = replace(breaking, by=_time(found["by"]))
+    return replace(breaking, link=_link(found["link"])) if "link" in found else breaking
+
+
+def _time(at: _At) -> str:
+    from labctl.faults.measures import Malformed, seconds
+
+    text = at.text("by")
+    try:
+        seconds("by", text)
+    except Malformed as problem:
+        raise at.bad(str(problem)) from None
+    return text
+
+
+def _link(at: _At) -> str:
+    text = at.text("link")
+    if text not in LINKS:
+        raise at.bad(f"there is no link {text}{nearest(text, LINKS)}; there are {', '.join(LINKS)}")
+    return text
 
 
 def _pattern(at: _At) -> str:

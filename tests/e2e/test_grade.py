@@ -1,7 +1,7 @@
 """`labctl grade`: programs that are right, and programs that are wrong in one known way each (tests/programs).
 
-The first line of each says what it has to come to: `passes`, or the first check that it `fails`. `make grades` takes
-all of them, `make test` a share.
+The first line of each says what it has to come to: `passes`, or the first check that it `fails`. Servers that others
+wrote stand in a table here, with all that they fail. `make grades` takes all of them, `make test` a share.
 """
 
 import csv
@@ -14,7 +14,23 @@ from outside import ROOT, run, run_command
 from sampling import seed, share
 
 PROGRAMS = ROOT / "tests" / "programs"
-SOURCES = sorted(path for path in PROGRAMS.glob("*/*.*") if path.suffix in (".py", ".c"))
+SOURCES = sorted(path for path in PROGRAMS.glob("*/*.*") if path.suffix in (".py", ".c", ".js"))
+NODE = [path for path in SOURCES if path.suffix == ".js"]
+PLAIN = [path for path in SOURCES if path not in NODE]
+SERVERS = "labctl/test-servers"
+# Servers that others wrote: what they are, how they are run, and each check that they must fail and may.
+OTHERS = {
+    "xinetd": ("echo", "xinetd -dontfork -f xinetd.conf -pidfile /tmp/pid -filelog /tmp/log", [], []),
+    "socat": ("echo", "socat TCP-LISTEN:9000,reuseaddr,fork EXEC:cat", [], []),
+    # It takes the end of the client's half for that of the connection, and what is still to come back is lost. Where
+    # cat is slow, each of the two waits until the other reads (`big`).
+    "ncat": ("echo", "ncat --listen --keep-open --exec /bin/cat 9000", ["half-close"], ["big"]),
+    # To it no bytes are the end of a file; and it reads 8192 at once.
+    "socat-udp": ("udp", "socat UDP-RECVFROM:9000,fork EXEC:cat", ["empty", "longest"], []),
+    "nginx": ("http", "nginx -c /program/nginx.conf -e stderr", [], []),
+    # What is no request it takes for one of HTTP/0.9, and answers without a status line (RFC 9112, appendix C.1).
+    "http.server": ("http", "python3 -m http.server 8000", ["bad-request"], []),
+}
 
 
 @pytest.fixture
@@ -45,6 +61,15 @@ def compiler(debian):
     return compile_
 
 
+@pytest.fixture(scope="session")
+def servers(debian):
+    """The image with the servers that others wrote, and node."""
+    command = ["docker", "build", "--quiet", "--target", "servers", "--tag", SERVERS, "--build-arg", f"DEBIAN={debian}"]
+    built = run_command([*command, str(ROOT / "tests" / "clients")], timeout=800)
+    assert built.returncode == 0, built
+    return SERVERS
+
+
 def prepared(source: Path, folder: Path) -> list[str]:
     """The command that runs a program in Python, which is put into the folder."""
     shutil.copy(source, folder / "program.py")
@@ -55,14 +80,22 @@ def graded(subject: str, folder: Path, command: list[str], *options: str):
     return run("grade", subject, "--folder", str(folder), *options, "--", *command, timeout=280)
 
 
-@pytest.mark.parametrize("source", share(SOURCES, 12, seed()), ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_each_program_gets_the_verdict_that_it_deserves(source, folder, compiler):
+@pytest.mark.parametrize(
+    "source",
+    share(PLAIN, 16, seed()) + share(NODE, len(NODE), seed()),
+    ids=lambda path: f"{path.parent.name}-{path.name}",
+)
+def test_each_program_gets_the_verdict_that_it_deserves(source, folder, request):
+    options = []
     if source.suffix == ".c":
-        compiler(source, folder)
+        request.getfixturevalue("compiler")(source, folder)
         command = ["./program"]
+    elif source.suffix == ".js":
+        shutil.copy(source, folder / "program.js")
+        command, options = ["node", "program.js"], ["--image", request.getfixturevalue("servers")]
     else:
         command = prepared(source, folder)
-    got = graded(source.parent.name, folder, command, "--json")
+    got = graded(source.parent.name, folder, command, "--json", *options)
     found = json.loads(got.stdout)
     wrong = [one["name"] for one in found["checks"] if one["verdict"] in ("failed", "error")]
     wanted = wanted_of(source)
@@ -74,14 +107,28 @@ def test_each_program_gets_the_verdict_that_it_deserves(source, folder, compiler
         assert got.returncode == 1
 
 
+@pytest.mark.parametrize("name", share(sorted(OTHERS), len(OTHERS), seed()))
+def test_what_others_wrote_gets_the_verdict_that_it_deserves(name, folder, servers):
+    subject, command, must, may = OTHERS[name]
+    for file in (PROGRAMS / "others").iterdir():
+        shutil.copy(file, folder)
+    image = [] if command.startswith("python3") else ["--image", servers]
+    found = json.loads(graded(subject, folder, command.split(), "--json", *image).stdout)
+    verdicts = {one["name"]: one["verdict"] for one in found["checks"]}
+    wrong = [check for check, verdict in verdicts.items() if verdict != "passed"]
+    assert [check for check in wrong if check not in may] == must, found
+
+
 def test_every_program_says_what_it_must_come_to():
     from labctl.grade.subjects import SUBJECTS
 
     wrong = [source for source in SOURCES if wanted_of(source) != "passes"]
     assert len(wrong) >= 30
+    assert len([source for source in wrong if source.suffix == ".js"]) >= 5
     for source in wrong:
         assert SUBJECTS[source.parent.name].check(wanted_of(source).removeprefix("fails: ")), source
     assert {source.parent.name for source in SOURCES if wanted_of(source) == "passes"} == set(SUBJECTS)
+    assert {subject for subject, *_ in OTHERS.values()} <= set(SUBJECTS)
 
 
 def test_failure_says_all_and_can_be_repeated(folder):
@@ -163,6 +210,17 @@ checks:
           checker > program  P. "ana\\r\\n"  lost
           checker > program  P. "ana\\r\\n"  retransmission
           *
+  - name: heard
+    needs: [greets]
+    steps:
+      - fault: {drop: tcp data 1, link: program:checker}
+      - connect: a
+      - expect: "HELLO\\r\\n"
+      - wire: |
+          *
+          program > checker  P. "HELLO\\r\\n"  lost
+          program > checker  P. "HELLO\\r\\n"  retransmission
+          *
   - name: polite
     points: 0
     steps:
@@ -187,10 +245,10 @@ def test_somebodys_own_protocol(folder):
     spec.write_text(SPEC)
     got = graded(str(spec), folder, ["python3", "greeter.py"], "--json")
     found = {one["name"]: one for one in json.loads(got.stdout)["checks"]}
-    assert [one["verdict"] for one in found.values()] == ["passed", "passed", "passed", "failed"], found
+    assert [one["verdict"] for one in found.values()] == ["passed", "passed", "passed", "passed", "failed"], found
     assert found["polite"]["expected"] == '"GOOD DAY\\r\\n"'
     assert "step 2 (expect)" in found["polite"]["help"]
-    assert json.loads(got.stdout)["score"] == 4
+    assert json.loads(got.stdout)["score"] == 5
 
 
 @pytest.mark.parametrize(

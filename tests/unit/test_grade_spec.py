@@ -30,7 +30,21 @@ def test_a_whole_one(tmp_path):
     assert [step["verb"] for step in greets.steps] == ["connect", "expect", "send"]
     assert greets.steps[1]["data"].encode("latin-1") == "HÉ\r\n".encode()
     assert (lossy.faults[0].verb, lossy.faults[0].match) == ("drop", "tcp data 1")
+    assert (lossy.faults[0].link, lossy.faults[0].by) == ("checker:program", "300ms")
     assert lossy.steps[1] == {"verb": "expect", "client": "a", "kind": "text", "data": "\x00\xff", "within": 3}
+
+
+def test_a_fault_is_for_the_link_that_is_named(tmp_path):
+    steps = (
+        "      - fault: {drop: tcp data 1, link: program:checker}\n"
+        "      - fault:\n          delay: tcp data 2\n          by: 1.5s\n          link: checker-program\n"
+        "      - connect: a\n"
+    )
+    [_, greets] = subject(tmp_path, HEAD + steps).checks
+    assert [(one.verb, one.link, one.by) for one in greets.faults] == [
+        ("drop", "program:checker", "300ms"),
+        ("delay", "checker-program", "1.5s"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,10 @@ def test_a_whole_one(tmp_path):
         (f"{HEAD}      - connect: a\n      - expect: {{hex: 0}}", 6, 23, "hex is two digits"),
         (f"{HEAD}      - connect: a\n      - expect: x\n        within: 99", 7, 17, "from 1 to 30"),
         (f"{HEAD}      - connect: a\n      - fault: {{drop: tcp dta 1}}", 6, 23, ""),
+        (f"{HEAD}      - fault: {{drop: syn, link: program:cheker}}", 5, 34, "did you mean program:checker"),
+        (f"{HEAD}      - fault: {{drop: syn, by: 1s}}", 5, 32, "by is how long a delay is"),
+        (f"{HEAD}      - fault: {{delay: syn, by: 1h}}", 5, 33, "by"),
+        (f"{HEAD}      - fault: {{link: checker:program}}", 5, 16, "a fault is one of drop, duplicate, delay"),
         (f"{HEAD}      - connect: a\n      - wire: a b S", 6, 15, "line 1, column 3 of the pattern"),
         (f"{HEAD}      - connect: a\n  - name: greets\n    steps: []", 6, 11, "another check's name"),
         (f"{HEAD}      - connect: a\n  - name: b\n    needs: [greet]\n    steps: []", 7, 13, "did you mean greets?"),

@@ -6,7 +6,7 @@ import pytest
 from recorder_fakes import ALICE, BOB, ETHER, Recorders
 from traffic import MS, connected, tcp
 
-from labctl.engine.model import Clock
+from labctl.engine.machines import Clock
 from labctl.lab.recording import recorders
 from labctl.packets.crossings import Rules
 from labctl.packets.ladder.ladder import Options, two_sided

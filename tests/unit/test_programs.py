@@ -214,6 +214,34 @@ def test_of_several_networks_one_is_to_be_named(engine, host):
     assert srv.container.labels.get(label) == left.container.labels[label]
 
 
+def test_a_program_may_have_the_network_of_another_host(engine, host):
+    orders = []
+    host(begins=lambda container, order: container.listen("tcp", 9000))
+    host("beside", network="service:srv", begins=lambda container, order: orders.append(order))
+    srv, beside = (find(engine).node(name) for name in ("srv", "beside"))
+    assert (beside.owner.name, beside.addresses) == ("srv", srv.addresses)
+    body = docker.node(orders[0])
+    assert body["HostConfig"]["NetworkMode"] == f"container:{srv.container.id}"
+    assert not {"Hostname", "NetworkingConfig", "ExposedPorts"} & set(body)
+    host("third", network="service:beside", begins=lambda container, order: orders.append(order))
+    assert orders[1].shares == srv.container.id, "the one whose network it is"
+    with pytest.raises(LabError, match="srv in its own place|its own network in its own place"):
+        host(network="service:srv", replace=True)
+
+
+def test_the_network_of_a_host_that_has_none_to_give(engine, host):
+    host(begins=lambda container, order: container.end(0))
+    with pytest.raises(LabError, match="srv exited .0. .*can.t run a program in its network"):
+        host("beside", network="service:srv")
+    with pytest.raises(LabError, match="no node srw in the lab lab; did you mean srv"):
+        host("beside", network="service:srw")
+    for option in ({"address": "10.77.0.9"}, {"publish": ["9000"]}):
+        asked = {"folder": None, "image": None, "network": "service:srv", "address": None, "publish": ()}
+        rest = {"memory": "64m", "environment": {}, "listen": None, "ready": None, "replace": False}
+        with pytest.raises(LabError, match="in the network of srv has that host's addresses and ports"):
+            wanted.read("beside", ["x"], **{**asked, **rest, **option})
+
+
 def test_up_leaves_programs_alone_and_plan_names_them(engine, host):
     up(engine, Request("hello"), quiet)
     host(lab="hello")

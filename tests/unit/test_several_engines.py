@@ -2,8 +2,9 @@
 
 import pytest
 
+from labctl.engine.machines import Clock
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_HOSTS, Clock, Line
+from labctl.engine.model import LABEL_HOSTS, Line
 from labctl.engine.several import clocks
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.engine import SeveralEngines

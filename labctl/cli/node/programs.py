@@ -28,7 +28,8 @@ Folder = Annotated[
     Path, typer.Option("--folder", "-C", metavar="DIR", help="What the program sees at /program, read-only.")
 ]
 Image = Annotated[str | None, typer.Option("--image", metavar="IMAGE", help="A local image, in place of labctl's own.")]
-Network = Annotated[str | None, typer.Option("--network", metavar="NET", help="Where the lab has several.")]
+_NETWORK = "Where the lab has several; service:HOST is that host's own."
+Network = Annotated[str | None, typer.Option("--network", metavar="NET", help=_NETWORK)]
 Address = Annotated[str | None, typer.Option("--address", metavar="A", help="A free address of the network.")]
 Listen = Annotated[
     int | None,

@@ -15,7 +15,6 @@ def node(order: NodeOrder, *, mounts: bool = True) -> dict[str, Any]:
     folder's files."""
     body: dict[str, Any] = {
         "Image": order.image,
-        "Hostname": order.hostname,
         "User": USER,
         "Labels": dict(order.labels),
         "Env": [f"{name}={value}" for name, value in order.environment.items()],
@@ -23,10 +22,12 @@ def node(order: NodeOrder, *, mounts: bool = True) -> dict[str, Any]:
         "AttachStdin": False,
         "StopTimeout": GRACE,
         "Healthcheck": {"Test": ["NONE"]},  # an image's own knows nothing of another program
-        "ExposedPorts": {f"{port.private}/{port.proto}": {} for port in order.ports},
         "HostConfig": _host(order, mounts=mounts),
-        "NetworkingConfig": {"EndpointsConfig": {order.network: _endpoint(order)}},
     }
+    if not order.shares:
+        body["Hostname"] = order.hostname
+        body["ExposedPorts"] = {f"{port.private}/{port.proto}": {} for port in order.ports}
+        body["NetworkingConfig"] = {"EndpointsConfig": {order.network: _endpoint(order)}}
     if order.command:
         body["Cmd"] = list(order.command)
     if order.folder:
@@ -36,7 +37,7 @@ def node(order: NodeOrder, *, mounts: bool = True) -> dict[str, Any]:
 
 def _host(order: NodeOrder, *, mounts: bool) -> dict[str, Any]:
     host: dict[str, Any] = {
-        "NetworkMode": order.network,
+        "NetworkMode": f"container:{order.shares}" if order.shares else order.network,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true"],
         "ReadonlyRootfs": True,

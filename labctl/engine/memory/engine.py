@@ -19,6 +19,7 @@ from typing import Any, Self
 from labctl import cancel
 from labctl.cancel import Cancel
 from labctl.engine.alone import Alone
+from labctl.engine.machines import Clock
 from labctl.engine.memory import making
 from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream, Program, stamp
 from labctl.engine.memory.nodes import MemoryNodes
@@ -34,7 +35,6 @@ from labctl.engine.model import (
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
-    Clock,
     Container,
     Details,
     Image,

@@ -37,10 +37,10 @@ class MemoryNodes:
         labels = {**self.images[order.image].labels, **order.labels}
         command = " ".join(order.command)
         record = Container(ident, order.name, order.image, "created", labels, ports=tuple(order.ports), command=command)
-        made = self._containers[ident] = MemoryContainer(record)
-        made.plan = Plan({order.network: tuple(order.addresses)}, tuple(order.ports))
+        made = self._containers[ident] = MemoryContainer(replace(record, network_of=order.shares))
+        made.plan = Plan({} if order.shares else {order.network: tuple(order.addresses)}, tuple(order.ports))
         made.environment, made.processes = dict(order.environment), order.processes
-        made.aliases = {order.network: (order.hostname, ident[:12])}
+        made.aliases = {} if order.shares else {order.network: (order.hostname, ident[:12])}
         made.fixed, made.log, made.made_as = tuple(order.addresses), LOG, _settings(order)
         if self.node_program:
             made.begins = partial(self.node_program, made, order)

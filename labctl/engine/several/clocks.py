@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from labctl.engine.model import Clock, Engine
+from labctl.engine.machines import Clock
+from labctl.engine.model import Engine
 from labctl.errors import LabError
 
 TRIPS = 8

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 from labctl.cancel import Cancel
 from labctl.engine.docker.client import DockerEngine
+from labctl.engine.machines import Clock
 from labctl.engine.model import (
     PROBE_IMAGE,
-    Clock,
     Container,
     Details,
     Engine,

@@ -310,7 +310,8 @@ class SeveralProjects:
             sleep(LOOK_AGAIN, self.cancels)
 
     def create_node(self, order: NodeOrder) -> str | None:
-        machine = order.machine or self._emptiest(order)
+        beside = self.members.machine_of(order.shares) if order.shares else ""
+        machine = beside or order.machine or self._emptiest(order)
         if machine not in self.members.engines:
             why = f"it is none of {', '.join(self.members.engines)}"
             raise LabError("bad-place", node=order.hostname, machine=machine, why=why)

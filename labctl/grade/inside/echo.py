@@ -127,8 +127,7 @@ def half_close(place: Place) -> None:
 
         def send() -> None:
             with contextlib.suppress(Wrong):  # what did not come back says so
-                peer.send(data)
-            peer.end_of_sending()
+                peer.send_last(data)
 
         sender = threading.Thread(target=send)
         sender.start()

@@ -14,6 +14,7 @@ PATIENCE = 8.0  # seconds for an answer: a busy machine is no mistake of a progr
 PAUSE = 0.02  # seconds between parts that must not be joined
 QUIET = 0.4  # seconds in which nothing must come
 DRAIN = 2.0  # seconds for what is still on its way when a client closes
+DRAINS = 6.0  # the same for all clients of a check: of a server that never closes there may be many
 
 
 class Wrong(Exception):
@@ -55,7 +56,9 @@ class Place:
 
 
 class Peer:
-    """One connection."""
+    """One connection. What comes at the end of a check is read for `drains` seconds at most."""
+
+    drains = DRAINS
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.rest, self.ended = sock, b"", ""
@@ -76,6 +79,15 @@ class Peer:
             ) from None
         except OSError as problem:
             raise Wrong(f"{len(data)} bytes are read", f"the connection is gone: {problem.strerror}") from None
+
+    def send_last(self, data: bytes) -> None:
+        """With the end of the stream in the last segment: who takes that end for the client's has no time to answer
+        before it, on a fast machine nor on a slow one."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        try:
+            self.send(data)
+        finally:
+            self.end_of_sending()
 
     def parts(self, *parts: bytes) -> None:
         """Each in a segment of its own."""
@@ -140,7 +152,9 @@ class Peer:
             return
         self.end_of_sending()
         if not self.ended:
-            self.to_end(DRAIN)
+            begun = time.monotonic()
+            self.to_end(min(DRAIN, Peer.drains))
+            Peer.drains = max(0.1, Peer.drains - (time.monotonic() - begun))
         self.sock.close()
 
 

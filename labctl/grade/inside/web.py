@@ -6,12 +6,13 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from peer import DRAIN, PATIENCE, Peer, Place, Wrong, held, shown
+from peer import DRAIN, PATIENCE, Peer, Place, Wrong, held, hint, shown
 
 STATUS = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] [^\r\n]*\r\n")
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110, section 5.6.2)
 LONGEST = 1 << 16  # bytes of a line
 MANY = 20
+REFUSED = "status 400, or the connection closed"
 
 
 @dataclass
@@ -43,6 +44,8 @@ def _line(peer: Peer, what: str) -> bytes:
 
 def _status_line(peer: Peer) -> tuple[bytes, int]:
     line = _line(peer, "a status line such as HTTP/1.1 200 OK")
+    if not line.startswith(b"HTTP/"):
+        raise _caret(line, 0, "HTTP/1.1 or HTTP/1.0")
     if not line.endswith(b"\r\n"):
         raise _caret(line, len(line) - 1, "CRLF after the status line", "lines of HTTP end with \\r\\n")
     if not STATUS.fullmatch(line):
@@ -77,12 +80,15 @@ def _headers(peer: Peer) -> dict[bytes, bytes]:
 
 
 def _response(peer: Peer, *, head: bool = False) -> Response:
+    """The answer to what is asked here alone: the page, which is there however the request comes. Raises Wrong."""
     version, status = _status_line(peer)
+    if status != 200:
+        raise Wrong("status 200 for a request of /", str(status))
     headers = _headers(peer)
     says = headers.get(b"connection", b"").lower()
     ends = b"close" in says or (version == b"HTTP/1.0" and b"keep-alive" not in says)
     body = b""
-    if not (head or status in (204, 304) or status < 200):
+    if not head:
         body, ends = _body(peer, headers, ends)
     return Response(version, status, headers, body, ends)
 
@@ -226,15 +232,29 @@ def split(place: Place) -> None:
 
 
 def bad_request(place: Place) -> None:
-    for text in (f"{place.word()}\r\n\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\nno colon here\r\nConnection: close\r\n\r\n"):
+    """RFC 9112, section 2.2: 400, and the connection closed; who closes without a word has refused it as well. What is
+    said is a response of HTTP with a status line (section 4), and none of HTTP/0.9 without one (appendix C.1)."""
+    strict = (f"{place.word()}\r\n\r\n", "\r\n\r\n")
+    for text in (*strict, "GET / HTTP/1.1\r\nno colon here\r\nConnection: close\r\n\r\n"):
         with place.connect() as peer:
             peer.send(text.encode())
             peer.end_of_sending()
-            said = peer.line(2.0)
-            if said is not None and said.startswith(b"HTTP/") and text[0] not in "\rG" and b" 200 " in said:
-                raise Wrong("status 400 for what is no request, or the connection closed", shown(said))
-            peer.to_end(2.0)
+            status = _refusal(peer, text)
+            if text in strict and 200 <= status < 300:
+                raise Wrong(f"{REFUSED}, for {shown(text.encode())}", f"status {status}")
     _still(place, "what is no request must not end the server")
+
+
+def _refusal(peer: Peer, text: str) -> int:
+    """The status of the answer to what is no request; 0: the connection is closed."""
+    first = peer.line()
+    if first is None and peer.rest == b"" and peer.ended:
+        return 0
+    if first is None and peer.rest == b"":
+        raise Wrong(f"{REFUSED}, for {shown(text.encode())}", f"neither within {PATIENCE:g} s")
+    peer.rest = (first or b"") + peer.rest
+    with hint("an answer begins with a status line, also where the request is none (RFC 9112, sections 2.2 and 4)"):
+        return _status_line(peer)[1]
 
 
 def leaves(place: Place) -> None:

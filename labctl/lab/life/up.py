@@ -48,15 +48,12 @@ Report = Callable[[str], None]
 class Request:
     """What `labctl up` was asked for.
 
-    `timeout` is in seconds and holds for starting, not for building; `subnets` is what
-    labctl.lab.placing.subnets chooses from.
-    `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
-    or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
-    route to. `isolated`: without a way outside, whatever the file says.
-
-    `hosts` are the machines that it is to be on (labctl.engine.hosts), `places` says it for single nodes, `policy`
-    (spread, pack) how the others are shared out; without hosts it is on those that it is on already, or on the usual
-    engine.
+    `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.placing.subnets
+    chooses from. `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is
+    somebody else's, or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this
+    machine has a route to. `isolated`: without a way outside, whatever the file says. `hosts` are the machines that it
+    is to be on (labctl.engine.hosts; none: where it is already, or the usual engine), `places` says it for single
+    nodes, `policy` (spread, pack) how the others are shared out.
     """
 
     topology: str | None = None

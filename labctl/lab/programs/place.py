@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from labctl.engine.model import LABEL_FAMILIES, LABEL_LAB, LABEL_ROUTES, LABEL_RUN, Container, Engine, Network
 from labctl.errors import LabError, nearest
 from labctl.lab.model import Lab, find, plain
+from labctl.lab.programs.wanted import OF_HOST
 
 if TYPE_CHECKING:
     from labctl.topology.model import Subnet
@@ -25,11 +26,13 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class Place:
-    """`labels` are those of the neighbours that this host takes over: their routes."""
+    """`labels` are those of the neighbours that this host takes over: their routes. `shares` is the container whose
+    network it has in the place of one of its own."""
 
-    network: Network
+    network: str
     addresses: tuple[str, ...]
     labels: tuple[tuple[str, str], ...] = ()
+    shares: str = ""
 
 
 def lab_of(engine: Engine, name: str) -> Lab:
@@ -48,11 +51,14 @@ def lab_of(engine: Engine, name: str) -> Lab:
 
 
 def choose(engine: Engine, lab: Lab, network: str | None, address: str | None, without: Container | None) -> Place:
-    """`network` is chosen by its name, with or without the lab's before it, `address` is the one wished for; `without`
-    is a container that will be gone by then, whose addresses are kept where they fit.
+    """`network` is chosen by its name, with or without the lab's before it, or is a host's own (`service:HOST`, as in
+    Compose); `address` is the one wished for; `without` is a container that will be gone by then, whose addresses are
+    kept where they fit.
 
-    Raises LabError `which-network`, `bad-address`, `network-full`.
+    Raises LabError `which-network`, `bad-address`, `network-full`, `unknown-node`, `not-running`, `bad-option`.
     """
+    if network is not None and network.startswith(OF_HOST):
+        return _shared(lab, network.removeprefix(OF_HOST), without)
     found = _network(engine, lab, network)
     taken = _taken(engine, lab, found, without)
     subnets = [ipaddress.ip_network(text) for text in found.subnets]
@@ -70,7 +76,19 @@ def choose(engine: Engine, lab: Lab, network: str | None, address: str | None, w
         if mine is None:
             raise LabError("network-full", network=found.name, subnets=", ".join(found.subnets))
         addresses.append(str(mine))
-    return Place(found, tuple(addresses), labels)
+    return Place(found.name, tuple(addresses), labels)
+
+
+def _shared(lab: Lab, name: str, without: Container | None) -> Place:
+    """The network of a host that runs."""
+    node = lab.node(name)
+    owner = node.owner or node
+    if without and without.id == owner.container.id:
+        why = f"{name} can't have its own network in its own place"
+        raise LabError("bad-option", option="--network", why=why)
+    if not owner.is_running:
+        raise owner.does_not_run("labctl can't run a program in its network")
+    return Place(next(iter(owner.networks), ""), (), shares=owner.container.id)
 
 
 def _network(engine: Engine, lab: Lab, wanted: str | None) -> Network:

@@ -109,7 +109,8 @@ def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Repo
             take_away(engine, lab, [before], report)
         order = _order(lab, wanted, place, image, owners.same(engine, [node.container for node in lab.nodes]))
         # What others of the lab send is recorded: so is what this one does, from its first packet on.
-        order = replace(order, processes=SHUT) if ours and _is_recorded(engine, name) else order
+        gated = ours and not order.shares and _is_recorded(engine, name)  # a network that is shared is recorded already
+        order = replace(order, processes=SHUT) if gated else order
         begun = time.monotonic()
         try:
             return _Host(*_make(engine, lab, order, lock, image if ours else None), begun, lab)
@@ -237,7 +238,7 @@ def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.O
         command=wanted.command,
         labels=labels,
         environment={**ENVIRONMENT, **wanted.environment},
-        network=place.network.name,
+        network=place.network,
         addresses=place.addresses,
         memory=wanted.memory,
         folder=str(wanted.folder) if wanted.folder else None,
@@ -245,6 +246,7 @@ def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.O
         scratch=SCRATCH,
         ports=wanted.publish,
         machine=wanted.machine,
+        shares=place.shares,
     )
 
 

@@ -18,6 +18,7 @@ SCRATCH = "/tmp"
 MEMORY = "256m"
 LEAST_MEMORY = 6 * 1024**2  # bytes: with less the engine makes no container
 LOCAL = "127.0.0.1"  # where ports are published
+OF_HOST = "service:"  # before the name of a host whose network is meant, as in Compose's network_mode
 _NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # a host's name (RFC 1123), in lower case
 _MEMORY = r"(\d{1,12})([kmgKMG]?)[bB]?"
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -106,6 +107,9 @@ def read(
     if not command and image is None:
         why = "there is nothing to run: write the command, as in `labctl run --name srv -- python3 server.py`"
         raise LabError("bad-option", option="CMD", why=why)
+    if network is not None and network.startswith(OF_HOST) and (address or publish):
+        why = f"a program in the network of {network.removeprefix(OF_HOST)} has that host's addresses and ports"
+        raise LabError("bad-option", option="--address" if address else "--publish", why=why)
     return Wanted(
         name=check_name(name) if name else name_of(command or [(image or "").rpartition("/")[2].partition(":")[0]]),
         command=tuple(command),

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labctl.engine.model import Clock, Container, Engine, Stream, StreamEvent
+from labctl.engine.machines import Clock
+from labctl.engine.model import Container, Engine, Stream, StreamEvent
 from labctl.errors import LabError
 from labctl.lab import probes
 from labctl.lab.model import Lab, Node

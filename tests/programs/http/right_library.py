@@ -7,6 +7,7 @@ PAGE = b"<h1>hello</h1>"
 
 class Hello(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # else what is no request is answered without a status line
 
     def do_HEAD(self):
         self.send_response(200)

@@ -1,0 +1,44 @@
+// fails: split
+
+const net = require("net");
+
+const room = new Map();
+
+function tell(from, text) {
+  for (const [socket] of room) {
+    if (socket !== from) socket.write(`${text}\n`);
+  }
+}
+
+function leave(socket) {
+  const name = room.get(socket);
+  if (!room.delete(socket)) return;
+  tell(socket, `${name} has left`);
+}
+
+const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  let rest = "";
+  socket.on("error", () => {});
+  socket.on("close", () => leave(socket));
+  socket.on("end", () => {
+    leave(socket);
+    socket.end();
+  });
+  socket.on("data", (data) => {
+    rest += data;
+    const lines = rest.split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      if (socket.writableEnded) return;
+      if (!room.has(socket)) {
+        room.set(socket, line);
+      } else if (line === "byebye") {
+        leave(socket);
+        socket.end();
+      } else {
+        tell(socket, `${room.get(socket)}: ${line}`);
+      }
+    }
+  });
+});
+server.listen(9000, "0.0.0.0");

@@ -1,0 +1,10 @@
+// fails: split
+
+const net = require("net");
+
+const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  socket.on("error", () => {});
+  socket.on("data", (data) => socket.write(data.toString()));
+  socket.on("end", () => socket.end());
+});
+server.listen(9000, "0.0.0.0");

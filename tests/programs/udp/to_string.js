@@ -1,0 +1,6 @@
+// fails: binary
+
+const socket = require("dgram").createSocket("udp4");
+
+socket.on("message", (data, from) => socket.send(data.toString(), from.port, from.address));
+socket.bind(9000, "0.0.0.0");
