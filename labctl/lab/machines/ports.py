@@ -174,7 +174,7 @@ def _over_a_network(engines: Engines, states: Mapping[str, Membership], lab: str
 
 
 def _remove(manager: MachineEngine, network: str) -> None:
-    """The swarm knows a moment later than the engines that nobody is on it any more. What stays, a later look sweeps."""
+    """A moment later than the engines, the swarm knows that nobody is on it. What stays, a later look sweeps."""
     deadline = time.monotonic() + REMOVE_LIMIT
     while time.monotonic() < deadline:
         try:
