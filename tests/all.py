@@ -35,6 +35,7 @@ LONGEST = (
     "e2e/test_faults.py",
     "e2e/test_grade.py",
     "e2e/test_page.py",
+    "e2e/test_page_acts.py",
     "e2e/test_capture.py",
     "e2e/test_kill_matrix.py",
     "integration/test_chat.py",

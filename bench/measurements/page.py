@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 HOSTS, RATE, SPAN = 200, 1000, 15.0  # hosts; events and packets a second; seconds
 IMAGE, PORT = "labctl/test-browser", 9333
 FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage"
-# Frames a second while a host follows the mouse, how often the graph was drawn meanwhile, and how many frames it were.
-DRAG = """async () => {
+# Frames a second while a host follows the mouse for `span` ms, how often the graph was drawn then, and all frames.
+DRAG = """async (span) => {
   const box = document.querySelector(".graph").getBoundingClientRect();
   const place = labctl.graph.cy.getElementById("h:n5").renderedPosition();
   const at = (x, y, type, target) => target.dispatchEvent(new MouseEvent(type,
@@ -42,7 +42,7 @@ DRAG = """async () => {
     const frame = (now) => {
       frames += 1;
       at(place.x + 60 * Math.sin(frames / 20), place.y + 60 * Math.cos(frames / 20), "mousemove", window);
-      if (now - begin < 5000) requestAnimationFrame(frame);
+      if (now - begin < span) requestAnimationFrame(frame);
       else done([frames / ((now - begin) / 1000), drawn, frames]);
     };
     requestAnimationFrame(frame);
@@ -91,7 +91,7 @@ def dragging(page: Page) -> tuple[float, float]:
         return next(float(one["value"]) for one in found if one["name"] == "TaskDuration")
 
     before = taken()
-    rate, drawn, frames = page.evaluate(DRAG)
+    rate, drawn, frames = page.evaluate(DRAG, 5000)
     if not drawn:
         raise Failed("nothing was drawn while a host was dragged")
     return rate, (taken() - before) * 1000 / frames
@@ -126,16 +126,17 @@ def chromium() -> Iterator[tuple[Browser, str]]:
 
 
 @contextmanager
-def shown(browser: Browser) -> Iterator[tuple[Page, Story]]:
-    """A tab with 200 hosts, and the story that it is told."""
+def shown(browser: Browser, described: dict[str, Any] | None = None) -> Iterator[tuple[Page, Story]]:
+    """A tab with 200 hosts, or another topology, and the story that it is told."""
     import uvicorn
 
     from labctl.page.guard import allowed_hosts
     from labctl.page.server import Server
 
     story = Story()
-    for kind, value in (("lab", "big"), ("topology", topology(hosts())), ("up", {"up": True, "recording": True})):
-        story.tell(kind, value)
+    story.tell("lab", "big")
+    story.tell("topology", described or topology(hosts()))
+    story.tell("up", {"up": True, "recording": True})
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         watching = cast(Any, type("Told", (), {"story": story, "packet": lambda self, number: None})())

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import docker
 import pytest
@@ -18,6 +18,9 @@ import three_machines
 from docker import DockerClient
 from docker.models.containers import Container
 from outside import OUT, PROJECT, Lab, Result, begin_command, run, run_command
+
+if TYPE_CHECKING:
+    import browsing  # playwright takes a while to import
 
 LABEL = "dev.labctl.test"
 SESSION = secrets.token_hex(3)
@@ -90,6 +93,35 @@ def tutorial(engine: DockerClient) -> Iterator[Lab]:
     """A beginner's own programs, for one file of tests alone."""
     with up(engine, f"e2e-{SESSION}-tutorial-{secrets.token_hex(2)}", "tutorial") as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def browser(engine: DockerClient, debian: str) -> Iterator["browsing.Chromium"]:
+    """Chromium, which sees this machine's loopback."""
+    import browsing
+
+    with browsing.chromium(engine, debian, {LABEL: SESSION}) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(browser: "browsing.Chromium", own_lab: Lab) -> Iterator["browsing.Page"]:
+    """`labctl page` on the lab of the file."""
+    import browsing
+
+    made = browsing.Page(browser, own_lab)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def tabs_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The tabs of a test are gone with it."""
+    yield
+    if "page" in request.fixturenames:
+        made = request.getfixturevalue("page")
+        while made.contexts:
+            made.contexts.pop().close()
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from outside import PATIENCE, end_group, finish, json_lines, read_until, run, un
 from labctl.engine.model import PROBE_IMAGE
 from labctl.packets.files.capture import read
 
+pytestmark = pytest.mark.turn(3)
+
 FIELDS = ("frame.interface_name", "frame.comment", "frame.len", "ip.src", "ip.dst", "tcp.len", "tcp.port", "udp.port")
 RETURN_TO_SENDER = """
 import socket
@@ -80,6 +82,7 @@ def piped(lab, *args: str, **variables) -> tuple[subprocess.Popen, bytes]:
     return child, read_until(child.stdout, b"labctl")  # in the section's header
 
 
+@pytest.mark.turn(1)
 def test_first_ladder_begins_to_record(own_lab):
     first = own_lab.run("ladder", "alice", "bob")  # which may have to build the recorder's image
     assert (first.returncode, first.stdout) == (1, "")
@@ -107,6 +110,7 @@ def test_recorders_hold_only_what_they_need(own_lab):
     assert int(re.search(r"CapBnd:\s+(\w+)", status)[1], 16) == 1 << 12 | 1 << 13
 
 
+@pytest.mark.turn(1)
 def test_file_for_wireshark(own_lab, shark, tmp_path):
     """One interface for each node, and one for what was sent before a fault, which is named where it struck."""
     file = tmp_path / "all.pcapng"
@@ -422,6 +426,7 @@ def test_ladder_follows_a_loss(own_lab):
     assert [fault["action"] for fault in data[0]["faults"]] == ["drop"]
 
 
+@pytest.mark.turn(1)
 def test_trace(own_lab):
     drawn = own_lab.ok("trace", "--", "chat", "send", "alice", "traced").stdout
     assert '"traced\\n"' in drawn

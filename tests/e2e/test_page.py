@@ -1,11 +1,9 @@
-"""The page in a real browser: Chromium of Debian without a window, on this machine's network, driven by playwright."""
+"""The page in a real browser: what a person does there, and what nobody else can do."""
 
 import contextlib
 import http.server
-import io
 import json
 import secrets
-import tarfile
 import threading
 import urllib.error
 import urllib.request
@@ -13,67 +11,12 @@ import urllib.request
 import pytest
 import sampling
 from axe_playwright_python.sync_playwright import Axe
-from conftest import LABEL, SESSION
-from outside import PATIENCE, ROOT, begin, finish, read_until, run_command, until
-from playwright.sync_api import Error, expect, sync_playwright
+from browsing import HOSTILE, SLOW, Page, is_recorded, row, type_at
+from outside import PATIENCE, run_command, until
+from playwright.sync_api import Error, expect
 
-pytestmark = pytest.mark.timeout(900)  # the first run builds the browser's image
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"]
-SLOW = 30_000  # ms for what takes a second on an idle machine
-expect.set_options(timeout=SLOW)
-
-
-class Page:
-    """`labctl page` on a lab, and tabs that look at it."""
-
-    def __init__(self, browser, lab, *options):
-        self.browser, self.lab = browser, lab
-        self.child = begin("page", "--json", "--lab", lab.name, *options)
-        self.url = json.loads(read_until(self.child.stdout, b"\n", 60))["url"]
-        self.address, _, self.token = self.url.partition("#token=")
-        self.contexts = []
-
-    def end(self):
-        self.child.terminate()
-        finish(self.child)
-
-    def context(self, **options):
-        made = self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        made.set_default_timeout(SLOW)
-        self.contexts.append(made)
-        return made
-
-    def request(self, path):
-        return urllib.request.Request(self.address.rstrip("/") + path, headers={"x-labctl-token": self.token})
-
-    def tab(self, context=None, url=None, state="live"):
-        """A tab that shows the lab, with what its console has complained of, and the addresses that it has asked."""
-        tab = (context or self.context()).new_page()
-        tab.complaints, tab.asked = [], set()
-        tab.on("console", lambda said: said.type in ("error", "warning") and tab.complaints.append(said.text))
-        tab.on("pageerror", lambda problem: tab.complaints.append(str(problem)))
-        tab.on("dialog", lambda dialog: (tab.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        tab.on("request", lambda request: tab.asked.add(request.url))
-        tab.goto(url or self.url)
-        tab.wait_for_selector(f"[data-state={state}]")
-        tab.wait_for_selector(".hosts button")
-        return tab
-
-
-def is_recorded(tab):
-    tab.wait_for_selector("[data-recorder=on]", state="attached")
-
-
-def row(tab, text, kind=""):
-    return tab.locator(f".row{kind}", has_text=text)
-
-
-def type_at(tab, host, text):
-    tab.locator(".hosts button", has_text=host).click()
-    tab.fill("#keyboard", text)
-    tab.keyboard.press("Enter")
+# The first run builds the browser's image.
+pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
 
 
 def tab_to(tab, there):
@@ -85,47 +28,7 @@ def tab_to(tab, there):
     raise AssertionError(f"sixty times the tabulator, and not {there}")
 
 
-@pytest.fixture(scope="module")
-def browser(engine, debian):
-    """Chromium in a container that has this machine's loopback."""
-    command = ["docker", "build", "--quiet", "--target", "browser", "--tag", "labctl/test-browser"]
-    built = run_command([*command, "--build-arg", f"DEBIAN={debian}", str(ROOT / "tests" / "clients")], timeout=800)
-    assert built.returncode == 0, built
-    options = {"detach": True, "init": True, "network_mode": "host", "labels": {LABEL: SESSION}}
-    container = engine.containers.run("labctl/test-browser", ["chromium", *FLAGS, "about:blank"], **options)
-    try:
-        said = b""
-        for chunk in container.logs(stream=True, follow=True):
-            said += chunk
-            if b"DevTools listening on " in said and b"/devtools/browser/" in said.split(b"DevTools listening on ")[1]:
-                break
-        socket = said.split(b"DevTools listening on ")[1].split()[0].decode()
-        with sync_playwright() as playwright:
-            found = playwright.chromium.connect_over_cdp(socket)
-            found.container = container
-            yield found
-            found.close()
-    finally:
-        container.remove(force=True)
-
-
-@pytest.fixture(scope="module")
-def page(browser, own_lab):
-    made = Page(browser, own_lab)
-    yield made
-    made.end()
-
-
-@pytest.fixture(autouse=True)
-def closed(request):
-    """The tabs of a test are gone with it."""
-    yield
-    if "page" in request.fixturenames:
-        made = request.getfixturevalue("page")
-        while made.contexts:
-            made.contexts.pop().close()
-
-
+@pytest.mark.turn(1)
 def test_what_is_typed_arrives_and_a_lost_segment_is_joined_to_the_one_that_repeats_it(page):
     tab = page.tab()
     is_recorded(tab)
@@ -167,9 +70,6 @@ def test_eight_tabs_and_a_second_browser_see_the_same(page):
         assert tab.complaints == []
     connections = run_command(["ss", "-Htn", "state", "established", f"sport = :{page.address.split(':')[2][:-1]}"])
     assert connections.returncode != 0 or len(connections.stdout.splitlines()) < 16, "one stream for eight tabs"
-
-
-HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
 def test_text_from_the_network_is_never_markup(page):
@@ -244,6 +144,7 @@ def test_a_name_that_leads_here_is_not_the_servers(page):
         urllib.request.urlopen(request, timeout=PATIENCE)
 
 
+@pytest.mark.turn(1)
 def test_one_thing_after_another_in_slow_motion(page):
     page.lab.ok("echo", "send", "client", "slowly")
     tab = page.tab()
@@ -283,13 +184,8 @@ def test_a_run_is_taken_along_as_one_file_that_opens_without_a_server(page, brow
     expect(row(tab, "onerror").last).to_be_visible()
     with urllib.request.urlopen(page.request("/api/run.html"), timeout=PATIENCE) as answer:
         content = answer.read()
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
-        entry = tarfile.TarInfo("run.html")
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
-    assert browser.container.put_archive("/tmp", held.getvalue())
-    saved = page.tab(page.context(offline=True), "file:///tmp/run.html", state="saved")
+    url = browser.holds("run.html", content)
+    saved = page.tab(page.context(offline=True), url, state="saved")
     expect(row(saved, "onerror").last).to_be_visible()
     assert saved.evaluate("labctl.run.items.length") >= tab.evaluate("labctl.run.items.length") - 20
     saved.locator(".row.packet").last.click()
