@@ -8,16 +8,8 @@ import os
 
 import pytest
 from outside import run
-from sampling import is_in_turn, seed
 
 pytestmark = pytest.mark.machines
-
-
-def in_turn(name):
-    """A look at all ways between all machines takes a while: `make test` takes some of them."""
-    return pytest.mark.skipif(not is_in_turn(name, 3, seed()), reason="another seed's")
-
-
 LIMIT = 200  # seconds for a look at all of them, while other tests run
 
 
@@ -75,7 +67,7 @@ def test_each_is_reached_in_its_own_way_and_its_clock_is_this_machines(hosts):
     assert all(abs(one["offset_ns"]) <= one["error_ns"] < 10**9 for (one,) in looked(got, "clock").values())
 
 
-@in_turn("listening")
+@pytest.mark.turn(3)
 def test_before_there_is_a_swarm_helpers_listen(hosts):
     found = passages(looked(hosts("check", "--json"), "ports"))
     assert len(found) == 24
@@ -105,7 +97,7 @@ def test_in_a_swarm_all_that_passes_was_seen(hosts, machines):
         assert "labctl-check" not in machine.docker("network", "ls")
 
 
-@in_turn("cut")
+@pytest.mark.turn(3)
 def test_a_way_that_is_cut_is_named(hosts, machines):
     cut = ["-p", "udp", "--dport", "4789", "-s", machines[0].address, "-j", "DROP"]
     machines[1].run("iptables", "-I", "INPUT", *cut)
@@ -118,7 +110,7 @@ def test_a_way_that_is_cut_is_named(hosts, machines):
     assert {state for key, state in found.items() if key[2] != "udp/4789"} == {"open"}
 
 
-@in_turn("without an engine")
+@pytest.mark.turn(3)
 def test_one_without_an_engine_is_named_and_the_others_are_told(hosts, machines):
     machines[1].run("sh", "-c", "touch /run/no-engine; pkill -x dockerd; while pgrep -x dockerd; do sleep 0.1; done")
     try:

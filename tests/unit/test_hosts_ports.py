@@ -12,7 +12,7 @@ from labmachine.watching import Watch
 from test_hosts_swarm import join, made, of
 
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
+from labctl.engine.model import LABEL_PROBE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.lab.images import needed
 from labctl.lab.machines.check import check
 
@@ -116,6 +116,8 @@ def between(monkeypatch):
         if joined:
             join(engines)
         for name, engine in engines.items():
+            # What a look that was killed has left.
+            engine.add("labctl-check-1", "left", state="exited", labels={LABEL_PROBE: "machines"})
 
             def program(order, name=name):
                 def typed(node, line):

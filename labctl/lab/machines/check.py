@@ -37,11 +37,12 @@ def check(
     nothing is started on the machines, and nothing is said of the ports between them; `addresses` are those at which
     the others reach a machine that is in no swarm."""
     infos, problems = ask(engines, lambda _, engine: engine.info())
-    for name, problem in problems.items():
-        yield Finding(name, "engine", "bad", problem.message, problem.hint)
+    for name in engines:
+        if name in problems:
+            yield Finding(name, "engine", "bad", problems[name].message, problems[name].hint)
+        else:
+            yield _engine(name, infos[name])
     there = {name: engines[name] for name in infos}
-    for name, info in infos.items():
-        yield _engine(name, info)
     yield from _architectures(infos)
     states = {name: membership(info) for name, info in infos.items()}
     yield from _swarm(there, states)

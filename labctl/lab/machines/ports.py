@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.engine.model import LABEL_LAB, LABEL_OWNER, PROBE_IMAGE
+from labctl.engine.model import LABEL_LAB, LABEL_OWNER, LABEL_PROBE, PROBE_IMAGE
 from labctl.engine.swarm import MachineEngine, Membership
 from labctl.errors import LabError
 from labctl.lab import owners
@@ -24,6 +25,8 @@ from labctl.lab.machines.helper import Helper, helpers
 MANAGERS, GOSSIP, GOSSIP_UDP, VXLAN = "tcp/2377", "tcp/7946", "udp/7946", "udp/4789"
 PORTS = (MANAGERS, GOSSIP, GOSSIP_UDP, VXLAN)
 TRIAL = "udp/4789"  # inside a network of the swarm, any port would do
+LAB, KIND = "labctl-check-", "machines"  # how the helpers' labs begin, and what they are for
+REMOVE_LIMIT, AGAIN = 5.0, 0.2  # seconds
 BUILD_LIMIT, SEND_LIMIT = 600.0, 300.0  # seconds
 SECONDS, LONGER = 3.0, 8.0  # seconds for all tries; and where the swarm's own datagrams are waited for
 
@@ -60,8 +63,9 @@ def check_ports(
         yield Finding(name, "ports", "note", f"unknown: it has no image of labctl's, and {why}", "`labctl build` here")
     some = {name: engine for name, engine in some.items() if name not in problems}
     report("looking at the ports between them")
-    lab = f"labctl-check-{os.urandom(3).hex()}"
-    labels = {LABEL_LAB: lab, LABEL_OWNER: str(owners.me())}
+    ask(some, lambda _, engine: _sweep(engine))
+    lab = f"{LAB}{os.urandom(3).hex()}"
+    labels = {LABEL_LAB: lab, LABEL_OWNER: str(owners.me()), LABEL_PROBE: KIND}
     with helpers(some, lab, labels, PORTS, "host") as (there, failed):
         for name, problem in failed.items():
             yield Finding(name, "ports", "note", f"unknown: {problem.message}", problem.hint)
@@ -91,6 +95,16 @@ def _give_probe(engines: Engines, source: MachineEngine, report: Report) -> dict
         images.send(source, {name: engine}, [PROBE_IMAGE], report, SEND_LIMIT)
 
     return {name: problem.message for name, problem in ask(engines, give)[1].items()}
+
+
+def _sweep(engine: MachineEngine) -> None:
+    """Removes what a labctl that was killed has left: helpers that have ended by themselves, and networks of theirs."""
+    for container in engine.containers([f"{LABEL_PROBE}={KIND}"]):
+        if container.state != "running":
+            engine.remove_container(container.id)
+    for network in engine.networks([f"{LABEL_PROBE}={KIND}"]):
+        with contextlib.suppress(LabError):  # a look that goes on has it
+            engine.remove_network(network.id)
 
 
 def _told(there: Mapping[str, Helper]) -> dict[str, Any]:
@@ -156,7 +170,18 @@ def _over_a_network(engines: Engines, states: Mapping[str, Membership], lab: str
             found = _passages(there, {name: {"held": []} for name in told}, at)
             return {(one.sender, one.receiver): one.state == "open" for one in found}
     finally:
-        manager.remove_network(network)
+        _remove(manager, network)
+
+
+def _remove(manager: MachineEngine, network: str) -> None:
+    """A moment later than the engines, the swarm knows that nobody is on it. What stays, a later look sweeps."""
+    deadline = time.monotonic() + REMOVE_LIMIT
+    while time.monotonic() < deadline:
+        try:
+            manager.remove_network(network)
+            return
+        except LabError:
+            time.sleep(AGAIN)
 
 
 def _with_network(one: Passage, crossed: Mapping[tuple[str, str], bool] | None) -> Passage:
