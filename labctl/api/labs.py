@@ -42,24 +42,21 @@ def up(
     `topology` is a Compose file, its folder, or the name of a built-in topology; without it and without `files` (as
     `-f` of Compose), the seven hosts of `hello`. `name` is the lab's, else the topology's own. `subnets` are chosen for
     movable networks: `10.9.0.0/24` or `NETWORK=10.9.0.0/24`. `record`: all packets from the start on. `timeout` is in
-    seconds and holds for starting, `build_timeout` for the images. `report` is called with a line of text as things
-    move on.
+    seconds and holds for starting, `build_timeout` for the images. `report` is told how things move on, line by line.
 
     `hosts` are the machines that it is to be on (`labctl hosts ls`), without it those of the variable LABCTL_HOSTS or,
-    where there is none, the engine in use; `places` says it for single nodes (`{"alice": "a"}`), and the others are
-    shared out by `policy`: as many on each (`spread`), or on as few as will do (`pack`).
+    where there is none, the engine in use; `places` says it for single nodes (`{"alice": "a"}`), `policy` for the
+    others: as many on each (`spread`), or on as few as will do (`pack`).
 
     In a `with` the lab is taken down at the end. Raises TopologyError, ForeignLab, EngineError, NodeFailed where a node
     ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
     Cancelled (what was begun is taken back).
     """
-    from labctl.lab.life.up import Request
-    from labctl.lab.life.up import up as bring_up
+    from labctl.lab.life import up as life
 
-    token = cancel or Cancel()
-    using = (engine or connect_all()).cancelled_by(token)
+    using = (engine or connect_all()).cancelled_by(token := cancel or Cancel())
     file, options = options_of(topology, files, profiles, env_files)
-    request = Request(
+    request = life.Request(
         file,
         name,
         build,
@@ -75,7 +72,7 @@ def up(
         places or {},
         policy,
     )
-    found = bring_up(using, request, _telling(report, token))
+    found = life.up(using, request, _telling(report, token))
     using = using.narrowed(machines_of(node.container for node in found.nodes))
     return Lab(using, found.name, token, takes_down=True, force=take_over)
 

@@ -54,8 +54,7 @@ def plan(
     engine: Engine | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Plan:
-    """What `up` with the same arguments would make, or change of a lab that runs; nothing is touched. Raises as `up`
-    does."""
+    """What `up` with the same arguments would make, or change; nothing is touched. Raises as `up` does."""
     from labctl.lab.life.plan import plan
 
     file, options = options_of(topology, files, profiles, env_files)

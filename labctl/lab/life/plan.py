@@ -118,10 +118,7 @@ def plan(
     report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
-    `hosts`, `places` and `policy` as `up` has them (labctl.lab.life.up.Request).
-
-    Raises LabError.
-    """
+    `hosts`, `places` and `policy` as `up` has them (labctl.lab.life.up.Request). Raises LabError."""
     every, engine = engine, spanning.to_read(engine, hosts)
     blueprint = claim.read(engine, name, lab, report, options, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
