@@ -18,6 +18,7 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
     from labctl.api.drawn import Ladder
+    from labctl.api.hosts import add_host, check_hosts, hosts, join_hosts, leave_hosts, remove_host
     from labctl.api.inside import Executed
     from labctl.api.lab import Lab
     from labctl.api.labs import empty, find, labs, up
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from labctl.api.wire import Fits, Wire
     from labctl.cancel import Cancel
     from labctl.engine.docker import DockerEngine
+    from labctl.engine.hosts.host import Host
     from labctl.engine.memory import MemoryEngine
     from labctl.engine.model import Engine
     from labctl.errors import (
@@ -111,6 +113,7 @@ __all__ = [
     "FileError",
     "Fits",
     "ForeignLab",
+    "Host",
     "InvalidArgument",
     "Lab",
     "LabError",
@@ -157,13 +160,19 @@ __all__ = [
     "Unresolved",
     "Waited",
     "Wire",
+    "add_host",
     "build",
+    "check_hosts",
     "doctor",
     "empty",
     "find",
+    "hosts",
+    "join_hosts",
     "labs",
+    "leave_hosts",
     "open_run",
     "plan",
+    "remove_host",
     "replay",
     "up",
     "validate",
@@ -175,6 +184,13 @@ _PLACES = {
     "doctor": "labctl.api.topologies",
     "plan": "labctl.api.topologies",
     "validate": "labctl.api.topologies",
+    "add_host": "labctl.api.hosts",
+    "check_hosts": "labctl.api.hosts",
+    "hosts": "labctl.api.hosts",
+    "join_hosts": "labctl.api.hosts",
+    "leave_hosts": "labctl.api.hosts",
+    "remove_host": "labctl.api.hosts",
+    "Host": "labctl.engine.hosts.host",
     "Train": "labctl.lab.roles.udp",
     "Exchange": "labctl.lab.roles.http",
     "Trace": "labctl.api.trace",

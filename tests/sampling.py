@@ -2,10 +2,13 @@
 
 The seed is the environment's LABCTL_SEED; without one, all cases are taken. tests/all.py gives each commit a seed of
 its own, the same to all of its workers, and prints it; `make kill-matrix` and `make test-whole` take every case.
+
+Cases of one test are chosen by `share`. Tests of a file that take long have the marker `turn(n)`, one by one or all of
+them (the nearest counts: `turn(1)` is never left out), and a run takes one of n of them.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import TypeVar
 
@@ -27,6 +30,21 @@ def share(cases: Sequence[Case], among: int, chosen: str | None) -> list[Case]:
     return [cases[place] for place in sorted(places)]
 
 
-def is_in_turn(case: str, among: int, chosen: str | None) -> bool:
-    """Whether a single long case is to be run: for one seed of `among`, and always without one."""
-    return chosen is None or Random(f"{chosen} {case}").randrange(among) == 0
+def out_of_turn(marked: Iterable[tuple[str, str, int]], chosen: str | None) -> set[str]:
+    """Those whose turn it isn't, of tests as (name, file, among): of a file's tests with one `among` a share stays; of
+    fewer than `among` it may be none."""
+    groups: dict[tuple[str, int], list[str]] = {}
+    for name, file, among in marked:
+        groups.setdefault((file, among), []).append(name)
+    out: set[str] = set()
+    for (file, among), names in groups.items():
+        out |= set(names) - set(_in_turn(names, among, chosen and f"{chosen} {file} {among}"))
+    return out
+
+
+def _in_turn(names: Sequence[str], among: int, chosen: str | None) -> Sequence[str]:
+    if chosen is None:
+        return names
+    chance = Random(chosen)
+    whole, rest = divmod(len(names), among)
+    return chance.sample(names, whole + (chance.randrange(among) < rest))

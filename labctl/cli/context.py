@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from labctl.cli.output import Settings
+from labctl.cli.output import Settings, talk
 from labctl.errors import LabError
 
 if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
@@ -25,11 +25,12 @@ def asked_name(lab: str | None) -> str | None:
 
 
 def engine_and_lab(name: str | None) -> tuple[Engine, Lab]:
-    from labctl.engine import connect
-    from labctl.lab.model import find
+    from labctl.engine import connect_all
+    from labctl.lab import spanning
 
-    engine = connect()
-    lab = find(engine, asked_name(name))
+    engine, lab = spanning.find(connect_all(), asked_name(name))
+    for machine, why in spanning.missing(engine, lab).items():
+        talk(f"warning: {machine} does not answer, and what it has of {lab.name} is left out ({why})")
     Settings.lab = (engine, lab)
     if Settings.changes:
         consent(engine, lab.name, lab.standing)

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from outside import begin, finish, read_until
 
+pytestmark = pytest.mark.turn(2)
+
 WAITS = b"another labctl is at work on "
 
 

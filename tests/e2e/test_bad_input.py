@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from outside import PATIENCE, end_group, finish, read_until
 
+pytestmark = pytest.mark.turn(2)
+
 LONG = 60_000  # characters: over 32 KiB, which is what the engine forwards at once
 
 
@@ -20,6 +22,7 @@ def deliver(lab, node: str, texts: list[str]) -> list[str]:
     return [lab.json("chat", "send", node, "-", "--timeout", "60", input=text, timeout=120) for text in texts]
 
 
+@pytest.mark.turn(1)
 def test_200_sends_from_8_processes(lab):
     """Each is delivered exactly once, none is mixed with another: told by bob's journal."""
     texts = [[f"process {who} line {number}" for number in range(25)] for who in range(8)]

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from outside import ROOT, Lab, run, run_command
 
+pytestmark = pytest.mark.turn(2)
+
 
 def identities(lab: Lab) -> dict[str, tuple[str, str]]:
     return {name: (item.id, item.attrs["State"]["StartedAt"]) for name, item in lab.containers().items()}
@@ -36,6 +38,7 @@ def topology(folder, **services: dict) -> str:
     return str(file)
 
 
+@pytest.mark.turn(1)
 def test_up_ends_with_the_table_of_nodes(lab):
     assert lab.brought_up.stdout == lab.ok("ps").stdout
 
@@ -51,6 +54,7 @@ def test_up_shows_progress_at_a_terminal(lab):
         assert "bringing the lab up" in terminal.shown
 
 
+@pytest.mark.turn(1)
 def test_second_up_restarts_nothing_and_takes_seconds(lab):
     before = identities(lab)
     begun = time.monotonic()

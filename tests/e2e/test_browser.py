@@ -44,6 +44,7 @@ def test_page_shows_the_connection_that_the_journal_shows(lab, chromium):
     assert "GET / HTTP/1.1" in page
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(("name", "size"), [("hello", (1280, 900)), ("hello-phone", (500, 900))])
 def test_page_can_be_looked_at(lab, chromium, out, name, size):
     """A picture of it for a person, in tests/out; here only that there is one with something on it."""

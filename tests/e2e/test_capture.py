@@ -16,6 +16,8 @@ from outside import PATIENCE, end_group, finish, json_lines, read_until, run, un
 from labctl.engine.model import PROBE_IMAGE
 from labctl.packets.files.capture import read
 
+pytestmark = pytest.mark.turn(3)
+
 FIELDS = ("frame.interface_name", "frame.comment", "frame.len", "ip.src", "ip.dst", "tcp.len", "tcp.port", "udp.port")
 RETURN_TO_SENDER = """
 import socket
@@ -80,12 +82,13 @@ def piped(lab, *args: str, **variables) -> tuple[subprocess.Popen, bytes]:
     return child, read_until(child.stdout, b"labctl")  # in the section's header
 
 
+@pytest.mark.turn(1)
 def test_first_ladder_begins_to_record(own_lab):
     first = own_lab.run("ladder", "alice", "bob")  # which may have to build the recorder's image
     assert (first.returncode, first.stdout) == (1, "")
     assert "labctl: nothing was recorded at alice and bob until now; from now on it is\n" in first.stderr
     own_lab.ok("chat", "send", "alice", "seen by both")
-    drawn = own_lab.ok("ladder", "alice", "bob", "--no-ack", "--last", "20s").stdout
+    drawn = own_lab.ok("ladder", "alice", "bob", "--no-ack", "--last", "2m").stdout
     assert drawn.splitlines()[1].split() == ["alice", "bob"]
     assert '"seen by both\\n"' in drawn
 
@@ -107,6 +110,7 @@ def test_recorders_hold_only_what_they_need(own_lab):
     assert int(re.search(r"CapBnd:\s+(\w+)", status)[1], 16) == 1 << 12 | 1 << 13
 
 
+@pytest.mark.turn(1)
 def test_file_for_wireshark(own_lab, shark, tmp_path):
     """One interface for each node, and one for what was sent before a fault, which is named where it struck."""
     file = tmp_path / "all.pcapng"
@@ -148,10 +152,10 @@ def test_places_and_filters(own_lab, shark, tmp_path):
     own_lab.ok("http", "get", "web", "/", "--from", "alice")
 
     def written(*words: str) -> list[dict[str, str]]:
-        own_lab.ok("capture", *words, "--last", "30s", "-w", str(tmp_path / "x"))
+        own_lab.ok("capture", *words, "--last", "2m", "-w", str(tmp_path / "x"))
         return shark((tmp_path / "x").read_bytes())
 
-    own_lab.ok("capture", *nodes, "--last", "30s", "-w", str(tmp_path / "whole"))
+    own_lab.ok("capture", *nodes, "--last", "2m", "-w", str(tmp_path / "whole"))
     whole = (tmp_path / "whole").read_bytes()
     alice, bob = own_lab.address("alice"), own_lab.address("bob")
     both = f"(frame.interface_name == alice or frame.interface_name == bob) and ip.addr == {alice} and ip.addr == {bob}"
@@ -206,11 +210,11 @@ def test_times(own_lab):
     own_lab.ok("capture", "alice", "--for", "300ms", "--json")
     assert time.monotonic() - begun < PATIENCE
     own_lab.ok("chat", "send", "alice", "look back")
-    found = json_lines(own_lab.ok("capture", "alice", "--last", "10s", "--json").stdout)
+    found = json_lines(own_lab.ok("capture", "alice", "--last", "2m", "--json").stdout)
     assert found
     assert [line["ts"] for line in found] == sorted(line["ts"] for line in found)
     assert {(line["node"], line["interface"]) for line in found} == {("alice", "eth0")}
-    assert '"look back\\n"' in own_lab.ok("capture", "alice", "--last", "10s").stdout
+    assert '"look back\\n"' in own_lab.ok("capture", "alice", "--last", "2m").stdout
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,7 @@ def test_times(own_lab):
     ],
 )
 def test_refusals(own_lab, words, said):
-    assert own_lab.refused("capture", *words, "--last", "10s").startswith(said.format(own_lab.name))
+    assert own_lab.refused("capture", *words, "--last", "2m").startswith(said.format(own_lab.name))
 
 
 def test_terminal_gets_no_pcapng(own_lab):
@@ -246,11 +250,12 @@ def test_nodes_that_do_not_run(own_lab):
 
 
 def test_a_paused_node_is_recorded_since_its_kernel_goes_on(own_lab):
+    own_lab.ok("capture", "--start", "udp1", "udp2")
     own_lab.ok("pause", "udp1")
     try:
         assert own_lab.json("ping", "udp2", "udp1", "-c", "2")["summary"]["received"] == 2
         assert own_lab.json("ping", "udp1", "udp2", "-c", "1")["summary"]["received"] == 1
-        arrows = own_lab.json("ladder", "udp2", "udp1", "--last", "20s")["arrows"]
+        arrows = own_lab.json("ladder", "udp2", "udp1", "--last", "2m")["arrows"]
         assert {(arrow["from"], arrow["fate"]) for arrow in arrows if arrow["packet"]["protocol"] == "icmp"} == {
             ("udp1", "delivered"),
             ("udp2", "delivered"),
@@ -316,7 +321,7 @@ def test_segments_are_those_of_the_wire(own_lab, tmp_path):
     server = own_lab.begin("exec", "udp2", "--", "python3", "-c", RETURN_TO_SENDER)
     own_lab.ok("exec", "udp1", "--", "python3", "-c", MEGABYTE)
     assert finish(server).stdout == f"{1 << 20}\n"
-    own_lab.ok("capture", "udp1", "--last", "20s", "--filter", "tcp port 9000", "-w", str(tmp_path / "x"))
+    own_lab.ok("capture", "udp1", "--last", "2m", "--filter", "tcp port 9000", "-w", str(tmp_path / "x"))
     data = (tmp_path / "x").read_bytes()
     found = list(read(io.BytesIO(data)))
     assert sum(len(record.data) for record in found) > 1 << 20
@@ -386,6 +391,7 @@ def test_a_capture_that_can_not_begin_leaves_an_older_file(own_lab, tmp_path):
 
 
 def test_ladder_in_each_form(own_lab):
+    own_lab.ok("capture", "--start", "client", "web")
     own_lab.ok("http", "get", "web", "/", "--from", "client")
     words = ("ladder", "client", "web", "--last", "10m")
     heads = [arrow["head"] for arrow in own_lab.json(*words)["arrows"] if arrow["segment"]]
@@ -408,7 +414,7 @@ def test_ladder_in_each_form(own_lab):
 
 def test_ladder_follows_a_loss(own_lab):
     own_lab.ok("fault", "drop", "alice:bob", "tcp data 1")
-    child = own_lab.begin("ladder", "alice", "bob", "-f", "--last", "30s", "--json")
+    child = own_lab.begin("ladder", "alice", "bob", "-f", "--last", "2m", "--json")
     text = read_until(child.stdout, b"\n")  # it follows
     own_lab.ok("chat", "send", "alice", "sent again")
     text += read_until(child.stdout, b'"word":"retransmission"')
@@ -422,6 +428,7 @@ def test_ladder_follows_a_loss(own_lab):
     assert [fault["action"] for fault in data[0]["faults"]] == ["drop"]
 
 
+@pytest.mark.turn(1)
 def test_trace(own_lab):
     drawn = own_lab.ok("trace", "--", "chat", "send", "alice", "traced").stdout
     assert '"traced\\n"' in drawn
@@ -451,7 +458,7 @@ def test_trace_leaves_out_what_kernels_check_of_an_earlier_conversation(own_lab)
     own_lab.ok("ping", "bob", "web", "-c", "1")  # these two had nothing to do with each other until now
     traced = own_lab.json("trace", "--", "ping", "alice", "bob", "-c", "8", "-i", "1s")
     assert [{one["left"]["node"], one["right"]["node"]} for one in traced["ladders"]] == [{"alice", "bob"}]
-    found = json_lines(own_lab.ok("capture", "web", "--last", "30s", "--filter", "arp", "--json").stdout)
+    found = json_lines(own_lab.ok("capture", "web", "--last", "2m", "--filter", "arp", "--json").stdout)
     assert any(line["tap"] == "out" and "who has" in line["label"][0] for line in found), found
 
 
@@ -518,12 +525,13 @@ def test_trace_of_a_node_that_is_killed(own_lab):
 
 
 def test_start_and_stop(own_lab):
+    own_lab.ok("capture", "--start")
     ended = own_lab.json("capture", "--stop")["ended"]
     assert {"alice", "bob", "echo"} <= set(ended)
     assert own_lab.ok("capture", "--stop").stderr == "nothing was being recorded\n"
     assert own_lab.json("capture", "--start", "alice")["recorded"] == ["alice"]
     own_lab.ok("chat", "send", "alice", "recorded by now")
-    found = json_lines(own_lab.ok("capture", "alice", "--last", "30s", "--json").stdout)
+    found = json_lines(own_lab.ok("capture", "alice", "--last", "2m", "--json").stdout)
     assert any("recorded by now" in json.dumps(line["label"]) or line["length"] > 80 for line in found)
     assert run("capture", "--start", "--stop", LABCTL_LAB=own_lab.name).returncode == 2
 

@@ -8,6 +8,8 @@ import re
 import pytest
 from outside import LABCTL, run_command
 
+pytestmark = pytest.mark.turn(2)
+
 
 def free(engine, count: int) -> list[str]:
     """Subnets that no network of Docker's has, far from those that labs wish for."""

@@ -13,6 +13,8 @@ from outside import PATIENCE, Lab, Result, begin, finish
 from proxy import Door
 from sampling import seed, share
 
+pytestmark = pytest.mark.turn(2)
+
 TWO = """
 services:
   alice:

@@ -11,6 +11,8 @@ import docker.errors
 import pytest
 from outside import PATIENCE, PROJECT, Lab, run_command
 
+pytestmark = pytest.mark.turn(2)
+
 FOREIGN = Path(__file__).parent / "foreign"
 DOCKER = shutil.which("docker") or "docker"
 

@@ -82,7 +82,7 @@ def graded(subject: str, folder: Path, command: list[str], *options: str):
 
 @pytest.mark.parametrize(
     "source",
-    share(PLAIN, 16, seed()) + share(NODE, len(NODE), seed()),
+    share(PLAIN, 24, seed()) + share(NODE, len(NODE), seed()),
     ids=lambda path: f"{path.parent.name}-{path.name}",
 )
 def test_each_program_gets_the_verdict_that_it_deserves(source, folder, request):
@@ -131,6 +131,7 @@ def test_every_program_says_what_it_must_come_to():
     assert {subject for subject, *_ in OTHERS.values()} <= set(SUBJECTS)
 
 
+@pytest.mark.turn(2)
 def test_failure_says_all_and_can_be_repeated(folder):
     command = prepared(PROGRAMS / "echo" / "upper.py", folder)
     got = graded("echo", folder, command, "--seed", "s1", "--only", "answers")
@@ -150,6 +151,7 @@ def test_failure_says_all_and_can_be_repeated(folder):
     assert [line for line in repeated if "wanted" in line] == words
 
 
+@pytest.mark.turn(2)
 def test_a_program_cannot_forge_or_write_escapes(folder):
     (folder / "program.py").write_text(
         "import socket, time\n"
@@ -169,6 +171,7 @@ def test_a_program_cannot_forge_or_write_escapes(folder):
     assert "\x1b" not in out.read_text().encode().decode("unicode_escape", "ignore")
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -239,6 +242,7 @@ socketserver.ThreadingTCPServer(("", 7000), Greeter).serve_forever()
 """
 
 
+@pytest.mark.turn(2)
 def test_somebodys_own_protocol(folder):
     (folder / "greeter.py").write_text(GREETER)
     spec = folder / "greeter.yaml"
@@ -265,6 +269,7 @@ def test_bad_use(arguments, said, folder):
     assert said in got.stderr
 
 
+@pytest.mark.turn(2)
 def test_a_class(folder, engine):
     before = {one.id for one in engine.containers.list(all=True)}
     names = {"ana": "right_threads.py", "=bob": "upper.py", "eve": "localhost.py"}

@@ -9,6 +9,8 @@ import tarfile
 import pytest
 from outside import environment, finish, read_until, run_command, until
 
+pytestmark = pytest.mark.turn(2)
+
 NODE = "client"
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
 

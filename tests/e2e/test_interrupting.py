@@ -9,6 +9,8 @@ import docker
 import pytest
 from outside import PATIENCE, end_group, finish
 
+pytestmark = pytest.mark.turn(2)
+
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 

@@ -7,6 +7,8 @@ import textwrap
 import pytest
 from outside import LABCTL, Terminal, finish, read_until
 
+pytestmark = pytest.mark.turn(2)
+
 LAB = """
 services:
   echo:

@@ -15,7 +15,7 @@ import pytest
 from outside import Lab, run, run_command
 from puppet import Puppet
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(120)]
 
 FOLDER = Path(__file__).parent / "ladders"
 COLUMNS = 100
@@ -142,12 +142,14 @@ def compare(name: str, drawn: str) -> None:
     assert drawn == file.read_text()
 
 
+@pytest.mark.turn(1)
 def test_three_way_handshake(pair):
     pair.connected()
     compare("three-way-handshake", pair.ladder())
     pair.close()
 
 
+@pytest.mark.turn(1)
 def test_four_way_close(pair):
     pair.connected()
     pair.close()

@@ -61,6 +61,7 @@ def test_ladder_and_journal_of_faults_name_the_same_packets(recorded):
     assert found.late < found.packets / 2
 
 
+@pytest.mark.turn(3)
 def test_five_thousand_packets_a_second_are_all_recorded(recorded):
     begin = time.time()
     before = datagrams(recorded, "udp1"), datagrams(recorded, "udp2")
@@ -77,6 +78,7 @@ def test_five_thousand_packets_a_second_are_all_recorded(recorded):
     assert [note for note in found["notes"] if "dropped" in note] == []
 
 
+@pytest.mark.turn(3)
 def test_what_a_recorder_missed_is_not_called_lost(recorded, engine):
     """The receiver's recorder is frozen, and the kernel's ring for it runs full: that packets arrived is not known."""
     labels = [f"dev.labctl.lab={recorded.name}", "dev.labctl.probe=capture", "dev.labctl.probed=udp2"]
@@ -119,6 +121,7 @@ except ConnectionRefusedError:
 """
 
 
+@pytest.mark.turn(3)
 def test_tshark_reads_what_every_node_recorded(recorded, engine, outsider):
     """Addresses, ports, flags, numbers, lengths and checksums of all that seven recorders saw at all their taps."""
     for pair in (("alice", "bob"), ("client", "echo"), ("web", "udp1")):

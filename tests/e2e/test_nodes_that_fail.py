@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from outside import Lab, finish, until
 
+pytestmark = pytest.mark.turn(2)
+
 # A dollar is doubled for Compose.
 SERVER = """
 use IO::Socket::INET;

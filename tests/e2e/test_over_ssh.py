@@ -9,6 +9,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.turn(2)
+
 SSH = """#!/bin/sh
 # What is asked for is always the same; for whom and with which options is told apart nowhere.
 echo "Warning: Permanently added 'far' (ED25519) to the list of known hosts." >&2

@@ -16,7 +16,7 @@ from outside import PATIENCE, run_command, until
 from playwright.sync_api import Error, expect
 
 # The first run builds the browser's image.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
+pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
 
 
 def tab_to(tab, there):
@@ -28,6 +28,7 @@ def tab_to(tab, there):
     raise AssertionError(f"sixty times the tabulator, and not {there}")
 
 
+@pytest.mark.turn(1)
 def test_what_is_typed_arrives_and_a_lost_segment_is_joined_to_the_one_that_repeats_it(page):
     tab = page.tab()
     is_recorded(tab)
@@ -143,6 +144,7 @@ def test_a_name_that_leads_here_is_not_the_servers(page):
         urllib.request.urlopen(request, timeout=PATIENCE)
 
 
+@pytest.mark.turn(1)
 def test_one_thing_after_another_in_slow_motion(page):
     page.lab.ok("echo", "send", "client", "slowly")
     tab = page.tab()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from outside import Lab, finish, json_lines, read_until, until
-from sampling import is_in_turn, seed
 
 from labctl.render.text import width
+
+pytestmark = pytest.mark.turn(2)
 
 PROBE = "dev.labctl.probe=processes"
 # Every call of it is known: a server and its client in one process, one thread.
@@ -100,6 +101,7 @@ def watching(lab: Lab, *nodes: str):
 # -- the table
 
 
+@pytest.mark.turn(1)
 def test_table_is_what_ss_says(engine, own_lab):
     own_lab.ok("echo", "send", "client", "so that there is a connection")
     own_lab.ok("sockets", "echo", timeout=300)  # the first one builds the probe's image
@@ -301,10 +303,7 @@ for number in range(50_000):
 """
 
 
-@pytest.mark.skipif(
-    not is_in_turn("a reader that stands still", 3, seed()),
-    reason="it takes a minute and a half: for one seed of three, and in `make test-whole`",
-)
+@pytest.mark.turn(6)
 def test_a_reader_that_stands_still_is_told_how_much_is_missing(own_lab):
     child = own_lab.begin("syscalls", "udp2", "--follow", "--json")
     read_until(child.stderr, b"recorded", 120)

@@ -8,6 +8,8 @@ import struct
 import pytest
 from outside import end_group, finish, read_until
 
+pytestmark = pytest.mark.turn(2)
+
 
 def inside(lab, node: str, *command: str) -> str:
     code, output = lab.container(node).exec_run(list(command))

@@ -16,6 +16,8 @@ from proxy import Door
 
 from labctl.engine.compose import plugin
 
+pytestmark = pytest.mark.turn(2)
+
 ROOT = os.getuid() == 0
 needs_root = pytest.mark.skipif(
     not ROOT, reason="needs root: mounts in a namespace of its own, or another user's rights"

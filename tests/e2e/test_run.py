@@ -12,6 +12,8 @@ from outside import finish, read_until, run_command, until
 
 from labctl.phases import PHASES
 
+pytestmark = pytest.mark.turn(2)
+
 PROGRAMS = {
     "server.py": """
 import socket
@@ -91,6 +93,7 @@ def failing(lab, folder, *command: str) -> list[str]:
     return got.stderr.splitlines()
 
 
+@pytest.mark.turn(1)
 def test_a_client_gets_its_answer_and_is_held_in(empty, folder):
     found = empty.json("run", "--env", "WHO=me", "--memory", "64m", "--", "python3", "client.py", cwd=folder)
     assert (found["node"], found["state"], found["exit_code"]) == ("client", "done", 0)
@@ -103,6 +106,7 @@ def test_a_client_gets_its_answer_and_is_held_in(empty, folder):
     assert limits["LogConfig"]["Config"] == {"max-size": "20m", "max-file": "3"}
 
 
+@pytest.mark.turn(1)
 def test_the_keyboard_and_the_journal_of_a_program_without_a_contract(empty, folder):
     empty.ok("run", "--no-wait", "--", "python3", "typed.py", cwd=folder)
     empty.ok("send", "typed", "one")
@@ -117,6 +121,7 @@ def test_the_keyboard_and_the_journal_of_a_program_without_a_contract(empty, fol
     ]
 
 
+@pytest.mark.turn(1)
 @pytest.mark.parametrize(
     ("command", "said", "mend"),
     [

@@ -6,6 +6,8 @@ import shutil
 import pytest
 from outside import Lab, run, run_command
 
+pytestmark = pytest.mark.turn(2)
+
 QUICK = {"image": "labctl/echo-client", "init": True, "stdin_open": True}
 
 
@@ -29,6 +31,7 @@ def small(spare, tmp_path) -> Lab:
     return lab
 
 
+@pytest.mark.turn(1)
 def test_down_removes_all_of_it_and_says_so(small):
     got = small.ok("down")
     assert got.stderr == f"{small.name} is down: removed 2 containers, 1 networks, 1 volumes\n"

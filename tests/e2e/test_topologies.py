@@ -12,6 +12,8 @@ from outside import finish, read_until, until
 import labctl
 from labctl.topology import builtin, generate
 
+pytestmark = pytest.mark.turn(2)
+
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 
 
@@ -34,6 +36,7 @@ def networks_of(lab, node: str) -> dict[str, tuple[str, str]]:
     return {name.split("_")[-1]: (net["IPAddress"], net["GlobalIPv6Address"]) for name, net in found.items()}
 
 
+@pytest.mark.turn(1)
 def test_two_subnets_are_joined_by_a_router_that_takes_one_from_every_ttl(started):
     lab = started("two-subnets")
     assert set(networks_of(lab, "client")) == set(networks_of(lab, "udp1")) == {"left"}
@@ -220,6 +223,7 @@ def test_in_a_mesh_every_peer_talks_to_all(started):
                 assert lab.json("udp", "send", source, target, "hi")["to"] == target
 
 
+@pytest.mark.turn(1)
 @pytest.mark.parametrize("name", builtin.names())
 def test_every_topology_has_its_address_plan_in_its_first_comment(name):
     first = builtin.locate(name).read_text().split("name:")[0]
@@ -227,11 +231,13 @@ def test_every_topology_has_its_address_plan_in_its_first_comment(name):
     assert "10." in first or "fd77:" in first
 
 
+@pytest.mark.turn(1)
 def test_the_files_of_line_and_star_are_what_is_generated():
     assert (TOPOLOGIES / "line.yaml").read_text() == generate.line(3)
     assert (TOPOLOGIES / "star.yaml").read_text() == generate.star(4)
 
 
+@pytest.mark.turn(1)
 @pytest.mark.parametrize(
     ("name", "message"),
     [

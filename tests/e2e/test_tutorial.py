@@ -9,6 +9,8 @@ from outside import LABCTL, run, until
 
 from labctl import LabError, find
 
+pytestmark = pytest.mark.turn(2)
+
 
 @pytest.fixture(scope="module")
 def lab(tutorial):

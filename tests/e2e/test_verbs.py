@@ -130,6 +130,7 @@ def best_of(count: int, *measures) -> list[float]:
     return [max(found) for found in zip(*([measure() for measure in measures] for _ in range(count)), strict=True)]
 
 
+@pytest.mark.turn(2)
 @pytest.mark.alone
 def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
     lab.ok("fault", "add", "alice:bob", "--rate", "5mbit")
@@ -146,6 +147,7 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
         lab.ok("fault", "clear", "--all")
 
 
+@pytest.mark.turn(2)
 @pytest.mark.alone
 def test_speed_without_a_limit_is_not_below_iperf3s(lab, iperf3):
     """There the processors are the limit. Single ones differ by a fifth, of either: medians of five, in turns."""

@@ -12,6 +12,8 @@ import sys
 import pytest
 from outside import begin_command, environment, finish, read_until, run, run_command, until
 
+pytestmark = pytest.mark.turn(2)
+
 EXTCAP = [sys.executable, "-P", "-m", "labctl.cli.extcap"]
 FOLDER = "/root/.local/lib/wireshark/extcap"
 # Keeps what comes on standard input, until it is told to end.
@@ -54,6 +56,7 @@ def captured(own_lab, tmp_path_factory) -> bytes:
     return data
 
 
+@pytest.mark.turn(1)
 def test_interfaces(own_lab):
     lines = ask("--extcap-interfaces", "--extcap-version=4.4").splitlines()
     assert lines[0].startswith("extcap {version=")

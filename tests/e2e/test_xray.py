@@ -6,6 +6,8 @@ from itertools import pairwise
 import pytest
 from outside import finish, read_until, run
 
+pytestmark = pytest.mark.turn(2)
+
 SENDS, RECEIVES = ("send(", "sendto(", "sendmsg(", "write("), ("recv(", "recvfrom(", "recvmsg(", "read(")
 
 
@@ -50,6 +52,7 @@ def exchange(own_lab):
     return own_lab.json("xray", "client", "web", "--port", "8080")
 
 
+@pytest.mark.turn(1)
 def test_every_step_of_an_exchange_stands_between_what_causes_it_and_what_it_causes(exchange):
     calls = {name: [m["text"].partition("(")[0] for m in moments(exchange, name, "call")] for name in ("client", "web")}
     assert calls["client"][0] == "socket"

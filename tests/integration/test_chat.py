@@ -526,6 +526,7 @@ def test_bob_is_ready_before_alice_and_what_he_says_waits(lab):
     assert [e["id"] for e in bob.events("send")] == ["1", "2"]
 
 
+@pytest.mark.turn(3)
 def test_the_delay_grows_to_two_seconds(lab):
     bob = lab.node("chat-client", "bob", network=lab.network(), env={"TARGET": "127.0.0.1:9"})
     bob.wait("retry", attempt=7)
@@ -576,6 +577,7 @@ def test_bob_is_killed_in_a_conversation(lab):
     alice.wait("session", state="open", count=2)
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize("speaks", [False, True], ids=["silent", "while alice speaks"])
 def test_bob_vanishes_with_his_network(lab, speaks):
     network = lab.network()
@@ -592,6 +594,7 @@ def test_bob_vanishes_with_his_network(lab, speaks):
     assert alice.wait("close").get("unacknowledged", 0) == (len("are you there?\n") if speaks else 0)
 
 
+@pytest.mark.turn(3)
 def test_a_paused_partner_is_not_a_dead_one(lab):
     alice, bob = pair(lab)
     bob.docker.pause()
@@ -607,6 +610,7 @@ def test_a_paused_partner_is_not_a_dead_one(lab):
     assert alice.events("session", state="ended") == []
 
 
+@pytest.mark.turn(3)
 def test_a_thousand_lines_each_way_at_once(lab):
     alice, bob = pair(lab)
     for node in alice, bob:
@@ -622,6 +626,7 @@ def envelope(text: str, ident: str) -> bytes:
     return b"\x1e" + json.dumps({"text": text, "id": ident}).encode() + b"\n"
 
 
+@pytest.mark.turn(3)
 def test_megabytes_each_way_at_once_do_not_lock(lab):
     """More than all buffers between the two hold: each must go on listening while it can't speak."""
     alice, bob = pair(lab)
@@ -670,6 +675,7 @@ def test_what_a_partner_had_said_before_a_reset_is_still_heard(lab):
     bob.wait("input", text="too late 49")
 
 
+@pytest.mark.turn(3)
 def test_lines_that_did_not_leave_wait_for_the_next_conversation(lab):
     """A partner who reads no more: what the kernel takes is gone, what it does not take is said to the next one."""
     network = lab.network()
@@ -760,6 +766,7 @@ def test_a_long_message_cut_off_by_a_reset_takes_no_turn(lab):
 # ---------------------------------------------------------------- what a node costs
 
 
+@pytest.mark.turn(3)
 def test_a_node_is_small(lab):
     alice, bob = pair(lab)
     alice.type("hello")
@@ -768,6 +775,7 @@ def test_a_node_is_small(lab):
         assert node.memory() <= 12 * 1024 * 1024
 
 
+@pytest.mark.turn(3)
 def test_a_deeply_nested_envelope_ends_nothing(lab):
     alice, _ = pair(lab)
     alice.write(b'\x1e{"text":' + b"[" * 100_000 + b"\n")

@@ -181,6 +181,7 @@ def test_a_slow_reader_holds_nobody_up_and_loses_nothing(call):
     same(slow.wait("close"), received=sent, sent=sent)
 
 
+@pytest.mark.turn(3)
 def test_memory_stays_bounded_with_many_that_do_not_read(lab):
     """Each has been sent more than all of the server's memory."""
     echo = lab.node("echo-server", "echo", publish=("7/tcp",))
@@ -212,6 +213,7 @@ def test_many_callers_at_once(call):
 FEW = docker.types.Ulimit(name="nofile", soft=40, hard=40)  # room for eight connections
 
 
+@pytest.mark.turn(3)
 def test_short_of_descriptors_the_others_wait_in_the_backlog(lab):
     """As many as there is room for at a time; nobody who waits is lost."""
     echo = lab.node("echo-server", "echo", publish=("7/tcp",), ulimits=[FEW])
@@ -305,11 +307,13 @@ def test_it_leaves_in_order(lab):
     caller.sock.close()
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize("target", ["echo-server", "echo-client"])
 def test_memory_at_rest(lab, target):
     assert lab.node(target, "node").memory() <= MEMORY
 
 
+@pytest.mark.turn(3)
 def test_a_kernel_without_ipv6_is_no_error(lab):
     """seccomp(2) answers as such a kernel does: EAFNOSUPPORT for every socket of AF_INET6."""
     no_ipv6 = {"index": 0, "value": socket.AF_INET6, "op": "SCMP_CMP_EQ"}
@@ -560,6 +564,7 @@ def test_an_attempt_has_a_limit_and_the_keyboard_works_meanwhile(lab, server, ne
     assert 2.5 <= (taken[1] - taken[0]).total_seconds() < 4
 
 
+@pytest.mark.turn(3)
 def test_a_silent_name_server_holds_nothing_up(lab, server, network):
     """A UDP peer on port 53 hears all questions, and answers none."""
     silent = lab.node("udp-peer", "silent", network=network, env={"PORT": "53"})
@@ -590,6 +595,7 @@ HANGS_UP = "sock.recv(10); sock.shutdown(socket.SHUT_WR)"
 RESETS = "sock.recv(10); sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); sock.close()"
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize(("serve", "error"), [(HANGS_UP, "EPIPE"), (RESETS, "ECONNRESET")])
 def test_when_the_peer_closes_every_waiting_line_is_told(client, lab, network, serve, error):
     scripted(lab, network, "rude", serve)
@@ -605,6 +611,7 @@ def test_when_the_peer_closes_every_waiting_line_is_told(client, lab, network, s
     assert not client.events("answer")
 
 
+@pytest.mark.turn(3)
 def test_after_the_server_has_left_the_next_line_calls_it_anew(client, lab, network):
     other = lab.node("echo-server", "other", network=network)
     client.envelope("connect other:7", id="0")
@@ -618,6 +625,7 @@ def test_after_the_server_has_left_the_next_line_calls_it_anew(client, lab, netw
     assert len(client.events("connect")) == 2
 
 
+@pytest.mark.turn(3)
 def test_a_server_that_echoes_in_pieces(client, lab, network):
     scripted(lab, network, "slow", "[sock.send(byte.to_bytes(1, 'big')) for byte in sock.recv(100)]")
     same(answer(client, "wörld", "1", to="slow:7"), text="wörld")
@@ -636,6 +644,7 @@ def test_what_is_no_text_comes_back_as_data(client, lab, network):
     same(answer(client, "hello", "1", to="binary:7"), data="//4=", bytes=2, text=None)
 
 
+@pytest.mark.turn(3)
 def test_an_answer_without_end_is_cut_off(client, lab, network):
     endless = "[None for _ in iter(lambda: sock.send(b'x' * 65536), 0)]"
     scripted(lab, network, "endless", endless)
@@ -645,6 +654,7 @@ def test_an_answer_without_end_is_cut_off(client, lab, network):
     same(answer(client, "still", "2"), text="still")
 
 
+@pytest.mark.turn(3)
 def test_a_peer_that_does_not_read_does_not_hold_the_keyboard_up(client, lab, network):
     """What can't be sent waits up to a limit; `exit` still works, and what waited is told."""
     scripted(lab, network, "deaf", "pass")
@@ -715,6 +725,7 @@ def test_over_ipv6(lab, six):
     assert by_name["peer"][0] in (address, server.address(six))
 
 
+@pytest.mark.turn(3)
 def test_the_addresses_of_a_name_are_tried_in_order(lab, six):
     """getaddrinfo(3) gives the IPv6 address first (RFC 6724), and nobody listens there."""
     old = scripted(lab, six, "old", "sock.sendall(sock.recv(100))")

@@ -859,6 +859,7 @@ while True:
     crowd.docker.kill()
 
 
+@pytest.mark.turn(3)
 def test_what_waits_in_all_connections_has_a_limit(lab):
     network = lab.network()
     web = start(lab, network=network, env={"SEND_TIMEOUT": "60"})
@@ -1045,6 +1046,7 @@ def test_sigterm_closes_all_in_order(lab):
     assert not web.stray
 
 
+@pytest.mark.turn(3)
 def test_sigterm_under_load(lab):
     network = lab.network()
     web = start(lab, network=network)
@@ -1122,6 +1124,7 @@ def test_without_a_keyboard(lab):
     assert curl(web) == f"{GREETING}\n"
 
 
+@pytest.mark.turn(3)
 def test_its_memory(lab):
     web = start(lab)
     for _ in range(20):

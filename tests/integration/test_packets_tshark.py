@@ -52,6 +52,7 @@ def extract(packed: tarfile.TarFile, folder) -> None:
     packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
+@pytest.mark.turn(2)
 def test_captures_that_others_made(tmp_path):
     status, packed, err = Oracle.run(["tar", "-C", OTHERS, "-c", "."])
     assert status == 0, err
@@ -81,6 +82,7 @@ PACKAGES = (
 BROKEN = "test006.ntar"  # a block's length is no multiple of 4: tshark takes it, the format forbids it
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(("package", "count"), PACKAGES, ids=[package.name for package, _ in PACKAGES])
 def test_captures_of_python_packages(package, count, tmp_path):
     with tarfile.open(archive(package)) as packed:

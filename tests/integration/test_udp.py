@@ -214,6 +214,7 @@ def test_what_only_looks_like_a_train_is_a_datagram(sender, data):
     same(got, bytes=len(data), text=data.decode(), train=None, seq=None)
 
 
+@pytest.mark.turn(3)
 def test_hostile_trains_take_bounded_memory_and_the_honest_one_is_counted(lab):
     peer = lab.node("udp-peer", "peer", publish=("5005/udp",))
     sender = Sender(peer)
@@ -437,6 +438,7 @@ def test_sizes_and_filler_on_the_wire(lab, network, udp, size, count):
         assert data == (head + "hé ".encode() * (1 + size // 4))[: size or len(head)]
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize(("rate", "count"), [(50, 100), (1000, 2000), (33.5, 60)])
 def test_the_rate_is_kept(udp, rate, count):
     one, two = udp
@@ -474,6 +476,7 @@ def test_keyboard_and_receiving_go_on_during_a_train(udp):
         same(two.wait("train", two.since, train=number), received=count, lost=0)
 
 
+@pytest.mark.turn(3)
 def test_as_fast_as_can_be(udp):
     """What the receiver's buffer can't hold is lost, as UDP loses it; every number is in exactly one of the counts."""
     one, two = udp
@@ -537,6 +540,7 @@ def test_over_ipv6(lab):
     same(one.wait("train"), received=5, peer=[addresses[1], 5005], local=[addresses[0], 5005])
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize("ipv6", [False, True])
 def test_the_echo_server_answers_datagrams(lab, ipv6):
     network = lab.network(ipv6=ipv6)

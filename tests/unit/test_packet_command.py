@@ -103,6 +103,7 @@ def test_the_list_as_json(file):
     }
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(("number", "shown"), [("1", 1), ("4", 4), ("5", 5), ("-1", 5), ("-5", 1)])
 def test_one_packet_layer_by_layer(file, number, shown):
     code, out, err = labctl("packet", str(file), number)
@@ -140,6 +141,7 @@ def test_standard_input(file):
     assert labctl("packet", "-", "2", input=file.read_bytes())[1] == labctl("packet", str(file), "2")[1]
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize("columns", [80, 100, 200])
 def test_lines_fit_the_terminal(file, columns):
     file.write_bytes(capture([*conversation(), udp("fd77:5::1", 5005, "fd77:5::2", 5005, "世界".encode() * 99)]))
@@ -206,6 +208,7 @@ def test_files_that_can_not_be_read(tmp_path):
     assert why(str(tmp_path / ("x" * 300)))[0] == "capture-unreadable"
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -242,6 +245,7 @@ def test_a_truncated_capture_is_shown_as_far_as_it_is_whole(file):
     assert error["message"] == f"{file} has no packet 5: it has 4 whole, and is broken after that"
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize("number", ["6", "-6", str(10**12), str(-(10**20))])
 def test_a_number_out_of_range(file, number):
     error = refused(str(file), number)["error"]

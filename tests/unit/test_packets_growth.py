@@ -108,6 +108,7 @@ def live(count):
 SCENES = [live, late_verdicts, late_drops, rewritten, too_short, half_unseen, half_damaged, endless_fragments]
 
 
+@pytest.mark.turn(3)
 @pytest.mark.parametrize("scene", SCENES)
 def test_work_grows_with_the_number_of_packets(scene):
     assert effort(scene(1600)) < 6 * effort(scene(400))

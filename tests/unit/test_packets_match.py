@@ -85,6 +85,7 @@ def overtaken(wire):
     return out
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
@@ -99,6 +100,7 @@ def test_a_mix_of_faults_is_named_packet_by_packet_without_the_verdicts(kind, se
     assert not [one for one in found if one.fate in ("elsewhere", "unknown")]
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize("v6", [False, True])
 @pytest.mark.parametrize("same", [False, True])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

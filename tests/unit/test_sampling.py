@@ -6,7 +6,7 @@ from pathlib import Path
 import durations
 import pytest
 from all import LONGEST, ROOT, WITH_ENGINE, with_engine
-from sampling import is_in_turn, share
+from sampling import out_of_turn, share
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
@@ -16,20 +16,27 @@ EVERY = cells(None)
 REST = [cell for cell in EVERY if cell[2] != "SIGKILL"]
 
 
-def test_a_long_case_has_its_turn():
-    turns = [is_in_turn("long", 3, str(seed)) for seed in range(300)]
-    assert 60 < sum(turns) < 140
-    assert turns != [is_in_turn("other", 3, str(seed)) for seed in range(300)]
-    assert is_in_turn("long", 3, None)
+def test_tests_of_a_file_have_their_turns():
+    names = [f"{file}{number}" for file in "ab" for number in range(9)]
+    marked = [(name, name[0], 3) for name in names] + [("always", "a", 1)]
+    waiting = [out_of_turn(marked, str(seed)) for seed in range(100)]
+    assert {len(found) for found in waiting} == {2 * 6}, "of nine of each file three are run"
+    assert set.union(*waiting) == set(names)
+    assert set.intersection(*waiting) == set(), "each has its turn at some time"
+    assert {name[1:] for name in waiting[0] if name[0] == "a"} != {name[1:] for name in waiting[0] if name[0] == "b"}
+    assert out_of_turn(marked, None) == set()
+    alone = [out_of_turn([("long", "a", 3)], str(seed)) for seed in range(300)]
+    assert 60 < alone.count(set()) < 140, "a single one has its turn at one run of three"
 
 
 @pytest.mark.parametrize("seed", ["a", "b", "0123abc"])
-def test_kill_matrix_takes_every_sigkill_and_a_third_of_the_others(seed):
+def test_kill_matrix_takes_a_third_of_sigkill_and_a_sixth_of_the_others(seed):
     taken = cells(seed)
-    assert [cell for cell in taken if cell[2] == "SIGKILL"] == [cell for cell in EVERY if cell[2] == "SIGKILL"]
+    killed = [cell for cell in taken if cell[2] == "SIGKILL"]
+    assert len(killed) == -(-(len(EVERY) - len(REST)) // 3)
     others = [cell for cell in taken if cell[2] != "SIGKILL"]
     assert set(others) < set(REST)
-    assert len(others) == len(set(others)) == -(-len(REST) // 3)
+    assert len(others) == len(set(others)) == -(-len(REST) // 6)
     assert taken == cells(seed), "every worker takes the same"
 
 

@@ -44,10 +44,13 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
-    from labctl.engine import connect
+    from labctl.engine import connect_all
     from labctl.lab.life.status import labs
 
-    summaries = labs(connect())
+    engine = connect_all()
+    summaries = labs(engine)
+    for machine, why in engine.missing.items():
+        output.talk(f"warning: {machine} does not answer, and its labs are left out ({why})")
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return
@@ -78,7 +81,7 @@ def logs(
     """Show what happened at all nodes, in order of time."""
     from labctl.cli.context import engine_and_lab, moment
     from labctl.events.codec import encode, stamp_of
-    from labctl.lab import journal
+    from labctl.lab import journal, spanning
     from labctl.render.timeline import Timeline
 
     names, ready = nodes or [], Ready(ready_fd, follows=follow)
@@ -88,6 +91,8 @@ def logs(
     else:
         start = stamp_of(moment("--since", since)) if since else None
         engine, found = engine_and_lab(lab)
+        if clocks := spanning.clocks(engine, [node for node in found.nodes if not nodes or node.name in nodes]):
+            output.talk(f"note: {clocks}")
         shown = names or [node.name for node in found.nodes]
         if follow:
             said = partial(ready.say, shown)

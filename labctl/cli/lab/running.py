@@ -20,6 +20,7 @@ from labctl.cli.options import (
     complete_topologies,
     topology_options,
 )
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
@@ -61,6 +62,25 @@ Isolated = Annotated[
 ]
 
 
+Hosts = Annotated[
+    str | None,
+    typer.Option(
+        "--hosts", metavar="A,B,...", help="The machines that it is to be on (labctl hosts ls).", envvar="LABCTL_HOSTS"
+    ),
+]
+
+
+Places = Annotated[
+    list[str] | None,
+    typer.Option("--place", metavar="NODE=HOST", help="Where one node is to be; again for a further one."),
+]
+
+
+Pack = Annotated[
+    bool, typer.Option("--pack/--spread", help="On as few machines as will do, or as many nodes on each (usual).")
+]
+
+
 def up(
     topology: TopologyName = None,
     file: Files = None,
@@ -75,16 +95,19 @@ def up(
     allow_overlap: AllowOverlap = False,
     isolated: Isolated = False,
     take_over: TakeOver = False,
+    hosts: Hosts = None,
+    place: Places = None,
+    pack: Pack = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
 ) -> None:
     """Bring a lab up and wait until every node is ready."""
     from labctl.cli.context import asked_name
     from labctl.cli.lab.looking import show_nodes
-    from labctl.engine import connect
+    from labctl.engine import connect_all
     from labctl.lab.life import up
 
-    engine = connect()
+    engine = connect_all()
     request = up.Request(
         topology,
         asked_name(lab),
@@ -96,6 +119,9 @@ def up(
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,
+        hosts=several("--hosts", hosts),
+        places=places(place),
+        policy="pack" if pack else "spread",
     )
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.
@@ -103,6 +129,26 @@ def up(
     with output.Progress("bringing the lab up") as report:
         found = up.up(engine, request, report)
     show_nodes(engine, found, as_json)
+
+
+def several(option: str, text: str | None) -> tuple[str, ...]:
+    """The names in a list with commas, each once. Raises LabError `bad-option`."""
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",")))
+    if text and not all(names):
+        raise LabError("bad-option", option=option, why=f"{text!r} has an empty name in it")
+    return names if text else ()
+
+
+def places(texts: list[str] | None) -> dict[str, str]:
+    """The machines of nodes, each NODE=HOST. Raises LabError `bad-option`."""
+    found: dict[str, str] = {}
+    for text in texts or ():
+        node, _, machine = text.partition("=")
+        if not (node and machine):
+            raise LabError("bad-option", option="--place", why=f"{text!r} is no NODE=HOST")
+        if found.setdefault(node, machine) != machine:
+            raise LabError("bad-option", option="--place", why=f"{node} can't be on {found[node]} and on {machine}")
+    return found
 
 
 def build(
@@ -137,13 +183,13 @@ def down(
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
     from labctl.cli.context import asked_name, consent
-    from labctl.engine import connect
+    from labctl.engine import connect_all
     from labctl.lab.life import down
     from labctl.lab.model import check_name
 
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
-    engine = connect()
+    engine = connect_all()
     name = None if everything else asked_name(lab or named)
     if name:
         check_name(name)
