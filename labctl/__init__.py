@@ -17,6 +17,7 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from labctl.api.hosts import add_host, check_hosts, hosts, join_hosts, leave_hosts, remove_host
     from labctl.api.lab import Lab
     from labctl.api.labs import empty, find, labs, up
     from labctl.api.link import Link, Rule
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from labctl.api.wire import Fits, Wire
     from labctl.cancel import Cancel
     from labctl.engine.docker import DockerEngine
+    from labctl.engine.hosts.host import Host
     from labctl.engine.memory import MemoryEngine
     from labctl.engine.model import Engine
     from labctl.errors import (
@@ -118,6 +120,7 @@ __all__ = [
     "Fits",
     "ForeignLab",
     "Graph",
+    "Host",
     "InvalidArgument",
     "Lab",
     "LabError",
@@ -166,14 +169,20 @@ __all__ = [
     "Unresolved",
     "Waited",
     "Wire",
+    "add_host",
     "build",
+    "check_hosts",
     "doctor",
     "empty",
     "find",
     "graph",
+    "hosts",
+    "join_hosts",
     "labs",
+    "leave_hosts",
     "open_run",
     "plan",
+    "remove_host",
     "replay",
     "up",
     "validate",
@@ -187,6 +196,13 @@ _PLACES = {
     "doctor": "labctl.api.topologies",
     "plan": "labctl.api.topologies",
     "validate": "labctl.api.topologies",
+    "add_host": "labctl.api.hosts",
+    "check_hosts": "labctl.api.hosts",
+    "hosts": "labctl.api.hosts",
+    "join_hosts": "labctl.api.hosts",
+    "leave_hosts": "labctl.api.hosts",
+    "remove_host": "labctl.api.hosts",
+    "Host": "labctl.engine.hosts.host",
     "Train": "labctl.lab.roles.udp",
     "Exchange": "labctl.lab.roles.http",
     "Trace": "labctl.api.trace",

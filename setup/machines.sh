@@ -130,7 +130,7 @@ up() {
     for number in $(numbers); do await "$PREFIX-$number"; done
     for number in $(numbers); do
         host=$(prefix).1$number
-        echo "$PREFIX-$number tcp://$host:2375 tcp://$host:2376 ssh://root@$host"
+        echo "$PREFIX-$number $host  (its engine: tcp at 2375, tcp with TLS at 2376, ssh as root)"
     done
 }
 

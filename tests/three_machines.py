@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "setup" / "machines.sh"
@@ -25,13 +26,19 @@ class Machine:
     """`plain`, `tls` and `ssh` are the three addresses of its engine."""
 
     name: str
-    plain: str
-    tls: str
-    ssh: str
+    address: str
 
     @property
-    def address(self) -> str:
-        return self.ssh.rpartition("@")[2]
+    def plain(self) -> str:
+        return f"tcp://{self.address}:2375"
+
+    @property
+    def tls(self) -> str:
+        return f"tcp://{self.address}:2376"
+
+    @property
+    def ssh(self) -> str:
+        return f"ssh://root@{self.address}"
 
     def run(self, *command: str, limit: float = 60) -> str:
         """What a command in the machine prints, without the last line's end."""
@@ -58,7 +65,13 @@ class Machines:
     def __iter__(self) -> Iterator[Machine]:
         return iter(self.all)
 
-    def __getitem__(self, place: int) -> Machine:
+    @overload
+    def __getitem__(self, place: int) -> Machine: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Machine, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Machine | tuple[Machine, ...]:
         return self.all[place]
 
     def apart(self) -> None:
@@ -80,7 +93,7 @@ def held() -> Iterator[Machines]:
         assert made.returncode == 0, made
         keys = OUT / "machines"
         yield Machines(
-            tuple(Machine(*line.split()) for line in made.stdout.splitlines()), keys / "tls", _ssh(keys.absolute())
+            tuple(Machine(*line.split()[:2]) for line in made.stdout.splitlines()), keys / "tls", _ssh(keys.absolute())
         )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labctl.api.lab import Lab
 from labctl.cancel import Cancel
-from labctl.engine import connect
+from labctl.engine import connect, connect_all
 from labctl.engine.model import Engine
-from labctl.lab import model
+from labctl.lab import model, spanning
+from labctl.lab.spanning import machines_of
 
 if TYPE_CHECKING:
     from labctl.api.topologies import FilePath
@@ -30,6 +31,9 @@ def up(
     isolated: bool = False,
     allow_overlap: bool = False,
     take_over: bool = False,
+    hosts: Sequence[str] | None = None,
+    places: Mapping[str, str] | None = None,
+    policy: str = "spread",
     timeout: float = 120.0,
     build_timeout: float = 1800.0,
     engine: Engine | None = None,
@@ -41,21 +45,22 @@ def up(
     `topology` is a Compose file, its folder, or the name of a built-in topology; without it and without `files` (as
     `-f` of Compose), the seven hosts of `hello`. `name` is the lab's, else the topology's own. `subnets` are chosen for
     movable networks: `10.9.0.0/24` or `NETWORK=10.9.0.0/24`. `record`: all packets from the start on. `timeout` is in
-    seconds and holds for starting, `build_timeout` for the images. `report` is called with a line of text as things
-    move on.
+    seconds and holds for starting, `build_timeout` for the images. `report` is told how things move on, line by line.
+
+    `hosts` are the machines that it is to be on (`labctl hosts ls`), without it those of the variable LABCTL_HOSTS or,
+    where there is none, the engine in use; `places` says it for single nodes (`{"alice": "a"}`), `policy` for the
+    others: as many on each (`spread`), or on as few as will do (`pack`).
 
     In a `with` the lab is taken down at the end. Raises TopologyError, ForeignLab, EngineError, NodeFailed where a node
     ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
     Cancelled (what was begun is taken back).
     """
-    from labctl.api.topologies import options_of
-    from labctl.lab.life.up import Request
-    from labctl.lab.life.up import up as bring_up
+    from labctl.api.topologies import chosen_hosts, options_of
+    from labctl.lab.life import up as life
 
-    token = cancel or Cancel()
-    using = (engine or connect()).cancelled_by(token)
+    using = (engine or connect_all()).cancelled_by(token := cancel or Cancel())
     file, options = options_of(topology, files, profiles, env_files)
-    request = Request(
+    request = life.Request(
         file,
         name,
         build,
@@ -67,8 +72,12 @@ def up(
         take_over,
         allow_overlap,
         isolated,
+        chosen_hosts(hosts),
+        places or {},
+        policy,
     )
-    found = bring_up(using, request, _telling(report, token))
+    found = life.up(using, request, _telling(report, token))
+    using = using.narrowed(machines_of(node.container for node in found.nodes))
     return Lab(using, found.name, token, takes_down=True, force=take_over)
 
 
@@ -108,18 +117,18 @@ def find(
     saves a way to the engine each time. In a `with` it is left as it is. Raises LabNotFound, EngineError.
     """
     token = cancel or Cancel()
-    using = (engine or connect()).cancelled_by(token)
-    found = model.find(using, name)
+    using, found = spanning.find((engine or connect_all()).cancelled_by(token), name)
     return Lab(using, found.name, token, force=force, found=found if once else None)
 
 
 def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
     """All labs of the engine, by name, others' among them. Raises EngineError."""
-    using = engine or connect()
+    using = engine or connect_all()
     found = []
     for one in model.find_all(using):
         token = Cancel()
-        found.append(Lab(using.cancelled_by(token), one.name, token))
+        mine = using.narrowed(machines_of(node.container for node in one.nodes))
+        found.append(Lab(mine.cancelled_by(token), one.name, token))
     return tuple(found)
 
 

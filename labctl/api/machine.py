@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from labctl.engine import connect
+from labctl.engine import connect, connect_all
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
@@ -34,7 +34,7 @@ def listing(*, engine: Engine | None = None) -> tuple[Summary, ...]:
     has them. Raises EngineError."""
     from labctl.lab.life.status import labs
 
-    return tuple(labs(engine or connect()))
+    return tuple(labs(engine or connect_all()))
 
 
 def meant(
@@ -45,7 +45,7 @@ def meant(
     (`ambiguous-lab`), EngineError."""
     from labctl.lab.life import down
 
-    found, left = down.meant(engine or connect(), everything=everything, force=force)
+    found, left = down.meant(engine or connect_all(), everything=everything, force=force)
     return tuple(found), tuple(left)
 
 
@@ -61,7 +61,7 @@ def refuse_anothers(name: str, *, engine: Engine | None = None) -> None:
     from labctl.lab import owners
     from labctl.lab.life import down
 
-    using = engine or connect()
+    using = engine or connect_all()
     owners.refuse_anothers(using, name, down.standing_of(using, name), down.mend(using, name))
 
 
@@ -72,7 +72,7 @@ def take_down(
     other from it. `force`: somebody else's, too. Raises EngineUnreachable."""
     from labctl.lab.life.down import down_all
 
-    removed, problems = down_all(engine or connect(), labs, report or (lambda text: None), force=force)
+    removed, problems = down_all(engine or connect_all(), labs, report or (lambda text: None), force=force)
     return TakenDown(tuple(removed), tuple(problems))
 
 

@@ -51,6 +51,12 @@ class Place:
 
             refuse_anothers(self.engine, self.name, standing, self.mend)
 
+    def missing(self) -> dict[str, str]:
+        """The machines of the lab that do not answer, and why."""
+        from labctl.lab import spanning
+
+        return spanning.missing(self.engine, self.find())
+
     def told(self, problem: LabError) -> LabError:
         """An error, which begins with what became of the nodes that it is about, where any of them has ended."""
         from labctl.lab.life import fate
@@ -77,8 +83,7 @@ class Place:
 def look(name: str | None, engine: Engine | None = None) -> tuple[Engine, Lab]:
     """The lab that is meant, as `labctl.find` has it: what a Place is made of that looks no more. Raises LabNotFound,
     EngineError."""
-    from labctl.engine import connect
-    from labctl.lab.model import find
+    from labctl.engine import connect_all
+    from labctl.lab import spanning
 
-    using = engine or connect()
-    return using, find(using, name)
+    return spanning.find(engine or connect_all(), name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labctl.api.node import Node
+from labctl.lab.programs.awaiting import OWN_CHOICE as OWN_CHOICE
 from labctl.lab.programs.ran import Ran as Ran
 from labctl.lab.programs.run import run
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labctl.engine import connect
+from labctl.engine import connect, connect_all
 from labctl.topology.builtin import Options
 
 if TYPE_CHECKING:
@@ -49,16 +49,18 @@ def plan(
     isolated: bool = False,
     allow_overlap: bool = False,
     take_over: bool = False,
+    hosts: Sequence[str] | None = None,
+    places: Mapping[str, str] | None = None,
+    policy: str = "spread",
     engine: Engine | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Plan:
-    """What `up` with the same arguments would make, or change of a lab that runs; nothing is touched. Raises as `up`
-    does."""
+    """What `up` with the same arguments would make, or change; nothing is touched. Raises as `up` does."""
     from labctl.lab.life.plan import plan
 
     file, options = options_of(topology, files, profiles, env_files)
     return plan(
-        engine or connect(),
+        engine or connect_all(),
         file,
         name,
         tuple(subnets),
@@ -66,8 +68,17 @@ def plan(
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,
+        hosts=chosen_hosts(hosts),
+        places=places or {},
+        policy=policy,
         report=report or (lambda text: None),
     )
+
+
+def chosen_hosts(hosts: Sequence[str] | None) -> tuple[str, ...]:
+    """The machines that were named, else those of LABCTL_HOSTS (comma-separated), else none."""
+    named = os.environ.get("LABCTL_HOSTS", "").split(",") if hosts is None else hosts
+    return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
 
 
 def build(

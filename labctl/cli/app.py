@@ -44,6 +44,7 @@ COMMANDS = {
     "wait": "lab.waiting.wait",
     "inspect": "lab.inspecting.inspect",
     "doctor": "lab.looking.doctor",
+    "hosts": "hosts.hosts",
     # Of each role with commands; those that are written by hand are named below.
     **{name: f"node.roles.{name}" for name, about in groups().items() if about},
     "chat": "node.keyboard.chat",
@@ -105,7 +106,8 @@ LOOKS |= {
     "expect",
     "grade",
     "grade-all",
-}  # clean is about no lab, and has a --force of its own
+    "hosts",
+}  # hosts is about no lab; clean is about no lab, and has a --force of its own
 LOOKS_IN = {"chat": ("log",), "fault": ("ls",), "http": ("get",)}  # of groups
 ASKS_ITSELF = {"capture", "syscalls"}  # they change something with --stop alone
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl.api.place import Place, look
 from labctl.cli.context import FORCE, asked_name, consent
-from labctl.cli.output import Progress, Settings
+from labctl.cli.output import Progress, Settings, talk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,8 @@ class Chosen(Place):
     def __init__(self, name: str | None) -> None:
         engine, found = look(asked_name(name))
         super().__init__(engine, found.name, found=found)
+        for machine, why in self.missing().items():
+            talk(f"warning: {machine} does not answer, and what it has of {self.name} is left out ({why})")
         Settings.lab = self
         self._may_be_changed = False
         if Settings.changes:

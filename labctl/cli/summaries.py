@@ -38,6 +38,7 @@ SUMMARIES = {
     "wait": "Wait for a state of nodes, an event, or an address that answers; exit status 1 when the time is over.",
     "inspect": "Show all that is known of nodes: program, addresses, ports, limits, rights, files, how the last run ended.",
     "doctor": "Look at what labctl needs of this machine, and say how to mend what is missing.",
+    "hosts": "Machines that labs can be on: which there are, and whether they fit together.",
     "chat": "Talk through the chat nodes.",
     "echo": "Send lines from an echo client.",
     "udp": "Send datagrams between UDP peers.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from labctl.cancel import Cancel
+from labctl.engine.machines import Machines
 from labctl.engine.nodes import Nodes
 from labctl.engine.projects import Projects
 from labctl.engine.settings import Settings
@@ -33,6 +34,7 @@ LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 LABEL_RUN = "dev.labctl.run"  # what `labctl run` was asked for, of a node that it made
 LABEL_MADE = "dev.labctl.made"  # the digest of what labctl asked the engine for, of a node that it made of a topology
+LABEL_HOSTS = "dev.labctl.hosts"  # the machines that a lab was made on, where they are several
 PROBE_IMAGE = "labctl/probe"
 PROGRAM_IMAGE = "labctl/program"
 # What the engine keeps of a container's output: three files, the oldest of which goes when the newest is full. The same
@@ -96,7 +98,7 @@ class Container:
     namespace of its own. Of one whose program has ended, `exit_code` is its status, and `ended` says in the engine's
     words how long ago that was. `network_of` is the id of the container whose network it shares, empty where it has its
     own; `addresses` and `gateways` are that one's then. `command` is what it runs, in one line; "" where that isn't
-    known."""
+    known. `machine` is the name of the machine that it is on, "" where there is only one."""
 
     id: str
     name: str
@@ -112,6 +114,7 @@ class Container:
     ended: str = ""
     network_of: str = ""
     command: str = ""
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ class Network:
     subnets: tuple[str, ...] = ()
     internal: bool = False
     mtu: int | None = None  # bytes, where one was chosen
+    driver: str = "bridge"
 
 
 @dataclass(frozen=True)
@@ -234,7 +238,7 @@ class ProbeOrder:
     """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
     `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
     is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB. One that is `apart` has no
-    network at all."""
+    network at all. `network` stands in place of the container's: `host` for the machine's own, or the name of one."""
 
     name: str
     command: Sequence[str]
@@ -246,9 +250,10 @@ class ProbeOrder:
     processes: bool = False
     memory: int = 256
     apart: bool = False
+    network: str = ""
 
 
-class Engine(Projects, Nodes, Protocol):
+class Engine(Projects, Nodes, Machines, Protocol):
     """What labctl asks of an engine. Everything has a limit in seconds and raises LabError where it fails."""
 
     @property

@@ -24,11 +24,12 @@ class NodeOrder:
     """A container that is to be a node: not root, without capabilities, with a read-only file system, limits, a
     keyboard, and a log that is bounded.
 
-    `command` is empty where the image's own is to run. `folder`, if any, is a path of the engine's machine that is seen
-    read-only at `place`, the working directory; `scratch` is where it may write, in memory, up to `scratch_size` bytes.
-    `addresses` are those that it has whenever it runs, one of a family; `ports` are published at their place. `shares`
-    is the container whose network it has in the place of one of its own; then these aren't its, nor is the `hostname`.
-    `memory` is in bytes, `processes` how many it may have.
+    `command` is empty where the image's own is to run. `folder`, if any, is a path of this machine that is seen
+    read-only at `place`, the working directory: mounted, or, where the engine is on another machine, sent there.
+    `scratch` is where it may write, in memory, up to `scratch_size` bytes. `addresses` are those that it has whenever
+    it runs, one of a family; `ports` are published at their place. `shares` is the container whose network it has in
+    the place of one of its own; then these aren't its, nor is the `hostname`. `memory` is in bytes, `processes` how
+    many it may have. Of an engine that is several, `machine` is the one that is to have it; "" for any.
     """
 
     name: str
@@ -46,6 +47,7 @@ class NodeOrder:
     scratch: str = "/tmp"
     scratch_size: int = 64 * 1024**2
     ports: Sequence[Port] = field(default=())
+    machine: str = ""
     shares: str = ""
 
 
@@ -54,6 +56,9 @@ class Nodes(Protocol):
 
     def create_node(self, order: NodeOrder) -> str | None:
         """Makes a node, and doesn't start it; its id, None where its name is taken."""
+
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        """Sends a node's folder once more, where it isn't mounted. Raises LabError `folder-not-sent`."""
 
     def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
         """Makes a network, or gives the one that has the name already: of several who ask at once, one makes it.

@@ -111,6 +111,9 @@ class Projects(Protocol):
     def import_image(self, archive: Path, name: str, limit: float) -> str | None:
         """Makes an image of a file system's tar archive; None when it is there now, else why not."""
 
+    def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
+        """Of an engine that is several: all machines get these images, which the first one has. Raises LabError."""
+
     def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """The command line of the engine's own client with some arguments, and its environment: what knows of
         terminals. Raises `docker-missing` where there is none."""

@@ -51,6 +51,7 @@ class Side:
 
     `addresses` are the node's own; without any, those are taken that it sends from. `kernel_drops`: how many packets
     the kernel could not hand to the capture. `since_ns`, `until_ns`: when the capture began and ended, if known.
+    `clock` names the clock of its times, where there are several, and `clock_error_ns` is how far off that may be.
     """
 
     node: str
@@ -60,6 +61,14 @@ class Side:
     kernel_drops: int = 0
     since_ns: int | None = None
     until_ns: int | None = None
+    clock: str = ""
+    clock_error_ns: int = 0
+
+
+def apart_ns(sides: Sequence[Side]) -> int:
+    """How far off the clocks of some sides may be from each other, at most: nothing where they have the same."""
+    errors = sorted({side.clock: side.clock_error_ns for side in sides}.values(), reverse=True)
+    return sum(errors[:2]) if len(errors) > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

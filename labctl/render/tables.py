@@ -27,7 +27,8 @@ _STATES |= {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> str:
-    rows = []
+    """With the machine of each where there are several."""
+    rows: list[tuple[str | Text, ...]] = []
     for status in statuses:
         container = status.node.container
         many = len(container.addresses) > 1
@@ -46,17 +47,27 @@ def nodes(statuses: Sequence[Status], *, columns: int | None, colour: bool) -> s
                 "\n".join(_published(port) for port in status.published) or "-",
             )
         )
-    return laid_out(("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED"), rows, columns, colour)
+    heads: tuple[str, ...] = ("NODE", "ROLE", "STATE", "ADDRESS", "LISTENS", "PUBLISHED")
+    machines = [status.node.container.machine for status in statuses]
+    if any(machines):
+        heads = (heads[0], "HOST", *heads[1:])
+        rows = [(row[0], machine or "-", *row[1:]) for row, machine in zip(rows, machines, strict=True)]
+    return laid_out(heads, rows, columns, colour)
 
 
 def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for summary in summaries:
         found = summary.as_json()
         owner = summary.lab.standing.owner
         running = f"{summary.running} of {found['nodes']}"
         rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
-    return laid_out(("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY"), rows, columns, colour)
+    heads: tuple[str, ...] = ("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY")
+    machines = [", ".join(summary.as_json()["machines"]) for summary in summaries]
+    if any(machines):
+        heads = (*heads[:2], "HOSTS", *heads[2:])
+        rows = [(*row[:2], there or "-", *row[2:]) for row, there in zip(rows, machines, strict=True)]
+    return laid_out(heads, rows, columns, colour)
 
 
 def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
@@ -70,7 +81,7 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
         )
         for net in found.networks
     ]
-    nodes = []
+    nodes: list[tuple[str | Text, ...]] = []
     for node in found.nodes:
         many = len(node.addresses) > 1
         addresses = [
@@ -87,7 +98,12 @@ def plan(found: Plan, *, columns: int | None, colour: bool) -> str:
         rest = "\n".join([*node.routes, *node.ports]) or "-"
         nodes.append((name, node.role or "-", "\n".join(addresses) or "-", rest, change))
     upper = laid_out(("NETWORK", "SUBNET", "OUTSIDE", "CHANGE"), networks, columns, colour)
-    lower = laid_out(("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE"), nodes, columns, colour)
+    heads: tuple[str, ...] = ("NODE", "ROLE", "ADDRESS", "ROUTES, PORTS", "CHANGE")
+    if any(node.machines for node in found.nodes):
+        heads = (heads[0], "HOST", *heads[1:])
+        hosts = [", ".join(node.machines) or "-" for node in found.nodes]
+        nodes = [(row[0], host, *row[1:]) for row, host in zip(nodes, hosts, strict=True)]
+    lower = laid_out(heads, nodes, columns, colour)
     return f"{upper}\n\n{lower}"
 
 

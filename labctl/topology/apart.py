@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from labctl.errors import LabError
 from labctl.topology.model import Subnet, replicas
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -20,21 +21,23 @@ FIRST_6 = 112
 _FIELDS = {4: "ipv4_address", 6: "ipv6_address"}
 
 
-def apart(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with room for nodes without an address, on each network where others have one.
+def apart(config: Mapping[str, Any], beside: int = 0) -> dict[str, Any]:
+    """The configuration with room for nodes without an address, on each network where others have one; `beside` is how
+    many addresses of each the engine takes for itself (of an overlay, one for every machine).
 
-    A network with a range of its own, of somebody else's or of another driver stays as it is.
+    A network with a range of its own, of somebody else's or of another driver stays as it is. Raises LabError
+    `subnet-small`.
     """
     out = copy.deepcopy(dict(config))
     for key, net in (out.get("networks") or {}).items():
         if net and not net.get("external") and net.get("driver") in (None, "", "bridge"):
             for pool in (net.get("ipam") or {}).get("config") or []:
                 if pool.get("subnet") and not pool.get("ip_range"):
-                    _part(out["services"], key, pool)
+                    _part(out["services"], key, pool, beside)
     return out
 
 
-def _part(services: dict[str, Any], key: str, pool: dict[str, Any]) -> None:
+def _part(services: dict[str, Any], key: str, pool: dict[str, Any], beside: int) -> None:
     subnet = ipaddress.ip_network(pool["subnet"])
     field = _FIELDS[subnet.version]
     free: dict[str, int] = {}  # how many containers of each service have no address here
@@ -48,13 +51,16 @@ def _part(services: dict[str, Any], key: str, pool: dict[str, Any]) -> None:
                 free[name] = replicas(service)
     fixed = {address for address in fixed if address in subnet}
     gateway = ipaddress.ip_address(pool.get("gateway") or subnet[min(1, subnet.num_addresses - 1)])
-    if not fixed or not sum(free.values()) or gateway in fixed:
+    wanted = sum(free.values()) + beside
+    if not fixed or not wanted or gateway in fixed:
         return
     taken = fixed | _kept(pool) | {gateway}
     block = max(_empty(subnet, taken), key=lambda one: (_room(subnet, one), int(one.network_address)), default=None)
-    if block and _room(subnet, block) >= sum(free.values()):
+    if block and _room(subnet, block) >= wanted:
         pool["ip_range"] = str(block)
         pool["gateway"] = str(gateway)  # else the engine takes one from the range
+    elif beside:
+        raise LabError("subnet-small", network=key, subnet=subnet, count=wanted)
     else:
         _assign(services, key, field, [name for name, count in free.items() if count == 1], _hosts(subnet, taken))
 

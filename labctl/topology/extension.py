@@ -31,7 +31,7 @@ from labctl.faults.link import parse as parse_name
 _SCHEMA = Path(__file__).with_name("schema.json")
 TOP_KEYS = ("title", "description", "links", "outside")
 SERVICE_KEYS = ("routes", "movable_ports")
-NETWORK_KEYS = ("movable", "ipv4")
+NETWORK_KEYS = ("movable", "ipv4", "one_machine")
 
 _ROUTE = re.compile(r"(?P<to>\S+)\s+via\s+(?P<via>\S+)")
 

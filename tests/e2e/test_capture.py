@@ -88,7 +88,7 @@ def test_first_ladder_begins_to_record(own_lab):
     assert (first.returncode, first.stdout) == (1, "")
     assert "labctl: nothing was recorded at alice and bob until now; from now on it is\n" in first.stderr
     own_lab.ok("chat", "send", "alice", "seen by both")
-    drawn = own_lab.ok("ladder", "alice", "bob", "--no-ack", "--last", "20s").stdout
+    drawn = own_lab.ok("ladder", "alice", "bob", "--no-ack", "--last", "2m").stdout
     assert drawn.splitlines()[1].split() == ["alice", "bob"]
     assert '"seen by both\\n"' in drawn
 
@@ -114,6 +114,7 @@ def test_recorders_hold_only_what_they_need(own_lab):
 def test_file_for_wireshark(own_lab, shark, tmp_path):
     """One interface for each node, and one for what was sent before a fault, which is named where it struck."""
     file = tmp_path / "all.pcapng"
+    own_lab.ok("capture", "--start", timeout=120)
     rule = own_lab.json("fault", "drop", "alice:bob", "tcp data 1")["id"]
     child = own_lab.begin("capture", "-w", str(file))
     until(lambda: file.exists() and file.stat().st_size, "the file begins when it listens")
@@ -152,10 +153,10 @@ def test_places_and_filters(own_lab, shark, tmp_path):
     own_lab.ok("http", "get", "web", "/", "--from", "alice")
 
     def written(*words: str) -> list[dict[str, str]]:
-        own_lab.ok("capture", *words, "--last", "30s", "-w", str(tmp_path / "x"))
+        own_lab.ok("capture", *words, "--last", "2m", "-w", str(tmp_path / "x"))
         return shark((tmp_path / "x").read_bytes())
 
-    own_lab.ok("capture", *nodes, "--last", "30s", "-w", str(tmp_path / "whole"))
+    own_lab.ok("capture", *nodes, "--last", "2m", "-w", str(tmp_path / "whole"))
     whole = (tmp_path / "whole").read_bytes()
     alice, bob = own_lab.address("alice"), own_lab.address("bob")
     both = f"(frame.interface_name == alice or frame.interface_name == bob) and ip.addr == {alice} and ip.addr == {bob}"
@@ -210,11 +211,11 @@ def test_times(own_lab):
     own_lab.ok("capture", "alice", "--for", "300ms", "--json")
     assert time.monotonic() - begun < PATIENCE
     own_lab.ok("chat", "send", "alice", "look back")
-    found = json_lines(own_lab.ok("capture", "alice", "--last", "10s", "--json").stdout)
+    found = json_lines(own_lab.ok("capture", "alice", "--last", "2m", "--json").stdout)
     assert found
     assert [line["ts"] for line in found] == sorted(line["ts"] for line in found)
     assert {(line["node"], line["interface"]) for line in found} == {("alice", "eth0")}
-    assert '"look back\\n"' in own_lab.ok("capture", "alice", "--last", "10s").stdout
+    assert '"look back\\n"' in own_lab.ok("capture", "alice", "--last", "2m").stdout
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_times(own_lab):
     ],
 )
 def test_refusals(own_lab, words, said):
-    assert own_lab.refused("capture", *words, "--last", "10s").startswith(said.format(own_lab.name))
+    assert own_lab.refused("capture", *words, "--last", "2m").startswith(said.format(own_lab.name))
 
 
 def test_terminal_gets_no_pcapng(own_lab):
@@ -250,11 +251,12 @@ def test_nodes_that_do_not_run(own_lab):
 
 
 def test_a_paused_node_is_recorded_since_its_kernel_goes_on(own_lab):
+    own_lab.ok("capture", "--start", "udp1", "udp2")
     own_lab.ok("pause", "udp1")
     try:
         assert own_lab.json("ping", "udp2", "udp1", "-c", "2")["summary"]["received"] == 2
         assert own_lab.json("ping", "udp1", "udp2", "-c", "1")["summary"]["received"] == 1
-        arrows = own_lab.json("ladder", "udp2", "udp1", "--last", "20s")["arrows"]
+        arrows = own_lab.json("ladder", "udp2", "udp1", "--last", "2m")["arrows"]
         assert {(arrow["from"], arrow["fate"]) for arrow in arrows if arrow["packet"]["protocol"] == "icmp"} == {
             ("udp1", "delivered"),
             ("udp2", "delivered"),
@@ -320,7 +322,7 @@ def test_segments_are_those_of_the_wire(own_lab, tmp_path):
     server = own_lab.begin("exec", "udp2", "--", "python3", "-c", RETURN_TO_SENDER)
     own_lab.ok("exec", "udp1", "--", "python3", "-c", MEGABYTE)
     assert finish(server).stdout == f"{1 << 20}\n"
-    own_lab.ok("capture", "udp1", "--last", "20s", "--filter", "tcp port 9000", "-w", str(tmp_path / "x"))
+    own_lab.ok("capture", "udp1", "--last", "2m", "--filter", "tcp port 9000", "-w", str(tmp_path / "x"))
     data = (tmp_path / "x").read_bytes()
     found = list(read(io.BytesIO(data)))
     assert sum(len(record.data) for record in found) > 1 << 20
@@ -390,6 +392,7 @@ def test_a_capture_that_can_not_begin_leaves_an_older_file(own_lab, tmp_path):
 
 
 def test_ladder_in_each_form(own_lab):
+    own_lab.ok("capture", "--start", "client", "web")
     own_lab.ok("http", "get", "web", "/", "--from", "client")
     words = ("ladder", "client", "web", "--last", "10m")
     heads = [arrow["head"] for arrow in own_lab.json(*words)["arrows"] if arrow["segment"]]
@@ -412,7 +415,7 @@ def test_ladder_in_each_form(own_lab):
 
 def test_ladder_follows_a_loss(own_lab):
     own_lab.ok("fault", "drop", "alice:bob", "tcp data 1")
-    child = own_lab.begin("ladder", "alice", "bob", "-f", "--last", "30s", "--json")
+    child = own_lab.begin("ladder", "alice", "bob", "-f", "--last", "2m", "--json")
     text = read_until(child.stdout, b"\n")  # it follows
     own_lab.ok("chat", "send", "alice", "sent again")
     text += read_until(child.stdout, b'"word":"retransmission"')
@@ -456,7 +459,7 @@ def test_trace_leaves_out_what_kernels_check_of_an_earlier_conversation(own_lab)
     own_lab.ok("ping", "bob", "web", "-c", "1")  # these two had nothing to do with each other until now
     traced = own_lab.json("trace", "--", "ping", "alice", "bob", "-c", "8", "-i", "1s")
     assert [{one["left"]["node"], one["right"]["node"]} for one in traced["ladders"]] == [{"alice", "bob"}]
-    found = json_lines(own_lab.ok("capture", "web", "--last", "30s", "--filter", "arp", "--json").stdout)
+    found = json_lines(own_lab.ok("capture", "web", "--last", "2m", "--filter", "arp", "--json").stdout)
     assert any(line["tap"] == "out" and "who has" in line["label"][0] for line in found), found
 
 
@@ -523,12 +526,13 @@ def test_trace_of_a_node_that_is_killed(own_lab):
 
 
 def test_start_and_stop(own_lab):
+    own_lab.ok("capture", "--start")
     ended = own_lab.json("capture", "--stop")["ended"]
     assert {"alice", "bob", "echo"} <= set(ended)
     assert own_lab.ok("capture", "--stop").stderr == "nothing was being recorded\n"
     assert own_lab.json("capture", "--start", "alice")["recorded"] == ["alice"]
     own_lab.ok("chat", "send", "alice", "recorded by now")
-    found = json_lines(own_lab.ok("capture", "alice", "--last", "30s", "--json").stdout)
+    found = json_lines(own_lab.ok("capture", "alice", "--last", "2m", "--json").stdout)
     assert any("recorded by now" in json.dumps(line["label"]) or line["length"] > 80 for line in found)
     assert run("capture", "--start", "--stop", LABCTL_LAB=own_lab.name).returncode == 2
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from functools import partial
 
 import pytest
 from fake_engine import FakeEngine
@@ -53,7 +54,9 @@ def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished
     with Workers(limit, cancels, set() if unfinished is None else unfinished) as workers:
         made = Maker(wire, asked, workers, said.append, Known).make()
     with Workers(limit, cancels, set()) as workers:
-        Starter(wire, asked, made, workers, said.append).start()
+        there = DockerEngine(Endpoint(engine.url, "a test"))
+        begin = partial(there.begin, limit=limit)
+        Starter(lambda: there.of_project(asked["name"]), begin, asked, made, workers, said.append).start()
     return said
 
 
@@ -279,4 +282,4 @@ def test_why_a_project_is_left_to_compose(engine, tmp_path, monkeypatch, change,
         monkeypatch.setenv(change["variable"], "linux/arm64")
     engine.api = change.get("api", engine.api)
     found = DockerEngine(Endpoint(engine.url, "a test"))
-    assert found._left_to_compose(config(a=change.get("field", {}))) == why
+    assert found.left_to_compose(config(a=change.get("field", {}))) == why

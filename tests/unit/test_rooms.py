@@ -18,7 +18,7 @@ OVER: set[str] = set()
 CROWDED: set[str] = set()
 # What each may import of this project. A node's program has its own folder, and the packages that all nodes have.
 NODES = {"chat", "labnode"}
-PROBE = {"labcapture", "labfault", "labprocess", "labreach"}
+PROBE = {"labcapture", "labfault", "labmachine", "labprocess", "labreach"}
 IMPORTS = {
     "labctl": {"labctl"},
     "bench": {"bench", "labctl"},

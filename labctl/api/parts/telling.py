@@ -48,6 +48,14 @@ class ToldLab:
         with self._listening(until, timeout) as (engine, deadline):
             yield from journal.follow(engine, found, nodes, since=begin, tail=tail, deadline=deadline, ready=ready)
 
+    def clocks(self, *nodes: str) -> str:
+        """What is to be said of the times of nodes, or of all, on several machines, each of which has a clock of its
+        own; "" for those on one. Raises EngineError."""
+        from labctl.lab import spanning
+
+        there = self._place.find().nodes
+        return spanning.clocks(self._place.engine, [node for node in there if not nodes or node.name in nodes])
+
     def chat_log(
         self,
         *,

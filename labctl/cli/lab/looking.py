@@ -41,8 +41,12 @@ def ps(lab: LabName = None, as_json: Json = False) -> None:
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
     from labctl.api import machine
+    from labctl.engine import connect_all
 
-    summaries = machine.listing()
+    engine = connect_all()
+    summaries = machine.listing(engine=engine)
+    for name, why in engine.missing.items():
+        output.talk(f"warning: {name} does not answer, and its labs are left out ({why})")
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return
@@ -83,6 +87,8 @@ def logs(
     else:
         start = stamp_of(moment("--since", since)) if since else None
         found = lab_of(lab)
+        if clocks := found.clocks(*names):
+            output.talk(f"note: {clocks}")
         shown = names or list(found.choose())
         said = partial(ready.say, shown)
         events = found.journal(*names, follow=follow, since=start, tail=tail, ready=said)

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from labctl.cli import output
-from labctl.cli.lab.running import AllowOverlap, Isolated, Subnets, TakeOver, TopologyName
+from labctl.cli.lab.running import (
+    AllowOverlap,
+    Hosts,
+    Isolated,
+    Pack,
+    Places,
+    Subnets,
+    TakeOver,
+    TopologyName,
+    places,
+    several,
+)
 from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles
 
 
@@ -17,6 +28,9 @@ def plan(
     allow_overlap: AllowOverlap = False,
     isolated: Isolated = False,
     take_over: TakeOver = False,
+    hosts: Hosts = None,
+    place: Places = None,
+    pack: Pack = False,
     as_json: Json = False,
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
@@ -33,6 +47,9 @@ def plan(
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,
+        hosts=several("--hosts", hosts),
+        places=places(place),
+        policy="pack" if pack else "spread",
         report=output.talk,
     )
     if as_json:

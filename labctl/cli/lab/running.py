@@ -19,6 +19,7 @@ from labctl.cli.options import (
     complete_labs,
     complete_topologies,
 )
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl import Removed
@@ -60,6 +61,25 @@ Isolated = Annotated[
 ]
 
 
+Hosts = Annotated[
+    str | None,
+    typer.Option(
+        "--hosts", metavar="A,B,...", help="The machines that it is to be on (labctl hosts ls).", envvar="LABCTL_HOSTS"
+    ),
+]
+
+
+Places = Annotated[
+    list[str] | None,
+    typer.Option("--place", metavar="NODE=HOST", help="Where one node is to be; again for a further one."),
+]
+
+
+Pack = Annotated[
+    bool, typer.Option("--pack/--spread", help="On as few machines as will do, or as many nodes on each (usual).")
+]
+
+
 def up(
     topology: TopologyName = None,
     file: Files = None,
@@ -74,6 +94,9 @@ def up(
     allow_overlap: AllowOverlap = False,
     isolated: Isolated = False,
     take_over: TakeOver = False,
+    hosts: Hosts = None,
+    place: Places = None,
+    pack: Pack = False,
     timeout: Timeout = 120.0,
     as_json: Json = False,
 ) -> None:
@@ -98,10 +121,33 @@ def up(
             isolated=isolated,
             allow_overlap=allow_overlap,
             take_over=take_over,
+            hosts=several("--hosts", hosts),
+            places=places(place),
+            policy="pack" if pack else "spread",
             timeout=timeout,
             report=report,
         )
     show_nodes(found, as_json)
+
+
+def several(option: str, text: str | None) -> tuple[str, ...]:
+    """The names in a list with commas, each once. Raises LabError `bad-option`."""
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",")))
+    if text and not all(names):
+        raise LabError("bad-option", option=option, why=f"{text!r} has an empty name in it")
+    return names if text else ()
+
+
+def places(texts: list[str] | None) -> dict[str, str]:
+    """The machines of nodes, each NODE=HOST. Raises LabError `bad-option`."""
+    found: dict[str, str] = {}
+    for text in texts or ():
+        node, _, machine = text.partition("=")
+        if not (node and machine):
+            raise LabError("bad-option", option="--place", why=f"{text!r} is no NODE=HOST")
+        if found.setdefault(node, machine) != machine:
+            raise LabError("bad-option", option="--place", why=f"{node} can't be on {found[node]} and on {machine}")
+    return found
 
 
 def build(
@@ -143,11 +189,11 @@ def down(
     """Remove a lab: its containers, networks and volumes, and nothing else."""
     from labctl.api import machine
     from labctl.cli.context import asked_name, consent
-    from labctl.engine import connect
+    from labctl.engine import connect_all
 
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
-    engine = connect()
+    engine = connect_all()
     name = None if everything else asked_name(lab or named)
     names: tuple[str, ...] = (name,) if name else ()
     if name:

@@ -46,6 +46,9 @@ Env = Annotated[
 ReadyText = Annotated[
     str | None, typer.Option("--ready", metavar="TEXT", help="Wait until it prints a line with this text.")
 ]
+HostOption = Annotated[
+    str, typer.Option("--host", metavar="HOST", help="The machine to run it on, where the lab is on several.")
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as it is started.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Start it again whenever a file in the folder changes.")]
 Replace = Annotated[bool, typer.Option("--replace", help="In the place of a program of that name that runs.")]
@@ -62,6 +65,7 @@ def run(
     listen: Listen = None,
     publish: Publish = None,
     memory: Memory = "256m",
+    host: HostOption = "",
     env: Env = None,
     ready: ReadyText = None,
     no_wait: NoWait = False,
@@ -89,6 +93,7 @@ def run(
         listen=listen,
         ready=ready,
         replace=replace or watch,
+        machine=host,
     )
     engine, there, is_new = _place(lab, what)
     ran = _start(engine, there, what, is_new=is_new, is_awaited=not no_wait, timeout=timeout, watch=watch)

@@ -9,9 +9,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from labctl.cancel import Cancel
+from labctl.engine.alone import Alone
 from labctl.engine.docker import inspected, making, proc, streams
 from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.project.projects import DockerProjects
+from labctl.engine.docker.swarm import DockerSwarm
 from labctl.engine.docker.wire import Refused, Wire, asked, explained
 from labctl.engine.model import (
     LOG_DRIVER,
@@ -41,7 +43,7 @@ UNCHANGED = 304
 CONFLICT = 409
 
 
-class DockerEngine(DockerProjects):
+class DockerEngine(Alone, DockerProjects, DockerSwarm):
     """An Engine on the other end of a wire."""
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
@@ -240,7 +242,8 @@ class DockerEngine(DockerProjects):
 
     def create_probe(self, probe: ProbeOrder) -> str | None:
         place = f"container:{probe.target}"
-        host = _probe_host("none" if probe.apart else place, list(probe.capabilities), memory=probe.memory)
+        network = "none" if probe.apart else probe.network or place
+        host = _probe_host(network, list(probe.capabilities), memory=probe.memory)
         # An init of its own only where it is the first process.
         host |= {"PidMode": place} if probe.processes else {"Init": True}
         if probe.volume:
@@ -268,11 +271,18 @@ class DockerEngine(DockerProjects):
     def create_node(self, order: NodeOrder) -> str | None:
         path = f"/containers/create?name={quote(order.name)}"
         try:
-            return str(self._wire.call("POST", path, body=making.node(order))["Id"])
+            made = str(self._wire.call("POST", path, body=making.node(order, mounts=self.machine is None))["Id"])
         except Refused as refusal:
             if refusal.status == CONFLICT:
                 return None
             raise explained(f"make {order.hostname}", refusal) from None
+        try:
+            if order.folder:
+                self.send_folder(made, order.folder, order.place)
+        except BaseException:
+            self.remove_container(made)
+            raise
+        return made
 
     def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.docker.wire import Refused, Wire
+from labctl.engine.docker.wire import Refused, Wire, explained
 from labctl.engine.model import LABEL_SOURCE
 from labctl.errors import LabError
 
@@ -37,6 +38,36 @@ def import_image(endpoint: Endpoint, archive: Path, name: str, limit: int) -> st
     repository, tag = _apart(name)
     label = f"LABEL {LABEL_SOURCE}={name}"
     return _create(endpoint, limit, archive, fromSrc="-", repo=repository, tag=tag, changes=label)
+
+
+def save(endpoint: Endpoint, names: Sequence[str], archive: Path, limit: float) -> None:
+    """Writes images to a file, as `docker save` does. Raises LabError."""
+    wire = Wire(endpoint)
+    query = "&".join(f"names={quote(name, safe='')}" for name in names)
+    try:
+        response = wire.stream("GET", f"/images/get?{query}", limit=limit)
+    except Refused as refusal:
+        raise explained("save images", refusal) from None
+    try:
+        with response.sock, archive.open("wb") as file:
+            for piece in response.pieces(limit):
+                file.write(piece)
+    except OSError as problem:
+        raise wire.unreachable(problem) from None
+
+
+def load(endpoint: Endpoint, archive: Path, limit: float) -> str | None:
+    """Takes images in that `save` wrote; None when they are there, else why not."""
+    deadline = time.monotonic() + limit
+    try:
+        response = Wire(endpoint).stream("POST", "/images/load", file=archive, limit=limit, quiet=True)
+        with response.sock:
+            told = response.read(deadline).decode(errors="replace")
+    except (Refused, LabError) as problem:
+        return problem.message
+    except OSError as problem:
+        return problem.strerror or str(problem) or f"not within {limit:g} s"
+    return next((str(line["error"]) for line in map(_object, told.splitlines()) if "error" in line), None)
 
 
 def _apart(image: str) -> tuple[str, str]:

@@ -171,4 +171,5 @@ def network(item: dict[str, Any]) -> Network:
         subnets=subnets(item),
         internal=bool(item.get("Internal")),
         mtu=mtu_of(item.get("Options")),
+        driver=item.get("Driver") or "",
     )

@@ -10,8 +10,9 @@ from labctl.engine.model import LOG_DRIVER, LOG_FILE, LOG_FILES
 from labctl.engine.nodes import GRACE, USER, NodeOrder
 
 
-def node(order: NodeOrder) -> dict[str, Any]:
-    """The body of POST /containers/create."""
+def node(order: NodeOrder, *, mounts: bool = True) -> dict[str, Any]:
+    """The body of POST /containers/create. Where the engine `mounts` nothing of this machine, there is a volume for the
+    folder's files."""
     body: dict[str, Any] = {
         "Image": order.image,
         "User": USER,
@@ -21,7 +22,7 @@ def node(order: NodeOrder) -> dict[str, Any]:
         "AttachStdin": False,
         "StopTimeout": GRACE,
         "Healthcheck": {"Test": ["NONE"]},  # an image's own knows nothing of another program
-        "HostConfig": _host(order),
+        "HostConfig": _host(order, mounts=mounts),
     }
     if not order.shares:
         body["Hostname"] = order.hostname
@@ -34,7 +35,7 @@ def node(order: NodeOrder) -> dict[str, Any]:
     return body
 
 
-def _host(order: NodeOrder) -> dict[str, Any]:
+def _host(order: NodeOrder, *, mounts: bool) -> dict[str, Any]:
     host: dict[str, Any] = {
         "NetworkMode": f"container:{order.shares}" if order.shares else order.network,
         "CapDrop": ["ALL"],
@@ -53,7 +54,9 @@ def _host(order: NodeOrder) -> dict[str, Any]:
     for port in order.ports:
         there = host["PortBindings"].setdefault(f"{port.private}/{port.proto}", [])
         there.append({"HostIp": port.host or "", "HostPort": str(port.public or "")})
-    if order.folder:
+    if order.folder and not mounts:
+        host["Mounts"] = [{"Type": "volume", "Target": order.place}]
+    elif order.folder:
         host["Mounts"] = [{"Type": "bind", "Source": order.folder, "Target": order.place, "ReadOnly": True}]
     return host
 

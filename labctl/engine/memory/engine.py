@@ -18,20 +18,23 @@ from typing import Any, Self
 
 from labctl import cancel
 from labctl.cancel import Cancel
+from labctl.engine.alone import Alone
+from labctl.engine.machines import Clock
 from labctl.engine.memory import making
 from labctl.engine.memory.containers import BELL, Execution, MemoryContainer, MemoryStream, Program, stamp
 from labctl.engine.memory.nodes import MemoryNodes
+from labctl.engine.memory.probes import MemoryProbes
 from labctl.engine.memory.programs import program_of
 from labctl.engine.memory.programs.base import NodeProgram
 from labctl.engine.memory.programs.net import Net
 from labctl.engine.memory.projects import MemoryProjects
+from labctl.engine.memory.swarm import MemorySwarm
 from labctl.engine.model import (
     COMPOSE_PROJECT,
     COMPOSE_SERVICE,
     LABEL_LAB,
     LABEL_NODE,
     LABEL_ROLE,
-    PROBE_IMAGE,
     Container,
     Details,
     Image,
@@ -52,7 +55,7 @@ _AFTER = {"start": "running", "restart": "running", "stop": "exited", "kill": "e
 _AFTER["pause"] = "paused"
 
 
-class MemoryEngine(MemoryNodes, MemoryProjects):
+class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes):
     """See Engine.
 
     >>> from labctl.lab.life.up import Request, up
@@ -76,6 +79,7 @@ class MemoryEngine(MemoryNodes, MemoryProjects):
         self.probe_program: Callable[[ProbeOrder], Program] | None = None
         self.probe_commands: Callable[[ProbeOrder], Callable[[Sequence[str]], Execution]] | None = None
         self.images: dict[str, Image] = {}
+        self.clocks: dict[str, Clock] = {}  # of containers whose machine's clock is another
         self._later: deque[Callable[[], None]] = deque()
         self._numbers = itertools.count(1)
         self._net = Net(self._containers)
@@ -86,6 +90,9 @@ class MemoryEngine(MemoryNodes, MemoryProjects):
         other = copy.copy(self)
         other.cancels = cancels
         return other
+
+    def clock(self, container: str) -> Clock:
+        return self.clocks.get(container, Clock())
 
     def _new_id(self) -> str:
         return f"{next(self._numbers):064x}"
@@ -179,7 +186,8 @@ class MemoryEngine(MemoryNodes, MemoryProjects):
         return [replace(image, names=() if name == image.id else (name,)) for name, image in found]
 
     def info(self) -> dict[str, Any]:
-        return {"Version": {"Version": "memory"}, "Containers": len(self._containers)}
+        version = {"Version": "memory", "ApiVersion": "1.44", "Arch": "memory"}
+        return {"Version": version, "Containers": len(self._containers), "Swarm": self._swarm_info()}
 
     def attach(self, container: str, *, keyboard: bool) -> Stream:
         return self._listen(container, attached=True)
@@ -265,40 +273,6 @@ class MemoryEngine(MemoryNodes, MemoryProjects):
         container.end(exit_code)
         if was_running and isinstance(container.program, NodeProgram):
             container.program.end()
-
-    def run_probe(
-        self,
-        command: Sequence[str],
-        *,
-        network: str,
-        labels: Mapping[str, str],
-        limit: float = 30,
-        image: str = PROBE_IMAGE,
-    ) -> str:
-        self._get(network.removeprefix("container:"))
-        self.probes.append((network.removeprefix("container:"), list(command)))
-        return ""
-
-    def create_probe(self, probe: ProbeOrder) -> str | None:
-        """Its program is what `probe_program` gives, and commands in it do what `probe_commands` gives.
-
-        Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
-        """
-        target = self._get(probe.target)
-        if target.plan and not (self.probe_program or self.probe_commands):
-            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
-            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
-        if any(found.record.name == probe.name for found in list(self._containers.values())):
-            return None
-        ident = f"{next(self._numbers):064x}"
-        inherited = self.images[PROBE_IMAGE].labels if PROBE_IMAGE in self.images else {}
-        record = Container(ident, probe.name, PROBE_IMAGE, "created", {**inherited, **probe.labels})
-        program = self.probe_program(probe) if self.probe_program else None
-        made = self._containers[ident] = MemoryContainer(record, program)
-        made.commands = self.probe_commands(probe) if self.probe_commands else None
-        if probe.volume:
-            self._volumes.setdefault(probe.volume, dict(probe.labels))
-        return ident
 
     def open(
         self,

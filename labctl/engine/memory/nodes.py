@@ -46,6 +46,9 @@ class MemoryNodes:
             made.begins = partial(self.node_program, made, order)
         return ident
 
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        """Nothing is elsewhere."""
+
     def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
         if name not in self._networks:
             found = making.subnets([subnet], list(self._networks.values()), ipv6=False)

@@ -11,13 +11,13 @@ from labctl.errors.tables.engine import ENGINE
 from labctl.errors.tables.faults import FAULTS
 from labctl.errors.tables.files import FILES
 from labctl.errors.tables.grades import GRADES
-from labctl.errors.tables.hosts import HOSTS
 from labctl.errors.tables.labs import LABS
 from labctl.errors.tables.lessons import LESSONS
 from labctl.errors.tables.lines import LINES
 from labctl.errors.tables.nodes import NODES
 from labctl.errors.tables.page import PAGE
 from labctl.errors.tables.patterns import PATTERNS
+from labctl.errors.tables.placing import HOSTS, PLACING
 from labctl.errors.tables.programs import PROGRAMS
 from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
@@ -28,6 +28,7 @@ PARTS = (
     ENGINE,
     TOPOLOGY,
     HOSTS,
+    PLACING,
     LABS,
     NODES,
     PROGRAMS,

@@ -48,11 +48,11 @@ PROGRAMS: Table = {
         "{mend}",
         "Hosts run as user 10001, without privileges: they read what everybody may.",
     ),
-    "folder-elsewhere": Kind(
+    "folder-not-sent": Kind(
         FileError,
-        "the engine is on another machine ({machine}), and the folder {folder} on this one",
-        "run labctl there, or give the program an image of its own (--image)",
-        "A folder is mounted by the engine, which sees its own machine's.",
+        "the folder {folder} can't be sent to {machine}, where the engine is: {why}",
+        "--folder names a smaller one that has all that the program needs, or give it an image of its own (--image)",
+        "On this machine a folder is mounted; an engine on another one sees its own folders alone, and gets the files.",
     ),
     "program-unfit": Kind(
         NodeError,

@@ -4,13 +4,16 @@ A change of one probe is one line that it is typed. For several, each first prep
 there), and then one of them is told to commit: it makes a file in the volume that all probes of the lab share, which is
 one step, and all put their part in force when they see it. Nothing that was prepared and not committed lasts. Where a
 kernel refuses its part only then, the others' parts are taken back.
+
+Over several machines each has a volume of its own, and one probe on each is told to commit, all at the same moment. A
+labctl that is killed in just that moment may leave a part in force: `fault ls` shows it, `fault clear` ends it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl.engine.model import LABEL_PROBED, Container, Engine
@@ -62,6 +65,15 @@ def _take_back(engine: Engine, probes: Mapping[str, Container], changes: Mapping
                 break
 
 
+def _commit(engine: Engine, chosen: Sequence[Container], group: str, timeout: float) -> None:
+    """Tells one probe of each machine."""
+    first = list({probe.machine: probe for probe in reversed(chosen)}.values())
+    orders = [Order(probe, "commit", {"group": group}) for probe in first]
+    for told, _ in enumerate(ask(engine, orders, timeout), 1):
+        if told == len(first):
+            return
+
+
 def _apply_together(
     engine: Engine,
     probes: Mapping[str, Container],
@@ -80,8 +92,7 @@ def _apply_together(
         if event.name == "prepared" and len(prepared) == len(orders):
             reached("fault:prepared")
             committed.append(group)
-            for _ in ask(engine, [Order(orders[0].probe, "commit", {"group": group})], timeout):
-                break
+            _commit(engine, [item.probe for item in orders], group, timeout)
             reached("fault:committed")
         if len(done) == len(orders):
             return

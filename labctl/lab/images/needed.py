@@ -52,6 +52,7 @@ def ensure(
         found = present(engine, blueprint)
     _build_named(engine, blueprint, found, report, limit)
     _pull_missing(engine, blueprint, found, report, limit)
+    engine.distribute(sorted({blueprint.image_of(service) for service in found}), report, limit)
     topology = blueprint.topology
     if topology.without_ipv4 or topology.links or any(member.routes for member in topology.members):
         ensure_probe(engine, report, limit)
@@ -100,6 +101,7 @@ def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) ->
         report("building the probe")
         source = builtin.Source(shipped.root() / "services" / "nodes.yaml")
         engine.build(source, ["probe"], lambda line: None, limit, variables=_variables(engine, wanted, report))
+    engine.distribute([PROBE_IMAGE], report, limit)
 
 
 def _variables(engine: Engine, source: str, report: Callable[[str], None]) -> dict[str, str]:

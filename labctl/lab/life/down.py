@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container, Engine, Network, Volume
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_HOSTS, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.lab.locks import LabLock, forget_keyboard
 from labctl.lab.model import without_lessons
@@ -91,21 +91,41 @@ def down(engine: Engine, name: str, report: Report, *, force: bool = False) -> R
     """Stops and removes a lab's containers, then its networks and volumes; nothing else, and no error where none is.
 
     Waits for another labctl that is at work on the lab, and for the Compose of one that was killed. `force`: also where
-    it is somebody else's. Raises LabError `lab-busy`, `network-in-use`, `lab-not-ours`, `lab-of-another`.
+    it is somebody else's. Raises LabError `lab-busy`, `network-in-use`, `lab-not-ours`, `lab-of-another`; `hosts-left`
+    where a machine did not answer, once what the others have is removed.
     """
     if not force:
         refuse_anothers(engine, name, standing_of(engine, name), mend(engine, name))
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report)
+    hosts = _hosts(engine, name)
     try:
         removed = _remove_all(engine, name, report, unfinished=lock.is_unfinished, asked=lock.asked)
+        _refuse_missing(engine, name, hosts)
         lock.forget()
+    except EngineRefused:
+        _refuse_missing(engine, name, hosts)  # what it has may be what is in the way of a network's end
+        raise
     finally:
         lock.close()
     goes_on = bool(engine.containers([f"{COMPOSE_PROJECT}={name}"]))
     if removed.is_empty and goes_on:
         raise LabError("lab-not-ours", name=name)  # "nothing is left" would be no true word
     return replace(removed, goes_on=goes_on)
+
+
+def _hosts(engine: Engine, name: str) -> set[str]:
+    """The machines that a lab was made on, where they are several."""
+    texts = [labels.get(LABEL_HOSTS, "") for labels in look(engine, name).labels]
+    return {host for text in texts for host in text.split(",") if host}
+
+
+def _refuse_missing(engine: Engine, name: str, hosts: set[str]) -> None:
+    """Raises LabError `hosts-left`: where nothing was left that says on which machines it is, it may be on any."""
+    missing = [machine for machine in engine.missing if machine in hosts or not hosts]
+    missing += sorted(hosts - set(engine.machines))
+    if missing:
+        raise LabError("hosts-left", machines=", ".join(missing), lab=name)
 
 
 def mend(engine: Engine, name: str) -> str:

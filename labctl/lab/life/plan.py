@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from labctl.engine.model import (
@@ -20,7 +20,7 @@ from labctl.engine.model import (
     Image,
     place,
 )
-from labctl.lab import owners
+from labctl.lab import owners, spanning
 from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.images import needed
 from labctl.lab.placing import blueprint as blueprints
@@ -29,6 +29,7 @@ from labctl.lab.placing.subnets import choose
 from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Member, Topology, replicas
 
+NOWHERE: Mapping[str, str] = {}  # no node has a place of its own
 Change = Literal["create", "keep", "recreate", "start", "remove"]
 
 
@@ -46,7 +47,8 @@ class PlannedNetwork:
 @dataclass(frozen=True)
 class PlannedNode:
     """`addresses` by network; a network without one leaves the choice to the engine. `why` explains a change. `owner`
-    is the node whose network it shares, None where it has its own: the addresses are that one's."""
+    is the node whose network it shares, None where it has its own: the addresses are that one's. `machines` are where
+    it is to be, where a lab is on several."""
 
     name: str
     role: str | None
@@ -58,6 +60,7 @@ class PlannedNode:
     change: Change
     why: str = ""
     owner: str | None = None
+    machines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Plan:
                     "change": node.change,
                     "why": node.why,
                     **({"network_of": node.owner} if node.owner else {}),
+                    **({"machines": list(node.machines)} if node.machines else {}),
                 }
                 for node in self.nodes
             ],
@@ -108,14 +112,18 @@ def plan(
     take_over: bool = False,
     allow_overlap: bool = False,
     isolated: bool = False,
+    hosts: Sequence[str] = (),
+    places: Mapping[str, str] = NOWHERE,
+    policy: str = "spread",
     report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """Reads the topology and the engine, and touches neither. Subnets are those that are free now, or the chosen ones.
-
-    Raises LabError.
-    """
+    `hosts`, `places` and `policy` as `up` has them (labctl.lab.life.up.Request). Raises LabError."""
+    every, engine = engine, spanning.to_read(engine, hosts)
     blueprint = claim.read(engine, name, lab, report, options, take_over=take_over, isolated=isolated)
     topology = blueprint.topology
+    engine = spanning.to_make(every, topology.name, hosts, places, policy)
+    spanning.refuse_ipv6(engine, topology)
     running = claim.existing(engine, topology.name)
     claim.refuse_programs(topology, running)
     programs = [item for item in running if LABEL_RUN in item.labels]
@@ -131,6 +139,7 @@ def plan(
         chosen=choose(topology, subnets),
         allow_overlap=allow_overlap,
     )
+    shares = engine.shares(placed)
     hashes = engine.hashes(blueprint.source, _joined(topology, placed, running)) if running else {}
     nodes = []
     changes: dict[str, Change] = {}
@@ -140,7 +149,9 @@ def plan(
         if mine and change != "create" and changes.get(member.owner or "") in ("create", "recreate"):
             change, why = "recreate", f"it shares the network of {member.owner}"
         changes[member.name] = change
-        nodes.append(_node(blueprint, placed, member, found.get(member.name), change, why))
+        machines = tuple(machine for machine, services in shares.items() if services.get(member.name))
+        planned = _node(blueprint, placed, member, found.get(member.name), change, why)
+        nodes.append(replace(planned, machines=machines))
     order = [member.name for member in topology.members]
     nodes.sort(key=lambda node: order.index(node.name))
     known = set(order)

@@ -14,6 +14,7 @@ from labctl.events.codec import normalise
 from labctl.lab.life.present_run import Run
 from labctl.lab.model import Lab, Node, find_all
 from labctl.lab.owners import is_mine
+from labctl.lab.spanning import machines_of
 
 READ_LIMIT = 10.0  # seconds
 _ALIVE = ("running", "paused")  # the states in which there is a program, and with it a network
@@ -66,6 +67,7 @@ class Status:
             "health": container.health,
             "image": container.image,
             "container": container.id[:12],
+            **({"machine": container.machine} if container.machine else {}),
             **({"network_of": self.node.owner.name} if self.node.owner else {}),
             "networks": {name: list(addresses) for name, addresses in container.addresses.items()},
             "listening": listening,
@@ -169,6 +171,7 @@ class Summary:
             "topology": labels.get(LABEL_TOPOLOGY, ""),
             "owner": owner.as_json() if owner else None,
             "mine": self.mine,
+            "machines": [name for name in machines_of(node.container for node in self.lab.nodes) if name],
             "nodes": len(self.lab.nodes),
             "running": self.running,
         }

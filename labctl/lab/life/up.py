@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_RUN, LABEL_TARGET, Container, Engine
 from labctl.engine.projects import is_port_taken, is_subnet_taken
 from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
-from labctl.lab import owners
+from labctl.lab import owners, spanning
 from labctl.lab.faults.gate import shut
 from labctl.lab.faults.standing import put_in_force
 from labctl.lab.images import needed
@@ -48,11 +48,12 @@ Report = Callable[[str], None]
 class Request:
     """What `labctl up` was asked for.
 
-    `timeout` is in seconds and holds for starting, not for building; `subnets` is what
-    labctl.lab.placing.subnets chooses from.
-    `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is somebody else's,
-    or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this machine has a
-    route to. `isolated`: without a way outside, whatever the file says.
+    `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.placing.subnets
+    chooses from. `record`: the nodes are recorded from their start on. `take_over`: also a lab of that name that is
+    somebody else's, or was made from another file, becomes this one. `allow_overlap`: subnets may be some that this
+    machine has a route to. `isolated`: without a way outside, whatever the file says. `hosts` are the machines that it
+    is to be on (labctl.engine.hosts; none: where it is already, or the usual engine), `places` says it for single
+    nodes, `policy` (spread, pack) how the others are shared out.
     """
 
     topology: str | None = None
@@ -66,6 +67,9 @@ class Request:
     take_over: bool = False
     allow_overlap: bool = False
     isolated: bool = False
+    hosts: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    policy: str = "spread"
 
 
 def up(engine: Engine, request: Request, report: Report) -> Lab:
@@ -75,7 +79,7 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     stays for a look.
     """
     reached("up:begun")
-    engine.prepare()
+    spanning.to_read(engine, request.hosts).prepare()
     while True:
         try:
             return _up(engine, request, report)
@@ -83,12 +87,15 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
             report("somebody else has just taken that name")
 
 
-def _up(engine: Engine, request: Request, report: Report) -> Lab:
+def _up(every: Engine, request: Request, report: Report) -> Lab:
+    engine = spanning.to_read(every, request.hosts)
     take_over, isolated, options = request.take_over, request.isolated, request.options
     blueprint = claim.read(
         engine, request.topology, request.name, report, options, take_over=take_over, isolated=isolated
     )
     topology = blueprint.topology
+    engine = spanning.to_make(every, topology.name, request.hosts, request.places, request.policy)
+    spanning.refuse_ipv6(engine, topology)
     chosen = choose(topology, request.subnets)
     claim.refuse_programs(topology, claim.existing(engine, topology.name))
     # Before anything is built for nothing

@@ -222,5 +222,6 @@ def place(
     """The configuration with chosen or free subnets and free ports, and with room for nodes without an address; what a
     running lab has already, it keeps."""
     refuse_ipv6(topology, local=engine.is_local)
+    beside = len(engine.machines) if len(engine.machines) > 1 else 0
     placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
-    return place_ports(topology, apart(placed), with_bound(engine, topology, running), local=engine.is_local)
+    return place_ports(topology, apart(placed, beside), with_bound(engine, topology, running), local=engine.is_local)

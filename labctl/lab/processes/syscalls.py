@@ -97,12 +97,14 @@ def recordings(
     or in the last seconds. Starts nothing."""
     there = _running(engine, lab, nodes)
     found = {node.name: Recording() for node in nodes}
-    begin: dict[str, int] = {"since": since_ns} if last is None else {"last": int(last * 1e9)}
+    # On several machines each has a clock of its own, which the times that come back are corrected by.
+    ahead = min((engine.clock(probe.id).correction for probe in there.values()), default=0) if since_ns else 0
+    begin: dict[str, int] = {"since": since_ns + ahead} if last is None else {"last": int(last * 1e9)}
     for event in programs.run(engine, there, _asked(do="read", kinds=kinds, **begin), HEAD):
         if event.name == HEAD:
             head = found[event.node]
             head.since, head.begin, head.cut = event.get("since"), event.get("begin"), event.get("cut")
-        else:
+        elif last is not None or event.nanoseconds >= since_ns:
             found[event.node].events.append(event)
     for item in found.values():
         item.events.sort(key=lambda event: event.ts)

@@ -145,8 +145,6 @@ def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
     """What is wanted, with the folder's own path, and what is to be said of it; nothing is made. Raises LabError."""
     if wanted.folder is None:
         return wanted, ()
-    if engine.machine is not None:
-        raise LabError("folder-elsewhere", machine=engine.machine, folder=wanted.folder)
     found, notes = folder.check(wanted.folder)
     executable.check(wanted.command, found, ours=wanted.image == PROGRAM_IMAGE)
     return replace(wanted, folder=found), notes
@@ -158,6 +156,7 @@ def _image(engine: Engine, wanted: Wanted, report: Report) -> Image:
         return _built(engine, report)
     if image is None:
         raise LabError("image-not-here", image=wanted.image)
+    engine.distribute([wanted.image], report, BUILD_LIMIT)
     return image
 
 
@@ -166,6 +165,7 @@ def _built(engine: Engine, report: Report) -> Image:
     image = engine.image(PROGRAM_IMAGE)
     if image is None:
         raise LabError("image-not-here", image=PROGRAM_IMAGE)
+    engine.distribute([PROGRAM_IMAGE], report, BUILD_LIMIT)
     return image
 
 
@@ -245,6 +245,7 @@ def _order(lab: Lab, wanted: Wanted, place: Place, image: Image, owner: owners.O
         place=PLACE,
         scratch=SCRATCH,
         ports=wanted.publish,
+        machine=wanted.machine,
         shares=place.shares,
     )
 

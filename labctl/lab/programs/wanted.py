@@ -38,7 +38,8 @@ class Expected:
 @dataclass(frozen=True)
 class Wanted:
     """`command` runs in `folder`, which is seen at PLACE; without one the image's own runs. `memory` is in bytes. With
-    `replace` it takes the place of a program of that name which runs."""
+    `replace` it takes the place of a program of that name which runs. `machine` is the one that is to have it, where a
+    lab is on several; "" for any."""
 
     name: str
     command: tuple[str, ...]
@@ -51,6 +52,7 @@ class Wanted:
     environment: Mapping[str, str] = field(default_factory=dict)
     expected: Expected = Expected()
     replace: bool = False
+    machine: str = ""
 
     def label(self) -> str:
         """What the container's label keeps of it."""
@@ -99,6 +101,7 @@ def read(
     listen: int | None,
     ready: str | None,
     replace: bool,
+    machine: str = "",
 ) -> Wanted:
     """What a person or a program wrote. Raises LabError `bad-option`, `bad-node-name`."""
     if not command and image is None:
@@ -119,6 +122,7 @@ def read(
         environment=dict(environment),
         expected=Expected(listen, ready),
         replace=replace,
+        machine=machine,
     )
 
 

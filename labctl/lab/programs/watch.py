@@ -78,6 +78,7 @@ def _watch(
             names = changed(before, now, place)
             before = now
             told(f"{names} changed: starting {node.name} again")
+            engine.send_folder(node.container.id, str(place), wanted.PLACE)
             how = _restart(engine, lab.name, node.name)
             output.restarted()
             output.show(show, CALM)

@@ -11,7 +11,7 @@ from labctl.lab.model import Node
 
 def address(engine: Engine, node: Node, port: Port) -> str:
     """The address at which this machine finds a node's published port. Raises LabError `published-elsewhere`."""
-    machine = engine.machine
+    machine = engine.narrowed([node.container.machine]).machine
     if not port.host or is_everywhere(port.host):
         return machine or "127.0.0.1"
     if machine and ipaddress.ip_address(port.host).is_loopback:

@@ -83,7 +83,7 @@ def problems_of(states: Mapping[str, State]) -> list[str]:
 
 
 def side_of(node: Node, records: Iterable[Record], state: State) -> Side:
-    return taps.side(
+    found = taps.side(
         node.name,
         records,
         addresses=tuple(node.addresses),
@@ -92,3 +92,4 @@ def side_of(node: Node, records: Iterable[Record], state: State) -> Side:
         until_ns=state.now_ns,
         logs=state.logs,
     )
+    return replace(found, clock=node.container.machine, clock_error_ns=state.clock_error_ns)

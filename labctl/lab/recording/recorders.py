@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from labctl.engine.machines import Clock
 from labctl.engine.model import Container, Engine, Stream, StreamEvent
 from labctl.errors import LabError
 from labctl.lab import probes
@@ -45,6 +46,7 @@ class State:
     drops: int
     interfaces: tuple[str, ...]
     problems: tuple[str, ...]
+    clock_error_ns: int = 0  # how far off its times may be from those of recorders on other machines
 
     @property
     def logs(self) -> bool:
@@ -137,7 +139,7 @@ def stop(engine: Engine, lab: Lab, nodes: Iterable[Node]) -> list[str]:
 
 class Listening:
     """What the recorders of some nodes tell: the last `last` seconds, or all since `since_ns` of their own clock; then
-    with `follow` what comes. A context manager.
+    with `follow` what comes. A context manager. Of nodes on several machines all times are of one clock.
 
     Raises LabError `bad-filter`, `recorder-gone`.
     """
@@ -157,22 +159,24 @@ class Listening:
         self._options = ["--follow"] if follow else []
         self._options += [f"--filter={expression}"] if expression else []  # which may begin with a minus
         self._voices: dict[int, _Voice] = {}
-        since = ["--last", f"{last:.9f}"] if since_ns is None else ["--since", str(since_ns)]
         try:
             for node in nodes:
-                self._open(node, probes_[node.name], since)
+                self._open(node, probes_[node.name], last, since_ns)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, node: Node, probe: Container, since: Sequence[str]) -> _Voice:
+    def _open(self, node: Node, probe: Container, last: float, since_ns: int | None) -> _Voice:
+        clock = self._engine.clock(probe.id)
+        begin = since_ns and max(0, since_ns + clock.correction)
+        since = ["--last", f"{last:.9f}"] if begin is None else ["--since", str(begin)]
         stream = self._engine.open(probe.id, [*TELL, *since, *self._options], lines=False)
-        found = self._voices[id(stream)] = _Voice(node, stream, self._expression)
+        found = self._voices[id(stream)] = _Voice(node, stream, self._expression, clock)
         return found
 
     def add(self, node: Node, probe: Container) -> None:
         """Listens to one more recorder, from its beginning on."""
-        self._open(node, probe, ["--since", "0"]).heard = time.monotonic()
+        self._open(node, probe, 0.0, 0).heard = time.monotonic()
 
     def __enter__(self) -> Listening:
         return self
@@ -236,10 +240,11 @@ class Listening:
 
 
 class _Voice:
-    """One node's recorder, as it speaks."""
+    """One node's recorder, as it speaks, by a clock of its own."""
 
-    def __init__(self, node: Node, stream: Stream, expression: str) -> None:
-        self.node, self.stream, self._expression = node, stream, expression
+    def __init__(self, node: Node, stream: Stream, expression: str, clock: Clock) -> None:
+        self.node, self.stream, self._expression, self._clock = node, stream, expression, clock
+        self._ahead = clock.correction
         self.ended = False
         self.heard, self.spoke = 0.0, False  # when (time.monotonic()), and whether it ever did
         self._parser = Parser()
@@ -257,8 +262,11 @@ class _Voice:
             self._check()
         else:
             for record in self._parser.feed(line.text):
-                is_state = record.interface.name == taps.STATE
-                yield Heard(self.node, state=self._state(record.data)) if is_state else Heard(self.node, record)
+                if record.interface.name == taps.STATE:
+                    yield Heard(self.node, state=self._state(record.data))
+                else:
+                    told = replace(record, ts_ns=record.ts_ns - self._ahead) if self._ahead else record
+                    yield Heard(self.node, told)
 
     def _check(self) -> None:
         """Raises LabError `bad-filter`. What else stands there is Python's own words of a failure."""
@@ -270,13 +278,14 @@ class _Voice:
         fields: dict[str, Any] = json.loads(text)
         self._finished = self._finished or fields["ended"]
         return State(
-            fields["now_ns"],
-            fields["since_ns"],
+            fields["now_ns"] - self._ahead,
+            fields["since_ns"] - self._ahead,
             fields["live"],
             fields["ended"],
             fields["drops"],
             tuple(fields["interfaces"].values()),
             tuple(fields["problems"]),
+            self._clock.error,
         )
 
     def _explain(self, engine: Engine) -> None:

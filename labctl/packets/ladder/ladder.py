@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict
+from labctl.packets.crossings import Crossing, Fate, Rules, Side, Verdict, apart_ns
 from labctl.packets.ladder.label import Mark, label, marks
 from labctl.packets.ladder.questions import asked, unanswered
 from labctl.packets.matching.match import matched
@@ -63,6 +63,11 @@ class Arrow:
             return None
         return max(0, self.arrived_ns - self.sent_ns)
 
+    def took(self, error_ns: int) -> int | None:
+        """`latency_ns`, where that is more than clocks may be off from each other."""
+        latency = self.latency_ns
+        return None if latency is None or latency < error_ns else latency
+
     def said(self, word: str) -> bool:
         """A mark has this word."""
         return any(mark.word == word for mark in self.marks)
@@ -83,7 +88,8 @@ class Moment:
 class Ladder:
     """`cut`: arrows beyond the limit; `hidden`: pure acknowledgements that were not asked for; `notes`: sentences.
 
-    `moments` are what happened at the nodes besides, in order of time.
+    `moments` are what happened at the nodes besides, in order of time. `clock_error_ns`: how far the clocks of the two
+    nodes may be off from each other, where these are on two machines.
     """
 
     left: Lifeline
@@ -93,6 +99,7 @@ class Ladder:
     hidden: int = 0
     notes: tuple[str, ...] = ()
     moments: tuple[Moment, ...] = ()
+    clock_error_ns: int = 0
 
     @property
     def begin_ns(self) -> int:
@@ -145,7 +152,7 @@ class _Matched:
 
     def __init__(self, sides: Sequence[Side], verdicts: list[Verdict], rules: Rules | None) -> None:
         self._sides = [_whole(side) for side in sides]
-        self._rules = rules or Rules()
+        self._rules = rules = _allowing(rules or Rules(), apart_ns(self._sides))
         found = matched(self._sides, verdicts, rules)
         self._crossings = _Crossings(found.crossings)
         self._unblamed: dict[frozenset[str], list[Verdict]] = {}
@@ -167,6 +174,7 @@ class _Matched:
         notes = _notes(wanted, pair, self._rules) + self._unseen(pair, wanted)
         lines = [Lifeline(side.node, _own(_addresses(wanted, side.node), side)) for side in pair]
         made = _drawn(wanted, lines[0], lines[1], self._segments, options, notes)
+        made = replace(made, clock_error_ns=apart_ns(pair))
         if not self._silent:
             return made
         return replace(made, arrows=tuple(_asked(arrow, self._silent) for arrow in made.arrows))
@@ -241,15 +249,12 @@ def one_sided(
 
 
 def _whole(side: Side) -> Side:
-    return Side(
-        side.node,
-        with_ports(side.sent),
-        with_ports(side.arrived),
-        side.addresses,
-        side.kernel_drops,
-        side.since_ns,
-        side.until_ns,
-    )
+    return replace(side, sent=with_ports(side.sent), arrived=with_ports(side.arrived))
+
+
+def _allowing(rules: Rules, error: int) -> Rules:
+    """What follows from clocks that may be off from each other by so much (in nanoseconds)."""
+    return Rules(rules.delay_floor + 2 * error, rules.slack + error, rules.flight + 2 * error)
 
 
 def _segments(view: Sequence[Packet], own: Sequence[str] = ()) -> dict[int, Segment]:
@@ -292,6 +297,13 @@ def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -
     if any(one.delayed and not any(verdict.kind.seen_as == "delayed" for verdict in one.faults) for one in crossings):
         out.append(
             f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
+        )
+    error = apart_ns(sides)
+    if error:
+        clocks = " and ".join(sorted({side.clock for side in sides}))
+        out.append(
+            f"{clocks} are machines with clocks of their own, known to {error / 1e6:.2g} ms of each other: what is "
+            "closer in time at two nodes may have happened in the other order."
         )
     return tuple(out)
 

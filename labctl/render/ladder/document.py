@@ -25,6 +25,7 @@ def document(ladder: Ladder) -> dict[str, Any]:
         "cut": ladder.cut,
         "hidden_acks": ladder.hidden,
         "notes": list(ladder.notes),
+        **({"clock_error_ns": ladder.clock_error_ns} if ladder.clock_error_ns else {}),
     }
 
 

@@ -137,7 +137,7 @@ def _blocks(ladder: Ladder) -> list[_Block]:
             if arrow.flow != flow:
                 flow = arrow.flow
                 lines += [(NOTE, line) for line in wrapped(printable(flow), _LINE)]
-            lines += _said(arrow, ladder.begin_ns)
+            lines += _said(arrow, ladder.begin_ns, ladder.clock_error_ns)
         lines += [(MARK, line) for mark in arrow.marks for line in wrapped(printable(str(mark)), _LINE)]
         starts_left = arrow.rightwards != _is_told_at_its_end(arrow)
         out.append(_Block(0 if starts_left else 1, lines))
@@ -155,8 +155,9 @@ def _is_told_at_its_end(arrow: Arrow) -> bool:
     return arrow.copy or arrow.fate == "elsewhere"
 
 
-def _said(arrow: Arrow, begin: int) -> list[tuple[Style, str]]:
-    took = "" if arrow.latency_ns is None else f"  took {milliseconds(arrow.latency_ns)}"
+def _said(arrow: Arrow, begin: int, error: int) -> list[tuple[Style, str]]:
+    latency = arrow.took(error)
+    took = "" if latency is None else f"  took {milliseconds(latency)}"
     lines: list[tuple[Style, str]] = [(HEAD, fitted(printable(arrow.label.head), _LINE))]
     if arrow.label.parts:
         lines += [(NUMBERS, line) for line in wrapped(printable("  ".join(arrow.label.parts)), _LINE)]

@@ -44,7 +44,10 @@ def _rows(ladder: Ladder) -> Iterator[list[str]]:
             words = f"{flow}, {phase}" if arrow.segment else flow
             lines.append(f"  Note over A,B: {_escaped(words)}")
         start, end = ("A", "B") if arrow.rightwards else ("B", "A")
-        yield [*lines, f"  {start}{_ARROWS[arrow.fate]}{end}: {_message(arrow, ladder.begin_ns)}"]
+        yield [
+            *lines,
+            f"  {start}{_ARROWS[arrow.fate]}{end}: {_message(arrow, ladder.begin_ns, ladder.clock_error_ns)}",
+        ]
 
 
 def _too_long(ladder: Ladder, drawn: int) -> str:
@@ -80,10 +83,11 @@ def _note(moment: Moment, begin: int) -> str:
     return f"Note {place}: {_escaped(f'{(moment.at_ns - begin) / 1e9:.6f}  {text}')}"
 
 
-def _message(arrow: Arrow, begin: int) -> str:
+def _message(arrow: Arrow, begin: int, error: int) -> str:
     clock = f"{(arrow.at_ns - begin) / 1e9:.6f}"
     text = [fitted(quoted(arrow.label.text), _TEXT)] if arrow.label.text else []
-    took = [] if arrow.latency_ns is None else [f"({milliseconds(arrow.latency_ns)})"]
+    latency = arrow.took(error)
+    took = [] if latency is None else [f"({milliseconds(latency)})"]
     first = "  ".join((clock, arrow.label.head, *arrow.label.parts, *text, *took))
     return "<br/>".join(map(_escaped, (first, *map(str, arrow.marks))))
 

@@ -51,6 +51,16 @@ def wanted(there: list[Found], count: int, digest: str, image: str) -> Wanted:
     return out
 
 
+def numbered(there: list[Found], numbers: Sequence[int], digest: str, image: str) -> Wanted:
+    """As `wanted`, where those that are to be there are said by their numbers, and all others are gone."""
+    out = Wanted(digest)
+    kept = [one for one in there if one.number in numbers]
+    for one in kept:
+        (out.keep if one.is_as(digest, image) else out.replace).append(one)
+    out.make = sorted(set(numbers) - {one.number for one in kept})
+    return out
+
+
 class Order(NamedTuple):
     """A container to be made: of the service `name`, with what that shares resolved."""
 
@@ -59,13 +69,30 @@ class Order(NamedTuple):
     place: Place
 
 
+class Share(NamedTuple):
+    """The part of a project that one engine of several has: the numbers of each service's containers there, the names
+    of networks that are made elsewhere, and labels that its containers get on top."""
+
+    numbers: Mapping[str, Sequence[int]]
+    networks: frozenset[str]
+    labels: Mapping[str, str]
+
+
 class Maker:
-    """One run. `config` has no dollar sign twice any more; `identify` begins to ask for what Compose would write."""
+    """One run. `config` has no dollar sign twice any more; `identify` begins to ask for what Compose would write. With
+    a `share`, that alone is made here."""
 
     def __init__(
-        self, wire: Wire, config: Mapping[str, Any], workers: Workers, report: Report, identify: Callable[[], Identity]
+        self,
+        wire: Wire,
+        config: Mapping[str, Any],
+        workers: Workers,
+        report: Report,
+        identify: Callable[[], Identity],
+        share: Share | None = None,
     ) -> None:
         self._wire = wire
+        self._share = share
         self._networks = observed.networks(wire)
         self._config = observed.with_ids(config, self._networks)
         self._project = str(config["name"])
@@ -79,14 +106,25 @@ class Maker:
         """All there, and nothing started: the ids of each service's containers. Raises LabError."""
         there = self._whole(observed.containers(self._wire, self._project))
         services = self._config["services"]
-        if any(len(there.get(name, ())) < replicas(service) for name, service in services.items()):
+        if any(len(there.get(name, ())) < self._count(name) for name in services):
             self._who()  # Compose begins to answer
-        images = observed.images(self._wire, [container.image_of(self._config, name) for name in services])
+        needed = [
+            container.image_of(self._config, name) for name in services if self._share is None or self._count(name)
+        ]
+        images = observed.images(self._wire, needed)
         self._make_networks()
         self._make_volumes()
         for names in levels(services):
             self._make_services(names, there, images)
         return {name: list(found.values()) for name, found in self._ids.items()}
+
+    def _count(self, name: str) -> int:
+        return len(self._share.numbers.get(name, ())) if self._share else replicas(self._config["services"][name])
+
+    def _wanted(self, name: str, there: list[Found], digest: str, image: str) -> Wanted:
+        if self._share is None:
+            return wanted(there, self._count(name), digest, image)
+        return numbered(there, self._share.numbers.get(name, ()), digest, image)
 
     def _whole(self, there: Mapping[str, list[Found]]) -> dict[str, list[Found]]:
         """What there is without the passing names that somebody left who was killed in the middle of a replacement: the
@@ -112,6 +150,8 @@ class Maker:
         for key, item in (self._config.get("networks") or {}).items():
             name = str(item["name"])
             found = self._networks.get(name)
+            if self._share and name in self._share.networks:
+                continue
             if item.get("external"):
                 if found is None:
                     raise LabError("start-failed", why=f"network {name} declared as external, but could not be found")
@@ -150,7 +190,7 @@ class Maker:
             service = resolved(self._config["services"][name], owners)
             image = images[container.image_of(self._config, name)]
             digest = container.digest(self._config, name, service)
-            todo = wanted(there.get(name, []), replicas(service), digest, image.id)
+            todo = self._wanted(name, there.get(name, []), digest, image.id)
             self._ids[name] = {one.number: one.container.id for one in (*todo.keep, *todo.replace)}
             self._ids[name] |= dict.fromkeys(todo.make, "")
             for one in todo.remove:
@@ -169,6 +209,7 @@ class Maker:
 
     def _create(self, title: str, order: Order, origin: Origin) -> str:
         body = container.body(self._config, order.name, order.service, order.place, origin)
+        body["Labels"] |= self._share.labels if self._share else {}
         made = str(self._call(f"make {title}", "POST", f"/containers/create?name={quote(title)}", body=body)["Id"])
         self._ids[order.name][order.place.number] = made
         return made

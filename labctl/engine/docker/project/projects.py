@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.projects import Report
 
 if TYPE_CHECKING:
-    from labctl.engine.docker.project.identity import Later
+    from pathlib import Path
+
+    from labctl.cancel import Cancel
+    from labctl.engine.docker.project.identity import Identity, Later
+    from labctl.engine.docker.project.maker import Share
     from labctl.engine.docker.wire import Wire
+    from labctl.engine.model import Container
     from labctl.topology.builtin import Source
 
 API = (1, 44)  # the first that takes a container's networks all at once
@@ -31,7 +38,7 @@ class DockerProjects(ComposeProjects):
         self._version = Later(self._command(None, {}).full_version)
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
-        if self._left_to_compose(config):
+        if self.left_to_compose(config):
             return super().hashes(source, config)
         from labctl.engine.docker.project import observed
         from labctl.engine.making import container
@@ -59,12 +66,11 @@ class DockerProjects(ComposeProjects):
         hold: Sequence[int] = (),
         start: bool = True,
     ) -> None:
-        why = self._left_to_compose(config)
+        why = self.left_to_compose(config)
         if why:
             report(f"note: `docker compose` makes this lab: {why}")
             super().bring_up(source, config, report, limit, unfinished=unfinished, hold=hold, start=start)
             return
-        from labctl.engine.docker.project.identity import Identity
         from labctl.engine.docker.project.maker import Maker
         from labctl.engine.docker.project.starter import Starter
         from labctl.engine.docker.project.workers import Workers
@@ -72,24 +78,99 @@ class DockerProjects(ComposeProjects):
         from labctl.phases import reached
 
         whole = replaced(config, "$$", "$")
-        name = str(config["name"])
         reached("up:making")
         unfinished.clear()
-        if self._version is None:
-            self.prepare()
-        version = self._version
-        assert version
         with Workers(limit, self.cancels, unfinished) as workers:
-            compose = self._command(source, {})
-            made = Maker(self._wire, whole, workers, report, lambda: Identity(compose, source, name, version))
+            made = Maker(self._wire, whole, workers, report, lambda: self.identity(source, str(config["name"])))
             containers = made.make()
         if start:
             # What is started is there, whatever becomes of it.
             with Workers(workers.remaining, self.cancels, set()) as starters:
-                Starter(self._wire, whole, containers, starters, report).start()
+                look = partial(self.of_project, str(config["name"]))
+                begin = partial(self.begin, limit=starters.limit)
+                Starter(look, begin, whole, containers, starters, report).start()
 
-    def _left_to_compose(self, config: Mapping[str, Any]) -> str | None:
-        """Why a project is Compose's to make; None where labctl makes it as Compose would."""
+    def make_share(
+        self,
+        config: Mapping[str, Any],
+        report: Report,
+        limit: float,
+        identify: Callable[[], Identity],
+        share: Share,
+        cancels: Collection[Cancel],
+        unfinished: set[str],
+    ) -> dict[str, list[str]]:
+        """Makes this engine's share of a project that is on several; nothing is started. The ids of each service's
+        containers. Raises LabError."""
+        from labctl.engine.docker.project.maker import Maker
+        from labctl.engine.docker.project.workers import Workers
+
+        with Workers(limit, cancels, unfinished) as workers:
+            return Maker(self._wire, config, workers, report, identify, share).make()
+
+    def leave_overlays(self, container: str) -> None:
+        """Takes a container that was never started off its networks. Raises LabError.
+
+        Where its start failed, the swarm may have given it its place on an overlay; it is given back only so, and not
+        by removing the container: the overlay could never be removed.
+        """
+        from labctl.engine.docker.wire import asked
+
+        found = asked(self._wire, "look at a container", "GET", f"/containers/{container}/json")
+        if found["State"]["Status"] == "created":
+            for name in found["NetworkSettings"]["Networks"]:
+                body = {"Container": container, "Force": True}
+                asked(self._wire, "leave a network", "POST", f"/networks/{quote(name, safe='')}/disconnect", body=body)
+
+    def make_network(self, name: str, body: Mapping[str, Any]) -> None:
+        """`body` is that of POST /networks/create. Raises LabError."""
+        from labctl.engine.docker.wire import asked
+
+        asked(self._wire, f"make the network {name}", "POST", "/networks/create", body=body)
+
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        """See labctl.engine.nodes.Nodes."""
+        machine = self.endpoint.machine
+        if machine is not None:
+            from labctl.engine.docker import sending
+
+            sending.send(self._wire, container, folder, place, machine)
+
+    def save_images(self, names: Sequence[str], archive: Path, limit: float) -> None:
+        """Writes images to a file. Raises LabError."""
+        from labctl.engine.docker import images
+
+        images.save(self.endpoint, names, archive, limit)
+
+    def load_images(self, archive: Path, limit: float) -> str | None:
+        """Takes in what `save_images` wrote; None when it is there, else why not."""
+        from labctl.engine.docker import images
+
+        return images.load(self.endpoint, archive, limit)
+
+    def identity(self, source: Source, name: str) -> Identity:
+        """What Compose would write on a project's containers: it is asked from now on."""
+        from labctl.engine.docker.project.identity import Identity
+
+        if self._version is None:
+            self.prepare()
+        assert self._version
+        return Identity(self._command(source, {}), source, name, self._version)
+
+    def of_project(self, name: str) -> list[Container]:
+        """All containers of a project's services."""
+        from labctl.engine.docker.project import observed
+
+        return [one.container for several in observed.containers(self._wire, name).values() for one in several]
+
+    def begin(self, container: Container, *, limit: float) -> None:
+        """Starts one; in seconds. Raises LabError."""
+        from labctl.engine.docker.wire import asked
+
+        asked(self._wire, f"start {container.name}", "POST", f"/containers/{container.id}/start", limit=limit)
+
+    def left_to_compose(self, config: Mapping[str, Any]) -> str | None:
+        """Why a project is Compose's to make; None where labctl makes it as Compose would. Raises LabError."""
         from labctl.engine.compose import plugin
         from labctl.engine.making.known import unknown
 

@@ -1,14 +1,15 @@
-"""Starts a project's containers: several at once, each service after those that it waits for."""
+"""Starts a project's containers: several at once, each service after those that it waits for.
+
+They may be on several engines: how to look at them and how to start one is the caller's to say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from labctl.engine.docker.project import observed
 from labctl.engine.docker.project.workers import Workers
-from labctl.engine.docker.wire import Wire, asked
 from labctl.engine.making.references import needed
 from labctl.engine.model import Container
 from labctl.errors import LabError
@@ -20,18 +21,20 @@ STARTED = "service_started"
 
 
 class Starter:
-    """One run. `made` are the ids of each service's containers."""
+    """One run. `made` are the ids of each service's containers; `look` gives all of the project as they are, `begin`
+    starts one."""
 
     def __init__(
         self,
-        wire: Wire,
+        look: Callable[[], Iterable[Container]],
+        begin: Callable[[Container], object],
         config: Mapping[str, Any],
         made: Mapping[str, Sequence[str]],
         workers: Workers,
         report: Callable[[str], None],
     ) -> None:
-        self._wire = wire
-        self._project = str(config["name"])
+        self._all = look
+        self._start = begin
         self._services: Mapping[str, Mapping[str, Any]] = config["services"]
         self._made = made
         self._workers = workers
@@ -63,8 +66,7 @@ class Starter:
                 self._look()
 
     def _look(self) -> None:
-        found = observed.containers(self._wire, self._project)
-        self._state = {one.container.id: one.container for several in found.values() for one in several}
+        self._state = {container.id: container for container in self._all()}
 
     def _begin(self, name: str) -> None:
         self._left[name] = set()
@@ -75,10 +77,6 @@ class Starter:
                 self._left[name].add(job)
                 self._report(f"Container {container.name} Starting")
                 self._workers.submit(job, partial(self._start, container), f"Container {container.name} Started")
-
-    def _start(self, container: Container) -> None:
-        path = f"/containers/{container.id}/start"
-        asked(self._wire, f"start {container.name}", "POST", path, limit=self._workers.limit)
 
     def _may_start(self, name: str) -> bool:
         return all(self._is_well(name, other, wanted) for other, wanted in needed(self._services[name]).items())

@@ -114,7 +114,7 @@ _WATCH = mapping(alike("path action target", TEXT), alike("ignore include", TEXT
 DEVELOP = mapping(watch=Shape(items=_WATCH))
 
 ON_SERVICE = Shape(keys={"routes": TEXT_OR_TEXTS, "movable_ports": BOOL})
-ON_NETWORK = Shape(keys={"movable": BOOL, "ipv4": BOOL})
+ON_NETWORK = Shape(keys={"movable": BOOL, "ipv4": BOOL, "one_machine": BOOL})
 AT_TOP = Shape(keys={"title": TEXT, "description": TEXT, "links": TEXT_OR_TEXTS, "outside": BOOL})
 
 SERVICE = Shape(

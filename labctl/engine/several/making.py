@@ -1,0 +1,364 @@
+"""Whole topologies over several engines: which container goes where, made by each engine, and started in one order."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labctl.cancel import Cancel, sleep
+from labctl.engine.docker.client import DockerEngine
+from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network
+from labctl.engine.nodes import NodeOrder
+from labctl.engine.projects import Reading, Report
+from labctl.engine.several import fabric, spreading
+from labctl.engine.several.members import Members, at_once
+from labctl.engine.several.spreading import Wish
+from labctl.errors import EngineRefused, LabError
+
+if TYPE_CHECKING:
+    from labctl.engine.docker.project.identity import Identity
+    from labctl.topology.builtin import Source
+
+LEAVING = 20.0  # seconds for the swarm to see that a network's last containers are gone
+APPEARING = 15.0  # seconds for a network to be there on one more machine
+LOOK_AGAIN = 0.2
+_APPEARS = re.compile(r"could not find a network matching|network \S+ not found", re.I)
+STOP_LIMIT = 30.0  # seconds for a container that goes elsewhere
+
+
+class SeveralProjects:
+    """See labctl.engine.projects.Projects and labctl.engine.nodes.Nodes. What makes overlays is the first engine that
+    is a manager of the swarm."""
+
+    members: Members
+    cancels: tuple[Cancel, ...]
+    wish: Wish | None
+    usual: Engine | None
+    _asked: Engine | None = None
+    _manager: str | None = None
+
+    @property
+    def _builder(self) -> Engine:
+        """The engine that reads, builds and has the images: the usual one of this machine, where it answers, else the
+        first of the others that does."""
+        if self._asked is None:
+            usual = self.usual
+            if usual is not None:
+                try:
+                    usual.images_with(["dev.labctl.none"])
+                except LabError:
+                    usual = None
+            self._asked = usual or self._first
+        return self._asked
+
+    @property
+    def _first(self) -> Engine:
+        """The first that answers."""
+        engines = self.members.engines
+        return next((engine for name, engine in engines.items() if name not in self.members.missing), self._any)
+
+    @property
+    def _any(self) -> Engine:
+        return next(iter(self.members.engines.values()))
+
+    def manager(self) -> Engine:
+        """Raises LabError `no-manager`."""
+        if self._manager not in self.members.engines or self._manager in self.members.missing:
+            found = self.members.all(lambda _, engine: bool((engine.info().get("Swarm") or {}).get("ControlAvailable")))
+            self._manager = next((name for name, is_manager in found.items() if is_manager), None)
+        if self._manager is None:
+            raise LabError("no-manager", machines=", ".join(self.members.engines))
+        return self.members.engines[self._manager]
+
+    def compose_version(self) -> tuple[int, int]:
+        return self._builder.compose_version()
+
+    def read(
+        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+    ) -> Reading:
+        return self._builder.read(source, name=name, text=text, variables=variables)
+
+    def build(
+        self,
+        source: Source,
+        services: Sequence[str],
+        report: Report,
+        limit: float,
+        *,
+        name: str | None = None,
+        variables: Mapping[str, str] = {},
+    ) -> None:
+        self._builder.build(source, services, report, limit, name=name, variables=variables)
+
+    def prepare(self) -> None:
+        self._builder.prepare()
+
+    def registry_answers(self, image: str) -> str | None:
+        return self._builder.registry_answers(image)
+
+    def pull(self, image: str, limit: float) -> str | None:
+        return self._builder.pull(image, limit)
+
+    def import_image(self, archive: Path, name: str, limit: float) -> str | None:
+        return self._builder.import_image(archive, name, limit)
+
+    def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
+        from labctl.engine.several.images import send
+
+        found = {name: engine for name, engine in self.members.engines.items() if isinstance(engine, DockerEngine)}
+        source = self._builder
+        if isinstance(source, DockerEngine):
+            targets = {name: engine for name, engine in found.items() if engine is not source}
+            send(source, targets, images, report, limit)
+
+    def client(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """That of the engine which has the container that the arguments name."""
+        for word in arguments:
+            if len(word) == 64:
+                return self.members.of(word).client(arguments)
+        return self._builder.client(arguments)
+
+    def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
+        return self._builder.hashes(source, config)
+
+    def bring_up(
+        self,
+        source: Source,
+        config: Mapping[str, Any],
+        report: Report,
+        limit: float,
+        *,
+        unfinished: set[str],
+        hold: Sequence[int] = (),
+        start: bool = True,
+    ) -> None:
+        from labctl.engine.docker.project.starter import Starter
+        from labctl.engine.docker.project.workers import Workers
+        from labctl.engine.making.values import replaced
+
+        engines = self._makers(config)
+        for machine, why in self.members.missing.items():
+            raise LabError("host-silent", machine=machine, why=why)  # what it has would be made once more
+        whole = fabric.with_mtu(replaced(config, "$$", "$"))
+        project = str(config["name"])
+        unfinished.clear()
+        shares = self._spread(whole, report)
+        builder = self._builder
+        assert isinstance(builder, DockerEngine)
+        identity = builder.identity(source, project)
+        self._make_overlays(whole, identity, report)
+        made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
+        if start:
+            with Workers(limit, self.cancels, set()) as starters:
+                begin = partial(self._begin, limit=limit)
+                Starter(lambda: self._of_project(project), begin, whole, made, starters, report).start()
+
+    def _makers(self, config: Mapping[str, Any]) -> dict[str, DockerEngine]:
+        """The engines, which must make all that the configuration asks for. Raises LabError `hosts-unmade`."""
+        found: dict[str, DockerEngine] = {}
+        for name, engine in self.members.engines.items():
+            assert isinstance(engine, DockerEngine)
+            why = engine.left_to_compose(config)
+            if why:
+                raise LabError("hosts-unmade", machine=name, why=why)
+            found[name] = engine
+        return found
+
+    def _of_project(self, project: str) -> list[Container]:
+        """All containers of a project's services. Raises LabError."""
+        from labctl.engine.model import COMPOSE_ONEOFF, COMPOSE_PROJECT
+
+        labels = [f"{COMPOSE_PROJECT}={project}", f"{COMPOSE_ONEOFF}=False"]
+        return self.containers(labels)
+
+    def containers(self, labels: Sequence[str] = (), *, running: bool = False) -> list[Container]:
+        raise NotImplementedError  # labctl.engine.several.engine
+
+    def _begin(self, container: Container, *, limit: float) -> None:
+        engine = self.members.of(container.id)
+        assert isinstance(engine, DockerEngine)
+        self._starting(lambda: engine.begin(container, limit=limit))
+
+    def _starting(self, start: Callable[[], object]) -> None:
+        """Starts something, again where a network isn't there yet: on a machine it appears with the first container
+        that asks for it, and one that asks for two may be answered before both have."""
+        deadline = time.monotonic() + APPEARING
+        while True:
+            try:
+                start()
+                return
+            except EngineRefused as problem:
+                if not _APPEARS.search(str(problem.values.get("why"))) or time.monotonic() > deadline:
+                    raise
+            sleep(LOOK_AGAIN, self.cancels)
+
+    def shares(self, config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
+        there = {key: one.machine for key, one in self._present(config).items()}
+        return spreading.spread(config, self.wish or Wish(tuple(self.members.engines)), there)
+
+    def _present(self, config: Mapping[str, Any]) -> dict[spreading.One, Container]:
+        """The containers of a configuration's services that are there, by service and number."""
+        from labctl.engine.model import COMPOSE_NUMBER, COMPOSE_SERVICE
+
+        found = {
+            (one.labels.get(COMPOSE_SERVICE, ""), int(one.labels.get(COMPOSE_NUMBER) or 0)): one
+            for one in self._of_project(str(config["name"]))
+        }
+        return {key: one for key, one in found.items() if key[0] in config["services"]}
+
+    def _spread(self, config: Mapping[str, Any], report: Report) -> dict[str, dict[str, list[int]]]:
+        """Which containers each machine is to have. Those that are to be elsewhere, or are too many, are removed: their
+        addresses are needed."""
+        shares = self.shares(config)
+        stays = {
+            (service, number): machine
+            for machine, services in shares.items()
+            for service, numbers in services.items()
+            for number in numbers
+        }
+        going = [one for key, one in self._present(config).items() if stays.get(key) != one.machine]
+
+        def remove(one: Container) -> None:
+            self.members.of(one.id).change("stop", one.id, limit=STOP_LIMIT)
+            self.members.of(one.id).remove_container(one.id)
+            report(f"Container {one.name} Removed")
+
+        at_once([partial(remove, one) for one in going])
+        return shares
+
+    def _make_overlays(self, config: Mapping[str, Any], identity: Identity, report: Report) -> None:
+        wanted = fabric.overlays(config)
+        if not wanted:
+            return
+        manager = self.manager()
+        assert isinstance(manager, DockerEngine)
+        there = {one.name: one for one in manager.networks()}
+        labels = {LABEL_HOSTS: ",".join(self.members.engines)}
+        for key, item in wanted.items():
+            name = str(item["name"])
+            before = there.get(name)
+            if before is None:
+                report(f"Network {name} Creating")
+                body = fabric.body(str(config["name"]), key, item, identity.version, labels)
+                manager.make_network(name, body)
+                report(f"Network {name} Created")
+            elif before.driver != "overlay":
+                why = f"a {before.driver} network of that name is there"
+                raise LabError("start-failed", why=f"network {name} can't reach over machines: {why}")
+
+    def _make_containers(
+        self,
+        config: Mapping[str, Any],
+        shares: Mapping[str, Mapping[str, Sequence[int]]],
+        engines: Mapping[str, DockerEngine],
+        identify: Callable[[], Identity],
+        report: Report,
+        limit: float,
+        unfinished: set[str],
+    ) -> dict[str, list[str]]:
+        """All there on all engines, nothing started: the ids of each service's containers."""
+        from labctl.engine.docker.project.maker import Share
+
+        overlays = frozenset(str(item["name"]) for item in fabric.overlays(config).values())
+        labels = {LABEL_HOSTS: ",".join(engines)}
+        found: dict[str, list[str]] = {name: [] for name in config["services"]}
+        lock, stop = threading.Lock(), Cancel()
+
+        def tell(line: str) -> None:
+            with lock:
+                report(line)
+
+        def one(machine: str) -> None:
+            share = Share(shares[machine], overlays, labels)
+            made = engines[machine].make_share(
+                _part(config, shares[machine]), tell, limit, identify, share, (*self.cancels, stop), unfinished
+            )
+            with lock:
+                for name, idents in made.items():
+                    found[name] += idents
+                    self.members.note(machine, idents)
+
+        busy = [machine for machine in engines if shares.get(machine)]
+        at_once([partial(one, machine) for machine in busy], stop=stop.cancel)
+        return found
+
+    def remove_network(self, network: str) -> None:
+        """An overlay by the swarm's manager, any other by the engine that has it."""
+        every = self.members.all(lambda _, engine: [one for one in engine.networks() if one.id == network])
+        for name, found in every.items():
+            if found and found[0].driver == "overlay":
+                self._remove_overlay(network)
+                return
+            if found:
+                self.members.engines[name].remove_network(network)
+
+    def _remove_overlay(self, network: str) -> None:
+        """The swarm takes its time to see that a container has left."""
+        deadline = time.monotonic() + LEAVING
+        while True:
+            try:
+                self.manager().remove_network(network)
+                return
+            except EngineRefused as problem:
+                if "in use by task" not in str(problem.values.get("why")) or time.monotonic() > deadline:
+                    raise
+            sleep(LOOK_AGAIN, self.cancels)
+
+    def create_node(self, order: NodeOrder) -> str | None:
+        beside = self.members.machine_of(order.shares) if order.shares else ""
+        machine = beside or order.machine or self._emptiest(order)
+        if machine not in self.members.engines:
+            why = f"it is none of {', '.join(self.members.engines)}"
+            raise LabError("bad-place", node=order.hostname, machine=machine, why=why)
+        made = self.members.engines[machine].create_node(order)
+        self.members.note(machine, [made] if made else [])
+        return made
+
+    def send_folder(self, container: str, folder: str, place: str) -> None:
+        self.members.of(container).send_folder(container, folder, place)
+
+    def _emptiest(self, order: NodeOrder) -> str:
+        """The machine with the fewest containers of a node's lab."""
+        lab = order.labels.get(LABEL_LAB, "")
+        count = dict.fromkeys(self.members.engines, 0)
+        for one in self.containers([f"{LABEL_LAB}={lab}"]):
+            count[one.machine] += 1
+        return min(count, key=lambda name: count[name])
+
+    def create_network(self, name: str, labels: Mapping[str, str], subnet: str, *, internal: bool = False) -> Network:
+        """An overlay."""
+        there = next((one for one in self.manager().networks() if one.name == name), None)
+        if there:
+            return there
+        manager = self.manager()
+        assert isinstance(manager, DockerEngine)
+        body = {
+            "Name": name,
+            "Driver": "overlay",
+            "Attachable": True,
+            "Internal": internal,
+            "Options": {fabric.MTU_OPTION: str(fabric.MTU)},
+            "Labels": {**labels, LABEL_HOSTS: ",".join(self.members.engines)},
+            "IPAM": {"Config": [{"Subnet": subnet}]},
+        }
+        manager.make_network(name, body)
+        return next(one for one in manager.networks() if one.name == name)
+
+    def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
+        return self.members.of(container).join(network, container, aliases)
+
+
+def _part(config: Mapping[str, Any], share: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """What one machine has to know of a configuration: its services, and what those need."""
+    services = {name: config["services"][name] for name in share}
+    used = {mount.get("source") for service in services.values() for mount in service.get("volumes") or ()}
+    volumes = {key: item for key, item in (config.get("volumes") or {}).items() if key in used}
+    attached = {key for service in services.values() for key in service.get("networks") or ("default",)}
+    networks = config.get("networks") or {}
+    kept = {key: item for key, item in networks.items() if key in attached or not spreading.is_local(item)}
+    return {**config, "services": services, "volumes": volumes, "networks": kept}

@@ -1,0 +1,93 @@
+"""On which machines a lab is, and the engine that is those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from labctl.engine import USUAL
+from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
+from labctl.engine.several.spreading import is_local
+from labctl.errors import LabError, LabNotFound, nearest
+from labctl.lab.model import Lab, Node
+from labctl.lab.model import find as find_on
+from labctl.topology.model import Topology
+
+
+def refuse_ipv6(engine: Engine, topology: Topology) -> None:
+    """Raises LabError `no-ipv6-across` where a network that has to reach over machines has IPv6."""
+    if len(engine.machines) < 2:
+        return
+    networks = topology.config.get("networks") or {}
+    asked = [net.key for net in topology.networks if net.ipv6 and not net.external and not is_local(networks[net.key])]
+    if asked:
+        raise LabError("no-ipv6-across", networks=f"the network{'' if len(asked) == 1 else 's'} {', '.join(asked)}")
+
+
+def machines_of(containers: Iterable[Container]) -> list[str]:
+    """The machines that these containers are on, and those that they were made to be on, by name; "" is the usual
+    engine."""
+    found = {container.machine for container in containers}
+    for container in list(containers):
+        found |= {name for name in container.labels.get(LABEL_HOSTS, "").split(",") if name}
+    return sorted(found)
+
+
+def find(engine: Engine, name: str | None = None) -> tuple[Engine, Lab]:
+    """The lab that is meant, and the engine of its machines alone. Raises LabError."""
+    try:
+        lab = find_on(engine, name)
+    except LabNotFound as problem:
+        if not engine.missing:
+            raise
+        # It may be on a machine that doesn't answer.
+        raise LabError("lab-not-found-there", what=problem.message, machines=", ".join(engine.missing)) from None
+    return engine.narrowed(machines_of(node.container for node in lab.nodes)), lab
+
+
+def missing(engine: Engine, lab: Lab) -> dict[str, str]:
+    """The machines of a lab that do not answer, and why."""
+    return {name: why for name, why in engine.missing.items() if name in machines_of(n.container for n in lab.nodes)}
+
+
+def clocks(engine: Engine, nodes: Iterable[Node]) -> str:
+    """What is to be said of the times of nodes on several machines, each of which has a clock of its own; "" for those
+    on one. Raises LabError."""
+    of_machine = {node.container.machine: node.container.id for node in nodes if node.is_running}
+    if len(of_machine) < 2:
+        return ""
+    found = {machine: engine.clock(container) for machine, container in sorted(of_machine.items())}
+    error = sum(sorted((clock.error for clock in found.values()), reverse=True)[:2])
+    moved = [f"{name}'s by {clock.correction / 1e6:+.3g} ms" for name, clock in found.items() if clock.correction]
+    said = f"{', '.join(found)} have clocks of their own" + (f", corrected ({', '.join(moved)})" if moved else "")
+    return f"{said}: what is less than {error / 1e6:.2g} ms apart on two of them may have been in the other order"
+
+
+def to_read(engine: Engine, hosts: Sequence[str]) -> Engine:
+    """The engine that reads and builds for a lab on some hosts, or on none: the usual one.
+
+    Raises LabError `host-unknown`.
+    """
+    for name in hosts:
+        if name not in engine.machines:
+            raise LabError("host-unknown", name=name, near=nearest(name, engine.machines))
+    return engine.narrowed(hosts or [USUAL])
+
+
+def to_make(engine: Engine, lab: str, hosts: Sequence[str], places: Mapping[str, str], policy: str) -> Engine:
+    """The engine that makes a lab: the usual one where no hosts are named and it isn't on some already; else those,
+    with those that it is on by now and is to leave.
+
+    Raises LabError `lab-elsewhere`, `host-silent`, `host-unknown`.
+    """
+    there = machines_of(engine.containers([f"{LABEL_LAB}={lab}"]))
+    if not hosts and (not there or there == [USUAL]):
+        if places:
+            raise LabError("bad-option", option="--place", why="without --hosts there is only one machine")
+        return engine.narrowed([USUAL])
+    wanted = list(hosts) or there
+    if USUAL in there:
+        raise LabError("lab-elsewhere", lab=lab, there="this engine alone", asked=", ".join(wanted))
+    for name in wanted:
+        if name in engine.missing:
+            raise LabError("host-silent", machine=name, why=engine.missing[name])
+    return engine.narrowed({*wanted, *there}).placing(tuple(wanted), places, policy)

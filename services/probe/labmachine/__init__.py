@@ -1,0 +1,1 @@
+"""What passes between machines, tried from both ends."""

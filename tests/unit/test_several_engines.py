@@ -1,0 +1,189 @@
+"""One engine that is several: what is asked of whom, what becomes of one that is silent, and whose clock is right."""
+
+import pytest
+
+from labctl.engine.machines import Clock
+from labctl.engine.memory import MemoryEngine
+from labctl.engine.model import LABEL_HOSTS, Line
+from labctl.engine.several import clocks
+from labctl.engine.several.corrected import corrected, shifted
+from labctl.engine.several.engine import SeveralEngines
+from labctl.engine.several.members import AGAIN, Members, at_once
+from labctl.errors import EngineRefused, EngineUnreachable, LabError
+from labctl.lab import spanning
+from labctl.lab.life.down import down
+
+HOSTS = {LABEL_HOSTS: "a,b"}
+
+
+class Silent(MemoryEngine):
+    """Answers nothing."""
+
+    def containers(self, labels=(), *, running=False):
+        raise EngineUnreachable("engine-unreachable", endpoint="tcp://there", why="no route")
+
+    networks = volumes = containers
+
+
+def engines(*nodes, **others):
+    """Two machines with one node of a lab on each, whose containers have ids of their own."""
+    a, b = MemoryEngine(), MemoryEngine()
+    b._numbers = iter(range(100, 200))
+    a.add("lab", "alice", addresses={"lab_net": ("10.77.0.5",)}, labels=HOSTS)
+    b.add("lab", "bob", addresses={"lab_net": ("10.77.0.6",)}, labels=HOSTS)
+    return SeveralEngines({"a": a, "b": b, **others}), a, b
+
+
+def test_a_lab_is_what_all_machines_have_of_it():
+    engine, a, b = engines()
+    found, lab = spanning.find(engine)
+    assert [(node.name, node.container.machine) for node in lab.nodes] == [("alice", "a"), ("bob", "b")]
+    assert found is engine
+    alice, bob = (node.container.id for node in lab.nodes)
+    engine.change("stop", bob)
+    assert [(verb, name) for verb, name, _ in b.changes] == [("stop", "lab-bob-1")]
+    assert not a.changes
+    assert engine.details(alice) == a.details(alice)
+
+
+def test_what_is_on_one_machine_is_asked_of_that_alone():
+    engine, a, _ = engines()
+    a.add("other", "web")
+    found, lab = spanning.find(engine, "other")
+    assert found is a
+    assert lab.nodes[0].container.machine == "a"
+
+
+def test_a_container_that_nobody_has():
+    engine, _, _ = engines()
+    with pytest.raises(EngineRefused, match="no such container"):
+        engine.details("f" * 64)
+
+
+def test_one_that_does_not_answer_is_named_and_the_others_go_on():
+    engine, _, _ = engines(c=Silent())
+    assert [item.name for item in engine.containers()] == ["lab-alice-1", "lab-bob-1"]
+    assert list(engine.missing) == ["c"]
+    _, lab = spanning.find(engine, "lab")
+    assert spanning.missing(engine, lab) == {}  # it isn't on that one
+    with pytest.raises(LabError, match="c did not answer, and it may be there") as caught:
+        spanning.find(engine, "elsewhere")
+    assert caught.value.code == "lab-not-found-there"
+
+
+def test_where_none_answers_that_is_the_error():
+    with pytest.raises(EngineUnreachable):
+        SeveralEngines({"a": Silent(), "b": Silent()}).containers()
+
+
+def test_one_that_may_be_missing_is_so_without_a_word():
+    _, a, _ = engines()
+    assert SeveralEngines({"a": a, "": Silent()}, silent=[""]).containers()
+    assert not SeveralEngines({"a": a, "": Silent()}, silent=[""]).missing
+
+
+def test_it_is_asked_again_after_a_while(monkeypatch):
+    moment = [0.0]
+    monkeypatch.setattr("labctl.engine.several.members.time.monotonic", lambda: moment[0])
+    asked = []
+
+    def ask(name, engine):
+        asked.append(name)
+        if name == "b" and moment[0] == 0:
+            raise EngineUnreachable("engine-unreachable", endpoint=name, why="")
+        return name
+
+    members = Members({"a": MemoryEngine(), "b": MemoryEngine()})
+    assert members.all(ask) == {"a": "a"}
+    assert members.all(ask) == {"a": "a"}
+    moment[0] = AGAIN + 1
+    assert members.all(ask) == {"a": "a", "b": "b"}
+    assert not members.missing
+    assert sorted(asked) == ["a", "a", "a", "b", "b"]
+
+
+def test_down_says_which_machine_may_have_something_left():
+    engine, a, b = engines()
+    gone = SeveralEngines({"a": a, "b": Silent()})
+    with pytest.raises(LabError, match="b did not answer, and may still have a part of lab") as caught:
+        down(gone, "lab", lambda line: None)
+    assert caught.value.code == "hosts-left"
+    assert not a.containers()
+    assert down(engine, "lab", lambda line: None).containers == 1
+    assert not b.containers()
+
+
+def test_down_names_a_machine_that_is_not_known_here():
+    _, a, _ = engines()
+    with pytest.raises(LabError, match="b did not answer"):
+        down(SeveralEngines({"a": a, "c": MemoryEngine()}), "lab", lambda line: None)
+
+
+def test_no_lab_of_one_machine_becomes_one_of_several():
+    one = MemoryEngine()
+    one.add("lab", "alice")
+    engine = SeveralEngines({"a": MemoryEngine(), "b": MemoryEngine(), "": one})
+    with pytest.raises(LabError, match="can't become one of a, b") as caught:
+        spanning.to_make(engine, "lab", ("a", "b"), {}, "spread")
+    assert caught.value.code == "lab-elsewhere"
+    assert spanning.to_make(engine, "lab", (), {}, "spread") is one
+
+
+def test_a_lab_stays_on_the_machines_that_it_is_on():
+    engine, _, _ = engines(c=MemoryEngine())
+    assert spanning.to_make(engine, "lab", (), {}, "spread").machines == ("a", "b")
+    # Those that it is to leave are asked as well.
+    made = spanning.to_make(engine, "lab", ("b", "c"), {}, "spread")
+    assert made.machines == ("a", "b", "c")
+    assert made.wish.machines == ("b", "c")
+
+
+def test_machines_that_are_not_known():
+    with pytest.raises(LabError, match="there is no machine d") as caught:
+        spanning.to_read(MemoryEngine(), ["d"])
+    assert caught.value.code == "host-unknown"
+
+
+def test_of_jobs_at_once_the_first_failure_is_raised_and_the_others_are_told_to_stop():
+    stopped = []
+
+    def fail():
+        raise ValueError("this")
+
+    with pytest.raises(ValueError, match="this"):
+        at_once([fail, lambda: None], stop=lambda: stopped.append(1))
+    assert stopped == [1]
+
+
+def test_the_shortest_round_trip_says_what_a_clock_is():
+    second = 1_000_000_000
+    trips = [(0, 5 * second + 80, 200), (1000, 5 * second + 1010, 1020), (2000, 5 * second + 2400, 2500)]
+    assert clocks.best(trips) == Clock(5 * second, 10)
+    assert clocks.best([]) is None
+
+
+def test_what_is_smaller_than_its_error_is_nothing():
+    assert Clock(900, 1000).correction == 0
+    assert Clock(-1100, 1000).correction == -1100
+
+
+def test_a_machine_without_a_shell_is_asked_by_its_engine():
+    class Told(MemoryEngine):
+        def info(self):
+            return {"SystemTime": "2199-01-01T00:00:00.000000001Z"}
+
+    found = clocks.measured(Told(), None)
+    assert found.offset > 365 * 86400 * 1_000_000_000
+    with pytest.raises(EngineRefused, match="tell its time"):
+        clocks.measured(MemoryEngine(), None)
+
+
+def test_times_of_lines_are_the_others():
+    second = 1_000_000_000
+    text = b'{"ts":"2026-11-28T10:00:05.000000001Z","node":"n","event":"send","text":"\\"ts\\": no"}'
+    found = corrected(Line(text, stamp="2026-11-28T10:00:05.5Z"), 5 * second)
+    assert found.text == text.replace(b"05.000000001", b"00.000000001")
+    assert found.stamp == "2026-11-28T10:00:00.500000000Z"
+    plain = Line(b'said "ts":"2026-11-28T10:00:05.000000001Z"')
+    assert corrected(plain, 5 * second) == plain
+    assert shifted("2026-11-28T10:00:00.000000000Z", 5 * second) == "2026-11-28T10:00:05.000000000Z"
