@@ -46,7 +46,6 @@ def up(
     `-f` of Compose), the seven hosts of `hello`. `name` is the lab's, else the topology's own. `subnets` are chosen for
     movable networks: `10.9.0.0/24` or `NETWORK=10.9.0.0/24`. `record`: all packets from the start on. `timeout` is in
     seconds and holds for starting, `build_timeout` for the images. `report` is told how things move on, line by line.
-
     `hosts` are the machines that it is to be on (`labctl hosts ls`), without it those of the variable LABCTL_HOSTS or,
     where there is none, the engine in use; `places` says it for single nodes (`{"alice": "a"}`), `policy` for the
     others: as many on each (`spread`), or on as few as will do (`pack`).
@@ -55,11 +54,11 @@ def up(
     ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
     Cancelled (what was begun is taken back).
     """
-    from labctl.api.topologies import chosen_hosts, options_of
+    from labctl.api import topologies
     from labctl.lab.life import up as life
 
     using = (engine or connect_all()).cancelled_by(token := cancel or Cancel())
-    file, options = options_of(topology, files, profiles, env_files)
+    file, options = topologies.options_of(topology, files, profiles, env_files)
     request = life.Request(
         file,
         name,
@@ -72,13 +71,13 @@ def up(
         take_over,
         allow_overlap,
         isolated,
-        chosen_hosts(hosts),
+        topologies.chosen_hosts(hosts),
         places or {},
         policy,
     )
     found = life.up(using, request, _telling(report, token))
-    using = using.narrowed(machines_of(node.container for node in found.nodes))
-    return Lab(using, found.name, token, takes_down=True, force=take_over)
+    there = using.narrowed(machines_of(node.container for node in found.nodes))
+    return Lab(there, found.name, token, takes_down=True, force=take_over)
 
 
 def empty(
