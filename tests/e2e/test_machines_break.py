@@ -1,5 +1,5 @@
-"""A machine's engine is killed, the way to it is cut or the swarm's manager is lost, in the middle of `up`, of a chat and
-of `down`: labctl ends by itself and says why, and once all is whole again `down` leaves nothing anywhere.
+"""A machine's engine is killed, the way to it is cut or the swarm's manager is lost, in the middle of `up`, of a chat
+and of `down`: labctl ends by itself and says why, and once all is whole again `down` leaves nothing anywhere.
 
 `make test-machines` tries every cell.
 """
@@ -21,7 +21,12 @@ FILE = """
 services:
   alice: {image: labctl/chat-server, hostname: alice, init: true, stdin_open: true, networks: [lab]}
   bob:
-    {image: labctl/chat-client, hostname: bob, init: true, stdin_open: true, networks: [lab], environment: {TARGET: "alice:12345"}}
+    image: labctl/chat-client
+    hostname: bob
+    init: true
+    stdin_open: true
+    networks: [lab]
+    environment: {TARGET: "alice:12345"}
   client: {image: labctl/echo-client, init: true, stdin_open: true, networks: [lab]}
 networks:
   lab:
