@@ -1,4 +1,5 @@
-"""`labctl run` of a small server until its first answer, beside `docker run` of the same in the same image."""
+"""`labctl run` of a small server until its first answer, beside `docker run` of the same in the same image; and all of
+`labctl grade echo` with a server that is right."""
 
 from __future__ import annotations
 
@@ -24,6 +25,17 @@ while True:
     sock, peer = listener.accept()
     sock.sendall(b"hello")
     sock.close()
+"""
+ECHO = """
+import socketserver
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    request_queue_size = 64
+Server(("", 9000), Echo).serve_forever()
 """
 # As a host of labctl is held in; what it may write, and its keyboard, included.
 HELD = (
@@ -61,6 +73,16 @@ def measure(setting: Setting) -> Iterator[Result]:
         samples = setting.alternate("run until the first answer, s", ours, theirs, runs=setting.runs * 2)
     against = "docker run -d of the same, held in alike"
     yield Result("run", "labctl run to the first answer", "s", samples[0], samples[1], against, Target(1.5))
+
+
+def grades(setting: Setting) -> Iterator[Result]:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        (folder / "server.py").write_text(ECHO)
+        command = [labctl(), "grade", "echo", "--folder", made, "--", "python3", "server.py"]
+        [took] = setting.alternate("grade echo, s", lambda: run(command, LIMIT).seconds)
+    yield Result("grade", "labctl grade echo, all checks", "s", took, (), "", Target(15.0, absolute=True))
 
 
 def _answered(command: Sequence[str], port: int) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from labctl.api.link import Rule
     from labctl.engine.model import Engine
 
+WIRE_LIMIT = 10.0  # seconds until the recorders of a busy machine have shown all that there was
 LADDER = 60  # lines of a ladder that are kept
 Told = Callable[[Outcome], None]
 
@@ -171,7 +172,7 @@ class _Run:
         from labctl.errors import PatternDiffers
 
         try:
-            self._hosts.lab.wire(CHECKER, PROGRAM, since=begun).expect(check.wire)
+            self._hosts.lab.wire(CHECKER, PROGRAM, since=begun).expect(check.wire, timeout=WIRE_LIMIT)
         except PatternDiffers as problem:
             return Outcome(check, "failed", "the wire shows the pattern", problem.message)
         return Outcome(check, "passed")

@@ -13,6 +13,7 @@ from test_hosts_swarm import join, made, of
 
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_PROBE, LABEL_SOURCE, PROBE_IMAGE, Image
+from labctl.errors import LabError
 from labctl.lab.images import needed
 from labctl.lab.machines.check import check
 
@@ -111,7 +112,7 @@ def between(monkeypatch):
     source = MemoryEngine()
     source.images[PROBE_IMAGE] = Image("sha256:1", {LABEL_SOURCE: "x"}, names=(PROBE_IMAGE,))
 
-    def look(held=(), state=lambda sender, receiver, port: "open", watched=None, *, joined=False):
+    def look(held=(), state=lambda sender, receiver, port: "open", watched=None, *, joined=False, sent=True):
         engines = made("a", "b")
         if joined:
             join(engines)
@@ -135,8 +136,9 @@ def between(monkeypatch):
             engine.probe_program = program
         addresses = {"a": "192.0.2.1", "b": "192.0.2.2"}
         found = list(check(engines, source, lambda text: None, addresses=addresses))
-        assert all(engine.containers() == [] for engine in engines.values())
-        assert all(engine.image(PROBE_IMAGE).id == "sha256:1" for engine in engines.values())
+        if sent:
+            assert all(engine.containers() == [] for engine in engines.values())
+            assert all(engine.image(PROBE_IMAGE).id == "sha256:1" for engine in engines.values())
         return [one for one in found if one.check == "ports"]
 
     return look
@@ -147,6 +149,18 @@ def test_all_open(between):
     assert [one.level for one in found] == ["ok", "ok"]
     assert of(found, "a", "ports").what == "2377/tcp, 7946/tcp, 7946/udp, 4789/udp reached from b"
     assert len(of(found, "a", "ports").as_json()["ports"]) == 4
+
+
+def test_where_nothing_can_be_sent_from_those_that_have_the_image_are_looked_at(between, monkeypatch):
+    def fail(*rest):
+        raise LabError("engine-unreachable", endpoint="here", why="Connection refused")
+
+    monkeypatch.setattr(needed, "ensure_probe", fail)
+    found = between(sent=False)
+    assert [(one.host, one.level) for one in found] == [("a", "note"), ("b", "note")]
+    assert "it has no image of labctl's, and no Docker engine answers" in found[0].what
+    monkeypatch.setattr(MemoryEngine, "image", lambda self, name: Image("sha256:1", {}))
+    assert [one.level for one in between()] == ["ok", "ok"]
 
 
 def test_a_port_that_is_closed_one_way(between):

@@ -110,6 +110,18 @@ def test_who_can_not_join_is_named_and_a_swarm_of_one_is_taken_back():
     assert [name for name, state in states(engines).items() if state.is_in] == ["a", "c"]
 
 
+def test_a_machine_that_can_not_choose_its_address_says_so():
+    engines = made("a", "b")
+
+    def begin(address):
+        raise LabError("engine-refused", action="make a swarm", why="could not choose an IP address to advertise")
+
+    engines["a"].begin_swarm = begin
+    with pytest.raises(LabError, match="a could not make a swarm: could not choose an IP address") as caught:
+        join(engines)
+    assert "--address a=ADDRESS" in caught.value.hint
+
+
 def test_who_leaves_is_forgotten_and_the_last_one_ends_the_swarm():
     engines = made("a", "b", "c")
     join(engines)

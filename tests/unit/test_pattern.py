@@ -56,6 +56,12 @@ def test_pattern_of_any_ladder_fits_it(name):
     assert shown(text, packets) == ""
 
 
+def test_keep_alives_are_no_lines_also_where_there_is_nothing_else():
+    idle = [one for one in seen_on(SCENES["keep-alive"]()) if one.upkeep]
+    assert idle
+    assert write(idle) == f"# left out is what kernels send by themselves: keep-alive ({len(idle)})"
+
+
 def changes(one):
     """A packet with one thing changed, in each way that the wire could show."""
     yield "other end", replace(one, sender=one.receiver, receiver=one.sender)

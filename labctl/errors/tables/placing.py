@@ -131,6 +131,12 @@ HOSTS: Table = {
         "wait until it is, or `labctl hosts leave {machine} --force`",
         "The engine knows of a swarm that it can't reach, or that is locked.",
     ),
+    "swarm-unmade": Kind(
+        EngineError,
+        "{machine} could not make a swarm: {why}",
+        "--address {machine}=ADDRESS says at which address the others reach it",
+        "A machine with several addresses doesn't choose one by itself, and 2377/tcp has to be free there.",
+    ),
     "swarm-join": Kind(
         EngineError,
         "{machines} could not join the swarm of {manager}: {why}",

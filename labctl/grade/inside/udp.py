@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from peer import PATIENCE, QUIET, Place, Wrong, shown
@@ -32,15 +32,23 @@ def _get(sock: socket.socket, patience: float) -> bytes | None:
         raise Wrong("an answer", "port unreachable: nothing listens there any more (ICMP)", "did it end?") from None
 
 
-def _asks(sock: socket.socket, data: bytes, help: str = "") -> None:
-    for _attempt in range(TRIES):
+def _asks(sock: socket.socket, data: bytes, help: str = "") -> int:
+    """How often it had to be sent. Of a question that was repeated, a late answer may still come to this socket."""
+    for attempt in range(TRIES):
         sock.send(data)
         got = _get(sock, PATIENCE / TRIES)
         if got == data:
-            return
+            return attempt + 1
         if got is not None:
             raise Wrong(f"{shown(data)}, {len(data)} bytes", f"{shown(got)}, {len(got)} bytes", help)
     raise Wrong(shown(data), f"no answer within {PATIENCE:g} s, to {TRIES} tries", help)
+
+
+def _each(place: Place, questions: Iterable[bytes], help: str) -> None:
+    """Each by a socket of its own: a late answer to a question that was repeated is none to the next one."""
+    for data in questions:
+        with _socket(place) as sock:
+            _asks(sock, data, help)
 
 
 def _text(place: Place) -> bytes:
@@ -53,22 +61,18 @@ def answers(place: Place) -> None:
 
 
 def newline(place: Place) -> None:
-    with _socket(place) as sock:
-        for end in (b"\n", b"", b"\r\n", b"\n\n"):
-            _asks(sock, _text(place) + end, "a datagram is no line: its newline comes back, and none is added")
+    questions = [_text(place) + end for end in (b"\n", b"", b"\r\n", b"\n\n")]
+    _each(place, questions, "a datagram is no line: its newline comes back, and none is added")
 
 
 def empty(place: Place) -> None:
-    with _socket(place) as sock:
-        _asks(sock, b"", "a datagram may have no byte at all; it is no end of anything")
-        _asks(sock, _text(place), "after a datagram without a byte it has to go on")
+    _each(place, [b""], "a datagram may have no byte at all; it is no end of anything")
+    _each(place, [_text(place)], "after a datagram without a byte it has to go on")
 
 
 def longest(place: Place) -> None:
-    with _socket(place) as sock:
-        for length in (1472, 1473, 9000, LONGEST):
-            data = place.chance.randbytes(length)
-            _asks(sock, data, f"recvfrom cuts what is longer than it was told: a datagram has up to {LONGEST} bytes")
+    questions = [place.chance.randbytes(length) for length in (1472, 1473, 9000, LONGEST)]
+    _each(place, questions, f"recvfrom cuts what is longer than it was told: a datagram has up to {LONGEST} bytes")
 
 
 def binary(place: Place) -> None:
@@ -98,11 +102,20 @@ def twice(place: Place) -> None:
 
 
 def unasked(place: Place) -> None:
-    with _socket(place) as sock:
-        _asks(sock, _text(place))
-        more = _get(sock, QUIET)
-        if more is not None:
-            raise Wrong("one answer to one datagram", f"one more: {shown(more)}")
+    """What comes before the answer to the next question, or soon after it, is one too many."""
+    for _attempt in range(TRIES):
+        with _socket(place) as sock:
+            one, other = _text(place), _text(place)
+            if _asks(sock, one) > 1:
+                continue  # it may have been asked twice
+            sock.send(other)
+            got = _get(sock, PATIENCE)
+            more = got if got != other else _get(sock, QUIET)
+            if more is not None:
+                raise Wrong("one answer to one datagram", f"one more: {shown(more)}")
+            if got is not None:
+                return
+    raise Wrong("an answer to each datagram", f"none within {PATIENCE:g} s")
 
 
 def port(place: Place) -> None:

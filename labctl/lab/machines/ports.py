@@ -85,8 +85,9 @@ def _give_probe(engines: Engines, source: MachineEngine, report: Report) -> dict
 
     try:
         ensure_probe(source, report, BUILD_LIMIT)
-    except LabError as problem:
-        return dict.fromkeys(engines, problem.message)
+    except LabError as problem:  # who has it all the same is looked at
+        has, _ = ask(engines, lambda _, engine: engine.image(PROBE_IMAGE) is not None)
+        return {name: problem.message for name in engines if not has.get(name)}
 
     with contextlib.suppress(LabError):  # saved once for all
         images.send(source, engines, [PROBE_IMAGE], report, SEND_LIMIT)

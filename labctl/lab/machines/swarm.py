@@ -32,7 +32,7 @@ def join(engines: Engines, addresses: Mapping[str, str], report: Report) -> list
     again changes nothing. `addresses` are those at which the others reach a machine, "" for the engine's own choice.
 
     What could not join is in no swarm afterwards, as before. Raises LabError `host-silent`, `swarm-others`,
-    `swarm-unmanaged`, `swarm-broken`, `swarm-join`, `engine-refused`.
+    `swarm-unmanaged`, `swarm-broken`, `swarm-unmade`, `swarm-join`, `engine-refused`.
     """
     before = ask_all(engines, lambda _, engine: membership(engine.info()))
     manager = _manager(engines, before)
@@ -108,7 +108,7 @@ def _begin(engine: MachineEngine, name: str, address: str) -> None:
     try:
         engine.begin_swarm(address)
     except LabError as problem:
-        raise LabError("swarm-join", machines=name, manager=name, why=_reason(problem)) from None
+        raise LabError("swarm-unmade", machine=name, why=_reason(problem)) from None
 
 
 def _enter(

@@ -14,6 +14,7 @@ LETTERS = {"FIN": "F", "SYN": "S", "RST": "R", "PSH": "P", "ACK": ".", "URG": "U
 # What kernels send by themselves, whenever they like: ICMPv6 of routers, neighbours and groups (RFC 4861, RFC 2710).
 _UPKEEP_6 = range(130, 144)
 _UPKEEP = ("arp", "igmp")
+KEEP_ALIVE = "keep-alive"
 KEEP_ALIVES = ("keep-alive", "answer to keep-alive")  # marks of ladders
 
 
@@ -137,7 +138,7 @@ def _message(packet: Packet, head: str) -> str:
 def _upkeep(arrow: Arrow) -> str:
     packet = arrow.crossing.packet
     if any(arrow.said(word) for word in KEEP_ALIVES):
-        return "keep-alive"
+        return KEEP_ALIVE
     if packet.protocol in _UPKEEP or (
         packet.icmp is not None and packet.protocol == "icmp6" and packet.icmp.type in _UPKEEP_6
     ):

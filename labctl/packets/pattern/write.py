@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from labctl.packets.pattern.compare import letters
-from labctl.packets.pattern.seen import Seen
+from labctl.packets.pattern.seen import KEEP_ALIVE, Seen
 from labctl.packets.pattern.words import text_of
 
 LONGEST_TEXT = 64  # bytes of a payload that are written; of a longer one its digest
@@ -17,11 +17,11 @@ def write(packets: Sequence[Seen], *, ignores_acks: bool = False) -> str:
     """One line for each packet. What isn't the same in the next run is left out: times, ports, windows, options.
 
     What kernels send by themselves (ARP, neighbour discovery, reports of groups) is left out, too, unless there is
-    nothing else.
+    nothing else; TCP's keep-alives always are, as no pattern can have a line for them.
     """
-    mine = [one for one in packets if not one.upkeep] or list(packets)
+    mine = [one for one in packets if not one.upkeep] or [one for one in packets if one.upkeep != KEEP_ALIVE]
     out = ["ignore acks"] if ignores_acks else []
-    if aside := Counter(one.upkeep for one in packets if one.upkeep and len(mine) < len(packets)):
+    if aside := Counter(one.upkeep for one in packets if one.upkeep) - Counter(one.upkeep for one in mine):
         kinds = ", ".join(f"{kind} ({count})" for kind, count in aside.items())
         out.append(f"# left out is what kernels send by themselves: {kinds}")
     ends = [_ends(one) for one in mine]
