@@ -73,7 +73,7 @@ def test_one_that_does_not_answer_is_named_and_the_others_go_on():
 
 
 def test_the_machines_of_a_lab_are_those_that_it_was_made_on_as_well():
-    engine, a, _ = engines()
+    _, a, _ = engines()
     gone = SeveralEngines({"a": a, "b": Silent(), "c": MemoryEngine()})
     found, lab = spanning.find(gone, "lab")
     assert [node.name for node in lab.nodes] == ["alice"]
