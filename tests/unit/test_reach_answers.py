@@ -203,7 +203,7 @@ def server(monkeypatch):
     sock.close()
 
 
-def answered(capsys, lab, name_="bob", kind=1, candidates=("bob",), limit=20.0) -> dns.Lookup:
+def answered(capsys, lab, name_="bob", kind=1, candidates=("bob",), limit=5.0) -> dns.Lookup:
     """The probe asks, and labctl reads what it prints."""
     names._ask(list(candidates), kind, ["127.0.0.1"], limit)
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
