@@ -122,6 +122,25 @@ def test_pages_of_runs_open_without_a_network(page, browser, tmp_path):
         assert tab.complaints == []
 
 
+def test_what_only_keeps_a_connection_fresh_is_shown_when_asked_for(browser):
+    """It comes every few seconds, and would push away what was said."""
+    with bench.shown(browser) as (tab, story):
+        ends, now = [[bench.address("n1"), 1], [bench.address("n2"), 2]], 1_795_859_377_000_000_000
+        upkeep = ({"protocol": "arp"}, {"marks": ["keep-alive"]}, {"marks": ["answer to keep-alive"]})
+        for number, more in enumerate(({}, *upkeep, {"marks": ["keep-alive"], "fate": "lost"}), 1):
+            said = bench.packet(number, now + number, ("n1", "n2"), ends, f"packet {number}")
+            story.tell("packet", {**said, **more})
+        expect(tab.locator(".row")).to_have_count(2)
+        expect(tab.locator("label", has_text="(3)")).to_be_visible()
+        tab.evaluate("labctl.openLink('n1', 'n2')")
+        expect(tab.locator(".arrow")).to_have_count(2)
+        tab.locator("#back").click()
+        assert tab.evaluate("labctl.player.current.value.number") == 1, "slow motion passes them over, too"
+        tab.locator("#upkeep").check()
+        expect(tab.locator(".row")).to_have_count(5)
+        expect(tab.locator(".arrow")).to_have_count(5)
+
+
 def test_names_and_texts_of_a_topology_are_never_markup(browser):
     """Whatever a file or a program calls its hosts, networks, events and faults."""
     place = {"nodes": {HOSTILE: [100, 100], "other": [300, 100]}, "networks": {HOSTILE: [200, 200]}}

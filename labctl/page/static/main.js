@@ -49,7 +49,7 @@ class Page {
       this.heading,
       this.badge,
       el("span", { class: "grow" }),
-      button(say("lab"), () => this.open(new LabPanel(this)), { id: "lab" }),
+      button(say("wholeLab"), () => this.open(new LabPanel(this)), { id: "lab" }),
       this.themes(),
       select(Object.entries(LANGUAGES), language, speak, { "aria-label": say("language"), id: "language" }),
     );
@@ -62,7 +62,7 @@ class Page {
   }
 
   themes() {
-    const choices = ["system", "light", "dark"].map((name) => [name, say(name)]);
+    const choices = ["system", "light", "dark"].map((name) => [name, `${say("theme")}: ${say(name)}`]);
     const change = (name) => {
       remember("theme", name);
       this.theme(name);

@@ -11,13 +11,19 @@ export function microseconds(stamp) {
 const TROUBLE = new Set(["error", "fault", "missing"]);
 const WRONG = /retransmission|lost|reset|refused|corrupt|malformed|^duplicate|out of order|zero window|gap|no answer/;
 
+/** What keeps a connection or a table fresh: of no packet in it is anything to be told but that it went. */
+function isUpkeep(value) {
+  if (value.fate === "lost" || value.faults.length) return false;
+  return value.protocol === "arp" || value.marks.some((mark) => /keep-alive$/.test(mark));
+}
+
 function ofEvent(value) {
   const { seq, ts, node, event, local, peer, text, ...rest } = value;
   const said = text === undefined ? "" : JSON.stringify(text);
   const ends = local && peer ? `${local.join(":")} ${event === "recv" || event === "message" ? "<-" : "->"} ${peer.join(":")}` : "";
   const more = ["rule", "action", "link", "what", "state", "reason", "error", "status", "method", "target", "bytes"]
     .filter((key) => rest[key] !== undefined && rest[key] !== null)
-    .map((key) => `${key} ${rest[key]}`)
+    .map((key) => (key === event ? rest[key] : `${key} ${rest[key]}`))
     .join("  ");
   const words = [ends, more, said].filter(Boolean).join("  ");
   return { t: microseconds(ts), type: "event", host: node, kind: event, words, value, trouble: TROUBLE.has(event) };
@@ -28,13 +34,15 @@ function ofPacket(value) {
   const words = [`-> ${value.to}`, ...value.label, said, ...value.marks.map((mark) => `! ${mark}`)].filter(Boolean).join("  ");
   const kind = value.protocol;
   const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.some((mark) => WRONG.test(mark));
-  return { t: value.at_ns / 1000, type: "packet", host: value.from, kind, words, value, trouble };
+  const upkeep = isUpkeep(value);
+  return { t: value.at_ns / 1000, type: "packet", host: value.from, kind, words, value, upkeep, trouble: trouble && !upkeep };
 }
 
 export class Run {
   constructor() {
     this.listeners = new Set();
     this.loaded = false;
+    this.upkeep = false; // whether that is shown
     this.clear();
   }
 
@@ -118,6 +126,11 @@ export class Run {
     return { schema_version: 1, lab, up, recorder, shell, topology, faults, notes, dropped: this.gone, events, packets };
   }
 
+  /** Whether an item is to be seen in lists and in slow motion. */
+  shows(item) {
+    return this.upkeep || !item.upkeep;
+  }
+
   host(name) {
     return this.topology.nodes.find((node) => node.name === name || node.members.includes(name));
   }
@@ -140,7 +153,7 @@ export class Run {
     for (let at = this.items.length - 1; at >= 0 && found.length < most; at -= 1) {
       const { type, value } = this.items[at];
       const ends = type === "packet" && [value.from, value.to];
-      if (ends && ends.includes(one) && ends.includes(other)) found.push(this.items[at]);
+      if (ends && ends.includes(one) && ends.includes(other) && this.shows(this.items[at])) found.push(this.items[at]);
     }
     return found.reverse();
   }

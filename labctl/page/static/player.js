@@ -91,15 +91,20 @@ export class Player {
   /** One thing more; whether there is one. */
   forward() {
     this.live = false;
-    if (this.place >= this.run.items.length) return false;
-    this.place += 1;
+    const { items } = this.run;
+    let place = this.place;
+    while (place < items.length && !this.run.shows(items[place])) place += 1;
+    if (place >= items.length) return false;
+    this.place = place + 1;
     this.say("step", this.current);
     this.say("moved");
     return true;
   }
 
   back() {
-    this.go(this.place - 1);
+    let place = this.place - 1;
+    while (place > 0 && !this.run.shows(this.run.items[place - 1])) place -= 1;
+    this.go(place);
   }
 
   /** Goes to a place, where it stops. */

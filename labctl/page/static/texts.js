@@ -6,6 +6,7 @@ export const TEXTS = {
     "host": "Host",
     "link": "Link",
     "lab": "Lab",
+    "wholeLab": "Lab: cut off, heal, export",
     "packet": "Packet",
     "timeline": "Timeline",
     "graph": "Topology: hosts and networks. The list of hosts beside it says the same.",
@@ -34,6 +35,7 @@ export const TEXTS = {
     "events": "events",
     "packets": "packets",
     "search": "Text",
+    "upkeep": "Keep-alives and ARP ({count})",
     "nothing": "Nothing has happened yet.",
     "theme": "Theme",
     "dark": "dark",
@@ -109,7 +111,7 @@ export const TEXTS = {
     "resetPlaces": "Put all hosts back",
     "skip": "Skip to the timeline",
     "moveHint": "Arrow keys move the chosen host.",
-    "chooseHost": "Choose a host, a link or a packet.",
+    "chooseHost": "Click a host to type at it, a line to break it, a packet in the timeline to see its bytes.",
     "readOnly": "This is a saved run: it can be looked at."
   },
   "zh": {
@@ -117,6 +119,7 @@ export const TEXTS = {
     "host": "主机",
     "link": "链路",
     "lab": "实验",
+    "wholeLab": "实验:隔开、恢复、导出",
     "packet": "数据包",
     "timeline": "时间线",
     "graph": "拓扑:主机和网络。旁边的主机列表内容相同。",
@@ -145,6 +148,7 @@ export const TEXTS = {
     "events": "事件",
     "packets": "数据包",
     "search": "文本",
+    "upkeep": "保活和 ARP({count})",
     "nothing": "还没有发生任何事。",
     "theme": "主题",
     "dark": "深色",
@@ -220,7 +224,7 @@ export const TEXTS = {
     "resetPlaces": "所有主机归位",
     "skip": "跳到时间线",
     "moveHint": "方向键移动所选主机。",
-    "chooseHost": "请选择主机、链路或数据包。",
+    "chooseHost": "点击主机可在其上输入,点击连线可制造故障,点击时间线中的数据包可查看其字节。",
     "readOnly": "这是已保存的运行:只能查看。"
   }
 };

@@ -31,14 +31,23 @@ export class Timeline {
     const text = el("input", { type: "search", oninput: () => this.look({ text: text.value.toLowerCase() }) });
     this.empty = el("p", { class: "dim pad" }, say("nothing"));
     this.dropped = el("span", { class: "dim" });
+    this.upkeep = el("input", { type: "checkbox", id: "upkeep", onchange: () => this.showUpkeep(this.upkeep.checked) });
+    this.upkeepCount = el("span", {});
+    const upkeep = el("label", { class: "check" }, this.upkeep, this.upkeepCount);
     const heading = el("h2", {}, say("timeline"));
-    const bar = el("div", { class: "bar" }, heading, this.hosts, this.kinds, field(say("search"), text), this.dropped);
+    const bar = el("div", { class: "bar" }, heading, this.hosts, this.kinds, field(say("search"), text), upkeep, this.dropped);
     this.box = el("section", { class: "timeline", "aria-label": say("timeline") }, bar, this.empty, this.list);
     this.known = { hosts: "", kinds: "" };
     run.on((what) => what === "loaded" && this.refill());
     run.on((what) => what === "forgotten" && this.refill());
     run.on((what, more) => what === "items" && this.take(more));
     player.on((what) => what === "moved" && this.later());
+  }
+
+  showUpkeep(on) {
+    this.run.upkeep = on;
+    this.run.say("upkeep");
+    this.refill();
   }
 
   look(change) {
@@ -48,6 +57,7 @@ export class Timeline {
 
   fits(item) {
     const { host, kind, text } = this.filter;
+    if (!this.run.shows(item) && kind !== item.kind && !text) return false;
     if (host && item.host !== host && item.value.to !== host) return false;
     if (kind === "events" || kind === "packets") {
       if (`${item.type}s` !== kind) return false;
@@ -58,14 +68,20 @@ export class Timeline {
   refill() {
     this.found = this.run.items.filter((item) => this.fits(item));
     this.seen = { hosts: new Set(this.run.topology.nodes.map((node) => node.name)), kinds: new Set() };
-    for (const item of this.run.items) this.seen.kinds.add(item.kind);
+    this.upkeeps = 0;
+    for (const item of this.run.items) this.see(item);
     this.later();
+  }
+
+  see(item) {
+    this.seen.kinds.add(item.kind);
+    if (item.upkeep) this.upkeeps += 1;
   }
 
   take(items) {
     if (!this.seen) this.refill();
     for (const item of items) {
-      this.seen.kinds.add(item.kind);
+      this.see(item);
       if (!this.fits(item)) continue;
       let at = this.found.length;
       while (at > 0 && this.found[at - 1].t > item.t) at -= 1;
@@ -102,6 +118,7 @@ export class Timeline {
     const { live, playing, current } = this.player;
     this.space.style.height = `${this.found.length * ROW}px`;
     this.empty.hidden = this.found.length > 0;
+    fill(this.upkeepCount, say("upkeep", { count: this.upkeeps ?? 0 }));
     fill(this.dropped, this.run.gone ? say("dropped", { count: this.run.gone }) : "");
     if (live && !this.isHeld) this.list.scrollTop = this.found.length * ROW;
     else if (!live && current) this.reveal(this.indexOf(current), playing);

@@ -29,11 +29,11 @@ export class HostPanel {
       !SAVED && this.actions,
       this.answer,
       this.terminal,
+      !SAVED && this.program(),
       el("h3", {}, say("links")),
       this.links,
       !SAVED && el("h3", {}, say("sockets")),
       !SAVED && this.sockets,
-      !SAVED && this.program(),
       el("h3", {}, say("journal")),
       this.journal,
     );

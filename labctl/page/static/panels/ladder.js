@@ -24,6 +24,11 @@ export function ladder(one, other, items, open) {
   );
 }
 
+/** How much later, from microseconds. */
+function after(us) {
+  return us < 1e6 ? `+${(us / 1000).toFixed(3)} ms` : `+${(us / 1e6).toFixed(3)} s`;
+}
+
 function arrow(item, left, y, begin, open) {
   const { value } = item;
   const lost = value.fate === "lost";
@@ -44,6 +49,6 @@ function arrow(item, left, y, begin, open) {
     svg("line", { x1, y1: y + 8, x2, y2: y + 8 }),
     svg("path", { d: head }),
     svg("text", { x: WIDTH / 2, y: y + 3, "text-anchor": "middle" }, short),
-    svg("text", { x: WIDTH / 2, y: y + 20, "text-anchor": "middle", class: "when" }, `+${((item.t - begin) / 1000).toFixed(3)} ms`),
+    svg("text", { x: WIDTH / 2, y: y + 20, "text-anchor": "middle", class: "when" }, after(item.t - begin)),
   );
 }

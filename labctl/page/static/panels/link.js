@@ -56,7 +56,7 @@ export class LinkPanel {
 
   heard(what, more) {
     if (what === "faults" || what === "loaded") this.list();
-    if (what === "loaded" || (what === "items" && more.some((item) => item.type === "packet"))) this.draw();
+    if (what === "loaded" || what === "upkeep" || (what === "items" && more.some((item) => item.type === "packet"))) this.draw();
   }
 
   conditions() {
@@ -123,6 +123,6 @@ export function faultList(faults, answer) {
     const done = Object.entries(fault.done ?? {}).map(([word, count]) => `${word} ${count}`);
     const words = [fault.id, fault.link, fault.what, say("matched", { count: fault.matched ?? "?" }), ...done, fault.state];
     const remove = !SAVED && button(say("remove"), () => clear(fault.id), { "aria-label": `${say("remove")} ${fault.id} ${fault.link}` });
-    return el("li", {}, el("span", {}, words.join("  ")), remove);
+    return el("li", {}, el("span", {}, words.join(" · ")), remove);
   });
 }
