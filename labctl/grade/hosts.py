@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import labctl
 from labctl.errors import LabError, LabTimeout, NodeFailed
 from labctl.grade.model import CHECKER, PROGRAM, Subject
+from labctl.lab.programs.awaiting import OWN_CHOICE
 from labctl.render.text import printable
 
 if TYPE_CHECKING:
@@ -139,10 +140,20 @@ class Hosts:
 
     def once_more(self) -> Callable[[], None]:
         """The program once more, in the network of a host that stays when it ends: only there its old connections are
-        still known. What is given starts it anew, and raises NotStarted, LabError, as this does."""
+        still known. What is given starts it anew, and raises NotStarted, LabError, as this does; `port` is this one's
+        from now on."""
         self.lab.run(AGAIN, STAYS, folder=None, wait=False)
-        program = self._run(RESTARTED, self.port, f"service:{AGAIN}")
-        return lambda: _begin_anew(program)
+        by_chance = self.port in OWN_CHOICE  # such a port is another one at each start
+        program = self._run(RESTARTED, None if by_chance else self.port, f"service:{AGAIN}")
+        if by_chance:
+            self.port = self._place(program, self._listening(program, program.listening))
+
+        def again() -> None:
+            _begin_anew(program)
+            if by_chance:
+                self.port = self._place(program, self._listening(program))
+
+        return again
 
     def output(self, host: str = PROGRAM, since: dt.datetime | None = None) -> str:
         """The last that the program printed, safe to show; `since` a time."""

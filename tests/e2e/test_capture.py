@@ -114,6 +114,7 @@ def test_recorders_hold_only_what_they_need(own_lab):
 def test_file_for_wireshark(own_lab, shark, tmp_path):
     """One interface for each node, and one for what was sent before a fault, which is named where it struck."""
     file = tmp_path / "all.pcapng"
+    own_lab.ok("capture", "--start", timeout=120)
     rule = own_lab.json("fault", "drop", "alice:bob", "tcp data 1")["id"]
     child = own_lab.begin("capture", "-w", str(file))
     until(lambda: file.exists() and file.stat().st_size, "the file begins when it listens")
