@@ -43,8 +43,9 @@ def refuse_unfit(engine: Engine, topology: Topology, report: Callable[[str], Non
 def machines_of(containers: Iterable[Container]) -> list[str]:
     """The machines that these containers are on, and those that they were made to be on, by name; "" is the usual
     engine."""
-    found = {container.machine for container in containers}
-    for container in list(containers):
+    every = list(containers)
+    found = {container.machine for container in every}
+    for container in every:
         found |= {name for name in container.labels.get(LABEL_HOSTS, "").split(",") if name}
     return sorted(found)
 

@@ -80,6 +80,11 @@ def graded(subject: str, folder: Path, command: list[str], *options: str):
     return run("grade", subject, "--folder", str(folder), *options, "--", *command, timeout=280)
 
 
+def document_of(got):
+    assert got.stdout.startswith("{"), got  # else it says why there is no grade
+    return json.loads(got.stdout)
+
+
 @pytest.mark.parametrize(
     "source",
     share(PLAIN, 24, seed()) + share(NODE, len(NODE), seed()),
@@ -96,7 +101,7 @@ def test_each_program_gets_the_verdict_that_it_deserves(source, folder, request)
     else:
         command = prepared(source, folder)
     got = graded(source.parent.name, folder, command, "--json", *options)
-    found = json.loads(got.stdout)
+    found = document_of(got)
     wrong = [one["name"] for one in found["checks"] if one["verdict"] in ("failed", "error")]
     wanted = wanted_of(source)
     if wanted == "passes":
@@ -113,7 +118,7 @@ def test_what_others_wrote_gets_the_verdict_that_it_deserves(name, folder, serve
     for file in (PROGRAMS / "others").iterdir():
         shutil.copy(file, folder)
     image = [] if command.startswith("python3") else ["--image", servers]
-    found = json.loads(graded(subject, folder, command.split(), "--json", *image).stdout)
+    found = document_of(graded(subject, folder, command.split(), "--json", *image))
     verdicts = {one["name"]: one["verdict"] for one in found["checks"]}
     wrong = [check for check, verdict in verdicts.items() if verdict != "passed"]
     assert [check for check in wrong if check not in may] == must, found

@@ -12,6 +12,7 @@ STATUS = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] [^\r\n]*\r\n")
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110, section 5.6.2)
 LONGEST = 1 << 16  # bytes of a line
 MANY = 20
+WHOLE = "a request is over at its empty line, and not where one recv ends"
 REFUSED = "status 400, or the connection closed"
 
 
@@ -218,15 +219,15 @@ def pipelining(place: Place) -> None:
 
 def one_byte(place: Place) -> None:
     data = _request(place, more="Connection: close\r\n")
-    with place.connect() as peer:
+    with hint(WHOLE), place.connect() as peer:
         peer.parts(*(data[at : at + 1] for at in range(len(data))))
         _response(peer)
 
 
 def split(place: Place) -> None:
     data = _request(place, more=f"X-Word: {place.word()}\r\nConnection: close\r\n")
-    cuts = sorted({*place.chance.sample(range(1, len(data)), 4), len(data) - 3, len(data) - 1})
-    with place.connect() as peer:
+    cuts = sorted({2, *place.chance.sample(range(1, len(data)), 4), len(data) - 3, len(data) - 1})
+    with hint(WHOLE), place.connect() as peer:
         peer.parts(*(data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=False)))
         _response(peer)
 
