@@ -1,6 +1,7 @@
 """What all tests share: the nodes' own packages (labnode, chat, labfault) can be imported, as in their images; and of
 tests that have turns, those whose turn it isn't are left out."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from sampling import out_of_turn, seed
 
 for folder in ("base", "probe"):
     sys.path.insert(0, str(Path(__file__).parents[1] / "services" / folder))
+
+# The machines that this user has told labctl of are none of the tests' business.
+os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "out" / "config")
 
 # A shell that starts us in the background has SIGINT ignored, and what is ignored stays so in every child: ^C could
 # not be tried. A signal that has a handler is a default one in a child.

@@ -103,6 +103,7 @@ def check(
 ) -> None:
     """Look whether machines can have a lab together: engines, swarm, ports, clocks, images."""
     from labctl.api.hosts import check_hosts
+    from labctl.api.hosts import hosts as known
 
     with output.Progress("looking") as report:
         found = list(check_hosts(names or (), ports=ports, report=report))
@@ -112,7 +113,8 @@ def check(
     else:
         from labctl.render import machines
 
-        output.data(machines.findings(found, columns=output.columns(), colour=output.colour()))
+        order = names or list(known())
+        output.data(machines.findings(found, order, columns=output.columns(), colour=output.colour()))
     if not fine:
         raise typer.Exit(1)
 

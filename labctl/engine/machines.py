@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
+    from labctl.engine.swarm import Reading
 
 
 class Clock(NamedTuple):
@@ -20,6 +21,22 @@ class Clock(NamedTuple):
     def correction(self) -> int:
         """What is to be taken from a time that the machine says."""
         return self.offset if abs(self.offset) > self.error else 0
+
+
+def clock_of(readings: Iterable[Reading]) -> Clock | None:
+    """What a clock is by the answers to some questions; None without any.
+
+    The difference lies between (said - answered) and (said - asked) of each; what all leave between them is what is
+    known. (NTP, RFC 5905, section 8, takes the question with the shortest way alone, which leaves no less.)
+    """
+    found = list(readings)
+    if not found:
+        return None
+    least, most = max(one.said - one.answered for one in found), min(one.said - one.asked for one in found)
+    if least > most:  # one of the clocks was set in between: the shortest way then
+        best = min(found, key=lambda one: one.answered - one.asked)
+        least, most = best.said - best.answered, best.said - best.asked
+    return Clock((least + most) // 2, max(1, (most - least + 1) // 2))
 
 
 class Machines(Protocol):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from labctl.engine import USUAL
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
@@ -11,6 +12,9 @@ from labctl.errors import LabError, LabNotFound, nearest
 from labctl.lab.model import Lab, Node
 from labctl.lab.model import find as find_on
 from labctl.topology.model import Topology
+
+if TYPE_CHECKING:
+    from labctl.engine.swarm import MachineEngine
 
 
 def refuse_ipv6(engine: Engine, topology: Topology) -> None:
@@ -23,11 +27,25 @@ def refuse_ipv6(engine: Engine, topology: Topology) -> None:
         raise LabError("no-ipv6-across", networks=f"the network{'' if len(asked) == 1 else 's'} {', '.join(asked)}")
 
 
+def refuse_unfit(engine: Engine, topology: Topology, report: Callable[[str], None]) -> None:
+    """Raises LabError where a lab can't be made on the engine's machines, as they are or for what the topology asks:
+    `no-ipv6-across`, `host-silent`, `hosts-unfit`."""
+    if len(engine.machines) < 2:
+        return
+    from labctl.engine.several.engine import SeveralEngines
+    from labctl.lab.machines import fit
+
+    refuse_ipv6(engine, topology)
+    if isinstance(engine, SeveralEngines):  # each of which is one machine's
+        fit.refuse_unfit(cast("Mapping[str, MachineEngine]", engine.members.engines), report)
+
+
 def machines_of(containers: Iterable[Container]) -> list[str]:
     """The machines that these containers are on, and those that they were made to be on, by name; "" is the usual
     engine."""
-    found = {container.machine for container in containers}
-    for container in list(containers):
+    every = list(containers)
+    found = {container.machine for container in every}
+    for container in every:
         found |= {name for name in container.labels.get(LABEL_HOSTS, "").split(",") if name}
     return sorted(found)
 

@@ -22,9 +22,9 @@ def hosts(found: Iterable[Host], *, columns: int | None, colour: bool) -> str:
     return laid_out(("HOST", "ADDRESS", "TLS"), rows, columns, colour)
 
 
-def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> str:
-    """Machine by machine, in the order in which they were looked at first."""
-    order = {name: place for place, name in enumerate(dict.fromkeys(item.host for item in found))}
+def findings(found: Sequence[Finding], names: Sequence[str], *, columns: int | None, colour: bool) -> str:
+    """Machine by machine, in the order of their names as they were given."""
+    order = {name: place for place, name in enumerate(names)}
     rows, last = [], None
     for item in sorted(found, key=lambda item: order[item.host]):
         text = Text(printable(item.what))

@@ -44,13 +44,13 @@ def test_hosts_are_cut_off_and_healed(page):
     tab = page.tab()
     tab.locator("#lab").click()
     tab.locator(".checks label", has_text="alice").locator("input").check()
-    tab.get_by_role("button", name="Cut off").click()
+    tab.get_by_role("button", name="Cut off", exact=True).click()
     expect(tab.locator(".faults li").first).to_contain_text("in force")
     with page.lab.journal("bob") as journal:
         type_at(tab, "alice", "across the cut")
         expect(row(tab, "! lost", ".packet").last).to_be_visible()
         tab.locator("#lab").click()
-        tab.get_by_role("button", name="Heal").click()
+        tab.get_by_role("button", name="Heal", exact=True).click()
         expect(tab.locator(".faults")).to_contain_text("No faults.")
         journal.wait("bob", "message", text="across the cut")
     assert faults(page.lab) == []

@@ -9,6 +9,7 @@ from labctl.engine.swarm import Reading
 from labctl.errors import LabError
 from labctl.lab.machines import clocks, swarm
 from labctl.lab.machines.check import check, verdict
+from labctl.lab.machines.fit import refuse_unfit
 
 
 def made(*names, fabric=None):
@@ -226,3 +227,14 @@ def test_an_offset_is_what_all_questions_leave():
     assert clocks.offset(readings[:1]) == (104, 5)
     # A clock was set in between: the shortest way.
     assert clocks.offset([Reading(0, 105, 10), Reading(20, 1022, 24)]) == (1000, 2)
+
+
+def test_up_refuses_machines_that_do_not_fit_and_tells_of_clocks():
+    engines, told = made("a", "b"), []
+    assert "a: in no swarm" in refused("hosts-unfit", lambda: refuse_unfit(engines, told.append))
+    join(engines)
+    engines["b"].ahead = 3 * 10**9
+    refuse_unfit(engines, told.append)
+    assert told == ["note: b's clock: 3.000 s ahead of this machine's, to within 0.0 ms"]
+    silent(engines["b"])
+    assert "b does not answer" in refused("host-silent", lambda: refuse_unfit(engines, told.append))

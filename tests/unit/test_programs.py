@@ -498,7 +498,7 @@ def test_a_topology_with_the_same_image_has_plain_programs_too(engine, folder):
     text = "services: {srv: {image: labctl/program, command: [python3, sever.py], volumes: ['.:/program:ro']}}"
     (folder / "compose.yaml").write_text(text)
 
-    lab = up(engine, Request(str(folder), "mine", timeout=0.3), quiet)
+    lab = up(engine, Request(str(folder), "mine", timeout=30), quiet)
     assert lab.node("srv").is_plain
     made = engine._containers[lab.node("srv").container.id]
     made.listen("tcp", 9000)
@@ -509,7 +509,7 @@ def test_a_topology_with_the_same_image_has_plain_programs_too(engine, folder):
         made.end(2),
     )
     with pytest.raises(NodeFailed, match="srv ended with exit status 2; what it printed") as told:
-        change(engine, find(engine, "mine"), "restart", "srv", timeout=1)
+        change(engine, find(engine, "mine"), "restart", "srv", timeout=30)
     assert f"there is no sever.py in {folder}; did you mean server.py?" in told.value.hint
 
 

@@ -203,9 +203,9 @@ def server(monkeypatch):
     sock.close()
 
 
-def answered(capsys, lab, name_="bob", kind=1, candidates=("bob",)) -> dns.Lookup:
+def answered(capsys, lab, name_="bob", kind=1, candidates=("bob",), limit=5.0) -> dns.Lookup:
     """The probe asks, and labctl reads what it prints."""
-    names._ask(list(candidates), kind, ["127.0.0.1"], 0.4)
+    names._ask(list(candidates), kind, ["127.0.0.1"], limit)
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     replies = tuple(dns._reply(event, {kind: "A"}) for event in events)
     return dns.Lookup("alice", name_, ("127.0.0.1",), (), (), replies)
@@ -299,7 +299,7 @@ def test_an_answer_that_was_cut_is_asked_for_again_by_tcp(server, capsys, lab, c
 def test_a_server_that_is_silent_and_one_that_is_not_there(server, capsys, lab, monkeypatch):
     server()
     with pytest.raises(LabError, match=r"no name server answered alice about bob \(127.0.0.1: no answer\)"):
-        dns.check(lab, answered(capsys, lab))
+        dns.check(lab, answered(capsys, lab, limit=0.4))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setattr(names, "PORT", free.getsockname()[1])

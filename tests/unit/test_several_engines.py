@@ -2,13 +2,14 @@
 
 import pytest
 
-from labctl.engine.machines import Clock
+from labctl.engine.machines import Clock, clock_of
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_HOSTS, Line
 from labctl.engine.several import clocks
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.engine import SeveralEngines
 from labctl.engine.several.members import AGAIN, Members, at_once
+from labctl.engine.swarm import Reading
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.lab import spanning
 from labctl.lab.life.down import down
@@ -69,6 +70,15 @@ def test_one_that_does_not_answer_is_named_and_the_others_go_on():
     with pytest.raises(LabError, match="c did not answer, and it may be there") as caught:
         spanning.find(engine, "elsewhere")
     assert caught.value.code == "lab-not-found-there"
+
+
+def test_the_machines_of_a_lab_are_those_that_it_was_made_on_as_well():
+    _, a, _ = engines()
+    gone = SeveralEngines({"a": a, "b": Silent(), "c": MemoryEngine()})
+    found, lab = spanning.find(gone, "lab")
+    assert [node.name for node in lab.nodes] == ["alice"]
+    assert found.machines == ("a", "b")
+    assert list(spanning.missing(found, lab)) == ["b"]
 
 
 def test_where_none_answers_that_is_the_error():
@@ -157,9 +167,17 @@ def test_of_jobs_at_once_the_first_failure_is_raised_and_the_others_are_told_to_
 
 def test_the_shortest_round_trip_says_what_a_clock_is():
     second = 1_000_000_000
-    trips = [(0, 5 * second + 80, 200), (1000, 5 * second + 1010, 1020), (2000, 5 * second + 2400, 2500)]
-    assert clocks.best(trips) == Clock(5 * second, 10)
-    assert clocks.best([]) is None
+    trips = [
+        Reading(0, 5 * second + 80, 200),
+        Reading(1000, 5 * second + 1010, 1020),
+        Reading(2000, 5 * second + 2400, 2500),
+    ]
+    assert clock_of(trips) == Clock(5 * second, 10)
+    assert clock_of([]) is None
+    # Another one leaves less of what is possible.
+    assert clock_of([*trips, Reading(3000, 5 * second + 3001, 3100)]) == Clock(5 * second - 5, 6)
+    # A clock that was set in between: the shortest way counts.
+    assert clock_of([Reading(0, second, 10), Reading(100, 9 * second, 200)]) == Clock(second - 5, 5)
 
 
 def test_what_is_smaller_than_its_error_is_nothing():

@@ -1,14 +1,13 @@
-"""What a machine's clock says, against this machine's: by the shortest of a few round trips, as NTP does it (RFC 5905,
-section 8: offset = ((T2-T1)+(T3-T4))/2; here the other end answers at once, T2 = T3, and half the round trip is how far
-off that may be)."""
+"""What a machine's clock says, against this machine's, by a few round trips."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 
-from labctl.engine.machines import Clock
+from labctl.engine.machines import Clock, clock_of
 from labctl.engine.model import Engine
+from labctl.engine.swarm import Reading
 from labctl.errors import LabError
 
 TRIPS = 8
@@ -23,28 +22,18 @@ def measured(engine: Engine, container: str | None = None) -> Clock:
     which is less exact. Raises LabError."""
     if container:
         try:
-            found = best(list(_asked(engine, container)))
+            found = clock_of(list(_asked(engine, container)))
         except LabError:  # it doesn't run, or has no shell
             found = None
         if found:
             return found
-    found = best(list(_of_engine(engine)))
+    found = clock_of(list(_of_engine(engine)))
     if found is None:
         raise LabError("engine-refused", action="tell its time", why="it says none")
     return found
 
 
-def best(trips: Iterable[tuple[int, int, int]]) -> Clock | None:
-    """Of round trips (when it began here, what the other clock said, when it ended here; nanoseconds since the epoch)
-    the offset by the shortest, which is the most exact one."""
-    shortest = min(trips, key=lambda trip: trip[2] - trip[0], default=None)
-    if shortest is None:
-        return None
-    begun, said, ended = shortest
-    return Clock(said - (begun + ended) // 2, max(1, (ended - begun + 1) // 2))
-
-
-def _asked(engine: Engine, container: str) -> Iterable[tuple[int, int, int]]:
+def _asked(engine: Engine, container: str) -> Iterable[Reading]:
     stream = engine.open(container, COMMAND)
     try:
         deadline = time.monotonic() + LIMIT
@@ -57,7 +46,7 @@ def _asked(engine: Engine, container: str) -> Iterable[tuple[int, int, int]]:
             text = happening.line.text.strip()
             if len(text) != _NANOSECONDS or not text.isdigit():
                 return
-            yield begun, int(text), now
+            yield Reading(begun, int(text), now)
             if count == TRIPS:
                 return
             begun = time.time_ns()
@@ -66,14 +55,14 @@ def _asked(engine: Engine, container: str) -> Iterable[tuple[int, int, int]]:
         stream.close()
 
 
-def _of_engine(engine: Engine) -> Iterable[tuple[int, int, int]]:
+def _of_engine(engine: Engine) -> Iterable[Reading]:
     for _ in range(3):
         begun = time.time_ns()
         said = str(engine.info().get("SystemTime") or "")
         now = time.time_ns()
         found = nanoseconds(said)
         if found is not None:
-            yield begun, found, now
+            yield Reading(begun, found, now)
 
 
 def nanoseconds(text: str) -> int | None:

@@ -113,6 +113,13 @@ HOSTS: Table = {
         "mend it, or move it away and add the machines again (`labctl hosts add`)",
         "It can't be read or written, or isn't one.",
     ),
+    "hosts-unfit": Kind(
+        EngineError,
+        "no lab over several machines can be on {machine}: {what}",
+        "{mend}",
+        "`labctl up --hosts` looks at the machines' engines and swarm before it makes anything; `labctl hosts check` "
+        "tells more.",
+    ),
     "swarm-others": Kind(
         EngineError,
         "{one} and {other} are in two different swarms",

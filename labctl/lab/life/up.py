@@ -95,7 +95,7 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
     )
     topology = blueprint.topology
     engine = spanning.to_make(every, topology.name, request.hosts, request.places, request.policy)
-    spanning.refuse_ipv6(engine, topology)
+    spanning.refuse_unfit(engine, topology, report)
     chosen = choose(topology, request.subnets)
     claim.refuse_programs(topology, claim.existing(engine, topology.name))
     # Before anything is built for nothing

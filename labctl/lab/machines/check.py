@@ -37,21 +37,25 @@ def check(
     nothing is started on the machines, and nothing is said of the ports between them; `addresses` are those at which
     the others reach a machine that is in no swarm."""
     infos, problems = ask(engines, lambda _, engine: engine.info())
-    for name in engines:
-        if name in problems:
-            yield Finding(name, "engine", "bad", problems[name].message, problems[name].hint)
-        else:
-            yield _engine(name, infos[name])
+    for name, problem in problems.items():
+        yield Finding(name, "engine", "bad", problem.message, problem.hint)
     there = {name: engines[name] for name in infos}
-    yield from _architectures(infos)
-    states = {name: membership(info) for name, info in infos.items()}
-    yield from _swarm(there, states)
-    yield from _clocks(there)
+    yield from fitting(there, infos)
+    yield from told_clocks(there)
     yield from _images(there, source)
     if ports and len(there) > 1:
         from labctl.lab.machines.ports import check_ports
 
+        states = {name: membership(info) for name, info in infos.items()}
         yield from check_ports(there, states, addresses or {}, source, report)
+
+
+def fitting(engines: Engines, infos: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Of machines that have answered (`Engine.info`): their engines, their architectures, their swarm."""
+    for name, info in infos.items():
+        yield _engine(name, info)
+    yield from _architectures(infos)
+    yield from _swarm(engines, {name: membership(info) for name, info in infos.items()})
 
 
 def verdict(findings: list[Finding]) -> bool:
@@ -133,7 +137,8 @@ def _membership(
     return found("ok", what)
 
 
-def _clocks(engines: Engines) -> Iterator[Finding]:
+def told_clocks(engines: Engines) -> Iterator[Finding]:
+    """How far each one's clock is from this machine's."""
     found, problems = ask(engines, lambda _, engine: clocks.clock_offset(engine))
     for name, problem in problems.items():
         yield Finding(name, "clock", "note", f"unknown: {problem.message}")

@@ -1,14 +1,10 @@
-"""How far a machine's clock is from this one's.
-
-Each question is asked, answered and heard at three known times: the answer's by the other clock, the others' by this
-one. So the difference lies between (answered - heard) and (answered - asked); what all questions leave between them is
-what is known. (NTP, RFC 5905, takes the question with the shortest way alone, which leaves no less.)
-"""
+"""How far a machine's clock is from this one's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from labctl.engine.machines import clock_of
 from labctl.engine.swarm import MachineEngine, Reading
 from labctl.errors import LabError
 
@@ -26,10 +22,7 @@ def clock_offset(engine: MachineEngine, questions: int = QUESTIONS, limit: float
 
 
 def offset(readings: Sequence[Reading]) -> tuple[int, int]:
-    """As `clock_offset`, of what was read."""
-    least = max(one.said - one.answered for one in readings)
-    most = min(one.said - one.asked for one in readings)
-    if least > most:  # one of the clocks was set in between: the shortest way then
-        best = min(readings, key=lambda one: one.answered - one.asked)
-        least, most = best.said - best.answered, best.said - best.asked
-    return (least + most) // 2, -((least - most) // 2)
+    """As `clock_offset`, of what was read, once at least."""
+    found = clock_of(readings)
+    assert found
+    return found.offset, found.error

@@ -13,7 +13,7 @@ import { Player } from "page/player.js";
 import { begin, SAVED } from "page/source.js";
 import { fragment, recall, remember } from "page/store.js";
 import { Timeline } from "page/timeline.js";
-import { language, LANGUAGES, say, speak } from "page/words.js";
+import { known, language, LANGUAGES, say, speak } from "page/words.js";
 
 const NUDGES = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, -10], ArrowDown: [0, 10] };
 
@@ -117,7 +117,7 @@ class Page {
   }
 
   moved(what, more) {
-    if (what === "happen") this.marks.happen(more.slice(-400));
+    if (what === "happen") this.marks.happen(more.slice(-400).filter((item) => this.run.shows(item)));
     if (what === "step") this.marks.show(more, this.player.step);
     if (what === "still") {
       this.marks.clear();
@@ -145,7 +145,7 @@ class Page {
     const row = (node) => {
       const state = this.run.up.up ? (node.state ?? "") : "?";
       const act = () => this.chosen("host", node.name);
-      const made = el("button", { type: "button", onclick: act, "aria-pressed": String(node.name === chosen), title: say("moveHint") }, el("b", {}, node.name), el("span", {}, state));
+      const made = el("button", { type: "button", onclick: act, "aria-pressed": String(node.name === chosen), title: say("moveHint") }, el("b", {}, node.name), el("span", {}, known(state)));
       made.addEventListener("keydown", (event) => this.nudge(event, node.name));
       return el("li", {}, made);
     };

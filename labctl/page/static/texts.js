@@ -112,7 +112,19 @@ export const TEXTS = {
     "skip": "Skip to the timeline",
     "moveHint": "Arrow keys move the chosen host.",
     "chooseHost": "Click a host to type at it, a line to break it, a packet in the timeline to see its bytes.",
-    "readOnly": "This is a saved run: it can be looked at."
+    "readOnly": "This is a saved run: it can be looked at.",
+    "isReady": "ready",
+    "isRunning": "running",
+    "isStarting": "starting",
+    "isHealthy": "healthy",
+    "isUnhealthy": "unhealthy",
+    "isPaused": "paused",
+    "hasExited": "exited",
+    "wasDelivered": "delivered",
+    "wasLost": "lost",
+    "wasSeen": "seen",
+    "isUnknown": "unknown",
+    "fromElsewhere": "from elsewhere"
   },
   "zh": {
     "hosts": "主机",
@@ -225,6 +237,18 @@ export const TEXTS = {
     "skip": "跳到时间线",
     "moveHint": "方向键移动所选主机。",
     "chooseHost": "点击主机可在其上输入,点击连线可制造故障,点击时间线中的数据包可查看其字节。",
-    "readOnly": "这是已保存的运行:只能查看。"
+    "readOnly": "这是已保存的运行:只能查看。",
+    "isReady": "就绪",
+    "isRunning": "运行中",
+    "isStarting": "启动中",
+    "isHealthy": "健康",
+    "isUnhealthy": "不健康",
+    "isPaused": "已暂停",
+    "hasExited": "已退出",
+    "wasDelivered": "已送达",
+    "wasLost": "丢失",
+    "wasSeen": "已看到",
+    "isUnknown": "未知",
+    "fromElsewhere": "来自别处"
   }
 };

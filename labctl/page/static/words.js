@@ -13,6 +13,27 @@ export function say(name, values = {}) {
   return TEXTS[language][name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 }
 
+// Words of states and fates, as labctl has them.
+const KNOWN = {
+  ready: "isReady",
+  running: "isRunning",
+  starting: "isStarting",
+  healthy: "isHealthy",
+  unhealthy: "isUnhealthy",
+  paused: "isPaused",
+  exited: "hasExited",
+  delivered: "wasDelivered",
+  lost: "wasLost",
+  seen: "wasSeen",
+  unknown: "isUnknown",
+  elsewhere: "fromElsewhere",
+};
+
+/** A state or a fate in the language that was chosen; what isn't known stays as it is. */
+export function known(text) {
+  return text.replace(/^[a-z]+/, (word) => (Object.hasOwn(KNOWN, word) ? say(KNOWN[word]) : word));
+}
+
 /** Chooses another language: the page is built anew. */
 export function speak(other) {
   remember("language", other);

@@ -4,7 +4,7 @@ import { act } from "page/api.js";
 import { button, el, field, fill, plain } from "page/dom.js";
 import { SAVED } from "page/source.js";
 import { clock } from "page/timeline.js";
-import { say } from "page/words.js";
+import { known, say } from "page/words.js";
 
 const SHOWN = 40; // lines of its journal
 const LOOK = 2500; // ms between two looks at its sockets
@@ -64,7 +64,7 @@ export class HostPanel {
     const state = this.run.up.up ? (node?.state ?? "?") : "?";
     fill(
       this.facts,
-      ...[["state", state], ["role", node?.role ?? "–"], ["addresses", lines.join("; ") || "–"]].flatMap(([key, value]) => [
+      ...[["state", known(state)], ["role", node?.role ?? "–"], ["addresses", lines.join("; ") || "–"]].flatMap(([key, value]) => [
         el("dt", {}, say(key)),
         el("dd", {}, value),
       ]),

@@ -4,7 +4,7 @@ import { get } from "page/api.js";
 import { button, el, fill, plain } from "page/dom.js";
 import { SAVED } from "page/source.js";
 import { clock } from "page/timeline.js";
-import { say } from "page/words.js";
+import { known, say } from "page/words.js";
 
 export class PacketPanel {
   constructor(page, item) {
@@ -33,7 +33,7 @@ export class PacketPanel {
     const facts = [
       ["from", `${value.from}  ${value.source.filter((part) => part !== null).join(":")}`],
       ["to", `${value.to}  ${value.target.filter((part) => part !== null).join(":")}`],
-      ["fate", value.fate],
+      ["fate", known(value.fate)],
       ["sent", time(value.sent_ns)],
       ["arrived", time(value.arrived_ns)],
       ["flow", value.flow],

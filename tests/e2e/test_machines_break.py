@@ -1,0 +1,165 @@
+"""A machine's engine is killed, the way to it is cut or the swarm's manager is lost, in the middle of `up`, of a chat
+and of `down`: labctl ends by itself and says why, and once all is whole again `down` leaves nothing anywhere.
+
+`make test-machines` tries every cell.
+"""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from outside import begin, finish, run, until
+from sampling import seed, share
+
+pytestmark = pytest.mark.machines
+LAB = "broken"
+ENDS_WITHIN = 200  # seconds
+HEALS_WITHIN = 90
+FILE = """
+services:
+  alice: {image: labctl/chat-server, hostname: alice, init: true, stdin_open: true, networks: [lab]}
+  bob:
+    image: labctl/chat-client
+    hostname: bob
+    init: true
+    stdin_open: true
+    networks: [lab]
+    environment: {TARGET: "alice:12345"}
+  client: {image: labctl/echo-client, init: true, stdin_open: true, networks: [lab]}
+networks:
+  lab:
+    ipam: {config: [{subnet: 10.77.60.0/24}]}
+    x-labctl: {movable: true}
+"""
+PLACES = ("--hosts", "a,b,c", "--place", "alice=a", "--place", "bob=b", "--place", "client=c")
+UP = ("up:images-present", "up:network-created", "up:container-created", "up:container-started", "up:ready-awaited")
+CHAT = ("keyboard:attached", "keyboard:typed")
+DOWN = ("down:listed", "down:container-stopped", "down:container-removed")
+
+
+def kill_engine(machine):
+    machine.run("sh", "-c", "touch /run/no-engine; kill -9 $(cat /run/docker.pid)")
+
+
+def start_engine(machine):
+    machine.run("rm", "-f", "/run/no-engine")
+
+
+def rules(machine, how, proto, port):
+    for chain in ("INPUT", "OUTPUT"):
+        for end in ("--dport", "--sport"):
+            machine.run("iptables", how, chain, "-p", proto, end, str(port), "-j", "DROP")
+
+
+def cut(*ways):
+    return (
+        lambda machine: [rules(machine, "-I", *way) for way in ways],
+        lambda machine: [rules(machine, "-D", *way) for way in ways],
+    )
+
+
+def paused(verb):
+    return lambda machine: subprocess.run(["docker", verb, machine.name], check=True, timeout=60, capture_output=True)
+
+
+# What is done, to which machine, and how it is mended. `a` is the manager, and has alice.
+HARMS = {
+    "engine killed": ("b", kill_engine, start_engine),
+    "manager killed": ("a", kill_engine, start_engine),
+    "machine stands still": ("b", paused("pause"), paused("unpause")),
+    "manager stands still": ("a", paused("pause"), paused("unpause")),
+    "2377 cut": ("b", *cut(("tcp", 2377))),
+    "7946 cut": ("b", *cut(("tcp", 7946), ("udp", 7946))),
+    "4789 cut": ("b", *cut(("udp", 4789))),
+}
+CELLS = [(harm, phase) for harm in HARMS for phase in (*UP, *CHAT, *DOWN)]
+NOW = share(CELLS, len(CELLS), seed())  # in `make test` one of them
+
+
+@pytest.fixture(scope="module")
+def hosts(machines, tmp_path_factory):
+    machines.apart()
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "compose.yaml").write_text(FILE)
+    variables = {"XDG_CONFIG_HOME": str(folder), "LABCTL_LAB": LAB}
+    for name, machine in zip("abc", machines, strict=True):
+        assert run("hosts", "add", name, machine.plain, **variables).returncode == 0
+    joined = run("hosts", "join", "a", "b", "c", **variables)
+    assert joined.returncode == 0, joined
+    up = run("up", str(folder), *PLACES, timeout=300, **variables)  # the images are everywhere then
+    assert up.returncode == 0, up
+    yield folder, variables, dict(zip("abc", machines, strict=True))
+    machines.apart()
+
+
+def command_of(phase, folder):
+    if phase.startswith("up:"):
+        return ["up", str(folder), *PLACES, "--timeout", "60"]
+    return ["down"] if phase.startswith("down:") else ["chat", "send", "alice", "in the middle"]
+
+
+def is_whole(machines):
+    """All engines answer, and the manager has all three."""
+    try:
+        for machine in machines.values():
+            machine.docker("info", "--format", "{{.ID}}", limit=10)
+        nodes = machines["a"].docker("node", "ls", "--format", "{{.Status}}", limit=10).split()
+    except (AssertionError, subprocess.TimeoutExpired):
+        return False
+    return nodes == ["Ready"] * 3
+
+
+def left(machines):
+    wanted = ("--quiet", "--filter", f"label=dev.labctl.lab={LAB}")
+    return [
+        found
+        for machine in machines.values()
+        for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+        if (found := machine.docker(*kind, *wanted))
+    ]
+
+
+@pytest.mark.parametrize(("harm", "phase"), NOW, ids=lambda text: text.replace(" ", "-"))
+def test_in_the_middle(hosts, harm, phase):
+    folder, variables, machines = hosts
+    where, break_, mend = HARMS[harm]
+    if phase.startswith("up:"):
+        assert run("down", timeout=120, **variables).returncode == 0
+    else:
+        again = run("up", str(folder), *PLACES, timeout=200, **variables)
+        assert again.returncode == 0, again
+    child = begin(*command_of(phase, folder), LABCTL_STOP_AT=phase, LABCTL_ENGINE_LIMIT="25", **variables)
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), f"it ended with {status} before {phase}"
+    break_(machines[where])
+    try:
+        child.send_signal(signal.SIGCONT)
+        done = finish(child, ENDS_WITHIN)
+    finally:
+        mend(machines[where])
+    assert done.returncode in (0, 1), done
+    assert "Traceback" not in done.stderr
+    if done.returncode:
+        assert any(line.startswith("labctl: ") for line in done.stderr.splitlines()), done
+    until(lambda: is_whole(machines), "all is whole again", HEALS_WITHIN)
+    until(lambda: run("down", timeout=120, **variables).returncode == 0, "down finishes", HEALS_WITHIN)
+    assert left(machines) == []
+
+
+def test_nodes_that_know_each_other_need_no_manager(hosts):
+    """And what starts without one says so, and starts once it is there again."""
+    folder, variables, machines = hosts
+    up = run("up", str(folder), *PLACES, "--place", "alice=c", "--place", "client=a", timeout=200, **variables)
+    assert up.returncode == 0, up
+    kill_engine(machines["a"])
+    try:
+        sent = run("chat", "send", "alice", "without a manager", "--json", **variables)
+        assert (sent.returncode, json.loads(sent.stdout)["text"]) == (0, "without a manager")
+        assert "a does not answer" in sent.stderr
+    finally:
+        start_engine(machines["a"])
+    until(lambda: is_whole(machines), "all is whole again", HEALS_WITHIN)
+    until(lambda: run("down", timeout=120, **variables).returncode == 0, "down finishes", HEALS_WITHIN)
+    assert left(machines) == []
