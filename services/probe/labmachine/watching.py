@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, selector: selectors.BaseSelector, peers: Mapping[str, str], ports: Sequence[int]) -> None:
         self._selector = selector
         self._names = {address: name for name, address in peers.items()}
-        self._came: dict[tuple[str | None, int], float] = {}  # (name, port) and when
+        self._came: dict[tuple[str, int], float] = {}  # (name, port) and when
         self.found = {name: {str(port): {"came": False, "taken": False} for port in ports} for name in peers}
         self._ports = set(ports)
         self._sock: socket.socket | None = None
@@ -67,8 +67,8 @@ class Watch:
         source, target = (int.from_bytes(packet[at : at + 2], "big") for at in (size, size + 2))
         if leaves:
             name = self._names.get(socket.inet_ntoa(packet[16:20]))
-            came = self._came.get((name, source))
-            if came is not None and now - came < SOON:
+            came = self._came.get((name, source)) if name else None
+            if name and came is not None and now - came < SOON:
                 self.found[name][str(source)]["taken"] = True
         elif target in self._ports and (name := self._names.get(socket.inet_ntoa(packet[12:16]))):
             self._came[name, target] = now
