@@ -7,9 +7,11 @@ import threading
 import pytest
 from memory_lab import stamp
 
+import labctl
 from labctl.cli import output
 from labctl.cli.app import command_line
 from labctl.cli.node import processes as commands
+from labctl.cli.ready import Ready
 from labctl.engine.memory import Execution, MemoryEngine, MemoryStream
 from labctl.engine.model import LABEL_PROBED, LABEL_SOURCE, PROBE_IMAGE, Image, Line
 from labctl.errors import LabError
@@ -101,6 +103,13 @@ class Probes:
             self.engine._get(probe.id).commands = self.commands(probe.labels[LABEL_PROBED])
 
 
+def in_python(engine):
+    """The lab as programs have it; the helpers' image counts as there."""
+    found = labctl.find("lab", engine=engine)
+    found._place.prepare = lambda report=None: None
+    return found
+
+
 @pytest.fixture
 def lab(engine):
     for name in ("alice", "bob"):
@@ -139,8 +148,8 @@ def test_sockets_of_no_node_at_all_are_an_error(engine, lab, monkeypatch, option
     for node in lab.nodes:
         engine.change("stop", node.container.id)
     monkeypatch.setattr(output.Settings, "json", False)  # what the command makes of it is undone
-    monkeypatch.setattr(commands, "engine_and_lab", lambda name: (engine, find(engine, "lab")))
-    monkeypatch.setattr(commands, "prepare_probe", lambda engine: None)
+    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
+    monkeypatch.setattr("labctl.cli.chosen.Chosen.prepare", lambda place, report=None: None)
     with pytest.raises(LabError) as problem:
         command_line().main(["sockets", *options], standalone_mode=False)
     assert problem.value.code == "none-running"
@@ -156,7 +165,7 @@ def test_watch_ends_with_its_probes(engine, lab, fakes):
 def test_changes_that_are_missing_are_told(engine, lab, fakes, capsys, as_json):
     missed = {"event": "missed", "times": 1, "reason": "too many at once"}
     fakes.watching(lambda node: engine.change("stop", lab.node(node).container.id), missed)
-    commands._watch(engine, lab, lab.nodes[:1], as_json)
+    commands._watch(in_python(engine), [lab.nodes[0].name], as_json, Ready(None))
     out, err = capsys.readouterr()
     assert ('"event":"missed"' in out) == as_json
     assert ("alice: too many at once\n" in err) == (not as_json)
@@ -268,14 +277,15 @@ def test_where_there_is_nothing_it_is_said_since_when(engine, lab, fakes, capsys
     """Also over midnight: what was asked for begins on the day after."""
     syscalls.start(engine, lab, lab.nodes)
     fakes.begin = "2026-11-23T00:00:01.000000000Z"
-    commands._show(engine, lab, lab.nodes[0], 60, False, False)
+    commands._show(in_python(engine).node(lab.nodes[0].name), 60, False, False)
     assert "alice: no system call on a socket since 2026-11-23 00:00:01 UTC\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("use", [commands._show, commands._follow])
 def test_calls_that_are_gone_are_counted_whether_it_goes_on_or_not(engine, lab, fakes, capsys, use):
     syscalls.start(engine, lab, lab.nodes)
-    use(engine, lab, lab.nodes[0], 60, False, False)
+    more = (Ready(None),) if use is commands._follow else ()
+    use(in_python(engine).node(lab.nodes[0].name), 60, False, False, *more)
     assert "alice: 4 earlier ones are gone, there were too many\n" in capsys.readouterr().err
 
 

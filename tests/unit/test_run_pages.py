@@ -127,7 +127,7 @@ def test_what_a_run_says_is_no_html(tmp_path):
 
 def test_save_writes_the_run_and_the_page(engine, tmp_path, monkeypatch):
     monkeypatch.setattr("labctl.engine.connect", lambda: engine)
-    monkeypatch.setattr("labctl.cli.saved_runs.verbs.prepare_probe", lambda engine: None)
+    monkeypatch.setattr("labctl.api.machine.prepare", lambda engine, report: None)
     monkeypatch.setattr(save, "_sockets", lambda *_: ())
     lab = up(engine, Request("hello"), lambda text: None)
     send(engine, lab, "alice", "a word")
@@ -147,7 +147,7 @@ def test_save_writes_the_run_and_the_page(engine, tmp_path, monkeypatch):
 
 def test_a_file_that_can_not_be_written(engine, tmp_path, monkeypatch):
     monkeypatch.setattr("labctl.engine.connect", lambda: engine)
-    monkeypatch.setattr("labctl.cli.saved_runs.verbs.prepare_probe", lambda engine: None)
+    monkeypatch.setattr("labctl.api.machine.prepare", lambda engine, report: None)
     monkeypatch.setattr(save, "_sockets", lambda *_: ())
     up(engine, Request("hello"), lambda text: None)
     done = ran("save", tmp_path / "nosuch" / "run.labrun")
