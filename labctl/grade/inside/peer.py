@@ -14,7 +14,7 @@ PATIENCE = 8.0  # seconds for an answer: a busy machine is no mistake of a progr
 PAUSE = 0.02  # seconds between parts that must not be joined
 QUIET = 0.4  # seconds in which nothing must come
 DRAIN = 2.0  # seconds for what is still on its way when a client closes
-DRAINS = 6.0  # the same for all clients of a check: of a server that never closes there may be many
+DRAINS = 3.0  # the same for all clients of a check: of a server that never closes there may be many
 
 
 class Wrong(Exception):
