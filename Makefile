@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
-TYPED := base chat-client chat-server echo-client echo-server http-hello router udp-peer
+TYPED := base chat-client chat-server echo-client echo-server http-hello probe router udp-peer
 
 .PHONY: help lab-up lab-down test lessons grades test-whole test-unit lint test-machines test-nemesis kill-matrix bench bench-scale machines machines-down package compat clean types venv engine images
 
@@ -81,10 +81,12 @@ clean: ## remove all labs, the virtual environment and what tests left behind
 types: venv
 	$(BIN)/mypy
 	MYPYPATH=labctl/grade/inside $(BIN)/mypy --explicit-package-bases labctl/grade/inside/*.py
-	MYPYPATH=services/base $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
+	MYPYPATH=services/base:services/probe $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
 	$(BIN)/mypy --python-version 3.13 services/tutorial
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/integration/conftest.py
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/unit/conftest.py
 
 venv:
 	@setup/python.sh

@@ -32,7 +32,6 @@ from bench.measurements import (
     recording,
     runs,
     size,
-    start,
     web,
 )
 from bench.model import Result, Setting
@@ -49,7 +48,7 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Setting], Iterator[Result]]]] = 
     "chat": ("labctl chat send : docker compose exec", chat.measure),
     "run": ("labctl run to the first answer : docker run of the same", program.measure),
     "grade": ("labctl grade echo of a server that is right", program.grades),
-    "help": ("labctl --help : python -c pass; the plugin of pytest", start.measure),
+    "help": ("labctl --help : python -c pass; the plugin of pytest", program.starts),
     "echo": ("echo round trips a second, 1 and 8 connections : asyncio streams", echo.measure),
     "web": ("web requests a second, 1 and 8 connections : asyncio streams", web.measure),
     "memory": ("memory a node, 50 nodes : a sleeping Python", memory.measure),

@@ -17,19 +17,20 @@ if sys.argv and sys.argv[0].endswith(("/labctl", "\\labctl", "/wirelab", "/labct
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 if TYPE_CHECKING:
-    from labctl.api.drawn import Ladder
     from labctl.api.hosts import add_host, check_hosts, hosts, join_hosts, leave_hosts, remove_host
-    from labctl.api.inside import Executed
     from labctl.api.lab import Lab
     from labctl.api.labs import empty, find, labs, up
     from labctl.api.link import Link, Rule
     from labctl.api.node import Node
     from labctl.api.programs import Program
-    from labctl.api.reach import Ping, Resolution, Route, Speed
+    from labctl.api.results.captured import Captured
+    from labctl.api.results.drawn import Ladder
+    from labctl.api.results.executed import Executed
+    from labctl.api.results.graph import Graph
+    from labctl.api.results.reached import Ping, Resolution, Route, Speed
     from labctl.api.saved.replaying import replay
     from labctl.api.saved.run import SavedRun, open_run
-    from labctl.api.seeing import Captured
-    from labctl.api.topologies import build, doctor, plan, validate
+    from labctl.api.topologies import build, doctor, graph, plan, validate
     from labctl.api.trace import Trace
     from labctl.api.wire import Fits, Wire
     from labctl.cancel import Cancel
@@ -83,13 +84,17 @@ if TYPE_CHECKING:
     from labctl.lab.keyboard.delivery import Delivery
     from labctl.lab.keyboard.send import Sent
     from labctl.lab.life.down import Removed
+    from labctl.lab.life.several import Outcome
     from labctl.lab.life.status import Status
-    from labctl.lab.life.waiting import Waited
+    from labctl.lab.life.waiting import Answered, Waited
     from labctl.lab.processes.sockets import Socket
+    from labctl.lab.reach.datagram import Datagram
+    from labctl.lab.roles.chat_log import Said
     from labctl.lab.roles.http import Exchange
     from labctl.lab.roles.udp import Train
 
 __all__ = [
+    "Answered",
     "BadFilter",
     "Cancel",
     "Cancelled",
@@ -97,6 +102,7 @@ __all__ = [
     "Captured",
     "CommandLeft",
     "ComposeFailed",
+    "Datagram",
     "Delivery",
     "DockerEngine",
     "Engine",
@@ -113,6 +119,7 @@ __all__ = [
     "FileError",
     "Fits",
     "ForeignLab",
+    "Graph",
     "Host",
     "InvalidArgument",
     "Lab",
@@ -137,6 +144,7 @@ __all__ = [
     "NotRecorded",
     "NotRunning",
     "NotTaken",
+    "Outcome",
     "PatternDiffers",
     "Ping",
     "ProbeError",
@@ -148,6 +156,7 @@ __all__ = [
     "Route",
     "Rule",
     "RunError",
+    "Said",
     "SavedRun",
     "Sent",
     "Socket",
@@ -166,6 +175,7 @@ __all__ = [
     "doctor",
     "empty",
     "find",
+    "graph",
     "hosts",
     "join_hosts",
     "labs",
@@ -181,6 +191,8 @@ __all__ = [
 # The modules that hold them; those that aren't here are errors.
 _PLACES = {
     "build": "labctl.api.topologies",
+    "graph": "labctl.api.topologies",
+    "Graph": "labctl.api.results.graph",
     "doctor": "labctl.api.topologies",
     "plan": "labctl.api.topologies",
     "validate": "labctl.api.topologies",
@@ -196,13 +208,13 @@ _PLACES = {
     "Trace": "labctl.api.trace",
     "Fits": "labctl.api.wire",
     "Wire": "labctl.api.wire",
-    "Captured": "labctl.api.seeing",
-    "Ping": "labctl.api.reach",
-    "Route": "labctl.api.reach",
-    "Speed": "labctl.api.reach",
+    "Captured": "labctl.api.results.captured",
+    "Ping": "labctl.api.results.reached",
+    "Route": "labctl.api.results.reached",
+    "Speed": "labctl.api.results.reached",
     "Link": "labctl.api.link",
     "Rule": "labctl.api.link",
-    "Ladder": "labctl.api.drawn",
+    "Ladder": "labctl.api.results.drawn",
     "Lab": "labctl.api.lab",
     "empty": "labctl.api.labs",
     "find": "labctl.api.labs",
@@ -213,8 +225,8 @@ _PLACES = {
     "open_run": "labctl.api.saved.run",
     "replay": "labctl.api.saved.replaying",
     "Program": "labctl.api.programs",
-    "Executed": "labctl.api.inside",
-    "Resolution": "labctl.api.reach",
+    "Executed": "labctl.api.results.executed",
+    "Resolution": "labctl.api.results.reached",
     "Fault": "labctl.lab.faults.rules",
     "Socket": "labctl.lab.processes.sockets",
     "Cancel": "labctl.cancel",
@@ -222,10 +234,14 @@ _PLACES = {
     "MemoryEngine": "labctl.engine.memory",
     "Engine": "labctl.engine.model",
     "Event": "labctl.events.model",
+    "Said": "labctl.lab.roles.chat_log",
+    "Datagram": "labctl.lab.reach.datagram",
     "Delivery": "labctl.lab.keyboard.delivery",
     "Sent": "labctl.lab.keyboard.send",
     "Removed": "labctl.lab.life.down",
     "Status": "labctl.lab.life.status",
+    "Answered": "labctl.lab.life.waiting",
+    "Outcome": "labctl.lab.life.several",
     "Waited": "labctl.lab.life.waiting",
 }
 

@@ -149,9 +149,7 @@ def _explain(problem: LabError) -> None:
     from labctl.cli import output
 
     if output.Settings.lab:
-        from labctl.lab.life import fate
-
-        problem = fate.told(*output.Settings.lab, problem)
+        problem = output.Settings.lab.told(problem)
     talk(f"labctl: {problem.message}")
     if problem.hint:
         talk(f"  {problem.hint}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 
+from labctl.errors import LabError
+
 _REAL_TIME = re.compile(r"RTMIN\+(\d{1,2})|RTMAX-(\d{1,2})")
 
 
@@ -33,3 +35,12 @@ def number_of(text: str) -> int:
     if number not in signal.valid_signals() or not number:
         raise ValueError(text)
     return int(number)
+
+
+def named(text: str) -> str:
+    """`SIGHUP` of `HUP`, `sighup` or `1`; `SIGRTMIN+1` of `rtmin+1` or `35`. Raises LabError `bad-option`."""
+    try:
+        return name_of(number_of(text))
+    except ValueError:
+        why = f"{text!r} is no signal; `kill -l` lists them"
+        raise LabError("bad-option", option="--signal", why=why) from None

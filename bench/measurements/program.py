@@ -1,9 +1,11 @@
-"""`labctl run` of a small server until its first answer, beside `docker run` of the same in the same image; and all of
-`labctl grade echo` with a server that is right."""
+"""Whole programs: `labctl run` of a small server until its first answer, beside `docker run` of the same in the same
+image; all of `labctl grade echo` with a server that is right; and what importing costs: `labctl --help` beside a Python
+that does nothing, and the plugin that pytest loads."""
 
 from __future__ import annotations
 
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +38,13 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 64
 Server(("", 9000), Echo).serve_forever()
+"""
+# What pytest does with it in each run, also in one of tests that want no lab.
+PLUGIN = """
+import time, pytest
+begun = time.process_time()
+import labctl.testing.plugin, labctl.testing.labs
+print(time.process_time() - begun)
 """
 # As a host of labctl is held in; what it may write, and its keyboard, included.
 HELD = (
@@ -83,6 +92,22 @@ def grades(setting: Setting) -> Iterator[Result]:
         command = [labctl(), "grade", "echo", "--folder", made, "--", "python3", "server.py"]
         [took] = setting.alternate("grade echo, s", lambda: run(command, LIMIT).seconds)
     yield Result("grade", "labctl grade echo, all checks", "s", took, (), "", Target(15.0, absolute=True))
+
+
+def starts(setting: Setting) -> Iterator[Result]:
+    ours, theirs = setting.alternate(
+        "help, ms",
+        lambda: run([labctl(), "--help"], 30).seconds * 1000,
+        lambda: run([sys.executable, "-c", "pass"], 30).seconds * 1000,
+        runs=setting.runs * 3,  # short, so more of them
+    )
+    [loads] = setting.alternate("plugin, ms of a core", _plugin, runs=setting.runs * 3)
+    yield Result("plugin", "the plugin loaded by pytest", "ms", loads, (), "", Target(10.0, absolute=True))
+    yield Result("help", "labctl --help", "ms", ours, theirs, "python -c pass", Target(6.0))
+
+
+def _plugin() -> float:
+    return float(run([sys.executable, "-c", PLUGIN], 30).out) * 1000
 
 
 def _answered(command: Sequence[str], port: int) -> float:

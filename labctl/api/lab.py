@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from labctl.api.link import LinkedLab
-from labctl.api.reach import ReachingLab
-from labctl.api.running import RunningLab
+from labctl.api.parts.captures import CapturedLab
+from labctl.api.parts.inside import InsideLab
+from labctl.api.parts.ladders import DrawnLab
+from labctl.api.parts.life import LivingLab
+from labctl.api.parts.reach import ReachingLab
+from labctl.api.parts.running import RunningLab
+from labctl.api.parts.seeing import SeenLab
+from labctl.api.parts.telling import ToldLab
+from labctl.api.place import Place
 from labctl.api.saved.run import SavingLab
-from labctl.api.seeing import Place, SeenLab
-from labctl.api.times import Since, stamp
 from labctl.cancel import Cancel
-from labctl.errors import Cancelled
-from labctl.lab import model, owners
+from labctl.lab import owners
 
 if TYPE_CHECKING:
     from labctl.api.node import Node
     from labctl.engine.model import Engine
-    from labctl.events.model import Event
+    from labctl.lab import model
     from labctl.lab.life.down import Removed
-    from labctl.lab.life.status import Status
-    from labctl.lab.life.waiting import Waited
     from labctl.lab.owners import Owner
 
-MEND = "labctl.find(NAME, force=True) gives a lab that may be changed all the same"
-PROBE_LIMIT = 600.0  # seconds for building the helpers' image
 
-
-class Lab(SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
+class Lab(LivingLab, ToldLab, DrawnLab, CapturedLab, SeenLab, InsideLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
     """A lab on an engine; `labctl.up`, `labctl.find` and `labctl.labs` give them.
 
     It holds a name and no state: each method asks the engine how things are now. Several threads may use one Lab, or
@@ -37,14 +35,28 @@ class Lab(SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
     """
 
     def __init__(
-        self, engine: Engine, name: str, cancel: Cancel, *, takes_down: bool = False, force: bool = False
+        self,
+        engine: Engine,
+        name: str,
+        cancel: Cancel,
+        *,
+        takes_down: bool = False,
+        force: bool = False,
+        found: model.Lab | None = None,
     ) -> None:
         self.engine = engine
         self.name = name
         self._cancel = cancel
         self._takes_down = takes_down
         self._force = force
-        self._place = Place(engine, self.snapshot, self.changeable, self.prepare)
+        self._place = Place(engine, name, force=force, found=found)
+
+    @classmethod
+    def at(cls, place: Place) -> Self:
+        """The lab of a place, with what that says of how it is found and changed."""
+        made = cls(place.engine, place.name, Cancel(), force=place.force)
+        made._place = place
+        return made
 
     def __repr__(self) -> str:
         return f"<labctl.Lab {self.name}>"
@@ -58,21 +70,16 @@ class Lab(SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
 
     def snapshot(self) -> model.Lab:
         """The lab as it is now: its containers with their labels and addresses. Raises LabNotFound."""
-        return model.find(self.engine, self.name)
+        return self._place.find()
 
     def changeable(self) -> model.Lab:
         """As `snapshot`, for what changes something. Raises ForeignLab where it is somebody else's, LabNotFound."""
-        found = self.snapshot()
-        if not self._force:
-            owners.refuse_anothers(self.engine, self.name, found.standing, MEND)
-        return found
+        return self._place.changeable()
 
     def prepare(self, report: Callable[[str], None] | None = None) -> None:
         """Sees to it that the helpers' image is there, as faults, captures, pings and traces need it: else the first of
         them builds it. Raises EngineError."""
-        from labctl.lab.images.needed import ensure_probe
-
-        ensure_probe(self.engine, report or (lambda text: None), PROBE_LIMIT)
+        self._place.prepare(report)
 
     @property
     def owner(self) -> Owner | None:
@@ -96,68 +103,6 @@ class Lab(SeenLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
         from labctl.api.node import Node
 
         return Node(self, self.snapshot().node(name))
-
-    def status(self) -> tuple[Status, ...]:
-        """Each node's state, where it listens and how it ended, as `labctl ps` has it; by name."""
-        from labctl.lab.life.status import ps
-
-        return tuple(ps(self.engine, self.snapshot()))
-
-    def journal(
-        self,
-        *nodes: str,
-        follow: bool = False,
-        since: Since | None = None,
-        tail: int | None = None,
-        until: Cancel | None = None,
-        timeout: float | None = None,
-    ) -> Iterator[Event]:
-        """What happened at some nodes, or all, in order of time; `tail` is the number of the last events.
-
-        With `follow` it goes on with what comes, in order within a tenth of a second, until the last of the nodes has
-        ended, `until` is cancelled, or `timeout` seconds have passed. Raises NodeNotFound, InvalidArgument, Cancelled
-        where it is the lab that was cancelled.
-        """
-        from labctl.lab import journal
-
-        begin, found = stamp(since), self.snapshot()
-        if not follow:
-            yield from journal.read(self.engine, found, nodes, since=begin, tail=tail)
-            return
-        deadline = None if timeout is None else time.monotonic() + timeout
-        engine = self.engine.cancelled_by(*self.engine.cancels, *([until] if until else ()))
-        try:
-            yield from journal.follow(engine, found, nodes, since=begin, tail=tail, deadline=deadline)
-        except Cancelled:
-            if until is None or not until.is_cancelled:
-                raise
-
-    def wait(self, state: str = "ready", *, nodes: tuple[str, ...] = (), timeout: float = 30.0) -> tuple[Waited, ...]:
-        """Until some nodes, or all, are `ready`, `running`, `healthy`, `paused` or `exited`; `timeout` in seconds.
-
-        Raises LabTimeout, and at once NodeFailed where it can't come true any more; NodeNotFound, InvalidArgument,
-        Cancelled.
-        """
-        from labctl.lab.life import waiting
-
-        waiting.check_state(state)
-        found = self.snapshot()
-        chosen = [found.node(name) for name in nodes] or list(found.nodes)
-        return tuple(waiting.for_state(self.engine, found, chosen, state, timeout=timeout))
-
-    def wait_for(
-        self, event: str, *, nodes: tuple[str, ...] = (), since: Since | None = None, timeout: float = 30.0
-    ) -> Event:
-        """The next event of that kind at any of some nodes, or of all: its name, then parts of its text and fields, as
-        in `message "hi" peer=10.77.0.*`. With `since`, one that has been counts as well.
-
-        Raises LabTimeout, NodeStopped once none of the nodes writes any more, NodeNotFound, InvalidArgument, Cancelled.
-        """
-        from labctl.lab.life import waiting
-
-        what, begin, found = waiting.event_filter(event), stamp(since), self.snapshot()
-        chosen = [found.node(name) for name in nodes] or list(found.nodes)
-        return waiting.for_event(self.engine, found, chosen, what, since=begin, timeout=timeout, begun=lambda: None)
 
     def cancel(self) -> None:
         """Ends what is waited for with this Lab, in whichever thread: it raises Cancelled. `down` works all the same,

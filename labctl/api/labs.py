@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from labctl.api.lab import Lab
-from labctl.api.topologies import FilePath, chosen_hosts, options_of
 from labctl.cancel import Cancel
 from labctl.engine import connect, connect_all
 from labctl.engine.model import Engine
 from labctl.lab import model, spanning
 from labctl.lab.spanning import machines_of
+
+if TYPE_CHECKING:
+    from labctl.api.topologies import FilePath
 
 LESSONS = model.LESSONS  # how the names of labs begin that lessons are played on
 
@@ -43,7 +46,6 @@ def up(
     `-f` of Compose), the seven hosts of `hello`. `name` is the lab's, else the topology's own. `subnets` are chosen for
     movable networks: `10.9.0.0/24` or `NETWORK=10.9.0.0/24`. `record`: all packets from the start on. `timeout` is in
     seconds and holds for starting, `build_timeout` for the images. `report` is told how things move on, line by line.
-
     `hosts` are the machines that it is to be on (`labctl hosts ls`), without it those of the variable LABCTL_HOSTS or,
     where there is none, the engine in use; `places` says it for single nodes (`{"alice": "a"}`), `policy` for the
     others: as many on each (`spread`), or on as few as will do (`pack`).
@@ -52,10 +54,11 @@ def up(
     ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
     Cancelled (what was begun is taken back).
     """
+    from labctl.api import topologies
     from labctl.lab.life import up as life
 
     using = (engine or connect_all()).cancelled_by(token := cancel or Cancel())
-    file, options = options_of(topology, files, profiles, env_files)
+    file, options = topologies.options_of(topology, files, profiles, env_files)
     request = life.Request(
         file,
         name,
@@ -68,13 +71,13 @@ def up(
         take_over,
         allow_overlap,
         isolated,
-        chosen_hosts(hosts),
+        topologies.chosen_hosts(hosts),
         places or {},
         policy,
     )
     found = life.up(using, request, _telling(report, token))
-    using = using.narrowed(machines_of(node.container for node in found.nodes))
-    return Lab(using, found.name, token, takes_down=True, force=take_over)
+    there = using.narrowed(machines_of(node.container for node in found.nodes))
+    return Lab(there, found.name, token, takes_down=True, force=take_over)
 
 
 def empty(
@@ -98,17 +101,23 @@ def empty(
 
 
 def find(
-    name: str | None = None, *, engine: Engine | None = None, force: bool = False, cancel: Cancel | None = None
+    name: str | None = None,
+    *,
+    engine: Engine | None = None,
+    force: bool = False,
+    once: bool = False,
+    cancel: Cancel | None = None,
 ) -> Lab:
     """A lab that is there: the one of that name, else the only one that the caller has made; beside it, those that
     lessons left don't count.
 
     A Compose project that labctl did not make is found by its name alone. Somebody else's lab can be looked at; with
-    `force` it can be changed, too. In a `with` it is left as it is. Raises LabNotFound, EngineError.
+    `force` it can be changed, too. `once`: what is done with this Lab takes it as it is now, and looks no more, which
+    saves a way to the engine each time. In a `with` it is left as it is. Raises LabNotFound, EngineError.
     """
     token = cancel or Cancel()
     using, found = spanning.find((engine or connect_all()).cancelled_by(token), name)
-    return Lab(using, found.name, token, force=force)
+    return Lab(using, found.name, token, force=force, found=found if once else None)
 
 
 def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:

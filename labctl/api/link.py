@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.seeing import Place
-from labctl.api.times import condition, span
+from labctl.api.times import Since, condition, moment_ns, span
 
 if TYPE_CHECKING:
+    from labctl.api.place import Place
     from labctl.lab.faults.rules import Applied, Fault
-    from labctl.lab.faults.spec import RuleSpec
+    from labctl.lab.faults.spec import RuleSpec as RuleSpec
+    from labctl.packets.crossings import Verdict
 
 
 class Rule:
@@ -54,6 +55,15 @@ class Rule:
     def links(self) -> tuple[str, ...]:
         """The ways that it holds for, such as `alice:bob`."""
         return self._applied.links
+
+    @property
+    def applied(self) -> Applied:
+        """All of it as data, as it was set."""
+        return self._applied
+
+    def as_json(self) -> dict[str, Any]:
+        """As `labctl fault add --json` has it."""
+        return self._applied.as_json()
 
     @property
     def ways(self) -> tuple[Fault, ...]:
@@ -122,8 +132,6 @@ class Link:
         """Conditions for all packets, which hold together: texts as `labctl fault add` takes them (`100ms`, `30%`,
         `1mbit`), or numbers: seconds of delay and jitter, bits a second of the rate, and of the others a share from 0
         to 1. `fix_checksum`: what is corrupt reaches the program. `seed` of its generator, else any."""
-        from labctl.lab.faults import spec
-
         given = {
             "delay": delay,
             "jitter": jitter,
@@ -133,9 +141,8 @@ class Link:
             "corrupt": corrupt,
             "rate": rate,
         }
-        texts = {name: condition(name, value) for name, value in given.items() if value is not None}
-        switches = ["fix_checksum"] if fix_checksum else []
-        return self._add(spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed))
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return self.add(conditions(wanted, ["fix_checksum"] if fix_checksum else [], lasting=lasting, seed=seed))
 
     def drop(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
         """Loses the packets that an expression picks (docs/faults.md), such as `tcp data 1`: so many `times`, else
@@ -179,20 +186,58 @@ class Link:
         lasting: float | str | None,
         **more: Any,
     ) -> Rule:
-        from labctl.lab.faults import spec
+        return self.add(pick(verb, match, switches, times=times, lasting=lasting, **more))
 
-        return self._add(spec.of_pick(verb, match, switches, times=times, duration=span(lasting), **more))
-
-    def _add(self, wanted: RuleSpec) -> Rule:
+    def add(self, wanted: RuleSpec, *, on_start: str | None = None) -> Rule:
+        """Any rule, of `labctl.api.link.conditions` or `pick`, which know all words of the table of kinds. `on_start`:
+        from that node's next start on, before its first packet."""
         from labctl.lab.faults import control
 
-        return Rule(self._place, control.add(self._place.engine, self._place.breakable(), self.name, wanted))
+        lab = self._place.breakable()
+        return Rule(self._place, control.add(self._place.engine, lab, self.name, wanted, on_start=on_start))
+
+
+def conditions(
+    given: Mapping[str, float | str],
+    switches: Sequence[str] = (),
+    *,
+    lasting: float | str | None = None,
+    seed: int | None = None,
+) -> RuleSpec:
+    """Conditions for all packets by their words, `{"delay": "100ms"}`, with switches such as `fix_checksum`; see
+    `Link.fault`. Raises InvalidArgument (`bad-condition`)."""
+    from labctl.lab.faults import spec
+
+    texts = {name: condition(name, value) for name, value in given.items()}
+    return spec.of_conditions(spec.parsed(texts), switches, duration=span(lasting), seed=seed)
+
+
+def pick(
+    verb: str,
+    match: str,
+    switches: Sequence[str] = (),
+    *,
+    by: str | None = None,
+    times: int | None = None,
+    lasting: float | str | None = None,
+    seed: int | None = None,
+) -> RuleSpec:
+    """One thing that is done to the packets that an expression picks: `drop`, `delay` (`by` so much) ...; see
+    `Link.drop`. Raises InvalidArgument (`bad-condition`)."""
+    from labctl.lab.faults import spec
+
+    return spec.of_pick(verb, match, switches, by=by, times=times, duration=span(lasting), seed=seed)
 
 
 class LinkedLab:
     """What `Lab` does to its links."""
 
     _place: Place
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each node with each running host that it shares a network with: `alice:bob` and `bob:alice` are links."""
+        lab = self._place.find()
+        return tuple((one.name, other.name) for one in lab.nodes for other in lab.neighbours(one))
 
     def link(self, name: str) -> Link:
         """A link by its name: `alice:bob`, `alice-bob`, or a node alone. Raises NodeNotFound, InvalidArgument."""
@@ -229,6 +274,13 @@ class LinkedLab:
         from labctl.lab.faults import rules
 
         return tuple(rules.listing(self._place.engine, self._place.find()))
+
+    def verdicts(self, *, since: Since | None = None) -> tuple[Verdict, ...]:
+        """What rules did to packets, as their probes wrote it, also of rules that are gone: all of it, or `since` a
+        time. Raises EngineError, InvalidArgument."""
+        from labctl.lab.faults import verdicts
+
+        return tuple(verdicts.since(self._place.engine, self._place.find(), moment_ns(since) or 0))
 
     def clear_faults(self, which: str | None = None) -> tuple[Fault, ...]:
         """Takes back a rule by its id, all of a link or a node, or without a name all there are; gives them.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from labctl.api.node import Node
-from labctl.lab.programs.ran import Ran
+from labctl.lab.programs.awaiting import OWN_CHOICE as OWN_CHOICE
+from labctl.lab.programs.ran import Ran as Ran
 from labctl.lab.programs.run import run
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
     from labctl.cancel import Cancel
-    from labctl.engine.model import Listening
+    from labctl.engine.model import Engine, Listening
     from labctl.lab import model
-    from labctl.lab.programs.wanted import Wanted
+    from labctl.lab.programs.wanted import Wanted as Wanted
 
 
 class Program(Node):
@@ -54,9 +55,72 @@ class Program(Node):
         """Starts it again, in its place, whenever a file of its folder changes, until `until` is cancelled. `show` is
         given each line that it prints, and whether that came by its standard error; `changed` what happens. Raises
         InvalidArgument where it has no folder, NodeNotFound where it was removed, Cancelled."""
-        from labctl.lab.programs.watch import watch
+        watch(self.lab, self.name, show, changed or (lambda text: None), until=until)
 
-        watch(self.lab.engine, self.lab.changeable(), self.name, show, changed or (lambda text: None), until=until)
+
+def wanted(
+    name: str | None, command: Sequence[str], *, variables: Sequence[str], ours: Mapping[str, str], **options: Any
+) -> Wanted:
+    """What `labctl run` is told, once it is known to make sense; `variables` are NAME=VALUE, or the NAME of one of
+    `ours`. The options are those of `Lab.run`. Raises InvalidArgument, FileError."""
+    from labctl.lab.programs.wanted import environment, read
+
+    return read(name, command, environment=environment(variables, ours), **options)
+
+
+def home(
+    name: str | None, what: Wanted, *, engine: Engine | None = None, report: Callable[[str], None] | None = None
+) -> str | None:
+    """Starts an empty lab for a program, where none of that name is there, once it is known that the program could run
+    in it; its name. None where a lab is there that is not one's own. Raises NodeError, FileError, EngineError."""
+    from labctl.engine import connect
+    from labctl.lab.programs import empty
+    from labctl.lab.programs.run import checked
+
+    using = engine or connect()
+    if not empty.is_needed(using, name):
+        return None
+    checked(using, what)
+    return empty.start(using, name, report or (lambda text: None))
+
+
+def take_down_if_empty(engine: Engine, lab: str, report: Callable[[str], None] = lambda text: None) -> bool:
+    """Takes an empty lab down that nothing runs in any more; whether it did."""
+    from labctl.lab.life.down import down
+    from labctl.lab.programs.empty import is_left_alone
+
+    is_alone = is_left_alone(engine, lab)
+    if is_alone:
+        down(engine, lab, report, force=True)
+    return is_alone
+
+
+def begun(
+    engine: Engine,
+    lab: str,
+    what: Wanted,
+    *,
+    wait: bool = True,
+    timeout: float = 30.0,
+    report: Callable[[str], None] | None = None,
+) -> Ran:
+    """Runs a program as a host of a lab, and says how it began. Raises as Lab.run does."""
+    return run(engine, lab, what, report or (lambda text: None), timeout=timeout, is_awaited=wait)
+
+
+def watch(
+    lab: Lab,
+    name: str,
+    show: Callable[[str, bool], None],
+    changed: Callable[[str], None],
+    *,
+    until: Cancel | None = None,
+    whole: bool = False,
+) -> None:
+    """As Program.watch; with `whole` what it has printed until now is shown as well."""
+    from labctl.lab.programs.watch import watch
+
+    watch(lab.engine, lab.changeable(), name, show, changed, until=until, whole=whole)
 
 
 def started(
@@ -68,5 +132,5 @@ def started(
     report: Callable[[str], None] | None,
 ) -> Program:
     """Raises as Lab.run does."""
-    ran = run(lab.engine, lab.name, what, report or (lambda text: None), timeout=timeout, is_awaited=wait)
+    ran = begun(lab.engine, lab.name, what, wait=wait, timeout=timeout, report=report)
     return Program(lab, lab.snapshot().node(ran.node), ran)

@@ -10,6 +10,8 @@ from labctl.events import moments
 from labctl.events.codec import stamp_of
 
 Since = str | dt.datetime | dt.timedelta
+LAST = 30.0  # seconds that are looked back, unless others are given
+LIMIT = 500  # arrows of a ladder, unless another number is given
 
 
 def stamp(since: Since | None) -> str | None:

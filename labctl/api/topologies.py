@@ -10,6 +10,7 @@ from labctl.engine import connect, connect_all
 from labctl.topology.builtin import Options
 
 if TYPE_CHECKING:
+    from labctl.api.results.graph import Graph
     from labctl.engine.model import Engine
     from labctl.lab.life.doctor import Finding
     from labctl.lab.life.plan import Plan
@@ -100,6 +101,33 @@ def build(
     file, options = options_of(topology, files, profiles, env_files)
     request = Request(file, name, build=again, build_timeout=timeout, options=options)
     return tuple(build_images(engine or connect(), request, report or (lambda text: None)))
+
+
+def graph(
+    topology: FilePath | None = None,
+    *,
+    name: str | None = None,
+    files: Sequence[FilePath] = (),
+    profiles: Sequence[str] = (),
+    env_files: Sequence[FilePath] = (),
+    engine: Engine | None = None,
+) -> Graph:
+    """A topology as a picture; `Lab.graph` draws one that runs. Its `notes` say whose roles could not be found out.
+
+    Raises TopologyError, EngineError (`no-compose`).
+    """
+    from labctl.api.results.graph import Graph
+    from labctl.lab.drawing import picture
+    from labctl.lab.drawing.role_labels import Roles
+    from labctl.lab.placing import blueprint
+
+    using = engine or connect()
+    file, options = options_of(topology, files, profiles, env_files)
+    read = blueprint.read(using, file, name, options=options).topology
+    roles = Roles(read, lambda: using)
+    found = picture.of_topology(read, roles.of)
+    notes = (f"the roles of some nodes are left out: {roles.problem.message}",) if roles.problem else ()
+    return Graph(found, notes)
 
 
 def doctor(*, engine: Engine | None = None) -> tuple[Finding, ...]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.drawn import Ladder
+from labctl.api.results.drawn import Ladder
+from labctl.api.times import LIMIT
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
+    from labctl.api.place import Place
     from labctl.lab.recording import trace
-
-LIMIT = 500  # arrows of a ladder, unless another number is given
+    from labctl.packets.ladder.ladder import Options
 
 
 class Trace:
@@ -22,8 +21,18 @@ class Trace:
     block raises, nothing is drawn.
     """
 
-    def __init__(self, engine: Engine, find: Callable[[], Lab], names: Sequence[str], *, xray: bool) -> None:
-        self._engine, self._find, self._names, self._xray = engine, find, names, xray
+    def __init__(
+        self,
+        place: Place,
+        names: Sequence[str],
+        *,
+        xray: bool,
+        command: Sequence[str] = (),
+        options: Options | None = None,
+    ) -> None:
+        """`command`: the words of what is run, whose nodes have a part in it; `options` of the ladders."""
+        self._place, self._names, self._xray = place, names, xray
+        self._command, self._options = command, options
         self._tracing: trace.Tracing | None = None
 
     def __enter__(self) -> Trace:
@@ -34,9 +43,10 @@ class Trace:
         from labctl.lab.recording import trace
         from labctl.packets.ladder.ladder import Options
 
-        found = self._find()
+        found = self._place.prepared()
+        self._options = self._options or Options(limit=LIMIT)
         self._tracing = trace.Tracing(
-            self._engine, found, self._names, Options(limit=LIMIT), deep=self._xray
+            self._place.engine, found, self._names, self._options, command=self._command, deep=self._xray
         ).__enter__()
         return self
 
@@ -57,6 +67,13 @@ class Trace:
         return self._done.quiet
 
     @property
+    def patience(self) -> float:
+        """How many seconds were waited for them to be silent, at most."""
+        from labctl.lab.recording.trace import PATIENCE
+
+        return PATIENCE
+
+    @property
     def packets(self) -> int:
         """How many packets were recorded, at all nodes together."""
         return self._done.packets
@@ -72,7 +89,21 @@ class Trace:
         themselves; in order of their beginning. With system calls and states where `xray` was asked for."""
         from labctl.render.xray import ladders_of
 
-        return tuple(map(Ladder, ladders_of(self._done, LIMIT)))
+        return tuple(map(Ladder, ladders_of(self._done, self._limit)))
+
+    @property
+    def packets_only(self) -> tuple[Ladder, ...]:
+        """The same without system calls and states: what patterns are written of."""
+        return tuple(map(Ladder, self._done.ladders))
+
+    @property
+    def aside(self) -> str:
+        """What nodes did meanwhile that have no part in it, as a sentence; empty where that was nothing."""
+        return str(self._done.aside) if self._done.aside.packets else ""
+
+    @property
+    def _limit(self) -> int:
+        return self._options.limit if self._options else LIMIT
 
     def ladder(self, one: str, other: str, *, port: int | None = None, acks: bool = True, limit: int = LIMIT) -> Ladder:
         """All that two nodes sent each other meanwhile, which may be nothing. `port`: only packets from or to it;
@@ -83,11 +114,11 @@ class Trace:
         from labctl.lab.recording.ladder import names_of
         from labctl.packets.ladder.ladder import Options
 
-        left, right = names_of(self._find(), one, other)
+        left, right = names_of(self._place.find(), one, other)
         return Ladder(self._done.between(left, right, Options(port, acks, limit)))
 
     def as_json(self) -> dict[str, Any]:
         """As `labctl trace --json` has it."""
         from labctl.render.xray import trace_document
 
-        return trace_document(self._done, LIMIT)
+        return trace_document(self._done, self._limit)

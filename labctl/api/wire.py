@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.drawn import Ladder
 from labctl.cancel import sleep
 
 if TYPE_CHECKING:
-    from labctl.api.seeing import Place
+    from labctl.api.place import Place
+    from labctl.api.results.drawn import Ladder
     from labctl.packets.ladder.ladder import Arrow
     from labctl.packets.pattern import Found, Pattern
 
@@ -47,6 +47,7 @@ class Wire:
 
         Raises NotRecorded (`no-recording`), NodeNotFound, NotRunning, ProbeError.
         """
+        from labctl.api.results.drawn import Ladder
         from labctl.lab.recording import wire
         from labctl.packets.ladder.ladder import Options
 

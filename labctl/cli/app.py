@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperCommand
 
 from labctl import __version__
+from labctl.api.roles import groups
 from labctl.cli.output import Settings
-from labctl.lab.roles import FILES
 
 # Where each command, or group of commands, stands; in the order of the help.
 COMMANDS = {
@@ -46,7 +46,7 @@ COMMANDS = {
     "doctor": "lab.looking.doctor",
     "hosts": "hosts.hosts",
     # Of each role with commands; those that are written by hand are named below.
-    **{name: f"node.roles.{name}" for name, about in FILES.items() if about},
+    **{name: f"node.roles.{name}" for name, about in groups().items() if about},
     "chat": "node.keyboard.chat",
     "echo": "node.keyboard.echo",
     "udp": "node.keyboard.udp",

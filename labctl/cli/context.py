@@ -1,18 +1,13 @@
-"""The engine and the lab that a command is about, and the text that it was given."""
+"""What a command was told: the name of a lab, a text, times; and whether it may do what it is about to do."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from labctl.cli.output import Settings, talk
-from labctl.errors import LabError
-
-if TYPE_CHECKING:  # `labctl --help` needs none of it, and importing it takes as long as all the rest
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
-    from labctl.lab.owners import Standing
+from labctl.cli.output import Settings
+from labctl.errors import ForeignLab, LabError
 
 FORCE = "--force does it all the same; `labctl ls` shows whose each lab is"
 LONGEST_AGO = 7 * 86400  # seconds; nothing that is recorded lasts longer
@@ -24,31 +19,16 @@ def asked_name(lab: str | None) -> str | None:
     return lab or os.environ.get("LABCTL_LAB") or None
 
 
-def engine_and_lab(name: str | None) -> tuple[Engine, Lab]:
-    from labctl.engine import connect_all
-    from labctl.lab import spanning
+def consent(check: Callable[[], object]) -> None:
+    """Asks, on a terminal, before something is done to a lab of somebody else, which `check` refuses; --force says yes.
 
-    engine, lab = spanning.find(connect_all(), asked_name(name))
-    for machine, why in spanning.missing(engine, lab).items():
-        talk(f"warning: {machine} does not answer, and what it has of {lab.name} is left out ({why})")
-    Settings.lab = (engine, lab)
-    if Settings.changes:
-        consent(engine, lab.name, lab.standing)
-    return engine, lab
-
-
-def consent(engine: Engine, lab: str, there: Standing | None, mend: str = FORCE) -> None:
-    """Asks, on a terminal, before something is done to a lab of somebody else; --force says yes.
-
-    Raises LabError `lab-of-another`.
+    Raises ForeignLab.
     """
-    from labctl.lab.owners import refuse_anothers
-
     if Settings.force:
         return
     try:
-        refuse_anothers(engine, lab, there, mend)
-    except LabError as problem:
+        check()
+    except ForeignLab as problem:
         if not says_yes(f"{problem.message}. All the same? [y/N] "):
             raise
 
@@ -64,15 +44,6 @@ def says_yes(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def prepare_probe(engine: Engine) -> None:
-    """The image of the helper containers is there, and built from the sources that are there now. Raises LabError."""
-    from labctl.cli.output import Progress
-    from labctl.lab.images.needed import ensure_probe
-
-    with Progress("preparing") as report:
-        ensure_probe(engine, report, 600)
-
-
 def text_of(argument: str) -> str:
     """The text of an argument; `-` reads it from standard input, whose last newline is not part of it."""
     if argument == "-":
@@ -83,7 +54,7 @@ def text_of(argument: str) -> str:
     else:
         # What the shell gave us that was no text in the locale's encoding came as lone surrogates (PEP 383).
         data = os.fsencode(argument)
-    from labctl.lab.keyboard.typed import decoded
+    from labctl.encoding import decoded
 
     text = decoded(data, "the text")
     if "\n" in text:

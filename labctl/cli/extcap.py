@@ -16,8 +16,8 @@ from labctl import __version__
 from labctl.errors import BadFilter, LabError
 
 if TYPE_CHECKING:
+    from labctl.api.lab import Lab
     from labctl.engine.model import Engine
-    from labctl.lab.model import Lab, Node
 
 PREFIX = "labctl_"
 ABOUT = f"extcap {{version={__version__}}}{{display=labctl}}"
@@ -75,31 +75,32 @@ def _interfaces() -> Iterator[str]:
     try:
         for value, lab, node in _choices(_engine()):
             if node:
-                where = f" ({', '.join(node.addresses)})" if node.addresses else ""
-                yield f"interface {{value={value}}}{{display=labctl: {node.name} in {lab.name}{where}}}"
+                addresses = lab.addresses()[node]
+                where = f" ({', '.join(addresses)})" if addresses else ""
+                yield f"interface {{value={value}}}{{display=labctl: {node} in {lab.name}{where}}}"
             else:
                 yield f"interface {{value={value}}}{{display=labctl: all nodes in {lab.name}}}"
     except LabError:
         return
 
 
-def _choices(engine: Engine) -> Iterator[tuple[str, Lab, Node | None]]:
+def _choices(engine: Engine) -> Iterator[tuple[str, Lab, str | None]]:
     """Each interface's name with its lab, and its node where it is one's. A lab's name has no dot in it."""
-    from labctl.lab.model import find_all
+    from labctl.api.labs import labs
 
-    for lab in find_all(engine):
-        there = [node for node in lab.hosts if node.has_network]
+    for lab in labs(engine=engine):
+        there = lab.addresses()
         if there:
             yield f"{PREFIX}{lab.name}", lab, None
         for node in there:
-            yield f"{PREFIX}{lab.name}.{node.name}", lab, node
+            yield f"{PREFIX}{lab.name}.{node}", lab, node
 
 
 def _chosen(engine: Engine, value: str) -> tuple[Lab, list[str]]:
     """The lab and the nodes of an interface. Raises LabError `no-interface`."""
     for name, lab, node in _choices(engine):
         if name == value:
-            return lab, [node.name] if node else []
+            return lab, [node] if node else []
     raise LabError("no-interface", name=value)
 
 
@@ -111,40 +112,30 @@ def _engine() -> Engine:
 
 def _check_filter(asked: argparse.Namespace) -> None:
     """Says nothing of a good filter, or of one that nobody can judge yet, as nothing is recorded there."""
-    from labctl.lab.recording import recorders
-
-    engine = _engine()
-    lab, names = _chosen(engine, asked.interface)
-    there = recorders.recorders(engine, lab)
-    node = next((node for node in lab.hosts if node.name in (names or there) and node.name in there), None)
-    if node is None:
-        return
+    lab, names = _chosen(_engine(), asked.interface)
     try:
-        with recorders.Listening(engine, [node], there, expression=asked.filter) as listening:
-            for _ in listening.hear():
-                pass
+        lab.check_filter(asked.filter, *names)
     except BadFilter as problem:
         print(problem.values["why"])
 
 
 def _capture(asked: argparse.Namespace) -> int:
     """Captures into the pipe until Wireshark has enough: it closes the pipe, or sends SIGTERM."""
+    from labctl.api.parts.captures import write_pcapng
     from labctl.cli import output
-    from labctl.cli.context import ago, prepare_probe
-    from labctl.lab.recording import capture
-    from labctl.lab.recording.write import write
+    from labctl.cli.context import ago
 
     if not asked.interface or not asked.fifo:
         raise LabError("bad-option", option="--capture", why="it needs --extcap-interface NAME and --fifo FILE")
     last = ago("--last", asked.last) if asked.last else 0.0
-    engine = _engine()
-    lab, names = _chosen(engine, asked.interface)
-    where = capture.place(lab, names, asked.filter)
+    lab, names = _chosen(_engine(), asked.interface)
+    lab.hosts(*names)
     try:
         with open(asked.fifo, "wb") as out:
-            prepare_probe(engine)
+            with output.Progress("preparing") as report:
+                lab.prepare(report)
             closed = partial(output.nobody_reads, out)
-            write(capture.Capture(engine, lab, where, last=last, seconds=None, enough=closed), out)
+            write_pcapng(lab.packets(*names, filter=asked.filter, last=last, until=closed), out)
     except (BrokenPipeError, output.Terminated, KeyboardInterrupt):
         pass
     except OSError as problem:

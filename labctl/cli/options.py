@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,65 +10,54 @@ import typer
 from labctl.cli.output import Settings
 
 if TYPE_CHECKING:
-    from labctl.topology.builtin import Options
+    from labctl.api.lab import Lab
 
 
-def _quietly(find: object) -> list[str]:
+def _quietly(find: Callable[[], Iterable[str]]) -> list[str]:
     """Completion has nobody to tell an error to."""
     from labctl.errors import LabError
 
     try:
-        return list(find())  # type: ignore[operator]
+        return list(find())
     except (LabError, OSError):
         return []
 
 
 def complete_labs() -> list[str]:
-    def find() -> list[str]:
-        from labctl.engine import connect
-        from labctl.lab.life.down import known
+    def find() -> Iterable[str]:
+        from labctl.api import machine
 
-        return known(connect())
+        return machine.names()
 
     return _quietly(find)
 
 
 def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
-    def find() -> list[str]:
-        from labctl.cli.context import asked_name
-        from labctl.engine import connect
-        from labctl.lab.model import find as find_lab
-
-        return [node.name for node in find_lab(connect(), asked_name(ctx.params.get("lab"))).nodes]
-
-    return [name for name in _quietly(find) if name.startswith(incomplete)]
+    return [name for name in _quietly(lambda: _lab(ctx).choose()) if name.startswith(incomplete)]
 
 
 def complete_links(ctx: typer.Context, incomplete: str) -> list[str]:
-    def find() -> list[str]:
-        from labctl.cli.context import asked_name
-        from labctl.engine import connect
-        from labctl.lab.model import find as find_lab
-
-        lab = find_lab(connect(), asked_name(ctx.params.get("lab")))
-        pairs = [(a, b) for a in lab.nodes for b in lab.neighbours(a)]
-        return [node.name for node in lab.nodes] + [f"{a.name}{mark}{b.name}" for a, b in pairs for mark in ":-"]
+    def find() -> Iterable[str]:
+        lab = _lab(ctx)
+        pairs = lab.pairs()
+        return [*lab.choose(), *(f"{a}{mark}{b}" for a, b in pairs for mark in ":-")]
 
     return [name for name in _quietly(find) if name.startswith(incomplete)]
 
 
 def complete_faults(ctx: typer.Context, incomplete: str) -> list[str]:
-    def find() -> list[str]:
-        from labctl.cli.context import asked_name
-        from labctl.engine import connect
-        from labctl.lab.faults.rules import listing
-        from labctl.lab.model import find as find_lab
-
-        engine = connect()
-        rules = listing(engine, find_lab(engine, asked_name(ctx.params.get("lab"))))
+    def find() -> Iterable[str]:
+        rules = _lab(ctx).faults()
         return sorted({rule.id for rule in rules} | {rule.link for rule in rules})
 
     return [name for name in _quietly(find) if name.startswith(incomplete)]
+
+
+def _lab(ctx: typer.Context) -> Lab:
+    from labctl.api.labs import find
+    from labctl.cli.context import asked_name
+
+    return find(asked_name(ctx.params.get("lab")), once=True)
 
 
 def complete_topologies(incomplete: str) -> list[str]:
@@ -135,10 +125,3 @@ EnvFiles = Annotated[
     list[str] | None,
     typer.Option("--env-file", metavar="FILE", help="Variables, in place of the .env file; again for more."),
 ]
-
-
-def topology_options(files: list[str] | None, profiles: list[str] | None, env_files: list[str] | None) -> Options:
-    """What the options above say of a topology."""
-    from labctl.topology.builtin import Options
-
-    return Options(tuple(files or ()), tuple(profiles or ()), tuple(env_files or ()))

@@ -15,22 +15,21 @@ from labctl.errors import LabError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
+    from labctl.api.place import Place
 
 SCHEMA_VERSION = 1
 
 
 class Settings:
     """What the options before the command chose; one object for the process. `streams`: lines of JSON have begun, so
-    that an error after them is one, too. `lab` is the engine and the lab that the command is about, for its errors.
+    that an error after them is one, too. `lab` is the one that the command is about, for its errors.
     `changes`: the command does something to a lab; `force`: also to another's."""
 
     colour: str = "auto"
     json: bool = False
     streams: bool = False
     local: bool = False  # times are the machine's own, and those without a zone are taken so
-    lab: tuple[Engine, Lab] | None = None
+    lab: Place | None = None
     changes: bool = False
     force: bool = False
 

@@ -72,20 +72,23 @@ def page(
 
 def _lab(given: str | None) -> tuple[Engine, str]:
     """The lab that is meant; one that was named need not be there yet."""
-    from labctl.cli.context import asked_name, engine_and_lab, prepare_probe
+    from labctl.api import machine
+    from labctl.cli.chosen import Chosen
+    from labctl.cli.context import asked_name
     from labctl.engine import connect
     from labctl.errors import LabNotFound
 
     name = asked_name(given)
     try:
-        engine, found = engine_and_lab(given)
-        name = found.name
+        found = Chosen(given)
+        engine, name = found.engine, found.name
     except LabNotFound:
         if name is None:
             raise
         engine = connect()
         output.talk(f"there is no lab {name} now; the page shows it once it is up")
-    prepare_probe(engine)
+    with output.Progress("preparing") as report:
+        machine.prepare(engine, report)
     return engine, name
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import labctl
+from labctl.api.programs import OWN_CHOICE
 from labctl.errors import LabError, LabTimeout, NodeFailed
 from labctl.grade.model import CHECKER, PROGRAM, Subject
-from labctl.lab.programs.awaiting import OWN_CHOICE
 from labctl.render.text import printable
 
 if TYPE_CHECKING:

@@ -7,18 +7,20 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.api.lab import Lab
 from labctl.cancel import Cancel
 from labctl.errors import Cancelled, LabError, LabNotFound
 from labctl.events.codec import EPOCH, stamp_of
 from labctl.events.model import Event
-from labctl.lab import model
-from labctl.lab.drawing.picture import of_lab
 from labctl.packets.model import Packet
 from labctl.page.story import KEPT, Story
 from labctl.render.runs import document as run
+
+if TYPE_CHECKING:
+    from labctl.api.place import FoundNode
+    from labctl.api.place import Lab as Found
 
 LOOK = 1.0  # seconds between two looks at the engine
 AGAIN = 1.0  # seconds before what failed is tried again
@@ -115,7 +117,7 @@ class Watching:
         states = {
             status.node.name: status.told if status.state == "exited" else status.state for status in lab.status()
         }
-        described = run.topology(of_lab(lab.engine, found), states)
+        described = run.topology(lab.graph().picture, states)
         self.story.tell_all("topology", [described])
         self.story.tell("up", {"up": True, "recording": self.is_recording(found)})
         self._signature = signature
@@ -123,7 +125,7 @@ class Watching:
             self._next_turn()
         self._faults_due.set()
 
-    def is_recording(self, found: model.Lab) -> bool:
+    def is_recording(self, found: Found) -> bool:
         """Whether packets are recorded."""
         return len(found.hosts) <= MANY if self._recording is None else self._recording
 
@@ -272,7 +274,7 @@ def _key(event: Event) -> str:
     return json.dumps([event.ts, event.node, event.name, event.local, event.peer, dict(event.fields)], default=str)
 
 
-def _state(node: model.Node) -> str:
+def _state(node: FoundNode) -> str:
     return f"{node.container.state} {node.container.health or ''} {node.container.exit_code}"
 
 

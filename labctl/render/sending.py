@@ -8,7 +8,7 @@ from labctl.render.text import address, fitted, printable, quoted, width
 
 if TYPE_CHECKING:
     from labctl.lab.keyboard.delivery import Delivery
-    from labctl.lab.reach.datagram import Exchange
+    from labctl.lab.reach.datagram import Datagram
     from labctl.lab.roles.udp import Train
 
 SHOWN = 60  # columns of a text; the whole of it is in --json and in the journal
@@ -26,7 +26,7 @@ def delivery(found: Delivery) -> str:
     return f"{found.sender} -> {printable(found.receiver)}  {_short(found.text)}  {printable(ends)}  {outcome}"
 
 
-def datagram(found: Exchange) -> str:
+def datagram(found: Datagram) -> str:
     """As `delivery`, of a datagram to anybody, with what came back for it, if anything did."""
     ends = f"{address(found.local)} -> {address(found.peer)}"
     if found.answer is None:

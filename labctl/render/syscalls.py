@@ -106,3 +106,8 @@ def _descriptor(number: str, event: Event, *, with_peer: bool, ends: Ends) -> st
     if has_peer:
         shown += f" -> {address(event.peer)}"
     return f"{number}<{kind}{shown}>"
+
+
+def gone(count: int) -> str:
+    """What is said of calls that are recorded no more."""
+    return f"{count} earlier ones are gone, there were too many"

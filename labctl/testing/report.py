@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from labctl.api.drawn import Ladder
+from labctl.api.results.drawn import Ladder
 from labctl.errors import LabError
 from labctl.events.codec import encode
 from labctl.testing.tested import TestedLab, timeline

@@ -114,15 +114,12 @@ class TestedLab(Lab):
 
     def _did(self, rule: Rule) -> bool:
         """By what the kernel counts or, where it is gone by itself, by what its probe wrote."""
-        from labctl.lab.faults import verdicts
-
         try:
             if sum(rule.done.values()):
                 return True
         except LabError:
             return True  # the node is gone, and with it who could tell
-        begin = int(self.began.timestamp() * 1e9)
-        return any(one.rule == rule.id for one in verdicts.since(self.engine, self.snapshot(), begin))
+        return any(one.rule == rule.id for one in self.verdicts(since=self.began))
 
 
 class TestedLink(Link):
@@ -134,8 +131,8 @@ class TestedLink(Link):
         super().__init__(lab._place, name)
         self._lab, self._may_not_fire = lab, may_not_fire
 
-    def _add(self, wanted: Any) -> Rule:
-        return self._lab.made(super()._add(wanted), may_not_fire=self._may_not_fire)
+    def add(self, wanted: Any, *, on_start: str | None = None) -> Rule:
+        return self._lab.made(super().add(wanted, on_start=on_start), may_not_fire=self._may_not_fire)
 
 
 def timeline(lab: TestedLab, nodes: Sequence[str] = (), *, last: int) -> list[str]:

@@ -4,6 +4,8 @@ It keeps the last packets in memory and shows them to whoever asks at its socket
 Nothing is written to a disk.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -23,6 +25,10 @@ from labfault.tables import COPY, MARK
 
 from labnode import gate, journal, life
 from labnode.loop import READ, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Done, Fields, Ready
 
 LOOK = 1.0  # seconds between two looks at the interfaces
 LAST_WORDS = 1.0  # seconds for those who listen to hear that it ends
@@ -48,7 +54,7 @@ class Recorder:
         self._marked = Ring(MARK | COPY, marked=True, blocks=MARKED)
         self._store = Store(time.time_ns())
         for ring, source in ((self._plain, "R"), (self._marked, "M")):
-            loop.watch(ring, READ, lambda _, ring=ring, source=source: self._on_blocks(ring, source))
+            loop.watch(ring, READ, self._reader(ring, source))
         self._door = self._listen()
         if os.environ.get("LABCTL_SIGN"):
             self._give_sign()
@@ -93,12 +99,15 @@ class Recorder:
 
     # -- packets
 
+    def _reader(self, ring: Ring, source: str) -> Ready:
+        return lambda _: self._on_blocks(ring, source)
+
     def _on_blocks(self, ring: Ring, source: str) -> None:
         for first, last, _, data in ring.read():
             self._keep(Piece(source, first, last, data))
 
-    def _on_log(self, _ready) -> None:
-        found = self._log.read()
+    def _on_log(self, _ready: int) -> None:
+        found = self._log.read() if self._log else []
         if found:
             self._keep(wire.logged(found))
 
@@ -110,16 +119,16 @@ class Recorder:
 
     # -- who asks
 
-    def _on_visitor(self, _ready) -> None:
+    def _on_visitor(self, _ready: int) -> None:
         sock, _ = self._door.accept()
         self._listeners.append(Listener(self._loop, sock, self._on_wish, self._listeners.remove))
 
-    def _on_wish(self, listener: Listener, wish: dict) -> None:
+    def _on_wish(self, listener: Listener, wish: Fields) -> None:
         now = time.time_ns()
         # A packet of this moment is handed over when its block retires, which the kernel does in that time.
         self._loop.later(RETIRE * 3 / 1000, lambda: self._answer(listener, wish, now))
 
-    def _answer(self, listener: Listener, wish: dict, now: int) -> None:
+    def _answer(self, listener: Listener, wish: Fields, now: int) -> None:
         if listener not in self._listeners:
             return
         listener.since_ns = now - wish["last_ns"] if wish["since_ns"] is None else wish["since_ns"]
@@ -205,7 +214,7 @@ class Recorder:
             self._offload.restore()
 
 
-def main(loop: Loop):
+def main(loop: Loop) -> Done:
     # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     recorder = Recorder(loop)

@@ -10,6 +10,8 @@ of, which two streams could not promise.
 It ends with its standard input, or when nobody has written there for very long: labctl writes a byte now and then.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -22,6 +24,10 @@ import time
 from labcapture import IN, LEFT, OUT, SENT, STATE, ring, wire
 from labcapture.filter import Filter, Refused
 from labcapture.pcapng import ETHERNET, RAW, USER, Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labcapture.store import Piece
 
 PATIENCE = 10.0  # seconds until the recorder must have answered at all
 # Seconds without a sign of labctl. Its death ends standard input at once; this is for an engine that lost it, and much
@@ -76,7 +82,8 @@ class Teller:
     def run(self) -> int:
         heard = time.monotonic()
         while True:
-            ready, _, _ = select.select([self._recorder, 0], [], [], SILENCE)
+            sources: list[socket.socket | int] = [self._recorder, 0]
+            ready, _, _ = select.select(sources, [], [], SILENCE)
             if 0 in ready:
                 if not os.read(0, 4096):
                     return 0
@@ -105,7 +112,7 @@ class Teller:
                 self._tell(piece)
         sys.stdout.buffer.flush()
 
-    def _tell(self, piece) -> None:
+    def _tell(self, piece: Piece) -> None:
         if piece.source == "N":
             found = ((at, number, SENT, len(data), data) for at, number, data in wire.of_log(piece.data))
         else:

@@ -9,6 +9,8 @@ Each line is an order, with an id that the answer repeats (docs/faults.md):
 Whatever it does to a packet is an event of the journal.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
@@ -27,6 +29,13 @@ from labfault.rule import Rule
 from labnode import journal, life
 from labnode.loop import READ, Loop
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.keyboard import Input
+    from labnode.types import Done, Fields
+
+    Key = tuple[str, ...]  # of a rule: its id and its link
+
 COMMITS = "/run/labctl"  # a volume that all probes of the lab share
 LOOK = 0.01  # seconds between two looks for a commit
 PENDING = 10.0  # seconds after which a group is given up that nobody commits
@@ -39,8 +48,8 @@ class FaultProbe:
         self._loop = loop
         self._queue: Queue | None = None
         self._links = Links(self, self._again, self._report, self._ways, self._takes)
-        self._rules: dict[tuple, Rule] = {}  # by id and link: one id may stand on several links of a node
-        self._pending: dict[str, tuple] = {}  # group: (when it was prepared, the change, the order)
+        self._rules: dict[Key, Rule] = {}  # by id and link: one id may stand on several links of a node
+        self._pending: dict[str, tuple[float, Fields, Input]] = {}  # by group: when it was prepared
         self._tables = tables.Tables()
         self._routes: tables.Routes | None = None
         self._timer = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK)
@@ -55,7 +64,7 @@ class FaultProbe:
 
     # -- orders
 
-    def on_input(self, typed) -> None:
+    def on_input(self, typed: Input) -> None:
         try:
             {"change": self._change, "commit": self._commit, "list": self._list}[typed.text](typed)
         except KeyError as problem:
@@ -63,7 +72,7 @@ class FaultProbe:
         except (OSError, ValueError, TypeError, subprocess.TimeoutExpired) as problem:
             journal.error(getattr(problem, "errno", None) or "EINVAL", str(problem), id=typed.id)
 
-    def _answer(self, change: dict, typed) -> None:
+    def _answer(self, change: Fields, typed: Input) -> None:
         """Makes a change that was prepared; what fails now is told to whoever ordered it."""
         try:
             self._apply(change)
@@ -72,7 +81,7 @@ class FaultProbe:
             return
         self._list(typed)
 
-    def _list(self, typed) -> None:
+    def _list(self, typed: Input) -> None:
         rules = [rule.state() for rule in self._rules.values()]
         missing = self._missing()
         fields = {"missing": missing} if missing else {}
@@ -90,7 +99,7 @@ class FaultProbe:
             return f"the kernel does not tell whether they are in force: {problem.strerror or problem}"
         return f"{gone} was removed by some other program" if gone else ""
 
-    def _change(self, typed) -> None:
+    def _change(self, typed: Input) -> None:
         change = typed.options["change"]
         [Rule(fields) for fields in change.get("set", ())]  # now, not when it is too late to refuse
         group = typed.options.get("group")
@@ -106,7 +115,7 @@ class FaultProbe:
         journal.event("prepared", id=typed.id, group=group)
         self._look_for(group)
 
-    def _commit(self, typed) -> None:
+    def _commit(self, typed: Input) -> None:
         group = typed.options["group"]
         begun = self._pending[group][0]
         if time.monotonic() - begun > COMMITTABLE:
@@ -134,28 +143,28 @@ class FaultProbe:
 
     # -- rules
 
-    def _prepare(self, change: dict) -> None:
+    def _prepare(self, change: Fields) -> None:
         """Everything that may fail, before anybody says that the change can be made."""
         working = _working(self._with(change))
         try:
             if working:
-                self._open()
+                queue = self._open()
                 if self._tables.are_needed and self._tables.missing():
                     self._put_in_force(self._rules)  # somebody took it away: what was in force is so again
-                self._tables.stand(self._queue.number)
+                self._tables.stand(queue.number)
                 self._tables.try_out(working, tables.Routes())
         except (OSError, subprocess.TimeoutExpired):
             self._close_when_idle()
             raise
 
-    def _with(self, change: dict) -> dict[tuple, Rule]:
+    def _with(self, change: Fields) -> dict[Key, Rule]:
         """The rules as they are after a change."""
         cleared = {tuple(key) for key in change.get("clear", ())}
         fresh = [Rule(fields) for fields in change.get("set", ())]
         kept = {key: rule for key, rule in self._rules.items() if key not in cleared}
         return kept | {rule.key: rule for rule in fresh}
 
-    def _apply(self, change: dict) -> None:
+    def _apply(self, change: Fields) -> None:
         """All of it, or nothing and an OSError."""
         after = self._with(change)
         self._put_in_force(after)
@@ -167,17 +176,20 @@ class FaultProbe:
             self._rules[key] = rule
             self._highest = max(self._highest, int(re.sub(r"\D", "", rule.id) or 0))
             if rule.fields.get("for"):
-                self._loop.later(rule.fields["for"], lambda rule=rule: self._expire(rule))
+                self._loop.later(rule.fields["for"], self._expiry(rule))
             shown = {name: rule.fields[name] for name in ("what", "seed", "kind") if name in rule.fields}
             journal.event("rule", rule=rule.id, state="set", link=rule.link, **shown)
         self._set_sign(bool(self._rules))
+
+    def _expiry(self, rule: Rule) -> Done:
+        return lambda: self._expire(rule)
 
     def _expire(self, rule: Rule) -> None:
         if self._rules.get(rule.key) is rule:
             self._end(rule.key, "its time is over")
             self._refresh()
 
-    def _end(self, key: tuple, why: str) -> None:
+    def _end(self, key: Key, why: str) -> None:
         rule = self._rules.pop(key, None)
         if rule:
             counts = {"matched": rule.matched, "done": rule.done}
@@ -191,14 +203,13 @@ class FaultProbe:
         except (OSError, subprocess.TimeoutExpired) as problem:
             journal.error(getattr(problem, "errno", None) or "EIO", f"the kernel's tables stay as they are: {problem}")
 
-    def _put_in_force(self, rules: dict[tuple, Rule]) -> None:
+    def _put_in_force(self, rules: dict[Key, Rule]) -> None:
         """The kernel's tables, and the order of rules. Raises OSError, and then all is as it was."""
         working = _working(rules)
         try:
             if working:
-                self._open()
-                routes = tables.Routes()
-                self._tables.set(working, routes, self._queue.number)
+                queue, routes = self._open(), tables.Routes()
+                self._tables.set(working, routes, queue.number)
                 self._routes = routes
             else:
                 self._tables.let_pass()
@@ -220,23 +231,24 @@ class FaultProbe:
                 getattr(problem, "errno", None) or "EIO", f"nodes that wait for the rules aren't told: {problem}"
             )
 
-    def _open(self) -> None:
+    def _open(self) -> Queue:
         if self._queue is None:
             tables.claim()
             self._queue = Queue(tables.NUMBERS)
             self._loop.watch(self._queue, READ, self._on_packets)
             self._last_beat = time.monotonic()
             self._loop.later(tables.HEARTBEAT, self._beat)
+        return self._queue
 
     def _close_when_idle(self) -> None:
         """Gives the queue back once it is of no use: what is held still leaves in its time."""
         if self._queue and not (self._tables.are_needed or self._pending):
-            self._take_all()
+            self._take_all(self._queue)
         if self._queue and not (self._tables.are_needed or self._pending or self._links.holds):
             # Not before: with a hook the kernel drops what was queued at it.
             self._tables.clear()
             self._loop.watch(self._queue, 0)
-            self._tell_lost()
+            self._tell_lost(self._queue)
             self._queue.close()
             self._queue = None
 
@@ -251,16 +263,16 @@ class FaultProbe:
                 "ETIMEDOUT", f"the rules were not in force for a while: the probe stood still for {late:.1f} s"
             )
         self._last_beat = now
-        self._tell_lost()
+        self._tell_lost(self._queue)
         if not [name for _, name in socket.if_nameindex() if name != "lo"]:
             for key in list(self._rules):
                 self._end(key, "the node's network is gone")
             raise life.Stop("the node's network is gone")
         self._loop.later(tables.HEARTBEAT, self._beat)
 
-    def _tell_lost(self) -> None:
+    def _tell_lost(self, queue: Queue) -> None:
         with contextlib.suppress(OSError):
-            lost = self._queue.lost()
+            lost = queue.lost()
             if lost > self._lost:
                 why = "packets came faster than they can be looked at, and were lost"
                 journal.error("ENOBUFS", why, count=lost - self._lost)
@@ -268,24 +280,24 @@ class FaultProbe:
 
     # -- packets
 
-    def _on_packets(self, _ready) -> None:
+    def _on_packets(self, _ready: int) -> None:
         if self._queue is None:
             return
         for ident, data in self._queue.read():
             self._links.arrive(ident, data, time.monotonic())
         self._release()
 
-    def _take_all(self) -> None:
+    def _take_all(self, queue: Queue) -> None:
         """Decides on everything that waits in the queue."""
         found = True
         while found:
             found = False
-            for ident, data in self._queue.read():
+            for ident, data in queue.read():
                 self._links.arrive(ident, data, time.monotonic())
                 found = True
-        self._queue.flush()
+        queue.flush()
 
-    def _on_timer(self, _ready) -> None:
+    def _on_timer(self, _ready: int) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._timer, 8)
         if self._queue:
@@ -301,6 +313,7 @@ class FaultProbe:
         os.timerfd_settime(self._timer, flags=os.TFD_TIMER_ABSTIME, initial=due or 0)
 
     def decide(self, ident: int, verdict: int, data: bytes | None = None) -> None:
+        assert self._queue is not None  # whence it came
         self._queue.decide(ident, verdict, data)
 
     def _ways(self, destination: bytes) -> set[bytes]:
@@ -310,7 +323,7 @@ class FaultProbe:
         """A raw socket cuts nothing into fragments, and what is only forwarded fills no socket's buffer."""
         return self._routes is not None and self._routes.is_own(packet.src) and packet.size <= self._routes.mtu
 
-    def _report(self, rule: Rule, packet: Packet, action: str, fields: dict) -> None:
+    def _report(self, rule: Rule, packet: Packet, action: str, fields: Fields) -> None:
         journal.event("fault", rule=rule.id, action=action, link=rule.link, **packet.event(), **fields)
         if rule.is_spent:
             self._loop.later(0, self._refresh)
@@ -319,7 +332,8 @@ class FaultProbe:
         """Sends a copy: a raw socket with the headers included (raw(7)), marked so that no rule sees it."""
         family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
         # The first verdict must be out before the copy is.
-        self._queue.flush()
+        if self._queue:
+            self._queue.flush()
         try:
             if family not in self._raw:
                 self._raw[family] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
@@ -340,12 +354,12 @@ class FaultProbe:
         self._close_when_idle()
 
 
-def _working(rules: dict[tuple, Rule]) -> list:
+def _working(rules: dict[Key, Rule]) -> tables.Peers:
     """Whom the rules are about that may still find a packet: as `Tables.set` takes it."""
     return [rule.peers for rule in rules.values() if not rule.is_spent]
 
 
-def main(loop: Loop):
+def main(loop: Loop) -> Done:
     # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     probe = FaultProbe(loop)

@@ -1,8 +1,14 @@
 """Messages to the kernel's netfilter: linux/netfilter/nfnetlink.h, over netlink(7)."""
 
+from __future__ import annotations
+
 import os
 import socket
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NETFILTER = 12  # NETLINK_NETFILTER
 REQUEST, ACK, ERROR, DONE = 0x1, 0x4, 2, 3
@@ -66,7 +72,7 @@ def dump(sock: socket.socket, kind: int, body: bytes, family: int) -> list[bytes
             at += max(16, (size + 3) & ~3)
 
 
-def attributes(data, at: int, end: int):
+def attributes(data: bytes | bytearray, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yields `(kind, begin, end)` of each attribute between two offsets."""
     while at + 4 <= end:
         size, kind = ATTRIBUTE.unpack_from(data, at)

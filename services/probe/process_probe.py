@@ -15,6 +15,8 @@ what ends without was cut off. One who follows and reads too slowly gets a `behi
 left out. The node's end ends the probe.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -31,13 +33,17 @@ from labprocess.watching import Member, Watching
 from labnode import life
 from labnode.loop import READ, WRITE, Loop
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Done, Fields
+
 ADDRESS = "/dev/shm/processes"
 
 
 class Asker:
     """One connection: its request, and what is still to be written to it."""
 
-    def __init__(self, probe: "ProcessProbe", sock: socket.socket) -> None:
+    def __init__(self, probe: ProcessProbe, sock: socket.socket) -> None:
         self._probe, self._socket = probe, sock
         self._typed = b""
         self._backlog = Backlog()
@@ -115,7 +121,7 @@ class ProcessProbe:
         self._server.setblocking(False)
         loop.watch(self._server, READ, self._on_asker)
 
-    def _on_asker(self, _ready) -> None:
+    def _on_asker(self, _ready: int) -> None:
         with contextlib.suppress(BlockingIOError):
             self._askers.add(Asker(self, self._server.accept()[0]))
 
@@ -123,7 +129,7 @@ class ProcessProbe:
         self._askers.discard(asker)
         self._watching.leave(asker)
 
-    def answer(self, asker: Asker, request: dict) -> None:
+    def answer(self, asker: Asker, request: Fields) -> None:
         recorder = self._recorder
         if request["do"] == "start":
             fresh = recorder.since is None
@@ -159,7 +165,7 @@ class ProcessProbe:
                 asker.follows = []
                 asker.end()
 
-    def _give(self, asker: Asker, request: dict) -> None:
+    def _give(self, asker: Asker, request: Fields) -> None:
         # The calls' own clock: labctl's may be that of another machine.
         since = time.time_ns() - request["last"] if "last" in request else request.get("since", 0)
         kinds = request["kinds"]
@@ -171,7 +177,7 @@ class ProcessProbe:
         if request.get("follow") and self._recorder.since is not None:
             asker.follows = kinds
 
-    def _head(self, asker: Asker, kinds: Iterable[str] = (), since: int = 0, **fields) -> None:
+    def _head(self, asker: Asker, kinds: Iterable[str] = (), since: int = 0, **fields: object) -> None:
         recorder = self._recorder
         cut = sum(
             recorder.histories[kind].cut
@@ -194,7 +200,7 @@ class ProcessProbe:
         self._server.close()
 
 
-def main(loop: Loop):
+def main(loop: Loop) -> Done:
     # A node ignores SIGCHLD, and then no exit status of a command can be had (wait(2), NOTES).
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     probe = ProcessProbe(loop)

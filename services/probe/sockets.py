@@ -9,6 +9,8 @@ python3 /opt/probe/sockets.py shares first    from now on the node shares its ne
                                               it shares it with none
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -25,6 +27,10 @@ from labprocess.sockets.watch import Watch
 
 from labnode import journal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 MISSED = "more sockets ended at once than the kernel could tell of; changes of state of some are missing"
 # Empty, or for a node that shares its network with others: `first` at the network's owner, `other` at these.
 SHARES = os.environ.get("LABCTL_SHARES", "")
@@ -32,9 +38,9 @@ SHARES_NOW = "/dev/shm/shares"  # the same, where it has changed since the probe
 RAW_OUT = "255"  # raw(7), IPPROTO_RAW: what a probe of labctl's sends copies of packets with
 
 
-def ends(row: Row) -> dict:
+def ends(row: Row) -> Fields:
     """The two ends of a socket as event fields."""
-    found: dict = {"proto": row.proto, "local": list(row.local)}
+    found: Fields = {"proto": row.proto, "local": list(row.local)}
     if row.peer:
         found["peer"] = list(row.peer)
     return found
@@ -74,7 +80,7 @@ def table() -> None:
         owner = found.get(row.inode)
         if (row.proto == RAW_OUT and owner is None) or not is_told(row, owner, shared):
             continue
-        fields: dict = {"state": row.state, "receive_queue": row.receive, "send_queue": row.send, "uid": row.uid}
+        fields: Fields = {"state": row.state, "receive_queue": row.receive, "send_queue": row.send, "uid": row.uid}
         if owner:
             fields |= {"program": owner.program, "pid": owner.pid}
         elif DNS in (row.local[0], (row.peer or ("",))[0]):

@@ -11,13 +11,16 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its image isn't everywhere; we sweep up ourselves
 
 import docker
 import jsonschema
 import pytest
+from docker import DockerClient
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
@@ -27,6 +30,8 @@ SCHEMA = jsonschema.Draft202012Validator(
 )
 LABEL = "dev.labctl.test"
 SESSION = secrets.token_hex(4)
+Event = dict[str, Any]
+Build = Callable[[str], str]  # builds a target of services/Dockerfile, and gives the image's name
 # The base that was made where no registry is reachable, if it is there; LABCTL_DEBIAN names any other.
 OWN_DEBIAN = "labctl/debian:trixie"
 HARDENED = {  # as in compose.yaml
@@ -40,11 +45,11 @@ HARDENED = {  # as in compose.yaml
 
 
 @pytest.fixture(scope="session")
-def engine():
+def engine() -> Iterator[DockerClient]:
     """The Docker engine; the containers and networks of this session are gone when it is left."""
     client = docker.from_env(timeout=60)
     yield client
-    mine = {"label": f"{LABEL}={SESSION}"}
+    mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={SESSION}"}
     for container in client.containers.list(all=True, filters=mine):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters=mine):
@@ -53,7 +58,7 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def debian(engine) -> str:
+def debian(engine: DockerClient) -> str:
     """The base image that is there."""
     return os.environ.get("LABCTL_DEBIAN") or _base(engine)
 
@@ -65,7 +70,7 @@ def labels() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def image(engine, debian):
+def image(debian: str) -> Build:
     """`image(target)` builds a target of services/Dockerfile, once in a session, and gives its name."""
     built: dict[str, str] = {}
 
@@ -82,9 +87,9 @@ def image(engine, debian):
     return build
 
 
-def _base(engine) -> str:
+def _base(engine: DockerClient) -> str:
     try:
-        return engine.images.get(OWN_DEBIAN).tags[0]
+        return str(engine.images.get(OWN_DEBIAN).tags[0])
     except docker.errors.ImageNotFound:
         return "debian:trixie-slim"
 
@@ -92,22 +97,22 @@ def _base(engine) -> str:
 class Node:
     """A running node: its keyboard, and its journal as it is written."""
 
-    def __init__(self, container: DockerContainer, name: str):
+    def __init__(self, container: DockerContainer, name: str) -> None:
         self.container, self.name = container, name
         self.docker = container.get_wrapped_container()
-        self.journal: list[dict] = []
+        self.journal: list[Event] = []
         self.stray: list[str] = []  # lines that are no JSON: a traceback, say
         self._changed = threading.Condition()
         self.is_stand_in = False  # it runs a test's own program instead of the image's, with lines of its own kind
-        self._keyboard = None
+        self._keyboard: Any = None  # what the engine's client gives is a socket, or holds one
         self._follow(since=None)
 
-    def _follow(self, since) -> None:
+    def _follow(self, since: float | None) -> None:
         lines = self.docker.logs(stream=True, follow=True, since=since)
         self._reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
         self._reader.start()
 
-    def _read(self, chunks) -> None:
+    def _read(self, chunks: Iterable[bytes]) -> None:
         rest = b""
         for chunk in chunks:
             *lines, rest = (rest + chunk).split(b"\n")
@@ -123,13 +128,13 @@ class Node:
         """Where the journal ends now: `since` for what comes."""
         return len(self.journal)
 
-    def events(self, event: str, since: int = 0, **fields) -> list[dict]:
+    def events(self, event: str, since: int = 0, **fields: object) -> list[Event]:
         """The events so far that have this name and these fields."""
         return [e for e in self.journal[since:] if e["event"] == event and fields.items() <= _hashable(e).items()]
 
-    def wait(self, event: str, since: int = 0, count: int = 1, within: float = 15, **fields) -> dict:
+    def wait(self, event: str, since: int = 0, count: int = 1, within: float = 15, **fields: object) -> Event:
         """The `count`-th event with this name and these fields, as soon as it is there."""
-        found: list[dict] = []
+        found: list[Event] = []
         position = since
 
         def there() -> bool:
@@ -149,7 +154,9 @@ class Node:
     def write(self, data: bytes) -> None:
         """Bytes to its standard input, as an attached terminal sends them."""
         if self._keyboard is None:
-            self._keyboard = self.docker.client.api.attach_socket(self.docker.id, {"stdin": 1, "stream": 1})
+            api = self.docker.client and self.docker.client.api
+            assert api is not None
+            self._keyboard = api.attach_socket(str(self.docker.id), {"stdin": 1, "stream": 1})
             getattr(self._keyboard, "_sock", self._keyboard).settimeout(30)
         getattr(self._keyboard, "_sock", self._keyboard).sendall(data)
 
@@ -157,7 +164,7 @@ class Node:
         """Lines as a person types them."""
         self.write("".join(line + "\n" for line in lines).encode())
 
-    def envelope(self, text: str, **fields) -> None:
+    def envelope(self, text: str, **fields: object) -> None:
         """One line as labctl sends it: a JSON text sequence (RFC 7464)."""
         self.write(b"\x1e" + json.dumps({"text": text, **fields}, ensure_ascii=False).encode() + b"\n")
 
@@ -165,7 +172,7 @@ class Node:
         self.docker.reload()
         networks = self.docker.attrs["NetworkSettings"]["Networks"]
         found = networks[network.name] if network else next(iter(networks.values()))
-        return found["IPAddress" if family == 4 else "GlobalIPv6Address"]
+        return str(found["IPAddress" if family == 4 else "GlobalIPv6Address"])
 
     def port(self, port: int, kind: str = "tcp") -> tuple[str, int]:
         """Where a published port is reached from this host."""
@@ -175,9 +182,11 @@ class Node:
 
     def memory(self) -> int:
         """Bytes of memory that the container holds, as `docker stats` counts them."""
-        stats = self.docker.stats(stream=False)["memory_stats"]
+        read = self.docker.stats(stream=False)
+        assert isinstance(read, dict)
+        stats = read["memory_stats"]
         details = stats.get("stats", {})
-        return stats["usage"] - details.get("inactive_file", details.get("total_inactive_file", 0))
+        return int(stats["usage"] - details.get("inactive_file", details.get("total_inactive_file", 0)))
 
     def stop(self) -> tuple[int, float]:
         """SIGTERM; the exit code, and the seconds that it took."""
@@ -201,20 +210,20 @@ class Node:
             self._keyboard = None
 
 
-def _hashable(event: dict) -> dict:
+def _hashable(event: Event) -> Event:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in event.items()}
 
 
 class Lab:
     """Starts nodes and networks, and removes them all when it is left."""
 
-    def __init__(self, engine, image):
-        self._engine, self._image = engine, image
+    def __init__(self, image: Build) -> None:
+        self._image = image
         self.nodes: list[Node] = []
         self._networks: list[Network] = []
 
     def network(self, ipv6: bool = False) -> Network:
-        options: dict = {"labels": {LABEL: SESSION}}
+        options: dict[str, Any] = {"labels": {LABEL: SESSION}}
         if ipv6:
             # A unique local prefix (RFC 4193) of our own, or two sessions would claim the same.
             prefix = re.sub("(....)(....)(..)", r"fd\3:\1:\2::/64", secrets.token_hex(5))
@@ -236,7 +245,7 @@ class Lab:
         env: dict[str, str] | None = None,
         command: list[str] | None = None,
         ready: bool = True,
-        **options,
+        **options: Any,
     ) -> Node:
         """Starts a node, hardened as in compose.yaml, and waits for its `ready`."""
         container = DockerContainer(self._image(target)).with_envs(**(env or {}))
@@ -278,16 +287,16 @@ def _hold_to_schema(node: Node) -> None:
 
 
 @pytest.fixture
-def lab(engine, image):
+def lab(engine: DockerClient, image: Build) -> Iterator[Lab]:
     """What one test starts; gone when it ends."""
-    started = Lab(engine, image)
+    started = Lab(image)
     yield started
     started.close()
 
 
 @pytest.fixture(scope="module")
-def module_lab(engine, image):
+def module_lab(engine: DockerClient, image: Build) -> Iterator[Lab]:
     """What the tests of one file share."""
-    started = Lab(engine, image)
+    started = Lab(image)
     yield started
     started.close()

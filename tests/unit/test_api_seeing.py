@@ -8,7 +8,7 @@ from recorder_fakes import ALICE, BOB, ETHER
 from traffic import tcp, udp
 
 import labctl
-from labctl.api.drawn import Ladder
+from labctl.api.results.drawn import Ladder
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import FileError, InvalidArgument, NodeNotFound, NotRecorded
 from labctl.lab import probes

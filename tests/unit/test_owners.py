@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from labctl.cli import app, context
+from labctl.cli.chosen import Chosen
 from labctl.cli.context import asked_name
 from labctl.cli.output import Settings
 from labctl.engine.memory import MemoryEngine
@@ -257,7 +258,7 @@ def test_every_command_that_changes_a_lab_asks_before_it_does_so_to_anothers(mon
     assert set(expected) <= forced
     assert not {"ps", "ls", "logs", "graph", "plan", "fault ls", "chat log", "ping", "trace"} & forced
     engine.add("theirs", "a", labels=THEIRS)
-    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
+    monkeypatch.setattr("labctl.engine.connect_all", lambda: engine)
     for verb in ("pause", "unpause", "stop", "start", "kill"):
         told = CliRunner().invoke(leaves()[verb], ["a", "--lab", "theirs"]).exception
         assert isinstance(told, LabError)
@@ -270,7 +271,7 @@ def test_every_command_that_changes_a_lab_asks_before_it_does_so_to_anothers(mon
 @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("", False)])
 def test_a_person_is_asked(engine, monkeypatch, answer, goes_on):
     engine.add("theirs", "a", labels=THEIRS)
-    monkeypatch.setattr("labctl.engine.connect", lambda: engine)
+    monkeypatch.setattr("labctl.engine.connect_all", lambda: engine)
     monkeypatch.setattr(Settings, "changes", True)
 
     class Terminal:
@@ -291,10 +292,10 @@ def test_a_person_is_asked(engine, monkeypatch, answer, goes_on):
     monkeypatch.setattr(context.sys, "stdin", terminal)
     monkeypatch.setattr(context.sys, "stderr", terminal)
     if goes_on:
-        assert context.engine_and_lab("theirs")[1].name == "theirs"
+        assert Chosen("theirs").name == "theirs"
     else:
         with pytest.raises(LabError):
-            context.engine_and_lab("theirs")
+            Chosen("theirs")
     assert terminal.said.startswith(
         "the lab theirs is another one's: bob@desk, made from /home/bob/lab.yaml. All the same"
     )

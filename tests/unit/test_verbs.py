@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from memory_lab import event
 
+from labctl import signals
 from labctl.engine.docker.inspected import settings
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_ROUTES, Port
@@ -72,7 +73,7 @@ def test_all_leaves_alone_what_the_verb_is_not_for(three):
 
 
 def test_kill_sends_the_signal_that_was_named(three):
-    outcomes(three, "kill", "a", signal=several.signal_name("hup"))
+    outcomes(three, "kill", "a", signal=signals.named("hup"))
     outcomes(three, "kill", "b")
     assert three[0].changes == [("kill", "lab-a-1", "SIGHUP"), ("kill", "lab-b-1", None)]
 
@@ -92,13 +93,13 @@ def test_what_shares_a_network_is_told_a_signal_once_and_by_itself(engine, lab_o
 
 @pytest.mark.parametrize("text", ["HUP", "sighup", "SIGHUP", "1"])
 def test_signals_by_any_name(text):
-    assert several.signal_name(text) == "SIGHUP"
+    assert signals.named(text) == "SIGHUP"
 
 
 @pytest.mark.parametrize("text", ["", "NOPE", "0", "999", "-1"])
 def test_what_is_no_signal(text):
     with pytest.raises(LabError, match="is no signal"):
-        several.signal_name(text)
+        signals.named(text)
 
 
 # wait
@@ -405,4 +406,4 @@ def test_what_is_published_of_a_network_answers_for_all_on_it(engine, lab_of):
         app = engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=ports)
         engine.add("lab", "side", network_of=app.record.id)
         found = waiting.for_answer(engine, lab_of(), "side:8080", None, timeout=10)
-    assert found["peer"] == ["127.0.0.1", port]
+    assert found.peer == ("127.0.0.1", port)

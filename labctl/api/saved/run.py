@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.api.drawn import Ladder
-from labctl.api.times import Since, seconds_of, stamp
-from labctl.api.trace import LIMIT
+from labctl.api.times import LIMIT, Since, seconds_of, stamp
 
 if TYPE_CHECKING:
-    from labctl.api.seeing import Place
+    from labctl.api.place import Place
+    from labctl.api.results.drawn import Ladder
+    from labctl.api.results.graph import Graph
     from labctl.api.topologies import FilePath
     from labctl.bundle.diff import Difference
     from labctl.bundle.model import Input, Run
@@ -79,6 +78,7 @@ class SavedRun:
     ) -> Ladder:
         """What two nodes sent each other, in the `last` seconds before it was saved, else in all of it; the rest as in
         `Lab.ladder`. Raises NotRecorded (`not-in-run`), NodeNotFound, InvalidArgument."""
+        from labctl.api.results.drawn import Ladder
         from labctl.bundle import looks
         from labctl.packets.ladder.ladder import Options
 
@@ -98,11 +98,18 @@ class SavedRun:
 
         Raises NotRecorded, NodeNotFound, InvalidArgument.
         """
+        from labctl.api.results.drawn import Ladder
         from labctl.bundle import looks
         from labctl.packets.ladder.ladder import Options
         from labctl.render.xray import joined
 
         return Ladder(joined(looks.xray(self.run, one, other, Options(port, acks, limit), _seconds(last)), limit))
+
+    def graph(self) -> Graph:
+        """The lab as it was when it was saved, as a picture."""
+        from labctl.api.results.graph import Graph
+
+        return Graph(self.run.picture)
 
     def diff(self, other: SavedRun) -> Difference:
         """Where the two part first, and where else: `same`, `partings`, and what was `left_out` of both by name."""
@@ -118,6 +125,8 @@ class SavedRun:
 
     def save(self, file: FilePath) -> int:
         """Writes it to a file; how many bytes that has. Raises FileError."""
+        from pathlib import Path
+
         from labctl.bundle import file as files
 
         return files.write(self.run, Path(file))
@@ -153,6 +162,8 @@ def open_run(file: FilePath) -> SavedRun:
 
     Raises FileError (`file-unreadable`), RunError (`run-broken`, `run-version`).
     """
+    from pathlib import Path
+
     from labctl.bundle import file as files
 
     return SavedRun(files.read(Path(file)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
 from labctl.cli.options import Json, LabName, Timeout, complete_nodes
+
+if TYPE_CHECKING:
+    from labctl import Outcome
 
 Nodes = Annotated[
     list[str] | None,
@@ -74,9 +77,9 @@ def kill(
     as_json: Json = False,
 ) -> None:
     """Kill nodes at once (SIGKILL), as a crash would; or send their first process another signal."""
-    from labctl.lab.life.several import signal_name
+    from labctl.signals import named
 
-    chosen = signal_name(number) if number else None
+    chosen = named(number) if number else None
     done = "killed" if chosen in (None, "SIGKILL") else f"told {chosen}"
     _change("kill", done, nodes, everything, lab, timeout, as_json, chosen)
 
@@ -113,17 +116,16 @@ def _change(
     as_json: bool,
     signal: str | None = None,
 ) -> None:
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab import choosing
-    from labctl.lab.life import several
+    from labctl.cli.chosen import lab_of
 
     if bool(names) == everything:
         raise typer.BadParameter("name nodes or give --all, not both" if names else "name a node, or give --all")
-    engine, found = engine_and_lab(lab)
-    nodes = choosing.several(found, names or [], everything=everything)
-    nodes, left = several.fitting(verb, nodes) if everything else (nodes, [])
+    found = lab_of(lab)
+    all_ = found.choose(*names or ())
+    nodes = found.choose(to=verb) if everything else all_
+    left = [node for node in found.nodes if node.name in set(all_) - set(nodes)]
 
-    def tell(outcome: several.Outcome) -> None:
+    def tell(outcome: Outcome) -> None:
         if outcome.problem is None:
             others = outcome.besides
             so = f", and so {'is' if len(others) == 1 else 'are'} {', '.join(others)}, on its network" if others else ""
@@ -131,9 +133,10 @@ def _change(
         elif len(nodes) > 1:
             output.talk(f"labctl: {outcome.problem.message}\n  {outcome.problem.hint}".rstrip())
 
-    outcomes = several.change_all(engine, found, verb, nodes, tell, timeout=timeout, signal=signal)
+    # Of none that can be told so, all would be meant.
+    outcomes = found.change(verb, *nodes, timeout=timeout, signal=signal, report=tell) if nodes else ()
     if left:
-        output.talk("left as they are: " + ", ".join(f"{node.name} ({node.container.state})" for node in left))
+        output.talk("left as they are: " + ", ".join(f"{node.name} ({node.state})" for node in left))
     failed = [outcome.problem for outcome in outcomes if outcome.problem]
     if failed and len(nodes) == 1:
         raise failed[0]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.options import EnvFiles, Files, Json, Profiles, complete_topologies, topology_options
+from labctl.cli.options import EnvFiles, Files, Json, Profiles, complete_topologies
 
 
 def validate(
@@ -25,15 +25,14 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Check a topology's files: every error at once, each with its line and what to do."""
-    from labctl.engine import connect
-    from labctl.lab.validate import of_topology
+    from labctl.api import topologies
     from labctl.render import validation
 
     if topology is None and not file:
         raise typer.BadParameter(
             "name a file: `labctl validate compose.yaml`, or `labctl validate .` for this folder's"
         )
-    report = of_topology(connect(), topology, topology_options(file, profile, env_file))
+    report = topologies.validate(topology, files=file or (), profiles=profile or (), env_files=env_file or ())
     if as_json:
         output.document(report.as_json())
     elif report.problems:

@@ -19,13 +19,12 @@ def clean(
     as_json: Json = False,
 ) -> None:
     """Remove what labctl keeps on this machine beside labs, and say what stays."""
-    from labctl.engine import connect
-    from labctl.lab.machine.clean import clean_images
+    from labctl.api import machine
 
     if not images:
         raise typer.BadParameter("say what: --images; `labctl down` removes a lab")
     with output.Progress("removing") as report:
-        found = clean_images(connect(), lambda name: report(f"removed {name}"), force=force, dry_run=dry_run)
+        found = machine.clean(force=force, dry_run=dry_run, report=lambda name: report(f"removed {name}"))
     if as_json:
         output.document({"dry_run": dry_run, "found": [item.as_json() for item in found]})
         return

@@ -9,12 +9,11 @@ from labctl.cli.options import Json, LabName
 
 def inspect(nodes: Nodes = None, lab: LabName = None, as_json: Json = False) -> None:
     """Show all that is known of nodes: program, addresses, ports, limits, rights, files, how the last run ended."""
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab.life.inspecting import inspect
+    from labctl.cli.chosen import lab_of
     from labctl.render.inspected import node
 
-    engine, found = engine_and_lab(lab)
-    inspected = inspect(engine, found, nodes or [])
+    found = lab_of(lab)
+    inspected = found.inspect(*nodes or ())
     if as_json:
         output.document({"lab": found.name, "nodes": [item.as_json() for item in inspected]})
     else:

@@ -13,21 +13,18 @@ from labctl.cli.options import Json, LabName, Local, RunFile, Since, complete_no
 from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
+    from labctl.api.lab import Lab
     from labctl.events.model import Event
-    from labctl.lab.model import Lab
 
 Nodes = Annotated[
     list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these nodes.", autocompletion=complete_nodes)
 ]
 
 
-def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
-    from labctl.lab.life import status
-
-    statuses = status.ps(engine, lab)
+def show_nodes(lab: Lab, as_json: bool) -> None:
+    statuses = lab.status()
     if as_json:
-        output.document(status.document(lab, statuses))
+        output.document({"lab": lab.name, "nodes": [status.as_json() for status in statuses]})
         return
     from labctl.render import tables
 
@@ -36,21 +33,20 @@ def show_nodes(engine: Engine, lab: Lab, as_json: bool) -> None:
 
 def ps(lab: LabName = None, as_json: Json = False) -> None:
     """Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended."""
-    from labctl.cli.context import engine_and_lab
+    from labctl.cli.chosen import lab_of
 
-    engine, found = engine_and_lab(lab)
-    show_nodes(engine, found, as_json)
+    show_nodes(lab_of(lab), as_json)
 
 
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
+    from labctl.api import machine
     from labctl.engine import connect_all
-    from labctl.lab.life.status import labs
 
     engine = connect_all()
-    summaries = labs(engine)
-    for machine, why in engine.missing.items():
-        output.talk(f"warning: {machine} does not answer, and its labs are left out ({why})")
+    summaries = machine.listing(engine=engine)
+    for name, why in engine.missing.items():
+        output.talk(f"warning: {name} does not answer, and its labs are left out ({why})")
     if as_json:
         output.document({"labs": [summary.as_json() for summary in summaries]})
         return
@@ -79,9 +75,9 @@ def logs(
     as_json: Json = False,
 ) -> None:
     """Show what happened at all nodes, in order of time."""
-    from labctl.cli.context import engine_and_lab, moment
+    from labctl.cli.chosen import lab_of
+    from labctl.cli.context import moment
     from labctl.events.codec import encode, stamp_of
-    from labctl.lab import journal, spanning
     from labctl.render.timeline import Timeline
 
     names, ready = nodes or [], Ready(ready_fd, follows=follow)
@@ -90,15 +86,12 @@ def logs(
         shown, events = _saved(run, lab, names, since, tail, follow=follow, ready_fd=ready_fd)
     else:
         start = stamp_of(moment("--since", since)) if since else None
-        engine, found = engine_and_lab(lab)
-        if clocks := spanning.clocks(engine, [node for node in found.nodes if not nodes or node.name in nodes]):
+        found = lab_of(lab)
+        if clocks := found.clocks(*names):
             output.talk(f"note: {clocks}")
-        shown = names or [node.name for node in found.nodes]
-        if follow:
-            said = partial(ready.say, shown)
-            events = journal.follow(engine, found, names, since=start, tail=tail, ready=said)
-        else:
-            events = journal.read(engine, found, names, since=start, tail=tail)
+        shown = names or list(found.choose())
+        said = partial(ready.say, shown)
+        events = found.journal(*names, follow=follow, since=start, tail=tail, ready=said)
     timeline = Timeline(shown, columns=output.columns(), colour=output.colour(), wrap=wrap, local=local)
     for event in events:
         if as_json:
@@ -123,12 +116,11 @@ def _saved(
 
 def doctor(as_json: Json = False) -> None:
     """Look at what labctl needs of this machine, and say how to mend what is missing."""
-    from labctl.engine import connect
-    from labctl.lab.life import doctor
+    from labctl.api import topologies
 
     with output.Progress("looking"):
-        findings = list(doctor.examine(connect()))
-    fine = doctor.verdict(findings)
+        findings = topologies.doctor()
+    fine = not any(finding.level == "bad" for finding in findings)
     if as_json:
         output.document({"ok": fine, "findings": [finding.as_json() for finding in findings]})
     else:

@@ -15,7 +15,7 @@ from labctl.cli.lab.running import (
     places,
     several,
 )
-from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, topology_options
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles
 
 
 def plan(
@@ -34,16 +34,16 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what `up` would make of a topology, or change of a running lab."""
+    from labctl.api import topologies
     from labctl.cli.context import asked_name
-    from labctl.engine import connect_all
-    from labctl.lab.life.plan import plan
 
-    found = plan(
-        connect_all(),
+    found = topologies.plan(
         topology,
-        asked_name(lab),
-        subnet or (),
-        topology_options(file, profile, env_file),
+        name=asked_name(lab),
+        files=file or (),
+        profiles=profile or (),
+        env_files=env_file or (),
+        subnets=subnet or (),
         take_over=take_over,
         allow_overlap=allow_overlap,
         isolated=isolated,

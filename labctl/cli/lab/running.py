@@ -18,13 +18,12 @@ from labctl.cli.options import (
     Timeout,
     complete_labs,
     complete_topologies,
-    topology_options,
 )
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
+    from labctl import Removed
     from labctl.engine.model import Engine
-    from labctl.lab.life.down import Removed
 
 TopologyName = Annotated[
     str | None,
@@ -102,33 +101,33 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Bring a lab up and wait until every node is ready."""
+    from labctl.api import labs
     from labctl.cli.context import asked_name
     from labctl.cli.lab.looking import show_nodes
-    from labctl.engine import connect_all
-    from labctl.lab.life import up
 
-    engine = connect_all()
-    request = up.Request(
-        topology,
-        asked_name(lab),
-        build,
-        timeout,
-        subnets=tuple(subnet or ()),
-        record=record,
-        options=topology_options(file, profile, env_file),
-        take_over=take_over,
-        allow_overlap=allow_overlap,
-        isolated=isolated,
-        hosts=several("--hosts", hosts),
-        places=places(place),
-        policy="pack" if pack else "spread",
-    )
     if not as_json:
         # What the table needs, while Compose reads the file: it takes as long as starting a node.
         threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
     with output.Progress("bringing the lab up") as report:
-        found = up.up(engine, request, report)
-    show_nodes(engine, found, as_json)
+        found = labs.up(
+            topology,
+            name=asked_name(lab),
+            files=file or (),
+            profiles=profile or (),
+            env_files=env_file or (),
+            subnets=subnet or (),
+            build=build,
+            record=record,
+            isolated=isolated,
+            allow_overlap=allow_overlap,
+            take_over=take_over,
+            hosts=several("--hosts", hosts),
+            places=places(place),
+            policy="pack" if pack else "spread",
+            timeout=timeout,
+            report=report,
+        )
+    show_nodes(found, as_json)
 
 
 def several(option: str, text: str | None) -> tuple[str, ...]:
@@ -160,15 +159,21 @@ def build(
     as_json: Json = False,
 ) -> None:
     """Build a topology's images, and start nothing."""
+    from labctl.api import topologies
     from labctl.cli.context import asked_name
-    from labctl.engine import connect
-    from labctl.lab.life import up
 
     with output.Progress("building") as report:
-        options = topology_options(file, profile, env_file)
-        images = up.build(connect(), up.Request(topology, asked_name(None), build=again, options=options), report)
+        images = topologies.build(
+            topology,
+            name=asked_name(None),
+            files=file or (),
+            profiles=profile or (),
+            env_files=env_file or (),
+            again=again,
+            report=report,
+        )
     if as_json:
-        output.document({"images": images})
+        output.document({"images": list(images)})
     else:
         output.talk(f"the images are there: {', '.join(images)}")
 
@@ -182,23 +187,22 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
+    from labctl.api import machine
     from labctl.cli.context import asked_name, consent
     from labctl.engine import connect_all
-    from labctl.lab.life import down
-    from labctl.lab.model import check_name
 
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
     engine = connect_all()
     name = None if everything else asked_name(lab or named)
+    names: tuple[str, ...] = (name,) if name else ()
     if name:
-        check_name(name)
-        names = [name]
-        consent(engine, name, down.standing_of(engine, name), down.mend(engine, name))
+        machine.check_name(name)
+        consent(lambda: machine.refuse_anothers(name, engine=engine))
     else:
         names = _all_names(engine, everything=everything)
     with output.Progress("removing") as report:
-        removed, problems = down.down_all(engine, names, report, force=True)
+        removed, problems = machine.take_down(*names, force=True, engine=engine, report=report)
     if as_json and not problems:
         output.document({"removed": [item.as_json() for item in removed]})
         return
@@ -212,11 +216,11 @@ def down(
         output.talk("no lab of yours is there; nothing to remove")
 
 
-def _all_names(engine: Engine, *, everything: bool) -> list[str]:
+def _all_names(engine: Engine, *, everything: bool) -> tuple[str, ...]:
     """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
-    from labctl.lab.life.down import meant
+    from labctl.api import machine
 
-    names, left = meant(engine, everything=everything, force=output.Settings.force)
+    names, left = machine.meant(everything=everything, force=output.Settings.force, engine=engine)
     if everything and left:
         output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
     return names

@@ -10,11 +10,10 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.lab.running import TopologyName
-from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, RunFile, topology_options
+from labctl.cli.options import EnvFiles, Files, Json, LabName, Profiles, RunFile
 
 if TYPE_CHECKING:
-    from labctl.lab.drawing.picture import Picture
-    from labctl.topology.builtin import Options
+    from labctl.api.results.graph import Graph
 
 
 class Format(enum.StrEnum):
@@ -55,8 +54,21 @@ def graph(
         raise typer.BadParameter("--profile and --env-file are about a topology: name it")
     if run and of_files:
         raise typer.BadParameter("name a topology or a run, not both")
-    options = topology_options(files, profile, env_file)
-    found = _of_topology(topology, options) if of_files else _of_lab(lab, run)
+    if of_files:
+        from labctl.api import topologies
+        from labctl.cli.context import asked_name
+
+        found = topologies.graph(
+            topology,
+            name=asked_name(None),
+            files=files or (),
+            profiles=profile or (),
+            env_files=env_file or (),
+        )
+    else:
+        found = _of_lab(lab, run)
+    for note in found.notes:
+        output.talk(note)
     text = _drawn(found, chosen, terminal=not into_file)
     if file is not None and into_file:
         output.save(file, text)
@@ -67,51 +79,24 @@ def graph(
         output.data(text)
 
 
-def _of_topology(name: str | None, options: Options) -> Picture:
-    from labctl.cli.context import asked_name
-    from labctl.engine import connect
-    from labctl.lab.drawing import picture
-    from labctl.lab.drawing.role_labels import Roles
-    from labctl.lab.placing import blueprint
-
-    engine = connect()
-    topology = blueprint.read(engine, name, asked_name(None), options=options).topology
-    roles = Roles(topology, lambda: engine)
-    found = picture.of_topology(topology, roles.of)
-    if roles.problem:
-        output.talk(f"the roles of some nodes are left out: {roles.problem.message}")
-    return found
-
-
-def _of_lab(name: str | None, run: str | None) -> Picture:
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab.drawing import picture
-
+def _of_lab(name: str | None, run: str | None) -> Graph:
     if run:
+        from labctl.api.results.graph import Graph
         from labctl.cli.saved_runs.looking import of_file
 
-        return of_file(run, name).picture
-    return picture.of_lab(*engine_and_lab(name))
+        return Graph(of_file(run, name).picture)
+    from labctl.cli.chosen import lab_of
+
+    return lab_of(name).graph()
 
 
-def _drawn(picture: Picture, form: Format, *, terminal: bool) -> str:
+def _drawn(graph: Graph, form: Format, *, terminal: bool) -> str:
     if form is Format.SVG:
-        from labctl.render.graph import svg
-
-        return svg.draw(picture)
+        return graph.svg()
     if form is Format.MERMAID:
-        from labctl.render.graph import mermaid
-
-        return mermaid.draw(picture)
+        return graph.mermaid()
     if form is Format.DOT:
-        from labctl.render.graph import dot
-
-        return dot.draw(picture)
+        return graph.dot()
     if form is Format.JSON:
-        from labctl.render.graph.document import document
-
-        return output.document_text(document(picture))
-    from labctl.render.graph import text
-
-    columns = output.columns() if terminal else None
-    return text.draw(picture, columns=columns, colour=terminal and output.colour())
+        return output.document_text(graph.as_json())
+    return graph.text(columns=output.columns() if terminal else None, colour=terminal and output.colour())

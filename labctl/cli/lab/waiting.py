@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, moment, prepare_probe
+from labctl.cli.chosen import lab_of
+from labctl.cli.context import moment
 from labctl.cli.options import Json, LabName, Timeout, complete_nodes
 
 
@@ -68,12 +69,8 @@ def wait(
 
 
 def _for_state(state: State, names: list[str], lab: str | None, timeout: float, as_json: bool) -> None:
-    from labctl.lab import choosing
-    from labctl.lab.life import waiting
-
-    engine, found = engine_and_lab(lab)
-    nodes = choosing.several(found, names, everything=not names)
-    waited = waiting.for_state(engine, found, nodes, state.value, timeout=timeout)
+    found = lab_of(lab)
+    waited = found.wait(state.value, nodes=names, timeout=timeout)
     if as_json:
         output.document({"lab": found.name, "nodes": [item.as_json() for item in waited]})
         return
@@ -84,37 +81,29 @@ def _for_state(state: State, names: list[str], lab: str | None, timeout: float, 
 
 def _for_event(text: str, names: list[str], since: str | None, lab: str | None, timeout: float, as_json: bool) -> None:
     from labctl.events.codec import encode, stamp_of
-    from labctl.lab import choosing
-    from labctl.lab.life import waiting
     from labctl.render.timeline import Timeline
 
-    what = waiting.event_filter(text)
     start = stamp_of(moment("--since", since)) if since else None
-    engine, found = engine_and_lab(lab)
-    nodes = choosing.several(found, names, everything=not names)
-    watched = ", ".join(node.name for node in nodes)
+    found = lab_of(lab)
+    shown = found.choose(*names)
 
     def begun() -> None:
-        output.talk(f"waiting for {text} at {watched}")
+        output.talk(f"waiting for {text} at {', '.join(shown)}")
 
-    event = waiting.for_event(engine, found, nodes, what, since=start, timeout=timeout, begun=begun)
+    event = found.wait_for(text, nodes=names, since=start, timeout=timeout, ready=begun)
     if as_json:
         output.document({"lab": found.name, "event": encode(event)})
     else:
-        shown = [node.name for node in nodes]
-        output.data(Timeline(shown, columns=output.columns(), colour=output.colour()).line(event))
+        output.data(Timeline(list(shown), columns=output.columns(), colour=output.colour()).line(event))
 
 
 def _for_answer(to: str, source: str | None, lab: str | None, timeout: float, as_json: bool) -> None:
-    from labctl.lab.life import waiting
     from labctl.render.text import address
 
-    engine, found = engine_and_lab(lab)
-    if source:
-        prepare_probe(engine)
-    answered = waiting.for_answer(engine, found, to, source, timeout=timeout)
+    found = lab_of(lab)
+    answered = found.wait_for_answer(to, source=source, timeout=timeout)
     if as_json:
-        output.document({"lab": found.name, "to": to, "from": source, **answered})
+        output.document({"lab": found.name, "to": to, "from": source, **answered.as_json()})
     else:
-        ends = f"{address(tuple(answered['local']))} -> {address(tuple(answered['peer']))}"
-        output.talk(f"{to} answers {source or 'this machine'}  {ends}  in {answered['rtt_ns'] / 1e6:.1f} ms")
+        ends = f"{address(answered.local)} -> {address(answered.peer)}"
+        output.talk(f"{to} answers {source or 'this machine'}  {ends}  in {answered.rtt_ns / 1e6:.1f} ms")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
+from labctl.cli.chosen import lab_of
 from labctl.cli.options import Json, LabName, NodeName, complete_nodes
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
-    from labctl.lab.inside.archives import Carried
-    from labctl.lab.inside.execution import Place
+    from labctl.api.node import Node
+    from labctl.api.parts.inside import Carried
 
 Number = Annotated[
     int | None,
@@ -35,50 +36,38 @@ def execute(
     lab: LabName = None,
 ) -> None:
     """Run a command in a node; its exit status is labctl's. Options after its first word are the command's own."""
-    engine, place = _place(node, lab, index)
     terminal = not nothing and sys.stdin.isatty() and sys.stdout.isatty()
-    raise typer.Exit(_run(engine, place, command, terminal=terminal, keyboard=not nothing))
+    raise typer.Exit(_run(_node(node, lab, index), command, terminal=terminal, keyboard=not nothing))
 
 
 def shell(node: NodeName, index: Number = None, lab: LabName = None) -> None:
     """Sit down at a shell in a node: bash where its image has one, else sh."""
-    from labctl.lab.inside.shells import command_of
-
-    engine, place = _place(node, lab, index)
-    command = command_of(engine, place)
+    there = _node(node, lab, index)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    raise typer.Exit(_run(engine, place, command, terminal=terminal, keyboard=True))
+    raise typer.Exit(_run(there, there.shell(), terminal=terminal, keyboard=True))
 
 
-def _place(name: str, lab: str | None, index: int | None) -> tuple[Engine, Place]:
-    from labctl.lab.choosing import one
-    from labctl.lab.inside.execution import Place
-
-    engine, found = engine_and_lab(lab)
-    return engine, Place(found, found.running(one(found, name, index), "no command can run in it"))
+def _node(name: str, lab: str | None, index: int | None) -> Node:
+    found = lab_of(lab)
+    return found.node(found.container(name, index))
 
 
-def _run(engine: Engine, place: Place, command: Sequence[str], *, terminal: bool, keyboard: bool) -> int:
+def _run(node: Node, command: Sequence[str], *, terminal: bool, keyboard: bool) -> int:
+    from labctl.api.parts.inside import status_of
     from labctl.errors import ProgramNotFound
-    from labctl.lab.inside import execution
 
     try:
-        if terminal or not engine.half_closes:
-            return execution.at_terminal(
-                engine, place, command, terminal=terminal, keyboard=keyboard, why_ended=_why_ended
-            )
-        source = sys.stdin.fileno() if keyboard else None
-        return execution.run(engine, place, command, source=source, show=_show, why_ended=_why_ended)
+        return node.execute(command, terminal=terminal, keyboard=keyboard, show=_show, why_ended=_why_ended)
     except ProgramNotFound as problem:
         output.talk(f"labctl: {problem.message}\n  {problem.hint}")
-        return execution.status_of(problem)
+        return status_of(problem)
 
 
 def _show(data: bytes, stderr: bool) -> None:
-    from labctl.lab.inside.execution import standard_output
-
+    view = memoryview(data)
     try:
-        standard_output(data, stderr)
+        while view:
+            view = view[os.write(2 if stderr else 1, view) :]
     except OSError as problem:
         raise output.Unwritten(problem.errno or errno.EIO) from None
 
@@ -100,10 +89,8 @@ def top(
     as_json: Json = False,
 ) -> None:
     """Show the processes that run in nodes, as the engine's machine counts them."""
-    from labctl.lab.inside.top import top
-
-    engine, found = engine_and_lab(lab)
-    running = top(engine, found, nodes or [])
+    found = lab_of(lab)
+    running = list(found.top(*nodes or ()))
     if as_json:
         output.document({"lab": found.name, "nodes": [node.as_json() for node in running]})
         return
@@ -137,29 +124,25 @@ def cp(
     as_json: Json = False,
 ) -> None:
     """Copy a file or a folder from a node to this machine, or to a node."""
-    from labctl.lab.inside import copying
+    from labctl.api.parts.inside import names_node
 
-    here, there = copying.spot(source), copying.spot(target)
-    if (here.node is None) == (there.node is None):
+    if names_node(source) == names_node(target):
         raise typer.BadParameter("one of FROM and TO is NODE:PATH, and the other one a path here")
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    if here.node:
-        out = sys.stdout.buffer if target == "-" else None
-        carried = _written(lambda: copying.copy_out(engine, found, here, there, out, follow=follow))
-    else:
-        archive = sys.stdin.buffer if source == "-" else None
-        carried = copying.copy_in(engine, found, here, there, archive, follow=follow)
-    if as_json and target != "-":
+    found = lab_of(lab)
+    out = target == "-"
+    stream = sys.stdout.buffer if out else sys.stdin.buffer if source == "-" else None
+    copy = partial(found.copy, source, target, stream=stream, follow_link=follow)
+    carried, here, there = _written(copy) if out else copy()
+    if as_json and not out:
         # Of an archive that is handed on nobody counts what it holds.
         counts = {"files": carried.files, "bytes": carried.bytes, "left_out": carried.left_out} if source != "-" else {}
-        output.document({"from": here.shown, "to": there.shown, **counts})
+        output.document({"from": here, "to": there, **counts})
     elif "-" not in (source, target):
         more = f"; {carried.left_out} that are no files were left out" if carried.left_out else ""
-        output.talk(f"{here.shown} -> {there.shown}  files {carried.files}, {carried.bytes} B{more}")
+        output.talk(f"{here} -> {there}  files {carried.files}, {carried.bytes} B{more}")
 
 
-def _written(copy: Callable[[], Carried]) -> Carried:
+def _written(copy: Callable[[], tuple[Carried, str, str]]) -> tuple[Carried, str, str]:
     """What went to standard output went there, or nobody reads it any more."""
     try:
         done = copy()

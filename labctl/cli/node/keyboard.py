@@ -7,30 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labctl.api.roles import groups
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe, text_of
+from labctl.cli.context import text_of
 from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
-from labctl.lab.roles import FILES
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
+    from labctl.api.parts.keyboard import Keyboard
 
-chat = typer.Typer(help=FILES["chat"], no_args_is_help=True, suggest_commands=False)
-echo = typer.Typer(help=FILES["echo"], no_args_is_help=True, suggest_commands=False)
-udp = typer.Typer(help=FILES["udp"], no_args_is_help=True, suggest_commands=False)
-http = typer.Typer(help=FILES["http"], no_args_is_help=True, suggest_commands=False)
+FOR = groups()
+chat = typer.Typer(help=FOR["chat"], no_args_is_help=True, suggest_commands=False)
+echo = typer.Typer(help=FOR["echo"], no_args_is_help=True, suggest_commands=False)
+udp = typer.Typer(help=FOR["udp"], no_args_is_help=True, suggest_commands=False)
+http = typer.Typer(help=FOR["http"], no_args_is_help=True, suggest_commands=False)
 
 
 def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
     """Type one line at any node."""
-    from labctl.lab.keyboard.send import send
+    from labctl.cli.chosen import keyboard_of
     from labctl.render.text import quoted
     from labctl.render.timeline import Timeline
 
     text = text_of(line)
-    engine, found = engine_and_lab(lab)
-    sent = send(engine, found, node, text, timeout=timeout)
+    sent = keyboard_of(lab, node).type(text, timeout=timeout)
     if as_json:
         output.document(sent.as_json())
         return
@@ -43,27 +42,27 @@ def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0
 
 def attach(node: NodeName, lab: LabName = None) -> None:
     """Sit down at a node: type lines, see its journal. Ctrl-D or ^C leaves; the node goes on."""
-    from labctl.lab.keyboard.attach import attach
-    from labctl.lab.keyboard.typed import need_keyboard
+    from labctl.cli.chosen import keyboard_of
     from labctl.render.timeline import Timeline
 
-    engine, found = engine_and_lab(lab)
-    need_keyboard(engine, found.running(node, "nothing can be typed at it"))  # before anything is said of it
     timeline = Timeline([node], columns=output.columns(), colour=output.colour())
-    if sys.stdin.isatty():
-        output.talk(f"at {node}'s keyboard; Ctrl-D leaves")
-    attach(engine, found, node, sys.stdin.buffer, lambda event: output.data(timeline.line(event)))
+
+    def seated() -> None:
+        if sys.stdin.isatty():
+            output.talk(f"at {node}'s keyboard; Ctrl-D leaves")
+
+    there = keyboard_of(lab, node)
+    there.attach(sys.stdin.buffer, lambda event: output.data(timeline.line(event)), ready=seated)
 
 
 @chat.command("send")
 def chat_send(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
     """Say something at a chat node, and see it arrive at its partner."""
-    from labctl.lab.roles.chat import send
+    from labctl.cli.chosen import keyboard_of
     from labctl.render import sending
 
     said = text_of(text)
-    engine, found = engine_and_lab(lab)
-    delivery = send(engine, found, node, said, timeout=timeout)
+    delivery = keyboard_of(lab, node).send(said, role="chat", timeout=timeout)
     if as_json:
         output.document(delivery.as_json())
     else:
@@ -78,11 +77,10 @@ def chat_log(
     as_json: Json = False,
 ) -> None:
     """Show the conversation: who said what to whom."""
-    from labctl.lab.roles.chat_log import lines
+    from labctl.cli.chosen import lab_of
     from labctl.render.chat_log import line as rendered
 
-    engine, found = engine_and_lab(lab)
-    for item in lines(engine, found, follow=follow):
+    for item in lab_of(lab).chat_log(follow=follow):
         if as_json:
             output.json_line(item.as_json())
         else:
@@ -99,12 +97,11 @@ def echo_send(
     as_json: Json = False,
 ) -> None:
     """Send a line from an echo client, and see the line that comes back."""
-    from labctl.lab.roles.echo import send
+    from labctl.cli.chosen import keyboard_of
     from labctl.render import sending
 
     said = text_of(text)
-    engine, found = engine_and_lab(lab)
-    delivery = send(engine, found, node, said, to=to, timeout=timeout)
+    delivery = keyboard_of(lab, node).echo(said, to=to, timeout=timeout)
     if delivery is None:
         output.talk(f"{node} took the command")
     elif as_json:
@@ -129,18 +126,18 @@ def udp_send(
     as_json: Json = False,
 ) -> None:
     """Send a datagram, or a numbered train of them, and see what arrives; to a HOST:PORT, and see what comes back."""
-    from labctl.lab.roles import udp
+    from labctl.cli.chosen import keyboard_of
     from labctl.render import sending
 
     said = text_of(text)
-    engine, found = engine_and_lab(lab)
+    there = keyboard_of(lab, source)
     if count is None:
         if size or rate != 100.0:
             raise typer.BadParameter("--size and --rate are for trains: give --count as well")
         if ":" in target:
-            _datagram(engine, found, source, target, said, timeout, as_json)
+            _datagram(there, target, said, timeout, as_json)
             return
-        delivery = udp.send(engine, found, source, target, said, timeout=timeout)
+        delivery = there.send(said, to=target, role="udp", timeout=timeout)
         if as_json:
             output.document(delivery.as_json())
         else:
@@ -148,20 +145,17 @@ def udp_send(
         return
     if ":" in target:
         raise typer.BadParameter("a train goes to a UDP peer, which counts it: name the node alone")
-    train = udp.send_train(engine, found, source, target, said, count=count, size=size, rate=rate, timeout=timeout)
+    train = there.send_train(target, text=said, count=count, size=size, rate=rate, timeout=timeout)
     if as_json:
         output.document(train.as_json())
     else:
         output.data(sending.train(train))
 
 
-def _datagram(engine: Engine, lab: Lab, source: str, target: str, text: str, timeout: float, as_json: bool) -> None:
-    from labctl.lab.reach import datagram
+def _datagram(node: Keyboard, target: str, text: str, timeout: float, as_json: bool) -> None:
     from labctl.render import sending
 
-    if lab.node(source).role != "udp":
-        prepare_probe(engine)
-    done = datagram.send(engine, lab, source, target, text, timeout=timeout)
+    done = node.send_datagram(target, text, timeout=timeout)
     if as_json:
         output.document(done.as_json())
     else:
@@ -180,13 +174,10 @@ def http_get(
     as_json: Json = False,
 ) -> None:
     """Ask an HTTP server for a page, from this machine or from another node."""
-    from labctl.lab.roles.http import get
+    from labctl.cli.chosen import keyboard_of
     from labctl.render.text import address, for_terminal, printable
 
-    engine, found = engine_and_lab(lab)
-    if source:
-        prepare_probe(engine)  # what asks there is ended by one
-    result = get(engine, found, node, url, source=source, timeout=timeout)
+    result = keyboard_of(lab, node).get(url, source=source, timeout=timeout)
     if as_json:
         output.document(result.as_json())
         return

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe
+from labctl.cli.chosen import lab_of
+from labctl.cli.context import ago
 from labctl.cli.options import Json, LabName, Last, Local, NodeName, RunFile, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab, Node
+    from collections.abc import Sequence
+
+    from labctl import Socket
+    from labctl.api.lab import Lab
+    from labctl.api.node import Node
 
 Nodes = Annotated[
     list[str] | None, typer.Argument(metavar="[NODE]...", help="Only these nodes.", autocompletion=complete_nodes)
@@ -31,49 +35,47 @@ def sockets(
     as_json: Json = False,
 ) -> None:
     """Show the kernel's own table of sockets: protocol, state, queues, addresses, program."""
-    from labctl.lab.processes import sockets
     from labctl.render.sockets import table
 
+    there: Sequence[Socket]
     if run:
         from labctl.cli.saved_runs.looking import of_file
 
         saved = of_file(run, lab, watch=watch, ready_fd=ready_fd)
-        found, names = saved.lab, [saved.lab.node(name).name for name in nodes or ()]
+        name, names = saved.lab.name, [saved.lab.node(one).name for one in nodes or ()]
         there = [one for one in saved.sockets if not names or one.node in names]
     else:
         ready = Ready(ready_fd, follows=watch)
-        engine, found = engine_and_lab(lab)
-        chosen = sockets.place(found, nodes or [])
-        prepare_probe(engine)
+        found = lab_of(lab)
+        name = found.name
         if watch:
-            _watch(engine, found, chosen, as_json, ready)
+            _watch(found, nodes or (), as_json, ready)
             return
-        there = sockets.table(engine, found, chosen)
+        there = found.sockets(*nodes or ())
     if as_json:
-        output.document(sockets.document(found, there))
+        output.document({"lab": name, "sockets": [item.as_json() for item in there]})
     elif there:
         output.data(table(there, columns=output.columns(), colour=output.colour()))
     else:
         output.talk("no socket is open there")
 
 
-def _watch(engine: Engine, lab: Lab, nodes: list[Node], as_json: bool, ready: Ready | None = None) -> None:
+def _watch(lab: Lab, nodes: Sequence[str], as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
-    from labctl.lab.processes import sockets
     from labctl.render.sockets import Changes
 
-    names, local = [node.name for node in nodes], output.Settings.local
+    names = list(lab.watched(*nodes))
     awaited = set(names)
-    changes = Changes(names, columns=output.columns(), colour=output.colour(), local=local)
-    for event in sockets.watch(engine, lab, nodes):
+    changes = Changes(names, columns=output.columns(), colour=output.colour(), local=output.Settings.local)
+    for event in lab.follow_sockets(*nodes):
         if event.name == "watching":
             output.talk(f"{event.node}: watching; a state in parentheses passed between two looks")
             awaited.discard(event.node)
             if not awaited:
-                (ready or Ready(None)).say(names)
+                ready.say(names)
         elif as_json:
             output.json_line(encode(event))
-        elif event.name == sockets.MISSED:
+        elif event.name == "missed":
             output.talk(f"{event.node}: {event.get('reason')}")
         else:
             output.data(changes.line(event))
@@ -94,43 +96,37 @@ def syscalls(
 
     They are recorded from the first time on that this command is given.
     """
-    from labctl.lab.processes import syscalls
-
     if stop and (follow or last or waits):
         raise typer.BadParameter("--stop goes with none of the other options")
     seconds, ready = None if last is None else ago("--last", last), Ready(ready_fd, follows=follow)
-    engine, found = engine_and_lab(lab)
-    chosen = found.running(node, "its system calls can't be recorded")
-    if several := syscalls.programs_of(found, chosen):
+    found = lab_of(lab)
+    there = found.node(node)
+    if several := there.programs:
         raise typer.BadParameter(f"{node} are several nodes with one network: name one of them, {' or '.join(several)}")
     if stop:
-        consent(engine, found.name, found.standing)
-        stopped = bool(syscalls.stop(engine, found, [chosen]))
+        stopped = there.forget_syscalls()
         if as_json:
             output.document({"lab": found.name, "node": node, "stopped": stopped})
         else:
             output.talk(f"{node}: {'no longer recorded' if stopped else 'nothing was recorded'}")
         return
-    prepare_probe(engine)
-    fresh = bool(syscalls.start(engine, found, [chosen]))
+    fresh = there.record_syscalls()
     if follow:
-        _follow(engine, found, chosen, seconds or 0.0, waits, as_json, ready)
+        _follow(there, seconds or 0.0, waits, as_json, ready)
     elif fresh:
         raise LabError("recording-begins", node=node)
     else:
-        _show(engine, found, chosen, seconds, waits, as_json)
+        _show(there, seconds, waits, as_json)
 
 
-def _show(engine: Engine, lab: Lab, node: Node, last: float | None, waits: bool, as_json: bool) -> None:
+def _show(node: Node, last: float | None, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
-    from labctl.lab.processes import syscalls
-    from labctl.render.syscalls import Calls
+    from labctl.render.syscalls import Calls, gone
 
-    kinds = [syscalls.CALLS, syscalls.WAITS] if waits else [syscalls.CALLS]
-    recording = syscalls.recordings(engine, lab, [node], kinds, last=last)[node.name]
+    recording = node.recording(last=last, waits=waits)
     calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     if recording.cut:
-        output.talk(f"{node.name}: {syscalls.gone(recording.cut)}")
+        output.talk(f"{node.name}: {gone(recording.cut)}")
     for event in recording.events:
         if as_json:
             output.json_line(encode(event))
@@ -141,21 +137,16 @@ def _show(engine: Engine, lab: Lab, node: Node, last: float | None, waits: bool,
         output.talk(f"{node.name}: no system call on a socket since {begun} UTC")
 
 
-def _follow(
-    engine: Engine, lab: Lab, node: Node, last: float, waits: bool, as_json: bool, ready: Ready | None = None
-) -> None:
+def _follow(node: Node, last: float, waits: bool, as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
-    from labctl.lab.processes import syscalls
-    from labctl.render.syscalls import Calls
+    from labctl.render.syscalls import Calls, gone
 
     calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
-    for event in syscalls.follow(engine, lab, [node], last=last, waits=waits):
-        if event.name == syscalls.HEAD:
+    for event in node.follow_syscalls(last=last, waits=waits):
+        if event.name == "recording":
             if event.get("cut"):
-                output.talk(f"{node.name}: {syscalls.gone(event.get('cut'))}")
-            (ready or Ready(None)).say(
-                [node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it"
-            )
+                output.talk(f"{node.name}: {gone(event.get('cut'))}")
+            ready.say([node.name], f"{node.name}: recorded; `labctl syscalls {node.name} --stop` ends it")
         elif as_json:
             output.json_line(encode(event))
         else:

@@ -12,9 +12,8 @@ from labctl.cli import output
 from labctl.cli.options import Json, LabName, Timeout, complete_nodes
 
 if TYPE_CHECKING:
+    from labctl.api.programs import Ran, Wanted
     from labctl.engine.model import Engine
-    from labctl.lab.programs.ran import Ran
-    from labctl.lab.programs.wanted import Wanted
 
 Command = Annotated[
     list[str] | None,
@@ -76,11 +75,11 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run your own program as a host of the lab; where there is none, an empty one is started for it."""
-    from labctl.lab.programs.wanted import environment, read
+    from labctl.api import programs
 
     if not command and image is None:
         raise typer.BadParameter("name the program, as in `labctl run --name srv -- python3 server.py`")
-    what = read(
+    what = programs.wanted(
         name,
         command or [],
         folder=folder,
@@ -89,7 +88,8 @@ def run(
         address=address,
         publish=publish or (),
         memory=memory,
-        environment=environment(env or [], os.environ),
+        variables=env or [],
+        ours=os.environ,
         listen=listen,
         ready=ready,
         replace=replace or watch,
@@ -105,37 +105,36 @@ def run(
 
 def _place(name: str | None, what: Wanted) -> tuple[Engine, str, bool]:
     """The lab that is meant, or a new empty one, once it is known that the program could run in it."""
-    from labctl.cli.context import asked_name, engine_and_lab
+    from labctl.cli.chosen import lab_of
     from labctl.errors import LabNotFound
 
     try:
-        engine, there = engine_and_lab(name)
+        found = lab_of(name)
     except LabNotFound:
+        from labctl.api import programs
+        from labctl.cli.context import asked_name
         from labctl.engine import connect
-        from labctl.lab.programs import empty
-        from labctl.lab.programs.run import checked
 
         engine, asked = connect(), asked_name(name)
-        if not empty.is_needed(engine, asked):
-            raise
-        checked(engine, what)
         with output.Progress("starting a lab") as report:
-            made = empty.start(engine, asked, report)
+            made = programs.home(asked, what, engine=engine, report=report)
+        if made is None:
+            raise
         output.talk(f"no lab {'of that name ' if asked else ''}is there: {made} is started, an empty one")
         return engine, made, True
-    return engine, there.name, False
+    return found.engine, found.name, False
 
 
 def _start(
     engine: Engine, lab: str, what: Wanted, *, is_new: bool, is_awaited: bool, timeout: float, watch: bool
 ) -> Ran | None:
     """None where it failed and is watched: the next change may mend it."""
+    from labctl.api import programs
     from labctl.errors import LabTimeout, NodeFailed
-    from labctl.lab.programs.run import run
 
     try:
         with output.Progress(f"starting {what.name}") as report:
-            return run(engine, lab, what, report, timeout=timeout, is_awaited=is_awaited)
+            return programs.begun(engine, lab, what, wait=is_awaited, timeout=timeout, report=report)
     except (NodeFailed, LabTimeout) as problem:
         if not watch:
             raise
@@ -144,11 +143,7 @@ def _start(
         return None
     except BaseException as problem:
         if is_new and not isinstance(problem, Exception):  # a signal
-            from labctl.lab.life.down import down
-            from labctl.lab.programs.empty import is_left_alone
-
-            if is_left_alone(engine, lab):  # else somebody else's program is in it by now
-                down(engine, lab, lambda text: None, force=True)
+            programs.take_down_if_empty(engine, lab)  # else somebody else's program is in it by now
         raise
 
 
@@ -164,14 +159,14 @@ def _show(ran: Ran, as_json: bool, *, watched: bool) -> None:
 
 
 def _watch(engine: Engine, lab: str, name: str) -> None:
-    from labctl.lab.model import find
-    from labctl.lab.programs.watch import watch
+    from labctl.api import programs
+    from labctl.api.labs import find
 
     def show(line: str, stderr: bool) -> None:
         (output.talk if stderr else output.data)(line)
 
     try:
-        watch(engine, find(engine, lab), name, show, output.talk, whole=True)
+        programs.watch(find(lab, engine=engine, force=True), name, show, output.talk, whole=True)
     except (KeyboardInterrupt, output.Terminated):
         output.talk(f"{name} goes on, and is watched no more; `labctl rm {name}` removes it")
         raise
@@ -179,18 +174,14 @@ def _watch(engine: Engine, lab: str, name: str) -> None:
 
 def rm(nodes: Names, lab: LabName = None, as_json: Json = False) -> None:
     """Remove hosts that `labctl run` made; an empty lab goes with its last one."""
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab.life.down import down
-    from labctl.lab.programs.empty import is_left_alone
-    from labctl.lab.programs.remove import need_program, remove
+    from labctl.api import programs
+    from labctl.cli.chosen import lab_of
 
-    engine, there = engine_and_lab(lab)
-    names = [need_program(there, name).name for name in dict.fromkeys(nodes)]
+    there = lab_of(lab)
+    names = list(there.need_programs(*nodes))
     with output.Progress("removing") as report:
-        remove(engine, there, names, report)
-        last = is_left_alone(engine, there.name)
-        if last:
-            down(engine, there.name, report, force=True)
+        there.remove(*names, report=report)
+        last = programs.take_down_if_empty(there.engine, there.name, report)
     if as_json:
         output.document({"lab": there.name, "removed": names, "down": last})
         return

@@ -9,31 +9,29 @@ from collections.abc import Callable
 
 import typer
 
+from labctl.api.roles import groups, verbs
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, text_of
+from labctl.cli.context import text_of
 from labctl.cli.options import Json, LabName, NodeName, Text, Timeout
-from labctl.lab import roles
-from labctl.lab.roles.role import Command
 
 
 def __getattr__(name: str) -> typer.Typer:
     """The group of a file of roles, by its name."""
-    if name not in roles.FILES:
+    if name not in groups():
         raise AttributeError(name)
-    group = typer.Typer(help=roles.FILES[name], no_args_is_help=True, suggest_commands=False)
-    for role in roles.in_file(name):
-        if role.typing:
-            group.command(role.typing.name, help=role.typing.help)(_typing(role.typing))
+    group = typer.Typer(help=groups()[name], no_args_is_help=True, suggest_commands=False)
+    for verb in verbs(name):
+        group.command(verb.name, help=verb.help)(_typing(verb.role))
     return group
 
 
-def _typing(made: Command) -> Callable[..., None]:
+def _typing(role: str) -> Callable[..., None]:
     def command(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
+        from labctl.cli.chosen import keyboard_of
         from labctl.render import sending
 
         said = text_of(text)
-        engine, found = engine_and_lab(lab)
-        delivery = made.act(engine, found, node, said, timeout)
+        delivery = keyboard_of(lab, node).send(said, role=role, timeout=timeout)
         if as_json:
             output.document(delivery.as_json())
         else:

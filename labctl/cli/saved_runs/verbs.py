@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.chosen import lab_of
+from labctl.cli.context import ago
 from labctl.cli.options import TIMES, Json, LabName, Timeout
 from labctl.errors import LabError
 
@@ -47,10 +48,10 @@ def save(
     if file is None and html is None:
         raise typer.BadParameter("name a file, such as run.labrun, or --html FILE")
     seconds = ago("--last", last) if last else None
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
+    found = lab_of(lab)
+    found.prepare()
     with output.Progress(f"saving {found.name}") as report:
-        run = gather(engine, found, last=seconds, payload=payload, report=report)
+        run = gather(found.engine, found.snapshot(), last=seconds, payload=payload, report=report)
         sizes = {str(file): write(run, file)} if file else {}
         if html:
             sizes[str(html)] = _write_page(run, html)
@@ -123,6 +124,7 @@ def replay(
 
     A line waits for what it followed, --timeout for each. What would be started is shown, and asked for first.
     """
+    from labctl.api import machine
     from labctl.bundle.again import replay
     from labctl.bundle.file import read
     from labctl.cli.context import asked_name
@@ -133,7 +135,8 @@ def replay(
     if wanted.objections and not trust:
         raise LabError("replay-untrusted", file=file, why="\n".join(wanted.objections))
     _ask(str(file), wanted, yes)
-    prepare_probe(engine)
+    with output.Progress("preparing") as report:
+        machine.prepare(engine, report)
     with output.Progress("bringing the lab up") as report:
         found = replay.start(engine, wanted, asked_name(lab), record=True, timeout=120.0, report=report)
     with output.Progress("replaying") as report:
@@ -161,11 +164,11 @@ def _ask(file: str, wanted: Wanted, yes: bool) -> None:
 
 def _save_again(engine: Engine, name: str, run: Run, file: Path) -> None:
     """The replayed run; its Compose file is the first one's."""
+    from labctl.api.labs import find
     from labctl.bundle.file import write
     from labctl.bundle.save import gather
-    from labctl.lab.model import find
 
-    made = gather(engine, find(engine, name))
+    made = gather(engine, find(name, engine=engine).snapshot())
     notes = tuple(note for note in made.notes if "Compose file" not in note)
     write(dataclasses.replace(made, compose=run.compose, notes=notes), file)
     output.talk(f"the new run is in {file}: `labctl diff` compares the two")

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -16,14 +16,15 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, consent, engine_and_lab, prepare_probe, span
+from labctl.cli.chosen import lab_of
+from labctl.cli.context import ago, span
 from labctl.cli.options import Json, LabName, Last, Local, complete_links
 from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
-    from labctl.lab.recording.capture import Capture, Place, Summary
+    from labctl.api.lab import Lab
+    from labctl.api.parts.captures import Capture
+    from labctl.api.results.captured import Captured
     from labctl.packets.matching.live import Seen
 
 SHOWN = 8  # nodes that are named one by one
@@ -59,9 +60,6 @@ def capture(
     as_json: Json = False,
 ) -> None:
     """Show packets of nodes or of a link as they come, or write them as pcapng for Wireshark and tshark."""
-    from labctl.lab.recording import capture
-    from labctl.lab.recording.capture import Capture
-
     if sum((start, stop, wireshark, install, file is not None)) > 1:
         raise typer.BadParameter("--start, --stop, --wireshark, --install-extcap and --write: one of them")
     if install:
@@ -71,22 +69,25 @@ def capture(
     seconds = span("--for", duration) if duration else 0.0 if last else None
     past = ago("--last", last) if last else 0.0
     ready = Ready(ready_fd, follows=seconds != 0 and not (start or stop))
-    engine, found = engine_and_lab(lab)
-    where = capture.place(found, places or [], expression)
-    begun: Callable[[], object] = partial(_tell_begun, ready, where) if seconds != 0 else lambda: None
+    found, named = lab_of(lab), places or []
+    hosts = found.hosts(*named)
+    begun: Callable[[], object] = partial(_tell_begun, ready, hosts) if seconds != 0 else lambda: None
     if stop or start:
-        _switch(engine, found, where, start, as_json)
+        _switch(found, hosts, named, start, as_json)
         return
-    prepare_probe(engine)
+
+    def seen(until: Callable[[], bool], report: Callable[[str], None] = output.talk) -> Capture:
+        return found.packets(*named, filter=expression, last=past, seconds=seconds, until=until, report=report)
+
     if wireshark:
-        _for_wireshark(engine, found, where, past, seconds, places or [], begun)
+        _for_wireshark(found, named, seen, begun)
     elif file is not None:
+        found.prepare()
         with _opened(file) as (out, begin):
-            seen = Capture(engine, found, where, last=past, seconds=seconds, enough=_closed(out), talk=output.talk)
-            summary = _written(seen, out, partial(_both, begin, begun))
+            summary = _written(seen(_closed(out)), out, partial(_both, begin, begun))
         _tell(summary, "standard output" if str(file) == "-" else str(file))
     else:
-        _show(engine, found, where, past, seconds, as_json, begun)
+        _show(seen(partial(output.nobody_reads, sys.stdout)), hosts, as_json, begun)
 
 
 def _both(first: Callable[[], object], second: Callable[[], object]) -> None:
@@ -94,54 +95,39 @@ def _both(first: Callable[[], object], second: Callable[[], object]) -> None:
     second()
 
 
-def _tell_begun(ready: Ready, where: Place) -> None:
-    names = [node.name for node in where.nodes]
-    shown = ", ".join(names) if len(names) <= SHOWN else f"{len(names)} nodes"
-    ready.say(names, f"capturing at {shown}: what passes from now on is seen")
+def _tell_begun(ready: Ready, hosts: Sequence[str]) -> None:
+    shown = ", ".join(hosts) if len(hosts) <= SHOWN else f"{len(hosts)} nodes"
+    ready.say(hosts, f"capturing at {shown}: what passes from now on is seen")
 
 
 def _install_extcap(as_json: bool) -> None:
-    from labctl.lab.recording.wireshark import install
+    from labctl.api.files import install_extcap
 
-    file = install()
+    file = install_extcap()
     if as_json:
         output.document({"installed": str(file)})
     else:
         output.talk(f"{file} is there: Wireshark lists the nodes of running labs from its next start on (or by F5)")
 
 
-def _switch(engine: Engine, lab: Lab, where: Place, on: bool, as_json: bool) -> None:
-    from labctl.lab.recording import recorders
-
+def _switch(lab: Lab, hosts: Sequence[str], places: Sequence[str], on: bool, as_json: bool) -> None:
     if on:
-        prepare_probe(engine)
-        recorders.begin(engine, lab, where.nodes)
-        names = [node.name for node in where.nodes]
+        lab.record(*places)
+        names = hosts
     else:
-        consent(engine, lab.name, lab.standing)
-        names = recorders.stop(engine, lab, where.nodes)
+        names = lab.forget(*places, syscalls=False)
     if as_json:
-        output.document({"recorded" if on else "ended": names})
+        output.document({"recorded" if on else "ended": list(names)})
     elif names:
         output.talk(f"{', '.join(names)}: {'recorded from now on' if on else 'recorded no more'}")
     else:
         output.talk("nothing was being recorded")
 
 
-def _show(
-    engine: Engine,
-    lab: Lab,
-    where: Place,
-    last: float,
-    seconds: float | None,
-    as_json: bool,
-    begun: Callable[[], object],
-) -> None:
-    from labctl.lab.recording.capture import Capture
+def _show(capture: Capture, hosts: Sequence[str], as_json: bool, begun: Callable[[], object]) -> None:
     from labctl.render.packets.lines import Lines, line_document
 
-    names, local = [node.name for node in where.nodes], output.Settings.local
-    lines = Lines(names, columns=output.columns(), colour=output.colour(), local=local)
+    lines = Lines(list(hosts), columns=output.columns(), colour=output.colour(), local=output.Settings.local)
 
     def show(one: Seen) -> None:
         if as_json:
@@ -149,13 +135,12 @@ def _show(
         else:
             output.data(lines.line(one))
 
-    closed = partial(output.nobody_reads, sys.stdout)
-    with Capture(engine, lab, where, last=last, seconds=seconds, enough=closed, talk=output.talk) as seen:
+    with capture as seen:
         begun()
         try:
             for one in seen:
                 show(one)
-            if closed():
+            if output.nobody_reads(sys.stdout):
                 raise output.Unwritten(errno.EPIPE)
         except (KeyboardInterrupt, output.Terminated):
             for one in seen.rest():
@@ -170,11 +155,11 @@ def _closed(out: IO[bytes]) -> Callable[[], bool]:
     return partial(output.nobody_reads, out)
 
 
-def _written(seen: Capture, out: IO[bytes], begin: Callable[[], object] = lambda: None) -> Summary:
+def _written(seen: Capture, out: IO[bytes], begin: Callable[[], object] = lambda: None) -> Captured:
     """Raises LabError; OSError, also where nobody reads it any more."""
-    from labctl.lab.recording.write import write
+    from labctl.api.parts.captures import write_pcapng
 
-    summary = write(seen, out, begin)
+    summary = write_pcapng(seen, out, begin)
     if output.nobody_reads(out):
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
     return summary
@@ -191,30 +176,20 @@ def _opened(file: Path) -> Iterator[tuple[IO[bytes], Callable[[], object]]]:
         except OSError as problem:
             raise output.Unwritten(problem.errno or errno.EIO) from None
         return
-    from labctl.lab.recording.write import opened
+    from labctl.api.files import written
 
-    with opened(file) as found:
+    with written(file) as found:
         yield found
 
 
-def _tell(summary: Summary, where: str) -> None:
+def _tell(summary: Captured, where: str) -> None:
     count = f"{summary.packets} packet{'' if summary.packets == 1 else 's'}"
     output.talk(f"{count} in {where}" if where != "standard output" else count)
     for remark in summary.remarks:
         output.talk(remark)
 
 
-def _for_wireshark(
-    engine: Engine,
-    lab: Lab,
-    where: Place,
-    last: float,
-    seconds: float | None,
-    places: list[str],
-    begun: Callable[[], object],
-) -> None:
-    from labctl.lab.recording.capture import Capture
-
+def _for_wireshark(lab: Lab, places: Sequence[str], seen: Callable[..., Capture], begun: Callable[[], object]) -> None:
     program = shutil.which("wireshark")
     if program is None:
         import shlex
@@ -227,8 +202,7 @@ def _for_wireshark(
     assert child.stdin
     try:
         with contextlib.suppress(BrokenPipeError):  # its window was closed
-            seen = Capture(engine, lab, where, last=last, seconds=seconds, enough=_closed(child.stdin))
-            _written(seen, child.stdin, begun)
+            _written(seen(_closed(child.stdin), lambda text: None), child.stdin, begun)
     finally:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, complete_faults, complete_links, complete_nodes
-from labctl.faults.kinds import KINDS, SWITCHES, TYPED
+from labctl.faults.kinds import KINDS, SWITCHES, TYPED, kind_with
 from labctl.faults.kinds.kind import FaultKind, Parameter, Switch
 
 if TYPE_CHECKING:
-    from labctl.lab.faults.control import Cleared
-    from labctl.lab.faults.rules import Applied
-    from labctl.lab.faults.spec import RuleSpec
+    from labctl import Fault
+    from labctl.api.link import RuleSpec
 
 fault = typer.Typer(help="Break links, on purpose and repeatably.", no_args_is_help=True, suggest_commands=False)
 
@@ -84,16 +82,16 @@ def add(
     **given: Any,
 ) -> None:
     """Put conditions on a link; all that are given hold together."""
-    from labctl.lab.faults import spec
+    from labctl.api import link as rules
 
-    found = spec.parsed({word: given[word] for word in TYPED if given[word] is not None})
+    found = {word: given[word] for word in TYPED if given[word] is not None}
     if not found:
         raise typer.BadParameter("give at least one condition, such as --delay 100ms or --drop 10%")
     switches = [name for name in SWITCHES if given[name]]
     for name in switches:
-        if spec.kind_with(name) not in found.values:
-            raise typer.BadParameter(f"--{SWITCHES[name].word} goes with --{spec.kind_with(name)}")
-    wanted = spec.of_conditions(found, switches, duration=duration, seed=seed)
+        if kind_with(name) not in {TYPED[word].name for word in found}:
+            raise typer.BadParameter(f"--{SWITCHES[name].word} goes with --{kind_with(name)}")
+    wanted = rules.conditions(found, switches, lasting=duration, seed=seed)
     _set(link, wanted, on_start, lab, as_json)
 
 
@@ -113,10 +111,11 @@ def _verb(kind: FaultKind) -> None:
     def command(
         link: Link, match: Match, on_start: OnStart = None, lab: LabName = None, as_json: Json = False, **given: Any
     ) -> None:
-        from labctl.lab.faults import spec
+        from labctl.api import link as rules
 
         switches = [one.name for one in kind.switches if given.pop(one.name)]
-        _set(link, spec.of_pick(kind.name, match, switches, **given), on_start, lab, as_json)
+        wanted = rules.pick(kind.name, match, switches, lasting=given.pop("duration"), **given)
+        _set(link, wanted, on_start, lab, as_json)
 
 
 for _kind in KINDS.values():
@@ -127,11 +126,11 @@ for _kind in KINDS.values():
 @fault.command("ls")
 def ls(lab: LabName = None, as_json: Json = False) -> None:
     """List the rules, with what they have done."""
-    from labctl.lab.faults.rules import listing
+    from labctl.cli.chosen import lab_of
     from labctl.render.faults import table
 
-    engine, found = engine_and_lab(lab)
-    rules = listing(engine, found)
+    found = lab_of(lab)
+    rules = found.faults()
     if as_json:
         output.document({"lab": found.name, "faults": [rule.as_json() for rule in rules]})
     elif rules:
@@ -151,11 +150,11 @@ def clear(
     as_json: Json = False,
 ) -> None:
     """Take rules back; the links are as they were."""
-    from labctl.lab.faults import control
+    from labctl.cli.chosen import lab_of
 
     if (which is None) == (not everything):
         raise typer.BadParameter("name a rule or a link, or give --all")
-    _tell_cleared(control.clear(*engine_and_lab(lab), which), as_json, "no rule was there")
+    _tell_cleared(lab_of(lab).clear_faults(which), as_json, "no rule was there")
 
 
 def partition(
@@ -168,11 +167,9 @@ def partition(
     as_json: Json = False,
 ) -> None:
     """Cut nodes off from others, both ways, until `labctl heal`."""
-    from labctl.lab.faults import control
+    from labctl.cli.chosen import lab_of
 
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    done = control.partition(engine, found, left, right, duration=duration)
+    done = lab_of(lab).partition(left, right, lasting=duration)
     if as_json:
         output.document(done.as_json())
     else:
@@ -181,36 +178,36 @@ def partition(
 
 def heal(lab: LabName = None, as_json: Json = False) -> None:
     """End all partitions."""
-    from labctl.lab.faults import control
+    from labctl.cli.chosen import lab_of
 
-    done = control.heal(*engine_and_lab(lab))
-    _tell_cleared(done, as_json, "there is no partition")
-    left = {rule.id for rule in done.left}
-    if left and not as_json:
+    found = lab_of(lab)
+    _tell_cleared(found.heal(), as_json, "there is no partition")
+    if as_json:
+        return
+    left = {rule.id for rule in found.faults() if rule.state != "gone"}
+    if left:
         output.talk(f"other rules stay: {', '.join(sorted(left))} (`labctl fault clear --all` takes them back)")
 
 
-def _tell_cleared(done: Cleared, as_json: bool, nothing: str) -> None:
+def _tell_cleared(cleared: tuple[Fault, ...], as_json: bool, nothing: str) -> None:
     from labctl.render.faults import taken_back
 
     if as_json:
-        output.document(done.as_json())
+        output.document({"cleared": [rule.as_json() for rule in cleared]})
         return
-    for rule in done.cleared:
+    for rule in cleared:
         output.talk(taken_back(rule))
-    if not done.cleared:
+    if not cleared:
         output.talk(nothing)
 
 
 def _set(link: str, wanted: RuleSpec, on_start: str | None, lab: str | None, as_json: bool) -> None:
-    from labctl.lab.faults import control
+    from labctl.cli.chosen import lab_of
     from labctl.render.faults import applied
 
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    done: Applied = control.add(engine, found, link, wanted, on_start=on_start)
+    rule = lab_of(lab).link(link).add(wanted, on_start=on_start)
     if as_json:
-        output.document(done.as_json())
+        output.document(rule.as_json())
         return
-    for line in applied(done):
+    for line in applied(rule.applied):
         output.data(line)

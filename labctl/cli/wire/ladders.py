@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.chosen import lab_of
+from labctl.cli.context import ago
 from labctl.cli.options import TIMES, Json, LabName, NodeName, RunFile, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
-    from labctl.lab.recording.following import Step
-    from labctl.lab.recording.xray import XRay
+    from labctl.api.parts.ladders import Step
+    from labctl.api.results.xray import XRay
     from labctl.packets.ladder.ladder import Ladder, Options
 
 
@@ -80,7 +80,7 @@ def ladder(
     With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
     that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
     """
-    from labctl.lab.recording.ladder_files import is_file
+    from labctl.api.files import is_file
     from labctl.packets.ladder.ladder import Options
 
     chosen = _chosen(form, as_json)
@@ -112,21 +112,22 @@ def _of_nodes(
     ready: Ready,
     follow: bool,
 ) -> None:
-    from labctl.lab.recording import following, ladder, recorders
-
     seconds = ago("--last", last or "30s")
-    engine, found = engine_and_lab(lab)
-    nodes = ladder.ends(found, *names)
-    prepare_probe(engine)
+    found = lab_of(lab)
     if follow:
-        back, hosts = seconds if last else 0.0, [one.name for one in nodes]
-        begun = f"following {' and '.join(hosts)}: what they send each other from now on is drawn"
-        said = partial(ready.say, hosts, begun)
-        _roll(following.follow(engine, found, nodes, back, options, said), options.limit, form)
+        back = seconds if last else 0.0
+
+        def said(hosts: Sequence[str]) -> None:
+            ready.say(hosts, f"following {' and '.join(hosts)}: what they send each other from now on is drawn")
+
+        _roll(
+            found.follow_ladder(*names, last=back, port=options.port, acks=options.acks, ready=said),
+            options.limit,
+            form,
+        )
         return
-    there, fresh = recorders.begin(engine, found, nodes)
-    _refuse_beginning(fresh)
-    show(ladder.drawn(engine, found, nodes, seconds, options, there), form, acks=options.acks)
+    drawn = found.ladder(*names, last=seconds, port=options.port, acks=options.acks, limit=options.limit, begin=True)
+    show(drawn.drawn, form, acks=options.acks)
 
 
 def _of_run(
@@ -149,18 +150,10 @@ def _of_run(
     show(looks.ladder(run, one, other, options, back(run, last)), form, acks=options.acks)
 
 
-def _refuse_beginning(fresh: list[str]) -> None:
-    """Raises LabError `not-recorded` where nodes are recorded only from now on: there is nothing to draw yet."""
-    if fresh:
-        raise LabError("not-recorded", nodes=" and ".join(fresh))
-
-
 def _of_files(first: str, second: str | None, options: Options, flow: str, form: Format) -> None:
-    from labctl.lab.recording import ladder_files
+    from labctl.api import files
 
-    found = (
-        ladder_files.of_files(first, second, options, flow) if second else ladder_files.of_file(first, options, flow)
-    )
+    found = files.ladder(first, second, port=options.port, acks=options.acks, limit=options.limit, flow=flow)
     for remark in found.remarks:
         output.talk(remark)
     show(found.ladder, form, acks=options.acks)
@@ -184,36 +177,27 @@ def xray(
 ) -> None:
     """Draw all of what went on between two nodes on one clock: system calls, states of sockets, packets."""
     from labctl.packets.ladder.ladder import Options
-    from labctl.render.xray import joined
 
     traced = form is XrayFormat.PERFETTO and not as_json
     chosen = _chosen(Format.JSON if traced else Format(form.value), as_json)
     seen = _looked((node, other), last, Options(port, acks, limit), lab, run)
     if traced:
-        from labctl.render.runs.perfetto import document
-
-        output.trace(document(seen))
+        output.trace(seen.perfetto())
     else:
-        show(joined(seen, limit), chosen, acks=acks)
+        show(seen.drawn, chosen, acks=acks)
 
 
 def _looked(names: tuple[str, str], last: str | None, options: Options, lab: str | None, run: str | None) -> XRay:
     """Of a run in a file, or of a lab, where it begins recording: LabError `not-recorded`."""
-    from labctl.lab.recording import xray
-    from labctl.lab.recording.ladder import ends
-
     if run:
+        from labctl.api.results.xray import XRay
         from labctl.bundle import looks
         from labctl.cli.saved_runs.looking import back, of_file
 
         saved = of_file(run, lab)
-        return looks.xray(saved, *names, options, back(saved, last))
+        return XRay.of(looks.xray(saved, *names, options, back(saved, last)), options.limit)
     seconds = ago("--last", last or "30s")
-    engine, found = engine_and_lab(lab)
-    nodes = ends(found, *names)
-    prepare_probe(engine)
-    _refuse_beginning(xray.start(engine, found, nodes))
-    return xray.xray(engine, found, nodes, seconds, options)
+    return lab_of(lab).xray(*names, last=seconds, port=options.port, acks=options.acks, limit=options.limit, begin=True)
 
 
 def _chosen(form: Format, as_json: bool) -> Format:
@@ -263,35 +247,29 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Run a labctl command, and draw what it caused: a ladder for each two nodes that spoke with each other."""
-    from labctl.lab.recording import trace
-    from labctl.packets.ladder.ladder import Options
-    from labctl.render.xray import ladders_of, trace_document
-
     chosen = _chosen(form, as_json)
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    apart = chosen is not Format.TEXT
-    run = partial(run_labctl, command, found.name, apart=apart)
-    done = trace.trace(engine, found, node or [], run, Options(port, acks, limit), command=command, deep=deep)
-    if not done.quiet:
-        output.talk(f"the nodes went on talking; this is what came until {trace.PATIENCE:g} s after the command")
-    ladders = ladders_of(done, limit)
+    found, apart = lab_of(lab), chosen is not Format.TEXT
+    with found.trace(*node or (), xray=deep, command=command, port=port, acks=acks, limit=limit) as seen:
+        status = run_labctl(command, found.name, apart=apart)
+    if not seen.quiet:
+        output.talk(f"the nodes went on talking; this is what came until {seen.patience:g} s after the command")
+    ladders = [ladder.drawn for ladder in seen.ladders]
     if chosen is Format.JSON:
-        output.document({"command": command, **trace_document(done, limit)})
+        output.document({"command": command, **seen.as_json(), "status": status})
     elif not ladders:
-        output.talk(done.remark)
+        output.talk(seen.remark)
     elif chosen is Format.PATTERN:
-        output.data(_pattern(done.ladders, acks=acks))
+        output.data(_pattern([ladder.drawn for ladder in seen.packets_only], acks=acks))
     else:
         if apart and len(ladders) > 1:
             pairs = ", ".join(f"{ladder.left.name} and {ladder.right.name}" for ladder in ladders)
             raise LabError("several-ladders", pairs=pairs, form=chosen.value)
         for ladder in ladders:
             show(ladder, chosen)
-        if done.aside.packets:
-            output.talk(str(done.aside))
-    if done.status:
-        raise typer.Exit(done.status)
+        if seen.aside:
+            output.talk(seen.aside)
+    if status:
+        raise typer.Exit(status)
 
 
 def run_labctl(command: list[str], lab: str, *, apart: bool) -> int:

@@ -40,7 +40,7 @@ def packet(
     `labctl packet last` shows the newest packet that is recorded in the lab, `last 2` the one before it ...
     `labctl packet --run FILE [N]`: those of a saved run, or one of them.
     """
-    from labctl.lab.recording import packet_file
+    from labctl.api import files
 
     if run:
         _of_run(run, file, number, lab, layers, limit, as_json)
@@ -52,12 +52,11 @@ def packet(
     if file == LAST:
         _show_newest(abs(number or 1), layers, lab, as_json)
         return
-    records = packet_file.records_from(file)
     if number is not None:
-        found, problem = packet_file.one(file, records, number)
+        found, problem = files.packet(file, number)
         _show_one(found, layers, as_json, problem)
         return
-    kept, count, problem = packet_file.first(records, limit)
+    kept, count, problem = files.packets(file, limit)
     if as_json:
         _document({"file": file, "count": count, "packets": _documents(kept, layers)}, problem)
         return
@@ -106,10 +105,9 @@ def _of_run(
 
 
 def _show_newest(number: int, layers: bool, lab: str | None, as_json: bool) -> None:
-    from labctl.cli.context import engine_and_lab
-    from labctl.lab.recording.capture import newest
+    from labctl.cli.chosen import lab_of
 
-    _show_one(newest(*engine_and_lab(lab), number), layers, as_json, None)
+    _show_one(lab_of(lab).newest_packet(number), layers, as_json, None)
 
 
 def _show_one(found: Packet, layers: bool, as_json: bool, problem: LabError | None) -> None:

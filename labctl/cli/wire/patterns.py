@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import ago, engine_and_lab, prepare_probe
+from labctl.cli.chosen import lab_of
+from labctl.cli.context import ago
 from labctl.cli.options import TIMES, Json, LabName, RunFile
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
+    from labctl.api.lab import Lab
     from labctl.packets.ladder.ladder import Ladder
     from labctl.packets.pattern import Found, Pattern
 
@@ -54,16 +55,16 @@ def expect(
             pattern, wire.compared(pattern, lambda: seen_of(_saved(run, lab, pattern, last, port, command))), 0, as_json
         )
         return
-    engine, found = engine_and_lab(lab)
+    found = lab_of(lab)
     for name in pattern.nodes:
         found.node(name)
-    prepare_probe(engine)
     status = 0
     if command:
-        status, ladders = _of_command(command, pattern, found.name, port, apart=as_json)
+        status, ladders = _of_command(command, pattern, found, port, apart=as_json)
         compared = wire.compared(pattern, lambda: seen_of(ladders))
     else:
-        compared = wire.compared(pattern, lambda: seen_of(_recorded(pattern, ago("--last", last or ""), lab, port)))
+        seconds = ago("--last", last or "")
+        compared = wire.compared(pattern, lambda: seen_of(_recorded(pattern, seconds, found, port)))
     _tell(pattern, compared, status, as_json)
 
 
@@ -84,32 +85,24 @@ def _text_of(file: str) -> str:
 
 
 def _of_command(
-    command: list[str], pattern: Pattern, lab: str, port: int | None, *, apart: bool
+    command: list[str], pattern: Pattern, lab: Lab, port: int | None, *, apart: bool
 ) -> tuple[int, list[Ladder]]:
     """The command's exit status, and what it caused between the nodes that the pattern names."""
     from itertools import combinations
 
     from labctl.cli.wire.ladders import run_labctl
-    from labctl.lab.recording import trace
-    from labctl.packets.ladder.ladder import Options
 
-    engine, found = engine_and_lab(lab)
-    options = Options(port, True, 0)
-    run = partial(run_labctl, command, lab, apart=apart)
-    done = trace.trace(engine, found, pattern.nodes, run, options, command=command)
-    hosts = dict.fromkeys(found.host(found.node(name)).name for name in pattern.nodes)
-    return done.status, [done.between(one, other, options) for one, other in combinations(hosts, 2)]
+    with lab.trace(*pattern.nodes, command=command, port=port, limit=0) as seen:
+        status = run_labctl(command, lab.name, apart=apart)
+    hosts = dict.fromkeys(lab.node(name).host for name in pattern.nodes)
+    return status, [seen.ladder(one, other, port=port, limit=0).drawn for one, other in combinations(hosts, 2)]
 
 
-def _recorded(pattern: Pattern, seconds: float, lab: str | None, port: int | None) -> list[Ladder]:
-    import time
+def _recorded(pattern: Pattern, seconds: float, lab: Lab, port: int | None) -> list[Ladder]:
+    from datetime import timedelta
 
-    from labctl.lab.recording import wire
-    from labctl.packets.ladder.ladder import Options
-
-    engine, found = engine_and_lab(lab)
-    begin = time.time_ns() - int(seconds * 1e9)
-    return wire.between(engine, found, wire.nodes_of(found, pattern.nodes), begin, Options(port, True, 0))
+    lab.prepare()
+    return [one.drawn for one in lab.wire(*pattern.nodes, since=timedelta(seconds=seconds), port=port).ladders]
 
 
 def _saved(

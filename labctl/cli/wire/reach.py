@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, NodeName, Timeout, complete_nodes
 
 if TYPE_CHECKING:
-    from labctl.engine.model import Engine
-    from labctl.lab.model import Lab
+    from labctl.api.node import Node
+    from labctl.api.parts.reach import Family
+    from labctl.api.results.reached import Answer, Asked, Chosen, Hop, Lookup
 
 Target = Annotated[
     str,
@@ -40,32 +40,45 @@ def ping(
     as_json: Json = False,
 ) -> None:
     """Ask from a node whether another one answers (ICMP echo), and how long it takes there and back."""
-    from labctl.lab.reach import ping
+    from labctl.cli.chosen import lab_of
     from labctl.render.reach import looks
 
     seconds, family = _interval(interval), family_of(four, six)
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    options = {"interval": seconds, "timeout": timeout, "size": size, "ttl": ttl, "family": family}
-    seen = ping.ping(engine, found, node, target, count=count, **options)  # type: ignore[arg-type]
-    asked, answers = None, []
+    answers: list[Answer] = []
+    has_begun = False
+
+    def begun(asked: Asked) -> None:
+        nonlocal has_begun
+        has_begun = True
+        if not as_json:
+            output.data(looks.asked(asked, columns=output.columns()))
+
+    def show(one: Answer) -> None:
+        answers.append(one)
+        if not as_json:
+            output.data(looks.answer(one, timeout, columns=output.columns(), colour=output.colour()))
+
     try:
-        for item in seen:
-            if isinstance(item, ping.Asked):
-                asked = item
-                text = looks.asked(item, columns=output.columns())
-            else:
-                answers.append(item)
-                text = looks.answer(item, timeout, columns=output.columns(), colour=output.colour())
-            if not as_json:
-                output.data(text)
+        found = (
+            lab_of(lab)
+            .node(node)
+            .ping(
+                target,
+                count=count,
+                interval=seconds,
+                timeout=timeout,
+                size=size,
+                ttl=ttl,
+                family=family,
+                begun=begun,
+                show=show,
+            )
+        )
     finally:  # also after ^C: what was seen until then
-        if asked and not as_json:
-            output.data(looks.summary(ping.summary(answers)))
-    if asked:
-        ping.check(found, asked, answers)
-        if as_json:
-            output.document(ping.document(found, asked, answers))
+        if has_begun and not as_json:
+            output.data(looks.summary_of(answers))
+    if as_json:
+        output.document(found.as_json())
 
 
 def route(
@@ -83,42 +96,38 @@ def route(
     as_json: Json = False,
 ) -> None:
     """Show the way from a node to another one, hop by hop; or the node's routing table."""
-    from labctl.lab.reach import route
+    from labctl.cli.chosen import lab_of
     from labctl.render.reach import looks
 
     family = family_of(four, six)
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
+    there = lab_of(lab).node(node)
     if target is None:
-        _table(engine, found, node, family, as_json)
+        _table(there, family, as_json)
         return
-    chosen, hops = None, []
-    for item in route.path(engine, found, node, target, timeout=timeout, family=family):
-        if isinstance(item, route.Chosen):
-            chosen = item
-            text = looks.chosen(item, columns=output.columns())
-        else:
-            hops.append(item)
-            text = looks.hop(item, timeout, columns=output.columns(), colour=output.colour())
+
+    def begun(chosen: Chosen) -> None:
         if not as_json:
-            output.data(text)
-    if chosen:
-        route.check(found, chosen, hops, timeout)
-        if as_json:
-            output.document(route.document(found, chosen, hops))
+            output.data(looks.chosen(chosen, columns=output.columns()))
+
+    def show(hop: Hop) -> None:
+        if not as_json:
+            output.data(looks.hop(hop, timeout, columns=output.columns(), colour=output.colour()))
+
+    found = there.route(target, timeout=timeout, family=family, begun=begun, show=show)
+    if as_json:
+        output.document(found.as_json())
 
 
-def _table(engine: Engine, lab: Lab, node: str, family: int | None, as_json: bool) -> None:
-    from labctl.lab.reach.route import table, table_document
+def _table(node: Node, family: int | None, as_json: bool) -> None:
     from labctl.render.reach import looks
 
-    entries = [entry for entry in table(engine, lab, node) if family in (None, entry.family)]
+    entries = [entry for entry in node.routes() if family in (None, entry.family)]
     if as_json:
-        output.document(table_document(lab, node, entries))
+        output.document({"lab": node.lab.name, "node": node.name, "routes": [entry.as_json() for entry in entries]})
     elif entries:
         output.data(looks.routes(entries, columns=output.columns(), colour=output.colour()))
     else:
-        output.talk(f"{node} has no route")
+        output.talk(f"{node.name} has no route")
 
 
 def dns(
@@ -139,20 +148,21 @@ def dns(
     as_json: Json = False,
 ) -> None:
     """Ask a node's name server, as the node itself would, and show its answer."""
-    from labctl.lab.reach import dns
+    from labctl.cli.chosen import lab_of
     from labctl.render.reach import looks
 
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    looked = dns.ask(engine, found, node, name, types=types or (), server=server, timeout=timeout)
-    if not as_json:
-        output.data(looks.names(found, looked, columns=output.columns(), colour=output.colour()))
-    dns.check(found, looked)
+    found = lab_of(lab)
+
+    def show(looked: Lookup) -> None:
+        if not as_json:
+            output.data(looks.names(found.snapshot(), looked, columns=output.columns(), colour=output.colour()))
+
+    resolved = found.node(node).dns(name, types=types or (), server=server, timeout=timeout, show=show)
     if as_json:
-        output.document(looked.as_json(found))
+        output.document(resolved.as_json())
 
 
-def family_of(four: bool, six: bool) -> int | None:
+def family_of(four: bool, six: bool) -> Family | None:
     if four and six:
         raise typer.BadParameter("-4 and -6 exclude each other")
     return 4 if four else 6 if six else None

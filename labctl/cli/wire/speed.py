@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
-from labctl.cli.context import engine_and_lab, prepare_probe
 from labctl.cli.options import Json, LabName, complete_nodes
 from labctl.cli.wire.reach import Four, Six, family_of
+
+if TYPE_CHECKING:
+    from labctl.api.results.reached import SpeedAsked
 
 
 def speed(
@@ -34,30 +36,26 @@ def speed(
     as_json: Json = False,
 ) -> None:
     """Measure how fast one node can send to another: throughput, loss, round trip."""
-    from labctl.lab.reach import speed
+    from labctl.cli.chosen import lab_of
     from labctl.render.reach.speed import asked_line, measured_line
 
     family, wanted = family_of(four, six), _rate(rate)
-    engine, found = engine_and_lab(lab)
-    prepare_probe(engine)
-    options = {"udp": udp, "seconds": seconds, "most": most, "rate": wanted, "size": size, "family": family}
-    asked: speed.Asked | None = None
-    for item in speed.speed(engine, found, source, target, **options):  # type: ignore[arg-type]
-        if isinstance(item, speed.Asked):
-            asked = item
-            if not as_json:
-                output.data(asked_line(item))
-            if item.recorded:
-                who = " and ".join(item.recorded)
-                verb = "are" if len(item.recorded) > 1 else "is"
-                output.talk(f"{who} {verb} recorded, so it ends after {item.most} B; --bytes chooses, 0 is without end")
-            continue
-        assert asked
-        speed.check(asked, item)
-        if as_json:
-            output.document(speed.document(found, asked, item))
-        else:
-            output.data(measured_line(asked, item))
+
+    def begun(asked: SpeedAsked) -> None:
+        if not as_json:
+            output.data(asked_line(asked))
+        if asked.recorded:
+            who = " and ".join(asked.recorded)
+            verb = "are" if len(asked.recorded) > 1 else "is"
+            output.talk(f"{who} {verb} recorded, so it ends after {asked.most} B; --bytes chooses, 0 is without end")
+
+    found = lab_of(lab).speed(
+        source, target, udp=udp, seconds=seconds, most=most, rate=wanted, size=size, family=family, begun=begun
+    )
+    if as_json:
+        output.document(found.as_json())
+    else:
+        output.data(measured_line(found.asked, found.measured))
 
 
 def _rate(text: str | None) -> float | None:

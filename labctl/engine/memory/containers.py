@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,36 @@ from labctl.engine.model import Container, Line, Listening, Port, Process
 from labctl.engine.settings import Settings
 
 Program = Callable[["MemoryContainer", bytes], None]
+
+IDLE = 0.005  # seconds in which something may still come of what other threads do
+
+
+class Bell:
+    """Rings whenever something is printed, typed or ended: whoever waits for what another thread does hears of it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+
+    def ring(self) -> None:
+        with self._changed:
+            self._count += 1
+            self._changed.notify_all()
+
+    @property
+    def heard(self) -> int:
+        """How often it has rung."""
+        return self._count
+
+    def wait(self, heard: int, deadline: float | None) -> bool:
+        """Whether it has rung since it had so often, or does within a moment that ends at the deadline (of
+        time.monotonic()) at the latest."""
+        left = IDLE if deadline is None else min(IDLE, deadline - time.monotonic())
+        with self._changed:
+            return left > 0 and self._changed.wait_for(lambda: self._count != heard, left)
+
+
+BELL = Bell()  # of all engines in memory
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,7 @@ class MemoryContainer:
         self.output.append(line)
         for listener in self.listeners:
             listener.pending.append(replace(line, stamp=None) if listener.attached else line)
+        BELL.ring()
 
     def end(self, exit_code: int = 0) -> None:
         """Its process ends."""
@@ -83,6 +115,7 @@ class MemoryContainer:
         self.finished = stamp()
         for listener in self.listeners:
             listener.ended = True
+        BELL.ring()
 
 
 @dataclass(frozen=True)
@@ -108,6 +141,7 @@ class MemoryStream:
 
     def write(self, data: bytes) -> None:
         self.typed += data
+        BELL.ring()
 
     @property
     def unwritten(self) -> int:

@@ -2,7 +2,7 @@
 
 For trying what stands above the engine (names, matching, waiting, errors) where no Docker is, and at once: nothing here
 takes time. Where a real engine would wait for its containers, this one runs what was put off (`later`), and when
-nothing is left that could happen, the deadline counts as reached.
+nothing is left that could happen, nor does within a moment in another thread, the deadline counts as reached.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from labctl.cancel import Cancel
 from labctl.engine.alone import Alone
 from labctl.engine.machines import Clock
 from labctl.engine.memory import making
-from labctl.engine.memory.containers import Execution, MemoryContainer, MemoryStream, Program, stamp
+from labctl.engine.memory.containers import BELL, Execution, MemoryContainer, MemoryStream, Program, stamp
 from labctl.engine.memory.nodes import MemoryNodes
 from labctl.engine.memory.probes import MemoryProbes
 from labctl.engine.memory.programs import program_of
@@ -207,6 +207,7 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
         mine = [stream for stream in streams if isinstance(stream, MemoryStream)]
         while True:
             cancel.check(self.cancels)
+            heard = BELL.heard
             self._deliver(mine)
             for stream in mine:
                 while stream.pending:
@@ -220,9 +221,10 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
                 return
             with self._lock:
                 act = self._later.popleft() if self._later else None
-            if act is None:
+            if act is not None:
+                act()
+            elif not BELL.wait(heard, deadline):
                 return
-            act()
 
     def _is_read(self, stream: MemoryStream) -> bool:
         """Whether what is typed goes anywhere, if only away."""

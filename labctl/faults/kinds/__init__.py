@@ -38,3 +38,8 @@ def kind_of(action: str) -> FaultKind:
 def draws(field: str) -> bool:
     """Whether a field of a rule is one that the rule's generator draws for."""
     return field in PARAMETERS and PARAMETERS[field].by_chance
+
+
+def kind_with(switch: str) -> str:
+    """The kind that a switch belongs to."""
+    return next(name for name, kind in KINDS.items() if any(one.name == switch for one in kind.switches))

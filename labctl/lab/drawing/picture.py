@@ -12,9 +12,9 @@ from typing import Any
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_FAMILIES, LABEL_TITLE, Engine, Network, Port, place
 from labctl.lab.life.static_routes import routes_of
 from labctl.lab.model import TOGETHER, Lab, Node
+from labctl.lab.roles import forwards
 from labctl.topology.model import Member, Net, Published, Topology, replicas
 
-ROUTER = "router"
 MACHINE = "on this machine's own network"
 NOWHERE = "on no network"
 BRIDGE = "bridge"  # the engine's own network, for `network_mode: bridge`
@@ -60,7 +60,7 @@ class DrawnNode:
 
     @property
     def is_router(self) -> bool:
-        return ROUTER in (self.role or "").split(TOGETHER)
+        return any(map(forwards, (self.role or "").split(TOGETHER)))
 
     @property
     def kind(self) -> str | None:
@@ -172,7 +172,7 @@ def of_topology(topology: Topology, role_of: Callable[[Member], str | None]) -> 
                 bool(member.networks) and set(member.networks) <= closed
             )
             ports = () if hidden else tuple(_wanted_port(port) for _, one in copies for port in one.ports)
-            masquerades = _masquerades(service) if roles[0] == ROUTER else None
+            masquerades = _masquerades(service) if forwards(roles[0]) else None
             members = tuple(one for one, _ in copies) if others else ()
             on_machine = service.get("network_mode") == "host"
             nodes.append(DrawnNode(name, _roles(roles), None, ports, masquerades, members, on_machine))
@@ -246,7 +246,7 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
         members = lab.members(node)
         ports = tuple(_published_port(port) for one in members for port in one.container.ports if port.public)
         facing = None
-        if node.role == ROUTER:
+        if forwards(node.role):
             details = engine.details(node.container.id)
             facing = _facing(details.environment.get(MASQUERADE_TO), details.aliases)
         masquerades = names.get(facing, facing) if facing else facing

@@ -10,7 +10,7 @@ from typing import Any
 from labctl.errors import LabError, nearest
 from labctl.faults import conditions, match
 from labctl.faults.conditions import Conditions, Malformed
-from labctl.faults.kinds import KINDS, SWITCHES, draws
+from labctl.faults.kinds import KINDS, SWITCHES, draws, kind_with
 from labctl.faults.kinds.kind import Verb
 
 VERBS: dict[str, Verb] = {name: kind.verb for name, kind in KINDS.items() if kind.verb}
@@ -99,11 +99,6 @@ def of_pick(
 def of_partition(*, duration: str | None = None) -> RuleSpec:
     """Nothing gets through. Raises LabError `bad-condition`."""
     return RuleSpec("partition", "partition", {"drop": 1.0, **_end(duration)}, 0)
-
-
-def kind_with(switch: str) -> str:
-    """The kind that a switch belongs to."""
-    return next(name for name, kind in KINDS.items() if any(one.name == switch for one in kind.switches))
 
 
 def _worded(what: str, switches: Collection[str]) -> str:

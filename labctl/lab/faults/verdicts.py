@@ -12,6 +12,7 @@ from labctl.events.model import Address, Event
 from labctl.lab import probes
 from labctl.lab.model import Lab
 from labctl.packets.crossings import Verdict
+from labctl.packets.protocols import table
 
 READ_LIMIT = 60.0  # seconds
 
@@ -81,7 +82,7 @@ def _verdict(event: Event) -> Verdict:
     src, sport = cast(Address, event.local)
     dst, dport = cast(Address, event.peer)
     proto = str(event.get("proto"))
-    ports = proto in ("tcp", "udp")
+    ports = proto in table().with_ports
     return Verdict(
         event.nanoseconds,
         event.node,

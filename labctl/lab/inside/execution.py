@@ -7,7 +7,6 @@ However labctl ends, the command does not outlive it: ^C, SIGTERM, SIGHUP and a 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import termios
@@ -210,10 +209,3 @@ def _set_modes(modes: list[Any] | None) -> None:
 
 def _end_unheard(engine: Engine, place: Place, mark: str, number: int) -> None:
     ending.end(engine, place.lab.name, place.node.name, place.container, mark, number)
-
-
-def standard_output(data: bytes, stderr: bool) -> None:
-    """Writes to our own standard output, or error. Raises OSError."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(2 if stderr else 1, view) :]

@@ -9,22 +9,31 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
+from labctl.encoding import decoded
 from labctl.engine.model import Engine, Stream
 from labctl.errors import LabError
 from labctl.events.codec import decode
 from labctl.events.model import Event
 from labctl.lab.keyboard.send import type_plain
-from labctl.lab.keyboard.typed import Typed, decoded, need_keyboard
+from labctl.lab.keyboard.typed import Typed, need_keyboard
 from labctl.lab.model import Lab, Node
 
 
 def attach(
-    engine: Engine, lab: Lab, name: str, source: BinaryIO, show: Callable[[Event], None], *, timeout: float = 5.0
+    engine: Engine,
+    lab: Lab,
+    name: str,
+    source: BinaryIO,
+    show: Callable[[Event], object],
+    *,
+    ready: Callable[[], object] = lambda: None,
+    timeout: float = 5.0,
 ) -> None:
     """Types each line of `source` at a node and gives its journal to `show`, until the source or the node ends.
 
-    Every line is typed like `labctl send` does, so that lines of several people never mix; at somebody's own program as
-    a person would, where they may. Raises LabError.
+    `ready` is called once what comes is heard, and before anything is typed. Every line is typed like `labctl send`
+    does, so that lines of several people never mix; at somebody's own program as a person would, where they may.
+    Raises LabError.
     """
     node = lab.running(name, "nothing can be typed at it")
     need_keyboard(engine, node)
@@ -34,6 +43,7 @@ def attach(
         if node.role
         else engine.logs(node.container.id, follow=True, tail=0)
     )
+    ready()
     reader, writer = os.pipe()
     failure: list[LabError] = []
 
@@ -68,7 +78,7 @@ def _type(engine: Engine, lab: Lab, node: Node, line: bytes, timeout: float) -> 
         pass
 
 
-def _show_until(engine: Engine, journal: Stream, done: int, node: Node, show: Callable[[Event], None]) -> None:
+def _show_until(engine: Engine, journal: Stream, done: int, node: Node, show: Callable[[Event], object]) -> None:
     import time
 
     while True:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -31,15 +30,6 @@ def envelope(ident: str, text: str, to: str | None = None, options: Mapping[str,
     """A typed line as labctl sends it: a JSON text sequence (RFC 7464), see docs/node-contract.md."""
     fields = {"id": ident, "text": text, **({"to": to} if to else {}), **(options or {})}
     return RECORD_SEPARATOR + json.dumps(fields, ensure_ascii=False).encode() + b"\n"
-
-
-def decoded(data: bytes, what: str) -> str:
-    """What somebody typed, in the locale's encoding (UTF-8 in C and POSIX: PEP 540). Raises LabError `not-utf8`."""
-    encoding = sys.getfilesystemencoding()
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        raise LabError("not-utf8", what=what, encoding=encoding.upper()) from None
 
 
 def need_keyboard(engine: Engine, node: Node) -> None:

@@ -37,6 +37,12 @@ def applies(verb: str, node: Node) -> bool:
     return node.container.state in _FROM[verb]
 
 
+def check_verb(verb: str) -> None:
+    """Raises LabError `bad-option` where no such thing is done to nodes."""
+    if verb not in _FROM:
+        raise LabError("bad-option", option="verb", why=f"{verb!r} is none of {', '.join(_FROM)}")
+
+
 def change(engine: Engine, lab: Lab, verb: str, name: str, *, timeout: float, signal: str | None = None) -> list[str]:
     """Does one verb to one node; after start and restart, waits until it is ready again. `signal` is that of `kill`,
     else SIGKILL. The names of the nodes that it was done to besides. Raises LabError.

@@ -56,7 +56,9 @@ def _ended(engine: Engine, before: Lab, now: Lab, problem: LabError) -> list[Nod
     names |= {node.name for word in every if (host := before.owner(word)) for node in before.members(host)}
     names |= {node.name for node in before.nodes if node.container.id in every or node.container.name in every}
     if isinstance(problem, NoPartner):
-        names |= {node.name for node in now.nodes if node.role == "chat"}
+        from labctl.lab.roles.chat import CHAT
+
+        names |= {node.name for node in now.nodes if node.role == CHAT.word}
     alive = {_service(node) for node in now.nodes if node.is_running}
     gone = [node for node in now.nodes if node.container.state not in ("running", "paused")]
     return [

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl import signals
 from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.lab.life.change import ENDS_OR_RENEWS, applies, change
@@ -75,12 +74,3 @@ def _goes_with_another(verb: str, node: Node, nodes: Sequence[Node]) -> bool:
     """Whether the verb is done to a node when it is done to the owner of its network."""
     owner = node.owner
     return owner is not None and verb in ENDS_OR_RENEWS and any(one.name == owner.name for one in nodes)
-
-
-def signal_name(text: str) -> str:
-    """`SIGHUP` of `HUP`, `sighup` or `1`; `SIGRTMIN+1` of `rtmin+1` or `35`. Raises LabError `bad-option`."""
-    try:
-        return signals.name_of(signals.number_of(text))
-    except ValueError:
-        why = f"{text!r} is no signal; `kill -l` lists them"
-        raise LabError("bad-option", option="--signal", why=why) from None

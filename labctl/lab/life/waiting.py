@@ -40,6 +40,20 @@ class Waited:
         return found if self.exit_code is None else found | {"exit_code": self.exit_code}
 
 
+@dataclass(frozen=True)
+class Answered:
+    """Who takes TCP connections: both ends of the one that was made, how long that took, and after how many tries."""
+
+    local: Address
+    peer: Address
+    rtt_ns: int
+    tries: int
+
+    def as_json(self) -> dict[str, Any]:
+        ends = {"local": list(self.local), "peer": list(self.peer)}
+        return {**ends, "rtt_ns": self.rtt_ns, "tries": self.tries}
+
+
 def check_state(state: str) -> None:
     """Raises LabError `bad-option` where nodes know no such state."""
     if state not in STATES:
@@ -141,7 +155,7 @@ def for_event(
     *,
     since: str | None,
     timeout: float,
-    begun: Callable[[], None],
+    begun: Callable[[], object],
 ) -> Event:
     """The first such event of any of the nodes, from now on or from a time on; `begun` is called once none can be
     missed any more. Raises LabError `not-yet`, `node-stopped` once none of the nodes writes any more."""
@@ -169,9 +183,11 @@ def for_event(
 # Addresses
 
 
-def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout: float) -> dict[str, Any]:
-    """Until somebody takes a TCP connection at HOST:PORT, asked from a node, else from this machine; `local`, `peer`,
-    `rtt_ns` and `tries`. Raises LabError `not-yet`."""
+def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout: float) -> Answered:
+    """Until somebody takes a TCP connection at HOST:PORT, asked from a node, else from this machine.
+
+    Raises LabError `not-yet`.
+    """
     host, port = host_and_port(to, "--answers")
     if source is None:
         return _from_here(engine, lab, host, port, to, timeout)
@@ -183,14 +199,14 @@ def for_answer(engine: Engine, lab: Lab, to: str, source: str | None, *, timeout
     try:
         for event in look(engine, lab, node, order, timeout):
             if event["event"] == "answered":
-                return {key: event[key] for key in ("local", "peer", "rtt_ns", "tries")}
+                return Answered(tuple(event["local"]), tuple(event["peer"]), event["rtt_ns"], event["tries"])
             raise LabError("not-yet", what=f"{to} does not answer {source} ({event['reason']})", seconds=timeout)
     except Unresolved as problem:
         raise with_nearest(lab, problem) from None
     raise LabError("not-yet", what=f"{to} does not answer {source}", seconds=timeout)
 
 
-def _from_here(engine: Engine, lab: Lab, host: str, port: int, to: str, timeout: float) -> dict[str, Any]:
+def _from_here(engine: Engine, lab: Lab, host: str, port: int, to: str, timeout: float) -> Answered:
     import socket
 
     deadline, tries, why = time.monotonic() + timeout, 0, ""
@@ -200,8 +216,8 @@ def _from_here(engine: Engine, lab: Lab, host: str, port: int, to: str, timeout:
         begun = time.monotonic_ns()
         try:
             with socket.create_connection(where, timeout=min(left, 2.0)) as sock:
-                ends = {"local": list(sock.getsockname()[:2]), "peer": list(sock.getpeername()[:2])}
-                return {**ends, "rtt_ns": time.monotonic_ns() - begun, "tries": tries}
+                took = time.monotonic_ns() - begun
+                return Answered(sock.getsockname()[:2], sock.getpeername()[:2], took, tries)
         except UnicodeError:  # a label of the name is empty, or too long
             raise LabError("bad-option", option="--answers", why=f"{host!r} is no name of a host") from None
         except OSError as problem:

@@ -60,10 +60,6 @@ def place(lab: Lab, names: Sequence[str] = ()) -> list[Node]:
     return found
 
 
-def document(lab: Lab, found: Sequence[Socket]) -> dict[str, Any]:
-    return {"lab": lab.name, "sockets": [item.as_json() for item in found]}
-
-
 def table(engine: Engine, lab: Lab, nodes: Sequence[Node]) -> list[Socket]:
     """All sockets of some running nodes: node by node, listening ones first, then by address."""
     there = programs.ensure(engine, lab, nodes)

@@ -56,11 +56,6 @@ def programs_of(lab: Lab, node: Node) -> list[str]:
     return [member.name for member in members] if len(members) > 1 and node not in lab.nodes else []
 
 
-def gone(count: int) -> str:
-    """What is said of `Recording.cut`."""
-    return f"{count} earlier ones are gone, there were too many"
-
-
 def _undo(engine: Engine, nodes: Sequence[Node], there: Mapping[str, Container], mark: str) -> None:
     """Ends what a start has begun, and nothing that was recorded before or that somebody else has begun since."""
 

@@ -17,11 +17,11 @@ from labctl.lab.keyboard.delivery import seconds_between
 from labctl.lab.keyboard.typed import Typed
 from labctl.lab.model import Lab, Node, plain
 from labctl.lab.reach.probe import kernel_words, look, target, with_nearest
-from labctl.lab.roles.udp import LIMIT, unsent
+from labctl.lab.roles.udp import LIMIT, UDP, unsent
 
 
 @dataclass(frozen=True)
-class Exchange:
+class Datagram:
     """A datagram that was sent; `answer` is the first that came back from there, within `seconds` (else: in which
     nothing did)."""
 
@@ -69,18 +69,23 @@ def host_and_port(text: str, option: str) -> tuple[str, int]:
     return inner, int(port)
 
 
-def send(engine: Engine, lab: Lab, name: str, to: str, text: str, *, timeout: float = 2.0) -> Exchange:
+def needs_probe(node: Node) -> bool:
+    """Whether a helper has to send for a node: none of its own programs can be told to."""
+    return node.role != UDP.word
+
+
+def send(engine: Engine, lab: Lab, name: str, to: str, text: str, *, timeout: float = 2.0) -> Datagram:
     """Sends `text` and waits for an answer, which need not come. Raises LabError."""
     node = lab.node(name)
     host, port = host_and_port(to, "TO")
     if len(text.encode()) > LIMIT:
         raise LabError("text-too-long", size=len(text.encode()), what="a UDP datagram", limit=LIMIT)
-    if node.role == "udp":
+    if not needs_probe(node):
         return _typed(engine, lab, lab.running(name, "it can't send"), host, port, text, timeout)
     return _from_its_place(engine, lab, lab.networked(name, "it can't send"), host, port, text, timeout)
 
 
-def _typed(engine: Engine, lab: Lab, node: Node, host: str, port: int, text: str, timeout: float) -> Exchange:
+def _typed(engine: Engine, lab: Lab, node: Node, host: str, port: int, text: str, timeout: float) -> Datagram:
     address = target(lab, node, host, None).address or host
     written = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     sent: Event | None = None
@@ -107,13 +112,13 @@ def payload(event: Event) -> str:
     return base64.b64decode(str(event.get("data") or "")).decode(errors="backslashreplace")
 
 
-def _exchange(node: Node, host: str, port: int, text: str, sent: Event, seconds: float, answer: str | None) -> Exchange:
+def _exchange(node: Node, host: str, port: int, text: str, sent: Event, seconds: float, answer: str | None) -> Datagram:
     assert sent.local
     assert sent.peer
-    return Exchange(node.name, place(host, port), text, sent.local, sent.peer, int(sent.get("bytes")), seconds, answer)
+    return Datagram(node.name, place(host, port), text, sent.local, sent.peer, int(sent.get("bytes")), seconds, answer)
 
 
-def _from_its_place(engine: Engine, lab: Lab, node: Node, host: str, port: int, text: str, timeout: float) -> Exchange:
+def _from_its_place(engine: Engine, lab: Lab, node: Node, host: str, port: int, text: str, timeout: float) -> Datagram:
     whom = target(lab, node, host, None)
     order: dict[str, Any] = {"do": "datagram", "name": host, "address": whom.address, "family": None, "port": port}
     order |= {"data": base64.b64encode(text.encode()).decode(), "timeout": timeout}
@@ -134,4 +139,4 @@ def _from_its_place(engine: Engine, lab: Lab, node: Node, host: str, port: int, 
     except Unresolved as problem:
         raise with_nearest(lab, problem) from None
     local, peer = tuple(sent["local"]), tuple(sent["peer"])
-    return Exchange(node.name, place(host, port), text, local, peer, sent["bytes"], seconds, answer)
+    return Datagram(node.name, place(host, port), text, local, peer, sent["bytes"], seconds, answer)

@@ -125,10 +125,6 @@ def document(lab: Lab, chosen: Chosen, hops: Sequence[Hop]) -> dict[str, Any]:
     return {"lab": lab.name, **chosen.as_json(), "hops": [hop.as_json() for hop in hops]}
 
 
-def table_document(lab: Lab, name: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    return {"lab": lab.name, "node": name, "routes": [entry.as_json() for entry in entries]}
-
-
 def check(lab: Lab, chosen: Chosen, hops: Sequence[Hop], timeout: float) -> None:
     """Raises LabError `unreachable` or `no-answer`, with all that was seen, where the way ends before its target."""
     last = hops[-1] if hops else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from labctl.lab.model import TOGETHER, Lab
 from labctl.packets.ladder import questions
 from labctl.packets.ladder.ladder import Arrow, Ladder
+from labctl.packets.protocols import table
 
 _SHOWN = 3  # kinds that are named
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
@@ -105,6 +106,6 @@ def _kind(arrow: Arrow) -> str:
     packet = arrow.crossing.packet
     if any(map(arrow.said, _KEPT_ALIVE)):
         return "TCP keep-alives"
-    if packet.protocol in ("tcp", "udp"):
+    if packet.protocol in table().with_ports:
         return arrow.flow
     return "ARP" if packet.arp is not None else arrow.label.head

@@ -13,11 +13,11 @@ from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
 from labctl.lab.recording.following import FORGET, Growing
 from labctl.lab.recording.recorders import Heard, Listening, State
+from labctl.lab.roles import forwards
 from labctl.packets.crossings import Verdict
 from labctl.packets.ladder.ladder import Ladder, Options
 from labctl.packets.protocols.ip import decode
 
-ROUTER = "router"
 KEPT = 200  # packets of two nodes that are looked at again when new ones come
 BUSY = 1000  # packets, from which on less of the past is looked at
 LONGEST = 1.0  # seconds between two looks
@@ -67,7 +67,7 @@ class Pairs:
         self._begin_ns = begin_ns
         self._owners = {address: node.name for node in nodes for address in node.addresses}
         # Behind a router may be whoever sent it: its address stands for theirs, where it translates addresses.
-        self._routers = {a for node in lab.hosts if node.role == ROUTER for a in node.addresses}
+        self._routers = {a for node in lab.hosts if forwards(node.role) for a in node.addresses}
         # What came from there, by the node that saw it, may be told before what the two that speak have sent.
         self._behind: dict[str, deque[Heard]] = {}
         self._pairs: dict[frozenset[str], Growing] = {}

@@ -16,9 +16,11 @@ from labctl.lab.recording.causes import Aside, caused
 from labctl.lab.recording.ladder import side_of
 from labctl.lab.recording.recorders import State
 from labctl.lab.recording.xray import XRay, of_sides
+from labctl.lab.roles import forwards
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder.ladder import Ladder, Options, of_pairs, one_sided, two_sided
-from labctl.packets.model import Packet, Record
+from labctl.packets.model import Record
+from labctl.packets.protocols import table
 
 QUIET = 0.3  # seconds without a packet, after which nothing more is expected to come of the command
 PATIENCE = 5.0  # seconds until then, at most
@@ -99,7 +101,7 @@ class Tracing:
         why = "nothing can be recorded there"
         hosts = [lab.host(lab.networked(name, why)) for name in dict.fromkeys(self._names)]
         self._nodes = list({host.name: host for host in hosts}.values()) or [
-            node for node in lab.hosts if node.has_network and node.role != "router"
+            node for node in lab.hosts if node.has_network and not forwards(node.role)
         ]
         if not self._nodes:
             raise LabError("none-running", lab=lab.name)
@@ -176,7 +178,7 @@ def _afterwards(
     known = {node.name: node for node in (*nodes, *now.hosts)}
     names = [node.name for node in nodes]
     if not alone:
-        names += [name for name, node in running.items() if node.role != "router" and name not in names]
+        names += [name for name, node in running.items() if not forwards(node.role) and name not in names]
         names += list(brief)
     ended = recorders.lingering(engine, now, [known[name] for name in names if name not in running])
     there, _ = recorders.begin(engine, now, [running[name] for name in names if name in running])
@@ -254,7 +256,7 @@ def beyond(
         others: dict[str, None] = {}
         for packet in packets:
             for mine, other in ((packet.src, packet.dst), (packet.dst, packet.src)):
-                if mine in side.addresses and other not in recorded and _is_of_programs(packet):
+                if mine in side.addresses and other not in recorded and table().of_programs(packet):
                     others[other] = None
         gateways = lab.node(side.node).container.gateways
         for other in others:
@@ -267,10 +269,3 @@ def beyond(
             ends = (side.node, name) if both[0].src in side.addresses else (name, side.node)
             out.append(one_sided(both, names, ends, options))
     return [ladder for ladder in out if ladder.arrows]
-
-
-def _is_of_programs(packet: Packet) -> bool:
-    """No kernel sends it by itself, as it does ARP, router solicitations and reports of multicast groups."""
-    if packet.protocol == "icmp6" and packet.icmp is not None:
-        return packet.icmp.type < 130  # RFC 4443: errors, echo
-    return packet.protocol in ("tcp", "udp", "icmp")

@@ -13,6 +13,8 @@ from labctl.events.model import Event
 from labctl.lab.model import Lab, Node, plain
 from labctl.lab.processes import sockets, syscalls
 from labctl.lab.recording import ladder, recorders
+from labctl.lab.roles import forwards
+from labctl.lab.roles.router import ROUTER
 from labctl.packets.crossings import Side, Verdict
 from labctl.packets.ladder.ladder import Ladder, Options, two_sided
 from labctl.packets.ladder.transitions import RFC_NAMES, Transition, transitions
@@ -131,9 +133,9 @@ class Between:
         """A socket with these ends speaks with the other node."""
         if peer is None or (self.port is not None and self.port not in (peer[1], local[1] if local else None)):
             return False
-        owner = self.lab.partner(peer[0], "router")
+        owner = self.lab.partner(peer[0], ROUTER.word)
         # An address of a router between them may stand for the other one.
-        return owner is not None and (self.lab.are_one(owner, self.other) or owner.role == "router")
+        return owner is not None and (self.lab.are_one(owner, self.other) or forwards(owner.role))
 
 
 def calls_of(events: Iterable[Event], between: Between) -> list[Event]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from labctl.errors import LabError
-from labctl.lab.roles.role import Arrow, Command, Role
+from labctl.lab.roles.role import Arrow, Role
 
 if TYPE_CHECKING:
     from labctl.lab.model import Lab, Node
@@ -56,18 +56,30 @@ def outcomes() -> frozenset[str]:
     return frozenset(["send", *(name for role in table().values() for name in role.outcomes)])
 
 
-def typing_of(role: str | None) -> Command | None:
-    """The command of a role that no more is needed for than a node and a text."""
-    known = table().get(role or "")
-    return known.typing if known else None
+def known(word: str) -> Role | None:
+    """The role of a word; None where no table has it. Most stand in a file that has their name: then no other is read,
+    which would take longer than many a command."""
+    mine = in_file(word) if word in FILES else ()
+    return next((role for role in mine if role.word == word), None) or table().get(word)
+
+
+def forwards(role: str | None) -> bool:
+    """Whether a node of a role passes on what others send."""
+    found = known(role) if role else None
+    return found is not None and found.forwards
+
+
+def senders() -> dict[str, Role]:
+    """The roles whose nodes can be told to send a text, by their words."""
+    return {word: role for word, role in table().items() if role.sending}
 
 
 def called(role: str | None) -> str:
     """What a sentence says of a node of a role: `a chat node`. A role that no table has is told by its word."""
     if not role:
         return "somebody's own image"
-    known = table().get(role)
-    return known.called if known else f"of the role {role}, which this labctl does not know"
+    found = known(role)
+    return found.called if found else f"of the role {role}, which this labctl does not know"
 
 
 def need_role(lab: Lab, node: Node, role: str, command: str) -> None:

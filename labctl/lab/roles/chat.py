@@ -13,17 +13,8 @@ from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
 from labctl.lab.model import Lab, Node, plain
 from labctl.lab.roles import need_role
-from labctl.lab.roles.role import Role
+from labctl.lab.roles.role import Role, no_choice
 
-ROLES = (
-    Role(
-        "chat",
-        "a chat node",
-        commands=("chat send", "chat log"),
-        events={"message": "<-", "queued": "", "session": "", "refuse": "", "retry": "->"},
-        outcomes=("queued",),
-    ),
-)
 LIMIT = 64 * 1024  # bytes of one message, its newline not counted (docs/node-contract.md)
 STOPPED = ("created", "exited", "dead", "restarting")
 TAIL = 200  # lines of a stopped node's journal in which its address is looked for
@@ -37,14 +28,14 @@ def send(engine: Engine, lab: Lab, name: str, text: str, *, timeout: float = 5.0
     both ends hold. Raises LabError.
     """
     node = lab.node(name)
-    need_role(lab, node, "chat", "chat send")
+    need_role(lab, node, CHAT.word, "chat send")
     node = lab.running(name, "nothing can be typed at it")
     size = len(text.encode())
     if size > LIMIT:
         raise LabError("text-too-long", size=size, what="a chat message", limit=LIMIT)
     # Each node of a host has a journal of its own.
     hosts = [lab.members(host) for host in lab.neighbours(node)]
-    partners = [other for host in hosts for other in host if other.role == "chat" and other.is_running]
+    partners = [other for host in hosts for other in host if other.role == CHAT.word and other.is_running]
     with Typed(engine, lab, node, text, others=partners, timeout=timeout) as typed:
         return _follow(engine, lab, node, text, typed)
 
@@ -87,12 +78,12 @@ def _check_partner(engine: Engine, lab: Lab, node: Node, sent: Event, ended: Col
     """Delivery can be seen only in the journal of a chat node of this lab, and while that runs."""
     assert sent.peer
     address = sent.peer[0]
-    owner = lab.partner(address, "chat") or _had(engine, lab, address)
-    if owner and owner.role == "chat" and (owner.name in ended or owner.container.state in STOPPED):
+    owner = lab.partner(address, CHAT.word) or _had(engine, lab, address)
+    if owner and owner.role == CHAT.word and (owner.name in ended or owner.container.state in STOPPED):
         why = f"{node.name}'s partner {owner.name} ({address}) has stopped, and its journal does not show it"
         mend = f"`labctl start {owner.name}` where it is to go on; `labctl logs {node.name}` shows what was sent"
         raise LabError("not-confirmed", why=why, mend=mend, about=owner.name)
-    if owner is None or owner.role != "chat":
+    if owner is None or owner.role != CHAT.word:
         who = f"{owner.name} ({address})" if owner else address
         why = f"{node.name} talks to {who}, which is no chat node of this lab"
         raise LabError("not-confirmed", why=why, mend=f"`labctl logs {node.name}` shows what was sent")
@@ -132,3 +123,20 @@ def _delivery(node: Node, text: str, sent: Event, message: Event, typed: Typed) 
         at=sent.ts,
         offset=int(sent.get("offset")),
     )
+
+
+def _sends(engine: Engine, lab: Lab, name: str, text: str, *, to: str | None, timeout: float) -> Delivery:
+    if to is not None:
+        raise no_choice(CHAT, name)
+    return send(engine, lab, name, text, timeout=timeout)
+
+
+CHAT = Role(
+    "chat",
+    "a chat node",
+    commands=("chat send", "chat log"),
+    events={"message": "<-", "queued": "", "session": "", "refuse": "", "retry": "->"},
+    outcomes=("queued",),
+    sends=_sends,
+)
+ROLES = (CHAT,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from labctl.errors import LabError
 from labctl.events.model import Event
 from labctl.lab import journal
 from labctl.lab.model import Lab
+from labctl.lab.roles.chat import CHAT
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,28 @@ class Said:
         return out
 
 
-def lines(engine: Engine, lab: Lab, *, follow: bool = False) -> Iterator[Said]:
-    """What was said, as it arrived. A conversation is told once, by the side that was called."""
-    nodes = [node.name for node in lab.nodes if node.role == "chat"]
+def lines(
+    engine: Engine,
+    lab: Lab,
+    *,
+    follow: bool = False,
+    since: str | None = None,
+    deadline: float | None = None,
+    ready: Callable[[], object] = lambda: None,
+) -> Iterator[Said]:
+    """What was said, as it arrived; `since`, `deadline` and `ready` are as in `journal.follow`. A conversation is told
+    once, by the side that was called. Raises LabError."""
+    nodes = [node.name for node in lab.nodes if node.role == CHAT.word]
     if not nodes:
         raise LabError(
             "wrong-role", node=lab.name, actual="a lab", command="chat log", wanted="a chat node", fitting="it has none"
         )
     open_at: dict[tuple[Any, Any], str] = {}
-    for event in (journal.follow if follow else journal.read)(engine, lab, nodes):
+    if follow:
+        events = journal.follow(engine, lab, nodes, since=since, deadline=deadline, ready=ready)
+    else:
+        events = iter(journal.read(engine, lab, nodes, since=since))
+    for event in events:
         found = _said(lab, event, open_at)
         if found:
             yield found
@@ -70,5 +84,5 @@ def _said(lab: Lab, event: Event, open_at: dict[tuple[Any, Any], str]) -> Said |
 def _who(lab: Lab, event: Event) -> str:
     if event.peer is None:
         return "?"
-    owner = lab.partner(event.peer[0], "chat")
+    owner = lab.partner(event.peer[0], CHAT.word)
     return owner.name if owner else event.peer[0]

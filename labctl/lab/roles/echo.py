@@ -11,16 +11,6 @@ from labctl.lab.model import Lab
 from labctl.lab.roles import need_role
 from labctl.lab.roles.role import Role
 
-ROLES = (
-    Role("echo", "an echo server", events={"refuse": ""}),
-    Role(
-        "echo-client",
-        "an echo client",
-        commands=("echo send",),
-        events={"answer": "<-", "retry": "->"},
-        outcomes=("answer",),
-    ),
-)
 COMMANDS = ("exit",)
 
 
@@ -64,3 +54,16 @@ def send(
     peer = place(*sent.peer) if sent.peer else "the other end"
     mend = f"`labctl logs {node.name}` shows what came back"
     raise LabError("no-answer", peer=peer, seconds=timeout, mend=mend)
+
+
+ROLES = (
+    Role("echo", "an echo server", events={"refuse": ""}),
+    Role(
+        "echo-client",
+        "an echo client",
+        commands=("echo send",),
+        events={"answer": "<-", "retry": "->"},
+        outcomes=("answer",),
+        sends=send,
+    ),
+)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
@@ -16,9 +17,12 @@ Arrow = Literal["->", "<-", ""]
 # `act(engine, lab, node, text, timeout)`, in seconds: types a text at a node and gives what came of it.
 Typing = Callable[["Engine", "Lab", str, str, float], "Delivery"]
 
+# `sends(engine, lab, node, text, to=..., timeout=...)`: the same; `to` is whom it is for, where the role's program
+# can be told that. None where the text is for the node itself, and nobody answers.
+Sending = Callable[..., "Delivery | None"]
 
-@dataclass(frozen=True)
-class Command:
+
+class Command(NamedTuple):
     """`labctl GROUP NAME NODE TEXT`, of which labctl needs no more than what it calls."""
 
     name: str
@@ -26,18 +30,38 @@ class Command:
     act: Typing
 
 
-@dataclass(frozen=True)
-class Role:
+class Role(NamedTuple):
     """`word` is the role in labels, tables and JSON; `called` what a sentence says of such a node.
 
     `events` are those that its program writes beside all nodes' (labctl.lab.roles.EVENTS). One of `outcomes` says what
     came of a typed line. `commands` are written by hand in labctl/cli, or made of `typing` where there is no more to it
-    than that.
+    than that. `sends` is what `Node.send` does where a `typing` is not enough. What `forwards` is between others: a
+    ladder is of these, and its address may stand for theirs.
     """
 
     word: str
     called: str
     commands: tuple[str, ...] = ()
-    events: Mapping[str, Arrow] = field(default_factory=dict, hash=False)
+    events: Mapping[str, Arrow] = {}
     outcomes: tuple[str, ...] = ()
     typing: Command | None = None
+    sends: Sending | None = None
+    forwards: bool = False
+
+    @property
+    def sending(self) -> Sending | None:
+        """How a text is sent from a node of the role; None where none can be."""
+        return self.sends or (self._typed if self.typing else None)
+
+    def _typed(
+        self, engine: Engine, lab: Lab, name: str, text: str, *, to: str | None, timeout: float
+    ) -> Delivery | None:
+        assert self.typing
+        if to is not None:
+            raise no_choice(self, name)
+        return self.typing.act(engine, lab, name, text, timeout)
+
+
+def no_choice(role: Role, name: str) -> LabError:
+    """The error for a node that was told whom a text is for, and can't choose."""
+    return LabError("bad-option", option="to", why=f"{name} is {role.called}, which can't choose whom it sends to")

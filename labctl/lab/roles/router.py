@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from labctl.lab.roles.role import Role
 
-ROLES = (Role("router", "a router"),)
+ROUTER = Role("router", "a router", forwards=True)
+ROLES = (ROUTER,)

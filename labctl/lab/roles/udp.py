@@ -17,11 +17,11 @@ from labctl.events.model import Address, Event
 from labctl.lab.keyboard.delivery import Delivery, seconds_between
 from labctl.lab.keyboard.typed import Typed
 from labctl.lab.model import Lab, Node
-from labctl.lab.roles import need_role
+from labctl.lab.roles import forwards, need_role
 from labctl.lab.roles.role import Role
+from labctl.lab.roles.router import ROUTER
 from labctl.phases import reached
 
-ROLES = (Role("udp", "a UDP peer", commands=("udp send",), events={"train": "", "join": ""}),)
 PORT = 5005
 LIMIT = 65507  # bytes: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
 COUNT_LIMIT = 1_000_000
@@ -164,8 +164,8 @@ def _ends(lab: Lab, source: str, target: str) -> tuple[Node, Node]:
     from labctl.lab.life.static_routes import routes_of  # the table of roles is read by commands that send nothing
 
     sender, receiver = lab.node(source), lab.node(target)
-    need_role(lab, sender, "udp", "udp send")
-    need_role(lab, receiver, "udp", "udp send")
+    need_role(lab, sender, UDP.word, "udp send")
+    need_role(lab, receiver, UDP.word, "udp send")
     sender = lab.running(source, "it can't send")
     receiver = lab.running(target, "nothing can arrive there")
     if not sender.networks & receiver.networks and not routes_of(sender):
@@ -214,5 +214,16 @@ def _is_same_datagram(lab: Lab, sent: Event, arrived: Event) -> bool:
     if arrived.crosses_to(sent):
         return True
     # A router that translates addresses puts its own in the place of the sender's (RFC 3022).
-    router = lab.partner(arrived.peer[0], "router") if arrived.peer else None
-    return arrived.local == sent.peer and router is not None and router.role == "router"
+    router = lab.partner(arrived.peer[0], ROUTER.word) if arrived.peer else None
+    return arrived.local == sent.peer and router is not None and forwards(router.role)
+
+
+def _sends(engine: Engine, lab: Lab, name: str, text: str, *, to: str | None, timeout: float) -> Delivery:
+    need_role(lab, lab.node(name), UDP.word, "udp send")
+    if to is None:
+        raise LabError("bad-option", option="to", why=f"{name} is a UDP peer: name the node to send to")
+    return send(engine, lab, name, to, text, timeout=timeout)
+
+
+UDP = Role("udp", "a UDP peer", commands=("udp send",), events={"train": "", "join": ""}, sends=_sends)
+ROLES = (UDP,)

@@ -19,8 +19,8 @@ from labctl.lesson.written.model import Expression, Step
 from labctl.lesson.written.problems import Wrong
 
 if TYPE_CHECKING:
-    from labctl.api.drawn import Ladder
     from labctl.api.lab import Lab
+    from labctl.api.results.drawn import Ladder
     from labctl.events.model import Event
 
 # What isn't there (yet), doesn't run or isn't recorded has nothing to tell; a lab of programs alone begins with none.

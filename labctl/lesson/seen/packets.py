@@ -9,7 +9,7 @@ from labctl.packets.model import ACK, FIN, PSH, RST, SYN, URG, Packet
 from labctl.packets.protocols.layers import layers
 
 if TYPE_CHECKING:
-    from labctl.api.drawn import Ladder
+    from labctl.api.results.drawn import Ladder
     from labctl.packets.ladder.ladder import Arrow
 
 FIELDS = (

@@ -40,7 +40,7 @@ def _drawn(found: Any, begin: int, columns: int, colour: bool) -> str:
     """A ladder without what was before."""
     from dataclasses import replace
 
-    from labctl.api.drawn import Ladder
+    from labctl.api.results.drawn import Ladder
 
     if found is None:
         return ""

@@ -9,6 +9,7 @@ from statistics import median_low
 from labctl.packets.crossings import Crossing, Rewriting, Rules, Side, Verdict
 from labctl.packets.matching.identity import is_corrupted
 from labctl.packets.model import RST, Packet
+from labctl.packets.protocols import table
 
 _Ends = tuple[str, int | None, str, int | None]
 _Pair = tuple[int, int, Packet, list[Packet]]
@@ -111,7 +112,7 @@ def _unsent(side: Side, packet: Packet, place: _Places, resets: list[Verdict], r
     source = place.of(packet.src)
     sender = source.node if source is not None and source is not side else packet.src
     stray = Crossing(sender, side.node, None, packet, "elsewhere")
-    if packet.protocol == "arp":
+    if packet.protocol in table().arrives_only:
         return replace(stray, fate="unknown", why="ARP is captured only where it arrives")
     if packet.tcp is not None and packet.tcp.has(RST):
         mine = [verdict for verdict in resets if _is_between(verdict, packet)]

@@ -17,6 +17,7 @@ from labctl.packets.matching.identity import Ends, ends_of
 from labctl.packets.matching.judge import judged
 from labctl.packets.matching.pairing import Sending, paired
 from labctl.packets.model import Packet
+from labctl.packets.protocols import table
 
 _Group = tuple[list[Packet], list[Packet]]  # what was sent and what arrived, and looks alike
 _Groups = list[tuple[int, int, list[_Group]]]  # with the sender's and the receiver's position among the sides
@@ -83,7 +84,7 @@ class _Matcher:
             came: dict[identity.Key, dict[int, list[Packet]]] = {}
             for receiver, side in enumerate(self.sides):
                 for packet in side.arrived:
-                    if id(packet) not in self._found and packet.protocol != "arp":
+                    if id(packet) not in self._found and packet.protocol not in table().arrives_only:
                         key = key_of(packet, ends_of(packet))
                         if key is not None:
                             came.setdefault(key, {}).setdefault(receiver, []).append(packet)

@@ -115,7 +115,7 @@ def _timed(sent: Sequence[Packet], left: Sequence[Packet]) -> list[Packet]:
 def _network(packet: Packet) -> bytes:
     """What a packet is, from its IP header on, but for checksums that the way to the wire completes."""
     data = packet.record.data[max(0, packet.network_offset) :]
-    if packet.transport_offset < 0 or packet.protocol not in ("tcp", "udp"):
+    if packet.transport_offset < 0 or packet.protocol not in table().with_ports:
         return data
     at = packet.transport_offset - max(0, packet.network_offset) + _SUMS[packet.protocol]
     return data[:at] + data[at + 2 :]

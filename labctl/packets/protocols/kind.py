@@ -95,7 +95,8 @@ class Network(Protocol):
 
     `decode` gets the data, where the packet begins in them, the record, the byte up to which the frame has room, and
     whether an ICMP error quotes it. It gives the packet's fields and, for IP, what the header says of what follows.
-    `neighbour`: what a packet asks or tells of who has an address, if anything.
+    `neighbour`: what a packet asks or tells of who has an address, if anything. `arrives_only`: recorders have it where
+    it arrives alone, as nothing of it passes the place where what is sent is recorded.
     """
 
     ethertypes: tuple[int, ...]
@@ -105,6 +106,7 @@ class Network(Protocol):
     neighbour: Callable[[Packet], Neighbour | None] | None = None
     checksum: Rule | None = None
     version: int = 0
+    arrives_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,8 @@ class Transport(Protocol):
 
     `layer` is its header; `inside` the layer behind it where that isn't an application's (None: it is); `label` gives
     None where there is no more to say than the protocol's name and a length. `neighbour` is as in Network; `checksum`
-    says where its checksum is.
+    says where its checksum is. `ports`: its header begins with two of them. `of_programs`: whether a program had a
+    packet sent, and no kernel by itself.
     """
 
     numbers: tuple[int, ...]
@@ -123,6 +126,8 @@ class Transport(Protocol):
     inside: Callable[[Packet], Layer | None] | None = None
     neighbour: Callable[[Packet], Neighbour | None] | None = None
     checksum: Rule | None = None
+    ports: bool = False
+    of_programs: Callable[[Packet], bool] = lambda packet: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

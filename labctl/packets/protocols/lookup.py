@@ -32,6 +32,9 @@ class Table:
         self.named |= {row.name: row for row in transports}
         # Where in the header its checksum is.
         self.sums = {row.name: row.checksum.at for row in transports if row.checksum is not None}
+        self.arrives_only = frozenset(row.name for row in networks if row.arrives_only)
+        # Whose packets have ports.
+        self.with_ports = frozenset(row.name for row in transports if row.ports)
         self.link_words = numbers.LINK_TYPES | {
             number: words for row in links for number, words in row.link_types.items()
         }
@@ -60,6 +63,11 @@ class Table:
     def ip_name(self, number: int) -> str:
         """What IP carries under a number, as `tcp`; `ip-200` where it has no name."""
         return self._ip.get(number) or f"ip-{number}"
+
+    def of_programs(self, packet: Packet) -> bool:
+        """Whether a program had it sent, and no kernel by itself, as it sends ARP and reports of multicast groups."""
+        row = self.named.get(packet.protocol)
+        return isinstance(row, Transport) and row.of_programs(packet)
 
     def inside(self, packet: Packet) -> list[Application]:
         """Those that a payload may be of, by what carries it and by its ports."""

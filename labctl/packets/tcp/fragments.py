@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from labctl.packets.model import Packet
+from labctl.packets.protocols import table
 
 _Key = tuple[str, str, str, int]
 
@@ -135,7 +136,7 @@ def _datagram(packets: Sequence[Packet], key: _Key, parts: dict[int, int], whole
     places = tuple(parts[offset] for offset in sorted(parts))
     first = packets[parts[0]] if 0 in parts else None
     sport, dport = (first.sport, first.dport) if first else (None, None)
-    if sport is None and whole is not None and len(whole) >= 4 and key[2] in ("tcp", "udp"):
+    if sport is None and whole is not None and len(whole) >= 4 and key[2] in table().with_ports:
         sport, dport = struct.unpack_from(">HH", whole)
     length = None if whole is None else len(whole)
     return min(places), Datagram(*key, places, sport, dport, length, whole)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from labctl.lab.model import Lab
 from labctl.lab.reach.dns import Lookup, Reply, belongs_to
 from labctl.lab.reach.ping import Answer, Asked, Summary
+from labctl.lab.reach.ping import summary as counted
 from labctl.lab.reach.probe import owner
 from labctl.lab.reach.route import Chosen, Entry, Hop
 from labctl.render.tables import laid_out
@@ -37,6 +38,11 @@ def answer(found: Answer, limit: float, *, columns: int | None, colour: bool) ->
         said = f"{milliseconds(found.rtt_ns)}  {_at(found.source, found.owner)} says: {found.why}"
         return _line(number + said, columns, True, colour)
     return _line(f"{number}not sent: {found.why}", columns, True, colour)
+
+
+def summary_of(answers: Sequence[Answer]) -> str:
+    """What answers came to, in a line."""
+    return summary(counted(answers))
 
 
 def summary(found: Summary) -> str:

@@ -1,5 +1,7 @@
 """Somebody who is told what the recorder has, and what comes, as fast as it reads."""
 
+from __future__ import annotations
+
 import json
 import socket
 import time
@@ -9,6 +11,12 @@ from labcapture import wire
 from labcapture.store import Piece
 from labnode.loop import READ, WRITE, Loop
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.types import Fields
+
 BEHIND = 64 << 20  # bytes of what comes that a listener may be behind
 TURN = 4 << 20  # bytes that one is told at a time: the kernel's rings must be emptied meanwhile
 
@@ -17,7 +25,13 @@ class Listener:
     """First it says what it wants, in one line of JSON. What it is told waits here as the store's own pieces: one who
     asks for all there is costs no second copy."""
 
-    def __init__(self, loop: Loop, sock, on_wish, forget) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        on_wish: Callable[[Listener, Fields], object],
+        forget: Callable[[Listener], object],
+    ) -> None:
         self._loop, self._sock, self._on_wish, self._forget = loop, sock, on_wish, forget
         self._waiting: deque[tuple[Piece, bool]] = deque()
         self._behind = 0  # bytes of what came since it listens

@@ -4,6 +4,8 @@ They come before any fault has seen them. The kernel puts no time on packets tha
 read, some microseconds later.
 """
 
+from __future__ import annotations
+
 import struct
 import time
 
@@ -16,6 +18,8 @@ _PACKET, _CONFIG = 4 << 8, 4 << 8 | 1
 _CFG_CMD, _CFG_MODE, _CFG_BUFFER, _CFG_FLAGS = 1, 2, 3, 6
 _BIND, _COPY_PACKET, _NUMBERED = 1, 2, 1
 _OUTDEV, _PAYLOAD, _NUMBER = 5, 9, 12
+
+Logged = tuple[int, int, bytes]  # when (ns since the epoch), the interface, the packet
 
 
 class NetLog:
@@ -36,9 +40,9 @@ class NetLog:
     def fileno(self) -> int:
         return self._sock.fileno()
 
-    def read(self) -> list[tuple]:
+    def read(self) -> list[Logged]:
         """`(ts_ns, interface, bytes)` of what waits, some BATCH at most."""
-        found = []
+        found: list[Logged] = []
         for _ in range(BATCH):
             try:
                 length = self._sock.recv_into(self._buffer)
@@ -51,7 +55,7 @@ class NetLog:
             self._take(length, found)
         return found
 
-    def _take(self, length: int, found: list) -> None:
+    def _take(self, length: int, found: list[Logged]) -> None:
         at = 0
         while at + 16 <= length:
             size, kind = struct.unpack_from("=IH", self._buffer, at)
@@ -61,7 +65,7 @@ class NetLog:
                 self._packet(at, at + size, found)
             at += (size + 3) & ~3
 
-    def _packet(self, at: int, end: int, found: list) -> None:
+    def _packet(self, at: int, end: int, found: list[Logged]) -> None:
         interface, data = 0, None
         for kind, begin, after in nfnetlink.attributes(self._buffer, at + 20, end):
             if kind == _PAYLOAD:

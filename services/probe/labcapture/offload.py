@@ -4,6 +4,8 @@ With it the kernel hands the network card segments of up to 64 KiB, and a captur
 card's checksums are off as well, or a capture would show every checksum that is sent as wrong.
 """
 
+from __future__ import annotations
+
 import re
 import subprocess
 
@@ -49,5 +51,5 @@ class Offload:
             self.problem = done.stderr.strip() or "ethtool failed"
 
 
-def _ethtool(*arguments: str) -> subprocess.CompletedProcess:
+def _ethtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["ethtool", *arguments], capture_output=True, text=True, timeout=_LIMIT, check=False)

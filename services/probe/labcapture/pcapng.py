@@ -1,6 +1,12 @@
 """Writes pcapng: an interface for each tap, times in nanoseconds."""
 
+from __future__ import annotations
+
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 ETHERNET, RAW, USER = 1, 101, 147
 _SECTION = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
@@ -8,7 +14,7 @@ _NAME, _RESOLUTION = 2, 9
 
 
 class Writer:
-    def __init__(self, out) -> None:
+    def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._numbers: dict[str, int] = {}
         out.write(_SECTION)

@@ -4,10 +4,16 @@ The kernel fills blocks of memory, each with the times and the interface of its 
 is full or RETIRE has passed: a busy node is woken some hundred times a second, and not for each packet.
 """
 
+from __future__ import annotations
+
 import ctypes
 import mmap
 import socket
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BLOCK = 1 << 18  # bytes
 RETIRE = 10  # milliseconds
@@ -30,6 +36,8 @@ _DIRECTION, _INTERFACE, _MARK = _EXTRA + 4, _EXTRA + 8, _EXTRA + 20
 _LOAD, _AND, _IS, _RETURN = 0x20, 0x54, 0x15, 0x06
 _ALL_BYTES = 0x40000
 
+Step = tuple[int, int, int, int]  # of a filter: what to do, whither if so and if not, with which number
+
 
 class Ring:
     """A ring of this network namespace. Without `marked`: what comes in, and what leaves with none of the bits of
@@ -50,25 +58,25 @@ class Ring:
     def fileno(self) -> int:
         return self._sock.fileno()
 
-    def _filter(self, program: list[tuple]) -> None:
+    def _filter(self, program: list[Step]) -> None:
         code = b"".join(struct.pack("=HBBI", *step) for step in program)
         held = ctypes.create_string_buffer(code)
         fields = struct.pack("@HP", len(program), ctypes.addressof(held))
         self._sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, fields)
 
-    def read(self):
+    def read(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Yields `(first_ns, last_ns, count, bytes)` of each block that the kernel has handed over."""
         for _ in range(self._blocks):
             at = self._next * BLOCK
             if not struct.unpack_from("=I", self._memory, at + _STATUS)[0] & _USER:
                 return
             count, _, length = struct.unpack_from("=III", self._memory, at + _COUNT)
-            times = [struct.unpack_from("=II", self._memory, at + place) for place in (_BEGAN, _ENDED)]
+            first, last = (_nanoseconds(self._memory, at + place) for place in (_BEGAN, _ENDED))
             data = self._memory[at : at + length]
             struct.pack_into("=I", self._memory, at + _STATUS, 0)
             self._next = (self._next + 1) % self._blocks
             if count:
-                yield (*(seconds * 1_000_000_000 + rest for seconds, rest in times), count, data)
+                yield first, last, count, data
 
     def drops(self) -> int:
         """How many packets found the ring full since it was made."""
@@ -81,7 +89,12 @@ class Ring:
         self._sock.close()
 
 
-def packets(block: bytes):
+def _nanoseconds(memory: mmap.mmap, at: int) -> int:
+    seconds, rest = struct.unpack_from("=II", memory, at)
+    return int(seconds * 1_000_000_000 + rest)
+
+
+def packets(block: bytes) -> Iterator[tuple[int, int, bool, int, bytes]]:
     """Yields `(ts_ns, interface, is_outgoing, length, bytes)` of each packet of a block; length is the whole one's."""
     count, at = struct.unpack_from("=II", block, _COUNT)
     for _ in range(count):
@@ -92,7 +105,7 @@ def packets(block: bytes):
         at += after
 
 
-def _unmarked(marks: int) -> list[tuple]:
+def _unmarked(marks: int) -> list[Step]:
     return [
         (_LOAD, 0, 0, _INTERFACE),
         (_IS, 7, 0, 1),  # loopback, which is the first interface of every namespace
@@ -107,7 +120,7 @@ def _unmarked(marks: int) -> list[tuple]:
     ]
 
 
-def _marked(marks: int) -> list[tuple]:
+def _marked(marks: int) -> list[Step]:
     return [
         (_LOAD, 0, 0, _INTERFACE),
         (_IS, 6, 0, 1),

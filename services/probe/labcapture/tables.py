@@ -1,5 +1,7 @@
 """The rule that gives out what is sent on links with faults, before these see it."""
 
+from __future__ import annotations
+
 import subprocess
 
 from labfault.tables import BEFORE, MARK
@@ -26,5 +28,5 @@ def clear() -> None:
     _nft("delete", "table", "inet", TABLE)
 
 
-def _nft(*arguments: str, given: str = "") -> subprocess.CompletedProcess:
+def _nft(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(["nft", *arguments], input=given, capture_output=True, text=True, timeout=_LIMIT, check=False)

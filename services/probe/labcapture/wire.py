@@ -3,9 +3,17 @@
 Each is a byte for its kind, four for its length, two times of eight, and the data. A state is JSON.
 """
 
+from __future__ import annotations
+
 import struct
 
 from labcapture.store import Piece
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labcapture.netlog import Logged
 
 ADDRESS = "/dev/shm/capture"
 STATE = "S"
@@ -22,7 +30,7 @@ class Reader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes):
+    def feed(self, data: bytes) -> Iterator[Piece]:
         self._buffer += data
         at = 0
         while len(self._buffer) - at >= _HEAD.size:
@@ -38,13 +46,13 @@ class Reader:
 _LOGGED = struct.Struct("=qII")
 
 
-def logged(packets: list[tuple]) -> Piece:
+def logged(packets: list[Logged]) -> Piece:
     """A piece of what a NetLog gave."""
     data = b"".join(_LOGGED.pack(at, interface, len(packet)) + packet for at, interface, packet in packets)
     return Piece("N", packets[0][0], packets[-1][0], data)
 
 
-def of_log(data: bytes):
+def of_log(data: bytes) -> Iterator[Logged]:
     """Yields `(ts_ns, interface, bytes)` of such a piece."""
     at = 0
     while at < len(data):

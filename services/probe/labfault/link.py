@@ -3,13 +3,29 @@
 No I/O: the queue, the clock and the sender of copies are given. So it runs in a test without a kernel.
 """
 
+from __future__ import annotations
+
 import heapq
 import itertools
 
 from labfault.nfqueue import ACCEPT, DROP
-from labfault.packet import Packet
+from labfault.packet import Flow, Packet
 from labfault.passage import Passage
 from labfault.rule import Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from labfault.rule import Tell
+    from labnode.types import Fields
+
+    class Deciding(Protocol):
+        """What takes verdicts."""
+
+        def decide(self, ident: int, verdict: int, data: bytes | None = None) -> None: ...
+
 
 SOON = 20e-6  # seconds: what is due within that, leaves now
 
@@ -23,12 +39,19 @@ class Links:
     the kernel, and sent by `again` when it is due.
     """
 
-    def __init__(self, queue, again, report, route, takes) -> None:
+    def __init__(
+        self,
+        queue: Deciding,
+        again: Callable[[Packet, bytes], object],
+        report: Callable[[Rule, Packet, str, Fields], object],
+        route: Callable[[bytes], set[bytes]],
+        takes: Callable[[Packet], bool],
+    ) -> None:
         self.rules: list[Rule] = []
         self._queue, self._again, self._report, self._route, self._takes = queue, again, report, route, takes
         self._held: list[tuple[float, int, Passage]] = []
         self._order = itertools.count()
-        self._behind: dict[tuple, Passage] = {}
+        self._behind: dict[Flow, Passage] = {}
         self._chosen: dict[bytes, list[Rule]] = {}
 
     @property
@@ -56,7 +79,7 @@ class Links:
                 return
         self._send_on(passage, now)
 
-    def _reporter(self, passage: Passage):
+    def _reporter(self, passage: Passage) -> Tell:
         return lambda rule, action, fields: self._report(rule, passage.packet, action, fields)
 
     def _choose(self, destination: bytes) -> list[Rule]:
@@ -79,7 +102,8 @@ class Links:
             del self._behind[flow]
             passage.followers.append(waiting)
             waiting.follows = True  # its own time is of no account now
-            waiting.behind_by.count(self._reporter(waiting), "reorder", {})
+            if waiting.behind_by:
+                waiting.behind_by.count(self._reporter(waiting), "reorder", {})
         if passage.leaves <= now + SOON:
             self._release(passage)
         else:
@@ -99,8 +123,9 @@ class Links:
         passage.released = True
         if self._behind and self._behind.get(passage.packet.flow) is passage:
             del self._behind[passage.packet.flow]  # nothing overtook it in time: it is only late
-            held = {"delay_ms": round(passage.behind * 1000, 3)}
-            passage.behind_by.count(self._reporter(passage), "delay", held)
+            if passage.behind is not None and passage.behind_by:
+                held = {"delay_ms": round(passage.behind * 1000, 3)}
+                passage.behind_by.count(self._reporter(passage), "delay", held)
         if not passage.taken:
             self._queue.decide(passage.ident, ACCEPT, passage.data)
         for _ in range(passage.copies + passage.taken):

@@ -1,8 +1,14 @@
 """Which packets a rule is about. `labctl/faults/match.py` reads the words of it; here they are what they became."""
 
+from __future__ import annotations
+
 import binascii
 
-from labfault.packet import FLAGS, Packet
+from labfault.packet import FLAGS, Flow, Packet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
 
 
 class Match:
@@ -11,7 +17,7 @@ class Match:
     `nth` and `every` count, in each flow, the packets that fit all else, from 1 on.
     """
 
-    def __init__(self, fields: dict) -> None:
+    def __init__(self, fields: Fields) -> None:
         self._proto = fields.get("proto")
         self._set = sum(FLAGS[name] for name in fields.get("flags", ()))
         self._clear = sum(FLAGS[name] for name in fields.get("without", ()))
@@ -19,8 +25,9 @@ class Match:
         self._port, self._sport, self._dport = (fields.get(key) for key in ("port", "sport", "dport"))
         self._contains = binascii.a2b_base64(fields["contains"]) if "contains" in fields else None
         self._least, self._most = fields.get("size", (0, 1 << 32))
-        self._nth, self._every = fields.get("nth"), fields.get("every")
-        self._counts: dict[tuple, int] = {}
+        self._nth: int | None = fields.get("nth")
+        self._every: int | None = fields.get("every")
+        self._counts: dict[Flow, int] = {}
 
     def takes(self, packet: Packet) -> bool:
         if not self._fits(packet):
@@ -28,7 +35,9 @@ class Match:
         if self._nth is None and self._every is None:
             return True
         count = self._counts[packet.flow] = self._counts.get(packet.flow, 0) + 1
-        return count == self._nth if self._nth is not None else count % self._every == 0
+        if self._nth is not None:
+            return count == self._nth
+        return self._every is not None and count % self._every == 0
 
     def _fits(self, packet: Packet) -> bool:
         if self._proto is not None and packet.proto != self._proto:

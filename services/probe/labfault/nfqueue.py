@@ -4,10 +4,12 @@ Written here, and not taken from a binding, for what the bindings leave out: man
 length of the queue.
 """
 
+from __future__ import annotations
+
 import errno
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import nfnetlink
 from nfnetlink import ATTRIBUTE, attribute
@@ -63,7 +65,7 @@ class Queue:
     def _configure(self, kind: int, value: bytes) -> None:
         nfnetlink.ask(self._sock, _CONFIG, self.number, attribute(kind, value))
 
-    def read(self):
+    def read(self) -> Iterator[tuple[int, bytes]]:
         """Yields `(id, bytes)` of what waits, some BATCH of them at most."""
         for _ in range(BATCH):
             try:
@@ -78,7 +80,7 @@ class Queue:
             if found:
                 yield found
 
-    def _parse(self, length: int):
+    def _parse(self, length: int) -> tuple[int, bytes] | None:
         if struct.unpack_from("=H", self._buffer, 4)[0] != _PACKET:
             return None
         ident, data = None, b""

@@ -1,7 +1,13 @@
 """One IP packet, as far as faults look into it (RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443)."""
 
+from __future__ import annotations
+
 import socket
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 NAMES = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp"}
@@ -11,6 +17,8 @@ FLAGS = {"fin": FIN, "syn": SYN, "rst": RST, "psh": PSH, "ack": ACK, "urg": URG}
 # destination options.
 _EXTENSIONS = (0, 43, 44, 60)
 _FRAGMENT = 44
+
+Flow = tuple[int, bytes, int, bytes, int]  # protocol, source and its port, destination and its port
 
 
 class Packet:
@@ -92,13 +100,13 @@ class Packet:
         return max(0, len(self.data) - self.payload)
 
     @property
-    def flow(self) -> tuple:
+    def flow(self) -> Flow:
         return (self.protocol, self.src, self.sport, self.dst, self.dport)
 
-    def event(self) -> dict:
+    def event(self) -> Fields:
         """The packet as event fields: both ends, and what tells it from all others."""
         family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
-        fields: dict = {}
+        fields: Fields = {}
         if self.src:
             fields["local"] = [socket.inet_ntop(family, self.src), self.sport]
             fields["peer"] = [socket.inet_ntop(family, self.dst), self.dport]
@@ -115,7 +123,7 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -1,6 +1,16 @@
 """A packet on its way through the rules of its link."""
 
+from __future__ import annotations
+
 from labfault.packet import Packet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from labfault.rule import Rule
+
+Fields = dict[str, "Any"]  # of a rule, or of an event: what JSON holds
 
 
 class Passage:
@@ -35,6 +45,6 @@ class Passage:
         self.copies = 0
         self.dropped = False
         self.behind: float | None = None  # the longest that it waits for that next one, in seconds
-        self.behind_by = None  # the rule that wants it
+        self.behind_by: Rule | None = None  # the rule that wants it
         self.followers: list[Passage] = []
         self.released = self.taken = self.follows = False

@@ -1,11 +1,21 @@
 """A rule: some packets of a link, and what is done to them."""
 
+from __future__ import annotations
+
 import socket
 from random import Random
 
 from labfault.faults import FAULTS, FIELDS
 from labfault.match import Match
 from labfault.passage import Passage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labnode.types import Fields
+
+    Tell = Callable[["Rule", str, Fields], object]  # by which rule, its word, and what else there is to say
 
 # What a rule is and which packets it is about; all else is what is done to them.
 ABOUT = {"id", "link", "peers", "kind", "what", "seed", "match", "times", "for"}
@@ -15,7 +25,7 @@ class Rule:
     """Made of the JSON that labctl sends (docs/faults.md); `fields` keeps it for `fault ls`. ValueError for one that
     asks for what no fault here does."""
 
-    def __init__(self, fields: dict) -> None:
+    def __init__(self, fields: Fields) -> None:
         if unknown := sorted(fields.keys() - ABOUT - FIELDS):
             raise ValueError(f"this probe knows no fault {', '.join(unknown)}: its image is of another labctl")
         self.id = fields["id"]
@@ -36,7 +46,7 @@ class Rule:
         self.matched = 0  # packets that it was about
         self.done: dict[str, int] = {}  # how often it did what
 
-    def apply(self, passage: Passage, report) -> None:
+    def apply(self, passage: Passage, report: Tell) -> None:
         """Lets the packet pass through, and tells `report(rule, action, fields)` what was done."""
         if self.is_spent or (self._match and not self._match.takes(passage.packet)):
             return
@@ -50,7 +60,7 @@ class Rule:
             if passage.dropped:
                 return
 
-    def count(self, report, action: str, fields: dict) -> None:
+    def count(self, report: Tell, action: str, fields: Fields) -> None:
         """Something was done to a packet."""
         self.done[action] = self.done.get(action, 0) + 1
         report(self, action, fields)
@@ -60,7 +70,7 @@ class Rule:
         """It has found all the packets that it is for."""
         return self._times is not None and self.matched >= self._times
 
-    def state(self) -> dict:
+    def state(self) -> Fields:
         """The rule with what it has counted."""
         return {**self.fields, "matched": self.matched, "done": self.done}
 

@@ -10,6 +10,8 @@ is bypassed at once.
 Nothing of this is taken for granted: `missing` asks the kernel whether it is still there. Others may have flushed it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import ipaddress
@@ -42,11 +44,15 @@ _TABLE_IS_MISSING = f"the table inet {TABLE}, or rules in it,"
 BEFORE = -151  # the hook's priority where packets are looked at before any rule; they are marked just ahead of it
 
 
+Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
+Peers = list[frozenset[bytes] | None]  # of each rule: the addresses of the link's other end; None for all packets
+
+
 class Routes:
     """The namespace's routes, as ip(8) tells them."""
 
     def __init__(self) -> None:
-        self._found: list[tuple] = []  # (prefix, gateway or None, device), the longest prefix first
+        self._found: list[tuple[Prefix, str | None, str | None]] = []  # with gateway and device, the longest first
         for family in ("-4", "-6"):
             for route in json.loads(_run(["ip", "-json", family, "route", "show"]) or "[]"):
                 if route.get("type", "unicast") == "unicast" and "dst" in route:
@@ -76,7 +82,7 @@ class Routes:
                 return found | ({ipaddress.ip_address(gateway).packed} if gateway else set())
         return found
 
-    def through(self, peers: frozenset[bytes]) -> list[tuple]:
+    def through(self, peers: frozenset[bytes]) -> list[tuple[Prefix, bool]]:
         """`(prefix, whether it goes through one of the peers)` of all routes, the longest prefix first."""
         named = {str(ipaddress.ip_address(peer)) for peer in peers}
         return [(prefix, gateway in named) for prefix, gateway, _ in self._found]
@@ -115,7 +121,7 @@ class Tables:
         self._handles = {"leaving": self._found()["leaving"]}  # the links are still to come
         self._beaten = -LEASE
 
-    def set(self, peers: list, routes: Routes, number: int) -> None:
+    def set(self, peers: Peers, routes: Routes, number: int) -> None:
         """`peers` holds, for each rule, None (all packets) or the addresses of the link's other end; `number` is that
         of the queue."""
         self.stand(number)
@@ -125,7 +131,7 @@ class Tables:
         self._handles = self._found()
         self.beat()
 
-    def try_out(self, peers: list, routes: Routes) -> None:
+    def try_out(self, peers: Peers, routes: Routes) -> None:
         """Whether `set` would succeed, once the frame stands. Raises OSError."""
         _run(["nft", "-c", "-f", "-"], _links(peers, routes))
 
@@ -148,7 +154,9 @@ class Tables:
     def _rules(self, family: str, table: str, chain: str) -> list[tuple[bytes, bytes]]:
         """`(handle, expressions)` of a chain's rules; none where there is no such chain."""
         asked = attribute(1, table.encode() + b"\0") + attribute(2, chain.encode() + b"\0")
-        found = []
+        found: list[tuple[bytes, bytes]] = []
+        if self._asking is None:
+            return found
         for body in nfnetlink.dump(self._asking, _GETRULE, asked, _FAMILIES[family]):
             fields = {kind: body[begin:end] for kind, begin, end in nfnetlink.attributes(body, 0, len(body))}
             # Older kernels leave out nothing of what was not asked for.
@@ -263,17 +271,17 @@ def _frame() -> str:
     )
 
 
-def _links(peers: list, routes: Routes) -> str:
+def _links(peers: Peers, routes: Routes) -> str:
     """The order to replace the rules of all links, in one step."""
     return f"flush chain inet {TABLE} links\n{_chosen(peers, routes)}"
 
 
-def _chosen(peers: list, routes: Routes) -> str:
+def _chosen(peers: Peers, routes: Routes) -> str:
     """The rules of the chain `links`: a mark for what goes to one of the peers, or through it."""
     add, mark = f"add rule inet {TABLE} links", f"meta mark set meta mark | {MARK:#x}"
     if None in peers:
         return f"{add} {mark}\n"
-    named = frozenset().union(*peers)
+    named = frozenset(address for each in peers for address in each or ())
     lines = [
         f"{add} {_daddr(ipaddress.ip_network(ipaddress.ip_address(peer)))} {mark} return\n" for peer in sorted(named)
     ]
@@ -291,7 +299,7 @@ def _flushed(chain: str) -> bytes:
     return message(_BEGIN, 0, _NFT >> 8) + order + message(_END, 0, _NFT >> 8)
 
 
-def _daddr(prefix) -> str:
+def _daddr(prefix: Prefix) -> str:
     if not prefix.prefixlen:
         return f"meta nfproto {'ipv6' if prefix.version == 6 else 'ipv4'}"
     return f"{'ip6' if prefix.version == 6 else 'ip'} daddr {prefix}"

@@ -1,5 +1,7 @@
 """Asks the process probe, in whose container this runs, and prints what comes back as it comes."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import select
@@ -8,6 +10,10 @@ import time
 
 from labnode import journal
 from labprocess.lifeline import Lifeline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Source
 
 ADDRESS = "/dev/shm/processes"
 PATIENCE = 10.0  # seconds until a probe that was just started listens
@@ -49,8 +55,8 @@ def _copy(sock: socket.socket, line: Lifeline) -> None:
     os.set_blocking(1, False)
     data = b""
     while not line.is_cut:
-        sources, sinks = ([line], [1]) if data else ([line, sock], [])
-        ready, _, _ = select.select(sources, sinks, [], 1.0)
+        sources: list[Source] = [line] if data else [line, sock]
+        ready, _, _ = select.select(sources, [1] if data else [], [], 1.0)
         if line in ready:
             line.read()
         if sock in ready:

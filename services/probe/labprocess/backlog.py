@@ -1,5 +1,7 @@
 """What is still to be written to one who may read more slowly than things happen."""
 
+from __future__ import annotations
+
 import json
 from collections import deque
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ LIMIT = 16 << 20  # bytes
 PIECE = 1 << 16  # bytes that are written at once
 
 
-def event_line(event: str, **fields) -> bytes:
+def event_line(event: str, **fields: object) -> bytes:
     """An event of now."""
     head = {"ts": journal.stamp(), "node": journal.NODE, "event": event}
     return json.dumps({**head, **fields}, separators=(",", ":")).encode()

@@ -1,5 +1,7 @@
 """Records what the node's processes ask of the kernel, and how its sockets change, from when it is told to on."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -13,8 +15,13 @@ from labprocess.sockets import owners
 from labprocess.sockets.diag import Diag
 from labprocess.tracing.calls import WAITS, Calls, Ends, Identity, stamp
 from labprocess.tracing.newcomers import Newcomers
+from labprocess.tracing.strace import Call, Ended, Signal
 from labprocess.tracing.tracer import Tracer
 from labprocess.watching import Member, Watching
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
 
 KINDS = ("calls", "waits", "states")  # each with a history of its own, so that a flood of one spares the others
 
@@ -122,14 +129,14 @@ class Recorder:
             fields = {"error": "EPERM", "reason": f"process {pid} could not be traced: {why}", "pid": pid}
             self._record("calls", time.time_ns(), {"event": "error", **fields})
 
-    def _happened(self, item) -> None:
+    def _happened(self, item: Call | Signal | Ended) -> None:
         for moment, event in self._calls.events(item):
             waits = event.get("call") in WAITS
             self._record("waits" if waits else "calls", moment, event)
             if not waits:
                 self._watching.called()
 
-    def _record(self, kind: str, moment: int, event: dict) -> None:
+    def _record(self, kind: str, moment: int, event: Fields) -> None:
         if self.since is not None:
             line = json.dumps({"ts": stamp(moment), "node": journal.NODE, **event}, separators=(",", ":")).encode()
             self._keep(kind, moment, line)

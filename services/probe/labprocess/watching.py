@@ -1,6 +1,8 @@
 """One program that looks at a node's sockets, for all who want to know of their changes: for many it costs what it
 costs for one. It is a process of its own, as it has to look every other millisecond, whatever there is to read here."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import subprocess
@@ -12,6 +14,12 @@ from labnode import journal
 from labnode.loop import READ, Loop
 from labprocess import lifeline
 from labprocess.backlog import event_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
+    from labnode.types import Timer
 
 COMMAND = ("python3", "/opt/probe/sockets.py", "look")
 WAKE = 0.02  # seconds between two signs that something was called
@@ -36,12 +44,12 @@ class Watching:
         self._loop = loop
         self._members: dict[object, Member] = {}
         self._begun: set[object] = set()  # those of them that were told so
-        self._child: subprocess.Popen | None = None
+        self._child: subprocess.Popen[bytes] | None = None
         self._has_begun = False
         self._rest = b""
         self._woke = 0.0  # of time.monotonic()
-        self._wake_timer: list | None = None
-        self._beat_timer: list | None = None
+        self._wake_timer: Timer | None = None
+        self._beat_timer: Timer | None = None
 
     def join(self, who: object, member: Member) -> None:
         self._members[who] = member
@@ -73,9 +81,10 @@ class Watching:
     def _start(self) -> None:
         # Without a buffer: what it never read, as it had ended, is not written once more when its pipe is closed.
         self._child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        os.set_blocking(self._child.stdout.fileno(), False)
+        _, told = _pipes(self._child)
+        os.set_blocking(told.fileno(), False)
         self._rest, self._has_begun = b"", False
-        self._loop.watch(self._child.stdout, READ, self._read)
+        self._loop.watch(told, READ, self._read)
         self._beat()
 
     def _end(self) -> None:
@@ -83,9 +92,10 @@ class Watching:
             self._loop.cancel(timer)
         self._wake_timer, self._has_begun = None, False
         if self._child:
-            self._loop.watch(self._child.stdout, 0)
-            self._child.stdin.close()
-            self._child.stdout.close()
+            asked, told = _pipes(self._child)
+            self._loop.watch(told, 0)
+            asked.close()
+            told.close()
             self._child.kill()
             self._child.wait()
             self._child = None
@@ -95,13 +105,17 @@ class Watching:
         self._beat_timer = self._loop.later(BEAT, self._beat)
 
     def _write(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            self._child.stdin.write(data)
-            self._child.stdin.flush()
+        asked = self._child and self._child.stdin
+        if asked:
+            with contextlib.suppress(OSError):
+                asked.write(data)
+                asked.flush()
 
-    def _read(self, _ready) -> None:
+    def _read(self, _ready: int) -> None:
+        if self._child is None:
+            return
         try:
-            data = os.read(self._child.stdout.fileno(), 1 << 16)
+            data = os.read(_pipes(self._child)[1].fileno(), 1 << 16)
         except BlockingIOError:
             return
         if not data:
@@ -129,3 +143,10 @@ class Watching:
         for member in members:
             member.tell(line)
             member.over()
+
+
+def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Its standard input and output, which were asked for."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    return child.stdin, child.stdout

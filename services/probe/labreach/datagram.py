@@ -1,5 +1,7 @@
 """One datagram to anywhere, and what comes back for it (RFC 768)."""
 
+from __future__ import annotations
+
 import base64
 import os
 import socket
@@ -8,10 +10,14 @@ import time
 from labreach.output import Refused, say
 from labreach.targets import resolve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 _LARGEST = 65535
 
 
-def run(order: dict) -> None:
+def run(order: Fields) -> None:
     """`address`, or `name` with `family`; `port`, `data` (base64), `timeout` (seconds) for an answer."""
     address = order["address"] or resolve(order["name"], order["family"])
     data = base64.b64decode(order["data"])

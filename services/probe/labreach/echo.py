@@ -1,5 +1,7 @@
 """Echo requests to one address, and all that comes back for them (RFC 792, RFC 4443; icmp(7), ip(7), ipv6(7))."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
@@ -10,6 +12,12 @@ import time
 from typing import NamedTuple
 
 from labreach.output import Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labnode.types import Address, Note
 
 # What Python's socket module has no name for: <linux/in.h>, <linux/in6.h>, <linux/errqueue.h>, socket(7).
 IP_RECVERR, IP_RECVTTL = 11, 12
@@ -58,17 +66,19 @@ class Echo:
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
-    def __enter__(self):
+    def __enter__(self) -> Echo:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def _level(self, four, six):
+    def _level(self, four: tuple[int, ...], six: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        """The level of the options of its family, and which they are."""
         return (socket.IPPROTO_IPV6, six) if self.six else (socket.IPPROTO_IP, four)
 
     def set_ttl(self, ttl: int) -> None:
-        self._socket.setsockopt(*self._level(socket.IP_TTL, socket.IPV6_UNICAST_HOPS), ttl)
+        level, (option,) = self._level((socket.IP_TTL,), (socket.IPV6_UNICAST_HOPS,))
+        self._socket.setsockopt(level, option, ttl)
 
     def send(self, seq: int) -> int:
         """Sends one request; the time just before. Raises OSError for what the node's own kernel says of this one."""
@@ -88,7 +98,7 @@ class Echo:
             return []
         return [*self._queue(socket.MSG_ERRQUEUE), *self._queue(0)]
 
-    def _queue(self, flags: int):
+    def _queue(self, flags: int) -> Iterator[Heard]:
         while True:
             try:
                 data, extra, _, source = self._socket.recvmsg(1 << 16, 1024, flags)
@@ -100,7 +110,7 @@ class Echo:
             if found:
                 yield found
 
-    def _reply(self, data: bytes, extra: list, source: tuple) -> Heard | None:
+    def _reply(self, data: bytes, extra: list[Note], source: Address) -> Heard | None:
         if len(data) < _HEAD.size or data[0] != (129 if self.six else 0):
             return None
         ttl = None
@@ -110,7 +120,7 @@ class Echo:
         seq = _HEAD.unpack_from(data)[4]
         return Heard(seq, source[0], _stamp(extra), None, 0, ttl, data[_HEAD.size :])
 
-    def _error(self, quoted: bytes, extra: list) -> Heard | None:
+    def _error(self, quoted: bytes, extra: list[Note]) -> Heard | None:
         """An error's data is the request that it is about, from its ICMP header on."""
         level, kinds = self._level((IP_RECVERR,), (IPV6_RECVERR,))
         for at, kind, value in extra:
@@ -135,15 +145,15 @@ def _offender(raw: bytes) -> str:
     return ""
 
 
-def _stamp(extra: list) -> int:
+def _stamp(extra: list[Note]) -> int:
     """When the kernel took the packet in."""
     for level, kind, value in extra:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
             seconds, nanoseconds = struct.unpack_from("=qq", value)
-            return seconds * 1_000_000_000 + nanoseconds
+            return int(seconds * 1_000_000_000 + nanoseconds)
     return time.time_ns()
 
 
-def words(number: int) -> tuple[str, str]:
+def words(number: int | None) -> tuple[str, str]:
     """The name of an errno, and what it means."""
-    return errno.errorcode.get(number, str(number)), os.strerror(number)
+    return errno.errorcode.get(number or 0, str(number)), os.strerror(number or 0)

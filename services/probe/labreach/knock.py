@@ -1,5 +1,7 @@
 """Asks for a TCP connection until somebody takes it."""
 
+from __future__ import annotations
+
 import os
 import socket
 import time
@@ -7,11 +9,15 @@ import time
 from labreach.output import Refused, say
 from labreach.targets import resolve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 AGAIN = 0.1  # seconds from one try to the next
 ONE_TRY = 2.0  # seconds
 
 
-def run(order: dict) -> None:
+def run(order: Fields) -> None:
     """`address`, or `name` with `family`; `port`, `timeout` for all of it (seconds)."""
     deadline, tries, why = time.monotonic() + order["timeout"], 0, "no time was left"
     while (left := deadline - time.monotonic()) > 0:

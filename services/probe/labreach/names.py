@@ -3,6 +3,8 @@
 The answers go out as they came; labctl takes them apart.
 """
 
+from __future__ import annotations
+
 import base64
 import ipaddress
 import os
@@ -12,6 +14,10 @@ import time
 
 from labreach.output import Refused, say
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 RESOLV, HOSTS = "/etc/resolv.conf", "/etc/hosts"
 NO_SUCH_NAME = 3  # RFC 1035, section 4.1.1
 TRIES = 2
@@ -19,7 +25,7 @@ PORT = 53
 _LARGEST = 65535
 
 
-def run(order: dict) -> None:
+def run(order: Fields) -> None:
     """`name`, `types` (numbers), `server` (an address) or None, `timeout` of each question (seconds)."""
     name = order["name"]
     with open(RESOLV) as file:
@@ -32,7 +38,7 @@ def run(order: dict) -> None:
         _ask(candidates(name, conf), kind, servers, order["timeout"])
 
 
-def resolv_conf(text: str) -> dict:
+def resolv_conf(text: str) -> Fields:
     """Name servers (the one on this host where none is named), search list and `ndots`: resolv.conf(5)."""
     servers, search, ndots = [], [], 1
     for line in text.splitlines():
@@ -50,7 +56,7 @@ def resolv_conf(text: str) -> dict:
     return {"servers": servers[:3] or ["127.0.0.1"], "search": search[:6], "ndots": ndots}
 
 
-def hosts(text: str, wanted: str) -> list[dict]:
+def hosts(text: str, wanted: str) -> list[Fields]:
     """The lines of /etc/hosts (hosts(5)) that hold a name, or an address; both in any spelling."""
     found = []
     for line in text.splitlines():
@@ -67,7 +73,7 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def candidates(name: str, conf: dict) -> list[str]:
+def candidates(name: str, conf: Fields) -> list[str]:
     """The names that are asked for one after the other until one is there: resolv.conf(5), `search` and `ndots`."""
     if name.endswith("."):
         return [name.rstrip(".")]
@@ -104,9 +110,10 @@ def _ask(names: list[str], kind: int, servers: list[str], timeout: float) -> Non
         return
 
 
-def _exchange(name: str, kind: int, servers: list[str], timeout: float) -> tuple:
+def _exchange(name: str, kind: int, servers: list[str], timeout: float) -> tuple[str | None, bytes | None, Fields]:
     """Each server in turn, each by UDP, again, and by TCP where the answer was cut (RFC 7766)."""
-    deadline, reasons = time.monotonic() + timeout, {}
+    deadline = time.monotonic() + timeout
+    reasons: Fields = {}
     share = timeout / (TRIES * len(servers))
     for _ in range(TRIES):
         for server in servers:

@@ -1,9 +1,11 @@
 """What is printed: one JSON object a line, as soon as it is known."""
 
+from __future__ import annotations
+
 import json
 
 
-def say(event: str, **fields) -> None:
+def say(event: str, **fields: object) -> None:
     print(json.dumps({"event": event, **fields}), flush=True)
 
 

@@ -1,5 +1,7 @@
 """The way to an address: what the routing table says, then each hop by what it answers when the TTL ends there."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
@@ -9,11 +11,15 @@ from labreach.echo import Echo, Heard, words
 from labreach.output import Refused, say
 from labreach.targets import resolve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 IPV6 = "/proc/net/if_inet6"  # not there in a kernel without
 SIZE = 32  # bytes of each request
 
 
-def run(order: dict) -> None:
+def run(order: Fields) -> None:
     """`address`, or `name` with `family`, or neither (the whole table); `hops` at most, `timeout` of each (seconds)."""
     if not order["address"] and not order["name"]:
         say("table", family=4, routes=_ip("-4", "route", "show"))
@@ -59,10 +65,11 @@ def _tell(heard: Heard, ttl: int, sent: int, six: bool) -> bool:
     return heard.kind != (3 if six else 11)  # time exceeded: RFC 792, RFC 4443
 
 
-def _ip(*command: str) -> list[dict]:
+def _ip(*command: str) -> list[Fields]:
     """What ip-route(8) prints. Raises Refused where it has nothing but an error."""
     done = subprocess.run(["ip", "-json", *command], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1].removeprefix("RTNETLINK answers: ")
         raise Refused("ENETUNREACH" if "unreachable" in last else "EINVAL", last)
-    return json.loads(done.stdout or "[]")
+    found: list[Fields] = json.loads(done.stdout or "[]")
+    return found

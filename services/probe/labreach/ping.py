@@ -1,15 +1,21 @@
 """Echo requests in order, each with what came of it."""
 
+from __future__ import annotations
+
 import time
 
 from labreach.echo import Echo, words
 from labreach.output import say
 from labreach.targets import resolve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 LINGER = 0.02  # seconds after the last answer, for its duplicates
 
 
-def run(order: dict) -> None:
+def run(order: Fields) -> None:
     """`address`, or `name` with `family`; `count`, `interval`, `timeout` (seconds), `size` (bytes), `ttl` or None."""
     address = order["address"] or resolve(order["name"], order["family"])
     with Echo(address, order["size"]) as echo:
@@ -20,7 +26,7 @@ def run(order: dict) -> None:
 
 
 class _Train:
-    def __init__(self, echo: Echo, order: dict) -> None:
+    def __init__(self, echo: Echo, order: Fields) -> None:
         self._echo = echo
         self._count, self._interval, self._timeout = order["count"], order["interval"], order["timeout"]
         self._sent: dict[int, int] = {}  # sequence number: when, ns since the epoch

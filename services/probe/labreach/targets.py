@@ -1,5 +1,7 @@
 """Names as the node resolves them: a probe shares its /etc/hosts and its /etc/resolv.conf."""
 
+from __future__ import annotations
+
 import socket
 
 from labreach.output import Refused
@@ -21,7 +23,8 @@ def resolve(name: str, family: int | None) -> str:
         found = socket.getaddrinfo(given, None, _FAMILIES[family], socket.SOCK_DGRAM, flags=socket.AI_ADDRCONFIG)
     except socket.gaierror as problem:
         names = (word for word in dir(socket) if word.startswith("EAI_") and getattr(socket, word) == problem.errno)
-        raise Refused(next(names, "EAI_FAIL"), _REASONS.get(problem.errno, problem.strerror)) from None
+        why = _REASONS.get(problem.errno or 0) or problem.strerror or str(problem)
+        raise Refused(next(names, "EAI_FAIL"), why) from None
     except ValueError:  # a NUL, or a label that is empty or too long (UnicodeError is one)
         raise Refused("EAI_NONAME", "no name can be written so") from None
-    return found[0][4][0]
+    return str(found[0][4][0])

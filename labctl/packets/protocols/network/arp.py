@@ -112,7 +112,14 @@ def _rarp(data: bytes, at: int, record: Record, room: int, quoted: bool) -> tupl
 
 PROTOCOLS = (
     Network(
-        name="arp", words="ARP", ethertypes=(link.ARP,), decode=_arp, layer=_layer, label=_label, neighbour=_neighbour
+        name="arp",
+        words="ARP",
+        ethertypes=(link.ARP,),
+        decode=_arp,
+        layer=_layer,
+        label=_label,
+        neighbour=_neighbour,
+        arrives_only=True,
     ),
     Network(
         name="rarp",

@@ -225,5 +225,6 @@ PROTOCOLS = (
         label=_label,
         inside=inside_of,
         checksum=FAMILY.checksum,
+        of_programs=lambda packet: True,
     ),
 )

@@ -143,5 +143,6 @@ PROTOCOLS = (
         inside=_inside,
         neighbour=_neighbour,
         checksum=FAMILY.checksum,
+        of_programs=lambda packet: packet.icmp is not None and packet.icmp.type < 130,  # RFC 4443: errors, echo
     ),
 )

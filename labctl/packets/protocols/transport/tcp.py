@@ -164,5 +164,15 @@ def _label(packet: Packet, segment: Segment | None) -> Label | None:
 
 
 PROTOCOLS = (
-    Transport(name="tcp", words="TCP", numbers=(6,), decode=_decode, layer=_layer, label=_label, checksum=SUM),
+    Transport(
+        name="tcp",
+        words="TCP",
+        numbers=(6,),
+        decode=_decode,
+        layer=_layer,
+        label=_label,
+        checksum=SUM,
+        ports=True,
+        of_programs=lambda packet: True,
+    ),
 )

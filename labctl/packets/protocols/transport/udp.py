@@ -45,4 +45,15 @@ def _layer(packet: Packet) -> Layer:
     return reader.layer("transport", "UDP")
 
 
-PROTOCOLS = (Transport(name="udp", words="UDP", numbers=(17,), decode=_decode, layer=_layer, checksum=SUM),)
+PROTOCOLS = (
+    Transport(
+        name="udp",
+        words="UDP",
+        numbers=(17,),
+        decode=_decode,
+        layer=_layer,
+        checksum=SUM,
+        ports=True,
+        of_programs=lambda packet: True,
+    ),
+)

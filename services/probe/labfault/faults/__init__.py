@@ -2,7 +2,7 @@
 
     action = "truncate"                the word in events, and in a rule the field that asks for it
     fields = ("truncate",)             all fields of a rule that it reads
-    apply(passage) -> dict | None      changes the passage; what it did as event fields, None where it did nothing
+    apply(passage) -> Fields | None      changes the passage; what it did as event fields, None where it did nothing
 
 and is made of its rule and of a generator of its own for all that is left to chance.
 """

@@ -3,14 +3,14 @@
 from random import Random
 
 from labfault.packet import ICMP, ICMP6, UDP, Packet, seal
-from labfault.passage import Passage
+from labfault.passage import Fields, Passage
 
 
 class Corrupt:
     action = "corrupt"
     fields = ("corrupt", "fix_checksum")
 
-    def __init__(self, rule: dict, chance: Random) -> None:
+    def __init__(self, rule: Fields, chance: Random) -> None:
         """`corrupt` is the share of packets that are hit, 0 to 1.
 
         The bit is one of the payload, else one of the transport's header. The checksum stays as it was, so that the
@@ -21,7 +21,7 @@ class Corrupt:
         self._fix = rule.get("fix_checksum", False)
         self._chance = chance
 
-    def apply(self, passage: Passage) -> dict | None:
+    def apply(self, passage: Passage) -> Fields | None:
         if self._chance.random() >= self._share:
             return None
         packet = passage.packet

@@ -2,14 +2,14 @@
 
 from random import Random
 
-from labfault.passage import Passage
+from labfault.passage import Fields, Passage
 
 
 class Delay:
     action = "delay"
     fields = ("delay", "jitter")
 
-    def __init__(self, rule: dict, chance: Random) -> None:
+    def __init__(self, rule: Fields, chance: Random) -> None:
         """`delay` and `jitter` in seconds: each packet is held from delay - jitter to delay + jitter, evenly spread.
 
         Packets keep their order, as on a wire: one whose own time is shorter waits for those before it, which can take
@@ -19,7 +19,7 @@ class Delay:
         self._chance = chance
         self._last = 0.0
 
-    def apply(self, passage: Passage) -> dict | None:
+    def apply(self, passage: Passage) -> Fields | None:
         varied = self._chance.uniform(-self._jitter, self._jitter) if self._jitter else 0.0
         leaves = max(passage.leaves + max(0.0, self._delay + varied), self._last)
         if leaves <= passage.leaves:

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from labfault.passage import Passage
+from labfault.passage import Fields, Passage
 
 QUEUE = 1.0  # seconds of waiting, beyond which the packet finds the queue full
 
@@ -11,13 +11,13 @@ class Rate:
     action = "rate"
     fields = ("rate",)
 
-    def __init__(self, rule: dict, chance: Random) -> None:
+    def __init__(self, rule: Fields, chance: Random) -> None:
         """`rate` in bits a second, of whole IP packets. What would wait longer than QUEUE is dropped, as a router does
         whose queue is full."""
         self._rate = rule["rate"]
         self._free = 0.0  # when the wire has sent all before
 
-    def apply(self, passage: Passage) -> dict | None:
+    def apply(self, passage: Passage) -> Fields | None:
         starts = max(passage.leaves, self._free)
         waited = starts - passage.leaves
         if waited > QUEUE:

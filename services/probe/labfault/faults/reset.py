@@ -4,17 +4,17 @@ import struct
 from random import Random
 
 from labfault.packet import ACK, RST, TCP, Packet, checksum, seal
-from labfault.passage import Passage
+from labfault.passage import Fields, Passage
 
 
 class Reset:
     action = "reset"
     fields = ("reset",)
 
-    def __init__(self, rule: dict, chance: Random) -> None:
+    def __init__(self, rule: Fields, chance: Random) -> None:
         pass
 
-    def apply(self, passage: Passage) -> dict | None:
+    def apply(self, passage: Passage) -> Fields | None:
         """The segment becomes a RST in its place, which the receiver must believe (RFC 9293, section 3.10.7.4: its
         sequence number is the one expected). The sender hears of it by the receiver's answer to its next segment."""
         packet = passage.packet

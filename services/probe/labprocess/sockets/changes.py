@@ -3,6 +3,8 @@
 Bytes and sockets are for others: rows in, changes out.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -10,7 +12,12 @@ from labprocess.sockets.diag import Row
 from labprocess.sockets.owners import DNS, Owner
 from labprocess.sockets.states import CLOSED, LISTEN, ending, passed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 WILDCARDS = ("0.0.0.0", "::")
+Key = tuple[object, ...]  # what tells a socket from all others
 MET = 4096  # sockets that are remembered, so that the end of none is told twice
 
 
@@ -23,9 +30,9 @@ class Change(NamedTuple):
     seen: bool
     owner: Owner | None
 
-    def fields(self) -> dict:
+    def fields(self) -> Fields:
         """As fields of a `socket-state` event, without its ends."""
-        shown: dict = {"from": self.before, "to": self.after, "seen": self.seen}
+        shown: Fields = {"from": self.before, "to": self.after, "seen": self.seen}
         if self.owner:
             shown |= {"program": self.owner.program, "pid": self.owner.pid}
         elif DNS in (self.row.local[0], (self.row.peer or ("",))[0]):
@@ -46,8 +53,8 @@ class Changes:
 
     def __init__(self, find: Callable[[set[int]], dict[int, Owner]]) -> None:
         self._find = find
-        self._rows: dict[tuple, Row] | None = None
-        self._owners: dict[tuple, Owner] = {}
+        self._rows: dict[Key, Row] | None = None
+        self._owners: dict[Key, Owner] = {}
         self._met: dict[int, None] = {}  # cookies of the sockets that were seen, the oldest first
         self._failed = 0  # attempts that failed, and of whose sockets nothing was seen
 
@@ -94,7 +101,7 @@ class Changes:
         for cookie in list(self._met)[: max(0, len(self._met) - MET)]:
             del self._met[cookie]
 
-    def _own(self, rows: dict[tuple, Row]) -> None:
+    def _own(self, rows: dict[Key, Row]) -> None:
         fresh = {key: row.inode for key, row in rows.items() if row.inode and key not in self._owners}
         if fresh:
             owners = self._find(set(fresh.values()))
@@ -136,7 +143,7 @@ class Changes:
         return [*found, *self._end(row, state, counts)]
 
 
-def _key(row: Row) -> tuple:
+def _key(row: Row) -> Key:
     """A connection is its two addresses: its socket is another one in SYN-RECV, in ESTAB and in TIME-WAIT."""
     if row.proto == "tcp" and row.peer:
         return (row.proto, row.local, row.peer)

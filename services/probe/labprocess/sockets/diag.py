@@ -3,6 +3,8 @@
 A look at TCP costs the kernel a walk through the hash table of all namespaces, up to a few hundred microseconds.
 """
 
+from __future__ import annotations
+
 import socket
 import struct
 from typing import NamedTuple
@@ -17,8 +19,10 @@ NUMBERS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 NAMES = {number: name for name, number in NUMBERS.items()}
 STATES = 0x1FFF  # 1 to 12; above stand sockets that are bound and nothing else
 # include/net/tcp_states.h, in the words of ss(8)
-TCP = ("", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED", "CLOSE-WAIT", "LAST-ACK")
-TCP = (*TCP, "LISTEN", "CLOSING", "SYN-RECV")
+TCP = (
+    *("", "ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED", "CLOSE-WAIT", "LAST-ACK"),
+    *("LISTEN", "CLOSING", "SYN-RECV"),
+)
 UDP = {1: "ESTAB", 7: "UNCONN"}
 # idiag_family, state, timer, retrans; ports; addresses; interface, cookie; expires, rqueue, wqueue, uid, inode
 _MESSAGE = struct.Struct("=BBBB2s2s16s16sIQIIIII")
@@ -78,7 +82,8 @@ class Diag:
     def look(self, proto: str) -> list[Row]:
         """All sockets of `tcp` or `udp`, of both families."""
         found: list[Row] = []
-        known, fresh = self._known.get(proto, {}), {}
+        known = self._known.get(proto, {})
+        fresh: dict[bytes, Row] = {}
         self._known[proto] = fresh
         for request in _REQUESTS[proto]:
             self._socket.send(request)
@@ -119,7 +124,7 @@ class Destroyed:
         return self._socket.fileno()
 
     def read(self) -> list[Row]:
-        found = []
+        found: list[Row] = []
         while True:
             try:
                 data = self._socket.recv(1 << 16)

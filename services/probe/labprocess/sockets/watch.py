@@ -7,6 +7,8 @@ sleeps: a packet wakes it, a socket that the kernel gives up, and a call that st
 (listen(2), connect(2) of UDP, the end of TIME-WAIT) is found by slow looks, which take less than a hundredth.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
@@ -14,6 +16,7 @@ import select
 import time
 from collections.abc import Callable
 
+from labprocess.lifeline import Lifeline
 from labprocess.sockets.changes import Change, Changes, Counts
 from labprocess.sockets.diag import Destroyed, Diag, Row
 from labprocess.sockets.owners import Owners
@@ -44,7 +47,7 @@ class Counters:
                 self._files.append(os.open(f"/proc/self/net/{name}", os.O_RDONLY | os.O_CLOEXEC))
         self.counts = Counts()  # at the last reading
 
-    def read(self) -> tuple:
+    def read(self) -> tuple[object, ...]:
         """Compare it with the one before."""
         first, *others = (_OTHERS.sub(b"", os.pread(file, 8192, 0)) for file in self._files)
         values = first.split(b"\nTcp: ", 2)[2].split(b"\n", 1)[0].split()
@@ -92,7 +95,7 @@ class Watch:
         self._packets = packets()
         self._changes = Changes(Owners().find)
         self._gone: list[Row] = []
-        self._last: tuple = ()
+        self._last: tuple[object, ...] = ()
         self._counts = Counts()  # as they were before the last look at the table
         self._failed = 0  # as counted after it
         self._anyway = self._udp_anyway = self._slow = 0.0  # of time.monotonic(): when to look in any case
@@ -105,7 +108,7 @@ class Watch:
         """At all that there is now, without waiting for a sign."""
         self._look(heard=True)
 
-    def run(self, other, goes_on: Callable[[], bool]) -> None:
+    def run(self, other: Lifeline, goes_on: Callable[[], bool]) -> None:
         """While `goes_on()`, which is asked before each look; `other` is read whenever it can be, and `other.woke()`
         tells whether that was about a system call."""
         saved, clock, used = BURST, time.monotonic(), time.thread_time()
@@ -135,7 +138,7 @@ class Watch:
                 other.read()
                 woken = other.woke()
             heard = self._destroyed.fileno() in ready
-            if heard or woken or (slept and self._packets.fileno() in ready):
+            if heard or woken or (slept and self._packets and self._packets.fileno() in ready):
                 self._awake_until = time.monotonic() + AWAKE
             now, worked = time.monotonic(), time.thread_time()
             saved = min(BURST, saved + (now - clock) * SHARE - (worked - used))
@@ -146,7 +149,8 @@ class Watch:
 
     def _fall_asleep(self) -> None:
         """What came while we were awake was looked for, but for what came since the last look: there is one more."""
-        self._packets.forget()
+        if self._packets:
+            self._packets.forget()
         self._asleep = self._quiet.read()
         self._udp_anyway = 0.0
 

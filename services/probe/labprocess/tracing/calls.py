@@ -4,6 +4,8 @@ strace describes a descriptor as it was when it first met it, so what a socket h
 is kept here.
 """
 
+from __future__ import annotations
+
 import re
 import time
 from collections.abc import Callable
@@ -12,6 +14,10 @@ from typing import NamedTuple
 
 from labnode import journal
 from labprocess.tracing.strace import Call, Ended, Signal, members, split, string
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
 
 SENDS = ("send", "sendto", "sendmsg", "write", "writev", "sendfile")
 RECEIVES = ("recv", "recvfrom", "recvmsg", "read", "readv")
@@ -54,8 +60,8 @@ class Socket:
     peer: tuple[str, int] | None = None
     inode: int = 0
 
-    def fields(self) -> dict:
-        found: dict = {"proto": self.proto} if self.proto else {"family": self.family}
+    def fields(self) -> Fields:
+        found: Fields = {"proto": self.proto} if self.proto else {"family": self.family}
         if self.local:
             found["local"] = list(self.local)
         if self.peer:
@@ -76,9 +82,9 @@ class Calls:
         self._sockets: dict[int, dict[int, Socket]] = {}  # by process and descriptor
         self._muted: set[int] = set()  # processes that are still the engine's
         # Connections whose own end isn't known yet: when, the event, whose, which descriptor, and its socket.
-        self._waiting: list[tuple[int, dict, int, int, Socket]] = []
+        self._waiting: list[tuple[int, Fields, int, int, Socket]] = []
 
-    def events(self, item: Call | Signal | Ended) -> list[tuple[int, dict]]:
+    def events(self, item: Call | Signal | Ended) -> list[tuple[int, Fields]]:
         """What there is to tell now, with the time of each in nanoseconds since the epoch.
 
         A connect(2) whose socket was gone from the kernel's table before it could be looked up waits for the next call
@@ -90,7 +96,7 @@ class Calls:
             out.append((item.ts, event))
         return out
 
-    def _must_wait(self, call: Call, event: dict) -> bool:
+    def _must_wait(self, call: Call, event: Fields) -> bool:
         if event.get("call") != "connect" or event.get("proto") != "tcp" or event.get("local"):
             return False
         if event["result"] != 0 and event.get("error") != "EINPROGRESS":
@@ -100,7 +106,7 @@ class Calls:
             self._waiting.append((call.ts, event, event["pid"], event["fd"], sock))
         return sock is not None
 
-    def _known_now(self) -> list[tuple[int, dict]]:
+    def _known_now(self) -> list[tuple[int, Fields]]:
         out, rest = [], []
         for entry in self._waiting:
             moment, event, pid, number, sock = entry
@@ -111,12 +117,12 @@ class Calls:
         self._waiting = rest
         return out
 
-    def event(self, item: Call | Signal | Ended) -> dict | None:
+    def event(self, item: Call | Signal | Ended) -> Fields | None:
         """The event of it, without its node; None for what is none of anybody's interest."""
         who = self._of(item.pid)
         if isinstance(item, Ended):
             return self._ended(item, who)
-        base: dict = {"ts": stamp(item.ts), "pid": who.process, "program": who.program}
+        base: Fields = {"ts": stamp(item.ts), "pid": who.process, "program": who.program}
         if item.pid != who.process:
             base["tid"] = item.pid
         if isinstance(item, Signal):
@@ -151,7 +157,7 @@ class Calls:
             if found.program.startswith(_RUNTIME):
                 self._muted.add(found.process)
 
-    def _ended(self, item: Ended, who: Identity) -> dict | None:
+    def _ended(self, item: Ended, who: Identity) -> Fields | None:
         if item.successor is not None:
             return None  # the process goes on, as another program
         self._who.pop(item.pid, None)
@@ -165,7 +171,7 @@ class Calls:
         shown = {"pid": who.process, "program": who.program, "state": "ended", **how}
         return {"ts": stamp(item.ts), "event": "process", **shown}
 
-    def _executed(self, call: Call, who: Identity, base: dict) -> dict | None:
+    def _executed(self, call: Call, who: Identity, base: Fields) -> Fields | None:
         if call.value != 0:
             return None
         path = string(call.args[0]) if call.args else None
@@ -179,12 +185,12 @@ class Calls:
         command = readable(call.args[1]) if len(call.args) > 1 else ""
         return {**base, "event": "process", "program": name, "state": "started", "command": command}
 
-    def _call(self, call: Call, who: Identity, base: dict) -> dict | None:
+    def _call(self, call: Call, who: Identity, base: Fields) -> Fields | None:
         mine = self._sockets.setdefault(who.process, {})
         number, sock = self._meet(call, mine)
         if call.name in ON_SOCKETS and sock is None:
             return None
-        fields: dict = {"call": call.name, "args": [readable(arg) for arg in call.args]}
+        fields: Fields = {"call": call.name, "args": [readable(arg) for arg in call.args]}
         if number is not None:
             fields["args"][0] = str(number)
             fields["fd"] = number
@@ -240,7 +246,7 @@ class Calls:
             call.name in (*SENDS, "sendmmsg") and sock.proto == "udp" and not sock.local
         ):
             self._ask(sock)
-        elif call.name == "close" and call.value == 0:
+        elif call.name == "close" and call.value == 0 and number is not None:
             mine.pop(number, None)
         return None
 
@@ -303,7 +309,7 @@ def quoted(text: str) -> str:
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", '"': '\\"', "\\": "\\\\"}
 
 
-def _other_end(call: Call) -> dict:
+def _other_end(call: Call) -> Fields:
     """Whom one datagram went to or came from, and what an address is asked for."""
     text = ""
     if call.name in ("sendto", "recvfrom") and len(call.args) > 4:
@@ -320,7 +326,7 @@ def _other_end(call: Call) -> dict:
     return {"peer": list(found)} if found else {}
 
 
-def _payload(call: Call) -> dict:
+def _payload(call: Call) -> Fields:
     """The bytes that went or came, as fields of an event."""
     if call.name not in (*SENDS, *RECEIVES) or call.value is None or call.value < 0:
         return {}
@@ -335,7 +341,7 @@ def _payload(call: Call) -> dict:
     return _bytes(data, call.value)
 
 
-def _bytes(data: bytes, count: int) -> dict:
+def _bytes(data: bytes, count: int) -> Fields:
     """So many bytes, of which strace shows the beginning."""
     data = data[:count]
     if count == len(data):
@@ -345,7 +351,7 @@ def _bytes(data: bytes, count: int) -> dict:
     return {**fields, "bytes": count, "cut": count - len(data) + fields.get("cut", 0)}
 
 
-def _datagrams(call: Call) -> dict:
+def _datagrams(call: Call) -> Fields:
     """Of a call for several: each that went or came with its peer and its bytes; `peer` where all have the same."""
     messages = call.args[1] if len(call.args) > 1 else ""
     if call.name not in MANY or call.value is None or call.value < 0 or not messages.startswith("["):

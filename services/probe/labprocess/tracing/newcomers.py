@@ -4,6 +4,8 @@ Nothing in Linux tells that to whoever may not see the whole machine, so it is l
 own, which does nothing else: it costs half of what a timer of the loop does.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import time
@@ -56,6 +58,6 @@ class Newcomers:
         except BlockingIOError:
             return  # it has yet to hear of the others
 
-    def _hear(self, _ready) -> None:
+    def _hear(self, _ready: int) -> None:
         os.read(self._reader, 4096)
         self._came()

@@ -1,11 +1,14 @@
 """strace(1) on some processes of the node and on all that they start: one subprocess, its output to calls."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Callable
+from typing import IO
 
 from labnode.loop import READ, Loop
 from labprocess.tracing.calls import TRACED
@@ -25,10 +28,11 @@ class Tracer:
         loop: Loop,
         pids: list[int],
         tell: Callable[[Call | Signal | Ended], None],
-        attached: Callable[["Tracer"], None],
-        over: Callable[["Tracer"], None],
+        attached: Callable[[Tracer], None],
+        over: Callable[[Tracer], None],
     ) -> None:
-        self._loop, self._tell, self._attached, self._over = loop, tell, attached, over
+        self._loop, self._tell, self._over = loop, tell, over
+        self._attached: Callable[[Tracer], None] | None = attached
         self._awaited = set(pids)
         self.refused: dict[int, str] = {}  # process: why
         self._reader, self._rest = Reader(), b""
@@ -40,8 +44,11 @@ class Tracer:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self._open = {self._child.stdout, self._child.stderr}
-        for stream, read in ((self._child.stdout, self._read), (self._child.stderr, self._hear)):
+        assert self._child.stdout is not None
+        assert self._child.stderr is not None
+        self._told, self._said = self._child.stdout, self._child.stderr
+        self._open = {self._told, self._said}
+        for stream, read in ((self._told, self._read), (self._said, self._hear)):
             os.set_blocking(stream.fileno(), False)
             loop.watch(stream, READ, read)
 
@@ -54,8 +61,8 @@ class Tracer:
         with contextlib.suppress(ProcessLookupError):
             self._child.send_signal(signal.SIGTERM)
 
-    def _read(self, _ready) -> None:
-        data = self._take(self._child.stdout)
+    def _read(self, _ready: int) -> None:
+        data = self._take(self._told)
         if data is None:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -66,8 +73,8 @@ class Tracer:
             if found is not None:
                 self._tell(found)
 
-    def _hear(self, _ready) -> None:
-        data = self._take(self._child.stderr)
+    def _hear(self, _ready: int) -> None:
+        data = self._take(self._said)
         if data is None:
             return
         *lines, self._words = (self._words + data).split(b"\n")
@@ -86,7 +93,7 @@ class Tracer:
             told, self._attached = self._attached, None
             told(self)
 
-    def _take(self, stream) -> bytes | None:
+    def _take(self, stream: IO[bytes]) -> bytes | None:
         try:
             data = os.read(stream.fileno(), 1 << 18)
         except BlockingIOError:

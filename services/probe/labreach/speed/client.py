@@ -1,5 +1,7 @@
 """The end that sends, for some seconds or some bytes, as fast as it may."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import select
@@ -10,6 +12,10 @@ import time
 from labreach.output import Refused, say
 from labreach.speed.wire import BUFFER, ECHOES, HEAD, PATIENCE, WAIT, hear, limit_waits, tell
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 SO_MAX_PACING_RATE = 47  # socket(7)
 TURN = 0.002  # seconds from one turn of a paced sender to the next
 ONE_ECHO = 0.5  # seconds
@@ -17,7 +23,7 @@ ONE_ECHO = 0.5  # seconds
 _RTT, _RETRANSMITTED, _SEGMENTS = 68, 100, 156
 
 
-def measure(order: dict) -> None:
+def measure(order: Fields) -> None:
     """`address`, `port` and `datagrams` (ports) of the server, `token`; `protocol`, `seconds`, `most` (bytes; 0: any
     number), `rate` (bits a second; 0: no limit), `size` of datagrams (bytes)."""
     try:
@@ -42,13 +48,13 @@ def _name(problem: OSError) -> str:
     return errno.errorcode.get(problem.errno or 0, "EIO")
 
 
-def _connected(order: dict, **more) -> socket.socket:
+def _connected(order: Fields, **more: object) -> socket.socket:
     sock = socket.create_connection((order["address"], order["port"]), timeout=PATIENCE)
     tell(sock, token=order["token"], **more)
     return sock
 
 
-def _stream(order: dict, control: socket.socket) -> None:
+def _stream(order: Fields, control: socket.socket) -> None:
     say("echoes", rtts_ns=[_echo(control) for _ in range(ECHOES)])
     with _connected(order) as data:
         if order["rate"]:
@@ -77,7 +83,7 @@ def _echo(control: socket.socket) -> int:
     return time.monotonic_ns() - begun
 
 
-def _pour(data: socket.socket, most: int, deadline: float) -> tuple:
+def _pour(data: socket.socket, most: int, deadline: float) -> tuple[int, bool]:
     """How many bytes were handed over, and whether that is all there was to send (else the time is over)."""
     sent = 0
     limit_waits(data, socket.SO_SNDTIMEO, WAIT)
@@ -94,7 +100,7 @@ def _pour(data: socket.socket, most: int, deadline: float) -> tuple:
     return sent, True
 
 
-def _datagrams(order: dict, control: socket.socket) -> None:
+def _datagrams(order: Fields, control: socket.socket) -> None:
     token, size = bytes.fromhex(order["token"]), max(order["size"], HEAD.size)
     family, _, _, _, where = socket.getaddrinfo(order["address"], order["datagrams"], type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -121,7 +127,7 @@ def _echo_by_datagram(sock: socket.socket, token: bytes, filler: bytes) -> int:
     return 0
 
 
-def _send_all(sock: socket.socket, token: bytes, filler: bytes, order: dict) -> int:
+def _send_all(sock: socket.socket, token: bytes, filler: bytes, order: Fields) -> int:
     """How many were sent. Each is due at its time after the first, so that a late one makes no other late."""
     begun = time.monotonic()
     size, sent = HEAD.size + len(filler), 0

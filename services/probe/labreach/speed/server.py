@@ -1,5 +1,7 @@
 """The end that gets: counts what arrives, and when."""
 
+from __future__ import annotations
+
 import contextlib
 import select
 import socket
@@ -9,13 +11,17 @@ import time
 from labreach.output import say
 from labreach.speed.wire import BUFFER, ECHOES, HEAD, PATIENCE, WAIT, hear, limit_waits, tell
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
+
 QUIET = 0.5  # seconds without a datagram, after which the rest is lost
 AT_MOST = 5.0  # seconds to wait for the rest
 SO_RXQ_OVFL = 40  # socket(7): with each datagram, how many found the receive buffer full
 _MOST = 1 << 26  # datagrams that are told apart
 
 
-def serve(order: dict) -> None:
+def serve(order: Fields) -> None:
     """`address` to listen at, `token` (hex), `limit`: seconds until it gives up."""
     deadline = time.monotonic() + order["limit"]
     family = socket.AF_INET6 if ":" in order["address"] else socket.AF_INET
@@ -38,7 +44,7 @@ def serve(order: dict) -> None:
                 tell(control, **_stream(_accepted(listener, order["token"], deadline)[0], control))
 
 
-def _accepted(listener: socket.socket, token: str, deadline: float) -> tuple:
+def _accepted(listener: socket.socket, token: str, deadline: float) -> tuple[socket.socket, Fields]:
     """The next connection of who knows the token. Raises TimeoutError."""
     while True:
         listener.settimeout(max(0.01, deadline - time.monotonic()))
@@ -52,7 +58,7 @@ def _accepted(listener: socket.socket, token: str, deadline: float) -> tuple:
         sock.close()
 
 
-def _stream(data: socket.socket, control: socket.socket) -> dict:
+def _stream(data: socket.socket, control: socket.socket) -> Fields:
     """Until its end, or until the other end says over `control` that this is it.
 
     While bytes come, nothing else is looked at: each system call more is throughput less. Their content is nobody's
@@ -94,13 +100,13 @@ class _Datagrams:
         self._first = self._last = 0
         self._delay, self._jitter = 0, 0.0
 
-    def count(self, deadline: float) -> dict:
+    def count(self, deadline: float) -> Fields:
         """Raises TimeoutError where the sender has not said by then that it is done."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         poll.register(self._control, select.POLLIN)
         sent = None
-        until = None  # once the sender is done
+        until = 0.0  # once the sender is done
         while sent is None or (self._received < sent and time.monotonic() < until):
             ready = {fd for fd, _ in poll.poll(QUIET * 1000)}
             if self._sock.fileno() in ready:

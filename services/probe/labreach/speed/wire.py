@@ -1,8 +1,14 @@
 """What the two ends of a measurement have in common."""
 
+from __future__ import annotations
+
 import json
 import socket
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from labnode.types import Fields
 
 HEAD = struct.Struct("!8sQQ")  # of a datagram: the token, its number, when it was sent (ns); number 0 is sent back
 BUFFER = 128 * 1024  # bytes handed to, or taken from, a connection at once; more leaves the processor's cache
@@ -12,11 +18,11 @@ WAIT = 0.1  # seconds until something else is looked at than a connection's byte
 _LINE = 4096
 
 
-def tell(sock: socket.socket, **fields) -> None:
+def tell(sock: socket.socket, **fields: object) -> None:
     sock.sendall(json.dumps(fields).encode() + b"\n")
 
 
-def hear(sock: socket.socket) -> dict:
+def hear(sock: socket.socket) -> Fields:
     """One line. Raises OSError."""
     line = b""
     while not line.endswith(b"\n"):
@@ -24,7 +30,8 @@ def hear(sock: socket.socket) -> dict:
         if not data or len(line) > _LINE:
             raise ConnectionError("the other end hung up")
         line += data
-    return json.loads(line)
+    said: Fields = json.loads(line)
+    return said
 
 
 def limit_waits(sock: socket.socket, option: int, seconds: float) -> None:

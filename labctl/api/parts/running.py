@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
+    from labctl.api.place import Place
     from labctl.api.programs import Program
     from labctl.engine.model import Engine
     from labctl.lab import model
@@ -20,7 +21,7 @@ class RunningLab:
 
     engine: Engine
     name: str
-    _force: bool
+    _place: Place
 
     def run(
         self,
@@ -77,20 +78,25 @@ class RunningLab:
         )
         return started(cast("Lab", self), what, wait=wait, timeout=timeout, report=report)
 
-    def remove(self, *names: str) -> None:
+    def remove(self, *names: str, report: Callable[[str], None] | None = None) -> None:
         """Removes hosts that `run` made: their programs end in order. Raises NodeError where the topology has one,
         NodeNotFound, LabNotFound, ForeignLab, LabTimeout, EngineError."""
         from labctl.lab.programs.remove import remove
 
-        remove(self.engine, self._programs(), names, lambda text: None)
+        remove(self.engine, self._programs(), names, report or (lambda text: None))
+
+    def need_programs(self, *names: str) -> tuple[str, ...]:
+        """The hosts that are named, each once, if `run` made all of them. Raises NodeError where the topology has one,
+        NodeNotFound."""
+        from labctl.lab.programs.remove import need_program
+
+        found = self._programs()
+        return tuple(need_program(found, name).name for name in dict.fromkeys(names))
 
     def _programs(self) -> model.Lab:
         """The lab, also where it has no nodes yet. Raises LabNotFound, ForeignLab."""
-        from labctl.api.lab import MEND
-        from labctl.lab import owners
         from labctl.lab.programs.place import lab_of
 
         found = lab_of(self.engine, self.name)
-        if not self._force:
-            owners.refuse_anothers(self.engine, self.name, found.standing, MEND)
+        self._place.check(found.standing)
         return found

@@ -1,0 +1,1 @@
+"""What comes of what a lab is asked, as data."""
