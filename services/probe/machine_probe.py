@@ -5,6 +5,8 @@ standard input, each answered by a line on standard output; `labctl hosts check`
 after two minutes in any case.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import selectors
@@ -16,6 +18,10 @@ from labmachine.listening import Listeners
 from labmachine.trying import Trial
 from labmachine.watching import Watch
 from labreach.output import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LIFE = 120  # seconds
 
@@ -37,7 +43,7 @@ def main() -> None:
             watch.close()
 
 
-def lines(selector):
+def lines(selector: selectors.BaseSelector) -> Iterator[bytes]:
     """What is typed; meanwhile, whoever comes to the listeners is served."""
     waiting = b""
     selector.register(0, selectors.EVENT_READ, None)

@@ -1,9 +1,15 @@
 """Listens where a port is free: takes TCP connections, and sends datagrams back to where they came from."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import selectors
 import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 WORD = b"labctl "  # what datagrams begin with that are answered
 
@@ -11,7 +17,7 @@ WORD = b"labctl "  # what datagrams begin with that are answered
 class Listeners:
     """`held` are the ports that somebody else has: the swarm, where the machine is in one."""
 
-    def __init__(self, selector, ports) -> None:
+    def __init__(self, selector: selectors.BaseSelector, ports: Sequence[tuple[str, int]]) -> None:
         self.held = []
         for proto, port in ports:
             try:
@@ -45,7 +51,7 @@ def listen(proto: str, port: int) -> socket.socket:
     return sock
 
 
-def taker(sock: socket.socket):
+def taker(sock: socket.socket) -> Callable[[], None]:
     def take() -> None:
         with contextlib.suppress(OSError):
             sock.accept()[0].close()
@@ -53,7 +59,7 @@ def taker(sock: socket.socket):
     return take
 
 
-def echo(sock: socket.socket):
+def echo(sock: socket.socket) -> Callable[[], None]:
     def answer() -> None:
         with contextlib.suppress(OSError):
             data, sender = sock.recvfrom(1 << 16)

@@ -4,9 +4,15 @@ Such a question is answered at once. So a datagram that leaves for a peer right 
 answer, and shows that the machine takes what that peer sends.
 """
 
+from __future__ import annotations
+
 import selectors
 import socket
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 EVERYTHING = 3  # ETH_P_ALL: what leaves is only seen so
 IP = 0x0800
@@ -19,13 +25,13 @@ class Watch:
     """`peers` are addresses by name, `ports` numbers of UDP. `found`: of each peer, by port, whether its datagrams
     came, and whether they were taken."""
 
-    def __init__(self, selector, peers, ports) -> None:
+    def __init__(self, selector: selectors.BaseSelector, peers: Mapping[str, str], ports: Sequence[int]) -> None:
         self._selector = selector
         self._names = {address: name for name, address in peers.items()}
-        self._came = {}  # (name, port) and when
+        self._came: dict[tuple[str, int], float] = {}  # (name, port) and when
         self.found = {name: {str(port): {"came": False, "taken": False} for port in ports} for name in peers}
         self._ports = set(ports)
-        self._sock = None
+        self._sock: socket.socket | None = None
 
     def begin(self) -> None:
         """Needs NET_RAW."""
@@ -44,6 +50,8 @@ class Watch:
             self._sock.close()
 
     def _see(self) -> None:
+        if self._sock is None:
+            return
         try:
             packet, place = self._sock.recvfrom(256)
         except OSError:
@@ -59,8 +67,8 @@ class Watch:
         source, target = (int.from_bytes(packet[at : at + 2], "big") for at in (size, size + 2))
         if leaves:
             name = self._names.get(socket.inet_ntoa(packet[16:20]))
-            came = self._came.get((name, source))
-            if came is not None and now - came < SOON:
+            came = self._came.get((name, source)) if name else None
+            if name and came is not None and now - came < SOON:
                 self.found[name][str(source)]["taken"] = True
         elif target in self._ports and (name := self._names.get(socket.inet_ntoa(packet[12:16]))):
             self._came[name, target] = now
