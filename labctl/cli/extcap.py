@@ -105,9 +105,9 @@ def _chosen(engine: Engine, value: str) -> tuple[Lab, list[str]]:
 
 
 def _engine() -> Engine:
-    from labctl.engine import connect
+    from labctl.engine import connect_all
 
-    return connect()
+    return connect_all()
 
 
 def _check_filter(asked: argparse.Namespace) -> None:

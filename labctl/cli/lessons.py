@@ -245,9 +245,9 @@ def _described(found: Lesson) -> dict[str, object]:
 
 
 def _engine() -> Engine:
-    from labctl.engine import connect
+    from labctl.engine import connect_all
 
-    return connect()
+    return connect_all()
 
 
 def _lab(name: str, found: Lesson) -> Lab:

@@ -75,7 +75,7 @@ def _lab(given: str | None) -> tuple[Engine, str]:
     from labctl.api import machine
     from labctl.cli.chosen import Chosen
     from labctl.cli.context import asked_name
-    from labctl.engine import connect
+    from labctl.engine import connect_all
     from labctl.errors import LabNotFound
 
     name = asked_name(given)
@@ -85,7 +85,7 @@ def _lab(given: str | None) -> tuple[Engine, str]:
     except LabNotFound:
         if name is None:
             raise
-        engine = connect()
+        engine = connect_all()
         output.talk(f"there is no lab {name} now; the page shows it once it is up")
     with output.Progress("preparing") as report:
         machine.prepare(engine, report)

@@ -169,10 +169,10 @@ def _healed(lab: TestedLab, wish: Any) -> None:
 
 
 def _tested(item: pytest.Item, name: str, wish: Any) -> TestedLab:
-    from labctl.engine import connect
+    from labctl.api.labs import find
     from labctl.testing.tested import TestedLab
 
-    made = TestedLab(connect(), name, record=wish.record, may_not_fire=wish.may_not_fire)
+    made = TestedLab(find(name).engine, name, record=wish.record, may_not_fire=wish.may_not_fire)
     if wish.record:
         made.record()
     item.stash.setdefault(_KEY, []).append(made)

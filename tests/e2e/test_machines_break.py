@@ -151,7 +151,8 @@ def test_in_the_middle(hosts, harm, phase):
 def test_nodes_that_know_each_other_need_no_manager(hosts):
     """And what starts without one says so, and starts once it is there again."""
     folder, variables, machines = hosts
-    up = run("up", str(folder), *PLACES, "--place", "alice=c", "--place", "client=a", timeout=200, **variables)
+    places = ("--place", "alice=c", "--place", "bob=b", "--place", "client=a")
+    up = run("up", str(folder), "--hosts", "a,b,c", *places, timeout=200, **variables)
     assert up.returncode == 0, up
     kill_engine(machines["a"])
     try:

@@ -478,12 +478,6 @@ def test_a_network_that_a_program_is_on_stays(engine, host, tmp_path):
     assert {net.name for net in engine.networks()} == {"mine_a", "mine_b", "mine_c"}
 
 
-def test_a_folder_is_on_the_engines_machine(engine, host):
-    engine.machine = "far-away"
-    with pytest.raises(LabError, match=r"the engine is on another machine \(far-away\), and the folder .* on this one"):
-        host()
-
-
 def test_a_host_without_ipv4_is_not_reached_by_it(engine, host):
     up(engine, Request("ipv6-only"), quiet)
     ran = host(lab="ipv6-only")

@@ -142,8 +142,7 @@ class SeveralProjects:
         from labctl.engine.making.values import replaced
 
         engines = self._makers(config)
-        for machine, why in self.members.missing.items():
-            raise LabError("host-silent", machine=machine, why=why)  # what it has would be made once more
+        self._refuse_missing()  # what it has would be made once more
         whole = fabric.with_mtu(replaced(config, "$$", "$"))
         project = str(config["name"])
         unfinished.clear()
@@ -156,7 +155,7 @@ class SeveralProjects:
         if start:
             with Workers(limit, self.cancels, set()) as starters:
                 begin = partial(self._begin, limit=limit)
-                Starter(lambda: self._of_project(project), begin, whole, made, starters, report).start()
+                Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
 
     def _makers(self, config: Mapping[str, Any]) -> dict[str, DockerEngine]:
         """The engines, which must make all that the configuration asks for. Raises LabError `hosts-unmade`."""
@@ -167,6 +166,17 @@ class SeveralProjects:
             if why:
                 raise LabError("hosts-unmade", machine=name, why=why)
             found[name] = engine
+        return found
+
+    def _refuse_missing(self) -> None:
+        """Raises LabError `host-silent`."""
+        for machine, why in self.members.missing.items():
+            raise LabError("host-silent", machine=machine, why=why)
+
+    def _whole(self, project: str) -> list[Container]:
+        """As `_of_project`, of all machines. Raises LabError `host-silent`."""
+        found = self._of_project(project)
+        self._refuse_missing()
         return found
 
     def _of_project(self, project: str) -> list[Container]:
