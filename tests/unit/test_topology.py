@@ -84,7 +84,7 @@ def test_what_is_no_text_or_no_yaml_is_explained(word):
             "titel: A lab",
             "x-labctl at the top level knows title, description, links, outside, not titel",
         ),
-        ("movable: true}", "movabel: true}", "x-labctl at network net knows movable, ipv4, not movabel"),
+        ("movable: true}", "movabel: true}", "x-labctl at network net knows movable, ipv4, one_machine, not movabel"),
         ("x-labctl: {title: A lab}", "x-labctl: yes", "x-labctl at the top level is no mapping"),
         ("10.77.0.0/24", "10.77.0.1/24", "network net: 10.77.0.1/24 has host bits set"),
     ],
