@@ -63,7 +63,7 @@ def labs(summaries: Sequence[Summary], *, columns: int | None, colour: bool) -> 
         running = f"{summary.running} of {found['nodes']}"
         rows.append((summary.lab.name, running, owner.shown if owner else "-", found["title"], found["topology"]))
     heads: tuple[str, ...] = ("LAB", "RUNNING", "OWNER", "TITLE", "TOPOLOGY")
-    machines = [", ".join(summary.as_json()["machines"]) for summary in summaries]
+    machines = [", ".join(summary.as_json().get("machines", ())) for summary in summaries]
     if any(machines):
         heads = (*heads[:2], "HOSTS", *heads[2:])
         rows = [(*row[:2], there or "-", *row[2:]) for row, there in zip(rows, machines, strict=True)]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import recorder_fakes
-from traffic import BEGIN, MS, tcp, udp
+from traffic import BEGIN, MS, packet, tcp, udp, verdict
 
 from labctl.lab.model import find
 from labctl.lab.recording import capture, following
@@ -145,3 +145,19 @@ def test_faults_are_asked_for_by_the_recorders_clock(engine, lab, fakes, monkeyp
     with capture.Capture(engine, lab(), capture.Place(tuple(nodes)), last=2.0, seconds=0) as seen:
         assert list(seen) == []
     assert [round((now() - begin) / hour) for begin in begun] == [1, 1]
+
+
+def test_what_is_lost_waits_for_the_word_of_a_fault(pair):
+    """Which comes by a way of its own: else the packet would be told as lost, and not by what."""
+    data = udp(ALICE, 1, BOB, 2, b"x", id=9)
+    pair.packet("alice", "out", 105, data)
+    assert pair.state("alice", 600) == []
+    assert pair.state("bob", 600) == [], "nobody has said yet why it is lost"
+    pair.growing.verdicts.append(verdict(packet(data), "alice", "f1", "drop", 105 * MS))
+    assert pair.state("alice", 700) == [("alice", "lost", 9)]
+    again = udp(ALICE, 1, BOB, 2, b"y", id=10)
+    pair.packet("alice", "out", 800, again)
+    assert pair.state("alice", 1700) == []
+    assert pair.state("bob", 1700) == []
+    assert pair.state("alice", 1900) == []
+    assert pair.state("bob", 1900) == [("alice", "lost", 10)], "no fault has spoken of it by now"

@@ -165,13 +165,14 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         labels, owner = self.lab.nodes[0].container.labels, self.lab.standing.owner
+        machines = [name for name in machines_of(node.container for node in self.lab.nodes) if name]
         return {
             "lab": self.lab.name,
             "title": labels.get(LABEL_TITLE, ""),
             "topology": labels.get(LABEL_TOPOLOGY, ""),
             "owner": owner.as_json() if owner else None,
             "mine": self.mine,
-            "machines": [name for name in machines_of(node.container for node in self.lab.nodes) if name],
+            **({"machines": machines} if machines else {}),
             "nodes": len(self.lab.nodes),
             "running": self.running,
         }

@@ -17,6 +17,7 @@ from labctl.packets.matching.taps import tap_of
 from labctl.packets.model import Record
 from labctl.packets.protocols.ip import decode
 
+BEHIND_NS = 1_000_000_000  # how much later than a packet the word of a fault on it may come
 KEPT = 2000  # packets that are looked at again when new ones come
 FORGET = 5_000_000_000  # ns: how much of what has been drawn is kept besides
 CONVERSATIONS = 500  # ways of conversations whose beginnings are kept
@@ -88,6 +89,13 @@ def milestones(records: Iterable[Record]) -> list[Record]:
     return sorted((record for found in newest for _, record in found), key=lambda record: record.ts_ns)
 
 
+def _wait_ns(arrow: Arrow) -> int:
+    """What seems to be a fault's work is told when the faults have told theirs, which come by a way of their own."""
+    crossing = arrow.crossing
+    is_strange = arrow.fate == "lost" or arrow.copy or crossing.corrupted or crossing.reordered
+    return BEHIND_NS if is_strange and not arrow.faults else 0
+
+
 class Growing:
     """The ladder of two nodes from what their recorders have told until now.
 
@@ -139,7 +147,7 @@ class Growing:
         told_ns = min(one.now_ns for one in states.values())
         fresh = []
         for arrow in ladder.arrows:
-            if not self.ended and (arrow.crossing.open or arrow.at_ns > told_ns):
+            if not self.ended and (arrow.crossing.open or arrow.at_ns > told_ns - _wait_ns(arrow)):
                 break
             if arrow.at_ns > self._drawn_ns:
                 fresh.append(arrow)
