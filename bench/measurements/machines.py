@@ -138,7 +138,7 @@ def _machines() -> Iterator[dict[str, str]]:
         try:
             told = run([str(SCRIPT), "up"], PREPARED, {"LABCTL_MACHINE_MEMORY": MACHINE_MEMORY}).out
             for name, line in zip(NAMES, told.splitlines(), strict=True):
-                run([labctl(), "hosts", "add", name, line.split()[1]], 60, variables)
+                run([labctl(), "hosts", "add", name, f"tcp://{line.split()[1]}:2375"], 60, variables)
             run([labctl(), "hosts", "join", *NAMES], 120, variables)
             yield variables
             hosts = json.loads(run([labctl(), "hosts", "ls", "--json"], 60, variables).out)
