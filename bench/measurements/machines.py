@@ -108,7 +108,9 @@ def _cycle(
             _labctl(variables, name, 120, "fault", "add", "alice:bob", "--loss", "1%")
             + _labctl(variables, name, 120, "fault", "clear", "--all")
         ]
-        _labctl(variables, name, 120, "trace", "--", "chat", "send", "alice", "recorded")
+        _labctl(
+            variables, name, 120, "trace", "--node", "alice", "--node", "bob", "--", "chat", "send", "alice", "recorded"
+        )
         found["ladder"] = [_labctl(variables, name, 120, "ladder", "alice", "bob")]
     finally:
         down = _labctl(variables, name, limit, "down")
