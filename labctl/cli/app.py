@@ -71,9 +71,9 @@ COMMANDS = {
     "sockets": "node.processes.sockets",
     "syscalls": "node.processes.syscalls",
     "page": "page.page",
-    "lesson": "lessons.lesson",
-    "grade": "grading.grade",
-    "grade-all": "grading.grade_all",
+    "lesson": "teaching.lessons.lesson",
+    "grade": "teaching.grading.grade",
+    "grade-all": "teaching.grading.grade_all",
     "help": "helping.show_help",
     "version": "helping.version",
 }

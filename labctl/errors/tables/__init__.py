@@ -10,9 +10,7 @@ from labctl.errors.kind import Table
 from labctl.errors.tables.engine import ENGINE
 from labctl.errors.tables.faults import FAULTS
 from labctl.errors.tables.files import FILES
-from labctl.errors.tables.grades import GRADES
 from labctl.errors.tables.labs import LABS
-from labctl.errors.tables.lessons import LESSONS
 from labctl.errors.tables.lines import LINES
 from labctl.errors.tables.nodes import NODES
 from labctl.errors.tables.page import PAGE
@@ -22,6 +20,7 @@ from labctl.errors.tables.programs import PROGRAMS
 from labctl.errors.tables.reach import REACH
 from labctl.errors.tables.recording import RECORDING
 from labctl.errors.tables.runs import RUNS
+from labctl.errors.tables.teaching import GRADES, LESSONS
 from labctl.errors.tables.topology import TOPOLOGY
 
 PARTS = (

@@ -1,0 +1,1 @@
+"""What is taught and marked: lessons, and grades."""
