@@ -38,6 +38,7 @@ class RunningLab:
         env: Mapping[str, str] | None = None,
         ready: str | None = None,
         replace: bool = False,
+        host: str = "",
         wait: bool = True,
         timeout: float = 30.0,
         report: Callable[[str], None] | None = None,
@@ -50,6 +51,7 @@ class RunningLab:
         `network` is needed where the lab has several, `address` is one of it that is free; "service:srv" is the network
         of the host srv, whose addresses are the program's then. `publish` are ports for this machine: 9000,
         "8000:9000". `memory` is a limit such as "64m". `replace`: in the place of a program of that name that runs.
+        `host` is the machine that is to have it, where the lab is on several.
 
         Returns once it listens (on the port `listen`, if any, for which `timeout` seconds are waited), has printed the
         text `ready`, has ended with status 0, or has run for two seconds and listens nowhere; without `wait` at once.
@@ -75,6 +77,7 @@ class RunningLab:
             address=address,
             environment=env or {},
             replace=replace,
+            machine=host,
         )
         return started(cast("Lab", self), what, wait=wait, timeout=timeout, report=report)
 
