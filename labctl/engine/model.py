@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from labctl.cancel import Cancel
 from labctl.engine.machines import Machines
 from labctl.engine.nodes import Nodes
 from labctl.engine.projects import Projects
-from labctl.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from labctl.engine.settings import Settings
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
