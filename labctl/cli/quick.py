@@ -55,17 +55,16 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
     rest = iter(words)
     for word in rest:
         if word in FLAGS:
-            name, value = FLAGS[word], True
+            name = FLAGS[word]
         elif word in VALUED:
-            name, value = VALUED[word], next(rest, "")
+            name, word = VALUED[word], next(rest, "")
         elif places:
-            name, value = places.pop(0), word
+            name = places.pop(0)
         else:
             return None
-        # A text of one dash is standard input; whatever else begins with one may be an option.
-        if name in values or value == "" or (value is not True and value != "-" and value.startswith("-")):
+        if name in values or not (word in FLAGS or _is_plain(word)):
             return None
-        values[name] = value
+        values[name] = word in FLAGS or word
     if places:
         return None
     try:
@@ -75,3 +74,8 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
     if not SHORTEST <= values["timeout"] <= LONGEST:
         return None
     return {"lab": None, "as_json": False, "force": False, **values}
+
+
+def _is_plain(word: str) -> bool:
+    """Whether it is a value, and can't be an option: one dash is standard input."""
+    return word == "-" or (word != "" and not word.startswith("-"))
