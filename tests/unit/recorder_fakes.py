@@ -29,7 +29,6 @@ class Recorders:
         self.asked: list[tuple[str, list[str]]] = []
         self.status, self.words, self.refused, self.drops = 0, b"", "", 0
         self.problems: list[str] = []
-        self.live = False  # whether what comes from now on is told
         self.orders: list[Any] = []
         self.since: float | None = None  # seconds from now, when the recorder began
         self.on_asked: Callable[[str], object] = lambda node: None
@@ -59,8 +58,8 @@ class Recorders:
                 "now_ns": now,
                 "begin_ns": 0,
                 "since_ns": 0 if self.since is None else now + int(self.since * 1e9),
-                "live": self.live,
-                "ended": not self.live,
+                "live": False,
+                "ended": True,
                 "drops": self.drops,
                 "interfaces": {"2": "eth0"},
                 "problems": self.problems,

@@ -10,7 +10,7 @@ from traffic import tcp, udp
 import labctl
 from labctl.api.results.drawn import Ladder
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
-from labctl.errors import BadFilter, CaptureError, FileError, InvalidArgument, NodeNotFound, NotRecorded, ProbeError
+from labctl.errors import BadFilter, CaptureError, FileError, InvalidArgument, NodeNotFound, NotRecorded
 from labctl.lab import probes
 from labctl.packets.files.capture import read
 from labctl.packets.model import ACK, PSH, RST, SYN
@@ -168,18 +168,6 @@ def test_a_filter_is_judged_where_something_is_recorded(seen, fakes):
     fakes.refused = "syntax error in filter expression"
     with pytest.raises(BadFilter, match="syntax error"):
         seen.check_filter("frob", "alice")
-
-
-def test_a_ladder_that_grows_ends_with_its_recorders(seen, fakes):
-    told, fresh, fakes.live = [], [], True
-    cross(fakes)
-    with pytest.raises(ProbeError, match="its recorder ended"):
-        for step in seen.follow_ladder("alice", "bob", last=30, ready=told.append):
-            fresh += [arrow.label.text for arrow in step.fresh]
-    assert told == [["alice", "bob"]]
-    assert fresh == ["hello"]
-    with pytest.raises(NodeNotFound):
-        next(iter(seen.follow_ladder("alice", "bbo")))
 
 
 def test_what_was_on_the_wire_is_counted(seen, fakes):
