@@ -1,6 +1,7 @@
 """Projects made and started over the engine's API: what is asked for at once, in which order, and what stays."""
 
 import json
+import select
 import threading
 from functools import partial
 
@@ -220,6 +221,21 @@ def test_what_is_refused_ends_the_rest(engine):
         bring_up(engine, config(a={"scale": 1}, b={"scale": 50}))
     refused.set()
     assert len(came) <= MOST
+
+
+def test_what_is_given_after_a_failure_never_begins():
+    done = []
+
+    def fail():
+        raise ConnectionError("no room")
+
+    with Workers(PATIENCE, (), set()) as workers:
+        workers.submit("a", fail)
+        select.select([workers], [], [], PATIENCE)
+        workers.submit("b", lambda: done.append("b"))
+        with pytest.raises(ConnectionError):
+            list(workers.until_idle())
+    assert done == []
 
 
 @pytest.mark.parametrize("how", ["cancelled", "too late"])
