@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import examples
 from traffic import BEGIN, MS, Wire, connected, icmp, ip, packet, tcp, udp, verdict
 
 from labctl.packets.crossings import Rules, Side, Verdict
@@ -87,7 +88,7 @@ def overtaken(wire):
 
 @pytest.mark.turn(2)
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_a_mix_of_faults_is_named_packet_by_packet_without_the_verdicts(kind, seed):
     wire, truth = mixed(seed, kind=kind)
@@ -103,7 +104,7 @@ def test_a_mix_of_faults_is_named_packet_by_packet_without_the_verdicts(kind, se
 @pytest.mark.turn(2)
 @pytest.mark.parametrize("v6", [False, True])
 @pytest.mark.parametrize("same", [False, True])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_each_fault_is_on_the_packet_that_it_was_done_to(v6, same, seed):
     wire, truth = mixed(seed, v6=v6, same=same)
@@ -115,7 +116,7 @@ def test_each_fault_is_on_the_packet_that_it_was_done_to(v6, same, seed):
     assert places(found, lambda one: one.delayed, wire) == truth["delay"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(seed=st.integers(0, 2**32))
 def test_no_packet_is_in_two_crossings_and_none_is_left_out(seed):
     wire, _ = mixed(seed, same=bool(seed % 2), v6=bool(seed % 3))
