@@ -11,12 +11,12 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 from outside import ROOT, Lab, begin, finish, read_until, run_command
-from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, TimeoutError, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"]
-SLOW = 30_000  # ms for what takes a second on an idle machine
+SLOW = 60_000  # ms for what takes a second on an idle machine
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 expect.set_options(timeout=SLOW)
 
@@ -90,8 +90,12 @@ class Page:
         """A tab that shows the lab, with what its console has complained of, and the addresses that it has asked."""
         tab = watched((context or self.context()).new_page())
         tab.goto(url or self.url)
-        tab.wait_for_selector(f"[data-state={state}]")
-        tab.wait_for_selector(".hosts button")
+        try:
+            tab.wait_for_selector(f"[data-state={state}]")
+            tab.wait_for_selector(".hosts button")
+        except TimeoutError:
+            seen = tab.evaluate("[document.documentElement.dataset.state, document.body.innerText]")
+            raise AssertionError(f"not {state}: {seen}, {tab.complaints}, {sorted(tab.asked)}") from None
         return tab
 
 

@@ -346,10 +346,10 @@ def test_ten_thousand_packets_are_drawn_in_time():
         sequence += 200
     sent = [(BEGIN + at, data) for at, data in wire.sent["alice"]]
     assert len(sent) + len(wire.arrived["bob"]) > 9900
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = two_sided(*wire.sides(), (), Options(limit=0))
     drawn = text.draw(found)
-    took = time.perf_counter() - begin
+    took = time.process_time() - begin
     assert drawn.count("! lost") == 52
     assert took < 6
 
@@ -358,7 +358,7 @@ def test_packets_that_all_look_alike_take_no_longer():
     wire = Wire(names={A6: "alice", B6: "bob"}, latency=50_000)
     for number in range(5000):
         wire.send(udp(A6, 1, B6, 2, b"same"), lost=number % 97 == 0)
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = fates(wire)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert places(found, lambda one: one.fate == "lost", wire) == set(range(0, 5000, 97))

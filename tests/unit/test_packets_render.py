@@ -258,11 +258,11 @@ def test_ten_thousand_arrows_as_svg_and_mermaid():
     for number in range(5000):
         wire.send(tcp(A, 1, B, 2, number * 10, 1, PSH | ACK, b"x" * 10, id=wire.id()))
     found = two_sided(*wire.sides(), (), Options(limit=0))
-    begin = time.perf_counter()
+    begin = time.process_time()
     svg.draw(found)
     mermaid.draw(found)
     json.dumps(document.document(found))
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: web.lab\r\nUser-Agent: test\r\n\r\n"
