@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from outside import PATIENCE, end_group, finish, read_until
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 LONG = 60_000  # characters: over 32 KiB, which is what the engine forwards at once
 

@@ -13,7 +13,7 @@ from outside import PATIENCE, Lab, Result, begin, finish
 from proxy import Door
 from sampling import seed, share
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 TWO = """
 services:

@@ -9,7 +9,7 @@ import pytest
 import sampling
 from outside import PATIENCE, Lab, finish, json_lines, read_until, run
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 ROUND_TRIP = 0.01  # seconds between two pings
 

@@ -16,7 +16,7 @@ from outside import PATIENCE, run_command, until
 from playwright.sync_api import Error, expect
 
 # The first run builds the browser's image.
-pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
+pytestmark = [pytest.mark.turn(3), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
 
 
 def tab_to(tab, there):
@@ -252,6 +252,7 @@ def test_a_shell_in_a_host_where_it_was_asked_for(browser, page):
     expect(tab.locator(".shell-box")).to_contain_text("/dev/pts/")
     tab.keyboard.type("sleep 1000")
     tab.keyboard.press("Enter")
+    until(lambda: "sleep 1000" in str(page.lab.container("web").top(ps_args="-o pid,args")), "it sleeps")
     tab.keyboard.press("Control+c")
     tab.keyboard.type("echo still $((40+4))")
     tab.keyboard.press("Enter")

@@ -12,7 +12,7 @@ from outside import finish, read_until, until
 import labctl
 from labctl.topology import builtin, generate
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 

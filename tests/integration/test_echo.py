@@ -10,6 +10,8 @@ from datetime import datetime
 import docker
 import pytest
 
+pytestmark = pytest.mark.turn(2)
+
 MEMORY = 12 << 20
 LONGEST = 2 << 20  # bytes of one typed line
 ALL_BYTES = bytes(range(256))

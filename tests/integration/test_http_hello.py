@@ -19,6 +19,8 @@ import docker
 import pytest
 from lacking import lacking
 
+pytestmark = pytest.mark.turn(2)
+
 GREETING = "Hello World, Michael!"
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 CHROME = (

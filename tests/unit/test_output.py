@@ -87,6 +87,7 @@ def test_c_and_posix_are_utf_8_as_for_python(locale):
     assert "┌" in run("graph", "two-subnets", LC_ALL=locale, LANG=locale).stdout.decode()
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(
     "args",
     [
