@@ -196,7 +196,7 @@ def test_a_line_of_n_networks_takes_n_minus_one_hops(started):
     assert sum(node["role"] == "router" for node in lab.json("ps")["nodes"]) == 4
     # The TTL of what arrives, by the socket option of a receiver of our own at the far end.
     program = (
-        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.bind(('', 9)); "
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60); s.bind(('', 9)); "
         "s.setsockopt(0, 12, 1); print('bound', flush=True); print(s.recvmsg(99, 99)[1][0][2][0])"
     )
     far = lab.begin("exec", "echo", "--", "python3", "-c", program)
