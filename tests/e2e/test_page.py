@@ -61,6 +61,14 @@ def test_what_is_typed_arrives_and_a_lost_segment_is_joined_to_the_one_that_repe
     assert {url for url in tab.asked if not url.startswith((page.address, "data:", "blob:"))} == set()
 
 
+def test_a_module_that_did_not_arrive_is_asked_for_again(page):
+    tab, broken = page.context().new_page(), []
+    tab.route("**/static/player.js", lambda route: (broken.append(route), route.abort()), times=1)
+    tab.goto(page.url)
+    tab.wait_for_selector("[data-state=live]")
+    assert len(broken) == 1
+
+
 def test_eight_tabs_and_a_second_browser_see_the_same(page):
     first = page.context()
     tabs = [page.tab(first) for _ in range(8)] + [page.tab(page.context())]
