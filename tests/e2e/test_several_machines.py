@@ -171,6 +171,7 @@ def test_a_machine_that_is_gone_is_named_and_the_next_down_finishes(lab, machine
     lab.ok("up", "hello", "--hosts", "a,b,c")
 
 
+@pytest.mark.turn(3)
 def test_a_lesson_is_played_on_it(lab):
     played = lab.run("lesson", "run", "layers", "--yes", "--lab", LAB, timeout=200)
     assert (played.returncode, "That was Layers" in played.stdout) == (0, True), played
@@ -195,6 +196,7 @@ def page_of(lab):
         finish(child)
 
 
+@pytest.mark.turn(3)
 def test_the_page_shows_it_and_types_at_it_and_a_saved_run_knows_the_machines(lab, tmp_path):
     with page_of(lab) as ask, ask("/api/stream") as stream:
         whole = next(line for line in stream if line.startswith(b"data: "))
@@ -216,6 +218,7 @@ def test_the_page_shows_it_and_types_at_it_and_a_saved_run_knows_the_machines(la
     assert any("have clocks of their own" in note for note in drawn["notes"])
 
 
+@pytest.mark.turn(3)
 def test_tests_with_pytest_run_on_it(hosts, tmp_path):
     (tmp_path / "two.yaml").write_text(
         "name: two\n"
