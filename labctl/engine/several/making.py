@@ -138,7 +138,7 @@ class SeveralProjects:
         hold: Sequence[int] = (),
         start: bool = True,
     ) -> None:
-        from labctl.engine.docker.project.starter import Starter
+        from labctl.engine.docker.project.starter import Starter, again, run_on
         from labctl.engine.docker.project.workers import Workers
         from labctl.engine.making.values import replaced
 
@@ -152,7 +152,10 @@ class SeveralProjects:
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
         self._make_overlays(whole, identity, report)
+        before = run_on(whole["services"], partial(self._whole, project))
         made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
+        for container in again(whole["services"], before, made):
+            self.members.of(container.id).change("stop", container.id, limit=limit)
         if start:
             with Workers(limit, self.cancels, set()) as starters:
                 begin = partial(self._begin, limit=limit)
