@@ -1,6 +1,7 @@
 """Projects made and started over the engine's API: what is asked for at once, in which order, and what stays."""
 
 import json
+import select
 import threading
 from functools import partial
 
@@ -227,10 +228,36 @@ def test_a_dependency_that_fails_is_told_as_compose_does(engine, status, conditi
 
 
 def test_what_is_refused_ends_the_rest(engine):
-    engine.before = lambda path: (409, {"message": "no room"}) if "name=lab-a-1" in path else None
+    refused, came = threading.Event(), []
+
+    def before(path):
+        if "containers/create" in path:
+            came.append(path)
+            if "name=lab-a-1" in path:
+                return 409, {"message": "no room"}
+            refused.wait(PATIENCE)
+        return None
+
+    engine.before = before
     with pytest.raises(EngineRefused, match="would not make lab-a-1: no room"):
         bring_up(engine, config(a={"scale": 1}, b={"scale": 50}))
-    assert len(engine.containers) < 50
+    refused.set()
+    assert len(came) <= MOST
+
+
+def test_what_is_given_after_a_failure_never_begins():
+    done = []
+
+    def fail():
+        raise ConnectionError("no room")
+
+    with Workers(PATIENCE, (), set()) as workers:
+        workers.submit("a", fail)
+        select.select([workers], [], [], PATIENCE)
+        workers.submit("b", lambda: done.append("b"))
+        with pytest.raises(ConnectionError):
+            list(workers.until_idle())
+    assert done == []
 
 
 @pytest.mark.parametrize("how", ["cancelled", "too late"])

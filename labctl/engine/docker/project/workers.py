@@ -46,6 +46,7 @@ class Workers:
         self._unfinished = unfinished
         self._threads = 0
         self._left = 0  # that were given and whose end wasn't told
+        self._failed = False
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
 
@@ -67,6 +68,8 @@ class Workers:
 
     def submit(self, name: str, job: Callable[[], object], said: str = "") -> None:
         with self._lock:
+            if self._failed:
+                return  # who gives jobs hasn't been told yet
             self._waiting.append((name, said, job))
             self._left += 1
             if self._threads >= MOST:
@@ -118,6 +121,7 @@ class Workers:
                 if problem is None or _is_over(problem):
                     self._names.discard(name)
                 if problem:
+                    self._failed = True
                     self._waiting.clear()
                 self._ended.append(Ended(name, said, problem))
                 self._wake()
