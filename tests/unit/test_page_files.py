@@ -77,6 +77,18 @@ def test_every_module_that_is_imported_is_there():
         assert wanted <= there, name
 
 
+def test_what_the_worker_imports_needs_no_import_map():
+    """Browsers have none in workers."""
+    waiting, seen = ["worker.js"], set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        for wanted in re.findall(r'^import .*from "(.+)";', CODE[name], re.MULTILINE):
+            assert wanted.startswith("./"), f"{name} imports {wanted}"
+            waiting += {wanted.removeprefix("./")} - seen
+    assert {"worker.js", "model.js", "stream.js"} <= seen
+
+
 def test_modules_stay_small():
     assert {name: len(text.splitlines()) for name, text in CODE.items() if len(text.splitlines()) > 400} == {}
 

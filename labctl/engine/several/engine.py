@@ -74,7 +74,7 @@ class SeveralEngines(SeveralProjects):
             return self
         if len(left) == 1:
             name, engine = next(iter(left.items()))
-            return engine.called(name)
+            return engine.called(name) if name else engine
         other = copy.copy(self)
         other.members = self.members.with_engines(left)
         return other

@@ -1,7 +1,5 @@
 // A run (labctl/render/runs/document.py) as it grows: its events and packets in one order of time.
 
-import { told } from "page/words.js";
-
 const MOST = 70000; // items; then the oldest are let go
 const FEWER = 10000;
 
@@ -33,7 +31,7 @@ function ofEvent(value) {
 
 function ofPacket(value) {
   const said = value.text ? JSON.stringify(value.text) : "";
-  const words = [`-> ${value.to}`, ...value.label, said, ...value.marks.map((mark) => `! ${told(mark)}`)].filter(Boolean).join("  ");
+  const words = [`-> ${value.to}`, ...value.label, said, ...value.marks.map((mark) => `! ${mark}`)].filter(Boolean).join("  ");
   const kind = value.protocol;
   const trouble = value.fate === "lost" || value.faults.length > 0 || value.marks.some((mark) => WRONG.test(mark));
   const upkeep = isUpkeep(value);
