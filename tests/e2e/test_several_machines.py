@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from outside import begin, finish, read_until, run, until
 
-pytestmark = pytest.mark.machines
+pytestmark = [pytest.mark.machines, pytest.mark.turn(2)]
 LAB = "apart"
 
 

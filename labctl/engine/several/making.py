@@ -6,7 +6,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -335,7 +334,7 @@ class SeveralProjects:
         if why:
             raise LabError("bad-place", node=order.hostname, machine=machine, why=why)
         labels = {**order.labels, LABEL_HOSTS: ",".join(self.members.engines)}
-        made = self.members.engines[machine].create_node(replace(order, labels=labels))
+        made = self.members.engines[machine].create_node(order._replace(labels=labels))
         self.members.note(machine, [made] if made else [])
         return made
 
