@@ -129,6 +129,8 @@ def _side(told: Mapping[str, Any], sent: list[Packet], arrived: list[Packet]) ->
         told["kernel_drops"],
         told["since_ns"],
         told["until_ns"],
+        told["clock"],
+        told["clock_error_ns"],
     )
 
 
@@ -140,4 +142,5 @@ def told_of(side: Side) -> dict[str, Any]:
         "kernel_drops": side.kernel_drops,
         "since_ns": side.since_ns,
         "until_ns": side.until_ns,
+        **({"clock": side.clock, "clock_error_ns": side.clock_error_ns} if side.clock else {}),
     }
