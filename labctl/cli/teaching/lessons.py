@@ -93,9 +93,11 @@ def run_lesson(
 
 
 def _farewell(found: Lesson, lab: Lab, language: str, played: Played) -> None:
+    from labctl.lesson.prose import broken
     from labctl.lesson.words import said
 
-    output.talk(said(language, "lab", lab=lab.name))
+    for line in broken(said(language, "lab", lab=lab.name), _Terminal().columns):
+        output.talk(line)
     if played.failed:
         raise typer.Exit(1)
 
