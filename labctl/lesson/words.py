@@ -27,8 +27,8 @@ WORDS: dict[str, dict[str, str]] = {
         "no-number": "That is no number.",
         "end": "That was {title}. You foresaw {right} of {asked}.",
         "end-alone": "That was {title}.",
-        "lab": "The lab {lab} stays for the next lesson; `labctl down --lab {lab}` removes it.",
-        "left": "You left at step {step}; `labctl lesson run {name} --from {step}` goes on there.",
+        "lab": "The lab {lab} stays for the next lesson;\n`labctl down --lab {lab}` removes it.",
+        "left": "You left at step {step};\n`labctl lesson run {name} --from {step}` goes on there.",
         "failed": "The act did not come to what the lesson is about: {check}",
     },
     "zh": {
@@ -55,8 +55,8 @@ WORDS: dict[str, dict[str, str]] = {
         "no-number": "这不是一个数。",
         "end": "{title} 到此结束。{asked} 个预测中，你猜对了 {right} 个。",
         "end-alone": "{title} 到此结束。",
-        "lab": "实验环境 {lab} 会留给下一课；用 `labctl down --lab {lab}` 可以删除它。",
-        "left": "你停在第 {step} 步；`labctl lesson run {name} --from {step}` 可以从那里继续。",
+        "lab": "实验环境 {lab} 会留给下一课；\n用 `labctl down --lab {lab}` 可以删除它。",
+        "left": "你停在 {step} 这一步；\n`labctl lesson run {name} --from {step}` 可以从那里继续。",
         "failed": "这次操作没有得到本课要看的结果：{check}",
     },
 }
