@@ -88,7 +88,7 @@ def run_lesson(
         player = playing.Player(found, place, language, _Terminal(), _store(), questions=not yes)
         played = player.play(begin)
     finally:
-        grounds.put_in_order(place)
+        grounds.put_in_order(place, found)
     _farewell(found, place, language, played)
 
 
@@ -180,7 +180,7 @@ def _tried(found: Lesson, languages: list[str], lab: str | None, update: bool) -
         try:
             tried = validate(found, place, languages, report)
         finally:
-            grounds.put_in_order(place)
+            grounds.put_in_order(place, found)
     if not (update and tried.changes):
         return tried.problems
     try:
