@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "tests" / "programs"
-LABCTL = Path(sys.executable).parent / "labctl"
+LABCTL = str(Path(sys.executable).parent / "labctl")
 LIMIT = 600  # seconds for one grade
 Verdicts = tuple[tuple[str, str], ...]  # of each check, its name and what it came to
 
