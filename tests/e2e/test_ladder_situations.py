@@ -15,7 +15,7 @@ import pytest
 from outside import Lab, run, run_command
 from puppet import Puppet
 
-pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.turn(3), pytest.mark.timeout(120)]
 
 FOLDER = Path(__file__).parent / "ladders"
 COLUMNS = 100

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from outside import finish, read_until, run_command, until
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 PROGRAMS = {
     "server.py": """

@@ -91,11 +91,14 @@ class Workers:
         self._left -= len(found)
         return found
 
-    def until_idle(self) -> Iterator[Ended]:
-        """All that were given, in the order of their end. Raises the first failure, and what `ended` does."""
+    def until_idle(self, *, settled: bool = False) -> Iterator[Ended]:
+        """All that were given, in the order of their end. Raises the first failure, `settled`: once those under way
+        have ended as well, and what `ended` does."""
         while not self.is_idle:
             for one in self.ended():
                 if one.problem:
+                    while settled and self._threads:
+                        self.ended()
                     raise one.problem
                 yield one
 
