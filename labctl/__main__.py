@@ -88,6 +88,12 @@ def _front() -> int:
 
 
 def _run() -> int:
+    from labctl.cli import quick
+
+    act = quick.found(sys.argv[1:])
+    if act:
+        act()
+        return 0
     from labctl.cli.app import command_line
 
     try:

@@ -9,6 +9,7 @@ set -eu
 COMPOSE_MINIMUM=2.20
 START_LIMIT=60 # seconds that a new engine may take until it answers
 DAEMON_LOG=${LABCTL_DOCKERD_LOG:-/var/log/labctl-dockerd.log}
+RUN=${LABCTL_RUN:-/var/run} # where dockerd and its containerd keep their process ids
 
 say() { printf 'labctl: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -109,18 +110,32 @@ install_packages() {
     [ $status = 0 ] || die "apt-get could not install $(packages "$1") (its own words are above)"
 }
 
+# An engine that was killed leaves its process id behind. Where another process has that number by now, the next dockerd
+# takes it for itself and ends, or waits for a containerd that isn't there.
+forget() { # FILE COMMAND
+    [ -s "$1" ] || return 0
+    command=$(cat "/proc/$(cat "$1")/comm" 2>/dev/null || true)
+    [ "$command" = "$2" ] || rm -f "$1"
+}
+
 start_engine() {
     if [ -d /run/systemd/system ]; then
         say "starting Docker (systemctl start docker)"
         timeout 120 systemctl start docker >&2 || die "systemctl could not start docker: see 'journalctl -u docker'"
     else
         say "starting dockerd (its log: $DAEMON_LOG)"
+        forget "$RUN/docker.pid" dockerd
+        forget "$RUN/docker/containerd/containerd.pid" containerd
         # All three streams are redirected: a daemon that holds our output open would keep our caller waiting.
         setsid dockerd >>"$DAEMON_LOG" 2>&1 </dev/null &
+        daemon=$!
     fi
     waited=0
     until answers; do
         waited=$((waited + 1))
+        if [ -n "${daemon:-}" ] && ! kill -0 "$daemon" 2>/dev/null && ! answers; then
+            die "dockerd ended: $(tail -n 1 "$DAEMON_LOG") (see $DAEMON_LOG)"
+        fi
         [ $waited -lt $((START_LIMIT * 2)) ] || die "dockerd was started but does not answer after $START_LIMIT s: see $DAEMON_LOG"
         sleep 0.5
     done

@@ -3,8 +3,9 @@
 The seed is the environment's LABCTL_SEED; without one, all cases are taken. tests/all.py gives each commit a seed of
 its own, the same to all of its workers, and prints it; `make kill-matrix` and `make test-whole` take every case.
 
-Cases of one test are chosen by `share`. Tests of a file that take long have the marker `turn(n)`, one by one or all of
-them (the nearest counts: `turn(1)` is never left out), and a run takes one of n of them.
+Cases of one test are chosen by `share`; of those that Hypothesis makes up `examples` says how many. Tests of a file
+that take long have the marker `turn(n)`, one by one or all of them (the nearest counts: `turn(1)` is never left out),
+and a run takes one of n of them.
 """
 
 import os
@@ -28,6 +29,11 @@ def share(cases: Sequence[Case], among: int, chosen: str | None) -> list[Case]:
         return list(cases)
     places = Random(chosen).sample(range(len(cases)), -(-len(cases) // among))
     return [cases[place] for place in sorted(places)]
+
+
+def examples(count: int) -> int:
+    """How many of so many examples that Hypothesis makes up a run takes: a quarter, and all without a seed."""
+    return count if seed() is None else -(-count // 4)
 
 
 def out_of_turn(marked: Iterable[tuple[str, str, int]], chosen: str | None) -> set[str]:

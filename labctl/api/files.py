@@ -39,7 +39,7 @@ def packets(file: str, limit: int) -> Packets:
 
 def packet(file: str, number: int) -> tuple[Packet, LabError | None]:
     """One packet of a file, from 1 on, or from the end with a negative number, and what is wrong with the file if
-    reading got so far. Raises FileError, InvalidArgument (`no-such-packet`)."""
+    reading got so far. Raises FileError, CaptureError (`no-such-packet`)."""
     from labctl.lab.recording import packet_file
 
     return packet_file.one(file, packet_file.records_from(file), number)

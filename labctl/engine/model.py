@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from labctl.cancel import Cancel
 from labctl.engine.machines import Machines
 from labctl.engine.nodes import Nodes
 from labctl.engine.projects import Projects
-from labctl.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from labctl.engine.settings import Settings
 
 LABEL_LAB = "dev.labctl.lab"
 LABEL_NODE = "dev.labctl.node"
@@ -51,8 +53,7 @@ COMPOSE_ONEOFF = "com.docker.compose.oneoff"
 COMPOSE_NETWORK = "com.docker.compose.network"
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """A port of a container (`private`) and, where it is published, its place on the engine's host."""
 
     proto: str
@@ -76,8 +77,7 @@ def place(host: str | None, port: int | str) -> str:
     return f"[{host}]:{port}" if host and ":" in host else f"{host or '0.0.0.0'}:{port}"
 
 
-@dataclass(frozen=True)
-class Listening:
+class Listening(NamedTuple):
     """Where a program of a container listens (`proto` is tcp), or takes datagrams from anybody (udp). `address` is
     0.0.0.0 or :: for all that there are; a socket on :: may be for IPv4 as well."""
 
@@ -117,8 +117,7 @@ class Container:
     machine: str = ""
 
 
-@dataclass(frozen=True)
-class Details:
+class Details(NamedTuple):
     """What only a look at one container tells. `exit_code` is that of the last run, `check` what the healthcheck
     printed last; `aliases` are its names on each network; `processes` is how many it may have (None: any number), with
     `host_processes` it sees all of the machine's. `restarts` is how often the engine has started it again by itself
@@ -139,8 +138,8 @@ class Details:
     out_of_memory: bool = False
     started: str = "0001-01-01T00:00:00Z"
     check: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = {}
+    aliases: Mapping[str, tuple[str, ...]] = {}
     processes: int | None = None
     host_processes: bool = False
     log: tuple[int, int] | None = None
@@ -150,8 +149,7 @@ class Details:
     fixed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     id: str
     name: str
     labels: Mapping[str, str]
@@ -161,14 +159,12 @@ class Network:
     driver: str = "bridge"
 
 
-@dataclass(frozen=True)
-class Volume:
+class Volume(NamedTuple):
     name: str
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     """`entrypoint` and `command` are what a container of it runs, one behind the other; a list of images doesn't tell
     them. `names` are those that it has (`labctl/probe:latest`), where they were asked for."""
 
@@ -180,8 +176,7 @@ class Image:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """What the engine's machine says of a process in a container; `pid` is its number there. `memory` is what is
     resident, in KiB, `cpu` a share of one core in percent, both None where the engine doesn't tell; `elapsed` is
     [[days-]hours:]minutes:seconds."""
@@ -195,8 +190,7 @@ class Process:
     command: str
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a container's output. `stamp` is the engine's time of it (RFC 3339), None on an attached stream.
 
     `entries` is how many the engine's log has of it: a long line is kept in pieces.
@@ -225,16 +219,14 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class StreamEvent:
+class StreamEvent(NamedTuple):
     """What `Engine.wait` saw: a line of a stream, or its end (`line` is None)."""
 
     stream: Stream
     line: Line | None
 
 
-@dataclass(frozen=True)
-class ProbeOrder:
+class ProbeOrder(NamedTuple):
     """A helper container with a name and a keyboard, in the network namespace of the container `target`, with
     `capabilities` there; with `processes` in its process namespace, too, whose end is then its own. `volume`, if any,
     is mounted at /run/labctl and made with the same labels. `memory` is its limit in MiB. One that is `apart` has no

@@ -7,8 +7,7 @@ container (`docker compose run`), which it leaves alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from labctl.engine.model import Network, Port
@@ -19,8 +18,7 @@ PROGRAMS_GATE = "/opt/gate"  # what begins somebody's own program in labctl's im
 GRACE = 3  # seconds between SIGTERM and SIGKILL
 
 
-@dataclass(frozen=True)
-class NodeOrder:
+class NodeOrder(NamedTuple):
     """A container that is to be a node: not root, without capabilities, with a read-only file system, limits, a
     keyboard, and a log that is bounded.
 
@@ -46,7 +44,7 @@ class NodeOrder:
     place: str = ""
     scratch: str = "/tmp"
     scratch_size: int = 64 * 1024**2
-    ports: Sequence[Port] = field(default=())
+    ports: Sequence[Port] = ()
     machine: str = ""
     shares: str = ""
 

@@ -6,7 +6,6 @@ Nothing is ever run as a service of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,8 +14,7 @@ from labctl.engine.model import Engine
 SWARM_PORT = 2377  # of managers
 
 
-@dataclass(frozen=True)
-class Membership:
+class Membership(NamedTuple):
     """What an engine says of itself. `state` is Docker's: inactive, pending, active, error, locked. `node` is its id in
     the swarm; `cluster` the swarm's, which only managers know; `managers` are their ids with their addresses
     (ADDRESS:PORT), as far as it knows them; `address` is the one at which the others reach it."""
@@ -35,8 +33,7 @@ class Membership:
         return self.state != "inactive"
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """What a manager says of a machine of its swarm. `state` is Docker's: ready, down, unknown, disconnected."""
 
     node: str

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.engine.model import LABEL_OWNER, LABEL_PROBE, LABEL_TOPOLOGY, Container, Engine
 from labctl.errors import LabError
@@ -18,8 +17,7 @@ from labctl.errors import LabError
 _LABEL = re.compile(r"(?P<uid>[0-9]{1,10})@(?P<host>[^/]*)/(?P<user>.+)")
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """A user of a machine, from which labctl was run; not always the one that the engine is on."""
 
     uid: int
@@ -38,8 +36,7 @@ class Owner:
         return {"user": self.user, "uid": self.uid, "host": self.host}
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """What there is of a lab: whose it is, and the name or the file of its topology; empty where that isn't known."""
 
     owner: Owner | None = None

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, cast
 
 from labctl.engine import USUAL
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
-from labctl.engine.several.spreading import is_local
 from labctl.errors import LabError, LabNotFound, nearest
 from labctl.lab.model import Lab, Node
 from labctl.lab.model import find as find_on
-from labctl.topology.model import Topology
 
 if TYPE_CHECKING:
     from labctl.engine.swarm import MachineEngine
+    from labctl.topology.model import Topology
 
 
 def refuse_ipv6(engine: Engine, topology: Topology) -> None:
     """Raises LabError `no-ipv6-across` where a network that has to reach over machines has IPv6."""
     if len(engine.machines) < 2:
         return
+    from labctl.engine.several.spreading import is_local
+
     networks = topology.config.get("networks") or {}
     asked = [net.key for net in topology.networks if net.ipv6 and not net.external and not is_local(networks[net.key])]
     if asked:

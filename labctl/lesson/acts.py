@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labctl import environment
 from labctl.lesson.written.model import Typed
 
 LIMIT = 60.0  # seconds for one command
@@ -55,13 +56,14 @@ class Shell:
     def run(self, typed: Typed, limit: float = LIMIT) -> Output:
         """Runs it to its end; one that takes longer is ended, and its status is 124, as timeout(1) has it."""
         begun = time.monotonic()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("LABCTL_LAB")}
-        environment |= {"LABCTL_LAB": self.lab, "COLUMNS": str(self.columns), "NO_COLOR": "1", "TERM": "dumb"}
+        every = environment.variables()
+        variables = {name: value for name, value in every.items() if not name.startswith("LABCTL_LAB")}
+        variables |= {"LABCTL_LAB": self.lab, "COLUMNS": str(self.columns), "NO_COLOR": "1", "TERM": "dumb"}
         # -P: the lesson's folder may hold a program with the name of a module.
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "labctl", *typed.arguments],
             cwd=self.folder,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

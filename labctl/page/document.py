@@ -21,7 +21,7 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".json": "application/json",
 }
-LIVE_ONLY = frozenset({"worker.js", "stream.js", "shell.js"})  # what a saved run has no use for
+LIVE_ONLY = frozenset({"boot.js", "worker.js", "stream.js", "shell.js"})  # what a saved run has no use for
 
 
 def files() -> dict[str, Path]:
@@ -56,7 +56,7 @@ def live() -> str:
     return _page(
         '<link rel="stylesheet" id="__________cytoscape_stylesheet" href="/static/page.css">',
         f'<script type="importmap">{import_map(inline=False)}</script>',
-        '<script type="module" src="/static/main.js"></script>',
+        '<script type="module" src="/static/boot.js"></script>',
     )
 
 

@@ -16,6 +16,7 @@ import termios
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from labctl import environment
 from labctl.errors import LabError
 
 MOST = 8  # shells at the same time
@@ -69,8 +70,8 @@ class Shells:
             # Who opens a terminal as the first of a session has it as the controlling one: then ^C is a key.
             words = ["sh", "-c", 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>&1', "sh", os.ttyname(theirs)]
             words += [sys.executable, "-P", "-m", "labctl", "shell", "--lab", self._lab, "--", node]
-            environment = {**os.environ, "TERM": "xterm-256color"}
-            child = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
+            variables = {**environment.variables(), "TERM": "xterm-256color"}
+            child = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, env=variables)
         except BaseException:
             os.close(ours)
             raise

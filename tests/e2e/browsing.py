@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import socket
 import tarfile
 import urllib.request
 from collections.abc import Iterator
@@ -11,12 +12,23 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 from outside import ROOT, Lab, begin, finish, read_until, run_command
-from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, TimeoutError, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"]
-SLOW = 30_000  # ms for what takes a second on an idle machine
+# A browser that hears of each network that comes or goes beside it breaks off what it is loading: this one may not ask.
+DEAF = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {
+            "names": ["socket"],
+            "action": "SCMP_ACT_ERRNO",
+            "args": [{"index": 0, "value": int(socket.AF_NETLINK), "op": "SCMP_CMP_EQ"}],
+        }
+    ],
+}
+SLOW = 60_000  # ms for what takes a second on an idle machine
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 expect.set_options(timeout=SLOW)
 
@@ -47,6 +59,7 @@ def chromium(engine: DockerClient, debian: str, labels: dict[str, str]) -> Itera
     built = run_command([*command, "--build-arg", f"DEBIAN={debian}", str(ROOT / "tests" / "clients")], timeout=800)
     assert built.returncode == 0, built
     started: dict[str, Any] = {"detach": True, "init": True, "network_mode": "host", "labels": labels}
+    started["security_opt"] = [f"seccomp={json.dumps(DEAF)}"]
     container = engine.containers.run("labctl/test-browser", ["chromium", *FLAGS, "about:blank"], **started)
     try:
         said = b""
@@ -54,9 +67,9 @@ def chromium(engine: DockerClient, debian: str, labels: dict[str, str]) -> Itera
             said += chunk
             if b"DevTools listening on " in said and b"/devtools/browser/" in said.split(b"DevTools listening on ")[1]:
                 break
-        socket = said.split(b"DevTools listening on ")[1].split()[0].decode()
+        devtools = said.split(b"DevTools listening on ")[1].split()[0].decode()
         with sync_playwright() as playwright:
-            found = playwright.chromium.connect_over_cdp(socket)
+            found = playwright.chromium.connect_over_cdp(devtools)
             yield Chromium(found, container)
             found.close()
     finally:
@@ -90,8 +103,12 @@ class Page:
         """A tab that shows the lab, with what its console has complained of, and the addresses that it has asked."""
         tab = watched((context or self.context()).new_page())
         tab.goto(url or self.url)
-        tab.wait_for_selector(f"[data-state={state}]")
-        tab.wait_for_selector(".hosts button")
+        try:
+            tab.wait_for_selector(f"[data-state={state}]")
+            tab.wait_for_selector(".hosts button")
+        except TimeoutError:
+            seen = tab.evaluate("[document.documentElement.dataset.state, document.body.innerText]")
+            raise AssertionError(f"not {state}: {seen}, {tab.complaints}, {sorted(tab.asked)}") from None
         return tab
 
 

@@ -25,7 +25,7 @@ BIN = Path(sys.executable).parent
 LABCTL = str(BIN / "labctl")
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
-PATIENCE = 20.0  # seconds for something to happen that takes milliseconds on an idle machine
+PATIENCE = 60.0  # seconds for something to happen that takes milliseconds on an idle machine
 
 
 class Result(NamedTuple):
@@ -45,7 +45,7 @@ def environment(**variables: str | None) -> dict[str, str]:
 def run(
     *args: str | bytes,
     input: str | bytes | None = None,
-    timeout: float = 60,
+    timeout: float = 120,
     cwd: str | Path | None = None,
     **variables: Any,
 ) -> Result:
@@ -57,7 +57,7 @@ def run_command(
     command: Sequence[str | bytes],
     *,
     input: str | bytes | None = None,
-    timeout: float = 60,
+    timeout: float = 120,
     cwd: str | Path | None = None,
     **variables: Any,
 ) -> Result:
@@ -86,7 +86,7 @@ def begin_command(command: list[str], *, cwd: str | Path | None = None, **variab
     )
 
 
-def finish(child: subprocess.Popen[bytes], timeout: float = 60) -> Result:
+def finish(child: subprocess.Popen[bytes], timeout: float = 120) -> Result:
     try:
         out, err = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -5,6 +5,8 @@ import json
 import pytest
 from sampling import seed, share
 
+pytestmark = pytest.mark.turn(2)
+
 LIMIT = 64 * 1024
 TEXTS = {
     "empty": "",

@@ -51,6 +51,26 @@ def test_a_capture_goes_on_until_another_thread_says_so(seen):
     assert taken.packets == len(packets) >= 6
 
 
+def test_a_ladder_grows_with_what_is_sent(seen):
+    said = "grows with this"
+    told = []
+
+    def ready(hosts):
+        told.append(list(hosts))
+        threading.Thread(target=seen.node("alice").send, args=(said,)).start()
+
+    late = threading.Timer(60, seen.cancel)  # raises Cancelled here, in place of going on for ever
+    late.start()
+    fresh: list[str] = []
+    for step in (steps := seen.follow_ladder("alice", "bob", ready=ready)):
+        fresh += [arrow.label.text for arrow in step.fresh]
+        if any(said in text for text in fresh):
+            steps.close()
+    late.cancel()
+    assert told == [["alice", "bob"]]
+    assert sum(said in text for text in fresh) == 1
+
+
 def test_ping_route_names_and_sockets(seen, lab):
     alice = seen.node("alice")
     pinged = alice.ping("bob", count=2, interval="20ms")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from outside import PATIENCE, end_group, finish, read_until
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 LONG = 60_000  # characters: over 32 KiB, which is what the engine forwards at once
 
@@ -230,14 +230,14 @@ def test_2000_idle_connections_hold_nobody_up(lab, clients):
     took = clients.run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{time_total}", "http://web:8080/")
     status, seconds = took.stdout.split()
     assert status == "200"
-    assert float(seconds) < 1
+    assert float(seconds) < 5
     host, port = lab.published("web", 8080)
     begun = time.monotonic()
     connection = http.client.HTTPConnection(host, port, timeout=20)
     connection.request("GET", "/")
     assert connection.getresponse().read() == b"Hello World, Michael!\n"
     connection.close()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     # The idle ones were not thrown out for it.
     got = finish(idle)
     assert got.stdout.split() == ["50", "50"], got

@@ -13,7 +13,10 @@ from outside import Terminal, finish
 NAME = f"e2e-{SESSION}-class-{secrets.token_hex(2)}"
 TEXT = f"name: {NAME}\nservices:\n  a: {{image: labctl/echo-client, init: true, stdin_open: true}}\n"
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make users, and be each of them")
+pytestmark = [
+    pytest.mark.turn(2),
+    pytest.mark.skipif(os.getuid() != 0, reason="only root can make users, and be each of them"),
+]
 
 
 @pytest.fixture(scope="module")

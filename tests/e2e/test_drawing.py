@@ -5,6 +5,8 @@ import json
 import pytest
 from outside import ROOT, run
 
+pytestmark = pytest.mark.turn(2)
+
 
 def test_the_picture_in_the_docs_is_what_the_command_draws(tmp_path):
     file = tmp_path / "hello.svg"

@@ -13,7 +13,7 @@ from outside import PATIENCE, Lab, Result, begin, finish
 from proxy import Door
 from sampling import seed, share
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 TWO = """
 services:
@@ -144,9 +144,9 @@ def test_running_commands_when_the_engine_goes_away(lab, door, to_phase, phase, 
 @pytest.mark.parametrize("phase", share(SILENT, 2, seed()))
 def test_up_when_the_engine_answers_no_more(two, door, to_phase, phase):
     lab, up = two
-    child = to_phase(lab, phase, [*up, "--timeout", "4"], LABCTL_ENGINE_LIMIT="2")
+    child = to_phase(lab, phase, [*up, "--timeout", "12"], LABCTL_ENGINE_LIMIT="5")
     door.hold()
-    check_said(go_on(child), "the Docker engine did not answer within 2 s", "not ready within 4 s")
+    check_said(go_on(child), "the Docker engine did not answer within 5 s", "not ready within 12 s")
     lab.ok("down")
     assert lab.labelled() == []
 
@@ -154,18 +154,18 @@ def test_up_when_the_engine_answers_no_more(two, door, to_phase, phase):
 def test_down_when_the_engine_answers_no_more(two, door, to_phase):
     lab, up = two
     lab.ok(*up)
-    child = to_phase(lab, "down:listed", ["down", lab.name], LABCTL_ENGINE_LIMIT="2")
+    child = to_phase(lab, "down:listed", ["down", lab.name], LABCTL_ENGINE_LIMIT="5")
     door.hold()
-    check_said(go_on(child), "the Docker engine did not answer within 2 s")
+    check_said(go_on(child), "the Docker engine did not answer within 5 s")
     lab.ok("down")
     assert lab.labelled() == []
 
 
 def test_sending_when_the_engine_answers_no_more(lab, door, to_phase):
-    command = ["chat", "send", "alice", "x", "--timeout", "3"]
-    child = to_phase(lab, "keyboard:attached", command, LABCTL_ENGINE_LIMIT="2")
+    command = ["chat", "send", "alice", "x", "--timeout", "8"]
+    child = to_phase(lab, "keyboard:attached", command, LABCTL_ENGINE_LIMIT="5")
     door.hold()
-    check_said(go_on(child), "alice did not show within 3 s that it took the line, which may still go out")
+    check_said(go_on(child), "alice did not show within 8 s that it took the line, which may still go out")
     lab.ok("chat", "send", "alice", "nothing has happened", "--timeout", str(PATIENCE))
 
 

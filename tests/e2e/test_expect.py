@@ -8,6 +8,8 @@ from outside import run
 
 import labctl
 
+pytestmark = pytest.mark.turn(2)
+
 
 def pattern_of(lab, *command):
     return lab.ok("trace", "--format", "pattern", "--", *command).stdout

@@ -9,7 +9,7 @@ import pytest
 import sampling
 from outside import PATIENCE, Lab, finish, json_lines, read_until, run
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 ROUND_TRIP = 0.01  # seconds between two pings
 
@@ -264,7 +264,7 @@ def test_partition(links, inside):
     says.stdin.flush()
     status, _, err = inside("bob", "curl", "-sS", "--max-time", "2", f"http://{links.address('web')}:8080/")
     assert status == 28, err
-    status, out, _ = inside("alice", "curl", "-sS", "--max-time", "5", f"http://{links.address('web')}:8080/")
+    status, out, _ = inside("alice", "curl", "-sS", "--max-time", "30", f"http://{links.address('web')}:8080/")
     assert (status, "Hello" in out) == (0, True)
     assert hears.poll() is None
     links.ok("heal")
@@ -272,7 +272,7 @@ def test_partition(links, inside):
     # How long that took doesn't matter: unlike those of the chat, these two do not give each other up.
     assert finish(hears).stdout.endswith("held up\n")
     finish(says)
-    status, out, _ = inside("bob", "curl", "-sS", "--max-time", "5", f"http://{links.address('web')}:8080/")
+    status, out, _ = inside("bob", "curl", "-sS", "--max-time", "30", f"http://{links.address('web')}:8080/")
     assert status == 0
 
 
@@ -572,13 +572,14 @@ def test_all_traffic_of_a_node(links, inside):
         status, _, _ = inside(other, "curl", "-sS", "--max-time", "1", f"http://{node}:8080/")
         assert status == 28
     links.ok("fault", "clear", "--all")
-    status, out, _ = inside("client", "curl", "-sS", "--max-time", "5", f"http://{node}:8080/")
+    status, out, _ = inside("client", "curl", "-sS", "--max-time", "30", f"http://{node}:8080/")
     assert (status, "Hello" in out) == (0, True)
 
 
 def test_logs_follow_a_probe_that_comes_later(links):
-    child = links.begin("logs", "-f", "--tail", "0")
+    child = links.begin("logs", "-f", "--tail", "1")
     try:
+        read_until(child.stdout, b"\n")  # it follows
         links.ok("fault", "drop", "udp1:udp2", "datagram 1")
         links.run("udp", "send", "udp1", "udp2", "lost", "--timeout", "0.5")
         read_until(child.stdout, b"action=drop")

@@ -6,7 +6,7 @@ import re
 import pytest
 from outside import finish, read_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900)]
 
 HELLO = "Hello World, Michael!\n"
 # More than all buffers on the way hold: an echo that stops reading while it writes, or the other way round, hangs.

@@ -136,7 +136,7 @@ def test_every_program_says_what_it_must_come_to():
     assert {subject for subject, *_ in OTHERS.values()} <= set(SUBJECTS)
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_failure_says_all_and_can_be_repeated(folder):
     command = prepared(PROGRAMS / "echo" / "upper.py", folder)
     got = graded("echo", folder, command, "--seed", "s1", "--only", "answers")
@@ -156,7 +156,7 @@ def test_failure_says_all_and_can_be_repeated(folder):
     assert [line for line in repeated if "wanted" in line] == words
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_a_program_cannot_forge_or_write_escapes(folder):
     (folder / "program.py").write_text(
         "import socket, time\n"
@@ -176,7 +176,7 @@ def test_a_program_cannot_forge_or_write_escapes(folder):
     assert "\x1b" not in out.read_text().encode().decode("unicode_escape", "ignore")
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -247,7 +247,7 @@ socketserver.ThreadingTCPServer(("", 7000), Greeter).serve_forever()
 """
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_somebodys_own_protocol(folder):
     (folder / "greeter.py").write_text(GREETER)
     spec = folder / "greeter.yaml"
@@ -274,7 +274,7 @@ def test_bad_use(arguments, said, folder):
     assert said in got.stderr
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_a_class(folder, engine):
     before = {one.id for one in engine.containers.list(all=True)}
     names = {"ana": "right_threads.py", "=bob": "upper.py", "eve": "localhost.py"}

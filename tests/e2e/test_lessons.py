@@ -53,7 +53,7 @@ def test_a_lesson_is_played_in_chinese(name):
     assert "答案：" in done.stdout
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_predictions_are_judged_by_the_evidence():
     """Somebody who sits there, and is right, wrong, and unsure: answers are typed, and one is none of the choices."""
     answers = ["x", "c", "", "", "5", "", "", "a", "", "", "", "12345", "10.9.9.9", "1", "1", "P.", "10", "", "h", "s"]
@@ -70,7 +70,7 @@ def test_predictions_are_judged_by_the_evidence():
     assert "You foresaw 1 of 4" in played.stdout
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_who_leaves_comes_back_to_where_they_were(tmp_path):
     file = tmp_path / "two.md"
     file.write_text(TWO)
@@ -129,7 +129,7 @@ Say something.
 """
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_a_step_of_ones_own_is_checked_and_solved_from_another_terminal(tmp_path):
     file = tmp_path / "yours.md"
     file.write_text(YOURS)
@@ -157,7 +157,7 @@ def test_a_step_of_ones_own_is_checked_and_solved_from_another_terminal(tmp_path
     assert "Right. 12" in rest
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -185,7 +185,7 @@ def test_validate_fails_where_a_lesson_has_no_lab(tmp_path):
     assert "there is no topology helo; did you mean hello?" in done.stderr
 
 
-@pytest.mark.turn(2)
+@pytest.mark.turn(3)
 def test_console_blocks_are_written_anew_from_a_run(tmp_path):
     file = tmp_path / "yours.md"
     act = 'Say something.\n\n```console\n$ labctl chat send alice "typed by me"\nsomething else\n```\n'

@@ -13,6 +13,8 @@ from outside import LABCTL, end_group, environment, finish, json_lines, parse, r
 
 from labctl.engine.docker import DockerEngine
 
+pytestmark = pytest.mark.turn(2)
+
 ROLES = {"alice": "chat", "bob": "chat", "client": "echo-client", "echo": "echo"}
 ROLES |= {"udp1": "udp", "udp2": "udp", "web": "http"}
 LISTEN, UDP_OPEN = "0A", "07"  # a socket's state in /proc/net (proc(5))

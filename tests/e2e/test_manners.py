@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from outside import LABCTL, Terminal, environment, run_command
 
+pytestmark = pytest.mark.turn(3)
+
 USAGE = [
     ["nosuch"],
     ["--nosuch"],

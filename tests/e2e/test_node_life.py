@@ -5,6 +5,8 @@ import re
 import pytest
 from outside import json_lines
 
+pytestmark = pytest.mark.turn(2)
+
 NODE = "udp2"
 
 

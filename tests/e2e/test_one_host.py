@@ -3,6 +3,8 @@
 import pytest
 from outside import json_lines, read_until
 
+pytestmark = pytest.mark.turn(2)
+
 FILE = """
 services:
   web:

@@ -16,7 +16,7 @@ from outside import PATIENCE, run_command, until
 from playwright.sync_api import Error, expect
 
 # The first run builds the browser's image.
-pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
+pytestmark = [pytest.mark.turn(3), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
 
 
 def tab_to(tab, there):
@@ -59,6 +59,14 @@ def test_what_is_typed_arrives_and_a_lost_segment_is_joined_to_the_one_that_repe
     )
     assert tab.complaints == []
     assert {url for url in tab.asked if not url.startswith((page.address, "data:", "blob:"))} == set()
+
+
+def test_a_module_that_did_not_arrive_is_asked_for_again(page):
+    tab, broken = page.context().new_page(), []
+    tab.route("**/static/player.js", lambda route: (broken.append(route), route.abort()), times=1)
+    tab.goto(page.url)
+    tab.wait_for_selector("[data-state=live]")
+    assert len(broken) == 1
 
 
 def test_eight_tabs_and_a_second_browser_see_the_same(page):
@@ -239,16 +247,20 @@ def test_it_can_be_read_by_all_and_fits(page, out, theme, width, lang):
 def test_a_shell_in_a_host_where_it_was_asked_for(browser, page):
     assert page.tab().evaluate("labctl.run.shell") is False
     made = Page(browser, page.lab, "--shell", "--no-record")
-    tab = made.tab()
+    tab, held = made.tab(), []
+    tab.route("**/api/shell", lambda route: held.append(route))
     tab.locator(".hosts button", has_text="web").click()
-    tab.locator("[data-verb=shell]").click()
+    with tab.expect_request("**/api/shell"):
+        tab.locator("[data-verb=shell]").click()
     tab.locator(".shell-box textarea").focus()
     tab.keyboard.type("echo $((6*7)) in $HOSTNAME; tty")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".shell-box")).to_contain_text("42 in", timeout=4 * SLOW)
+    held[0].continue_()  # what is typed while the shell is begun isn't lost
+    expect(tab.locator(".shell-box")).to_contain_text("42 in", timeout=2 * SLOW)
     expect(tab.locator(".shell-box")).to_contain_text("/dev/pts/")
     tab.keyboard.type("sleep 1000")
     tab.keyboard.press("Enter")
+    until(lambda: "sleep 1000" in str(page.lab.container("web").top(ps_args="-o pid,args")), "it sleeps")
     tab.keyboard.press("Control+c")
     tab.keyboard.type("echo still $((40+4))")
     tab.keyboard.press("Enter")

@@ -13,7 +13,7 @@ from bench.measurements import page as bench
 from labctl.packets.files.capture import read
 
 # The first run builds the browser's image.
-pytestmark = [pytest.mark.turn(2), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
+pytestmark = [pytest.mark.turn(3), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
 
 
 def faults(lab):

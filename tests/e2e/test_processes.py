@@ -10,7 +10,7 @@ from outside import Lab, finish, json_lines, read_until, until
 
 from labctl.render.text import width
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 PROBE = "dev.labctl.probe=processes"
 # Every call of it is known: a server and its client in one process, one thread.

@@ -13,6 +13,8 @@ from outside import run
 
 from labctl.engine.model import COMPOSE_PROJECT
 
+pytestmark = pytest.mark.turn(2)
+
 TWO = """\
 name: two
 services:

@@ -12,7 +12,7 @@ from outside import finish, read_until, run_command, until
 
 from labctl.phases import PHASES
 
-pytestmark = pytest.mark.turn(2)
+pytestmark = pytest.mark.turn(3)
 
 PROGRAMS = {
     "server.py": """

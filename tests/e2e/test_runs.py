@@ -5,6 +5,8 @@ import json
 import pytest
 from outside import run
 
+pytestmark = pytest.mark.turn(2)
+
 ENDS = ("alice", "bob")
 COMPOSE = """
 services:

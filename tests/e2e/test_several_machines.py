@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from outside import run, until
 
-pytestmark = pytest.mark.machines
+pytestmark = [pytest.mark.machines, pytest.mark.turn(2)]
 LAB = "apart"
 
 

@@ -16,6 +16,8 @@ from labctl.lab.keyboard import send
 from labctl.lab.model import find
 from labctl.lab.roles import chat, echo, udp
 
+pytestmark = pytest.mark.turn(2)
+
 MS = r"-?\d+\.\d ms"
 
 

@@ -132,7 +132,7 @@ class Node:
         """The events so far that have this name and these fields."""
         return [e for e in self.journal[since:] if e["event"] == event and fields.items() <= _hashable(e).items()]
 
-    def wait(self, event: str, since: int = 0, count: int = 1, within: float = 15, **fields: object) -> Event:
+    def wait(self, event: str, since: int = 0, count: int = 1, within: float = 60, **fields: object) -> Event:
         """The `count`-th event with this name and these fields, as soon as it is there."""
         found: list[Event] = []
         position = since

@@ -11,6 +11,8 @@ import time
 import pytest
 from lacking import lacking
 
+pytestmark = pytest.mark.turn(2)
+
 LIMIT = 65_536
 BUSY = b"Somebody else is talking to me. Please call again later.\n"
 PEER_GONE = 13  # seconds, by which a vanished partner is given up; keepalive takes 11

@@ -27,6 +27,8 @@ from labctl.packets.model import SYN, CaptureError
 from labctl.packets.protocols.link import ETHERNET, NFLOG, RAW
 from labctl.packets.tcp.flows import analyse
 
+pytestmark = pytest.mark.turn(2)
+
 OTHERS = "/usr/share/gocode/src/github.com/google/gopacket"
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import pytest
 
+pytestmark = pytest.mark.turn(2)
+
 MEMORY = 12 << 20
 LARGEST = 65_507
 QUIET = 1.0  # seconds without a datagram that end a train
@@ -159,9 +161,9 @@ def test_what_came_of_a_train(sender, numbers, unique, lost, duplicated, reorder
         same(event, local=done["local"], peer=done["peer"], proto="udp", text=None, late=None)
     assert done["local"] == [sender.peer.address(), 5005]
     if lost:
-        assert QUIET <= seconds(came[-1], done) < QUIET + 0.5
+        assert seconds(came[-1], done) >= QUIET
     else:
-        assert seconds(came[-1], done) < 0.1
+        assert seconds(came[-1], done) < QUIET, "nothing more was waited for"
 
 
 def test_a_datagram_that_comes_too_late_is_marked_and_not_counted(sender):

@@ -10,10 +10,10 @@ from traffic import tcp, udp
 import labctl
 from labctl.api.results.drawn import Ladder
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
-from labctl.errors import FileError, InvalidArgument, NodeNotFound, NotRecorded
+from labctl.errors import BadFilter, CaptureError, FileError, InvalidArgument, NodeNotFound, NotRecorded
 from labctl.lab import probes
 from labctl.packets.files.capture import read
-from labctl.packets.model import ACK, PSH
+from labctl.packets.model import ACK, PSH, RST, SYN
 from labctl.topology import builtin, shipped
 
 HELLO = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
@@ -134,6 +134,61 @@ def test_a_capture_that_can_not_begin_leaves_an_older_file_as_it_was(seen, fakes
     assert not (tmp_path / "new").exists()
     with pytest.raises(FileError):
         seen.capture("alice", last=30, file=tmp_path / "no" / "folder")
+
+
+def test_packets_come_one_by_one_in_order_of_time(engine, seen, fakes):
+    cross(fakes)
+    cross(fakes, 1_500_000, udp(ALICE, 1, BOB, 2, b"later"))
+    with seen.packets("alice:bob", last=30, seconds=0) as capture:
+        found = [(one.packet.record.ts_ns, one.packet.protocol) for one in capture]
+    assert found == sorted(found)
+    assert sorted(protocol for _, protocol in found) == ["tcp", "tcp", "udp", "udp"]
+    assert recorders(engine) == ["alice", "bob"], "it begins recording"
+    with pytest.raises(NodeNotFound):
+        seen.packets("alcie")
+    with pytest.raises(InvalidArgument):
+        seen.packets("alice", last="soon")
+
+
+def test_the_newest_packet(seen, fakes):
+    with pytest.raises(NotRecorded):
+        seen.newest_packet()
+    seen.record()
+    cross(fakes)
+    cross(fakes, 1_500_000, udp(ALICE, 1, BOB, 2, b"later"))
+    assert (seen.newest_packet().protocol, seen.newest_packet(4).protocol) == ("udp", "tcp")
+    with pytest.raises(CaptureError, match="it has 4"):
+        seen.newest_packet(5)
+
+
+def test_a_filter_is_judged_where_something_is_recorded(seen, fakes):
+    seen.check_filter("frob")
+    seen.record()
+    seen.check_filter("udp")
+    fakes.refused = "syntax error in filter expression"
+    with pytest.raises(BadFilter, match="syntax error"):
+        seen.check_filter("frob", "alice")
+
+
+def test_what_was_on_the_wire_is_counted(seen, fakes):
+    seen.record()
+    cross(fakes, 9_000_000, tcp(ALICE, 1, BOB, 2, 6, 0, SYN))
+    cross(fakes, 8_000_000)
+    cross(fakes, 7_000_000, tcp(BOB, 2, ALICE, 1, 8, 12, RST))
+    cross(fakes, 6_000_000, udp(ALICE, 1, BOB, 2, b"x", id=9))
+    fakes.packets["bob"].append(("in", 4_000_000, ETHER + udp(ALICE, 1, BOB, 2, b"x", id=9)))
+    wire = seen.wire("alice", "bob")
+    assert (wire.datagrams, wire.duplicates, wire.lost, wire.corrupted) == (1, 1, 0, 0)
+    assert (wire.retransmissions, wire.reordered, wire.handshakes) == (0, 0, 0)
+    assert len(wire.ladders) == 1
+
+
+def test_a_trace_that_waits_and_what_it_remarks(seen, fakes):
+    with seen.trace("alice", "bob") as trace:
+        cross(fakes, 0)
+    assert trace.patience >= 0
+    assert (trace.packets >= 0, isinstance(trace.quiet, bool), isinstance(trace.remark, str)) == (True, True, True)
+    assert [(one.left, one.right) for one in trace.packets_only] == [(one.left, one.right) for one in trace.ladders]
 
 
 def test_system_calls_that_nobody_records(seen):

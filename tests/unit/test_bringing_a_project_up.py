@@ -1,6 +1,7 @@
 """Projects made and started over the engine's API: what is asked for at once, in which order, and what stays."""
 
 import json
+import select
 import threading
 from functools import partial
 
@@ -10,6 +11,7 @@ from fake_engine import FakeEngine
 from labctl.cancel import Cancel
 from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
+from labctl.engine.docker.project import workers
 from labctl.engine.docker.project.maker import Maker, wanted
 from labctl.engine.docker.project.observed import Found
 from labctl.engine.docker.project.starter import Starter
@@ -205,10 +207,57 @@ def test_a_dependency_that_fails_is_told_as_compose_does(engine, status, conditi
 
 
 def test_what_is_refused_ends_the_rest(engine):
-    engine.before = lambda path: (409, {"message": "no room"}) if "name=lab-a-1" in path else None
+    refused, came = threading.Event(), []
+
+    def before(path):
+        if "containers/create" in path:
+            came.append(path)
+            if "name=lab-a-1" in path:
+                return 409, {"message": "no room"}
+            refused.wait(PATIENCE)
+        return None
+
+    engine.before = before
     with pytest.raises(EngineRefused, match="would not make lab-a-1: no room"):
         bring_up(engine, config(a={"scale": 1}, b={"scale": 50}))
-    assert len(engine.containers) < 50
+    refused.set()
+    assert len(came) <= MOST
+
+
+def test_where_one_network_is_refused_it_is_known_of_the_others_whether_they_are_there(engine, monkeypatch):
+    monkeypatch.setattr(workers, "PATIENCE", 0.0)
+    both, told = threading.Barrier(2, timeout=PATIENCE), threading.Event()
+
+    def before(path):
+        if "networks/create" in path:
+            if both.wait() == 0:
+                return 403, {"message": "Pool overlaps with other one on this address space"}
+            told.wait(0.5)  # the engine takes longer for the other one
+        return None
+
+    engine.before = before
+    asked = config(a={})
+    asked["networks"]["other"] = {"name": "lab_other"}
+    with pytest.raises(EngineRefused, match="Pool overlaps"):
+        bring_up(engine, asked)
+    there = len(engine.networks)
+    told.set()
+    assert there == 1
+
+
+def test_what_is_given_after_a_failure_never_begins():
+    done = []
+
+    def fail():
+        raise ConnectionError("no room")
+
+    with Workers(PATIENCE, (), set()) as workers:
+        workers.submit("a", fail)
+        select.select([workers], [], [], PATIENCE)
+        workers.submit("b", lambda: done.append("b"))
+        with pytest.raises(ConnectionError):
+            list(workers.until_idle())
+    assert done == []
 
 
 @pytest.mark.parametrize("how", ["cancelled", "too late"])

@@ -37,6 +37,9 @@ def lay(tree: Path, block: re.Match[str]) -> None:
     file.write_text(text.replace(before, after))
 
 
+pytestmark = pytest.mark.turn(2)  # each lays a copy of the tree out
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A copy of what the examples are laid over, with what the copy itself says of labctl first on Python's path."""

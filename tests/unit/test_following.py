@@ -147,6 +147,15 @@ def test_faults_are_asked_for_by_the_recorders_clock(engine, lab, fakes, monkeyp
     assert [round((now() - begin) / hour) for begin in begun] == [1, 1]
 
 
+@pytest.mark.parametrize(("streams", "seconds"), [([], 1), (["a probe's"], 5)])
+def test_where_there_are_faults_their_word_is_waited_for_longer(pair, streams, seconds):
+    pair.growing.behind_ns = following.behind_ns(SimpleNamespace(streams=streams))
+    pair.packet("alice", "out", 100, udp(ALICE, 1, BOB, 2, b"x", id=9))
+    for at, told in ((seconds * 1000, []), (seconds * 1000 + 200, [("alice", "lost", 9)])):
+        assert pair.state("alice", at) == []
+        assert pair.state("bob", at) == told
+
+
 def test_what_is_lost_waits_for_the_word_of_a_fault(pair):
     """Which comes by a way of its own: else the packet would be told as lost, and not by what."""
     data = udp(ALICE, 1, BOB, 2, b"x", id=9)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import ROOT, hello, made
 
@@ -185,7 +185,6 @@ def test_two_networks_as_text():
 NAMES = st.text("ab-節点e\u0301\x1b\u202e🦊", min_size=1, max_size=70)
 
 
-@settings(deadline=None)
 @given(
     st.lists(NAMES, min_size=1, max_size=30, unique=True),
     st.lists(NAMES, min_size=1, max_size=4, unique=True),

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from itertools import combinations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import ROOT, hello, made
 
@@ -108,7 +108,6 @@ def pictures(draw):
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pictures())
 def test_nothing_overlaps(picture):
     assert check(picture) == svg.draw(picture)

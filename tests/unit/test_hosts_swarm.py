@@ -195,7 +195,7 @@ def test_a_member_that_its_manager_has_lost(source):
     engines = made("a", "b")
     join(engines)
     there = engines["a"].swarm_members()
-    lost = [one if one.is_manager else one.__class__(**{**vars(one), "state": "down"}) for one in there]
+    lost = [one if one.is_manager else one._replace(state="down") for one in there]
     engines["a"].swarm_members = lambda: lost
     assert "a says that it is down" in of(found(engines, source), "b", "swarm").what
 

@@ -1,7 +1,6 @@
 """Reading and following journals on the in-memory engine: what is written by whom and with whichever time."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from memory_lab import event
@@ -54,7 +53,7 @@ def test_a_clock_that_is_set_back_mutes_nobody():
     engine = MemoryEngine()
     a = engine.add("lab", "a")
     event(a, "input", bytes=0)
-    a.output[0] = replace(a.output[0], stamp="2999-01-01T00:00:00.000000000Z")
+    a.output[0] = a.output[0]._replace(stamp="2999-01-01T00:00:00.000000000Z")
     engine.later(lambda: event(a, "input", bytes=1))
     engine.later(a.end)
     assert numbers(journal.follow(engine, lab(engine), tail=5)) == [0, 1]
@@ -118,7 +117,7 @@ def test_a_line_that_is_cut_in_two_by_the_end_of_reading_is_not_shown():
         event(a, "input", bytes=number)
     a.output.append(Line(b'of a line that began before"}', stamp="2026-01-01T00:00:00Z"))
     event(a, "input", bytes=100)
-    a.output[-1] = replace(a.output[-1], entries=2)
+    a.output[-1] = a.output[-1]._replace(entries=2)
     assert numbers(journal.read(engine, lab(engine), tail=1)) == [100]
     assert numbers(journal.read(engine, lab(engine), tail=3))[-1] == 100
 

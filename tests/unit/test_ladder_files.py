@@ -13,6 +13,8 @@ from labctl.packets.matching.two_files import aligned
 from labctl.packets.model import ACK, PSH, SYN
 from labctl.packets.protocols.link import RAW
 
+pytestmark = pytest.mark.turn(2)  # most run labctl as a process of its own
+
 A, B, C = "10.77.0.11", "10.77.0.12", "10.77.0.13"
 AHEAD = 3_725_000_000_123  # ns: bob's clock, by which an hour is gone
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sampling import seed, share
 
 from labctl.cli import output
 from labctl.render import text
@@ -74,7 +75,7 @@ EVERY += [["validate", "中.yaml"], ["up", "é.yaml", "--json"], ["schema"], ["p
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "gbk", "ascii"])
 def test_every_page_and_picture_in_another_encoding(encoding):
     """Nothing fails, nothing is lost, and drawings are ASCII."""
-    for args in EVERY:
+    for args in share(EVERY, 3, seed() and f"{seed()} {encoding}"):
         got = run(*args, PYTHONIOENCODING=encoding)
         for stream in (got.stdout, got.stderr):
             shown = stream.decode(encoding)
@@ -86,6 +87,7 @@ def test_c_and_posix_are_utf_8_as_for_python(locale):
     assert "┌" in run("graph", "two-subnets", LC_ALL=locale, LANG=locale).stdout.decode()
 
 
+@pytest.mark.turn(2)
 @pytest.mark.parametrize(
     "args",
     [

@@ -7,7 +7,7 @@ import threading
 
 import dpkt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from traffic import BEGIN, udp
 
@@ -129,7 +129,6 @@ texts = st.text(st.characters(exclude_characters="\0"), max_size=30)
 
 
 @given(packets, st.lists(texts, max_size=3), st.data())
-@settings(deadline=None)
 def test_what_is_written_is_read_however_it_is_cut(found, comments, data):
     written = pcapng(found, comments=comments)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=8)))
@@ -140,7 +139,6 @@ def test_what_is_written_is_read_however_it_is_cut(found, comments, data):
 
 
 @given(packets, st.data())
-@settings(deadline=None)
 def test_a_truncated_capture_gives_all_that_is_whole_and_then_one_error(found, data):
     for written in (pcapng(found), pcap([(ts % 2**60, raw) for _, ts, raw in found], unit=1)):
         cut = data.draw(st.integers(0, len(written) - 1))
@@ -152,7 +150,6 @@ def test_a_truncated_capture_gives_all_that_is_whole_and_then_one_error(found, d
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", pcap([])[:24], section("<"), section(">")]))
-@settings(deadline=None)
 def test_rubbish_is_refused_or_read_but_never_anything_else(rubbish, head):
     assert told(head + rubbish)[1]
 

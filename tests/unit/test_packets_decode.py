@@ -8,6 +8,7 @@ import dpkt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import examples
 from traffic import icmp, ip, mss, packed, packet, scale, summed, tcp, udp
 
 from labctl.packets.model import ACK, SYN, Arp
@@ -204,7 +205,7 @@ def test_what_is_malformed_is_kept_with_a_remark(data, remark):
 
 
 @given(st.binary(max_size=120), st.sampled_from([0, 1, 12, 101, 108, 113, 228, 229, 239, 276, 5]), st.booleans())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 def test_nothing_that_can_be_captured_raises(data, link_type, is_ip):
     if is_ip:
         data = FOUR[:10] + data if len(data) % 2 else SIX[:7] + data
@@ -216,7 +217,6 @@ def test_nothing_that_can_be_captured_raises(data, link_type, is_ip):
 
 
 @given(st.integers(0, 60), st.sampled_from([FOUR, SIX, tcp(A, 1, B, 2, 1, 1, ACK, b"x", options=mss())]), st.data())
-@settings(deadline=None)
 def test_a_packet_with_any_byte_changed_never_raises(place, data, draw):
     harmed = bytearray(data)
     harmed[min(place, len(data) - 1)] = draw.draw(st.integers(0, 255))

@@ -5,10 +5,11 @@ import-linter (`make lint`) holds the rooms of labctl; here are those beside it.
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from trees import nodes
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("labctl", "services", "bench", "compat")
@@ -40,17 +41,17 @@ def name(file: Path) -> str:
     return str(file.relative_to(ROOT))
 
 
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+def functions(module: Iterable[ast.AST]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in module if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+def imported(module: Iterable[ast.AST]) -> Iterator[str]:
     """The packages that a module imports, anywhere in it."""
-    for node in ast.walk(tree):
+    for node in module:
         if isinstance(node, ast.Import):
             yield from (item.name.partition(".")[0] for item in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -63,7 +64,7 @@ def test_no_file_is_long():
 
 
 def test_no_function_is_long():
-    found = [(name(file), item) for file in modules(*ROOMS) for item in functions(ast.parse(file.read_text()))]
+    found = [(name(file), item) for file in modules(*ROOMS) for item in functions(nodes(file))]
     assert len(found) > 1000
     assert [(file, item.name, length(item)) for file, item in found if length(item) > FUNCTION] == []
 
@@ -78,12 +79,12 @@ def test_imports_point_downwards(room):
     """A probe's program may import its packages; of which one builds on another."""
     files = [file for file in modules(room) if room != "services/probe" or file.parent.name == "probe"]
     assert files
-    found = {(name(file), package) for file in files for package in imported(ast.parse(file.read_text()))}
+    found = {(name(file), package) for file in files for package in imported(nodes(file))}
     assert {(file, package) for file, package in found if package in OURS - IMPORTS[room]} == set()
 
 
 def test_what_is_too_long_is_seen():
     """None of these tests is one that can't fail."""
-    tree = ast.parse("def f():\n" + "    x = 1\n" * FUNCTION + "import labctl.lab\nfrom bench.model import Result\n")
-    assert [length(node) for node in functions(tree)] == [FUNCTION + 1]
-    assert list(imported(tree)) == ["labctl", "bench"]
+    module = ast.parse("def f():\n" + "    x = 1\n" * FUNCTION + "import labctl.lab\nfrom bench.model import Result\n")
+    assert [length(node) for node in functions(ast.walk(module))] == [FUNCTION + 1]
+    assert list(imported(ast.walk(module))) == ["labctl", "bench"]

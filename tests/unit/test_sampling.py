@@ -6,7 +6,7 @@ from pathlib import Path
 import durations
 import pytest
 from all import LONGEST, ROOT, WITH_ENGINE, with_engine
-from sampling import out_of_turn, share
+from sampling import SEED, examples, out_of_turn, share
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
@@ -49,6 +49,12 @@ def test_other_seeds_take_others_until_all_were_taken():
     assert cells("a") != cells("b")
     taken = {cell for seed in range(40) for cell in cells(str(seed))}
     assert taken == set(EVERY)
+
+
+@pytest.mark.parametrize(("given", "count"), [("", 100), ("0123abc", 25)])
+def test_a_run_that_takes_a_share_takes_a_quarter_of_the_examples(monkeypatch, given, count):
+    monkeypatch.setenv(SEED, given)
+    assert examples(100) == count
 
 
 def test_share():

@@ -85,6 +85,44 @@ def test_a_chosen_engine_that_is_silent_is_not_replaced(machine, variables, wher
     assert result.stderr.startswith(f"labctl: the Docker engine at {where} does not answer: start it, or unset")
 
 
+@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd starts the engine here")
+@pytest.mark.parametrize("runs", [False, True])
+def test_the_process_id_of_an_engine_that_was_killed_is_forgotten(machine, tmp_path, runs):
+    """Not that of one that runs: what it says of that is told at once."""
+    run, log = tmp_path / "run", tmp_path / "dockerd.log"
+    (run / "docker" / "containerd").mkdir(parents=True)
+    named = tmp_path / "dockerd"
+    shutil.copy(shutil.which("sleep"), named)
+    pids = {"docker.pid": "dockerd", "docker/containerd/containerd.pid": "containerd"}
+    with subprocess.Popen([named if runs else shutil.which("sleep"), "60"]) as other:
+        try:
+            for name in pids:
+                (run / name).write_text(str(other.pid))
+            (tmp_path / "bin" / "id").unlink()
+            refuses = f'[ -e {run}/docker.pid ] && {{ echo "is still running"; exit 1; }}'
+            programs = {
+                "id": "echo 0",
+                "setsid": 'exec "$@"',
+                "dockerd": f"{refuses}; echo > {tmp_path}/started",
+            }
+            for name, text in programs.items():
+                (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+                (tmp_path / "bin" / name).chmod(0o755)
+            for tool in ("rm", "tail"):
+                (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+            docker = f"[ -e {tmp_path}/started ] || exit 1; {compose('2.26.1')}"
+            result = machine("engine.sh", docker, LABCTL_RUN=str(run), LABCTL_DOCKERD_LOG=str(log))
+        finally:
+            other.kill()
+    # containerd.pid's process is none of containerd in either case.
+    assert [name for name in pids if (run / name).exists()] == (["docker.pid"] if runs else [])
+    if runs:
+        assert result.returncode == 1
+        assert f"dockerd ended: is still running (see {log})" in result.stderr
+    else:
+        assert result.returncode == 0, result.stderr
+
+
 def test_a_python_that_is_too_old_is_told(machine, tmp_path):
     (tmp_path / "bin" / "python3").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "bin" / "python3").chmod(0o755)

@@ -339,7 +339,7 @@ def test_what_happens_is_looked_for_at_once(idle, wakes, monkeypatch):
 def test_what_happens_in_the_moment_of_falling_asleep_is_looked_for_at_once(idle, monkeypatch):
     """Its packet came after the last look, and before those that came while the watch was awake are forgotten."""
     idle.rest(0.3)
-    monkeypatch.setattr(watch, "TICK", 3.0)
+    monkeypatch.setattr(watch, "TICK", 30.0)
     monkeypatch.setattr(watch, "SLOW", 60.0)
     forget, begun = idle.packets.forget, time.monotonic()
 
@@ -350,7 +350,7 @@ def test_what_happens_in_the_moment_of_falling_asleep_is_looked_for_at_once(idle
 
     idle.packets.forget = last_moment
     idle.until(lambda: idle.told)
-    assert time.monotonic() - begun < 2.5, "it was not slept over"
+    assert time.monotonic() - begun < 20, "it was not slept over"
 
 
 def test_a_call_asks_for_datagram_sockets_too(idle):

@@ -13,8 +13,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import examples
 
 from labctl.engine.projects import Reading
 from labctl.errors import LabError
@@ -375,7 +376,7 @@ def within_reason(text: str) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 def test_any_bytes(tmp_path_factory, data):
     file = tmp_path_factory.mktemp("any") / "lab.yaml"
     file.write_bytes(data)
@@ -383,7 +384,7 @@ def test_any_bytes(tmp_path_factory, data):
 
 
 @given(st.text(alphabet="ab:-*&!|>'\"{}[],#?%@$ \n\t0123.~<é", max_size=80))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200))
 def test_any_text(text):
     within_reason(text)
 
@@ -412,7 +413,6 @@ DOCUMENTS = st.fixed_dictionaries({"services": SERVICES | VALUES}, optional={"ne
 
 
 @given(DOCUMENTS, st.none() | DOCUMENTS, st.sampled_from([said for said, _ in COMPLAINTS]) | st.text(max_size=40))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_document(document, config, complaint):
     text = yaml.safe_dump({**document, "x-labctl": {"links": ["alice:bob delay 1s"]}})
     check(parse(text), FILES, Answer(config, complaint))

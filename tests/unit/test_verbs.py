@@ -13,7 +13,7 @@ import pytest
 from memory_lab import event
 
 from labctl import signals
-from labctl.engine.docker.inspected import settings
+from labctl.engine.docker.made import settings
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_ROUTES, Port
 from labctl.engine.settings import Mount

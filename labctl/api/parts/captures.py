@@ -103,7 +103,7 @@ class CapturedLab:
 
     def newest_packet(self, number: int = 1) -> Packet:
         """The newest packet that is recorded in the lab, with 2 the one before it, and so on. Raises NotRecorded,
-        InvalidArgument (`no-such-packet`)."""
+        CaptureError (`no-such-packet`)."""
         from labctl.lab.recording.capture import newest
 
         return newest(self._place.engine, self._place.find(), number)

@@ -10,6 +10,7 @@ import typer
 from labctl.api.roles import groups
 from labctl.cli import output
 from labctl.cli.context import text_of
+from labctl.cli.node import typing
 from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
 
 if TYPE_CHECKING:
@@ -24,20 +25,7 @@ http = typer.Typer(help=FOR["http"], no_args_is_help=True, suggest_commands=Fals
 
 def send(node: NodeName, line: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
     """Type one line at any node."""
-    from labctl.cli.chosen import keyboard_of
-    from labctl.render.text import quoted
-    from labctl.render.timeline import Timeline
-
-    text = text_of(line)
-    sent = keyboard_of(lab, node).type(text, timeout=timeout)
-    if as_json:
-        output.document(sent.as_json())
-        return
-    taken = f"{node} took the line" if sent.confirmed else f"typed at {node}, which keeps no journal to confirm it"
-    output.talk(f"{taken} ({len(quoted(text)) - 2} characters)" if len(text) > 200 else f"{taken} {quoted(text)}")
-    timeline = Timeline([node], columns=output.columns(), colour=output.colour())
-    for event in sent.events:
-        output.data(timeline.line(event))
+    typing.send(node, line, lab, timeout, as_json)
 
 
 def attach(node: NodeName, lab: LabName = None) -> None:
@@ -58,15 +46,7 @@ def attach(node: NodeName, lab: LabName = None) -> None:
 @chat.command("send")
 def chat_send(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
     """Say something at a chat node, and see it arrive at its partner."""
-    from labctl.cli.chosen import keyboard_of
-    from labctl.render import sending
-
-    said = text_of(text)
-    delivery = keyboard_of(lab, node).send(said, role="chat", timeout=timeout)
-    if as_json:
-        output.document(delivery.as_json())
-    else:
-        output.data(sending.delivery(delivery))
+    typing.chat_send(node, text, lab, timeout, as_json)
 
 
 @chat.command("log")
@@ -97,17 +77,7 @@ def echo_send(
     as_json: Json = False,
 ) -> None:
     """Send a line from an echo client, and see the line that comes back."""
-    from labctl.cli.chosen import keyboard_of
-    from labctl.render import sending
-
-    said = text_of(text)
-    delivery = keyboard_of(lab, node).echo(said, to=to, timeout=timeout)
-    if delivery is None:
-        output.talk(f"{node} took the command")
-    elif as_json:
-        output.document(delivery.as_json())
-    else:
-        output.data(sending.delivery(delivery))
+    typing.echo_send(node, text, lab, timeout, as_json, to)
 
 
 @udp.command("send")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from labctl import cancel
+from labctl import cancel, environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
 from labctl.engine.compose import last_words, plugin
@@ -163,7 +163,7 @@ class Compose:
         return [_docker(), *arguments], self._environment()
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **self._variables}
+        return {**environment.variables(), **self._variables}
 
     def _run(
         self, arguments: Sequence[str], limit: float, text: str | None = None, *, reads: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from labctl.cancel import Cancel
@@ -32,10 +32,12 @@ from labctl.engine.model import (
     Volume,
 )
 from labctl.engine.nodes import NodeOrder
-from labctl.engine.settings import Settings
 from labctl.engine.sharing import with_networks
 from labctl.errors import LabError
 from labctl.phases import reached
+
+if TYPE_CHECKING:
+    from labctl.engine.settings import Settings
 
 ARCHIVE_LIMIT = 60.0  # seconds until the next piece
 GONE = 404
@@ -88,7 +90,9 @@ class DockerEngine(Alone, DockerProjects, DockerSwarm):
         return inspected.details(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def settings(self, container: str) -> Settings:
-        return inspected.settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
+        from labctl.engine.docker import made
+
+        return made.settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         found = {}

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
-import tempfile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from labctl.errors import LabError
+
+if TYPE_CHECKING:
+    import subprocess
 
 PATIENCE = 1.0  # seconds for an ssh whose output has ended to end itself
 
@@ -26,6 +27,9 @@ class Connection(socket.socket):
 
 def dial(host: str, user: str | None, port: int | None) -> socket.socket:
     """Raises LabError `engine-unreachable` where there is no ssh."""
+    import subprocess
+    import tempfile
+
     command = ["ssh", "-o", "ConnectTimeout=10", "-T"]
     command += [*(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
     ours, theirs = socket.socketpair()
@@ -53,6 +57,8 @@ def last_words(sock: socket.socket) -> str:
     """Why the connection ended, as ssh or the other machine said it; nothing where it isn't one over ssh."""
     if not isinstance(sock, Connection):
         return ""
+    import subprocess
+
     with contextlib.suppress(subprocess.TimeoutExpired):
         sock.child.wait(PATIENCE)
     sock.said.seek(0)

@@ -101,7 +101,7 @@ class MemoryContainer:
         line = Line(text.encode() if isinstance(text, str) else text, stderr, stamp())
         self.output.append(line)
         for listener in self.listeners:
-            listener.pending.append(replace(line, stamp=None) if listener.attached else line)
+            listener.pending.append(line._replace(stamp=None) if listener.attached else line)
         BELL.ring()
 
     def end(self, exit_code: int = 0) -> None:

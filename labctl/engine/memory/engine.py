@@ -131,7 +131,7 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
 
     def subnets(self, network: str, *subnets: str, mtu: int | None = None) -> None:
         """Gives a network its subnets, and its MTU in bytes where one was chosen."""
-        self._networks[network] = replace(self._networks[network], subnets=subnets, mtu=mtu)
+        self._networks[network] = self._networks[network]._replace(subnets=subnets, mtu=mtu)
 
     def later(self, act: Callable[[], None]) -> None:
         """Puts something off until whoever waits has nothing else to see."""
@@ -183,7 +183,7 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
     def images_with(self, labels: Sequence[str]) -> list[Image]:
         """Those of `images`; what stands there under its id has no name."""
         found = [(name, image) for name, image in list(self.images.items()) if _carries(image.labels, labels)]
-        return [replace(image, names=() if name == image.id else (name,)) for name, image in found]
+        return [image._replace(names=() if name == image.id else (name,)) for name, image in found]
 
     def info(self) -> dict[str, Any]:
         version = {"Version": "memory", "ApiVersion": "1.44", "Arch": "memory"}

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from labctl import environment
 from labctl.engine.making.values import replaced
 from labctl.engine.memory.interpolation import Unreadable, Variables, of_file
 from labctl.engine.memory.normal import normalised, pairs, resolved
@@ -42,7 +43,7 @@ def read(
     kept: dict[str, str] = {}
     for file in env_files or [folder / ".env"]:
         kept |= of_file(file)
-    values = Variables({**kept, **os.environ, **variables})
+    values = Variables({**kept, **environment.variables(), **variables})
     try:
         loaded = [_Source(file, values, text).whole() for file in ([files[0]] if text is not None else files)]
         merged = loaded[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from labctl.engine.model import Line
 from labctl.events.codec import normalise, stamp_of
@@ -20,7 +19,7 @@ def corrected(line: Line, correction: int) -> Line:
         moved = _shifted(found[2].decode("ascii", "replace"), correction)
         if moved:
             text = text[: found.start(2)] + moved.encode() + text[found.end(2) :]
-    return replace(line, text=text, stamp=stamp or line.stamp)
+    return line._replace(text=text, stamp=stamp or line.stamp)
 
 
 def shifted(stamp: str, correction: int) -> str:

@@ -124,7 +124,7 @@ def states(engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int = 0) -
 def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, last: float, waits: bool = False) -> Iterator[Event]:
     """Calls as they return, at nodes where they are recorded; those of the last seconds first. Ends with the last node.
 
-    The first event of each node is `recording`.
+    Between these and those that come stands a `recording` of each node.
     """
     there = _running(engine, lab, nodes)
     kinds = [CALLS, WAITS] if waits else [CALLS]

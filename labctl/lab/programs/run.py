@@ -110,12 +110,12 @@ def _begin(engine: Engine, name: str, wanted: Wanted, image: Image, report: Repo
         order = _order(lab, wanted, place, image, owners.same(engine, [node.container for node in lab.nodes]))
         # What others of the lab send is recorded: so is what this one does, from its first packet on.
         gated = ours and not order.shares and _is_recorded(engine, name)  # a network that is shared is recorded already
-        order = replace(order, processes=SHUT) if gated else order
+        order = order._replace(processes=SHUT) if gated else order
         begun = time.monotonic()
         try:
             return _Host(*_make(engine, lab, order, lock, image if ours else None), begun, lab)
         except _Stale:
-            order = replace(order, labels={**order.labels, COMPOSE_IMAGE: _built(engine, report).id})
+            order = order._replace(labels={**order.labels, COMPOSE_IMAGE: _built(engine, report).id})
             begun = time.monotonic()
             return _Host(*_make(engine, lab, order, lock), begun, lab)
     finally:
@@ -286,7 +286,7 @@ def _create(engine: Engine, order: NodeOrder) -> tuple[str | None, NodeOrder]:
         # Of a network whose subnet was the engine's own choice it gives the addresses itself, and keeps none for later.
         if not order.addresses or "user configured subnets" not in str(problem.values.get("why")):
             raise
-        order = replace(order, addresses=())
+        order = order._replace(addresses=())
         return engine.create_node(order), order
 
 

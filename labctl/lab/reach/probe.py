@@ -79,7 +79,7 @@ def look(engine: Engine, lab: Lab, node: Node, order: dict[str, Any], limit: flo
     where the look was refused.
     """
     wanted = probes.order(lab, node, REACH)
-    ident = engine.create_probe(replace(wanted, command=(*wanted.command, json.dumps(order))))
+    ident = engine.create_probe(wanted._replace(command=(*wanted.command, json.dumps(order))))
     if ident is None:
         raise LabError("engine-refused", action="make a probe", why=f"the name {wanted.name} is another container's")
     try:

@@ -18,6 +18,7 @@ from labctl.packets.model import Record
 from labctl.packets.protocols.ip import decode
 
 BEHIND_NS = 1_000_000_000  # how much later than a packet the word of a fault on it may come
+BUSY_NS = 5_000_000_000  # the same where faults are known to be there, and the machine may be busy
 KEPT = 2000  # packets that are looked at again when new ones come
 FORGET = 5_000_000_000  # ns: how much of what has been drawn is kept besides
 CONVERSATIONS = 500  # ways of conversations whose beginnings are kept
@@ -62,6 +63,7 @@ def follow(
             elif isinstance(heard, StreamEvent):
                 growing.verdicts += journals.verdicts(heard)
             else:
+                growing.behind_ns = behind_ns(journals)
                 due = growing.take(heard)
                 if growing.is_live and not told:
                     told = True
@@ -89,23 +91,29 @@ def milestones(records: Iterable[Record]) -> list[Record]:
     return sorted((record for found in newest for _, record in found), key=lambda record: record.ts_ns)
 
 
-def _wait_ns(arrow: Arrow) -> int:
-    """What seems to be a fault's work is told when the faults have told theirs, which come by a way of their own."""
+def behind_ns(journals: Journals) -> int:
+    """How long the word of a fault is waited for."""
+    return BUSY_NS if journals.streams else BEHIND_NS
+
+
+def _is_unexplained(arrow: Arrow) -> bool:
+    """It seems to be a fault's work, and no fault has told so: what they tell comes by a way of its own."""
     crossing = arrow.crossing
     is_strange = arrow.fate == "lost" or arrow.copy or crossing.corrupted or crossing.reordered
-    return BEHIND_NS if is_strange and not arrow.faults else 0
+    return is_strange and not arrow.faults
 
 
 class Growing:
     """The ladder of two nodes from what their recorders have told until now.
 
-    `kept` packets are looked at again when new ones come, and all of the last `forget_ns`.
+    `kept` packets are looked at again when new ones come, and all of the last `forget_ns`. What is unexplained waits
+    for `behind_ns`.
     """
 
     def __init__(
         self, nodes: Sequence[Node], options: Options, *, kept: int | None = None, forget_ns: int = FORGET
     ) -> None:
-        self._kept, self.forget_ns = kept, forget_ns
+        self._kept, self.forget_ns, self.behind_ns = kept, forget_ns, BEHIND_NS
         self._nodes, self._options = nodes, replace(options, limit=0)
         self._records: dict[str, list[Record]] = {node.name: [] for node in nodes}
         self._states: dict[str, State] = {}
@@ -147,7 +155,8 @@ class Growing:
         told_ns = min(one.now_ns for one in states.values())
         fresh = []
         for arrow in ladder.arrows:
-            if not self.ended and (arrow.crossing.open or arrow.at_ns > told_ns - _wait_ns(arrow)):
+            behind = self.behind_ns if _is_unexplained(arrow) else 0
+            if not self.ended and (arrow.crossing.open or arrow.at_ns > told_ns - behind):
                 break
             if arrow.at_ns > self._drawn_ns:
                 fresh.append(arrow)

@@ -11,7 +11,7 @@ from labctl.engine.model import Engine, StreamEvent
 from labctl.lab.faults.verdicts import Journals
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
-from labctl.lab.recording.following import FORGET, Growing
+from labctl.lab.recording.following import BEHIND_NS, FORGET, Growing, behind_ns
 from labctl.lab.recording.recorders import Heard, Listening, State
 from labctl.lab.roles import forwards
 from labctl.packets.crossings import Verdict
@@ -53,6 +53,7 @@ def follow(
                 for verdict in journals.verdicts(heard):
                     pairs.blame(verdict)
             else:
+                pairs.behind_ns = behind_ns(journals)
                 yield from pairs.take(heard)
                 if pairs.are_live and not told:
                     told = True
@@ -65,6 +66,7 @@ class Pairs:
     def __init__(self, lab: Lab, nodes: Sequence[Node], begin_ns: int) -> None:
         self._nodes = {node.name: node for node in nodes}
         self._begin_ns = begin_ns
+        self.behind_ns = BEHIND_NS  # see Growing
         self._owners = {address: node.name for node in nodes for address in node.addresses}
         # Behind a router may be whoever sent it: its address stands for theirs, where it translates addresses.
         self._routers = {a for node in lab.hosts if forwards(node.role) for a in node.addresses}
@@ -110,6 +112,7 @@ class Pairs:
                 continue
             self._due.discard(key)
             begun = time.monotonic()
+            growing.behind_ns = self.behind_ns
             growing.forget_ns = FORGET if growing.held < BUSY else FORGET // 5
             fresh = list(self._fresh(growing))
             ended = time.monotonic()

@@ -16,6 +16,8 @@ export class Shell {
     this.terminal = new Terminal({ rows: ROWS, cols: columns, fontSize: 12, screenReaderMode: true });
     this.abort = new AbortController();
     box.replaceChildren();
+    this.typed = "";
+    this.terminal.onData((keys) => this.type(keys)); // also what is typed while the shell is only being begun
     this.terminal.open(box);
     this.terminal.focus();
     this.run(node, columns).catch((problem) => this.abort.signal.aborted || complain(problem.message));
@@ -23,7 +25,8 @@ export class Shell {
 
   async run(node, columns) {
     const { shell } = await post("shell", { node, rows: ROWS, columns });
-    this.terminal.onData((keys) => this.type(shell, keys));
+    this.shell = shell;
+    this.type("");
     const reader = (await stream(`shell/${shell}`, this.abort.signal)).getReader();
     for (;;) {
       const { value, done } = await reader.read();
@@ -34,15 +37,15 @@ export class Shell {
   }
 
   /** One after the other, so that keys don't overtake each other; those that come meanwhile go together. */
-  async type(shell, keys) {
-    this.typed = (this.typed ?? "") + keys;
-    if (this.sending) return;
+  async type(keys) {
+    this.typed += keys;
+    if (this.sending || !this.shell) return;
     this.sending = true;
     try {
       while (this.typed) {
         const now = this.typed;
         this.typed = "";
-        await post(`shell/${shell}`, { keys: now });
+        await post(`shell/${this.shell}`, { keys: now });
       }
     } catch {
       this.typed = ""; // the shell has ended

@@ -160,7 +160,8 @@ class Maker:
             elif found.labels.get(COMPOSE_NETWORK) != key:
                 why = f"network {name} was found but has incorrect label {COMPOSE_NETWORK} set to"
                 raise LabError("start-failed", why=f'{why} "{found.labels.get(COMPOSE_NETWORK, "")}"')
-        self._tell()
+        # Who tries again where one's subnet was taken has to know of all others whether they are there.
+        self._tell(settled=True)
 
     def _make_volumes(self) -> None:
         known = self._config.get("volumes") or {}
@@ -228,8 +229,8 @@ class Maker:
     def _call(self, action: str, method: str, path: str, **options: Any) -> Any:
         return asked(self._wire, action, method, path, limit=self._workers.limit, **options)
 
-    def _tell(self) -> None:
-        for one in self._workers.until_idle():
+    def _tell(self, *, settled: bool = False) -> None:
+        for one in self._workers.until_idle(settled=settled):
             if one.said:
                 self._report(one.said)
 

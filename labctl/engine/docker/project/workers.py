@@ -46,6 +46,7 @@ class Workers:
         self._unfinished = unfinished
         self._threads = 0
         self._left = 0  # that were given and whose end wasn't told
+        self._failed = False
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
 
@@ -67,6 +68,8 @@ class Workers:
 
     def submit(self, name: str, job: Callable[[], object], said: str = "") -> None:
         with self._lock:
+            if self._failed:
+                return  # who gives jobs hasn't been told yet
             self._waiting.append((name, said, job))
             self._left += 1
             if self._threads >= MOST:
@@ -88,11 +91,14 @@ class Workers:
         self._left -= len(found)
         return found
 
-    def until_idle(self) -> Iterator[Ended]:
-        """All that were given, in the order of their end. Raises the first failure, and what `ended` does."""
+    def until_idle(self, *, settled: bool = False) -> Iterator[Ended]:
+        """All that were given, in the order of their end. Raises the first failure, `settled`: once those under way
+        have ended as well, and what `ended` does."""
         while not self.is_idle:
             for one in self.ended():
                 if one.problem:
+                    while settled and self._threads:
+                        self.ended()
                     raise one.problem
                 yield one
 
@@ -118,6 +124,7 @@ class Workers:
                 if problem is None or _is_over(problem):
                     self._names.discard(name)
                 if problem:
+                    self._failed = True
                     self._waiting.clear()
                 self._ended.append(Ended(name, said, problem))
                 self._wake()
