@@ -19,4 +19,4 @@ def measure(setting: Setting) -> Iterator[Result]:
             runs=setting.runs * 3,  # short, so more of them
         )
     against = "docker compose exec -T alice true"
-    yield Result("chat", "labctl chat send alice hi", "ms", ours, theirs, against, Target(1.0))
+    yield Result("chat", "labctl chat send alice hi", "ms", ours, theirs, against, Target(0.75))

@@ -84,20 +84,25 @@ def empty(
     name: str | None = None,
     *,
     isolated: bool = False,
+    hosts: Sequence[str] | None = None,
     engine: Engine | None = None,
     report: Callable[[str], None] | None = None,
     cancel: Cancel | None = None,
 ) -> Lab:
     """A lab without nodes, for programs alone (`Lab.run`): one network on a free subnet. `name` is `lab` unless another
-    one is given; an empty lab of that name that is there already is taken. `isolated`: nothing leads out of it.
+    one is given; an empty lab of that name that is there already is taken. `isolated`: nothing leads out of it. `hosts`
+    are the machines that it is to be on, as of `up`.
 
     In a `with` it is taken down at the end. Raises ForeignLab, InvalidArgument, EngineError, LabTimeout, Cancelled.
     """
+    from labctl.api.topologies import chosen_hosts
     from labctl.lab.programs import empty as making
 
-    token = cancel or Cancel()
-    using = (engine or connect()).cancelled_by(token)
-    return Lab(using, making.start(using, name, _telling(report, token), isolated=isolated), token, takes_down=True)
+    token, names = cancel or Cancel(), chosen_hosts(hosts)
+    tell = _telling(report, token)
+    using = (engine or (connect_all() if names else connect())).cancelled_by(token)
+    using = spanning.to_hold(using, names, tell) if names else using
+    return Lab(using, making.start(using, name, tell, isolated=isolated), token, takes_down=True)
 
 
 def find(

@@ -69,19 +69,30 @@ def wanted(
 
 
 def home(
-    name: str | None, what: Wanted, *, engine: Engine | None = None, report: Callable[[str], None] | None = None
-) -> str | None:
+    name: str | None,
+    what: Wanted,
+    *,
+    hosts: Sequence[str] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> tuple[Engine, str] | None:
     """Starts an empty lab for a program, where none of that name is there, once it is known that the program could run
-    in it; its name. None where a lab is there that is not one's own. Raises NodeError, FileError, EngineError."""
-    from labctl.engine import connect
+    in it; its engine and name. `hosts` are the machines that it is to be on, without it those of LABCTL_HOSTS, or the
+    one that the program is to have. None where a lab is there that is not one's own. Raises NodeError, FileError,
+    EngineError."""
+    from labctl.api.topologies import chosen_hosts
+    from labctl.engine import connect, connect_all
+    from labctl.lab import spanning
     from labctl.lab.programs import empty
     from labctl.lab.programs.run import checked
 
-    using = engine or connect()
+    tell = report or (lambda text: None)
+    names = chosen_hosts(hosts) or ((what.machine,) if what.machine else ())
+    using = spanning.to_read(connect_all(), names) if names else connect()
     if not empty.is_needed(using, name):
         return None
     checked(using, what)
-    return empty.start(using, name, report or (lambda text: None))
+    using = spanning.to_hold(using, names, tell) if names else using
+    return using, empty.start(using, name, tell)
 
 
 def take_down_if_empty(engine: Engine, lab: str, report: Callable[[str], None] = lambda text: None) -> bool:

@@ -126,10 +126,14 @@ class Wire:
     @property
     def datagrams(self) -> int:
         """How many UDP datagrams were sent; what came in fragments counts once."""
+        from labctl.packets.protocols import table
+
         return sum(
             1
             for one in self.packets
-            if one.crossing.packet.protocol == "udp" and not one.copy and not one.crossing.packet.fragment_offset
+            if one.crossing.packet.protocol in table().datagrams
+            and not one.copy
+            and not one.crossing.packet.fragment_offset
         )
 
     @property

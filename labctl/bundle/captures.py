@@ -37,7 +37,11 @@ def document(first: str, second: str | None = None) -> tuple[dict[str, Any], Lab
     """The document of a capture, or of two that were taken at both ends; and what is wrong with a file after what was
     whole of it. Raises LabError where nothing is."""
     with garbage.left_alone():
-        found = _of_two(first, second) if second else _of_one(first)
+        return _document(first, second)
+
+
+def _document(first: str, second: str | None) -> tuple[dict[str, Any], LabError | None]:
+    found = _of_two(first, second) if second else _of_one(first)
     inorder = sorted(found.packets, key=lambda pair: pair[0].at_ns)
     kept, notes = inorder[:PACKETS], list(found.notes)
     if len(kept) < len(inorder):

@@ -16,6 +16,7 @@ from labctl.lab.model import Lab, plain
 from labctl.packets.ladder.ladder import Options, of_pairs
 from labctl.packets.pattern.seen import Seen, seen_of
 from labctl.packets.pattern.write import line_of
+from labctl.packets.protocols import table
 
 LEFT_OUT = (
     "times",
@@ -201,7 +202,7 @@ def _conversations(run: Run, recorded: set[str], names: _Names, *, payload: bool
 
 def _began(packets: Sequence[Seen]) -> bool:
     """Whether it came to a conversation: of TCP more than attempts to connect, and their refusals."""
-    return any(one.protocol != "tcp" or not one.flags & {"S", "R"} for one in packets)
+    return any(one.protocol not in table().streams or not one.flags & {"S", "R"} for one in packets)
 
 
 def _ends(packets: Sequence[Seen]) -> str:
@@ -209,7 +210,7 @@ def _ends(packets: Sequence[Seen]) -> str:
     first = packets[0]
     if first.flags >= {"S", "."}:  # its answer is all that was seen of the beginning
         return f"{first.receiver} > {first.sender}:{first.sport} ({first.protocol})"
-    if first.protocol == "tcp" and "S" not in first.flags and (first.sport or 0) < (first.dport or 0):
+    if first.protocol in table().streams and "S" not in first.flags and (first.sport or 0) < (first.dport or 0):
         # Of one whose beginning was not recorded, the lower port is the one that somebody listened at.
         return f"{first.receiver} > {first.sender}:{first.sport} ({first.protocol})"
     port = "" if first.dport is None else f":{first.dport}"

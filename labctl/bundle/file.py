@@ -153,6 +153,8 @@ def _recorders(content: bytes) -> list[dict[str, Any]]:
             "kernel_drops": checked.number(one["kernel_drops"]),
             "since_ns": checked.some_number(one["since_ns"]),
             "until_ns": checked.some_number(one["until_ns"]),
+            "clock": checked.text(one.get("clock", ""), 99),
+            "clock_error_ns": checked.number(one.get("clock_error_ns", 0)),
         }
         for one in map(checked.record, checked.array(checked.document(content)["recorders"]))
     ]

@@ -58,6 +58,7 @@ def node_document(node: Node) -> dict[str, Any]:
         "addresses": {name: list(found) for name, found in container.addresses.items()},
         "gateways": list(container.gateways),
         "ports": [[port.proto, port.private, port.host, port.public] for port in container.ports],
+        **({"machine": container.machine} if container.machine else {}),
     }
 
 
@@ -96,6 +97,7 @@ def _node(told: Mapping[str, Any]) -> Node:
         host_network=checked.yes(told.get("host_network", False)),
         gateways=tuple(map(checked.address, checked.array(told.get("gateways", [])))),
         exit_code=checked.some_number(told.get("exit_code")),
+        machine=checked.text(told.get("machine", ""), 99),
     )
     return Node(name, checked.some_text(told.get("role")), container)
 
@@ -153,6 +155,7 @@ def _drawn(told: Mapping[str, Any]) -> DrawnNode:
         checked.some_text(told["masquerades"]),
         tuple(map(checked.name, checked.array(told.get("members", [])))),
         checked.yes(told["on_machine"]),
+        checked.text(told.get("machine", ""), 99),
     )
 
 

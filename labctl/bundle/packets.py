@@ -17,6 +17,7 @@ from labctl.packets.files.capture import read
 from labctl.packets.files.write import Writer
 from labctl.packets.matching.taps import IN, tap_of
 from labctl.packets.model import CaptureError, Interface, Packet, Record
+from labctl.packets.protocols import table
 from labctl.packets.protocols.ip import decode
 
 _PIECE = re.compile(r"labctl: piece of datagram (\d{1,9}), (\d{1,5}) bytes")
@@ -24,7 +25,6 @@ MOST = 500_000  # packets of a run
 _LONGEST, _WHOLE = 65_535, 64 << 20  # bytes of a datagram, and of all that stand for datagrams whose pieces are there
 _ICMP_HEAD = 8  # bytes
 _QUOTED_6 = 40 + 8  # bytes: of what an error quotes, the header and the ports
-_UPKEEP = range(133, 138)  # neighbour discovery (RFC 4861): link-layer addresses, and nothing of a program
 
 
 def packed(sides: Iterable[Side], *, payload: bool) -> bytes:
@@ -69,7 +69,7 @@ def _heads(packet: Packet) -> int:
     if packet.arp is not None:
         return len(data)
     if packet.icmp is not None and transport >= 0 and not packet.fragment_offset:
-        if packet.protocol == "icmp6" and packet.icmp.type in _UPKEEP:
+        if table().is_upkeep(packet):  # addresses, and nothing of a program
             return len(data)
         if packet.icmp.quoted is None:
             return transport + _ICMP_HEAD
@@ -129,6 +129,8 @@ def _side(told: Mapping[str, Any], sent: list[Packet], arrived: list[Packet]) ->
         told["kernel_drops"],
         told["since_ns"],
         told["until_ns"],
+        told["clock"],
+        told["clock_error_ns"],
     )
 
 
@@ -140,4 +142,5 @@ def told_of(side: Side) -> dict[str, Any]:
         "kernel_drops": side.kernel_drops,
         "since_ns": side.since_ns,
         "until_ns": side.until_ns,
+        **({"clock": side.clock, "clock_error_ns": side.clock_error_ns} if side.clock else {}),
     }

@@ -16,7 +16,7 @@ from labctl.bundle.model import Run
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_RUN, Engine
 from labctl.errors import LabError
 from labctl.events.codec import stamp_of
-from labctl.lab import journal
+from labctl.lab import journal, spanning
 from labctl.lab.drawing import picture
 from labctl.lab.faults import rules
 from labctl.lab.model import Lab, Node
@@ -48,6 +48,8 @@ def gather(
     now = time.time_ns()
     since = None if last is None else stamp_of(now - int(last * 1e9))
     notes: list[str] = []
+    if clocks := spanning.clocks(engine, lab.nodes):
+        notes.append(f"The machines {clocks}.")
     report("reading the journal")
     events = journal.read(engine, lab, since=since)
     report("reading the recorders")

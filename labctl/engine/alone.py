@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -18,6 +19,11 @@ class Alone:
     def missing(self) -> Mapping[str, str]:
         """None; where it doesn't answer, that is an error."""
         return {}
+
+    def called(self, machine: str) -> Self:
+        other = copy.copy(self)
+        other.machines = (machine,)
+        return other
 
     def narrowed(self, machines: Iterable[str]) -> Self:
         return self

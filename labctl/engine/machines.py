@@ -44,7 +44,10 @@ class Machines(Protocol):
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """The names of the machines of an engine that is several; of one alone, ""."""
+        """The names of the machines of an engine that is several; of one alone its name, "" for the usual one."""
+
+    def called(self, machine: str) -> Engine:
+        """Of one alone: the same, by the name of its machine."""
 
     @property
     def missing(self) -> Mapping[str, str]:

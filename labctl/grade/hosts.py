@@ -187,7 +187,7 @@ def opened(start: Start, subject: Subject, engine: Engine | None, report: Callab
     name = f"grade-{secrets.token_hex(4)}"
     with (
         tempfile.TemporaryDirectory(prefix="labctl-grade-") as folder,
-        labctl.empty(name, isolated=True, engine=engine, report=report) as lab,
+        labctl.empty(name, isolated=True, hosts=(), engine=engine, report=report) as lab,
     ):
         yield Hosts(lab, start, subject, _readable(Path(folder)))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from labctl.engine import USUAL
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
-from labctl.errors import LabError, LabNotFound, nearest
+from labctl.errors import Cancelled, LabError, LabNotFound, nearest
 from labctl.lab.model import Lab, Node
 from labctl.lab.model import find as find_on
 
@@ -33,12 +34,41 @@ def refuse_unfit(engine: Engine, topology: Topology, report: Callable[[str], Non
     `no-ipv6-across`, `host-silent`, `hosts-unfit`."""
     if len(engine.machines) < 2:
         return
+    refuse_ipv6(engine, topology)
+    _refuse_unfit(engine, report)
+
+
+def to_hold(engine: Engine, hosts: Sequence[str], report: Callable[[str], None]) -> Engine:
+    """The engine of an empty lab on some hosts, or on none: the usual one.
+
+    Raises LabError `host-unknown`, `host-silent`, `hosts-unfit`.
+    """
+    found = to_read(engine, hosts)
+    if len(found.machines) > 1:
+        _refuse_unfit(found, report)
+    return found
+
+
+def _refuse_unfit(engine: Engine, report: Callable[[str], None]) -> None:
     from labctl.engine.several.engine import SeveralEngines
     from labctl.lab.machines import fit
 
-    refuse_ipv6(engine, topology)
     if isinstance(engine, SeveralEngines):  # each of which is one machine's
-        fit.refuse_unfit(cast("Mapping[str, MachineEngine]", engine.members.engines), report)
+        every = cast("Mapping[str, MachineEngine]", engine.members.engines)
+        fit.refuse_unfit(every, lambda: cast("MachineEngine", engine.builder), report)
+
+
+@contextlib.contextmanager
+def doubting(engine: Engine) -> Iterator[None]:
+    """Where an error ends the block, the ways between the machines are looked at again the next time."""
+    try:
+        yield
+    except LabError as problem:
+        if len(engine.machines) > 1 and not isinstance(problem, Cancelled):
+            from labctl.engine.hosts import seen
+
+            seen.forget()
+        raise
 
 
 def machines_of(containers: Iterable[Container]) -> list[str]:

@@ -123,6 +123,8 @@ class Watching:
         self._signature = signature
         if before is None or _runs(before) != _runs(signature):
             self._next_turn()
+            if len({node.container.machine for node in found.nodes}) > 1:
+                self.story.tell("note", f"The machines {lab.clocks()}.")
         self._faults_due.set()
 
     def is_recording(self, found: Found) -> bool:

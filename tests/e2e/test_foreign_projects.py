@@ -207,7 +207,8 @@ def test_project_that_plain_compose_runs(running, engine):
         assert got.returncode == 1, got
         assert got.stderr.splitlines()[-2:] == [
             f"labctl: a Compose project named {lab.name} is there already, and labctl did not make it",
-            "  give the lab another name (`labctl up --lab NAME`), or end that project "
+            f"  `labctl ps --lab {lab.name}`: what looks, types and breaks works on it as it is; for a lab of labctl's "
+            "own take another name (`labctl up --lab NAME`), or end that project "
             f"(`docker compose -p {lab.name} down`)",
         ]
     assert lab.name not in {item["lab"] for item in lab.json("ls")["labs"]}

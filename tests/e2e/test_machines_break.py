@@ -61,7 +61,15 @@ def cut(*ways):
 
 
 def paused(verb):
-    return lambda machine: subprocess.run(["docker", verb, machine.name], check=True, timeout=60, capture_output=True)
+    """Where much else runs, the kernel may not freeze all of a machine's processes at the first time."""
+
+    def act(machine):
+        def done():
+            return subprocess.run(["docker", verb, machine.name], timeout=60, capture_output=True, check=False)
+
+        until(lambda: done().returncode == 0, f"docker {verb}", HEALS_WITHIN)
+
+    return act
 
 
 # What is done, to which machine, and how it is mended. `a` is the manager, and has alice.
@@ -133,7 +141,12 @@ def test_in_the_middle(hosts, harm, phase):
     child = begin(*command_of(phase, folder), LABCTL_STOP_AT=phase, LABCTL_ENGINE_LIMIT="25", **variables)
     _, status = os.waitpid(child.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status), f"it ended with {status} before {phase}"
-    break_(machines[where])
+    try:
+        break_(machines[where])
+    except BaseException:
+        child.kill()  # it would hold the lab's lock
+        finish(child)
+        raise
     try:
         child.send_signal(signal.SIGCONT)
         done = finish(child, ENDS_WITHIN)

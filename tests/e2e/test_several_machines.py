@@ -1,11 +1,15 @@
 """One lab over three machines: everything works as on one, and a machine that is gone is named."""
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
+import urllib.request
+from pathlib import Path
 
 import pytest
-from outside import run, until
+from outside import begin, finish, read_until, run, until
 
 pytestmark = [pytest.mark.machines, pytest.mark.turn(2)]
 LAB = "apart"
@@ -165,6 +169,118 @@ def test_a_machine_that_is_gone_is_named_and_the_next_down_finishes(lab, machine
     for machine in machines:
         assert leftovers(machine) == ["", "", ""]
     lab.ok("up", "hello", "--hosts", "a,b,c")
+
+
+@pytest.mark.turn(3)
+def test_a_lesson_is_played_on_it(lab):
+    played = lab.run("lesson", "run", "layers", "--yes", "--lab", LAB, timeout=200)
+    assert (played.returncode, "That was Layers" in played.stdout) == (0, True), played
+
+
+@contextlib.contextmanager
+def page_of(lab):
+    """What the page of the lab answers: `ask(path, body)`."""
+    child = begin("page", "--json", **lab.variables)
+    try:
+        address, _, token = json.loads(read_until(child.stdout, b"\n", 60))["url"].partition("#token=")
+
+        def ask(path, body=None):
+            headers = {"x-labctl-token": token, "origin": address.rstrip("/"), "content-type": "application/json"}
+            given = None if body is None else json.dumps(body).encode()
+            request = urllib.request.Request(address.rstrip("/") + path, given, headers)
+            return urllib.request.urlopen(request, timeout=60)
+
+        yield ask
+    finally:
+        child.terminate()
+        finish(child)
+
+
+@pytest.mark.turn(3)
+def test_the_page_shows_it_and_types_at_it_and_a_saved_run_knows_the_machines(lab, tmp_path):
+    with page_of(lab) as ask, ask("/api/stream") as stream:
+        whole = next(line for line in stream if line.startswith(b"data: "))
+        there = {node["name"]: node["machine"] for node in json.loads(whole[6:])["topology"]["nodes"]}
+        assert there == lab.places
+        ask("/api/act/type", {"node": "alice", "text": "typed at a page"}).read()
+        # Its packet, and what bob makes of it.
+        seen = b""
+        for line in stream:
+            seen += line
+            if b"have clocks of their own" in whole + seen and seen.count(b"typed at a page") > 1 and b'"bob"' in seen:
+                break
+    lab.ok("save", str(tmp_path / "apart.labrun"))
+    saved = There({**lab.variables, "LABCTL_LAB": None})
+    graph = saved.json("graph", "--run", str(tmp_path / "apart.labrun"))
+    assert {node["node"]: node["machine"] for node in graph["nodes"]} == there
+    drawn = saved.json("ladder", "alice", "bob", "--run", str(tmp_path / "apart.labrun"))
+    assert drawn["clock_error_ns"] > 0
+    assert any("have clocks of their own" in note for note in drawn["notes"])
+
+
+@pytest.mark.turn(3)
+def test_tests_with_pytest_run_on_it(hosts, tmp_path):
+    (tmp_path / "two.yaml").write_text(
+        "name: two\n"
+        "services:\n"
+        "  store: {image: labctl/echo-server, networks: [lab]}\n"
+        "  asks: {image: labctl/echo-client, networks: [lab], stdin_open: true, environment: {TARGET: 'store:7'}}\n"
+        "networks: {lab: }\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n\n\n"
+        "@pytest.mark.lab('two.yaml', record=True)\n"
+        "def test_loss(lab):\n"
+        "    assert len({one.container.machine for one in lab.snapshot().nodes}) == 2\n"
+        "    with lab.link('asks:store').drop('tcp data 1'):\n"
+        "        lab.node('asks').send('hi', timeout=20)\n"
+        "    assert (lab.wire('asks', 'store').lost, lab.wire('asks', 'store').retransmissions) == (1, 1)\n"
+    )
+    variables = {"LABCTL_HOSTS": "a,b", "XDG_CONFIG_HOME": hosts["XDG_CONFIG_HOME"]}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "LABCTL"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"],
+        cwd=tmp_path,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done
+
+
+def test_programs_alone_are_on_machines_as_well(hosts, tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "far.py").write_text("print('here', flush=True)\nimport time\ntime.sleep(99)\n")
+    alone = There({**hosts, "LABCTL_LAB": "alone", "LABCTL_HOSTS": "b,c"})
+    begun = alone.run("run", "--ready", "here", "--folder", str(tmp_path), "--", "python3", "far.py")
+    assert (begun.returncode, "an empty one on b, c" in begun.stderr) == (1, False), begun
+    assert "managers" in begun.stderr
+    one = There({**hosts, "LABCTL_LAB": "alone"})
+    begun = one.run("run", "--host", "b", "--ready", "here", "--folder", str(tmp_path), "--", "python3", "far.py")
+    assert (begun.returncode, "an empty one on b" in begun.stderr) == (0, True), begun
+    assert one.places == {"far": "b"}
+    elsewhere = one.run("run", "--host", "a", "--name", "x", "--folder", str(tmp_path), "--", "python3", "far.py")
+    assert (elsewhere.returncode, "the lab is on b" in elsewhere.stderr) == (1, True)
+    one.ok("rm", "far")
+    assert one.run("ps").returncode == 1
+
+
+def test_up_looks_at_the_ports_before_anything_starts(hosts, machines):
+    """A way that is cut is named; nothing was made, and once it is open again it is looked at anew."""
+    (Path(hosts["XDG_CONFIG_HOME"]) / "labctl" / "ports.json").unlink(missing_ok=True)
+    other = There({**hosts, "LABCTL_LAB": "closed"})
+    cut = ["-p", "udp", "--dport", "4789", "-s", machines[0].address, "-j", "DROP"]
+    machines[1].run("iptables", "-I", "INPUT", *cut)
+    try:
+        refused = other.run("up", "line:2", "--hosts", "a,b", timeout=120)
+    finally:
+        machines[1].run("iptables", "-D", "INPUT", *cut)
+    assert refused.returncode == 1, refused
+    assert "no lab over several machines can be on b: 4789/udp from a: closed" in refused.stderr
+    for machine in machines:
+        assert machine.docker("ps", "--all", "--quiet", "--filter", "label=dev.labctl.lab=closed") == ""
 
 
 def test_what_cannot_be_over_machines_is_refused(hosts):

@@ -14,7 +14,7 @@ from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.docker.project import workers
 from labctl.engine.docker.project.maker import Maker, wanted
 from labctl.engine.docker.project.observed import Found
-from labctl.engine.docker.project.starter import Starter
+from labctl.engine.docker.project.starter import Starter, again, run_on
 from labctl.engine.docker.project.workers import MOST, Workers
 from labctl.engine.docker.wire import Wire
 from labctl.engine.making.labels import Origin
@@ -53,12 +53,16 @@ def config(**services):
 
 def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished=None):
     wire, said = Wire(Endpoint(engine.url, "a test")), [] if said is None else said
+    there = DockerEngine(Endpoint(engine.url, "a test"))
+    look = partial(there.of_project, asked["name"])
+    before = run_on(asked["services"], look)
     with Workers(limit, cancels, set() if unfinished is None else unfinished) as workers:
         made = Maker(wire, asked, workers, said.append, Known).make()
+    for container in again(asked["services"], before, made):
+        there.change("stop", container.id)
     with Workers(limit, cancels, set()) as workers:
-        there = DockerEngine(Endpoint(engine.url, "a test"))
         begin = partial(there.begin, limit=limit)
-        Starter(lambda: there.of_project(asked["name"]), begin, asked, made, workers, said.append).start()
+        Starter(look, begin, asked, made, workers, said.append).start()
     return said
 
 
@@ -74,6 +78,24 @@ def test_networks_come_before_containers_and_all_of_them_before_any_starts(engin
     assert {line.split()[-1] for line in made[2:]} == {"lab-a-1", "lab-b-1"}
     assert engine.asked.index(made[-1]) < min(engine.asked.index(line) for line in engine.asked if "/start" in line)
     assert {"Network lab_net Created", "Container lab-a-1 Created", "Container lab-a-1 Started"} <= set(said)
+
+
+def test_what_is_to_restart_with_one_that_is_made_anew_begins_behind_it(engine):
+    behind = {
+        "b": {"depends_on": {"a": {"condition": "service_started", "restart": True}}},
+        "c": {"depends_on": {"a": {"condition": "service_started"}}},
+        "d": {"depends_on": {"b": {"condition": "service_started", "restart": True}}},
+    }
+    bring_up(engine, config(a={}, **behind))
+    kept = {name: engine.named(f"lab-{name}-1")["Id"] for name in behind}
+    engine.asked.clear()
+    bring_up(engine, config(a={"hostname": "new"}, **behind))
+    assert {name: engine.named(f"lab-{name}-1")["Id"] for name in behind} == kept
+    assert f"POST /containers/{kept['b']}/stop" in engine.asked
+    assert started(engine) == ["lab-a-1", "lab-b-1"]
+    engine.asked.clear()
+    bring_up(engine, config(a={"hostname": "new", "scale": 2}, **behind))
+    assert set(started(engine)) == {"lab-a-2"}  # which is in nobody's place
 
 
 def test_eight_are_made_at_once(engine):

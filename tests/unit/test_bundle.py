@@ -43,6 +43,26 @@ def test_what_is_read_is_what_was_saved(saved):
     assert nodes == [(node.name, node.role, node.addresses, node.container.state) for node in before.lab.nodes]
 
 
+def test_of_several_machines_whose_clock_is_whose_is_saved(tmp_path):
+    run = run_of()
+    apart = {"alice": ("a", 300_000), "bob": ("b", 500_000)}
+    sides = [
+        replace(side, clock=machine, clock_error_ns=error)
+        for side in run.sides
+        for machine, error in [apart[side.node]]
+    ]
+    nodes = [replace(node, container=replace(node.container, machine=apart[node.name][0])) for node in run.lab.nodes]
+    drawn = [replace(node, machine=apart[node.name][0]) for node in run.picture.nodes]
+    lab, picture = run.lab.with_nodes(nodes), replace(run.picture, nodes=tuple(drawn))
+    path = tmp_path / "run.labrun"
+    file.write(replace(run, sides=tuple(sides), lab=lab, picture=picture), path)
+    found = file.read(path)
+    assert {node.name: node.container.machine for node in found.lab.nodes} == {"alice": "a", "bob": "b"}
+    assert [node.machine for node in found.picture.nodes] == ["a", "b"]
+    assert looks.ladder(found, "alice", "bob", ALL).clock_error_ns == 800_000
+    assert [node.get("machine") for node in document(found)["topology"]["nodes"]] == ["a", "b"]
+
+
 def test_the_ladder_is_the_same(saved):
     before, after = saved
     found = [ladder_document(looks.ladder(run, "alice", "bob", ALL)) for run in saved]

@@ -4,6 +4,7 @@ import json
 import selectors
 import socket
 import threading
+import time
 
 import pytest
 from labmachine.listening import Listeners
@@ -11,11 +12,15 @@ from labmachine.trying import Trial
 from labmachine.watching import Watch
 from test_hosts_swarm import join, made, of
 
+from labctl.engine.hosts import seen
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_PROBE, LABEL_SOURCE, PROBE_IMAGE, Image
+from labctl.engine.several.engine import SeveralEngines
 from labctl.errors import LabError
+from labctl.lab import spanning
 from labctl.lab.images import needed
 from labctl.lab.machines.check import check
+from labctl.lab.machines.fit import refuse_unfit
 
 HERE, FAR = "127.0.0.1", "192.0.2.7"
 
@@ -105,35 +110,47 @@ def test_what_is_no_datagram_of_the_swarm_is_left_alone(packet):
     assert watch.found["b"]["7946"] == {"came": False, "taken": False}
 
 
+def helped(engines, held=(), state=lambda sender, receiver, port: "open", watched=None):
+    """The helpers on these machines say so of what passes between them."""
+    for name, engine in engines.items():
+
+        def program(order, name=name):
+            def typed(node, line):
+                given = json.loads(line)
+                said = {"event": "told", "held": list(held), "address": HERE}
+                if given["do"] == "try":
+                    ports = order.command[-1].split(",")
+                    found = {to: {port: state(name, to, port) for port in ports} for to in given["peers"]}
+                    seen = {other: {"7946": watched} for other in given["watched"]}
+                    said = {"event": "tried", "found": found, "watched": seen}
+                node.print(json.dumps(said))
+
+            return typed
+
+        engine.probe_program = program
+
+
 @pytest.fixture
-def between(monkeypatch):
-    """`between(held, state, watched)`: what is found of two machines whose helpers say so; by default all is open."""
+def source(monkeypatch):
+    """The engine that has the helpers' image."""
     monkeypatch.setattr(needed, "ensure_probe", lambda *rest: None)
-    source = MemoryEngine()
-    source.images[PROBE_IMAGE] = Image("sha256:1", {LABEL_SOURCE: "x"}, names=(PROBE_IMAGE,))
+    engine = MemoryEngine()
+    engine.images[PROBE_IMAGE] = Image("sha256:1", {LABEL_SOURCE: "x"}, names=(PROBE_IMAGE,))
+    return engine
+
+
+@pytest.fixture
+def between(source):
+    """`between(held, state, watched)`: what is found of two machines whose helpers say so; by default all is open."""
 
     def look(held=(), state=lambda sender, receiver, port: "open", watched=None, *, joined=False, sent=True):
         engines = made("a", "b")
         if joined:
             join(engines)
-        for name, engine in engines.items():
+        for engine in engines.values():
             # What a look that was killed has left.
             engine.add("labctl-check-1", "left", state="exited", labels={LABEL_PROBE: "machines"})
-
-            def program(order, name=name):
-                def typed(node, line):
-                    given = json.loads(line)
-                    said = {"event": "told", "held": list(held), "address": HERE}
-                    if given["do"] == "try":
-                        ports = order.command[-1].split(",")
-                        found = {to: {port: state(name, to, port) for port in ports} for to in given["peers"]}
-                        seen = {other: {"7946": watched} for other in given["watched"]}
-                        said = {"event": "tried", "found": found, "watched": seen}
-                    node.print(json.dumps(said))
-
-                return typed
-
-            engine.probe_program = program
+        helped(engines, held, state, watched)
         addresses = {"a": "192.0.2.1", "b": "192.0.2.2"}
         found = list(check(engines, source, lambda text: None, addresses=addresses))
         if sent:
@@ -192,3 +209,76 @@ def test_what_the_swarm_has_is_open_where_that_was_seen_and_unknown_elsewhere(be
     assert "7946/udp from b: unknown (the swarm's datagrams come, and no answer to them was seen)" in [
         one.what for one in found
     ]
+
+
+@pytest.fixture
+def joined(source, tmp_path, monkeypatch):
+    """Two machines in one swarm, as `up` looks at them; how often their helpers were asked; and what it said."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "labctl").mkdir()
+    engines, asked, told = made("a", "b"), [], []
+    join(engines)
+
+    def look(**closed):
+        def state(sender, receiver, port):
+            asked.append((sender, receiver, port))
+            return "silent" if closed.get(receiver) == port else "open"
+
+        helped(engines, state=state)
+        refuse_unfit(engines, lambda: source, told.append)
+
+    return look, asked, told
+
+
+def test_up_looks_at_the_ports_once_an_hour(joined, monkeypatch):
+    look, asked, _ = joined
+    look()
+    assert {port for _, _, port in asked} == {"tcp/2377", "tcp/7946", "udp/7946", "udp/4789"}
+    asked.clear()
+    look()
+    assert asked == []
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + seen.HOLDS)
+    look()
+    assert asked
+
+
+def test_up_refuses_where_a_port_is_closed_and_looks_again(joined):
+    look, asked, _ = joined
+    for _ in range(2):
+        asked.clear()
+        with pytest.raises(LabError, match=r"can be on b: 4789/udp from a: closed \(nothing comes back\)") as caught:
+            look(b="udp/4789")
+        assert (caught.value.code, bool(asked)) == ("hosts-unfit", True)
+    look()
+
+
+def test_only_a_manager_is_asked_for_at_2377(joined):
+    look, _, told = joined
+    look(b="tcp/2377")
+    assert told[-1] == "note: b: 2377/tcp from a: closed (nothing comes back); only managers of the swarm need it"
+    seen.forget()
+    with pytest.raises(LabError, match="2377/tcp from b: closed"):
+        look(a="tcp/2377")
+
+
+def test_an_up_that_failed_has_them_looked_at_again(joined):
+    look, asked, _ = joined
+    look()
+    asked.clear()
+    both = SeveralEngines({"a": MemoryEngine(), "b": MemoryEngine()})
+    with pytest.raises(LabError), spanning.doubting(both):
+        raise LabError("no-manager", machines="a, b")
+    look()
+    assert asked
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 2, "open": {}}', '{"version": 1, "open": {"x": "y"}}'])
+def test_a_list_of_ports_that_is_none_is_looked_up_anew(joined, text):
+    look, asked, _ = joined
+    seen.file().write_text(text)
+    look()
+    assert asked
+    asked.clear()
+    look()
+    assert not asked

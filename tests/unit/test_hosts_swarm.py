@@ -7,7 +7,7 @@ from labctl.engine.memory.swarm import Fabric
 from labctl.engine.model import LABEL_SOURCE, Image
 from labctl.engine.swarm import Reading
 from labctl.errors import LabError
-from labctl.lab.machines import clocks, swarm
+from labctl.lab.machines import clocks, ports, swarm
 from labctl.lab.machines.check import check, verdict
 from labctl.lab.machines.fit import refuse_unfit
 
@@ -31,6 +31,13 @@ def leave(engines, names, *, force=False):
 
 def states(engines):
     return {name: swarm.membership(engine.info()) for name, engine in engines.items()}
+
+
+@pytest.fixture(autouse=True)
+def configuration(tmp_path, monkeypatch):
+    """What was seen of machines is this test's alone."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "labctl").mkdir()
 
 
 def silent(engine):
@@ -229,12 +236,17 @@ def test_an_offset_is_what_all_questions_leave():
     assert clocks.offset([Reading(0, 105, 10), Reading(20, 1022, 24)]) == (1000, 2)
 
 
-def test_up_refuses_machines_that_do_not_fit_and_tells_of_clocks():
+def test_up_refuses_machines_that_do_not_fit_and_tells_of_clocks(monkeypatch):
+    monkeypatch.setattr(ports, "check_ports", lambda *rest: iter(()))
     engines, told = made("a", "b"), []
-    assert "a: in no swarm" in refused("hosts-unfit", lambda: refuse_unfit(engines, told.append))
+
+    def look():
+        refuse_unfit(engines, MemoryEngine, told.append)
+
+    assert "a: in no swarm" in refused("hosts-unfit", look)
     join(engines)
     engines["b"].ahead = 3 * 10**9
-    refuse_unfit(engines, told.append)
+    look()
     assert told == ["note: b's clock: 3.000 s ahead of this machine's, to within 0.0 ms"]
     silent(engines["b"])
-    assert "b does not answer" in refused("host-silent", lambda: refuse_unfit(engines, told.append))
+    assert "b does not answer" in refused("host-silent", look)

@@ -5,9 +5,16 @@ import gzip
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
+from protocol_samples import SAMPLES
 
+import labctl
+from labctl.faults.kinds import KINDS
+from labctl.packets.model import Interface, Record
+from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.layers import layers
 from labctl.page import document
 
 OWN = {name: path.read_text() for name, path in document.files().items() if not name.startswith("vendor/")}
@@ -70,6 +77,18 @@ def test_every_module_that_is_imported_is_there():
         assert wanted <= there, name
 
 
+def test_what_the_worker_imports_needs_no_import_map():
+    """Browsers have none in workers."""
+    waiting, seen = ["worker.js"], set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        for wanted in re.findall(r'^import .*from "(.+)";', CODE[name], re.MULTILINE):
+            assert wanted.startswith("./"), f"{name} imports {wanted}"
+            waiting += {wanted.removeprefix("./")} - seen
+    assert {"worker.js", "model.js", "stream.js"} <= seen
+
+
 def test_modules_stay_small():
     assert {name: len(text.splitlines()) for name, text in CODE.items() if len(text.splitlines()) > 400} == {}
 
@@ -97,3 +116,43 @@ def test_a_saved_run_of_a_thousand_packets_is_small(count):
         packets.append({**packet, "number": number, "layers": [layer] * 3, "bytes": base64.b64encode(content).decode()})
     made = document.saved({"schema_version": 1, "lab": "x", "events": [], "packets": packets})
     assert len(made) < 1_500_000
+
+
+def phrases():
+    found = re.search(r"export const PHRASES = (\{.*\});", OWN["phrases.js"], re.DOTALL)
+    return json.loads(found[1])
+
+
+def test_what_labctl_says_has_the_same_words_to_fill_in():
+    for language, pairs in phrases().items():
+        assert language in texts()
+        assert len({text for text, _ in pairs}) == len(pairs)
+        for text, other in pairs:
+            assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", other)), text
+
+
+def words_of_remarks():
+    """The words of all remarks that stand in the code, and of all kinds of faults."""
+    code = "".join(path.read_text() for path in (Path(labctl.__file__).parent / "packets").rglob("*.py"))
+    found = set(re.findall(r'(?:Mark|Note)\("([^"{]+)"', code))
+    return found | {kind.done for kind in KINDS.values()} | {kind.name for kind in KINDS.values()}
+
+
+def words_of_layers():
+    """Those of the protocols that nearly every lab shows."""
+    usual = ("Ethernet", "ARP", "IPv4", "IPv6", "TCP", "UDP", "ICMP", "DNS", "HTTP", "text")
+    optional = re.compile(r"PPP|VLAN|MPLS|LLC|SNAP")  # of Ethernet frames that no lab sends
+    for link, data, *_ in SAMPLES.values():
+        record = Record(0, data, len(data), Interface(0, "eth0", link))
+        for layer in layers(decode(record)):
+            if layer.name in usual:
+                yield layer.level
+                yield from (field.name for field in layer.fields if not optional.match(field.name))
+
+
+@pytest.mark.parametrize("language", phrases())
+def test_remarks_states_and_layers_are_said_in_each_language(language):
+    known = {text for text, _ in phrases()[language]}
+    assert words_of_remarks() - known == set()
+    assert set(words_of_layers()) - known == set()
+    assert {"in force", "done", "waiting", "gone", "out of force"} <= known

@@ -2,15 +2,19 @@
 
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from protocol_samples import SAMPLES, A, B, ethernet
 from traffic import icmp, ip, packed, packet, tcp, udp
 
+from labctl.api import files
 from labctl.packets import protocols
+from labctl.packets.files.write import Writer
 from labctl.packets.ladder.label import label
 from labctl.packets.model import ACK
+from labctl.packets.pattern import BadPattern, match, parse, seen_of, write
 from labctl.packets.protocols import link, numbers
 from labctl.packets.protocols.kind import Link, Network, Protocol, Transport
 from labctl.packets.protocols.layers import layers
@@ -74,6 +78,51 @@ def test_it_is_decoded_taken_apart_and_labelled(row):
         assert f"({row.words})" in said(found), "IP's header says it in words"
 
 
+TRANSPORTS = [row for row in ROWS if isinstance(row, Transport)]
+
+
+@pytest.mark.parametrize("row", TRANSPORTS, ids=key)
+def test_files_ladders_patterns_and_saved_runs_know_it(row, tmp_path):
+    """Nothing of these has a list of protocols of its own."""
+    link_type, data, words, head = SAMPLES[key(row)]
+    file = tmp_path / "sample.pcapng"
+    with file.open("wb") as out:
+        writer = Writer(out)
+        writer.packet(writer.interface("eth0", link_type), 10**18, data)
+    found, problem = files.packet(str(file), 1)
+    assert (found.protocol, problem) == (row.name, None)
+    assert words in said(found)
+    drawing = files.ladder(str(file), flow="1" if row.ports else "")
+    [arrow] = drawing.ladder.arrows
+    assert arrow.label.head.startswith(head)
+    [seen] = seen_of([drawing.ladder])
+    assert (seen.protocol, seen.upkeep) == (row.name, row.name if row.is_upkeep(found) else "")
+    if seen.upkeep:
+        return  # a pattern has no lines for these
+    text = write([seen])
+    assert match(parse(text), [seen]).fits
+    assert (row.name in text) != row.stream, "TCP's lines are its flags, all others begin with their protocol's name"
+    other = replace(seen, protocol="sctp", flags=frozenset())
+    assert not match(parse(text), [other]).fits
+
+
+@pytest.mark.parametrize("row", TRANSPORTS, ids=key)
+def test_what_a_pattern_may_say_of_it(row):
+    text = f"a > b  {row.name} hello"
+    if row.ports:
+        with pytest.raises(BadPattern, match="is followed by"):
+            parse(text)
+    else:
+        assert parse(text)
+
+
+def test_what_a_transport_is_excludes_what_it_is_not():
+    for row in TRANSPORTS:
+        assert not (row.stream and row.datagrams)
+        assert row.ports or not (row.stream or row.datagrams), "whose they are is told by ports"
+        assert not (row.is_upkeep(sample(row)) and row.of_programs(sample(row)))
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS if getattr(row, "checksum", None)], ids=key)
 def test_its_checksum_is_where_its_row_says(row):
     found = sample(row)
@@ -91,6 +140,22 @@ def test_its_checksum_is_where_its_row_says(row):
 def test_the_page_about_packets_names_it(row):
     (decoded,) = [text for text in PAGE.split("\n\n") if text.startswith("**Decoded**")]
     assert row.words in re.findall(r"[\w-]+", decoded)
+
+
+OWN = {
+    "packets/tcp/receiving.py",  # TCP's own room
+    "lab/reach/speed.py",  # what --udp asks for
+    "render/reach/speed.py",
+}
+
+
+def test_no_module_outside_the_table_decides_by_a_protocols_name():
+    names = "|".join(row.name for row in ROWS)
+    decides = re.compile(rf"\bprotocol(\.text)? (==|!=|in|not in) [(\[{{]?\"({names})\"")
+    folder = Path(protocols.__file__).parents[2]
+    sources = [path for path in folder.rglob("*.py") if Path(protocols.__file__).parent not in path.parents]
+    found = {str(path.relative_to(folder)) for path in sources if decides.search(path.read_text())}
+    assert found == OWN
 
 
 ANSWER = struct.pack(">6H", 7, 0x8000, 0, 1, 0, 0) + b"\0" + struct.pack(">HHIH", 4242, 1, 5, 2) + b"\1\2"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from memory_lab import event
 
+import labctl
 from labctl.cli.app import command_line
 from labctl.engine.memory import MemoryEngine
 from labctl.errors import LabError
@@ -13,7 +15,7 @@ from labctl.events.model import Event
 from labctl.lab import roles
 from labctl.lab.model import find
 from labctl.lab.roles import EVENTS, FILES, table
-from labctl.render.timeline import said
+from labctl.render.timeline import Timeline, said
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
@@ -63,6 +65,14 @@ def test_commands_are_there(name):
     assert known == {f"{name} {word}" for word in re.findall(r"^  (\w+)  ", shown.partition("Commands:")[2], re.M)}
 
 
+def test_no_module_outside_the_table_decides_by_a_roles_word():
+    decides = re.compile(rf'\brole (==|!=|in|not in) [(\[{{]?"({"|".join(table())})"')
+    room = ROOT / "labctl/lab/roles"
+    assert [
+        path for path in (ROOT / "labctl").rglob("*.py") if path.parent != room and decides.search(path.read_text())
+    ] == []
+
+
 def test_commands_that_are_made_of_a_role():
     for role in table().values():
         if role.typing:
@@ -76,6 +86,29 @@ def test_a_timeline_draws_the_way_of_events():
     for name, arrow in {**EVENTS, **{k: v for role in table().values() for k, v in role.events.items()}}.items():
         event = Event("2026-11-22T21:45:10.121894341Z", "a", name, fields={}, **ends)
         assert said(event) == f"10.0.0.1:1 {arrow or '--'} 10.0.0.2:2"
+
+
+@pytest.mark.parametrize("word", table())
+def test_a_lab_shows_nodes_of_the_role_and_what_they_tell(word):
+    """No picture, list or timeline has a list of roles of its own."""
+    engine, role = MemoryEngine(), table()[word]
+    made = engine.add("lab", "a", role=word, addresses={"net": ("10.0.0.1",)})
+    engine.add("lab", "b", role="http", addresses={"net": ("10.0.0.2",)})
+    lab = labctl.find(engine=engine)
+    assert (lab.node("a").role, lab.node("a").status().node.role) == (word, word)
+    graph = lab.graph()
+    assert [node["role"] for node in graph.as_json()["nodes"] if node["node"] == "a"] == [word]
+    for text in (graph.text(), graph.svg(), graph.mermaid(), graph.dot()):
+        assert word in text
+    for name in role.events:
+        event(made, name, local=["10.0.0.1", 7], peer=["10.0.0.2", 8])
+    told = list(lab.journal("a"))
+    assert [one.name for one in told] == list(role.events)
+    lines = [Timeline(["a"], columns=None, colour=False).line(one) for one in told]
+    assert all(f"{one.name} " in line and role.events[one.name] in line for one, line in zip(told, lines, strict=True))
+    if role.sending is None:
+        with pytest.raises(labctl.NodeError, match=re.escape(role.called)):
+            lab.node("a").send("hi")
 
 
 @pytest.mark.parametrize(

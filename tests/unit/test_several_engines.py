@@ -1,5 +1,8 @@
 """One engine that is several: what is asked of whom, what becomes of one that is silent, and whose clock is right."""
 
+import json
+import time
+
 import pytest
 
 from labctl.engine.machines import Clock, clock_of
@@ -11,7 +14,8 @@ from labctl.engine.several.engine import SeveralEngines
 from labctl.engine.several.members import AGAIN, Members, at_once
 from labctl.engine.swarm import Reading
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
-from labctl.lab import spanning
+from labctl.events.codec import stamp_of
+from labctl.lab import journal, spanning
 from labctl.lab.life.down import down
 
 HOSTS = {LABEL_HOSTS: "a,b"}
@@ -51,7 +55,7 @@ def test_what_is_on_one_machine_is_asked_of_that_alone():
     engine, a, _ = engines()
     a.add("other", "web")
     found, lab = spanning.find(engine, "other")
-    assert found is a
+    assert (found.machines, found.containers()) == (("a",), a.containers())
     assert lab.nodes[0].container.machine == "a"
 
 
@@ -205,3 +209,33 @@ def test_times_of_lines_are_the_others():
     plain = Line(b'said "ts":"2026-11-28T10:00:05.000000001Z"')
     assert corrected(plain, 5 * second) == plain
     assert shifted("2026-11-28T10:00:00.000000000Z", 5 * second) == "2026-11-28T10:00:05.000000000Z"
+
+
+class Timed(MemoryEngine):
+    """A machine that tells its time, which is `ahead` of this process's by so many nanoseconds."""
+
+    def info(self):
+        return {**super().info(), "SystemTime": stamp_of(time.time_ns() + self.ahead)}
+
+
+def test_journals_of_a_machine_whose_clock_is_ahead_are_in_the_order_in_which_it_was():
+    a, b = Timed(), Timed()
+    b.ahead = 3_000_000_000
+    b._numbers = iter(range(100, 200))
+    engine = SeveralEngines({"a": a, "b": b})
+    alice, bob = a.add("lab", "alice", labels=HOSTS), b.add("lab", "bob", labels=HOSTS)
+    begun = time.time_ns() - 10**9
+    for number, node in enumerate([alice, bob, alice, bob]):
+        at = begun + number * 100_000_000 + (b.ahead if node is bob else 0)
+        name = "bob" if node is bob else "alice"
+        node.print(json.dumps({"ts": stamp_of(at), "node": name, "event": "send", "bytes": number}))
+    found, lab = spanning.find(engine)
+    events = journal.read(found, lab)
+    assert [event.get("bytes") for event in events] == [0, 1, 2, 3]
+    assert abs(events[3].nanoseconds - (begun + 300_000_000)) < 50_000_000  # what the answers leave
+    # What was asked for by time is by that clock as well.
+    since = stamp_of(begun + 150_000_000)
+    assert [event.get("bytes") for event in journal.read(found, lab, since=since)] == [2, 3]
+    said = spanning.clocks(found, lab.nodes)
+    assert said.startswith("a, b have clocks of their own, corrected (b's by ")
+    assert "what is less than" in said

@@ -13,7 +13,7 @@ from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Port
 from labctl.errors import LabError
 from labctl.lab.life.up import ATTEMPTS, _left_out
 from labctl.lab.placing import blueprint, placement
-from labctl.lab.placing.placement import host_routes, place_networks, place_ports
+from labctl.lab.placing.placement import host_routes, place_networks, place_ports, published
 from labctl.lab.placing.subnets import choose
 from labctl.topology.model import moved, parse
 
@@ -425,3 +425,24 @@ def test_a_port_at_an_address_that_this_machine_has_not_stays():
         out = place_ports(found, found.config, [], local=True)["services"]["a"]["ports"]
     assert out[0]["published"] == "8080"
     assert out[1]["published"] != str(taken)
+
+
+def test_on_other_machines_a_port_that_a_container_has_there_is_not_taken_again():
+    engine = MemoryEngine()
+    engine.add("other", "web", ports=(Port("tcp", 80, "127.0.0.1", 8080),))
+    service = {"image": "x", "ports": [{"target": 80, "published": "8080"}, {"target": 81, "published": "8081"}]}
+    service["x-labctl"] = {"movable_ports": True}
+    found = parse(json.dumps({"name": "lab", "services": {"a": service}}), Path("lab.yaml"))
+
+    def placed_at(*, again=False, running=()):
+        taken = published(engine, found)
+        out = place_ports(found, found.config, list(running), local=False, elsewhere=taken, again=again)
+        return [int(item["published"]) for item in out["services"]["a"]["ports"]]
+
+    moved, stays = placed_at()
+    assert (moved >= 49152, stays) == (True, 8081)
+    assert all(port >= 49152 for port in placed_at(again=True))  # somebody has it who is no container
+    mine = engine.add("lab", "a", ports=(Port("tcp", 80, "127.0.0.1", 8080),))
+    assert placed_at(running=[mine])[0] == 8080
+    engine.is_local = True
+    assert published(engine, found) == set()

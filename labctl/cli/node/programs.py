@@ -113,15 +113,17 @@ def _place(name: str | None, what: Wanted) -> tuple[Engine, str, bool]:
     except LabNotFound:
         from labctl.api import programs
         from labctl.cli.context import asked_name
-        from labctl.engine import connect
 
-        engine, asked = connect(), asked_name(name)
+        asked = asked_name(name)
         with output.Progress("starting a lab") as report:
-            made = programs.home(asked, what, engine=engine, report=report)
+            made = programs.home(asked, what, report=report)
         if made is None:
             raise
-        output.talk(f"no lab {'of that name ' if asked else ''}is there: {made} is started, an empty one")
-        return engine, made, True
+        engine, lab = made
+        where = ", ".join(filter(None, engine.machines))
+        said = f"an empty one{f' on {where}' if where else ''}"
+        output.talk(f"no lab {'of that name ' if asked else ''}is there: {lab} is started, {said}")
+        return engine, lab, True
     return found.engine, found.name, False
 
 

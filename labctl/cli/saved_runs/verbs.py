@@ -188,10 +188,11 @@ def open_(
     The page is one file that loads nothing; no lab is started, and no engine asked. Prints its address.
     """
     from labctl.bundle.container import is_run, write
+    from labctl.bundle.model import SUFFIX
     from labctl.page.document import saved
 
     problem = None
-    if is_run(file):
+    if is_run(file) or file.suffix == SUFFIX:  # what is wrong with one that should be is told
         from labctl.bundle.file import read
         from labctl.bundle.page import document
 

@@ -46,6 +46,11 @@ def needed(service: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return found | {name: wanted or {} for name, wanted in (service.get("depends_on") or {}).items()}
 
 
+def restarted_with(service: Mapping[str, Any]) -> set[str]:
+    """The services with which one is started again when they were made anew (`depends_on: {a: {restart: true}}`)."""
+    return {name for name, wanted in (service.get("depends_on") or {}).items() if (wanted or {}).get("restart")}
+
+
 def missing(services: Mapping[str, Mapping[str, Any]]) -> str | None:
     """A service that another one can't do without, and that isn't there."""
     for name, service in services.items():

@@ -126,7 +126,7 @@ class Execution:
     status: int = 0
 
 
-@dataclass
+@dataclass(eq=False)  # each is itself alone, and a key of dictionaries
 class MemoryStream:
     """See Stream."""
 

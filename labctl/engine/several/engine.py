@@ -64,13 +64,17 @@ class SeveralEngines(SeveralProjects):
     def machines(self) -> tuple[str, ...]:
         return tuple(self.members.engines)
 
+    def called(self, machine: str) -> Engine:
+        return self
+
     def narrowed(self, machines: Iterable[str]) -> Engine:
         wanted = set(machines)
         left = {name: engine for name, engine in self.members.engines.items() if name in wanted}
         if not left or len(left) == len(self.members.engines):
             return self
         if len(left) == 1:
-            return next(iter(left.values()))
+            name, engine = next(iter(left.items()))
+            return engine.called(name) if name else engine
         other = copy.copy(self)
         other.members = self.members.with_engines(left)
         return other
@@ -138,7 +142,7 @@ class SeveralEngines(SeveralProjects):
         return self._first.create_volume(name, labels)
 
     def image(self, name: str) -> Image | None:
-        return self._builder.image(name)
+        return self.builder.image(name)
 
     def images_with(self, labels: Sequence[str]) -> list[Image]:
         every = self.members.all(lambda _, engine: engine.images_with(labels)).values()

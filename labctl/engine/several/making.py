@@ -43,7 +43,7 @@ class SeveralProjects:
     _manager: str | None = None
 
     @property
-    def _builder(self) -> Engine:
+    def builder(self) -> Engine:
         """The engine that reads, builds and has the images: the usual one of this machine, where it answers, else the
         first of the others that does."""
         if self._asked is None:
@@ -76,12 +76,12 @@ class SeveralProjects:
         return self.members.engines[self._manager]
 
     def compose_version(self) -> tuple[int, int]:
-        return self._builder.compose_version()
+        return self.builder.compose_version()
 
     def read(
         self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
     ) -> Reading:
-        return self._builder.read(source, name=name, text=text, variables=variables)
+        return self.builder.read(source, name=name, text=text, variables=variables)
 
     def build(
         self,
@@ -93,25 +93,25 @@ class SeveralProjects:
         name: str | None = None,
         variables: Mapping[str, str] = {},
     ) -> None:
-        self._builder.build(source, services, report, limit, name=name, variables=variables)
+        self.builder.build(source, services, report, limit, name=name, variables=variables)
 
     def prepare(self) -> None:
-        self._builder.prepare()
+        self.builder.prepare()
 
     def registry_answers(self, image: str) -> str | None:
-        return self._builder.registry_answers(image)
+        return self.builder.registry_answers(image)
 
     def pull(self, image: str, limit: float) -> str | None:
-        return self._builder.pull(image, limit)
+        return self.builder.pull(image, limit)
 
     def import_image(self, archive: Path, name: str, limit: float) -> str | None:
-        return self._builder.import_image(archive, name, limit)
+        return self.builder.import_image(archive, name, limit)
 
     def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
         from labctl.engine.several.images import send
 
         found = {name: engine for name, engine in self.members.engines.items() if isinstance(engine, DockerEngine)}
-        source = self._builder
+        source = self.builder
         if isinstance(source, DockerEngine):
             targets = {name: engine for name, engine in found.items() if engine is not source}
             send(source, targets, images, report, limit)
@@ -121,10 +121,10 @@ class SeveralProjects:
         for word in arguments:
             if len(word) == 64:
                 return self.members.of(word).client(arguments)
-        return self._builder.client(arguments)
+        return self.builder.client(arguments)
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
-        return self._builder.hashes(source, config)
+        return self.builder.hashes(source, config)
 
     def bring_up(
         self,
@@ -137,7 +137,7 @@ class SeveralProjects:
         hold: Sequence[int] = (),
         start: bool = True,
     ) -> None:
-        from labctl.engine.docker.project.starter import Starter
+        from labctl.engine.docker.project.starter import Starter, again, run_on
         from labctl.engine.docker.project.workers import Workers
         from labctl.engine.making.values import replaced
 
@@ -147,11 +147,14 @@ class SeveralProjects:
         project = str(config["name"])
         unfinished.clear()
         shares = self._spread(whole, report)
-        builder = self._builder
+        builder = self.builder
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
         self._make_overlays(whole, identity, report)
+        before = run_on(whole["services"], partial(self._whole, project))
         made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
+        for container in again(whole["services"], before, made):
+            self.members.of(container.id).change("stop", container.id, limit=limit)
         if start:
             with Workers(limit, self.cancels, set()) as starters:
                 begin = partial(self._begin, limit=limit)
@@ -322,11 +325,16 @@ class SeveralProjects:
 
     def create_node(self, order: NodeOrder) -> str | None:
         beside = self.members.machine_of(order.shares) if order.shares else ""
-        machine = beside or order.machine or self._emptiest(order)
+        machine = order.machine or beside or self._emptiest(order)
+        why = ""
         if machine not in self.members.engines:
             why = f"it is none of {', '.join(self.members.engines)}"
+        elif beside and machine != beside:
+            why = f"the host whose network it is to have is on {beside}"
+        if why:
             raise LabError("bad-place", node=order.hostname, machine=machine, why=why)
-        made = self.members.engines[machine].create_node(order)
+        labels = {**order.labels, LABEL_HOSTS: ",".join(self.members.engines)}
+        made = self.members.engines[machine].create_node(order._replace(labels=labels))
         self.members.note(machine, [made] if made else [])
         return made
 

@@ -16,8 +16,10 @@ LABS: Table = {
     "lab-not-ours": Kind(
         ForeignLab,
         "a Compose project named {name} is there already, and labctl did not make it",
-        "give the lab another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
-        "labctl changes only what carries its own labels.",
+        "`labctl ps --lab {name}`: what looks, types and breaks works on it as it is; for a lab of labctl's own take "
+        "another name (`labctl up --lab NAME`), or end that project (`docker compose -p {name} down`)",
+        "labctl makes anew, and removes, only what carries its own labels. All else it does on any project that plain "
+        "Compose made.",
     ),
     "lab-of-another": Kind(
         ForeignLab,

@@ -44,7 +44,7 @@ class DrawnNetwork:
 class DrawnNode:
     """`state` is Docker's; None for a node of a file. `published` has texts such as `127.0.0.1:8080 -> 8080/tcp`. Of
     several that share one network there is one, whose name has the names of all `members`. `on_machine`: it has the
-    machine's own network, and none of the lab's.
+    machine's own network, and none of the lab's. `machine` is the name of the one that it is on, "" where there is one.
 
     `masquerades`: the network towards which a router puts its own address for the senders'; empty where it does so and
     which network it is can't be told.
@@ -57,6 +57,7 @@ class DrawnNode:
     masquerades: str | None = None
     members: tuple[str, ...] = ()
     on_machine: bool = False
+    machine: str = ""
 
     @property
     def is_router(self) -> bool:
@@ -252,7 +253,7 @@ def of_lab(engine: Engine, lab: Lab) -> Picture:
         masquerades = names.get(facing, facing) if facing else facing
         role, together = _roles(one.role for one in members), tuple(one.name for one in members)
         drawn = DrawnNode(label, role, _state(members), tuple(dict.fromkeys(ports)), masquerades)
-        drawn = replace(drawn, on_machine=node.container.host_network)
+        drawn = replace(drawn, on_machine=node.container.host_network, machine=node.container.machine)
         nodes.append(replace(drawn, members=together) if len(members) > 1 else drawn)
         for network, addresses in node.container.addresses.items():
             attachments.append(Attachment(label, names[network], addresses))

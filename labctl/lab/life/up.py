@@ -95,10 +95,9 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
     )
     topology = blueprint.topology
     engine = spanning.to_make(every, topology.name, request.hosts, request.places, request.policy)
-    spanning.refuse_unfit(engine, topology, report)
     chosen = choose(topology, request.subnets)
     claim.refuse_programs(topology, claim.existing(engine, topology.name))
-    # Before anything is built for nothing
+    spanning.refuse_unfit(engine, topology, report)
     refuse_ipv6(topology, local=engine.is_local)
     place_networks(topology, engine, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
     found = needed.ensure(engine, blueprint, report, again=request.build, limit=request.build_timeout)
@@ -113,8 +112,8 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
             report("waiting for the engine to be done with what a killed labctl asked for")
             wait_until_quiet(engine, topology.name, lock.asked)
         deadline = time.monotonic() + request.timeout
-        named = bool(request.name)
-        with claim.locked(engine, blueprint, lock, named=named, take_over=request.take_over) as before:
+        locked = claim.locked(engine, blueprint, lock, named=bool(request.name), take_over=request.take_over)
+        with spanning.doubting(engine), locked as before:
             config = blueprint.configuration(found, owners.same(engine, before))
             lab = _make(engine, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
@@ -124,7 +123,8 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
         reached("up:ready-awaited")
         programs = lab.programs  # whose readiness is nobody's business here
         lab = lab.with_nodes(node for node in lab.nodes if node not in programs)
-        lab = wait_ready(engine, lab, deadline, request.timeout, report)
+        with spanning.doubting(engine):
+            lab = wait_ready(engine, lab, deadline, request.timeout, report)
         lab = lab.with_nodes([*lab.nodes, *programs])
         reached("up:done")
     except (NodeFailed, EngineRefused):

@@ -211,9 +211,17 @@ def _findings(name: str, found: list[Passage], told: Mapping[str, Any], state: M
             those = [one for one in found if one.port == port and one.state == state_]
             if those:
                 who = ", ".join(one.sender for one in those)
-                mend = "let it pass, in the machines' own packet filters and between them" if level == "bad" else ""
                 what = f"{_words([port])} from {who}: {state_} ({those[0].seen})"
-                yield Finding(name, "ports", "bad" if level == "bad" else "note", what, mend, {} if opened else values)
+                yield _unopened(name, port, level == "bad", what, state, {} if opened else values)
+
+
+def _unopened(
+    name: str, port: str, is_closed: bool, what: str, state: Membership, values: Mapping[str, Any]
+) -> Finding:
+    if is_closed and port == MANAGERS and state.is_in and not state.is_manager:
+        return Finding(name, "ports", "note", f"{what}; only managers of the swarm need it", "", values)
+    mend = "let it pass, in the machines' own packet filters and between them" if is_closed else ""
+    return Finding(name, "ports", "bad" if is_closed else "note", what, mend, values)
 
 
 def _words(ports: list[str]) -> str:

@@ -36,7 +36,7 @@ from labctl.lab import owners
 from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.faults import gate
 from labctl.lab.model import check_name
-from labctl.lab.placing.placement import place_networks, place_ports, refuse_ipv6, with_bound
+from labctl.lab.placing.placement import place_networks, place_ports, published, refuse_ipv6, with_bound
 from labctl.lab.placing.subnets import Chosen
 from labctl.topology import builtin, shipped
 from labctl.topology.apart import apart
@@ -224,4 +224,11 @@ def place(
     refuse_ipv6(topology, local=engine.is_local)
     beside = len(engine.machines) if len(engine.machines) > 1 else 0
     placed = place_networks(topology, engine, config, attempt, chosen, allow_overlap=allow_overlap)
-    return place_ports(topology, apart(placed, beside), with_bound(engine, topology, running), local=engine.is_local)
+    return place_ports(
+        topology,
+        apart(placed, beside),
+        with_bound(engine, topology, running),
+        local=engine.is_local,
+        elsewhere=published(engine, topology),
+        again=attempt > 0,
+    )

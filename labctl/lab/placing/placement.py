@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import errno
 import ipaddress
+import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -197,11 +198,18 @@ def _lines(table: Path) -> list[str]:
 
 
 def place_ports(
-    topology: Topology, config: Mapping[str, Any], running: list[Container], *, local: bool
+    topology: Topology,
+    config: Mapping[str, Any],
+    running: list[Container],
+    *,
+    local: bool,
+    elsewhere: Collection[tuple[str, int]] = (),
+    again: bool = False,
 ) -> dict[str, Any]:
     """The configuration with every movable port that is taken replaced by a free one; a node keeps what it has.
 
-    `local`: the engine is on this machine, so a port can be tried here.
+    `local`: the engine is on this machine, so a port can be tried here. Of other machines it is known which their
+    containers have: those `elsewhere`, as (protocol, port); `again`: the last choice was taken there all the same.
     """
     out = copy.deepcopy(dict(config))
     for member in topology.members:
@@ -214,16 +222,31 @@ def place_ports(
                 item["published"] = str(kept)
             elif local and not _is_free(port.host or "0.0.0.0", port.published, port.proto):
                 item["published"] = str(_free_port(port.host or "0.0.0.0", port.proto))
+            elif not local and (again or (port.proto, port.published) in elsewhere):
+                free = (number for number in iter(_any_port, 0) if (port.proto, number) not in elsewhere)
+                item["published"] = str(next(free))
             given.add((port.proto, port.host, str(item["published"])))
     return out
 
 
+def published(engine: Engine, topology: Topology) -> set[tuple[str, int]]:
+    """The ports that containers have on machines where no port can be tried, as (protocol, port)."""
+    if engine.is_local or not _has_movable(topology):
+        return set()
+    running = engine.containers(running=True)
+    return {(port.proto, port.public) for item in running for port in item.ports if port.public}
+
+
 def with_bound(engine: Engine, topology: Topology, running: list[Container]) -> list[Container]:
     """The containers, each with the ports that it has whenever it runs: of one that doesn't the engine lists none."""
-    if not any(port.movable for member in topology.members for port in member.ports):
+    if not _has_movable(topology):
         return running
     runs = ("running", "paused")
     return [item if item.state in runs else replace(item, ports=engine.details(item.id).bound) for item in running]
+
+
+def _has_movable(topology: Topology) -> bool:
+    return any(port.movable for member in topology.members for port in member.ports)
 
 
 def _published_already(
@@ -260,6 +283,11 @@ def _free_port(host: str, proto: str) -> int:
     with _socket(host, proto) as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])
+
+
+def _any_port() -> int:
+    """One of those that nobody has for good (RFC 6335, section 6)."""
+    return 49152 + int.from_bytes(os.urandom(2), "big") % 16384
 
 
 def _socket(host: str, proto: str) -> socket.socket:

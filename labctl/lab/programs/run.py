@@ -143,6 +143,9 @@ def _settle(engine: Engine, host: _Host) -> tuple[str, ...]:
 
 def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
     """What is wanted, with the folder's own path, and what is to be said of it; nothing is made. Raises LabError."""
+    if wanted.machine and wanted.machine not in engine.machines:
+        where = ", ".join(name or "the usual engine" for name in engine.machines)
+        raise LabError("bad-place", node=wanted.name, machine=wanted.machine, why=f"the lab is on {where}")
     if wanted.folder is None:
         return wanted, ()
     found, notes = folder.check(wanted.folder)

@@ -15,8 +15,6 @@ from labctl.packets.protocols import table
 _SHOWN = 3  # kinds that are named
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
 _KEPT_ALIVE = ("keep-alive", "answer to keep-alive")
-# ICMPv6 that kernels send by themselves: who listens to which group, routers (RFC 2710, RFC 4861).
-_UPKEEP_6 = (130, 131, 132, 133, 134, 143)
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,11 @@ def _is_upkeep(lab: Lab, ladder: Ladder, arrow: Arrow) -> bool:
     """Something that a kernel sends by itself: it keeps a connection alive, asks for a third node, or checks what it
     knows of this one since some earlier conversation (RFC 826; RFC 4861)."""
     packet = arrow.crossing.packet
-    if any(map(arrow.said, _KEPT_ALIVE)) or packet.igmp is not None:
-        return True
-    if packet.protocol == "icmp6" and packet.icmp is not None and packet.icmp.type in _UPKEEP_6:
+    if any(map(arrow.said, _KEPT_ALIVE)):
         return True
     asked = questions.about(packet)
+    if asked is None and table().is_upkeep(packet):
+        return True
     if asked is not None:
         theirs = {address for name in _names(ladder) for address in _addresses(lab, name)}
         if asked not in theirs or packet.src in ("0.0.0.0", "::"):

@@ -169,7 +169,7 @@ def _pieces_6(record: Record, mtu: int, left: _Left) -> list[bytes]:
     if data[6] == _TCP:
         return _segments(data, 40, mtu)
     packet = decode(record)
-    if packet.transport_offset != 40 or packet.protocol not in ("udp", "icmp6"):
+    if packet.transport_offset != 40 or packet.protocol not in _SUMS:
         return [data]
     waiting = left.get((packet.src, packet.dst, packet.protocol, _unsummed(packet.protocol, data[40:])))
     return waiting.pop(0) if waiting else _fragments_6(data, mtu)

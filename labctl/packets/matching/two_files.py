@@ -12,6 +12,7 @@ from statistics import median
 from labctl.packets.crossings import Side
 from labctl.packets.matching import identity
 from labctl.packets.model import Packet
+from labctl.packets.protocols import table
 
 _Pair = tuple[Packet, Packet]  # one packet as both captures have it
 _Ends = tuple[str, str]
@@ -87,7 +88,7 @@ def _shared(first: Sequence[Packet], second: Sequence[Packet]) -> list[_Pair]:
 
 def _is_datagram(packet: Packet) -> bool:
     """Some text between the same ports, short as it may be: Linux gives what is sent without a connection no id."""
-    return packet.protocol == "udp" and bool(packet.payload)
+    return packet.protocol in table().datagrams and bool(packet.payload)
 
 
 def _once(

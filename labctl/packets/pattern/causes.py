@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labctl.packets.pattern.seen import Seen
+from labctl.packets.protocols import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class _Arrivals:
             if one.receiver != receiver or one.arrived_ns is None:
                 continue
             others.setdefault(one.flow, []).append((one.arrived_ns, place))
-            if one.protocol == "tcp" and one.first is not None and one.takes_sequence:
+            if one.protocol in table().streams and one.first is not None and one.takes_sequence:
                 end = one.first + one.takes_sequence
                 if end > taken.get(one.flow, -1):  # what came again was not what was waited for
                     taken[one.flow] = end
@@ -63,7 +64,7 @@ class _Arrivals:
 
     def before(self, packet: Seen) -> int:
         """How many of the sender's packets come before one of the receiver's."""
-        if packet.protocol != "tcp" or packet.flow not in self._times:
+        if packet.protocol not in table().streams or packet.flow not in self._times:
             return self._all.up_to(packet.sent_ns - 1)
         found = self._ends.get(packet.flow)
         own = found.up_to(packet.ack) if found is not None and packet.ack is not None else 0

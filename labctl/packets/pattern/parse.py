@@ -40,6 +40,7 @@ from labctl.packets.pattern.model import (
 )
 from labctl.packets.pattern.outcomes import WORDS
 from labctl.packets.pattern.words import BadPattern, Word, bytes_of, split
+from labctl.packets.protocols import table
 
 LONGEST = 4_000_000  # characters of a pattern
 _MOST_UNORDERED = 16  # lines of a block: each more doubles what must be tried
@@ -239,7 +240,7 @@ def _other(rest: _Rest, protocol: Word) -> dict[str, Any]:
     message = []
     while word := rest.takes(_is_message):
         message.append(word.text)
-    if protocol.text in ("tcp", "udp") and message:
+    if message and protocol.text in table().with_ports:
         raise protocol.bad(f"{protocol.text} is followed by (LENGTH) and a payload, and not by {' '.join(message)}")
     return {"fragment": fragment, "message": " ".join(message).lower()} | _range(rest) | _payload(rest)
 

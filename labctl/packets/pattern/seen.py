@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from labctl.packets.ladder.ladder import Arrow, Ladder, is_pure
 from labctl.packets.model import FLAG_NAMES, Packet, Tcp
 from labctl.packets.pattern.outcomes import outcomes
+from labctl.packets.protocols import table
 
 # Of a header's flags, in the order in which tcpdump(8) writes them.
 LETTERS = {"FIN": "F", "SYN": "S", "RST": "R", "PSH": "P", "ACK": ".", "URG": "U", "ECE": "E", "CWR": "W", "AE": "e"}
-# What kernels send by themselves, whenever they like: ICMPv6 of routers, neighbours and groups (RFC 4861, RFC 2710).
-_UPKEEP_6 = range(130, 144)
-_UPKEEP = ("arp", "igmp")
 KEEP_ALIVE = "keep-alive"
 KEEP_ALIVES = ("keep-alive", "answer to keep-alive")  # marks of ladders
 
@@ -139,8 +137,4 @@ def _upkeep(arrow: Arrow) -> str:
     packet = arrow.crossing.packet
     if any(arrow.said(word) for word in KEEP_ALIVES):
         return KEEP_ALIVE
-    if packet.protocol in _UPKEEP or (
-        packet.icmp is not None and packet.protocol == "icmp6" and packet.icmp.type in _UPKEEP_6
-    ):
-        return packet.protocol
-    return ""
+    return packet.protocol if table().is_upkeep(packet) else ""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from labctl.packets.pattern.compare import letters
 from labctl.packets.pattern.seen import KEEP_ALIVE, Seen
 from labctl.packets.pattern.words import text_of
+from labctl.packets.protocols import table
 
 LONGEST_TEXT = 64  # bytes of a payload that are written; of a longer one its digest
 
@@ -49,7 +50,7 @@ def _node(name: str) -> str:
 
 def _said(one: Seen) -> str:
     parts = []
-    if one.protocol == "tcp" and not one.fragment and one.first is not None:
+    if one.protocol in table().streams and not one.fragment and one.first is not None:
         parts.append(letters(one.flags))
         if one.length or one.takes_sequence or "R" in one.flags:
             parts.append(f"{one.first}:{one.last}({one.length})")
@@ -61,7 +62,7 @@ def _said(one: Seen) -> str:
             parts.append(f"fragment {one.first}:{one.last}({one.length})")
         elif one.message:
             parts.append(one.message)
-        elif one.length or one.protocol == "udp":
+        elif one.length or one.protocol in table().datagrams:
             parts.append(f"({one.length})")
     if one.payload and not one.message:
         parts.append(_payload(one.payload))

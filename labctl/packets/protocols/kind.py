@@ -95,7 +95,8 @@ class Network(Protocol):
 
     `decode` gets the data, where the packet begins in them, the record, the byte up to which the frame has room, and
     whether an ICMP error quotes it. It gives the packet's fields and, for IP, what the header says of what follows.
-    `neighbour`: what a packet asks or tells of who has an address, if anything. `arrives_only`: recorders have it where
+    `neighbour`: what a packet asks or tells of who has an address, if anything. `is_upkeep`: whether kernels send a
+    packet by themselves, whatever programs do. `arrives_only`: recorders have it where
     it arrives alone, as nothing of it passes the place where what is sent is recorded.
     """
 
@@ -105,6 +106,7 @@ class Network(Protocol):
     label: Callable[[Packet, Segment | None], Label | None] | None = None
     neighbour: Callable[[Packet], Neighbour | None] | None = None
     checksum: Rule | None = None
+    is_upkeep: Callable[[Packet], bool] = lambda packet: False
     version: int = 0
     arrives_only: bool = False
 
@@ -115,8 +117,9 @@ class Transport(Protocol):
 
     `layer` is its header; `inside` the layer behind it where that isn't an application's (None: it is); `label` gives
     None where there is no more to say than the protocol's name and a length. `neighbour` is as in Network; `checksum`
-    says where its checksum is. `ports`: its header begins with two of them. `of_programs`: whether a program had a
-    packet sent, and no kernel by itself.
+    says where its checksum is. `ports`: its header begins with two of them. `stream`: what it carries are the
+    bytes of a conversation, numbered in order; `datagrams`: each is whole by itself, also with nothing in it.
+    `of_programs`: whether a program had a packet sent, and no kernel by itself; `is_upkeep` as in Network.
     """
 
     numbers: tuple[int, ...]
@@ -127,7 +130,10 @@ class Transport(Protocol):
     neighbour: Callable[[Packet], Neighbour | None] | None = None
     checksum: Rule | None = None
     ports: bool = False
+    stream: bool = False
+    datagrams: bool = False
     of_programs: Callable[[Packet], bool] = lambda packet: False
+    is_upkeep: Callable[[Packet], bool] = lambda packet: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

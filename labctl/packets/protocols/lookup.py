@@ -35,6 +35,8 @@ class Table:
         self.arrives_only = frozenset(row.name for row in networks if row.arrives_only)
         # Whose packets have ports.
         self.with_ports = frozenset(row.name for row in transports if row.ports)
+        self.streams = frozenset(row.name for row in transports if row.stream)
+        self.datagrams = frozenset(row.name for row in transports if row.datagrams)
         self.link_words = numbers.LINK_TYPES | {
             number: words for row in links for number, words in row.link_types.items()
         }
@@ -68,6 +70,11 @@ class Table:
         """Whether a program had it sent, and no kernel by itself, as it sends ARP and reports of multicast groups."""
         row = self.named.get(packet.protocol)
         return isinstance(row, Transport) and row.of_programs(packet)
+
+    def is_upkeep(self, packet: Packet) -> bool:
+        """Whether kernels send it by themselves, whatever programs do: who has an address, who is in a group."""
+        row = self.named.get(packet.protocol)
+        return row is not None and row.is_upkeep(packet)
 
     def inside(self, packet: Packet) -> list[Application]:
         """Those that a payload may be of, by what carries it and by its ports."""

@@ -1,7 +1,7 @@
 // Events and packets of all hosts in one order of time. Only the rows that can be seen are elements.
 
 import { el, fill, field, plain, seldom, select } from "page/dom.js";
-import { say } from "page/words.js";
+import { say, told } from "page/words.js";
 
 const ROW = 24; // pixels, as in page.css
 const BETWEEN = 200; // ms between two looks, when much happens: faster nobody reads, and each look lays the page out
@@ -9,6 +9,12 @@ const BETWEEN = 200; // ms between two looks, when much happens: faster nobody r
 export function clock(t) {
   const rest = String(Math.floor(t % 1e6)).padStart(6, "0");
   return `${new Date(t / 1000).toISOString().slice(11, 19)}.${rest}`;
+}
+
+/** What stands in an item's row: a packet's remarks in the language that was chosen. */
+function shown(item) {
+  const marks = (item.value.marks ?? []).map((mark) => [`! ${mark}`, `! ${told(mark)}`]);
+  return marks.reduce((words, [mark, other]) => words.replace(mark, () => other), item.words);
 }
 
 export class Timeline {
@@ -62,7 +68,7 @@ export class Timeline {
     if (kind === "events" || kind === "packets") {
       if (`${item.type}s` !== kind) return false;
     } else if (kind && item.kind !== kind) return false;
-    return !text || `${item.host} ${item.kind} ${item.words}`.toLowerCase().includes(text);
+    return !text || `${item.host} ${item.kind} ${item.words} ${shown(item)}`.toLowerCase().includes(text);
   }
 
   refill() {
@@ -162,7 +168,7 @@ export class Timeline {
       el("span", { class: "time" }, clock(item.t)),
       el("span", { class: "who" }, item.host),
       el("span", { class: "kind" }, item.kind),
-      el("span", { class: "words" }, plain(item.words)),
+      el("span", { class: "words" }, plain(shown(item))),
     );
   }
 

@@ -1,5 +1,6 @@
 // The page's words in the language that was chosen.
 
+import { PHRASES } from "page/phrases.js";
 import { TEXTS } from "page/texts.js";
 import { recall, remember } from "page/store.js";
 
@@ -32,6 +33,29 @@ const KNOWN = {
 /** A state or a fate in the language that was chosen; what isn't known stays as it is. */
 export function known(text) {
   return text.replace(/^[a-z]+/, (word) => (Object.hasOwn(KNOWN, word) ? say(KNOWN[word]) : word));
+}
+
+const [EXACT, PATTERNS] = [new Map(), []];
+for (const [text, other] of PHRASES[language] ?? []) {
+  if (!text.includes("{")) EXACT.set(text, other);
+  else PATTERNS.push([new RegExp(`^${text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+)")}$`), other]);
+}
+
+/** What labctl says of a packet, a layer or a rule, in the language that was chosen; its parts by themselves, where the
+ * whole isn't known. */
+export function told(text) {
+  if (!EXACT.size) return text;
+  const whole = EXACT.get(text);
+  if (whole) return whole;
+  for (const between of [": ", ", "]) {
+    const at = text.indexOf(between);
+    if (at > 0) return `${told(text.slice(0, at))}${between}${told(text.slice(at + between.length))}`;
+  }
+  for (const [pattern, other] of PATTERNS) {
+    const found = pattern.exec(text);
+    if (found) return other.replace(/\{(\w+)\}/g, (_, key) => told(found.groups[key]));
+  }
+  return text;
 }
 
 /** Chooses another language: the page is built anew. */

@@ -29,6 +29,7 @@ def document(picture: Picture) -> dict[str, Any]:
                 "masquerades": node.masquerades,
                 "state": node.state,
                 "on_machine": node.on_machine,
+                **({"machine": node.machine} if node.machine else {}),
                 "networks": {item.network: list(item.addresses) for item in attachments},
                 "published": list(node.published),
                 "routes": [route.route for route in picture.routes if route.node == node.name],

@@ -65,6 +65,7 @@ def topology(picture: Picture, states: Mapping[str, str] | None = None) -> dict[
             "networks": [{"name": name, "addresses": found} for name, found in node["networks"].items()],
             "published": node["published"],
             "routes": node["routes"],
+            **({"machine": node["machine"]} if "machine" in node else {}),
         }
         for node in drawn["nodes"]
     ]

@@ -72,21 +72,25 @@ class DockerProjects(ComposeProjects):
             super().bring_up(source, config, report, limit, unfinished=unfinished, hold=hold, start=start)
             return
         from labctl.engine.docker.project.maker import Maker
-        from labctl.engine.docker.project.starter import Starter
+        from labctl.engine.docker.project.starter import Starter, again, run_on
         from labctl.engine.docker.project.workers import Workers
+        from labctl.engine.docker.wire import asked
         from labctl.engine.making.values import replaced
         from labctl.phases import reached
 
         whole = replaced(config, "$$", "$")
         reached("up:making")
         unfinished.clear()
+        look = partial(self.of_project, str(config["name"]))
+        before = run_on(whole["services"], look)
         with Workers(limit, self.cancels, unfinished) as workers:
             made = Maker(self._wire, whole, workers, report, lambda: self.identity(source, str(config["name"])))
             containers = made.make()
+        for container in again(whole["services"], before, containers):
+            asked(self._wire, f"stop {container.name}", "POST", f"/containers/{container.id}/stop", limit=limit)
         if start:
             # What is started is there, whatever becomes of it.
             with Workers(workers.remaining, self.cancels, set()) as starters:
-                look = partial(self.of_project, str(config["name"]))
                 begin = partial(self.begin, limit=starters.limit)
                 Starter(look, begin, whole, containers, starters, report).start()
 

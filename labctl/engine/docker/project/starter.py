@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from labctl.engine.docker.project.workers import Workers
-from labctl.engine.making.references import needed
-from labctl.engine.model import Container
+from labctl.engine.making.references import needed, restarted_with
+from labctl.engine.model import COMPOSE_SERVICE, Container
 from labctl.errors import LabError
 from labctl.topology.model import replicas
 
@@ -102,6 +102,42 @@ class Starter:
                 return False
         self._passed.add((name, other))
         return True
+
+
+def run_on(
+    services: Mapping[str, Mapping[str, Any]], look: Callable[[], Iterable[Container]]
+) -> dict[str, list[Container]]:
+    """Before anything is made: the containers of services that `again` may name, and of those they depend on so. What
+    is there is asked for only where there are such services."""
+    behind = {name: others for name, service in services.items() if (others := restarted_with(service))}
+    wanted = set(behind).union(*behind.values())
+    found: dict[str, list[Container]] = {name: [] for name in wanted}
+    for container in look() if wanted else ():
+        if (name := container.labels.get(COMPOSE_SERVICE, "")) in wanted:
+            found[name].append(container)
+    return found
+
+
+def again(
+    services: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, Sequence[Container]],
+    made: Mapping[str, Sequence[str]],
+) -> list[Container]:
+    """The containers that go on and have to be stopped, so that they begin anew behind what they depend on with
+    `restart: true` and was made anew: as the Compose specification has it, and Compose does from 2.35 on; earlier ones
+    make anew whatever depends on it. `before` is from `run_on`, `made` as for Starter."""
+
+    def is_new(name: str) -> bool:
+        old = {one.id for one in before[name]}
+        return bool(old - set(made.get(name, ()))) and bool(set(made.get(name, ())) - old)
+
+    return [
+        container
+        for name, containers in before.items()
+        if any(is_new(other) for other in restarted_with(services[name]))
+        for container in containers
+        if container.id in made[name] and container.state == "running"
+    ]
 
 
 def _healthy(containers: Sequence[Container]) -> bool:

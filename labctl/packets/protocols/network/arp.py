@@ -119,6 +119,7 @@ PROTOCOLS = (
         layer=_layer,
         label=_label,
         neighbour=_neighbour,
+        is_upkeep=lambda packet: True,
         arrives_only=True,
     ),
     Network(

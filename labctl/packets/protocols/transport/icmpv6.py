@@ -60,6 +60,7 @@ UNREACHABLE = {
 }
 _TOO_BIG, _PROBLEM, _REDIRECT, _SOLICITATION, _ADVERTISEMENT = 2, 4, 137, 135, 136
 _MLD_REPORT_2 = 143
+_UPKEEP = range(130, 144)  # routers, neighbours, groups (RFC 4861, RFC 2710)
 _MLD = (130, 131, 132)  # a query, a report and a leave of the first version (RFC 2710)
 
 
@@ -144,5 +145,6 @@ PROTOCOLS = (
         neighbour=_neighbour,
         checksum=FAMILY.checksum,
         of_programs=lambda packet: packet.icmp is not None and packet.icmp.type < 130,  # RFC 4443: errors, echo
+        is_upkeep=lambda packet: packet.icmp is not None and packet.icmp.type in _UPKEEP,
     ),
 )

@@ -98,5 +98,6 @@ PROTOCOLS = (
         label=_label,
         inside=_inside,
         checksum=SUM,
+        is_upkeep=lambda packet: True,
     ),
 )

@@ -173,6 +173,7 @@ PROTOCOLS = (
         label=_label,
         checksum=SUM,
         ports=True,
+        stream=True,
         of_programs=lambda packet: True,
     ),
 )

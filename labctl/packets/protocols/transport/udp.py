@@ -54,6 +54,7 @@ PROTOCOLS = (
         layer=_layer,
         checksum=SUM,
         ports=True,
+        datagrams=True,
         of_programs=lambda packet: True,
     ),
 )

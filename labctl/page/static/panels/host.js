@@ -62,13 +62,9 @@ export class HostPanel {
     const node = this.run.host(this.name);
     const lines = node?.networks.map((net) => `${net.addresses.join(", ")} (${net.name})`) ?? [];
     const state = this.run.up.up ? (node?.state ?? "?") : "?";
-    fill(
-      this.facts,
-      ...[["state", known(state)], ["role", node?.role ?? "–"], ["addresses", lines.join("; ") || "–"]].flatMap(([key, value]) => [
-        el("dt", {}, say(key)),
-        el("dd", {}, value),
-      ]),
-    );
+    const facts = [["state", known(state)], ["role", node?.role ?? "–"], ["addresses", lines.join("; ") || "–"]];
+    if (node?.machine) facts.push(["machine", node.machine]);
+    fill(this.facts, ...facts.flatMap(([key, value]) => [el("dt", {}, say(key)), el("dd", {}, value)]));
     const near = this.run.neighbours(this.name);
     fill(this.links, ...near.slice(0, 30).map((other) => button(`${this.name} – ${other}`, () => this.page.openLink(this.name, other), { "data-link": other })));
     const runs = /^(ready|running|healthy|unhealthy|starting)/.test(state);

@@ -1,7 +1,7 @@
 // What two hosts sent each other: time goes down, each packet is an arrow, a lost one half an arrow.
 
 import { el, plain, svg } from "page/dom.js";
-import { say } from "page/words.js";
+import { say, told } from "page/words.js";
 
 const WIDTH = 420;
 const [LEFT, RIGHT] = [24, WIDTH - 24];
@@ -40,7 +40,7 @@ function arrow(item, left, y, begin, open) {
   const head = lost
     ? `M${x2 - 5} ${y + 3}l10 10m0 -10l-10 10`
     : `M${x2 + sign * 8} ${y + 4}L${x2} ${y + 8}L${x2 + sign * 8} ${y + 12}`;
-  const text = plain([...value.label.slice(0, 2), value.text && JSON.stringify(value.text), ...value.marks].filter(Boolean).join("  "));
+  const text = plain([...value.label.slice(0, 2), value.text && JSON.stringify(value.text), ...value.marks.map(told)].filter(Boolean).join("  "));
   const short = text.length > 58 ? `${text.slice(0, 57)}…` : text;
   return svg(
     "g",

@@ -4,7 +4,7 @@ import { act } from "page/api.js";
 import { button, el, field, fill, plain, select } from "page/dom.js";
 import { ladder } from "page/panels/ladder.js";
 import { SAVED } from "page/source.js";
-import { say } from "page/words.js";
+import { say, told } from "page/words.js";
 
 const SHOWN = 60; // packets of its ladder
 const SLIDERS = [
@@ -120,8 +120,8 @@ export function faultList(faults, answer) {
     }
   };
   return faults.map((fault) => {
-    const done = Object.entries(fault.done ?? {}).map(([word, count]) => `${word} ${count}`);
-    const words = [fault.id, fault.link, fault.what, say("matched", { count: fault.matched ?? "?" }), ...done, fault.state];
+    const done = Object.entries(fault.done ?? {}).map(([word, count]) => `${told(word)} ${count}`);
+    const words = [fault.id, fault.link, fault.what, say("matched", { count: fault.matched ?? "?" }), ...done, told(fault.state)];
     const remove = !SAVED && button(say("remove"), () => clear(fault.id), { "aria-label": `${say("remove")} ${fault.id} ${fault.link}` });
     return el("li", {}, el("span", {}, words.join(" · ")), remove);
   });

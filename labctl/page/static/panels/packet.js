@@ -4,7 +4,7 @@ import { get } from "page/api.js";
 import { button, el, fill, plain } from "page/dom.js";
 import { SAVED } from "page/source.js";
 import { clock } from "page/timeline.js";
-import { known, say } from "page/words.js";
+import { known, say, told } from "page/words.js";
 
 export class PacketPanel {
   constructor(page, item) {
@@ -38,7 +38,7 @@ export class PacketPanel {
       ["arrived", time(value.arrived_ns)],
       ["flow", value.flow],
     ];
-    return value.marks.length ? [...facts, ["marks", value.marks.join("; ")]] : facts;
+    return value.marks.length ? [...facts, ["marks", value.marks.map(told).join("; ")]] : facts;
   }
 
   repeated(value) {
@@ -63,11 +63,11 @@ export class PacketPanel {
 
   layer({ level, name, offset, length, fields }) {
     const rows = fields.map((one) => {
-      const said = [one.value, one.meaning && `(${one.meaning})`].filter(Boolean).join(" ");
+      const said = [one.value, one.meaning && `(${told(one.meaning)})`].filter(Boolean).join(" ");
       const mark = () => this.mark(one.offset, one.length);
-      return el("button", { type: "button", class: "line-field", onmouseenter: mark, onfocus: mark }, el("span", {}, one.name), el("span", {}, plain(said)));
+      return el("button", { type: "button", class: "line-field", onmouseenter: mark, onfocus: mark }, el("span", {}, told(one.name)), el("span", {}, plain(said)));
     });
-    const title = `${name}, ${level}, ${length} B`;
+    const title = `${told(name)}, ${told(level)}, ${length} B`;
     return el("details", { open: true }, el("summary", { onmouseenter: () => this.mark(offset, length) }, title), ...rows);
   }
 
