@@ -30,9 +30,8 @@ class MemoryProbes:
         limit: float = 30,
         image: str = PROBE_IMAGE,
     ) -> str:
-        """Nothing happens but that it is noted in `probes`; as `create_probe` where the node is of a lab that was
-        brought up."""
-        self._refuse(self._get(network.removeprefix("container:")))
+        """It is noted in `probes`, and nothing else happens: so routes are set, which nothing here goes by."""
+        self._get(network.removeprefix("container:"))
         self.probes.append((network.removeprefix("container:"), list(command)))
         return ""
 
@@ -42,8 +41,9 @@ class MemoryProbes:
         Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
         """
         target = self._get(probe.target) if probe.target else None
-        if target:
-            self._refuse(target)
+        if target and target.plan and not (self.probe_program or self.probe_commands):
+            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
+            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
         if any(found.record.name == probe.name for found in list(self._containers.values())):
             return None
         ident = f"{next(self._numbers):064x}"
@@ -55,8 +55,3 @@ class MemoryProbes:
         if probe.volume:
             self._volumes.setdefault(probe.volume, dict(probe.labels))
         return ident
-
-    def _refuse(self, target: MemoryContainer) -> None:
-        if target.plan and not (self.probe_program or self.probe_commands):
-            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
-            raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
