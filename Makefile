@@ -6,7 +6,7 @@ TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/pro
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
 TYPED := base chat-client chat-server echo-client echo-server http-hello probe router udp-peer
 
-.PHONY: help lab-up lab-down test lessons grades test-whole test-unit lint test-machines test-nemesis kill-matrix bench bench-scale machines machines-down package compat clean types venv engine images
+.PHONY: help lab-up lab-down test lessons grades grades-again test-whole test-unit lint test-machines test-nemesis kill-matrix bench bench-scale machines machines-down package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,9 @@ lessons: venv engine images ## play and check all lessons in both languages
 
 grades: venv engine images ## grade all programs of the tests, right and wrong ones
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_grade.py
+
+grades-again: venv engine images ## grade programs 50 times each on busy cores; the mark must be the same (two hours)
+	$(BIN)/python tests/grades_again.py 50 --busy
 
 kill-matrix: venv engine images ## end labctl at every moment, by every signal, and write docs/kill-matrix.md
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found

@@ -153,6 +153,14 @@ def reason(packet: Packet, row: dict[str, str], key: str, mine: Any, other: Any)
         return "IPv6 with a length of 0 (a jumbogram, or merged by the kernel) is as long as its frame"
     if key == "ts_ns" and other < 0 <= mine:
         return "a fraction of a second that is no fraction makes tshark's time negative"
+    if key == "ts_ns" and (mine - other) % (1 << 32) == 0:
+        return "a fraction of a second that is many seconds is more than tshark's 32 bits of nanoseconds hold"
+    if key == "original_length" and other == (1 << 31) - 1 < mine:
+        return "a packet of more than 2 GiB, as its file says, is one of 2 GiB less a byte to tshark"
+    if key in ("id", "echo") and mine is None and stack(row).count("ipv6") > 1:
+        return "the numbers of an echo that an ICMPv6 error quotes are not the error's own"
+    if key == "dst" and packet.version == 4 and number(row["ip.hdr_len"]) != 20:  # options
+        return "of a packet with a source route, the destination is what stands in its header: the next router"
     if key in ("original_length", "captured_length") and packet.record.interface.link_type == ATM:
         return "the four bytes that SunATM puts before a packet are counted"
     if packet.version == 6 and packet.ip_id is None and "ipv6.fraghdr" in stack(row):

@@ -70,6 +70,18 @@ install_venv_package() {
     { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv; } >&2
 }
 
+# pip before 25 writes commands that begin by importing `re`, which takes as long as all of Python's own start, and a ^C
+# meanwhile shows its traceback: here labctl comes first, which ends at a ^C without a word (labctl/__init__.py).
+start_at_once() {
+    for name in labctl wirelab; do
+        command=.venv/bin/$name
+        grep -q '^import re$' "$command" || continue
+        { sed '/^# -\*- coding/,$d' "$command" && printf 'from labctl.__main__ import main\n\nmain()\n'; } >"$command.new"
+        chmod +x "$command.new"
+        mv "$command.new" "$command"
+    done
+}
+
 link_command() {
     if [ "$(id -u)" = 0 ]; then folder=/usr/local/bin; else folder=$HOME/.local/bin; fi
     mkdir -p "$folder"
@@ -106,6 +118,7 @@ if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$stamp" ]; then
     make_environment "$python"
     .venv/bin/python -m pip -qq --disable-pip-version-check install --require-hashes --only-binary :all: -r $LOCK
     .venv/bin/python -m pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --editable .
+    start_at_once
     echo "$stamp" >.venv/stamp
 fi
 # Compiled now, so that a command doesn't pay for it; takes no time where nothing has changed.

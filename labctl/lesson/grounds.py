@@ -39,11 +39,11 @@ def ready(
     if name:
         lab = find(name, engine=engine)
         lab.prepare(report)
-        put_in_order(lab)
+        put_in_order(lab, lesson)
         _start(lab)
         return lab
     if _is_there(lab_name(lesson), engine):
-        put_in_order(find(lab_name(lesson), engine=engine))
+        put_in_order(find(lab_name(lesson), engine=engine), lesson)
     if lesson.topology == EMPTY:
         lab = empty(lab_name(lesson), engine=engine, report=report)
     else:
@@ -77,17 +77,19 @@ def _topology(lesson: Lesson) -> str | Path:
     return beside if lesson.topology.endswith(FILES) and beside.exists() else lesson.topology
 
 
-def put_in_order(lab: Lab) -> None:
+def put_in_order(lab: Lab, lesson: Lesson) -> None:
     """No faults, no programs of lessons, nobody paused. Nodes that have ended are started by `ready`, in the order in
-    which they need each other."""
+    which they need each other. In somebody's own lab other programs than the lesson's may run: they are left alone."""
     try:
         found = lab.snapshot()
     except LabNotFound:  # one of programs alone, without any
         return
     lab.clear_faults()
-    if found.programs:
-        lab.remove(*(node.name for node in found.programs))
-    if len(found.programs) == len(found.nodes):
+    ours = lab.name.startswith(LESSONS)
+    ended = [node.name for node in found.programs if ours or node.name in lesson.programs]
+    if ended:
+        lab.remove(*ended)
+    if len(ended) == len(found.nodes):
         return
     for status in lab.status():
         if status.state == "paused":

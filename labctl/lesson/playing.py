@@ -11,7 +11,7 @@ from labctl.errors import LabError
 from labctl.lesson import judging
 from labctl.lesson.acts import Output, Shell
 from labctl.lesson.progress import Progress, Store
-from labctl.lesson.prose import rendered
+from labctl.lesson.prose import broken, rendered
 from labctl.lesson.seen.evidence import Misplaced
 from labctl.lesson.seen.showing import shown
 from labctl.lesson.stepping import Running, begun
@@ -89,7 +89,7 @@ class Player:
 
     def _played(self, left_at: str = "") -> Played:
         if left_at:
-            self._say(said(self.language, "left", step=left_at, name=self.lesson.name))
+            self._told("left", step=left_at, name=self.lesson.name)
         return Played(self._asked, len(self._right), tuple(self._failed), left_at)
 
     def _head(self) -> None:
@@ -98,7 +98,7 @@ class Player:
         self._prose_of(self._prose.introduction)
         if self.questions:
             self._say("")
-            self._say(paint(said(self.language, "around", lab=self.lab.name), DIM, self.talk.colour))
+            self._told("around", DIM, lab=self.lab.name)
 
     def _skip(self, step: Step, shell: Shell) -> None:
         """An earlier step's act is done all the same: later ones may stand on it."""
@@ -111,7 +111,9 @@ class Player:
         place = said(self.language, "step", number=number, of=len(self.lesson.steps))
         self._say("")
         self._say(paint(f"{section.title}", BOLD, self.talk.colour) + paint(f"  {place}", DIM, self.talk.colour))
-        self._prose_of(section.before)
+        if section.before:
+            self._say("")
+            self._prose_of(section.before)
         given = self._predicted(step, section)
         if step.predict is None:
             self._say("")
@@ -129,7 +131,7 @@ class Player:
             self._shown(step, evidence, values)
         if not true:
             self._failed.append(step.id)
-            self._say(paint(said(self.language, "failed", check=step.check.text), RED, self.talk.colour))
+            self._told("failed", RED, check=step.check.text)
         else:
             self._judge(step, section, evidence, values, given)
             self._done.append(step.id)
@@ -176,14 +178,14 @@ class Player:
             self._fill(step, section, answer)
             return
         if given is None:
-            self._say(said(self.language, "was", answer=answer.text))
+            self._told("was", answer=answer.text)
             return
         self._asked += 1
         if judging.is_right(step.predict, answer, given):
             self._right.append(step.id)
-            self._say(paint(said(self.language, "right"), GREEN, self.talk.colour) + f" {answer.text}")
+            self._told("right-so", GREEN, answer=answer.text)
         else:
-            self._say(paint(said(self.language, "wrong", answer=answer.text), RED, self.talk.colour))
+            self._told("wrong", RED, answer=answer.text)
 
     def _fill(self, step: Step, section: Section, answer: judging.Answer) -> None:
         """Each field of the learner's own packet, one by one."""
@@ -200,14 +202,14 @@ class Player:
 
     def _theirs(self, step: Step, section: Section, running: Running) -> None:
         """The learner does it: in another terminal, or by `s` here."""
+        if self.questions:
+            self._told("yours")
         while self.questions:
-            found = self.talk.ask(said(self.language, "yours")).strip().lower()
+            found = self.talk.ask(said(self.language, "look")).strip().lower()
             if found in ("q", "quit"):
                 raise Left
             if found == "h":
-                self._say(
-                    said(self.language, "hint", hint=section.hint) if section.hint else said(self.language, "no-hint")
-                )
+                self._told("hint" if section.hint else "no-hint", hint=section.hint)
             elif found == "s":
                 break
             elif running.look()[0]:
@@ -242,9 +244,9 @@ class Player:
         title = self._prose.title
         self._say("")
         if self._asked:
-            self._say(said(self.language, "end", title=title, right=len(self._right), asked=self._asked))
+            self._told("end", title=title, right=len(self._right), asked=self._asked)
         else:
-            self._say(said(self.language, "end-alone", title=title))
+            self._told("end-alone", title=title)
         self.store.write(self.lesson.name, Progress("", 0, self.lab.name, tuple(self._done), tuple(self._right)))
 
     def _note(self, step: Step, running: Running) -> None:
@@ -257,6 +259,11 @@ class Player:
 
     def _say(self, text: str) -> None:
         self.talk.say(text)
+
+    def _told(self, key: str, code: int = 0, /, **values: object) -> None:
+        """The player's own words, in lines that fit."""
+        for line in broken(said(self.language, key, **values), self.talk.columns):
+            self._say(paint(line, code, self.talk.colour and bool(code)))
 
     def _prose_of(self, markdown: str) -> None:
         text = rendered(markdown, columns=self.talk.columns, colour=self.talk.colour)

@@ -39,6 +39,17 @@ RUNNING = {
     # It would take longer by itself than the test waits for it to be gone.
     "exec:running": ("http", "get", "mute", "http://mute:8080/", "--from", "alice", "--timeout", "100"),
 }
+# What runs somebody's own program, and removes it. These phases are reached by `down` as well.
+RUN = ("run", "--name", "own", "--replace", "--", "python3", "server.py")
+REMOVE = ("rm", "own")
+PROGRAM = {
+    "run:created": RUN,
+    "run:started": RUN,
+    "run:ready": RUN,
+    "run:watching": ("run", "--watch", *RUN[1:]),
+    "down:container-stopped": REMOVE,
+    "down:container-removed": REMOVE,
+}
 TITLES = {"keyboard": "chat send", "logs": "logs -f", "udp": "udp send --count", "exec": "http get --from"}
 TITLES |= {"fault": "fault add udp1-udp2", "capture:probe-started": "ladder alice bob", "capture": "capture alice"}
 TITLES["processes"] = "sockets alice"
@@ -71,7 +82,8 @@ afterwards, started once, and the same command works again at once. Those rows s
 `down` removes after the last of them. `fault add` sets one rule on both ways of a link, by a probe at each node: there
 are both or none afterwards, and the probes stay with the lab. So does the probe that `sockets` starts. `ladder` and
 `capture` start recorders, which stay with the lab after a normal end as well; nothing in them goes on telling packets
-to a labctl that is gone.
+to a labctl that is gone. `run` adds a host, which is there afterwards or not; whichever it is, `run --replace` makes it
+anew at once, `rm` removes it, and then the lab has what it had before.
 
 The lab has two nodes, one network of both address families, a published port, a volume, and a route that a probe sets.
 One snapshot of the machine is taken before the first cell, and all cells are compared with it. Packet counters are left
@@ -114,7 +126,8 @@ than three seconds from one container to the next may make one more after a `dow
 """
 
 # Each table's command, and the rows of it.
-ROWS = {"up": UP, "run": tuple(RUNNING), "down": DOWN}
+ROWS = {"up": UP, "run": tuple(RUNNING), "program": tuple(PROGRAM), "down": DOWN}
+HEADINGS = {"up": "`up`", "run": "Running commands", "program": "Own programs", "down": "`down`"}
 
 
 def cells(seed: str | None) -> list[tuple[str, str, str]]:
@@ -143,16 +156,19 @@ def page(results: list[dict[str, Any]]) -> str:
     """The whole page."""
     found = {(item["command"], item["phase"], item["signal"]): item for item in results}
     parts = [HEAD]
-    for title, command, phases in (("`up`", "up", UP), ("Running commands", "run", RUNNING), ("`down`", "down", DOWN)):
-        parts.append(f"## {title}\n\n| phase | at this moment | {' | '.join(SIGNALS)} |\n| --- | --- |{' --- |' * 3}\n")
+    for command, phases in ROWS.items():
+        parts.append(f"## {HEADINGS[command]}\n\n")
+        parts.append(f"| phase | at this moment | {' | '.join(SIGNALS)} |\n| --- | --- |{' --- |' * 3}\n")
         for phase in phases:
             cells = [_cell(found.get((command, phase, signal))) for signal in SIGNALS]
-            parts.append(f"| `{phase}` | {_moment(phase)} | {' | '.join(cells)} |\n")
+            parts.append(f"| `{phase}` | {_moment(command, phase)} | {' | '.join(cells)} |\n")
         parts.append("\n")
     return "".join(parts).rstrip("\n") + "\n" + FOOT
 
 
-def _moment(phase: str) -> str:
+def _moment(command: str, phase: str) -> str:
+    if command == "program":
+        return f"`{' '.join(word for word in PROGRAM[phase][:2] if word != '--name')}`: {PHASES[phase]}"
     title = TITLES.get(phase) or TITLES.get(phase.partition(":")[0])
     return f"`{title}`: {PHASES[phase]}" if title else PHASES[phase]
 
@@ -163,6 +179,8 @@ def _cell(item: dict[str, Any] | None) -> str:
     status = f"exit {item['exit']}" if item["exit"] >= 0 else "killed"
     if item["command"] == "run":
         return f"{status}, {(RULES | RECORDERS).get(item['phase'], 'lab untouched')}"
+    if item["command"] == "program":
+        return f"{status}, {'the host remains' if item['left'] else 'no host'}"
     return f"{status}, {'remains' if item['left'] else 'nothing left'}"
 
 

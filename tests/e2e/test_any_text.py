@@ -128,6 +128,7 @@ def test_chat_takes_64_kib_and_no_byte_more(lab):
         # What labctl lets through to any node, the node itself refuses.
         assert "(EMSGSIZE)" in lab.refused("send", "alice", "-", input="x" * 1_000_000)
         lab.ok("chat", "send", "alice", "after all that")
+        journal.wait("bob", "message", text="after all that")
         texts = [event["text"] for event in journal.events("bob", "message")]
     assert texts == [longest, "after all that"]
 

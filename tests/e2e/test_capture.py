@@ -333,6 +333,7 @@ def test_segments_are_those_of_the_wire(own_lab, tmp_path):
     assert recorder(own_lab, "udp1") is None
 
 
+@pytest.mark.timeout(900)
 def test_a_recorder_gives_out_all_that_it_holds(own_lab, tmp_path):
     """More than a reader can take at once; and it is still there afterwards. What a busy machine's kernel could not
     hand over is not held: then more is sent, until it is."""

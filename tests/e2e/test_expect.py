@@ -27,7 +27,8 @@ def test_what_was_recorded_is_asserted(lab, tmp_path):
     text = pattern_of(lab, "echo", "send", "client", "hello")
     assert 'client > echo  P. 1:7(6) ack 1 "hello\\n"' in text
     assert 'echo > client  P. 1:7(6) ack 7 "hello\\n"' in text
-    text = "ignore acks\n" + text.replace("client > echo  . ack 7", "")
+    # On a busy machine a kernel acknowledges before the program answers.
+    text = "ignore acks\n" + "\n".join(line for line in text.splitlines() if "  . ack " not in line)
     got = expect(lab, tmp_path, text, "echo", "send", "client", "hello")
     assert got.returncode == 0, got
     assert "the wire shows what the pattern says" in got.stderr
@@ -94,7 +95,9 @@ def test_api(lab):
     fits = wire.expect('udp1 > udp2 udp "one"')
     assert fits.rows == (('udp1 > udp2  udp (3) "one"', 1),)
     assert (wire.datagrams, wire.lost, wire.handshakes) == (1, 0, 0)
-    assert wire.pattern() == 'udp1 > udp2  udp (3) "one"'
+    *above, last = wire.pattern().splitlines()
+    assert last == 'udp1 > udp2  udp (3) "one"'
+    assert all(line.startswith("# left out is what kernels send by themselves: ") for line in above)
     with pytest.raises(AssertionError, match="line 1 fits no packet"):
         wire.expect('udp1 > udp2 udp "two"', timeout=0.3)
     with pytest.raises(labctl.InvalidArgument, match="the pattern:1:6"):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 import pytest
-from kill_matrix import DOWN, PAGE, RESULTS, RUNNING, SIGNALS, UP, cells, lines, page
+from kill_matrix import DOWN, PAGE, PROGRAM, REMOVE, RESULTS, RUN, RUNNING, SIGNALS, UP, cells, lines, page
 from machine import Machine, Shell, no_processes
 from outside import Lab, Result, begin, finish, run, until
 from sampling import seed
@@ -20,6 +20,7 @@ from labctl.phases import PHASES
 
 ENDS = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -signal.SIGKILL}
 MUTE = "import socket; s = socket.create_server(('', 8080)); import signal; signal.pause()"
+SERVER = "import socket; s = socket.create_server(('', 9000)); import signal; signal.pause()"
 STDIN = {"stdin_open": True, "init": True}
 CELLS = cells(seed())
 
@@ -118,6 +119,9 @@ class Trial:
         self.mark = f"MARK={secrets.token_hex(8)}"
         self._ground, self._folder, self._file = ground, folder, folder / "compose.yaml"
         self._file.write_text(json.dumps(topology))
+        self._program = folder / "program"
+        self._program.mkdir()
+        (self._program / "server.py").write_text(SERVER)
 
     def _variables(self) -> dict[str, str]:
         return {"XDG_RUNTIME_DIR": str(self._folder), "LABCTL_TEST_MARK": self.mark}
@@ -132,11 +136,12 @@ class Trial:
         return self.lab.run("down", self.lab.name, timeout=100, **self._variables())
 
     def ok(self, *command: str) -> None:
-        self.lab.ok(*command, **self._variables())
+        self.lab.ok(*command, cwd=self._program, **self._variables())
 
     def end_at(self, phase: str, number: str, *command: str) -> Result:
         """Runs a command until it has stopped itself at a phase, then sends it the signal and lets it go on."""
-        child = begin(*command, LABCTL_LAB=self.lab.name, LABCTL_STOP_AT=phase, **self._variables())
+        where = {"cwd": self._program, "LABCTL_LAB": self.lab.name, "LABCTL_STOP_AT": phase}
+        child = begin(*command, **where, **self._variables())
         stop(child, phase)
         child.send_signal(getattr(signal, number))
         child.send_signal(signal.SIGCONT)
@@ -229,8 +234,12 @@ def runs(lab: Lab) -> dict[str, str]:
     return {item.id: item.attrs["State"]["StartedAt"] for item in lab.containers().values()}
 
 
-# One signal after the other: each has one lab.
-@pytest.mark.parametrize(("number", "phase"), sorted(of("run", 2, 1), key=lambda cell: SIGNALS.index(cell[0])))
+def by_signal(command: str) -> list[tuple[str, ...]]:
+    """One signal after the other: each has one lab."""
+    return sorted(of(command, 2, 1), key=lambda cell: SIGNALS.index(cell[0]))
+
+
+@pytest.mark.parametrize(("number", "phase"), by_signal("run"))
 def test_running(running, results, phase, number):
     trial = running.by(number)
     before, there = runs(trial.lab), trial.lab.labelled()
@@ -250,6 +259,21 @@ def test_running(running, results, phase, number):
         again = [word.replace("mute", "web") for word in RUNNING[phase]]
         trial.ok(*again, "--timeout", "20")
     results.append(entry("run", phase, number, got, there))
+
+
+@pytest.mark.parametrize(("number", "phase"), by_signal("program"))
+def test_programs(running, results, phase, number):
+    trial = running.by(number)
+    before, there = runs(trial.lab), trial.lab.labelled()
+    if PROGRAM[phase] == REMOVE:
+        trial.ok(*RUN)
+    got = trial.end_at(phase, number, *PROGRAM[phase])
+    assert no_processes(trial.mark) == []
+    left = sorted({*trial.lab.labelled()} - {*there})
+    trial.ok(*RUN)
+    trial.ok(*REMOVE)
+    assert (runs(trial.lab), trial.lab.labelled()) == (before, there)
+    results.append(entry("program", phase, number, got, left))
 
 
 def check_rules(trial, phase: str) -> None:
@@ -292,8 +316,7 @@ def test_page_shows_what_was_found(results):
 
 
 def test_matrix_holds_every_phase():
-    elsewhere = {name for name in PHASES if name.startswith("run:")}  # test_run.py ends `labctl run` at each of these
-    assert {*UP, *DOWN, *RUNNING} == set(PHASES) - elsewhere
+    assert {*UP, *DOWN, *RUNNING, *PROGRAM} == set(PHASES)
 
 
 # What may be left behind on the machine: how it comes there, how it goes, and the line that tells.

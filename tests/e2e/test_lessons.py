@@ -76,7 +76,7 @@ def test_who_leaves_comes_back_to_where_they_were(tmp_path):
     file.write_text(TWO)
     left = run("lesson", "run", str(file), input="\n\nq\n", timeout=SLOW)
     assert left.returncode == 0, left
-    assert "You left at step second; `labctl lesson run two --from second` goes on there." in left.stdout
+    assert "You left at step second;\n`labctl lesson run two --from second` goes on there." in left.stdout
     again = run("lesson", "run", str(file), "--from", "second", "--yes", timeout=SLOW)
     assert again.returncode == 0, again
     assert "It arrives once more" in again.stdout

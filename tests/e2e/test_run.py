@@ -10,8 +10,6 @@ import subprocess
 import pytest
 from outside import finish, read_until, run_command, until
 
-from labctl.phases import PHASES
-
 pytestmark = pytest.mark.turn(3)
 
 PROGRAMS = {
@@ -214,23 +212,6 @@ def test_a_compiled_program_of_this_machine_runs(empty, tmp_path):
     shutil.copy(shutil.which("true") or "/bin/true", tmp_path / "yes")
     (tmp_path / "yes").chmod(0o755)
     assert empty.json("run", "--", "./yes", cwd=tmp_path)["state"] == "done"
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("phase", [name for name in PHASES if name.startswith("run:")])
-def test_a_labctl_that_ends_in_the_middle_leaves_nothing_that_down_does_not_find(spare, folder, phase, number):
-    lab = spare("run-ends")
-    watch = ["--watch"] if phase == "run:watching" else []
-    child = lab.begin("run", *watch, "--", "python3", "server.py", cwd=folder, LABCTL_STOP_AT=phase)
-    _, status = os.waitpid(child.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), finish(child)
-    os.kill(child.pid, number)
-    os.kill(child.pid, signal.SIGCONT)
-    finish(child)
-    if number == signal.SIGINT and phase not in ("run:ready", "run:watching"):  # from there on the host stays
-        assert lab.labelled() == []
-    lab.ok("down", lab.name)
-    assert lab.labelled() == []
 
 
 def test_the_last_one_takes_an_empty_lab_with_it(spare, folder):

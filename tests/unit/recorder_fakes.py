@@ -30,6 +30,7 @@ class Recorders:
         self.status, self.words, self.refused, self.drops = 0, b"", "", 0
         self.problems: list[str] = []
         self.orders: list[Any] = []
+        self.late: dict[str, float] = {}  # seconds after the others that a node's recorder answers
         self.since: float | None = None  # seconds from now, when the recorder began
         self.on_asked: Callable[[str], object] = lambda node: None
         engine.probe_commands = self.commands
@@ -45,15 +46,16 @@ class Recorders:
                 return Execution([Line(json.dumps({"refused": self.refused}).encode() + b"\n", stderr=True)], 2)
             if self.status or self.words:
                 return Execution([Line(self.words, stderr=True)], self.status)
-            now = time.time_ns()
+            asked = time.time_ns()
+            now = asked + int(self.late.get(node, 0.0) * 1e9)
             out = io.BytesIO()
             writer = Writer(out)
-            wanted = float(command[command.index("--last") + 1]) * 1e9 if "--last" in command else now
+            wanted = float(command[command.index("--last") + 1]) * 1e9 - (now - asked) if "--last" in command else now
             for tap, ago, data in self.packets.get(node, []):
                 if ago > wanted:
                     continue
                 number = writer.interface(f"eth0:{tap}", RAW if tap == "sent" else ETHERNET)
-                writer.packet(number, now - ago, data)
+                writer.packet(number, asked - ago, data)
             state = {
                 "now_ns": now,
                 "begin_ns": 0,

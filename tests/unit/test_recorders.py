@@ -31,7 +31,18 @@ def test_a_ladder_is_of_what_was_recorded(engine, lab, fakes):
     assert [(arrow.fate, arrow.rightwards, arrow.latency_ns is not None) for arrow in found.arrows] == [
         ("delivered", True, True)
     ]
-    assert fakes.asked[-1] == ("bob", ["--last", "30.000000000"])
+    assert fakes.asked[-1] == ("bob", ["--last", "60.000000000"])
+
+
+def test_recorders_that_answer_one_after_the_other_are_asked_for_the_same_time(engine, lab, fakes):
+    """On a busy machine bob's answers 3 s after alice's; what is older than asked for is at neither end."""
+    recorders.start(engine, lab(), lab().nodes[:2])
+    packets = {ago: ETHER + tcp(ALICE, 1, BOB, 2, ago, 8, ACK | PSH, b"hello") for ago in (5, 1)}
+    sent = [("out", int(ago * 1e9), data) for ago, data in packets.items()]
+    fakes.packets = {"alice": sent, "bob": [("in", ago, data) for _, ago, data in sent]}
+    fakes.late = {"bob": 3.0}
+    found = ladder.drawn(engine, lab(), ladder.ends(lab(), "alice", "bob"), 2.0, Options())
+    assert [arrow.fate for arrow in found.arrows] == ["delivered"]
 
 
 def test_what_a_recorder_can_not_do_is_a_note(engine, lab, fakes):

@@ -93,6 +93,13 @@ def test_a_datagram_is_seen_at_both_ends(engine, datagrams, lab_of):
     assert (found.local, found.peer, found.bytes) == (UDP1, UDP2, 3)
 
 
+def test_who_can_not_be_told_to_send_one_has_a_helper_for_it(engine, datagrams, lab_of):
+    engine.add("lab", "mute", role="udp", stdin_open=False)
+    engine.add("lab", "echo", role="echo")
+    found = {node.name: datagram.needs_probe(engine, node) for node in lab_of().nodes}
+    assert found == {"udp1": False, "udp2": False, "mute": True, "echo": True}
+
+
 def test_a_lost_datagram_is_not_confirmed(engine, datagrams, lab_of):
     datagrams.lost = True
     with pytest.raises(LabError, match="sent, not confirmed: udp2's journal did not show it within 2 s"):

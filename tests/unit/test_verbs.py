@@ -324,6 +324,15 @@ def test_speed_of_datagrams_counts_each_of_them():
     assert (few["sent"], few["received"], few["bytes"]) == (5, 5, 5000)
 
 
+@pytest.mark.parametrize("size", [24, 1000, 40_000])
+def test_speed_without_a_limit_of_datagrams_knows_where_each_went(size):
+    """Handed over many at once, but for the largest; what is not there found the receiver's own queue full."""
+    said = measured("::1", protocol="udp", seconds=0.3, size=size)["measured"]
+    assert said["sent"] > 100
+    assert said["received"] + said["overflowed"] == said["sent"]
+    assert (said["bytes"], said["duplicates"], said["reordered"]) == (said["received"] * size, 0, 0)
+
+
 ASKED = Asked("a", Target("b", "10.0.0.2", "b"), "udp", 3, 0, 1e7, 1448)
 SEEN = Measured(
     ("10.0.0.1", 1),

@@ -77,7 +77,7 @@ class Keyboard:
         """
         from labctl.lab.reach import datagram
 
-        if datagram.needs_probe(self._place.find().node(self._name)):
+        if datagram.needs_probe(self._place.engine, self._place.find().node(self._name)):
             self._place.prepare()
         return datagram.send(self._place.engine, self._place.changeable(), self._name, to, text, timeout=timeout)
 

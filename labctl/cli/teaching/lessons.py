@@ -88,14 +88,16 @@ def run_lesson(
         player = playing.Player(found, place, language, _Terminal(), _store(), questions=not yes)
         played = player.play(begin)
     finally:
-        grounds.put_in_order(place)
+        grounds.put_in_order(place, found)
     _farewell(found, place, language, played)
 
 
 def _farewell(found: Lesson, lab: Lab, language: str, played: Played) -> None:
+    from labctl.lesson.prose import broken
     from labctl.lesson.words import said
 
-    output.talk(said(language, "lab", lab=lab.name))
+    for line in broken(said(language, "lab", lab=lab.name), _Terminal().columns):
+        output.talk(line)
     if played.failed:
         raise typer.Exit(1)
 
@@ -178,7 +180,7 @@ def _tried(found: Lesson, languages: list[str], lab: str | None, update: bool) -
         try:
             tried = validate(found, place, languages, report)
         finally:
-            grounds.put_in_order(place)
+            grounds.put_in_order(place, found)
     if not (update and tried.changes):
         return tried.problems
     try:

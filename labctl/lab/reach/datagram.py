@@ -1,7 +1,7 @@
 """One datagram from a node to any host and port, and what comes back.
 
-A UDP peer sends it itself, from its own port, and its journal shows it. From any other node a helper sends it, in the
-node's network namespace and from a port that the kernel chooses.
+A UDP peer with a keyboard sends it itself, from its own port, and its journal shows it. From any other node a helper
+sends it, in the node's network namespace and from a port that the kernel chooses.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def host_and_port(text: str, option: str) -> tuple[str, int]:
     return inner, int(port)
 
 
-def needs_probe(node: Node) -> bool:
+def needs_probe(engine: Engine, node: Node) -> bool:
     """Whether a helper has to send for a node: none of its own programs can be told to."""
-    return node.role != UDP.word
+    return node.role != UDP.word or not engine.details(node.container.id).stdin_open
 
 
 def send(engine: Engine, lab: Lab, name: str, to: str, text: str, *, timeout: float = 2.0) -> Datagram:
@@ -80,7 +80,7 @@ def send(engine: Engine, lab: Lab, name: str, to: str, text: str, *, timeout: fl
     host, port = host_and_port(to, "TO")
     if len(text.encode()) > LIMIT:
         raise LabError("text-too-long", size=len(text.encode()), what="a UDP datagram", limit=LIMIT)
-    if not needs_probe(node):
+    if not needs_probe(engine, node):
         return _typed(engine, lab, lab.running(name, "it can't send"), host, port, text, timeout)
     return _from_its_place(engine, lab, lab.networked(name, "it can't send"), host, port, text, timeout)
 

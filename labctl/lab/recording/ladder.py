@@ -18,6 +18,8 @@ from labctl.packets.ladder.ladder import Ladder, Options, two_sided
 from labctl.packets.matching import taps
 from labctl.packets.model import Record
 
+LATE = 30.0  # seconds by which one recorder may answer after another: on a busy machine a program's start takes long
+
 
 def names_of(lab: Lab, one: str, other: str) -> tuple[str, str]:
     """The names of two different hosts, whether they run or not, by the names of nodes. Raises LabError."""
@@ -70,11 +72,18 @@ def seen(
 
     Raises LabError.
     """
-    records, states = recorders.recorded(engine, nodes, there or recorders_of(engine, lab, nodes), last)
-    # Of the recorders' clock: an engine elsewhere, or in a virtual machine, may have another than labctl.
+    records, states = recorders.recorded(engine, nodes, there or recorders_of(engine, lab, nodes), last + LATE)
+    # Of the recorders' clock: an engine elsewhere, or in a virtual machine, may have another than labctl. Each counts
+    # back from when it answers; all sides begin at one moment, or a packet would be at one end alone.
     begin = min(state.now_ns for state in states.values()) - int(last * 1e9)
-    sides = [side_of(node, records[node.name], states[node.name]) for node in nodes]
+    sides = [side_of(node, *since(begin, records[node.name], states[node.name])) for node in nodes]
     return sides, verdicts.since(engine, lab, begin), problems_of(states)
+
+
+def since(begin_ns: int, records: Iterable[Record], state: State) -> tuple[list[Record], State]:
+    """What a recorder has told, as if it had been asked for what came from a moment of its clock on."""
+    kept = [record for record in records if record.ts_ns >= begin_ns]
+    return kept, replace(state, since_ns=max(state.since_ns, begin_ns))
 
 
 def problems_of(states: Mapping[str, State]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from labctl.engine.model import Engine
 from labctl.errors import LabError
@@ -14,7 +13,6 @@ from labctl.lab.recording import ladder, recorders
 from labctl.packets.ladder.ladder import Ladder, Options, of_pairs
 
 ALL = 7 * 86400.0  # seconds; nothing that is recorded lasts longer
-_MARGIN = 10.0  # seconds that are asked for besides: time goes by until a recorder is
 
 
 def nodes_of(lab: Lab, names: Sequence[str]) -> list[Node]:
@@ -31,14 +29,13 @@ def between(engine: Engine, lab: Lab, nodes: Sequence[Node], begin_ns: int | Non
     order of beginning. Raises LabError."""
     there = ladder.recorders_of(engine, lab, nodes)
     asked = time.time_ns()
-    last = ALL if begin_ns is None else max(0.0, (asked - begin_ns) / 1e9) + _MARGIN
+    last = ALL if begin_ns is None else max(0.0, (asked - begin_ns) / 1e9) + ladder.LATE
     records, states = recorders.recorded(engine, nodes, there, last)
     sides = []
     for node in nodes:
         state = states[node.name]
         begin = 0 if begin_ns is None else begin_ns + _offset(asked, state.now_ns, time.time_ns())
-        kept = [record for record in records[node.name] if record.ts_ns >= begin]
-        sides.append(ladder.side_of(node, kept, replace(state, since_ns=max(state.since_ns or 0, begin))))
+        sides.append(ladder.side_of(node, *ladder.since(begin, records[node.name], state)))
     first = min((side.since_ns or 0 for side in sides), default=0)
     return of_pairs(sides, verdicts.since(engine, lab, first), options)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # What isn't there (yet), doesn't run or isn't recorded has nothing to tell; a lab of programs alone begins with none.
 ABSENT = (LabNotFound, NodeNotFound, NotRecorded, NotRunning)
-MARGIN = 1.0  # seconds that are looked back beyond the act's beginning, and sorted out again
+MARGIN = 30.0  # seconds that recorders may take to answer: what was before the act's beginning is sorted out again
 _EVENT_FIELDS = ("local", "peer")
 
 

@@ -134,5 +134,12 @@ class Lesson:
     def records_packets(self) -> bool:
         return any(step.packets for step in self.steps)
 
+    @property
+    def programs(self) -> frozenset[str]:
+        """The hosts that it makes by `labctl run --name HOST`."""
+        lines = [*self.start, *(typed for step in self.steps for typed in (*step.acts, *step.solve))]
+        found = [line.arguments for line in lines if line.arguments[:1] == ("run",) and "--name" in line.arguments[:-1]]
+        return frozenset(words[words.index("--name") + 1] for words in found)
+
     def step(self, id: str) -> Step | None:
         return next((step for step in self.steps if step.id == id), None)

@@ -17,15 +17,19 @@ function isUpkeep(value) {
   return value.protocol === "arp" || value.marks.some((mark) => /keep-alive$/.test(mark));
 }
 
+function end([address, port]) {
+  return `${String(address).includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 function ofEvent(value) {
   const { seq, ts, node, event, local, peer, text, ...rest } = value;
   const said = text === undefined ? "" : JSON.stringify(text);
-  const ends = local && peer ? `${local.join(":")} ${event === "recv" || event === "message" ? "<-" : "->"} ${peer.join(":")}` : "";
+  const ends = [local && end(local), local && peer && (event === "recv" || event === "message" ? "<-" : "->"), peer && end(peer)];
   const more = ["rule", "action", "link", "what", "state", "reason", "error", "status", "method", "target", "bytes"]
     .filter((key) => rest[key] !== undefined && rest[key] !== null)
     .map((key) => (key === event ? rest[key] : `${key} ${rest[key]}`))
     .join("  ");
-  const words = [ends, more, said].filter(Boolean).join("  ");
+  const words = [ends.filter(Boolean).join(" "), more, said].filter(Boolean).join("  ");
   return { t: microseconds(ts), type: "event", host: node, kind: event, words, value, trouble: TROUBLE.has(event) };
 }
 

@@ -15,6 +15,7 @@ FEATURES = {
     "tcp-segmentation-offload": "tso",
     "generic-segmentation-offload": "gso",
     "generic-receive-offload": "gro",
+    "tx-udp-segmentation": "tx-udp-segmentation",
     "tx-checksumming": "tx",
 }
 _LINE = re.compile(r"^([a-z-]+): on$", re.MULTILINE)

@@ -21,8 +21,10 @@ def _begin(record: Record) -> Walked:
         return Walked(IP4, 4, len(data))
     if family in _FAMILIES_6:
         return Walked(IP6, 4, len(data))
-    if family > LEAST_ETHERTYPE:  # some write an EtherType there
-        return Walked(family, 4, len(data))
+    # Some write an EtherType there, in network order behind two bytes of their own, or as the others write a family.
+    for kind in (int.from_bytes(data[2:4], "big"), family):
+        if LEAST_ETHERTYPE < kind <= 0xFFFF:
+            return Walked(kind, 4, len(data))
     return Walked(0, 4, len(data), unread=f"address family {family} isn't known")
 
 

@@ -10,15 +10,14 @@ import struct
 import time
 
 from labreach.output import Refused, say
-from labreach.speed.wire import BUFFER, ECHOES, HEAD, PATIENCE, WAIT, hear, limit_waits, tell
+from labreach.speed import datagrams
+from labreach.speed.wire import BUFFER, ECHOES, PATIENCE, WAIT, hear, limit_waits, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from labnode.types import Fields
 
 SO_MAX_PACING_RATE = 47  # socket(7)
-TURN = 0.002  # seconds from one turn of a paced sender to the next
-ONE_ECHO = 0.5  # seconds
 # Of struct tcp_info (<linux/tcp.h>): where the field stands; all are 32 bits wide, times in microseconds.
 _RTT, _RETRANSMITTED, _SEGMENTS = 68, 100, 156
 
@@ -32,7 +31,7 @@ def measure(order: Fields) -> None:
             local, peer = control.getsockname()[:2], control.getpeername()[:2]
             say("connected", local=local, peer=peer)
             if order["protocol"] == "udp":
-                _datagrams(order, control)
+                datagrams.send(order, control)
             else:
                 _stream(order, control)
     except TimeoutError:
@@ -98,50 +97,3 @@ def _pour(data: socket.socket, most: int, deadline: float) -> tuple[int, bool]:
     finally:
         os.close(file)
     return sent, True
-
-
-def _datagrams(order: Fields, control: socket.socket) -> None:
-    token, size = bytes.fromhex(order["token"]), max(order["size"], HEAD.size)
-    family, _, _, _, where = socket.getaddrinfo(order["address"], order["datagrams"], type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.connect(where)
-        filler = bytes(size - HEAD.size)
-        say("echoes", rtts_ns=[rtt for _ in range(ECHOES) if (rtt := _echo_by_datagram(sock, token, filler))])
-        begun = time.monotonic()
-        sent = _send_all(sock, token, filler, order)
-        seconds = time.monotonic() - begun
-        control.settimeout(order["seconds"] * 2 + PATIENCE * 4)
-        tell(control, sent=sent)
-        say("measured", sent=sent, size=size, seconds=round(seconds, 6), **hear(control))
-
-
-def _echo_by_datagram(sock: socket.socket, token: bytes, filler: bytes) -> int:
-    begun = time.time_ns()
-    with contextlib.suppress(OSError):
-        sock.settimeout(ONE_ECHO)
-        sock.send(HEAD.pack(token, 0, begun) + filler)
-        while True:
-            data = sock.recv(65536)
-            if len(data) >= HEAD.size and HEAD.unpack_from(data) == (token, 0, begun):
-                return time.time_ns() - begun
-    return 0
-
-
-def _send_all(sock: socket.socket, token: bytes, filler: bytes, order: Fields) -> int:
-    """How many were sent. Each is due at its time after the first, so that a late one makes no other late."""
-    begun = time.monotonic()
-    size, sent = HEAD.size + len(filler), 0
-    a_second = order["rate"] / 8 / size
-    most = max(1, order["most"] // size) if order["most"] else None
-    sock.settimeout(1.0)
-    while (passed := time.monotonic() - begun) < order["seconds"] and sent != most:
-        due = int(passed * a_second) + 1 if a_second else sent + 64
-        if most:
-            due = min(due, most)
-        while sent < due:
-            with contextlib.suppress(OSError):  # an ICMP error of an earlier one; a full queue counts as lost
-                sock.send(HEAD.pack(token, sent + 1, time.time_ns()) + filler)
-            sent += 1
-        if a_second:
-            time.sleep(max(0.0, min(TURN, (sent / a_second) - (time.monotonic() - begun))))
-    return sent

@@ -15,6 +15,7 @@ BUFFER = 128 * 1024  # bytes handed to, or taken from, a connection at once; mor
 ECHOES = 10
 PATIENCE = 5.0  # seconds for an answer of the other end
 WAIT = 0.1  # seconds until something else is looked at than a connection's bytes, or the room for them
+UDP_SEGMENT, UDP_GRO = 103, 104  # <linux/udp.h>: datagrams of one size that are handed over, or taken, at once
 _LINE = 4096
 
 
