@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from outside import ROOT, Lab, begin_command, read_until, run_command
 
-
 NODES = ("alice", "bob", "client", "echo", "udp1", "udp2", "web")
 
 
