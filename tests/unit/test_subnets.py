@@ -443,6 +443,6 @@ def test_on_other_machines_a_port_that_a_container_has_there_is_not_taken_again(
     assert (moved >= 49152, stays) == (True, 8081)
     assert all(port >= 49152 for port in placed_at(again=True))  # somebody has it who is no container
     mine = engine.add("lab", "a", ports=(Port("tcp", 80, "127.0.0.1", 8080),))
-    assert placed_at(running=[mine])[0] == 8080
+    assert placed_at(running=[mine.record])[0] == 8080
     engine.is_local = True
     assert published(engine, found) == set()
