@@ -98,10 +98,17 @@ def held() -> Iterator[Machines]:
 
 
 def take_down() -> None:
-    """Removes the machines where a run of tests made them; the image stays, as those of other tests do."""
-    if MADE.exists():
+    """Removes the machines where a run of tests made them; the image stays, as those of other tests do. Where another
+    run has them now, that one removes them."""
+    if not MADE.exists():
+        return
+    with (OUT / "machines.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
         subprocess.run([SCRIPT, "down"], timeout=LIMIT, check=True)
-        MADE.unlink()
+        MADE.unlink(missing_ok=True)
 
 
 def _there() -> bool:

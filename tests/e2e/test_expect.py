@@ -36,6 +36,7 @@ def test_what_was_recorded_is_asserted(lab, tmp_path):
 
 
 def test_what_differs_fails_with_the_difference(lab, tmp_path):
+    lab.ok("echo", "send", "client", "first")  # there is a connection by now
     text = 'client > echo P. 1:7(6) "jello\\n"\n*'
     got = expect(lab, tmp_path, text, "echo", "send", "client", "hello")
     assert got.returncode == 1
@@ -44,6 +45,7 @@ def test_what_differs_fails_with_the_difference(lab, tmp_path):
 
 
 def test_a_dropped_segment_and_its_retransmission(lab, tmp_path):
+    lab.ok("echo", "send", "client", "first")
     lab.ok("fault", "drop", "client:echo", "tcp data 1")
     text = """\
         ignore acks
