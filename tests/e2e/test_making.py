@@ -1,6 +1,7 @@
 """What labctl makes is what Compose makes of the same file, and Compose takes it for its own."""
 
 import json
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -19,10 +20,15 @@ FILES = sorted([ROOT / "compose.yaml", *(ROOT / "topologies").glob("*.yaml"), *R
 FILES = [file for file in FILES if "services:" in file.read_text()]
 
 
+def elsewhere(text: str) -> str:
+    """The same with subnets that no other test's lab has: Compose can't move them."""
+    return re.sub(r"\bfd77:", "fd78:", re.sub(r"\b10\.(7[7-9]|8\d)\.", lambda found: f"10.{int(found[1]) + 140}.", text))
+
+
 @pytest.mark.parametrize("file", share(FILES, 6, seed()), ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_all_is_as_compose_makes_it(engine, file):
     """`make compat` does the same with other people's files."""
-    config = load(connect().read(builtin.find(str(file))).text)
+    config = load(elsewhere(connect().read(builtin.find(str(file))).text))
     with tempfile.TemporaryDirectory() as folder:
         prepared = made.prepared(config, f"labctl-alike-{secrets.token_hex(3)}", "labctl/http-hello", Path(folder))
         trial = made.Trial(prepared, Path(folder))
