@@ -11,6 +11,8 @@ import os
 import stat
 from pathlib import Path
 
+_USUAL = "/tmp"
+
 
 def top() -> Path:
     """Where this user's folder for what lives no longer than the machine stands: XDG_RUNTIME_DIR, where that is the
@@ -23,7 +25,9 @@ def top() -> Path:
                 return found
         except OSError:
             pass
-    import tempfile  # it takes a while, and most sessions have a folder of their own
+    if not any(map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))) and os.access(_USUAL, os.W_OK | os.X_OK):
+        return Path(_USUAL)
+    import tempfile  # which takes a while, and would say the same of the usual one
 
     return Path(tempfile.gettempdir())
 

@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 
 from labctl import private
@@ -56,13 +57,15 @@ class Lock:
         self.close()  # its holder removed the file while we waited: a lock on it is one on nothing
         return False
 
-    def take(self, seconds: float, busy: LabError, *, retry: float, cancels: Collection[Cancel] = ()) -> None:
-        """Raises `busy` where the lock isn't free within some seconds, LabError `cancelled`."""
+    def take(
+        self, seconds: float, busy: Callable[[], LabError], *, retry: float, cancels: Collection[Cancel] = ()
+    ) -> None:
+        """Raises what `busy` makes where the lock isn't free within some seconds, LabError `cancelled`."""
         deadline = time.monotonic() + seconds
         while not self.try_once():
             if time.monotonic() > deadline:
                 self.close()
-                raise busy
+                raise busy()
             sleep(retry, cancels)
 
     def _is_current(self) -> bool:
@@ -111,7 +114,8 @@ class LabLock(Lock):
         if self.try_once():
             return
         report(f"another labctl is at work on {self._lab}; waiting for it")
-        self.take(seconds, LabError("lab-busy", lab=self._lab, seconds=seconds), retry=PATIENT_RETRY, cancels=cancels)
+        busy = partial(LabError, "lab-busy", lab=self._lab, seconds=seconds)
+        self.take(seconds, busy, retry=PATIENT_RETRY, cancels=cancels)
 
     @property
     def is_unfinished(self) -> bool:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from labctl.engine.model import Engine, Stream
@@ -86,7 +87,7 @@ class Typed:
                 self._streams.append(stream)
             reached("keyboard:attached")
             self._stack.callback(self._lock.close)
-            busy = LabError("keyboard-busy", node=self._node.name, seconds=self.timeout)
+            busy = partial(LabError, "keyboard-busy", node=self._node.name, seconds=self.timeout)
             self._deadline = time.monotonic() + self.timeout
             self._lock.take(self.timeout, busy, retry=RETRY, cancels=self._engine.cancels)
             reached("keyboard:locked")
