@@ -218,6 +218,7 @@ def test_no_folder_for_temporary_files(monkeypatch):
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
     monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setenv("TMPDIR", "/nowhere")
     monkeypatch.setattr("tempfile.gettempdir", none)
     with pytest.raises(LabError, match="a file in TMPDIR can't be locked: No usable temporary directory found"):
         LabLock("a")
