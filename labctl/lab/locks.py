@@ -13,7 +13,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterable
-from functools import partial
 from pathlib import Path
 
 from labctl import private
@@ -114,8 +113,12 @@ class LabLock(Lock):
         if self.try_once():
             return
         report(f"another labctl is at work on {self._lab}; waiting for it")
-        busy = partial(LabError, "lab-busy", lab=self._lab, seconds=seconds)
-        self.take(seconds, busy, retry=PATIENT_RETRY, cancels=cancels)
+        self.take(
+            seconds,
+            lambda: LabError("lab-busy", lab=self._lab, seconds=seconds),
+            retry=PATIENT_RETRY,
+            cancels=cancels,
+        )
 
     @property
     def is_unfinished(self) -> bool:

@@ -187,8 +187,9 @@ def test_one_thing_after_another_in_slow_motion(page):
 
 
 def test_a_run_is_taken_along_as_one_file_that_opens_without_a_server(page, browser):
-    page.lab.ok("chat", "send", "alice", HOSTILE)
     tab = page.tab()
+    is_recorded(tab)
+    page.lab.ok("chat", "send", "alice", HOSTILE)
     expect(row(tab, "onerror").last).to_be_visible()
     with urllib.request.urlopen(page.request("/api/run.html"), timeout=PATIENCE) as answer:
         content = answer.read()

@@ -102,6 +102,7 @@ def test_what_is_taken_along_is_whole(page):
 
 def test_pages_of_runs_open_without_a_network(page, browser, tmp_path):
     """What `save --html` and `open` have written, at a packet by its number, with its layers."""
+    is_recorded(page.tab())
     saved, held, opened = (tmp_path / name for name in ("run.labrun", "saved.html", "opened.html"))
     page.lab.ok("chat", "send", "alice", HOSTILE)
     page.lab.ok("save", str(saved), "--html", str(held))

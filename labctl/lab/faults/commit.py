@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from labctl.engine.model import LABEL_PROBED, Container, Engine
@@ -36,7 +35,7 @@ class FaultLock(KeyboardLock):
 
     def acquire(self, seconds: float) -> None:
         """Raises LabError `lab-busy`."""
-        self.take(seconds, partial(LabError, "lab-busy", lab=self._name, seconds=seconds), retry=RETRY)
+        self.take(seconds, lambda: LabError("lab-busy", lab=self._name, seconds=seconds), retry=RETRY)
 
 
 def apply(engine: Engine, probes: Mapping[str, Container], changes: Mapping[str, Change], timeout: float) -> None:

@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 from labctl.engine.model import Engine, Stream
@@ -87,9 +86,8 @@ class Typed:
                 self._streams.append(stream)
             reached("keyboard:attached")
             self._stack.callback(self._lock.close)
-            busy = partial(LabError, "keyboard-busy", node=self._node.name, seconds=self.timeout)
             self._deadline = time.monotonic() + self.timeout
-            self._lock.take(self.timeout, busy, retry=RETRY, cancels=self._engine.cancels)
+            self._lock.take(self.timeout, self._busy, retry=RETRY, cancels=self._engine.cancels)
             reached("keyboard:locked")
             self._type()
             reached("keyboard:input-seen")
@@ -104,6 +102,9 @@ class Typed:
     def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
         self._tell_of_line(problem)
         self._stack.close()
+
+    def _busy(self) -> LabError:
+        return LabError("keyboard-busy", node=self._node.name, seconds=self.timeout)
 
     def _type(self) -> None:
         keyboard = self._streams[0]
