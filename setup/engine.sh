@@ -10,6 +10,7 @@ COMPOSE_MINIMUM=2.20
 START_LIMIT=60 # seconds that a new engine may take until it answers
 DAEMON_LOG=${LABCTL_DOCKERD_LOG:-/var/log/labctl-dockerd.log}
 RUN=${LABCTL_RUN:-/var/run} # where dockerd and its containerd keep their process ids
+SYSTEMD=${LABCTL_SYSTEMD:-/run/systemd/system} # there where systemd starts what runs
 
 say() { printf 'labctl: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -98,7 +99,7 @@ install_packages() {
     # A postinst that tries to start the service fails where there is no systemd: dockerd is started below instead.
     policy=/usr/sbin/policy-rc.d
     made_policy=
-    if [ ! -d /run/systemd/system ] && [ ! -e $policy ]; then
+    if [ ! -d "$SYSTEMD" ] && [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod +x $policy
         made_policy=yes
@@ -119,7 +120,7 @@ forget() { # FILE COMMAND
 }
 
 start_engine() {
-    if [ -d /run/systemd/system ]; then
+    if [ -d "$SYSTEMD" ]; then
         say "starting Docker (systemctl start docker)"
         timeout 120 systemctl start docker >&2 || die "systemctl could not start docker: see 'journalctl -u docker'"
     else

@@ -253,7 +253,7 @@ def test_tests_with_pytest_run_on_it(hosts, tmp_path):
 
 def test_programs_alone_are_on_machines_as_well(hosts, tmp_path):
     tmp_path.chmod(0o755)
-    (tmp_path / "far.py").write_text("print('here', flush=True)\nimport time\ntime.sleep(99)\n")
+    (tmp_path / "far.py").write_text("import signal\nprint('here', flush=True)\nsignal.pause()\n")
     alone = There({**hosts, "LABCTL_LAB": "alone", "LABCTL_HOSTS": "b,c"})
     begun = alone.run("run", "--ready", "here", "--folder", str(tmp_path), "--", "python3", "far.py")
     assert (begun.returncode, "an empty one on b, c" in begun.stderr) == (1, False), begun

@@ -85,16 +85,16 @@ def test_a_chosen_engine_that_is_silent_is_not_replaced(machine, variables, wher
     assert result.stderr.startswith(f"labctl: the Docker engine at {where} does not answer: start it, or unset")
 
 
-@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd starts the engine here")
 @pytest.mark.parametrize("runs", [False, True])
 def test_the_process_id_of_an_engine_that_was_killed_is_forgotten(machine, tmp_path, runs):
     """Not that of one that runs: what it says of that is told at once."""
     run, log = tmp_path / "run", tmp_path / "dockerd.log"
     (run / "docker" / "containerd").mkdir(parents=True)
-    named = tmp_path / "dockerd"
-    shutil.copy(shutil.which("sleep"), named)
+    shell, named = shutil.which("sh"), tmp_path / "dockerd"
+    shutil.copy(shell, named)
     pids = {"docker.pid": "dockerd", "docker/containerd/containerd.pid": "containerd"}
-    with subprocess.Popen([named if runs else shutil.which("sleep"), "60"]) as other:
+    # It lives until its input ends. By the time that it is begun, its name is known to the kernel.
+    with subprocess.Popen([named if runs else shell, "-c", "read line"], stdin=subprocess.PIPE) as other:
         try:
             for name in pids:
                 (run / name).write_text(str(other.pid))
@@ -111,7 +111,10 @@ def test_the_process_id_of_an_engine_that_was_killed_is_forgotten(machine, tmp_p
             for tool in ("rm", "tail"):
                 (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
             docker = f"[ -e {tmp_path}/started ] || exit 1; {compose('2.26.1')}"
-            result = machine("engine.sh", docker, LABCTL_RUN=str(run), LABCTL_DOCKERD_LOG=str(log))
+            places = {"LABCTL_RUN": str(run), "LABCTL_DOCKERD_LOG": str(log), "LABCTL_SYSTEMD": str(tmp_path / "none")}
+            assert Path(f"/proc/{other.pid}/comm").read_text() == ("dockerd\n" if runs else f"{Path(shell).name}\n")
+            result = machine("engine.sh", docker, **places)
+            assert other.poll() is None, "it lived all the time"
         finally:
             other.kill()
     # containerd.pid's process is none of containerd in either case.
