@@ -224,20 +224,21 @@ print(sum(sock.recv(4096).startswith(b"HTTP/1.1 200 ") for sock in idle[:50]), f
 """
 
 
+@pytest.mark.alone
 def test_2000_idle_connections_hold_nobody_up(lab, clients):
     idle = clients.begin("python3", "-c", OPEN)
     read_until(idle.stdout, b"open\n", within=60)
     took = clients.run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{time_total}", "http://web:8080/")
     status, seconds = took.stdout.split()
     assert status == "200"
-    assert float(seconds) < 5
+    assert float(seconds) < 1
     host, port = lab.published("web", 8080)
     begun = time.monotonic()
     connection = http.client.HTTPConnection(host, port, timeout=20)
     connection.request("GET", "/")
     assert connection.getresponse().read() == b"Hello World, Michael!\n"
     connection.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 1
     # The idle ones were not thrown out for it.
     got = finish(idle)
     assert got.stdout.split() == ["50", "50"], got

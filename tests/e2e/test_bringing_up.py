@@ -146,9 +146,9 @@ def test_node_that_never_gets_ready(spare, tmp_path):
     lab = spare("slow")
     check = {"test": ["CMD", "false"], "interval": "1s", "retries": 1000}
     slow = ROLE | {"command": ["sleep", "1000"], "healthcheck": check}
-    said = lab.run("up", topology(tmp_path, slow=slow, quick=ROLE), "--lab", lab.name, "--timeout", "12")
+    said = lab.run("up", topology(tmp_path, slow=slow, quick=ROLE), "--lab", lab.name, "--timeout", "6")
     assert said.returncode == 1
-    assert "labctl: not ready within 12 s: slow\n" in said.stderr
+    assert "labctl: not ready within 6 s: slow\n" in said.stderr
 
 
 def test_command_that_is_not_there_is_taken_back(spare, tmp_path):

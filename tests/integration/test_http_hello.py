@@ -712,7 +712,7 @@ def test_a_request_that_never_ends_is_408(hasty):
     for begun in b"G", GET[:-2], b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\nhello":
         since, at = hasty.mark(), time.monotonic()
         answer = ask(hasty, begun)
-        assert 0.35 < time.monotonic() - at < 30
+        assert 0.35 < time.monotonic() - at < 5
         assert status(answer) == 408
         assert b"\r\nConnection: close\r\n" in answer
         assert hasty.wait("error", since, error="ETIMEDOUT")["reason"].endswith("0.4 s")
@@ -728,7 +728,7 @@ def test_one_byte_now_and_then_gains_no_time(hasty):
             break
         sock.send(bytes([byte]))
     assert status(answer) == 408
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 5
     sock.close()
 
 
@@ -784,6 +784,7 @@ def test_many_clients_at_once(web):
     assert sorted(targets) == sorted(f"/{n}/{m}" for n in range(200) for m in range(10))
 
 
+@pytest.mark.alone
 def test_two_thousand_idle_connections(lab, web, network):
     alone = seconds_of_curl(web)
     crowd = beside(
@@ -798,13 +799,14 @@ sys.stdin.read()
 """,
     )
     crowd.wait("there", within=60)
-    assert seconds_of_curl(web) < 5 + alone
+    assert seconds_of_curl(web) < 1 + alone
     assert web.memory() < 32 * MIB
 
 
+@pytest.mark.alone
 def test_who_does_not_read_holds_up_only_himself(lab):
     network = lab.network()
-    web = start(lab, network=network, env={"SEND_TIMEOUT": "6"})
+    web = start(lab, network=network, env={"SEND_TIMEOUT": "3"})
     alone, before = seconds_of_curl(web), web.memory()
     crowd = beside(
         lab,
@@ -827,13 +829,14 @@ sys.stdin.read()
 """,
     )
     crowd.wait("full", within=60)
-    assert seconds_of_curl(web, 2) < 5 + alone
+    assert seconds_of_curl(web, 2) < 1 + alone
     assert web.memory() - before < 40 * MIB
-    dropped = web.wait("close", count=20, within=60, reason="a response was not taken for 6 s")
+    dropped = web.wait("close", count=20, within=60, reason="a response was not taken for 3 s")
     assert dropped["unsent"] > 0
     assert not web.stray
 
 
+@pytest.mark.alone
 def test_who_asks_without_a_pause_lets_others_have_their_turn(lab, web, network):
     alone = seconds_of_curl(web)
     crowd = beside(
@@ -857,7 +860,7 @@ while True:
 """,
     )
     crowd.wait("at-it")
-    assert seconds_of_curl(web) < 5 + alone
+    assert seconds_of_curl(web) < 1 + alone
     crowd.docker.kill()
 
 

@@ -161,9 +161,9 @@ def test_what_came_of_a_train(sender, numbers, unique, lost, duplicated, reorder
         same(event, local=done["local"], peer=done["peer"], proto="udp", text=None, late=None)
     assert done["local"] == [sender.peer.address(), 5005]
     if lost:
-        assert seconds(came[-1], done) >= QUIET
+        assert QUIET <= seconds(came[-1], done) < QUIET + 0.5
     else:
-        assert seconds(came[-1], done) < QUIET, "nothing more was waited for"
+        assert seconds(came[-1], done) < 0.1
 
 
 def test_a_datagram_that_comes_too_late_is_marked_and_not_counted(sender):

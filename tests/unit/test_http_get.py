@@ -152,7 +152,7 @@ def test_the_limit_is_for_the_whole_answer():
         seen = exchange("127.0.0.1", port, "/", 0.5)
         assert seen["error"] == "TimeoutError"
         assert seen["reason"] == "it took longer than 0.5 s until the whole answer was there"
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 5
         assert over.wait(10), "nobody goes on reading"
 
 
