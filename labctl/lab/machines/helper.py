@@ -48,7 +48,8 @@ class Helper:
 def helpers(
     engines: Engines, name: str, labels: Mapping[str, str], ports: Sequence[str], network: str
 ) -> Iterator[tuple[dict[str, Helper], dict[str, LabError]]]:
-    """One on each machine, in `host`, the machine's own network, or in another one; and why some could not start."""
+    """One on each machine, in `host`, the machine's own network, or in another one, in the order of the machines; and
+    why some could not start."""
     made: dict[str, str] = {}
     there: dict[str, Helper] = {}
 
@@ -63,7 +64,8 @@ def helpers(
         there[machine] = Helper(engine, found)
 
     try:
-        yield there, ask(engines, begin)[1]
+        problems = ask(engines, begin)[1]
+        yield {machine: there[machine] for machine in engines if machine in there}, problems
     finally:
         for helper in there.values():
             helper.close()

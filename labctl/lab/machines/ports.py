@@ -28,6 +28,7 @@ TRIAL = "udp/4789"  # inside a network of the swarm, any port would do
 LAB, KIND = "labctl-check-", "machines"  # how the helpers' labs begin, and what they are for
 REMOVE_LIMIT, AGAIN = 5.0, 0.2  # seconds
 BUILD_LIMIT, SEND_LIMIT = 600.0, 300.0  # seconds
+_NOT_OVER = "nothing comes back over a network of the swarm"  # where both ways pass the port: either may be cut
 SECONDS, LONGER = 3.0, 8.0  # seconds for all tries; and where the swarm's own datagrams are waited for
 
 Report = Callable[[str], None]
@@ -193,7 +194,7 @@ def _with_network(one: Passage, crossed: Mapping[tuple[str, str], bool] | None) 
         return one
     if passed:
         return Passage(one.sender, one.receiver, one.port, "open", "tried over a network of the swarm")
-    return Passage(one.sender, one.receiver, one.port, "closed", "nothing passes over a network of the swarm")
+    return Passage(one.sender, one.receiver, one.port, "closed", _NOT_OVER)
 
 
 def _findings(name: str, found: list[Passage], told: Mapping[str, Any], state: Membership) -> Iterator[Finding]:
@@ -211,7 +212,8 @@ def _findings(name: str, found: list[Passage], told: Mapping[str, Any], state: M
             those = [one for one in found if one.port == port and one.state == state_]
             if those:
                 who = ", ".join(one.sender for one in those)
-                what = f"{_words([port])} from {who}: {state_} ({those[0].seen})"
+                way = "to or from" if those[0].seen == _NOT_OVER else "from"
+                what = f"{_words([port])} {way} {who}: {state_} ({those[0].seen})"
                 yield _unopened(name, port, level == "bad", what, state, {} if opened else values)
 
 
