@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from labctl.engine.machines import Clock
 from labctl.engine.projects import Report
+
+if TYPE_CHECKING:
+    from labctl.engine.model import Engine
+    from labctl.engine.swarm import MachineEngine
 
 
 class Alone:
     """A part of an Engine."""
 
     machines: tuple[str, ...] = ("",)
+    _builder: Callable[[], Engine] | None = None
+
+    @property
+    def builder(self) -> Engine:
+        return self._builder() if self._builder else cast("Engine", self)
 
     @property
     def missing(self) -> Mapping[str, str]:
         """None; where it doesn't answer, that is an error."""
         return {}
 
-    def called(self, machine: str) -> Self:
+    def called(self, machine: str, builder: Callable[[], Engine]) -> Self:
         other = copy.copy(self)
-        other.machines = (machine,)
+        other.machines, other._builder = (machine,), builder
         return other
 
     def narrowed(self, machines: Iterable[str]) -> Self:
@@ -39,4 +48,9 @@ class Alone:
         return Clock()
 
     def distribute(self, images: Sequence[str], report: Report, limit: float) -> None:
-        """They are where they are needed."""
+        """They are where they are needed, unless another engine builds."""
+        if self._builder:
+            from labctl.engine.several.images import send
+
+            mine = {self.machines[0]: cast("MachineEngine", self)}
+            send(cast("MachineEngine", self.builder), mine, images, report, limit)

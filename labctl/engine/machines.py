@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -46,8 +46,13 @@ class Machines(Protocol):
     def machines(self) -> tuple[str, ...]:
         """The names of the machines of an engine that is several; of one alone its name, "" for the usual one."""
 
-    def called(self, machine: str) -> Engine:
-        """Of one alone: the same, by the name of its machine."""
+    def called(self, machine: str, builder: Callable[[], Engine]) -> Engine:
+        """Of one alone: the same, by the name of its machine, and for which another engine builds."""
+
+    @property
+    def builder(self) -> Engine:
+        """What builds and pulls images, and has them before they are sent (`distribute`): itself, unless it is that of
+        one machine of several."""
 
     @property
     def missing(self) -> Mapping[str, str]:

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+import labctl
 from labctl.engine.machines import Clock, clock_of
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_HOSTS, Line
+from labctl.engine.model import LABEL_HOSTS, PROBE_IMAGE, Image, Line
 from labctl.engine.several import clocks
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.engine import SeveralEngines
@@ -16,6 +17,7 @@ from labctl.engine.swarm import Reading
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.events.codec import stamp_of
 from labctl.lab import journal, spanning
+from labctl.lab.images.needed import ensure_probe
 from labctl.lab.life.down import down
 
 HOSTS = {LABEL_HOSTS: "a,b"}
@@ -74,6 +76,24 @@ def test_one_that_does_not_answer_is_named_and_the_others_go_on():
     with pytest.raises(LabError, match="c did not answer, and it may be there") as caught:
         spanning.find(engine, "elsewhere")
     assert caught.value.code == "lab-not-found-there"
+
+
+def test_a_lab_on_one_machine_of_several_is_given_what_the_usual_engine_has():
+    """It is built there, or has been, and not once more on the other machine."""
+    usual, b, said = MemoryEngine(), MemoryEngine(), []
+    engine = SeveralEngines({"a": MemoryEngine(), "b": b}, usual=usual)
+    found = spanning.to_hold(engine, ["b"], said.append)
+    ensure_probe(found, said.append, 5)
+    assert (said[0], said.count("building the probe")) == ("building the probe", 1)
+    assert said[-2:] == [f"sending {PROBE_IMAGE} to b", f"b has {PROBE_IMAGE}"]
+    assert b.images[PROBE_IMAGE].id == usual.images[PROBE_IMAGE].id
+    said.clear()
+    ensure_probe(found, said.append, 5)
+    assert said == []
+    # What the machine alone has stays usable there.
+    b.images["theirs"] = Image("sha256:theirs", {}, names=("theirs",))
+    labctl.empty("lab", engine=found).run("x", ["true"], image="theirs", wait=False)
+    assert [one.name for one in b.containers()] == ["lab-x-1"]
 
 
 def test_the_machines_of_a_lab_are_those_that_it_was_made_on_as_well():

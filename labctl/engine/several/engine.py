@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 from weakref import WeakKeyDictionary
@@ -64,7 +64,7 @@ class SeveralEngines(SeveralProjects):
     def machines(self) -> tuple[str, ...]:
         return tuple(self.members.engines)
 
-    def called(self, machine: str) -> Engine:
+    def called(self, machine: str, builder: Callable[[], Engine]) -> Engine:
         return self
 
     def narrowed(self, machines: Iterable[str]) -> Engine:
@@ -74,7 +74,7 @@ class SeveralEngines(SeveralProjects):
             return self
         if len(left) == 1:
             name, engine = next(iter(left.items()))
-            return engine.called(name) if name else engine
+            return engine.called(name, lambda: self.builder) if name else engine
         other = copy.copy(self)
         other.members = self.members.with_engines(left)
         return other

@@ -27,7 +27,8 @@ def ensure(
     engine: Engine, blueprint: Blueprint, report: Callable[[str], None], *, again: bool, limit: float
 ) -> dict[str, Image]:
     """Builds what is missing or stale, with `again` all; the images by service. Raises LabError."""
-    found = present(engine, blueprint)
+    builder = engine.builder
+    found = present(builder, blueprint)
     services: Mapping[str, Any] = blueprint.topology.config["services"]
     stale: list[str] = []
     digests: dict[str, str] = {}
@@ -45,12 +46,12 @@ def ensure(
     if stale:
         variables = {}
         if digests:  # one of labctl's own, or somebody's that is built like them
-            variables = _variables(engine, next(iter(digests.values())), report)
+            variables = _variables(builder, next(iter(digests.values())), report)
         report(f"building {', '.join(stale)}")
         name = blueprint.topology.name
-        engine.build(blueprint.source, stale, lambda line: None, limit, name=name, variables=variables)
-        found = present(engine, blueprint)
-    _build_named(engine, blueprint, found, report, limit)
+        builder.build(blueprint.source, stale, lambda line: None, limit, name=name, variables=variables)
+        found = present(builder, blueprint)
+    _build_named(builder, blueprint, found, report, limit)
     _pull_missing(engine, blueprint, found, report, limit)
     engine.distribute(sorted({blueprint.image_of(service) for service in found}), report, limit)
     topology = blueprint.topology
@@ -79,15 +80,19 @@ def _pull_missing(
     engine: Engine, blueprint: Blueprint, found: dict[str, Image], report: Callable[[str], None], limit: float
 ) -> None:
     """Pulls what the file only names; asks the registry first, so that one that isn't there costs seconds."""
+    builder = engine.builder
     for member in blueprint.topology.members:
         if member.builds or member.name in found:
             continue
         name = blueprint.image_of(member.name)
-        why = engine.registry_answers(name)
+        if builder is not engine and (image := engine.image(name)):
+            found[member.name] = image
+            continue
+        why = builder.registry_answers(name)
         if why is None:
             report(f"pulling {name}")
-            why = engine.pull(name, limit)
-        image = engine.image(name) if why is None else None
+            why = builder.pull(name, limit)
+        image = builder.image(name) if why is None else None
         if image is None:
             raise LabError("image-missing", image=name, node=member.name, why=why or "it did not arrive")
         found[member.name] = image
@@ -96,11 +101,12 @@ def _pull_missing(
 def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) -> None:
     """The image of the helpers that set routes and faults."""
     wanted = builtin.digest(shipped.root() / "services")
-    image = engine.image(PROBE_IMAGE)
+    builder = engine.builder
+    image = builder.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:
         report("building the probe")
         source = builtin.Source(shipped.root() / "services" / "nodes.yaml")
-        engine.build(source, ["probe"], lambda line: None, limit, variables=_variables(engine, wanted, report))
+        builder.build(source, ["probe"], lambda line: None, limit, variables=_variables(builder, wanted, report))
     engine.distribute([PROBE_IMAGE], report, limit)
 
 

@@ -154,7 +154,7 @@ def checked(engine: Engine, wanted: Wanted) -> tuple[Wanted, tuple[str, ...]]:
 
 
 def _image(engine: Engine, wanted: Wanted, report: Report) -> Image:
-    image = engine.image(wanted.image)
+    image = engine.builder.image(wanted.image) or engine.image(wanted.image)
     if image is None and wanted.image == PROGRAM_IMAGE:
         return _built(engine, report)
     if image is None:
@@ -164,8 +164,8 @@ def _image(engine: Engine, wanted: Wanted, report: Report) -> Image:
 
 
 def _built(engine: Engine, report: Report) -> Image:
-    program.build(engine, report, BUILD_LIMIT)
-    image = engine.image(PROGRAM_IMAGE)
+    program.build(engine.builder, report, BUILD_LIMIT)
+    image = engine.builder.image(PROGRAM_IMAGE)
     if image is None:
         raise LabError("image-not-here", image=PROGRAM_IMAGE)
     engine.distribute([PROGRAM_IMAGE], report, BUILD_LIMIT)
