@@ -36,9 +36,12 @@ FORMS = {
 
 def found(words: Sequence[str]) -> Callable[[], None] | None:
     """What a line does; None where typer has to read it."""
-    form = FORMS.get(tuple(words[:1])) or FORMS.get(tuple(words[:2]))
-    values = read(form, words[len(words[:1]) if tuple(words[:1]) in FORMS else 2 :]) if form else None
-    if form is None or values is None or os.environ.get("_LABCTL_COMPLETE"):
+    count = next((count for count in (1, 2) if tuple(words[:count]) in FORMS), 0)
+    if not count or os.environ.get("_LABCTL_COMPLETE"):
+        return None
+    form = FORMS[tuple(words[:count])]
+    values = read(form, words[count:])
+    if values is None:
         return None
 
     def act() -> None:

@@ -267,7 +267,7 @@ def find(engine: Engine, name: str | None = None) -> Lab:
     """
     if name:
         check_name(name)
-        containers = engine.containers([f"{COMPOSE_PROJECT}={name}"])
+        containers = containers_of(engine, name)
         if not containers:
             known = {lab.name for lab in find_all(engine)}
             raise LabError("unknown-lab", name=name, near=nearest(name, known))
@@ -302,8 +302,13 @@ def find_all(engine: Engine) -> list[Lab]:
         groups.setdefault(container.labels[LABEL_LAB], []).append(container)
     for name, found in groups.items():
         if all(LABEL_RUN in item.labels and not item.labels.get(LABEL_TOPOLOGY) for item in found):
-            groups[name] = engine.containers([f"{COMPOSE_PROJECT}={name}"])  # a project of others, where programs run
+            groups[name] = containers_of(engine, name)  # a project of others, where programs run
     return [of_containers(name, groups[name]) for name in sorted(groups)]
+
+
+def containers_of(engine: Engine, name: str) -> list[Container]:
+    """All of a lab's project, and of no other: an engine may have many hundred."""
+    return engine.containers([f"{COMPOSE_PROJECT}={name}"])
 
 
 def check_name(name: str) -> None:

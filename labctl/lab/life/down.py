@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from labctl.engine.model import COMPOSE_PROJECT, LABEL_HOSTS, LABEL_LAB, Container, Engine, Network, Volume
+from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.lab.locks import LabLock, forget_keyboard
-from labctl.lab.model import without_lessons
+from labctl.lab.model import containers_of, without_lessons
 from labctl.lab.owners import Standing, is_mine, own_name, refuse_anothers, standing
 from labctl.phases import reached
 
@@ -108,7 +108,7 @@ def down(engine: Engine, name: str, report: Report, *, force: bool = False) -> R
         raise
     finally:
         lock.close()
-    goes_on = bool(engine.containers([f"{COMPOSE_PROJECT}={name}"]))
+    goes_on = bool(containers_of(engine, name))
     if removed.is_empty and goes_on:
         raise LabError("lab-not-ours", name=name)  # "nothing is left" would be no true word
     return replace(removed, goes_on=goes_on)

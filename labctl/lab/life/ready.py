@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from labctl.cancel import sleep
-from labctl.engine.model import COMPOSE_PROJECT, Container, Details, Engine, Stream
+from labctl.engine.model import Container, Details, Engine, Stream
 from labctl.errors import LabError, NodeFailed
 from labctl.events.codec import EPOCH, normalise
 from labctl.events.model import nanoseconds_of
 from labctl.lab.life.present_run import Run
-from labctl.lab.model import Lab, Node, of_containers
+from labctl.lab.model import Lab, Node, containers_of, of_containers
 
 LAST_LINES = 5
 WELL = ("running", "paused")  # Docker's states of a node that has nothing wrong with it
@@ -40,7 +40,7 @@ def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report
 
 def _name_others(engine: Engine, lab: Lab, problem: LabError) -> None:
     """Adds who else has failed by now: often one node fails for the other."""
-    now = {container.id: container for container in _of(engine, lab)}
+    now = {container.id: container for container in containers_of(engine, lab.name)}
     nodes = of_containers(lab.name, [now[node.container.id] for node in lab.nodes if node.container.id in now]).nodes
     failed = [node for node in nodes if node.container.exit_code and node.name != problem.values["node"]]
     if failed:
@@ -51,17 +51,12 @@ def _wait(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Cal
     _wait_for_roles(engine, lab, deadline, timeout, report)
     _wait_for_others(engine, lab, deadline, timeout, report)
     _wait_for_programs(engine, lab, deadline, report)
-    found = {container.id: container for container in _of(engine, lab)}
+    found = {container.id: container for container in containers_of(engine, lab.name)}
     for node in lab.nodes:
         now = found.get(node.container.id)
         if now is None or now.state not in WELL:
             _fail_unless_done(engine, node, engine.details(node.container.id))
     return of_containers(lab.name, [found.get(node.container.id, node.container) for node in lab.nodes])
-
-
-def _of(engine: Engine, lab: Lab) -> list[Container]:
-    """Of the lab's project alone: an engine may have many hundred."""
-    return engine.containers([f"{COMPOSE_PROJECT}={lab.name}"])
 
 
 @dataclass
@@ -77,7 +72,7 @@ def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, 
     waiting = {node.container.id: node for node in lab.nodes if not node.role and not _is_program(node)}
     runs = {key: _run(engine.details(key)) for key in waiting}
     while waiting:
-        found = {container.id: container for container in _of(engine, lab) if container.id in waiting}
+        found = {container.id: container for container in containers_of(engine, lab.name) if container.id in waiting}
         for key, node in list(waiting.items()):
             if _is_well(engine, node, found.get(key), runs[key]):
                 del waiting[key]

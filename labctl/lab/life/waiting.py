@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.cancel import sleep
-from labctl.engine.model import COMPOSE_PROJECT, Container, Engine
+from labctl.engine.model import Container, Engine
 from labctl.errors import LabError, Unresolved
 from labctl.events.codec import decode
 from labctl.events.model import Address, Event
 from labctl.lab.life.ready import wait_ready
-from labctl.lab.model import Lab, Node
+from labctl.lab.model import Lab, Node, containers_of
 from labctl.lab.reach.datagram import host_and_port
 from labctl.lab.reach.probe import look, target, with_nearest
 from labctl.lab.reach.published import address
@@ -72,7 +72,7 @@ def for_state(engine: Engine, lab: Lab, nodes: Sequence[Node], state: str, *, ti
         return [Waited(node.name, state, time.monotonic() - begun) for node in nodes]
     waiting, done = {node.container.id: node for node in nodes}, {}
     while True:
-        there = {container.id: container for container in engine.containers([f"{COMPOSE_PROJECT}={lab.name}"])}
+        there = {container.id: container for container in containers_of(engine, lab.name)}
         for ident, node in list(waiting.items()):
             now = there.get(ident)
             if _is(engine, node, now, state):
