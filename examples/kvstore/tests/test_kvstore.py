@@ -69,10 +69,11 @@ def test_a_half_closed_connection_gets_all_answers(lab):
     values = "".join(f"key{number} {'x' * number}\n" for number in range(1, 101))
     done = lab.node("app").exec("python3", "kv.py", "load", "--host", "store", input=values.encode())
     assert done.output == b"100 values are set\n"
-    assert lab.wire("app", "store").handshakes == 1
     ends = [one for one in lab.wire("app", "store").packets if one.segment and one.segment.kind == "fin"]
-    # The client's half first, the server's once all is said; TCP may send either again where an answer takes a while.
-    assert list(dict.fromkeys(one.rightwards for one in ends)) == [True, False]
+    # TCP sends one again where its answer takes a while.
+    ends = [one for one in ends if not any("retransmission" in str(mark) for mark in one.marks)]
+    assert [lab.wire("app", "store").handshakes, len(ends)] == [1, 2]
+    assert [one.rightwards for one in ends] == [True, False]  # the client's half first, the server's once all is said
 
 
 def test_the_client_survives_a_restart_of_the_server(lab, type_at_app):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from labctl.topology.check.problems import Place
@@ -138,8 +139,18 @@ class Lesson:
     def programs(self) -> frozenset[str]:
         """The hosts that it makes by `labctl run --name HOST`."""
         lines = [*self.start, *(typed for step in self.steps for typed in (*step.acts, *step.solve))]
-        found = [line.arguments for line in lines if line.arguments[:1] == ("run",) and "--name" in line.arguments[:-1]]
-        return frozenset(words[words.index("--name") + 1] for words in found)
+        found = [line.arguments for line in lines if line.arguments[:1] == ("run",)]
+        return frozenset(name for words in found if (name := _name_in(words)))
 
     def step(self, id: str) -> Step | None:
         return next((step for step in self.steps if step.id == id), None)
+
+
+def _name_in(words: Sequence[str]) -> str:
+    """What the option --name says, before the program's own words; "" where it isn't there."""
+    options = list(takewhile(lambda word: word != "--", words))
+    for word, after in zip(options, [*options[1:], ""], strict=True):
+        name, given, value = word.partition("=")
+        if name == "--name":
+            return value if given else after
+    return ""
