@@ -65,7 +65,7 @@ def shark(outsider, own_lab):
 def recorder(lab, node):
     """The container that records a node, None where there is none."""
     labels = [f"dev.labctl.lab={lab.name}", "dev.labctl.probe=capture", f"dev.labctl.probed={node}"]
-    found = lab.engine.containers.list(all=True, filters={"label": labels})
+    found = lab.engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
     assert len(found) <= 1
     return found[0] if found else None
 

@@ -48,7 +48,11 @@ def three(engine):
 
 
 def identities(engine) -> set[str]:
-    return {item.id for item in engine.containers.list(filters={"label": "dev.labctl.lab"}) if NAME in item.name}
+    return {
+        item.id
+        for item in engine.containers.list(filters={"label": "dev.labctl.lab"}, ignore_removed=True)
+        if NAME in item.name
+    }
 
 
 def test_all_succeed_side_by_side(engine, three):

@@ -314,7 +314,7 @@ def test_ten_megabytes_arrive_as_they_were(links, inside, name):
 
 def probe_of(links: Lab, node: str):
     labels = [f"dev.labctl.lab={links.name}", "dev.labctl.probe=faults", f"dev.labctl.probed={node}"]
-    [found] = links.engine.containers.list(all=True, filters={"label": labels})
+    [found] = links.engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
     return found
 
 

@@ -276,7 +276,7 @@ def test_bad_use(arguments, said, folder):
 
 @pytest.mark.turn(3)
 def test_a_class(folder, engine):
-    before = {one.id for one in engine.containers.list(all=True)}
+    before = {one.id for one in engine.containers.list(all=True, ignore_removed=True)}
     names = {"ana": "right_threads.py", "=bob": "upper.py", "eve": "localhost.py"}
     for name, source in names.items():
         (folder / "all" / name).mkdir(parents=True)
@@ -295,5 +295,9 @@ def test_a_class(folder, engine):
     assert [row["submission"] for row in rows] == ["'=bob", "ana", "eve", "nobody"]
     assert rows[1]["score"] == rows[1]["max_score"] == "20"
     assert "<details><summary>ana</summary>" in page.read_text()
-    mine = [one for one in engine.containers.list(all=True) if one.id not in before and str(folder) in str(one.attrs)]
+    mine = [
+        one
+        for one in engine.containers.list(all=True, ignore_removed=True)
+        if one.id not in before and str(folder) in str(one.attrs)
+    ]
     assert mine == []

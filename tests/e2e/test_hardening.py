@@ -145,7 +145,7 @@ def test_memory_is_limited_and_the_node_survives(lab):
 
 def test_helpers_leave_nothing_privileged_behind(own_lab, engine):
     """Only probes and routers may hold more, and the default lab has neither."""
-    mine = engine.containers.list(all=True, filters={"label": f"dev.labctl.lab={own_lab.name}"})
+    mine = engine.containers.list(all=True, filters={"label": f"dev.labctl.lab={own_lab.name}"}, ignore_removed=True)
     assert sorted(own_lab.containers()) == sorted(NODES)
     assert len(mine) == len(NODES)
 

@@ -290,7 +290,7 @@ def check_recorders(trial, there: list[str]) -> None:
     key = ["dev.labctl.probe=capture", f"dev.labctl.lab={trial.lab.name}"]
     come = set(trial.lab.labelled()) - set(there)
     # The engine goes on with what it was asked for: one may be there that nobody started.
-    recorders = trial.lab.engine.containers.list(all=True, filters={"label": key})
+    recorders = trial.lab.engine.containers.list(all=True, filters={"label": key}, ignore_removed=True)
     assert come <= {found.name for found in recorders}
     running = [found for found in recorders if found.status == "running"]
     assert running

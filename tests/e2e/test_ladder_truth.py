@@ -83,7 +83,7 @@ def test_what_a_recorder_missed_is_not_called_lost(recorded, engine):
     """The receiver's recorder is frozen, and the kernel's ring for it runs full: that packets arrived is not known."""
     labels = [f"dev.labctl.lab={recorded.name}", "dev.labctl.probe=capture", "dev.labctl.probed=udp2"]
     begin = time.time()
-    [recorder] = engine.containers.list(filters={"label": labels})
+    [recorder] = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     first = recorded.json("udp", "send", "udp1", "udp2", "before")
     recorder.pause()
     try:
@@ -154,7 +154,7 @@ def test_tshark_reads_what_every_node_recorded(recorded, engine, outsider):
 def pcapng(engine, lab: Lab, node: str, last: float) -> Path:
     """What a node's recorder has of the last seconds, as it tells it."""
     labels = [f"dev.labctl.lab={lab.name}", "dev.labctl.probe=capture", f"dev.labctl.probed={node}"]
-    [recorder] = engine.containers.list(filters={"label": labels})
+    [recorder] = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     docker = shutil.which("docker") or "docker"
     teller = subprocess.Popen(
         [docker, "exec", "-i", recorder.id, *TELL, "--last", f"{last:.3f}"],

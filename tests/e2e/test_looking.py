@@ -198,7 +198,7 @@ def test_doctor_finds_this_machine_fit(lab, engine):
     assert found["kernel"]["what"] == f"Linux {engine.info()['KernelVersion']}"
     assert found["base image"]["level"] == "ok"
     assert {finding["level"] for finding in told["findings"]} <= {"ok", "note"}
-    left = engine.containers.list(all=True, filters={"label": "dev.labctl.lab=labctl-doctor"})
+    left = engine.containers.list(all=True, filters={"label": "dev.labctl.lab=labctl-doctor"}, ignore_removed=True)
     assert left == [], "what it tried the kernel with is gone"
 
 

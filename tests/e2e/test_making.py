@@ -51,7 +51,9 @@ def test_a_difference_is_seen(tmp_path):
 
 
 def states(lab):
-    containers = lab.engine.containers.list(all=True, filters={"label": f"com.docker.compose.project={lab.name}"})
+    containers = lab.engine.containers.list(
+        all=True, filters={"label": f"com.docker.compose.project={lab.name}"}, ignore_removed=True
+    )
     return {item.name: (item.id, item.attrs["State"]["StartedAt"]) for item in containers}
 
 

@@ -66,7 +66,7 @@ CONNECT = (
 
 def probe(engine, lab: Lab, node: str):
     labels = [PROBE, f"dev.labctl.lab={lab.name}", f"dev.labctl.probed={node}"]
-    return engine.containers.list(all=True, filters={"label": labels})
+    return engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
 
 
 def programs(container) -> list[str]:

@@ -175,7 +175,7 @@ def test_failure_leaves_files(several, folder):
 def test_nothing_is_left(several, engine):
     _, printed = several
     (name,) = set(re.findall(r"timeline of (pytest-\w+-main-\w+)", printed))
-    assert not engine.containers.list(all=True, filters={"label": f"{COMPOSE_PROJECT}={name}"})
+    assert not engine.containers.list(all=True, filters={"label": f"{COMPOSE_PROJECT}={name}"}, ignore_removed=True)
 
 
 def test_workers_share_a_lab_or_have_their_own(folder, engine):
@@ -200,7 +200,7 @@ def test_workers_share_a_lab_or_have_their_own(folder, engine):
     names = re.findall(r"^lab (pytest-\S+)", done.stdout, re.M)
     assert (len(names), len(set(names)), len([name for name in names if "-all-" in name])) == (8, 3, 6)
     for name in set(names):
-        assert not engine.containers.list(all=True, filters={"label": f"{COMPOSE_PROJECT}={name}"})
+        assert not engine.containers.list(all=True, filters={"label": f"{COMPOSE_PROJECT}={name}"}, ignore_removed=True)
 
 
 NEEDS = """

@@ -50,7 +50,7 @@ def engine() -> Iterator[DockerClient]:
     client = docker.from_env(timeout=60)
     yield client
     mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={SESSION}"}
-    for container in client.containers.list(all=True, filters=mine):
+    for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters=mine):
         network.remove()
