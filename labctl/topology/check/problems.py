@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from labctl.topology.check.kinds import KINDS, Level
+from labctl.topology.check.kinds import KINDS, Kind, Level, Trait
 
 Path = tuple[str | int, ...]
 
@@ -43,8 +43,16 @@ class Problem:
         return cls(code, f"{about}: {message}" if about else message, kind.hint.format(**values), place, path)
 
     @property
+    def kind(self) -> Kind:
+        """Its row of the table, which says all that is done about it."""
+        return KINDS[self.code]
+
+    @property
     def level(self) -> Level:
-        return KINDS[self.code].level
+        return self.kind.level
+
+    def has(self, trait: Trait) -> bool:
+        return trait in self.kind.traits
 
     @property
     def file(self) -> int:
