@@ -98,10 +98,11 @@ def _unsaid(form: Form) -> dict[str, Any]:
 def _is_time(values: dict[str, Any]) -> bool:
     """Whether the timeout is one; it is a number from then on."""
     try:
-        values["timeout"] = float(values["timeout"])
+        seconds = float(values["timeout"])
     except ValueError:
         return False
-    return SHORTEST <= values["timeout"] <= LONGEST
+    values["timeout"] = seconds
+    return SHORTEST <= seconds <= LONGEST
 
 
 def _is_plain(word: str) -> bool:
