@@ -14,22 +14,24 @@ from typing import Any, NamedTuple
 from labctl.cli.output import Settings
 
 FLAGS = {"--json": "as_json", "--force": "force"}
-VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout"}
+VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout", "--name": "name", "-n": "name"}
 SHORTEST, LONGEST = 0.01, 86400.0  # seconds of --timeout
 
 
 class Form(NamedTuple):
     """A function in a module of labctl.cli, the `arguments` that it must and `may` have, and which of the options
     above it knows. `timeout` is what is waited where nothing is said, in seconds; None where there is no such option.
-    `environment`: a variable that is an option, too."""
+    `environment`: a variable that is an option, too. `rest`: what all is that comes after `--`, of which there is
+    some."""
 
     module: str
     function: str
     arguments: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
-    options: frozenset[str] = frozenset({*FLAGS.values(), *VALUED.values()})
+    options: frozenset[str] = frozenset({*FLAGS.values(), "lab", "timeout"})
     timeout: float | None = None
     environment: str = ""
+    rest: str = ""
 
 
 LOOKING = frozenset({"as_json", "lab"})
@@ -44,6 +46,9 @@ FORMS = {
         options=LOOKING | {"timeout"},
         timeout=120.0,
         environment="LABCTL_HOSTS",
+    ),
+    ("run",): Form(
+        "node.starting", "run", options=LOOKING | {"force", "timeout", "name"}, timeout=30.0, rest="command"
     ),
     ("ps",): Form("lab.plain", "ps", options=LOOKING),
     ("ls",): Form("lab.plain", "ls", options=LOOKING - {"lab"}),
@@ -73,6 +78,11 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
     """The values of a form's arguments and options; None where they are not plainly these."""
     values: dict[str, Any] = {}
     places = [*form.arguments, *form.may]
+    if form.rest:
+        at = words.index("--") if "--" in words else len(words)
+        words, values[form.rest] = words[:at], list(words[at + 1 :])
+        if not values[form.rest]:
+            return None
     rest = iter(words)
     for word in rest:
         name = FLAGS.get(word) or VALUED.get(word)
@@ -83,7 +93,7 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
         if name is None or name in values or not (word in FLAGS or _is_plain(word)):
             return None
         values[name] = word in FLAGS or word
-    known = {*form.arguments, *form.may, *form.options}
+    known = {*form.arguments, *form.may, *form.options, form.rest}
     if len(places) > len(form.may) or not values.keys() <= known:
         return None
     values = {**dict.fromkeys(form.may), **_unsaid(form), **values}
@@ -91,7 +101,7 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _unsaid(form: Form) -> dict[str, Any]:
-    unsaid = {"lab": None, "as_json": False, "force": False, "timeout": form.timeout}
+    unsaid = {"lab": None, "name": None, "as_json": False, "force": False, "timeout": form.timeout}
     return {name: value for name, value in unsaid.items() if name in form.options}
 
 
