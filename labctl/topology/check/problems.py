@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -141,6 +140,8 @@ def owner(path: Path) -> str:
 
 def near(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'image'?`, or nothing where no known name is near."""
+    import difflib  # mistakes alone need it
+
     close = difflib.get_close_matches(name[:100], list(known), n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(word) for word in close)}?" if close else ""
 
