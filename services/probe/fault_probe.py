@@ -12,6 +12,7 @@ Whatever it does to a packet is an event of the journal.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
 COMMITS = "/run/labctl"  # a volume that all probes of the lab share
 LOOK = 0.01  # seconds between two looks for a commit
-PENDING = 10.0  # seconds after which a group is given up that nobody commits
-COMMITTABLE = 5.0  # seconds within which it can be: so no probe gives it up while another takes it
+# Longer than labctl waits for all to be prepared: on a busy machine the first waits for the last.
+COMMITTABLE = 20.0  # seconds within which a group can be committed: so no probe gives it up while another takes it
+PENDING = 25.0  # seconds after which one is given up that nobody commits
 _GROUP = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -70,14 +72,14 @@ class FaultProbe:
         except KeyError as problem:
             journal.error("EINVAL", f"no such order, or it lacks {problem}", id=typed.id)
         except (OSError, ValueError, TypeError, subprocess.TimeoutExpired) as problem:
-            journal.error(getattr(problem, "errno", None) or "EINVAL", str(problem), id=typed.id)
+            journal.error(getattr(problem, "errno", None) or "EINVAL", _reason(problem), id=typed.id)
 
     def _answer(self, change: Fields, typed: Input) -> None:
         """Makes a change that was prepared; what fails now is told to whoever ordered it."""
         try:
             self._apply(change)
         except (OSError, subprocess.TimeoutExpired) as problem:
-            journal.error(getattr(problem, "errno", None) or "EIO", str(problem), id=typed.id)
+            journal.error(getattr(problem, "errno", None) or "EIO", _reason(problem), id=typed.id)
             return
         self._list(typed)
 
@@ -119,7 +121,7 @@ class FaultProbe:
         group = typed.options["group"]
         begun = self._pending[group][0]
         if time.monotonic() - begun > COMMITTABLE:
-            raise ValueError("this change was prepared too long ago")
+            raise OSError(errno.ETIMEDOUT, "this change was prepared too long ago")
         os.close(os.open(f"{COMMITS}/{group}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._look_for(group)
         self._list(typed)
@@ -357,6 +359,10 @@ class FaultProbe:
 def _working(rules: dict[Key, Rule]) -> tables.Peers:
     """Whom the rules are about that may still find a packet: as `Tables.set` takes it."""
     return [rule.peers for rule in rules.values() if not rule.is_spent]
+
+
+def _reason(problem: Exception) -> str:
+    return getattr(problem, "strerror", None) or str(problem)
 
 
 def main(loop: Loop) -> Done:
