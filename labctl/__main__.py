@@ -14,11 +14,11 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from labctl.cli import front
 from labctl.cli.output import Terminated, Unwritten, prepare, talk
 from labctl.errors import LabError
 
 EXPLAINED, BUG = 1, 3
+ASKS = (["--help"], ["-h"], ["help"])  # for all of the command line, and nothing else
 
 
 def main(run: Callable[[], int] | None = None) -> NoReturn:
@@ -26,7 +26,7 @@ def main(run: Callable[[], int] | None = None) -> NoReturn:
     status."""
     # What the imports allocate is no garbage, and looking for some after every 700 objects takes 8 ms of a command.
     gc.set_threshold(20_000)
-    status = _status(run or (_front if sys.argv[1:] in front.ASKS else _run))
+    status = _status(run or (_front if sys.argv[1:] in ASKS else _run))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -81,7 +81,7 @@ def _ended_by(told: BaseException) -> int:
 
 def _front() -> int:
     """`labctl --help`, without importing any command."""
-    from labctl.cli import output
+    from labctl.cli import front, output
 
     output.data(front.text(output.columns()))
     return 0

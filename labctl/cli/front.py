@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from labctl.cli.summaries import ABOUT, OPTIONS, SUMMARIES
 
 WIDEST = 100  # columns: longer lines are hard to read
-ASKS = (["--help"], ["-h"], ["help"])  # all of the command line, where it asks for nothing else
 
 
 def text(columns: int | None) -> str:
