@@ -47,6 +47,7 @@ FORMS = {
         timeout=120.0,
         environment="LABCTL_HOSTS",
     ),
+    ("down",): Form("lab.plain", "down", may=("lab",), options=LOOKING | {"force"}),
     ("run",): Form(
         "node.starting", "run", options=LOOKING | {"force", "timeout", "name"}, timeout=30.0, rest="command"
     ),

@@ -58,6 +58,17 @@ LINES = {
         "{} -- hello": False,
         "--no-color {}": False,
     },
+    ("down",): {
+        "{}": True,
+        "{} one": True,
+        "{} --json one --force": True,
+        "{} one two": False,
+        "{} --lab one": True,
+        "{} one --lab two": False,
+        "{} --all": False,
+        "{} --timeout 3": False,
+        "{} --help": False,
+    },
     ("run",): {
         "{} -- python3 server.py": True,
         "{} --name srv -- python3 server.py --lab x -- y": True,

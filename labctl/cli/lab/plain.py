@@ -1,4 +1,4 @@
-"""What `up`, `ps` and `ls` do. No typer here: labctl/cli/quick.py comes without."""
+"""What `up`, `down`, `ps` and `ls` do. No typer here: labctl/cli/quick.py comes without."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from labctl.cli import output
 from labctl.cli.context import asked_name
 
 if TYPE_CHECKING:
+    from labctl import Removed
     from labctl.api.lab import Lab
+    from labctl.engine.model import Engine
 
 
 def up(
@@ -60,6 +62,34 @@ def up(
     _show_nodes(found, as_json)
 
 
+def down(lab: str | None, as_json: bool, *, everything: bool = False) -> None:
+    from labctl.api import machine
+    from labctl.cli.context import consent
+    from labctl.engine import connect_all
+
+    engine = connect_all()
+    name = None if everything else asked_name(lab)
+    names: tuple[str, ...] = (name,) if name else ()
+    if name:
+        machine.check_name(name)
+        consent(lambda: machine.refuse_anothers(name, engine=engine))
+    else:
+        names = _all_names(engine, everything=everything)
+    with output.Progress("removing") as report:
+        removed, problems = machine.take_down(*names, force=True, engine=engine, report=report)
+    if as_json and not problems:
+        output.document({"removed": [item.as_json() for item in removed]})
+        return
+    for item in removed:
+        output.talk(_told(item))
+    for problem in problems[:-1]:
+        output.talk(f"labctl: {problem.message}")
+    if problems:
+        raise problems[-1]
+    if not removed:
+        output.talk("no lab of yours is there; nothing to remove")
+
+
 def ps(lab: str | None, as_json: bool) -> None:
     from labctl.cli.chosen import lab_of
 
@@ -93,3 +123,20 @@ def _show_nodes(lab: Lab, as_json: bool) -> None:
     from labctl.render import tables
 
     output.data(tables.nodes(statuses, columns=output.columns(), colour=output.colour()))
+
+
+def _all_names(engine: Engine, *, everything: bool) -> tuple[str, ...]:
+    """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
+    from labctl.api import machine
+
+    names, left = machine.meant(everything=everything, force=output.Settings.force, engine=engine)
+    if everything and left:
+        output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
+    return names
+
+
+def _told(item: Removed) -> str:
+    counts = f"{item.containers} containers, {item.networks} networks, {item.volumes} volumes"
+    if item.goes_on:
+        return f"labctl's helpers are gone from {item.lab} ({counts}); the project itself is not labctl's, and goes on"
+    return f"nothing is left of {item.lab}" if item.is_empty else f"{item.lab} is down: removed {counts}"

@@ -21,8 +21,7 @@ from labctl.cli.options import (
 from labctl.errors import LabError
 
 if TYPE_CHECKING:
-    from labctl import Removed
-    from labctl.engine.model import Engine
+    pass
 
 TopologyName = Annotated[
     str | None,
@@ -177,47 +176,6 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Remove a lab: its containers, networks and volumes, and nothing else."""
-    from labctl.api import machine
-    from labctl.cli.context import asked_name, consent
-    from labctl.engine import connect_all
-
     if everything and (lab or named):
         raise typer.BadParameter("name a lab or give --all, not both")
-    engine = connect_all()
-    name = None if everything else asked_name(lab or named)
-    names: tuple[str, ...] = (name,) if name else ()
-    if name:
-        machine.check_name(name)
-        consent(lambda: machine.refuse_anothers(name, engine=engine))
-    else:
-        names = _all_names(engine, everything=everything)
-    with output.Progress("removing") as report:
-        removed, problems = machine.take_down(*names, force=True, engine=engine, report=report)
-    if as_json and not problems:
-        output.document({"removed": [item.as_json() for item in removed]})
-        return
-    for item in removed:
-        output.talk(_told(item))
-    for problem in problems[:-1]:
-        output.talk(f"labctl: {problem.message}")
-    if problems:
-        raise problems[-1]
-    if not removed:
-        output.talk("no lab of yours is there; nothing to remove")
-
-
-def _all_names(engine: Engine, *, everything: bool) -> tuple[str, ...]:
-    """All labs that `down` is about when it is given no name. Raises LabError `ambiguous-lab`."""
-    from labctl.api import machine
-
-    names, left = machine.meant(everything=everything, force=output.Settings.force, engine=engine)
-    if everything and left:
-        output.talk(f"left alone, as others made them: {', '.join(left)} (--force removes these, too)")
-    return names
-
-
-def _told(item: Removed) -> str:
-    counts = f"{item.containers} containers, {item.networks} networks, {item.volumes} volumes"
-    if item.goes_on:
-        return f"labctl's helpers are gone from {item.lab} ({counts}); the project itself is not labctl's, and goes on"
-    return f"nothing is left of {item.lab}" if item.is_empty else f"{item.lab} is down: removed {counts}"
+    plain.down(lab or named, as_json, everything=everything)
