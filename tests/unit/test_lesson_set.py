@@ -29,7 +29,7 @@ def test_both_languages_say_the_same(name):
 @pytest.mark.parametrize("name", finding.ORDER)
 def test_a_lesson_has_something_that_the_learner_does(name):
     steps = finding.find(name).steps
-    assert any(not step.acts and step.solve or (step.predict and step.predict.blanks) for step in steps)
+    assert any((not step.acts and step.solve) or (step.predict and step.predict.blanks) for step in steps)
 
 
 @pytest.mark.parametrize("name", finding.ORDER)
