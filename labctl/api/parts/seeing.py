@@ -118,7 +118,8 @@ class SeenNode:
 
     def follow_syscalls(self, *, last: float | str = 0.0, waits: bool = False) -> Iterator[Event]:
         """System calls as they return, where they are recorded: those of the `last` seconds, then an event `recording`
-        with how many are gone of these (`cut`), then those that come. Raises NotRunning, ProbeError, Cancelled."""
+        with how many are gone of these (`cut`), then those that come. Raises NotRecorded (`no-recording`), NotRunning,
+        ProbeError, Cancelled."""
         from labctl.lab.processes import syscalls
 
         lab, node = self._traced()
