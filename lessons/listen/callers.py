@@ -1,5 +1,5 @@
-"""Calls the server once for each name that is typed, and says the name to it; nobody waits for an answer. Who hears nothing
-gives up."""
+"""Calls the server once for each name that is typed, and says the name to it. Nobody waits for an answer; who hears
+nothing gives up."""
 
 import socket
 
