@@ -6,7 +6,7 @@ TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/pro
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
 TYPED := base chat-client chat-server echo-client echo-server http-hello probe router udp-peer
 
-.PHONY: help lab-up lab-down test lessons grades grades-again test-whole test-unit lint test-machines test-nemesis kill-matrix bench bench-scale machines machines-down package compat clean types venv engine images
+.PHONY: help lab-up lab-down test lessons grades grades-again test-whole test-unit lint test-machines test-nemesis kill-matrix pictures bench bench-scale machines machines-down package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ grades-again: venv engine images ## grade programs 50 times each on busy cores; 
 kill-matrix: venv engine images ## end labctl at every moment, by every signal, and write docs/kill-matrix.md
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found
 	$(BIN)/python tests/e2e/kill_matrix.py
+
+pictures: venv engine images ## take the pictures of the page that the docs show
+	PYTHONPATH=tests $(BIN)/python tests/e2e/page_pictures.py
 
 lint: venv types ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .

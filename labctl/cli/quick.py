@@ -85,14 +85,14 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
             return None
     rest = iter(words)
     for word in rest:
-        name = FLAGS.get(word) or VALUED.get(word)
+        name, value = FLAGS.get(word) or VALUED.get(word), word
         if word in VALUED:
-            word = next(rest, "")
+            value = next(rest, "")
         elif name is None and places:
             name = places.pop(0)
-        if name is None or name in values or not (word in FLAGS or _is_plain(word)):
+        if name is None or name in values or not (word in FLAGS or _is_plain(value)):
             return None
-        values[name] = word in FLAGS or word
+        values[name] = word in FLAGS or value
     known = {*form.arguments, *form.may, *form.options, form.rest}
     if len(places) > len(form.may) or not values.keys() <= known:
         return None

@@ -34,6 +34,7 @@ TYPED = {
     "{} alice hi --lab one --lab two": False,
     "{} alice hi --lab=one": False,
     "{} alice hi --json --json": False,
+    "{} alice hi --lab --json": False,
     "--color always {} alice hi": False,
 }
 # The lines of each form, and whether they are read here.
@@ -81,6 +82,7 @@ LINES = {
         "{} --timeout 2": False,
         "{} --force": False,
         "{} --lab": False,
+        "{} --lab --json": False,
         "{} --help": False,
     },
     ("ls",): {

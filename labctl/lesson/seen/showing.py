@@ -8,6 +8,7 @@ from typing import Any
 from labctl.lesson.seen.evidence import ABSENT, Evidence
 from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.model import Shown
+from labctl.render.text import address, fitted, printable
 
 LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
 RESOLVER = "127.0.0.11"  # the engine's own name server in each host, which is no part of any lesson
@@ -108,8 +109,6 @@ def _sockets(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], c
 
 
 def _values(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, __: bool) -> str:
-    from labctl.render.text import fitted, printable
-
     wide = max(map(len, names))
     return "\n".join(fitted(f"{name.ljust(wide)} = {printable(_said(values.get(name)))}", columns) for name in names)
 
@@ -120,6 +119,8 @@ def _said(value: Any) -> str:
     if isinstance(value, Row):
         return str(value.get("head") or value.get("text") or value)[:TEXT_LIMIT]
     if isinstance(value, list):
+        if len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
+            return address((value[0], value[1]))
         return ", ".join(_said(item) for item in value[:12])[:TEXT_LIMIT] or "none"
     return "none" if value is None else str(value)[:TEXT_LIMIT]
 
