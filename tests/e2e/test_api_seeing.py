@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import labctl
-from labctl.errors import InvalidArgument, NoAnswer, NotRecorded, ReachError
+from labctl.errors import InvalidArgument, LabTimeout, NoAnswer, NodeError, NotRecorded, ReachError
 from labctl.packets.files.capture import read
 
 
@@ -104,3 +104,44 @@ def test_speed_is_counted_where_it_arrives(seen):
         found = seen.speed("udp1", "udp2", seconds=1.0)
     assert 1e6 < found.bits_per_second < 3e6
     assert found.as_json()["bits_per_second"] == round(found.bits_per_second)
+    assert 0 <= found.share_lost < 0.5
+    with seen.link("udp1:udp2").fault(loss="50%", seed=3):
+        found = seen.speed("udp1", "udp2", udp=True, seconds=0.5, rate="1mbit", size=100)
+    assert found.share_lost == found.measured.lost / found.measured.packets
+    assert 0.3 < found.share_lost < 0.7
+
+
+def test_a_datagram_and_a_connection_are_answered(seen, lab):
+    """From the program of a peer itself, from a helper at another node, and from this machine."""
+    udp1, alice = seen.node("udp1"), seen.node("alice")
+    typed = udp1.send_datagram("echo:7", "hey")
+    assert (typed.local, typed.peer) == ((lab.address("udp1"), 5005), (lab.address("echo"), 7))
+    assert (typed.answer, typed.bytes, 0 < typed.seconds < 2) == ("hey", 3, True)
+    sent = alice.send_datagram("udp2:5005", "from alice", timeout=0.3)
+    assert (sent.local[0], sent.answer, sent.seconds) == (lab.address("alice"), None, 0.3)
+    assert seen.node("udp2").wait_for('recv "from alice"', since="1m", timeout=10).peer == sent.local
+    with pytest.raises(ReachError, match="nothing listens at that port"):
+        alice.send_datagram("udp2:9", "hey")
+    taken = seen.wait_for_answer("echo:7", source="alice", timeout=10)
+    assert (taken.local[0], taken.peer) == (lab.address("alice"), (lab.address("echo"), 7))
+    assert seen.wait_for_answer("web:8080", timeout=10).peer[0] == "127.0.0.1"
+    with pytest.raises(LabTimeout):
+        seen.wait_for_answer("echo:1", source="alice", timeout=0.3)
+
+
+def test_files_are_carried_both_ways(seen, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_text("carried")
+    alice = seen.node("alice")
+    done = alice.copy_in(tmp_path / "a", "/dev/shm/b")
+    assert (done.files, done.bytes) == (1, 7)
+    assert alice.copy_out("/dev/shm/b/x", tmp_path / "back").files == 1
+    assert (tmp_path / "back").read_text() == "carried"
+    assert seen.copy("alice:/dev/shm/b/x", str(tmp_path / "again"))[1:] == (
+        "alice:/dev/shm/b/x",
+        str(tmp_path / "again"),
+    )
+    with pytest.raises(NodeError, match="No such file"):
+        alice.copy_out("/dev/shm/none", tmp_path / "none")
+    with pytest.raises(InvalidArgument, match="one of the two"):
+        seen.copy("alice:/x", "bob:/x")

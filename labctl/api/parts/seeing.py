@@ -24,7 +24,8 @@ class SeenLab:
     _place: Place
 
     def graph(self) -> Graph:
-        """The lab as it is now, as a picture: nodes, networks, addresses, routers, routes, conditions of its links."""
+        """The lab as it is now, as a picture: nodes, networks, addresses, routers, routes, conditions of its links.
+        Raises LabNotFound, EngineError."""
         from labctl.api.results.graph import Graph
         from labctl.lab.drawing.picture import of_lab
 

@@ -35,27 +35,31 @@ export function known(text) {
   return text.replace(/^[a-z]+/, (word) => (Object.hasOwn(KNOWN, word) ? say(KNOWN[word]) : word));
 }
 
-const [EXACT, PATTERNS] = [new Map(), []];
+const [EXACT, WHOLE, PATTERNS] = [new Map(), [], []];
 for (const [text, other] of PHRASES[language] ?? []) {
   if (!text.includes("{")) EXACT.set(text, other);
-  else PATTERNS.push([new RegExp(`^${text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+)")}$`), other]);
+  else (/[:,] /.test(text) ? WHOLE : PATTERNS).push([new RegExp(`^${text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+)")}$`), other]);
 }
 
 /** What labctl says of a packet, a layer or a rule, in the language that was chosen; its parts by themselves, where the
- * whole isn't known. */
+ * whole isn't known. The terminal has the same rules (labctl/render/phrases). */
 export function told(text) {
   if (!EXACT.size) return text;
-  const whole = EXACT.get(text);
+  const whole = EXACT.get(text) ?? filled(WHOLE, text);
   if (whole) return whole;
   for (const between of [": ", ", "]) {
     const at = text.indexOf(between);
     if (at > 0) return `${told(text.slice(0, at))}${between}${told(text.slice(at + between.length))}`;
   }
-  for (const [pattern, other] of PATTERNS) {
+  return filled(PATTERNS, text) ?? text;
+}
+
+function filled(patterns, text) {
+  for (const [pattern, other] of patterns) {
     const found = pattern.exec(text);
     if (found) return other.replace(/\{(\w+)\}/g, (_, key) => told(found.groups[key]));
   }
-  return text;
+  return null;
 }
 
 /** Chooses another language: the page is built anew. */
