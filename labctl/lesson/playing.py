@@ -13,7 +13,7 @@ from labctl.lesson.acts import Output, Shell
 from labctl.lesson.progress import Progress, Store
 from labctl.lesson.prose import broken, rendered, typed_lines
 from labctl.lesson.seen.evidence import Misplaced
-from labctl.lesson.seen.showing import shown
+from labctl.lesson.seen.showing import Screen, shown
 from labctl.lesson.stepping import Running, begun
 from labctl.lesson.words import said
 from labctl.lesson.written.model import Lesson, Prose, Section, Step
@@ -247,11 +247,8 @@ class Player:
                 self._say(part)
 
     def _shown(self, step: Step, evidence: Any, values: dict[str, Any]) -> None:
-        parts = [
-            text
-            for one in step.show
-            if (text := shown(one, evidence, values, columns=self.talk.columns, colour=self.talk.colour))
-        ]
+        screen = Screen(self.talk.columns, self.talk.colour, self.language)
+        parts = [text for one in step.show if (text := shown(one, evidence, values, screen))]
         if parts:
             self._say("")
             self._say(paint(said(self.language, "seen"), DIM, self.talk.colour))

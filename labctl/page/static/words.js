@@ -1,6 +1,7 @@
 // The page's words in the language that was chosen.
 
-import { NAMES, NOTES, PHRASES } from "page/phrases.js";
+import { NAMES, NOTES } from "page/names.js";
+import { PHRASES } from "page/phrases.js";
 import { TEXTS } from "page/texts.js";
 import { recall, remember } from "page/store.js";
 
@@ -40,12 +41,13 @@ function pattern(text) {
   return new RegExp(`^${text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+)")}$`, "s");
 }
 
-const [EXACT, PATTERNS] = [new Map(), []];
+const [EXACT, WHOLE, PATTERNS] = [new Map(), [], []];
 for (const [text, other] of PHRASES[language] ?? []) {
   if (!text.includes("{")) EXACT.set(text, other);
-  else PATTERNS.push([pattern(text), other]);
+  else (/[:,] /.test(text) ? WHOLE : PATTERNS).push([pattern(text), other]);
 }
-const SENTENCES = (NOTES[language] ?? []).map(([text, other]) => [pattern(text), other]);
+const sentences = [...(NOTES[language] ?? []), ...(PHRASES[language] ?? []).filter(([text]) => text.endsWith("."))];
+const SENTENCES = sentences.map(([text, other]) => [pattern(text), other]);
 const { events, fields, states, rules } = NAMES[language] ?? { events: {}, fields: {}, states: {}, rules: {} };
 
 function named(names, text) {
@@ -80,20 +82,24 @@ export function note(text) {
 }
 
 /** What labctl says of a packet, a layer or a rule, in the language that was chosen; its parts by themselves, where the
- * whole isn't known. */
+ * whole isn't known. The terminal has the same rules (labctl/render/phrases). */
 export function told(text) {
   if (!EXACT.size) return text;
-  const whole = EXACT.get(text);
+  const whole = EXACT.get(text) ?? filled(WHOLE, text);
   if (whole) return whole;
   for (const between of [": ", ", "]) {
     const at = text.indexOf(between);
     if (at > 0) return `${told(text.slice(0, at))}${between}${told(text.slice(at + between.length))}`;
   }
-  for (const [pattern, other] of PATTERNS) {
+  return filled(PATTERNS, text) ?? text;
+}
+
+function filled(patterns, text) {
+  for (const [pattern, other] of patterns) {
     const found = pattern.exec(text);
     if (found) return other.replace(/\{(\w+)\}/g, (_, key) => told(found.groups[key]));
   }
-  return text;
+  return null;
 }
 
 /** Chooses another language: the page is built anew. */
