@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
-HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
+HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -name page_pictures.py ! -path '*/foreign/*' ! -path '*/programs/*')
 TYPED := base chat-client chat-server echo-client echo-server http-hello probe router udp-peer
 
 .PHONY: help lab-up lab-down test lessons grades grades-again test-whole test-unit lint test-machines test-nemesis kill-matrix pictures bench bench-scale machines machines-down package compat clean types venv engine images
@@ -90,7 +90,7 @@ types: venv
 	MYPYPATH=services/base:services/probe $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
 	$(BIN)/mypy --python-version 3.13 services/tutorial
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)
-	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py tests/e2e/page_pictures.py
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/integration/conftest.py
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/unit/conftest.py
 

@@ -25,12 +25,14 @@ def test_what_is_recorded_is_forgotten_and_who_looks_begins_nothing(seen):
         seen.node("alice").syscalls()
     seen.node("udp1").ping("udp2", count=2, interval=0.01)
     assert [arrow.label.head for arrow in seen.ladder("udp1", "udp2").arrows if arrow.flow.startswith("icmp")]
-    assert seen.xray("udp1", "udp2").arrows
+    deep = seen.xray("udp1", "udp2")
+    assert deep.arrows
+    assert deep.perfetto()["traceEvents"]
     assert seen.node("udp1").syscalls() == ()
     assert set(seen.forget()) >= {"udp1", "udp2"}
 
 
-def test_a_capture_goes_on_until_another_thread_says_so(seen):
+def test_a_capture_goes_on_until_another_thread_says_so(seen, lab):
     stop, found = labctl.Cancel(), []
 
     def capture() -> None:
@@ -42,6 +44,8 @@ def test_a_capture_goes_on_until_another_thread_says_so(seen):
     try:
         with pytest.raises(NoAnswer), seen.link("udp2:udp1").fault(loss=1.0, seed=1):
             seen.node("udp1").ping("udp2", count=1, timeout=1)
+        [verdict] = [one for one in seen.verdicts(since="1m") if one.node == "udp2" and one.proto == "icmp"]
+        assert (verdict.action, verdict.src, verdict.dst) == ("drop", lab.address("udp2"), lab.address("udp1"))
         assert seen.node("udp1").ping("udp2", count=3, interval="10ms").summary.received == 3
     finally:
         stop.cancel()
@@ -76,9 +80,14 @@ def test_ping_route_names_and_sockets(seen, lab):
     pinged = alice.ping("bob", count=2, interval="20ms")
     assert [answer.owner for answer in pinged.answers] == ["bob", "bob"]
     assert pinged.as_json().keys() | {"schema_version"} == lab.json("ping", "alice", "bob", "-c", "1").keys()
-    assert [hop.owner for hop in alice.route("bob").hops] == ["bob"]
+    assert [answer.counts for answer in pinged.answers] == [True, True]
+    way = alice.route("bob")
+    assert [(hop.number, hop.owner, hop.reached) for hop in way.hops] == [(1, "bob", True)]
+    assert way.entry.via is None, "they share a network"
     assert any(entry.destination == "default" for entry in alice.routes())
-    assert lab.address("bob") in alice.dns("bob").addresses
+    resolved = alice.dns("bob")
+    assert lab.address("bob") in resolved.addresses
+    assert resolved.lookup.servers
     with pytest.raises(ReachError):
         alice.dns("nobody.invalid")
     assert any(one.state == "LISTEN" and one.local[1] == 12345 for one in alice.sockets())

@@ -86,6 +86,13 @@ def test_a_command_writes_where_it_is_shown(engine, lab):
     assert (done.status, done.output, done.errors) == (3, b"out\n", b"err\n")
 
 
+def test_what_is_gone_can_be_taken_down_once_more(engine, lab):
+    assert not lab.down().is_empty
+    assert lab.down().is_empty
+    with pytest.raises(labctl.LabNotFound):
+        lab.status()
+
+
 def test_who_shares_a_network(engine, lab):
     pairs = lab.pairs()
     assert ("alice", "bob") in pairs
@@ -97,6 +104,7 @@ def test_who_shares_a_network(engine, lab):
 
 def test_a_state_in_words(lab):
     assert lab.node("bob").status().told == "ready"
+    assert [port.place for port in lab.node("web").status().published] == ["127.0.0.1:8080"]
     lab.node("bob").kill()
     assert lab.node("bob").status().told.startswith("exited (137) ")
     assert not lab.node("bob").status().out_of_memory

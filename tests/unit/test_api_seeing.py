@@ -81,7 +81,7 @@ def test_a_trace_tells_what_its_block_caused(engine, seen, fakes):
             trace.ladder("alice", "bob")
         cross(fakes, 2_000_000_000)
     assert [(one.left, one.right) for one in trace.ladders] == [("alice", "bob")]
-    assert (trace.quiet, trace.packets, trace.remark) == (True, 2, "")
+    assert (trace.quiet, trace.packets, trace.remark, trace.aside) == (True, 2, "", "")
     found = trace.ladder("bob", "alice")
     assert isinstance(found, Ladder)
     assert [arrow.rightwards for arrow in found.arrows] == [False]

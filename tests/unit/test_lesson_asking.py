@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from labctl.events.codec import decode
 from labctl.lesson import playing
 from labctl.lesson.finding import find
 from labctl.lesson.progress import Store
-from labctl.lesson.seen.showing import _said
+from labctl.lesson.seen.rows import Row
+from labctl.lesson.seen.showing import Screen, _said, shown
+from labctl.lesson.written.model import Shown
+from labctl.topology.check.problems import Place
 
 
 class Typed:
@@ -57,3 +61,26 @@ def test_a_question_can_be_left(step, typed):
 )
 def test_the_two_ends_of_a_segment_are_told_as_addresses_are_written(value, told):
     assert _said(value) == told
+
+
+class Told:
+    """Evidence of two events alone."""
+
+    def __init__(self, *lines):
+        self._rows = [Row({}, source=decode(line.encode(), node="web")) for line in lines]
+
+    def events(self, *nodes):
+        return self._rows
+
+
+def test_an_event_says_what_it_is_about_also_where_its_line_is_long():
+    ends = '"local":["10.78.10.11",8080],"peer":["10.78.10.12",56688]'
+    stamp = '"ts":"2026-01-31T12:00:00.000000001Z","node":"web"'
+    asked = (
+        f'{{{stamp},"event":"request",{ends},"proto":"tcp","method":"GET","target":"/","agent":"{"Mozilla " * 60}"}}'
+    )
+    brief = f'{{{stamp},"event":"accept",{ends},"proto":"tcp"}}'
+    lines = shown(Shown("journal", ("web",), Place(1, 1)), Told(asked, brief), {}, Screen(80, False)).split("\n")
+    assert any("method=GET  target=/" in line for line in lines)
+    assert [len(line) <= 80 for line in lines] == [True] * 5, "three of the long one, its end, and the short one"
+    assert lines[3].strip() == "…"

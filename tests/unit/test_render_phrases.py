@@ -101,7 +101,8 @@ def test_the_page_says_the_same(tmp_path):
     """Both read the table by the same rules."""
     words = (STATIC / "words.js").read_text().replace('"page/', '"./')
     (tmp_path / "words.mjs").write_text(re.sub(r'"\./(\w+)\.js"', r'"./\1.mjs"', words))
-    (tmp_path / "phrases.mjs").write_text((STATIC / "phrases.js").read_text())
+    for table in ("phrases", "names"):
+        (tmp_path / f"{table}.mjs").write_text((STATIC / f"{table}.js").read_text())
     (tmp_path / "texts.mjs").write_text("export const TEXTS = { zh: {} };")
     (tmp_path / "store.mjs").write_text(
         'globalThis.navigator ??= {}; export const recall = () => "zh"; export const remember = () => {};'

@@ -12,6 +12,7 @@ from labctl.lesson.written.model import Shown
 from labctl.render.text import address, fitted, printable
 
 LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
+LINES = 3  # of an event
 RESOLVER = "127.0.0.11"  # the engine's own name server in each host, which is no part of any lesson
 TEXT_LIMIT = 200  # characters of a value
 
@@ -80,8 +81,18 @@ def _journal(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], s
     from labctl.render.timeline import Timeline
 
     rows = evidence.events(*names)[-LIMIT:]
-    line = Timeline(list(names), columns=screen.columns, colour=screen.colour).line
-    return "\n".join(line(row.source) for row in rows)
+    line = Timeline(list(names), columns=screen.columns, colour=screen.colour, wrap=True).line
+    return "\n".join(_short(line(row.source)) for row in rows)
+
+
+def _short(event: str) -> str:
+    """An event in a few lines: the first alone often has no more than its ends."""
+    lines = event.split("\n")
+    return event if len(lines) <= LINES else "\n".join([*lines[:LINES], f"{' ' * _indent(lines[1])}…"])
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _calls(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], screen: Screen) -> str:

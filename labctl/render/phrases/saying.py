@@ -63,7 +63,9 @@ class _Table:
 
 def _regex(text: str) -> re.Pattern[str]:
     pieces = _FILLED.split(text)  # texts, and between two of them a name
-    return re.compile("".join(f"(?P<{one}>.+)" if place % 2 else re.escape(one) for place, one in enumerate(pieces)))
+    return re.compile(
+        "".join(f"(?P<{one}>.+)" if place % 2 else re.escape(one) for place, one in enumerate(pieces)), re.DOTALL
+    )
 
 
 def script() -> str:
