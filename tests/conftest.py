@@ -15,10 +15,12 @@ for folder in ("base", "probe"):
 # The machines that this user has told labctl of are none of the tests' business.
 os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "out" / "config")
 
-# A shell that starts us in the background has SIGINT ignored, and what is ignored stays so in every child: ^C could
-# not be tried. A signal that has a handler is a default one in a child.
+# A shell that starts us in the background has SIGINT ignored, nohup(1) SIGHUP, and what is ignored stays so in every
+# child: neither could be tried. A signal that has a handler is a default one in a child.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
