@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 TESTS := tests:tests/unit:tests/e2e:tests/integration:services/base:services/probe
-HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -path '*/foreign/*' ! -path '*/programs/*')
+HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py ! -name page_pictures.py ! -path '*/foreign/*' ! -path '*/programs/*')
 TYPED := base chat-client chat-server echo-client echo-server http-hello probe router udp-peer
 
-.PHONY: help lab-up lab-down test lessons grades grades-again test-whole test-unit lint test-machines test-nemesis kill-matrix bench bench-scale machines machines-down package compat clean types venv engine images
+.PHONY: help lab-up lab-down test lessons grades grades-again test-whole test-unit lint test-machines test-nemesis kill-matrix pictures bench bench-scale machines machines-down package compat clean types venv engine images
 
 help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,9 @@ kill-matrix: venv engine images ## end labctl at every moment, by every signal, 
 	LABCTL_SEED= $(BIN)/python -m pytest tests/e2e/test_kill_matrix.py --deselect tests/e2e/test_kill_matrix.py::test_page_shows_what_was_found
 	$(BIN)/python tests/e2e/kill_matrix.py
 
+pictures: venv engine images ## take the pictures of the page that the docs show
+	PYTHONPATH=tests $(BIN)/python tests/e2e/page_pictures.py
+
 lint: venv types ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -87,7 +90,7 @@ types: venv
 	MYPYPATH=services/base:services/probe $(BIN)/mypy --python-version 3.13 $(addprefix services/,$(TYPED))
 	$(BIN)/mypy --python-version 3.13 services/tutorial
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/conftest.py $(HELPERS)
-	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py
+	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/e2e/conftest.py tests/e2e/page_pictures.py
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/integration/conftest.py
 	MYPYPATH=$(TESTS) $(BIN)/mypy --explicit-package-bases tests/unit/conftest.py
 

@@ -47,9 +47,9 @@ def _status(run: Callable[[], int]) -> int:
     except Unwritten as problem:
         # Python would write once more at exit what it could not, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if problem.code == errno.EPIPE:  # whoever reads has enough of it: `labctl logs | head`
+        if problem.errno == errno.EPIPE:  # whoever reads has enough of it: `labctl logs | head`
             return 128 + signal.SIGPIPE
-        talk(f"labctl: {LabError('output-failed', why=os.strerror(problem.code)).message}")
+        talk(f"labctl: {LabError('output-failed', why=os.strerror(problem.errno)).message}")
         return EXPLAINED
 
 

@@ -26,12 +26,14 @@ class Cancel:
         self._reader, self._writer = os.pipe()
 
     def cancel(self) -> None:
+        """Ends what waits with it, now and from now on; again it changes nothing."""
         if not self._is_cancelled:
             self._is_cancelled = True
             os.write(self._writer, b".")  # read by nobody: the other end can be read from for good
 
     @property
     def is_cancelled(self) -> bool:
+        """Whether somebody has decided so."""
         return self._is_cancelled
 
     def fileno(self) -> int:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from labctl.lab.machines.swarm import Joined
 
 FilePath = str | os.PathLike[str]
-Report = Callable[[str], None]
 
 
 def hosts() -> dict[str, Host]:
@@ -50,7 +49,11 @@ def remove_host(name: str) -> Host:
 
 
 def check_hosts(
-    names: Sequence[str] = (), *, ports: bool = True, engine: MachineEngine | None = None, report: Report | None = None
+    names: Sequence[str] = (),
+    *,
+    ports: bool = True,
+    engine: MachineEngine | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> tuple[Finding, ...]:
     """Whether some machines, or all, can have a lab together: engines, swarm, clocks, images and, unless `ports` is
     False, what passes between them (for that, helpers are started there, and their image is sent first). `engine` is
@@ -66,7 +69,10 @@ def check_hosts(
 
 
 def join_hosts(
-    names: Sequence[str] = (), *, addresses: Mapping[str, str] | None = None, report: Report | None = None
+    names: Sequence[str] = (),
+    *,
+    addresses: Mapping[str, str] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> tuple[Joined, ...]:
     """Makes one swarm of some machines, or of all: of the first, unless one of them is in one, which the others then
     join. Again it changes nothing. `addresses` are those at which the others reach a machine, where that isn't the one
@@ -81,7 +87,9 @@ def join_hosts(
     return tuple(swarm.join(_engines(names), at, report or _nothing))
 
 
-def leave_hosts(names: Sequence[str], *, force: bool = False, report: Report | None = None) -> tuple[str, ...]:
+def leave_hosts(
+    names: Sequence[str], *, force: bool = False, report: Callable[[str], None] | None = None
+) -> tuple[str, ...]:
     """Takes some machines out of their swarm; the names of those that were in one. `force`: also where labs are on it,
     or others in the swarm are left without a manager. Raises LabNotFound, EngineError."""
     from labctl.lab.machines import swarm

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 class Lab(LivingLab, ToldLab, DrawnLab, CapturedLab, SeenLab, InsideLab, ReachingLab, LinkedLab, RunningLab, SavingLab):
     """A lab on an engine; `labctl.up`, `labctl.find` and `labctl.labs` give them.
 
-    It holds a name and no state: each method asks the engine how things are now. Several threads may use one Lab, or
-    each its own; `cancel` ends what any of them waits for with this one.
+    It holds a name and no state: each method asks the engine how things are now, so each raises LabNotFound once the
+    lab is gone, and EngineError where the engine doesn't answer or refuses. Several threads may use one Lab, or each
+    its own; `cancel` ends what any of them waits for with this one.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 class Node(Keyboard, SeenNode, ReachingNode, InsideNode):
     """A node; `Lab.node` and `Lab.nodes` give them. What it is (`role`, `state`, `addresses`, `networks`, `ports`) is
-    as of then; how it is, `status` asks anew."""
+    as of then; how it is, `status` asks anew. All that is done with it raises NodeNotFound once it is gone, LabNotFound
+    where the lab is, and EngineError where the engine doesn't answer or refuses."""
 
     def __init__(self, lab: Lab, found: model.Node) -> None:
         self.lab = lab
@@ -37,6 +38,7 @@ class Node(Keyboard, SeenNode, ReachingNode, InsideNode):
 
     @property
     def name(self) -> str:
+        """As its lab, its journal and ladders call it."""
         return self._found.name
 
     @property

@@ -60,9 +60,9 @@ def width(usual: int) -> int:
 class Unwritten(BaseException):
     """Our output can't be written, with the errno. No Exception: click would make a failure of its own of EPIPE."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, errno: int) -> None:
+        super().__init__(errno)
+        self.errno = errno
 
 
 class Terminated(BaseException):

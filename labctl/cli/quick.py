@@ -14,23 +14,44 @@ from typing import Any, NamedTuple
 from labctl.cli.output import Settings
 
 FLAGS = {"--json": "as_json", "--force": "force"}
-VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout"}
+VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout", "--name": "name", "-n": "name"}
 SHORTEST, LONGEST = 0.01, 86400.0  # seconds of --timeout
 
 
 class Form(NamedTuple):
-    """A function of labctl/cli/node/typing.py, the names of its `arguments`, and what is waited where nothing is
-    said, in seconds."""
+    """A function in a module of labctl.cli, the `arguments` that it must and `may` have, and which of the options
+    above it knows. `timeout` is what is waited where nothing is said, in seconds; None where there is no such option.
+    `environment`: a variable that is an option, too. `rest`: what all is that comes after `--`, of which there is
+    some."""
 
+    module: str
     function: str
-    arguments: tuple[str, ...]
-    timeout: float
+    arguments: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    options: frozenset[str] = frozenset({*FLAGS.values(), "lab", "timeout"})
+    timeout: float | None = None
+    environment: str = ""
+    rest: str = ""
 
 
+LOOKING = frozenset({"as_json", "lab"})
 FORMS = {
-    ("send",): Form("send", ("node", "line"), 5.0),
-    ("chat", "send"): Form("chat_send", ("node", "text"), 5.0),
-    ("echo", "send"): Form("echo_send", ("node", "text"), 5.0),
+    ("send",): Form("node.typing", "send", ("node", "line"), timeout=5.0),
+    ("chat", "send"): Form("node.typing", "chat_send", ("node", "text"), timeout=5.0),
+    ("echo", "send"): Form("node.typing", "echo_send", ("node", "text"), timeout=5.0),
+    ("up",): Form(
+        "lab.plain",
+        "up",
+        may=("topology",),
+        options=LOOKING | {"timeout"},
+        timeout=120.0,
+        environment="LABCTL_HOSTS",
+    ),
+    ("run",): Form(
+        "node.starting", "run", options=LOOKING | {"force", "timeout", "name"}, timeout=30.0, rest="command"
+    ),
+    ("ps",): Form("lab.plain", "ps", options=LOOKING),
+    ("ls",): Form("lab.plain", "ls", options=LOOKING - {"lab"}),
 }
 
 
@@ -41,12 +62,14 @@ def found(words: Sequence[str]) -> Callable[[], None] | None:
         return None
     form = FORMS[tuple(words[:count])]
     values = read(form, words[count:])
-    if values is None:
+    if values is None or os.environ.get(form.environment):
         return None
 
     def act() -> None:
-        Settings.changes, Settings.force, Settings.json = True, values.pop("force"), values["as_json"]
-        getattr(importlib.import_module("labctl.cli.node.typing"), form.function)(**values)
+        # What has a --force does something to a lab, which may be another's.
+        Settings.changes, Settings.force = "force" in form.options, values.pop("force", False)
+        Settings.json = values["as_json"]
+        getattr(importlib.import_module(f"labctl.cli.{form.module}"), form.function)(**values)
 
     return act
 
@@ -54,29 +77,42 @@ def found(words: Sequence[str]) -> Callable[[], None] | None:
 def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
     """The values of a form's arguments and options; None where they are not plainly these."""
     values: dict[str, Any] = {}
-    places = list(form.arguments)
+    places = [*form.arguments, *form.may]
+    if form.rest:
+        at = words.index("--") if "--" in words else len(words)
+        words, values[form.rest] = words[:at], list(words[at + 1 :])
+        if not values[form.rest]:
+            return None
     rest = iter(words)
     for word in rest:
-        if word in FLAGS:
-            name = FLAGS[word]
-        elif word in VALUED:
-            name, word = VALUED[word], next(rest, "")
-        elif places:
+        name, value = FLAGS.get(word) or VALUED.get(word), word
+        if word in VALUED:
+            value = next(rest, "")
+        elif name is None and places:
             name = places.pop(0)
-        else:
+        if name is None or name in values or not (word in FLAGS or _is_plain(value)):
             return None
-        if name in values or not (word in FLAGS or _is_plain(word)):
-            return None
-        values[name] = word in FLAGS or word
-    if places:
+        values[name] = word in FLAGS or value
+    known = {*form.arguments, *form.may, *form.options, form.rest}
+    if len(places) > len(form.may) or not values.keys() <= known:
         return None
+    values = {**dict.fromkeys(form.may), **_unsaid(form), **values}
+    return values if form.timeout is None or _is_time(values) else None
+
+
+def _unsaid(form: Form) -> dict[str, Any]:
+    unsaid = {"lab": None, "name": None, "as_json": False, "force": False, "timeout": form.timeout}
+    return {name: value for name, value in unsaid.items() if name in form.options}
+
+
+def _is_time(values: dict[str, Any]) -> bool:
+    """Whether the timeout is one; it is a number from then on."""
     try:
-        values["timeout"] = float(values.get("timeout", form.timeout))
+        seconds = float(values["timeout"])
     except ValueError:
-        return None
-    if not SHORTEST <= values["timeout"] <= LONGEST:
-        return None
-    return {"lab": None, "as_json": False, "force": False, **values}
+        return False
+    values["timeout"] = seconds
+    return SHORTEST <= seconds <= LONGEST
 
 
 def _is_plain(word: str) -> bool:

@@ -18,6 +18,7 @@ class Alone:
     """A part of an Engine."""
 
     machines: tuple[str, ...] = ("",)
+    publishes = True
     _builder: Callable[[], Engine] | None = None
 
     @property

@@ -50,6 +50,10 @@ class Machines(Protocol):
         """Of one alone: the same, by the name of its machine, and for which another engine builds."""
 
     @property
+    def publishes(self) -> bool:
+        """Whether the ports that its containers publish are open on its machine."""
+
+    @property
     def builder(self) -> Engine:
         """What builds and pulls images, and has them before they are sent (`distribute`): itself, unless it is that of
         one machine of several."""

@@ -165,8 +165,8 @@ class Volume(NamedTuple):
 
 
 class Image(NamedTuple):
-    """`entrypoint` and `command` are what a container of it runs, one behind the other; a list of images doesn't tell
-    them. `names` are those that it has (`labctl/probe:latest`), where they were asked for."""
+    """`entrypoint` and `command` are what a container of it runs, one behind the other, as `user` ("" is root); a list
+    of images doesn't tell them. `names` are those that it has (`labctl/probe:latest`), where they were asked for."""
 
     id: str
     labels: Mapping[str, str]
@@ -174,6 +174,7 @@ class Image(NamedTuple):
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    user: str = ""
 
 
 class Process(NamedTuple):

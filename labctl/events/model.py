@@ -25,6 +25,7 @@ class Event:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, key: str) -> Any:
+        """One of its further fields, by name; None where it has none of that name."""
         return self.fields.get(key)
 
     @property

@@ -15,6 +15,7 @@ from labctl.engine.projects import Reading
 from labctl.errors import LabError, TopologyInvalid
 from labctl.topology import builtin
 from labctl.topology.builtin import FILES, NO_OPTIONS, Options
+from labctl.topology.check.kinds import Trait
 from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
 from labctl.topology.check.reading.source import Source, Unreadable, parse, read_all
@@ -28,9 +29,6 @@ VARIABLES = {"COMPOSE_PROFILES": "*"}
 Ask = Callable[[str | None], Reading]
 UNREAD = "it gave no answer that can be read"
 _TEXTS = 2000  # with variables: more than anybody wrote by hand
-# What Compose would read for hours, or with gigabytes.
-_PARTIAL = ("missing-image", "missing-services", "unknown-name", "link-unknown-node", "route-via-unknown")
-_ENDLESS = ("file-special", "file-too-big", "yaml-depth", "yaml-aliases", "yaml-recursive")
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def validate(
 
 def _hinted(problem: Problem, shown: Sequence[str], files: Sequence[Path]) -> Problem:
     """What a file lacks may stand in the one that it is laid over."""
-    if len(files) > 1 or problem.code not in _PARTIAL:
+    if len(files) > 1 or not problem.has(Trait.PARTIAL):
         return problem
     base = next((name for name in FILES if files[0].with_name(name).is_file()), files[0].name)
     if base == files[0].name:
@@ -117,7 +115,7 @@ def problems_in(files: Iterable[Path], config: Mapping[str, Any], unset: Iterabl
     except Unreadable:
         return []
     found = check(source, paths, Answer(config, unset=tuple(unset)))
-    return [one for one in found if not one.code.startswith("trap-")]
+    return [one for one in found if not one.has(Trait.SPELLING)]
 
 
 def profiles_in(files: Iterable[Path]) -> list[str]:
@@ -135,7 +133,7 @@ def endless(files: Iterable[Path]) -> Problem | None:
     try:
         read_all(files)
     except Unreadable as stop:
-        return stop.problem if stop.problem.code in _ENDLESS else None
+        return stop.problem if stop.problem.has(Trait.ENDLESS) else None
     return None
 
 
@@ -180,7 +178,7 @@ def _interpolated(texts: list[str], ask: Ask) -> dict[str, str]:
 
 def _unreadable(shown: tuple[str, ...], problem: Problem, ask: Ask) -> Report:
     """Only where the YAML itself is in question does Compose know better; its reader is another one."""
-    if problem.code != "yaml-syntax":
+    if not problem.has(Trait.SYNTAX):
         return Report(shown, (problem,))
     answer, unasked = _asked(ask)
     if answer.config is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from labctl.lesson.seen.evidence import Evidence
 from labctl.lesson.written.model import Predict, Section
+
+_FLAGS = re.compile("[sfrpu.]{2,}")
 
 
 class Undecided(Exception):
@@ -79,13 +82,14 @@ def number_of(text: str) -> float | None:
 
 def fills(value: Any, given: str) -> bool:
     """Whether what was typed is a field's value: numbers by their value (also hexadecimal), texts without regard to
-    letters' case and blanks."""
+    letters' case and blanks, flags (letters, with a dot for ACK) in any order."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return abs(float(int(given, 0)) - value) < 1e-9
         except ValueError:
             return number_of(given) == value
-    return "".join(given.split()).lower() == "".join(shown(value).split()).lower()
+    wanted, found = ("".join(text.split()).lower() for text in (shown(value), given))
+    return wanted == found or (bool(_FLAGS.fullmatch(wanted)) and sorted(wanted) == sorted(found))
 
 
 def shown(value: Any) -> str:

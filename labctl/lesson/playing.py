@@ -11,15 +11,16 @@ from labctl.errors import LabError
 from labctl.lesson import judging
 from labctl.lesson.acts import Output, Shell
 from labctl.lesson.progress import Progress, Store
-from labctl.lesson.prose import broken, rendered
+from labctl.lesson.prose import broken, rendered, typed_lines
 from labctl.lesson.seen.evidence import Misplaced
-from labctl.lesson.seen.showing import shown
+from labctl.lesson.seen.showing import Screen, shown
 from labctl.lesson.stepping import Running, begun
 from labctl.lesson.words import said
 from labctl.lesson.written.model import Lesson, Prose, Section, Step
-from labctl.render.text import BOLD, DIM, RED, paint
+from labctl.render.text import BOLD, DIM, RED, folded, paint
 
 GREEN = 32  # SGR (ECMA-48, 8.3.117)
+LEAVE = ("q", "quit")
 
 
 class Left(Exception):
@@ -158,13 +159,24 @@ class Player:
             return None
         if predict.choices:
             keys = dict(zip("abcdefghij", section.choices, strict=False))
-            while (found := self.talk.ask(said(self.language, "which")).strip().lower().rstrip(")")) not in keys:
-                self._say(said(self.language, "no-such", keys=", ".join(keys)))
+            while (found := self._answer("which", section).lower().rstrip(")")) not in keys:
+                self._told("no-such", keys=", ".join(keys))
             return keys[found]
         unit = f" ({predict.unit})" if predict.unit else ""
-        while judging.number_of(found := self.talk.ask(said(self.language, "number", unit=unit))) is None:
-            self._say(said(self.language, "no-number"))
+        while judging.number_of(found := self._answer("number", section, unit=unit)) is None:
+            self._told("no-number")
         return found
+
+    def _answer(self, key: str, section: Section, **values: object) -> str:
+        """What is answered to a question, beyond asking for a hint. Raises Left."""
+        ways = said(self.language, "ways-hint" if section.hint else "ways")
+        while True:
+            found = self.talk.ask(said(self.language, key, ways=ways, **values)).strip()
+            if found.lower() in LEAVE:
+                raise Left
+            if found.lower() != "h" or not section.hint:
+                return found
+            self._told("hint", hint=section.hint)
 
     def _judge(self, step: Step, section: Section, evidence: Any, values: dict[str, Any], given: str | None) -> None:
         if step.predict is None:
@@ -188,15 +200,19 @@ class Player:
             self._told("wrong", RED, answer=answer.text)
 
     def _fill(self, step: Step, section: Section, answer: judging.Answer) -> None:
-        """Each field of the learner's own packet, one by one."""
-        self._asked += 1
+        """Each field of the learner's own packet, one by one. Raises Left."""
+        self._told("blanks")
         every = True
         for name, value in zip(section.blanks, answer.values, strict=True):
-            good = judging.fills(value, self.talk.ask(said(self.language, "blank", name=name)))
+            given = self.talk.ask(said(self.language, "blank", name=name))
+            if given.strip().lower() in LEAVE:
+                raise Left
+            good = judging.fills(value, given)
             every = every and good
             told = judging.shown(value)
             text = said(self.language, "right") if good else said(self.language, "wrong", answer=told)
             self._say(paint(text, GREEN if good else RED, self.talk.colour))
+        self._asked += 1
         if every:
             self._right.append(step.id)
 
@@ -206,7 +222,7 @@ class Player:
             self._told("yours")
         while self.questions:
             found = self.talk.ask(said(self.language, "look")).strip().lower()
-            if found in ("q", "quit"):
+            if found in LEAVE:
                 raise Left
             if found == "h":
                 self._told("hint" if section.hint else "no-hint", hint=section.hint)
@@ -219,20 +235,20 @@ class Player:
         running.act(step.solve, self._output)
 
     def _go(self, key: str) -> None:
-        if self.questions and self.talk.ask(said(self.language, key)).strip().lower() in ("q", "quit"):
+        if self.questions and self.talk.ask(said(self.language, key)).strip().lower() in LEAVE:
             raise Left
 
     def _output(self, output: Output) -> None:
-        self._say(f"$ {output.typed.line}")
-        for line in output.lines:
+        """Longer lines than a terminal has are cut between words: it would cut them anywhere."""
+        for line in typed_lines(output.typed.line, self.talk.columns):
             self._say(line)
+        for line in output.lines:
+            for part in folded(line, self.talk.columns):
+                self._say(part)
 
     def _shown(self, step: Step, evidence: Any, values: dict[str, Any]) -> None:
-        parts = [
-            text
-            for one in step.show
-            if (text := shown(one, evidence, values, columns=self.talk.columns, colour=self.talk.colour))
-        ]
+        screen = Screen(self.talk.columns, self.talk.colour, self.language)
+        parts = [text for one in step.show if (text := shown(one, evidence, values, screen))]
         if parts:
             self._say("")
             self._say(paint(said(self.language, "seen"), DIM, self.talk.colour))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from labctl.render.text import BOLD, DIM, paint, width
@@ -13,6 +14,8 @@ _UNDERLINE = 4
 # Of Chinese text, these stand at no line's beginning (Requirements for Chinese Text Layout, 3.1.2).
 _CLOSING = frozenset("，。、；：？！）》」』】”’…,.;:?!)]}%")
 _OPENING = frozenset("（《「『【“‘([{")
+# A shell's word, with what is quoted in it.
+_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"(?:[^"\\]|\\.)*"|['"])+""")
 
 
 def rendered(markdown: str, *, columns: int, colour: bool) -> str:
@@ -175,4 +178,16 @@ def _pieces(text: str) -> list[str]:
             out[-1] += character
         else:
             out.append(character)
+    return out
+
+
+def typed_lines(line: str, columns: int) -> list[str]:
+    """A command line as it may be typed over several lines, none of which cuts a word, also a quoted one, in two."""
+    out = ["$"]
+    for word in _WORD.findall(line):
+        if out[-1] != "$" and width(f"{out[-1]} {word} \\") > columns:
+            out[-1] += " \\"
+            out.append(f"   {word}")
+        else:
+            out[-1] += f" {word}"
     return out

@@ -30,7 +30,7 @@ def datagram(found: Datagram) -> str:
     """As `delivery`, of a datagram to anybody, with what came back for it, if anything did."""
     ends = f"{address(found.local)} -> {address(found.peer)}"
     if found.answer is None:
-        outcome = f"sent {found.bytes} B; nothing came back within {found.seconds:g} s"
+        outcome = f"sent {found.bytes} B; no datagram came back within {found.seconds:g} s"
     else:
         outcome = f"answered {_short(found.answer)} in {_ms(found.seconds)}"
     return f"{found.sender} -> {printable(found.target)}  {_short(found.text)}  {printable(ends)}  {outcome}"

@@ -218,6 +218,8 @@ def _printed(table: Table, width: int, colour: bool) -> str:
         no_color=not colour,
         legacy_windows=False,
         highlight=False,
+        markup=False,
+        emoji=False,
     )
     console.print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))

@@ -1,4 +1,5 @@
-"""Calls the server once for each name that is typed, and says the name to it; nobody waits for an answer."""
+"""Calls the server once for each name that is typed, and says the name to it. Nobody waits for an answer; who hears
+nothing gives up."""
 
 import socket
 
@@ -7,7 +8,7 @@ calls = []
 while True:
     for name in input().split():
         caller = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        caller.settimeout(0.5)
+        caller.settimeout(1.5)
         calls.append(caller)
         try:
             caller.connect(("srv", 9000))
@@ -15,3 +16,4 @@ while True:
             print(name, "is connected")
         except TimeoutError:
             print(name, "hears nothing")
+            caller.close()

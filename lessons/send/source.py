@@ -11,6 +11,7 @@ while True:
     data = b"x" * int(count)
     client.setblocking(way != "fill")
     if way == "sendall":
+        client.settimeout(60)  # each send of it takes what fits; without a limit, Linux waits in the first one
         client.sendall(data)
         print("sendall took all of", count)
         continue

@@ -14,7 +14,7 @@ import pytest
 from outside import parse
 
 from labctl.engine.docker import DockerEngine
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, LabError, LineRefused, NotRunning, NotTaken
 from labctl.lab.model import find
 from labctl.lab.roles.chat import send
 
@@ -65,7 +65,7 @@ class Said:
             except LabError as problem:
                 if problem.values.get("may_go_out"):
                     return "maybe"
-                if problem.code not in ("not-running", "node-refused", "engine-refused", "not-taken"):
+                if not isinstance(problem, NotRunning | LineRefused | EngineRefused | NotTaken):
                     raise
                 with self.changed:
                     self.again += 1

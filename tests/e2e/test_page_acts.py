@@ -40,6 +40,46 @@ def test_conditions_are_set_by_sliders_and_taken_back(page):
     assert tab.complaints == []
 
 
+def test_what_happens_is_told_in_chinese(page):
+    """Events, rules and notes; expressions, texts and values stay as they were typed."""
+    tab = page.tab(page.context(locale="zh"))
+    tab.evaluate("labctl.openLink('alice', 'bob')")
+    tab.locator("[data-once=delayNext]").click()
+    expect(tab.locator(".answer")).to_contain_text("延迟 'tcp data 1' 一次 时长 ")
+    expect(tab.locator(".faults li").first).to_contain_text("延迟 'tcp data 1' 一次 时长 ")
+    set_there = tab.locator(".row.event", has=tab.locator("[title=rule]")).last
+    expect(set_there).to_contain_text("规则")
+    expect(set_there).to_contain_text("内容 延迟 'tcp data 1' 一次")
+    expect(set_there).to_contain_text("状态 已设置")
+    tab.locator("#lab").click()
+    tab.get_by_role("button", name="移除所有故障").click()
+    expect(tab.locator(".faults")).to_contain_text("没有故障。")
+    type_at(tab, "alice", "drop 'x' once")
+    sent = tab.locator(".row.event", has=tab.locator("[title=send]"), has_text="\"drop 'x' once\"").last
+    expect(sent.locator(".kind")).to_have_text("发送")
+    expect(tab.locator(".journal li", has_text="发送").last).to_contain_text("\"drop 'x' once\"")
+    kinds = tab.get_by_label("所有种类")
+    kinds.select_option(label="消息")
+    assert kinds.input_value() == "message"
+    shown = tab.locator(".row")
+    expect(shown.first).to_contain_text("消息")
+    expect(tab.locator(".row:has([title=send])")).to_have_count(0)
+    kinds.select_option("")
+    given = {
+        "drop 'tcp contains \"it's once\"' 3 times": "丢弃 'tcp contains \"it's once\"' 3 次",
+        "delay 40ms jitter 5ms drop 30%": "延迟 40ms 抖动 5ms 丢弃 30%",
+        "partition": "隔开",
+        "corrupt 1% fix-checksum": "损坏 1% 修正校验和",
+        "something new": "something new",
+    }
+    words = "texts => import('page/words.js').then(({ rule }) => texts.map(rule))"
+    assert dict(zip(given, tab.evaluate(words, list(given)), strict=True)) == given
+    tab.evaluate("labctl.run.apply([{ kind: 'note', value: 'No packets were recorded at <b>bob</b>.' }])")
+    tab.locator("#lab").click()
+    expect(tab.locator(".panel li", has_text="没有记录数据包")).to_have_text("<b>bob</b> 没有记录数据包。")
+    assert tab.complaints == []
+
+
 def test_hosts_are_cut_off_and_healed(page):
     tab = page.tab()
     tab.locator("#lab").click()

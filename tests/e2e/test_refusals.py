@@ -211,9 +211,8 @@ def test_anothers_home(spare, tmp_path):
 def test_full_disk_under_the_locks(spare, fill):
     """A file system that is full is mounted in a namespace of its own, and goes with it."""
     lab = spare("full")
-    OUT.mkdir(exist_ok=True)
-    folder = OUT / "full"
-    folder.mkdir(exist_ok=True)
+    folder = OUT / f"full-{fill}"
+    folder.mkdir(parents=True, exist_ok=True)
     script = f"""
         mount -t tmpfs -o {fill} none {folder} || exit 99
         [ {fill} = size=16k ] && dd if=/dev/zero of={folder}/filling bs=4k 2>/dev/null

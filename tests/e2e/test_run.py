@@ -177,10 +177,11 @@ def test_its_packets_system_calls_and_faults_are_those_of_any_node(empty, folder
         assert '"from the client"' in drawn
         assert '"hello from the client"' in drawn
     assert "9000" in empty.ok("sockets", "srv").stdout
-    empty.ok("fault", "drop", "srv:typed", "tcp syn")
-    assert empty.ok("rm", "typed").stderr == "typed is removed\n"
+    empty.ok("run", "--no-wait", "--name", "fellow", "--", "python3", "typed.py", cwd=folder)
+    empty.ok("fault", "drop", "srv:fellow", "tcp syn")
+    assert empty.ok("rm", "fellow").stderr == "fellow is removed\n"
     assert empty.json("fault", "ls")["faults"] == []
-    assert "typed" not in empty.containers()
+    assert "fellow" not in empty.containers()
 
 
 def test_a_changed_file_starts_it_again_in_its_place(empty, tmp_path):

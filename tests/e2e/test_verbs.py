@@ -90,7 +90,8 @@ def test_datagram_that_nobody_takes(lab):
         "its host says port unreachable (ICMP)"
     )
     assert (
-        "nothing came back within 0.2 s" in lab.ok("udp", "send", "client", "udp1:5005", "x", "--timeout", "0.2").stdout
+        "no datagram came back within 0.2 s"
+        in lab.ok("udp", "send", "client", "udp1:5005", "x", "--timeout", "0.2").stdout
     )
 
 

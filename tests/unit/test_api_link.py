@@ -51,6 +51,13 @@ def test_a_rule_holds_for_a_block_and_tells_what_it_did(lab, fakes):
         fakes.matched = 5
         assert (rule.matched, rule.done) == (5, {"drop": 5})
         assert [one.id for one in lab.faults()] == ["f1"]
+        assert [one.reason for one in rule.ways] == [""]
+    applied = rule.applied
+    assert (applied.id, applied.what, applied.seed, applied.links) == ("f1", "drop 30%", 7, ("alice:bob",))
+    assert (applied.by_chance, applied.on_start) == (True, None)
+    assert rule.as_json() == applied.as_json() == {"id": "f1", "what": "drop 30%", "seed": 7, "links": ["alice:bob"]}
+    assert not lab.link("bob:web").drop("tcp syn").applied.by_chance
+    lab.clear_faults("bob:web")
     assert lab.faults() == ()
     fakes.matched = 9
     assert (rule.matched, rule.done) == (5, {"drop": 5}), "what it had done until it was taken back"

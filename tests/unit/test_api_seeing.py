@@ -81,7 +81,7 @@ def test_a_trace_tells_what_its_block_caused(engine, seen, fakes):
             trace.ladder("alice", "bob")
         cross(fakes, 2_000_000_000)
     assert [(one.left, one.right) for one in trace.ladders] == [("alice", "bob")]
-    assert (trace.quiet, trace.packets, trace.remark) == (True, 2, "")
+    assert (trace.quiet, trace.packets, trace.remark, trace.aside) == (True, 2, "", "")
     found = trace.ladder("bob", "alice")
     assert isinstance(found, Ladder)
     assert [arrow.rightwards for arrow in found.arrows] == [False]
@@ -170,6 +170,11 @@ def test_a_filter_is_judged_where_something_is_recorded(seen, fakes):
         seen.check_filter("frob", "alice")
 
 
+def test_a_capture_that_nobody_has_begun(seen):
+    with pytest.raises(RuntimeError, match="`with` begins it"):
+        next(iter(seen.packets("alice")))
+
+
 def test_what_was_on_the_wire_is_counted(seen, fakes):
     seen.record()
     cross(fakes, 9_000_000, tcp(ALICE, 1, BOB, 2, 6, 0, SYN))
@@ -179,7 +184,7 @@ def test_what_was_on_the_wire_is_counted(seen, fakes):
     fakes.packets["bob"].append(("in", 4_000_000, ETHER + udp(ALICE, 1, BOB, 2, b"x", id=9)))
     wire = seen.wire("alice", "bob")
     assert (wire.datagrams, wire.duplicates, wire.lost, wire.corrupted) == (1, 1, 0, 0)
-    assert (wire.retransmissions, wire.reordered, wire.handshakes) == (0, 0, 0)
+    assert (wire.retransmissions, wire.reordered, wire.handshakes, wire.resets) == (0, 0, 0, 1)
     assert len(wire.ladders) == 1
 
 

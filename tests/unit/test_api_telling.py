@@ -140,6 +140,9 @@ def test_machines_are_added_shown_and_removed(monkeypatch, tmp_path):
     made = labctl.add_host("one", "tcp://127.0.0.1:1")
     assert labctl.hosts() == {"one": made}
     assert made.reached_at == "", "others can't reach it by its own loopback"
+    assert (made.tls, made.is_open) == (None, False), "nobody else reaches its loopback"
+    assert labctl.add_host("open", "tcp://192.0.2.1:2375").is_open, "whoever reaches the port has the machine"
+    labctl.remove_host("open")
     assert labctl.add_host("two", "ssh://me@there.example").reached_at == "there.example"
     assert labctl.remove_host("two").name == "two"
     with pytest.raises(labctl.InvalidArgument):

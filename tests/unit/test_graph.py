@@ -118,6 +118,30 @@ def test_labels_of_a_dockerfile():
     assert dockerfile.labels(source) == dockerfile.labels(source, "nowhere") == dockerfile.labels("") == {}
 
 
+def test_what_an_image_of_a_dockerfile_runs():
+    source = """
+    FROM debian AS one
+    USER 10001:10001
+    CMD ["python3", "/opt/a b.py"]
+    FROM one AS two
+    CMD echo $HOME
+    FROM one AS three
+    ENTRYPOINT ["/gate"]
+    FROM three AS four
+    CMD ["x"]
+    ENTRYPOINT ["/other"]
+    """
+    found = {name: dockerfile.stage(source, name) for name in ("one", "two", "three", "four", "five")}
+    assert {name: (*one.entrypoint, *one.command) for name, one in found.items()} == {
+        "one": ("python3", "/opt/a b.py"),
+        "two": ("/bin/sh", "-c", "echo $HOME"),
+        "three": ("/gate",),  # which does without the command of what it is built on
+        "four": ("/other", "x"),
+        "five": (),
+    }
+    assert [one.user for one in found.values()] == [*["10001:10001"] * 4, ""]
+
+
 def lab(engine, ours=True):
     ports = (Port("tcp", 80, "127.0.0.1", 8080), Port("tcp", 80, "::1", 8080), Port("tcp", 9))
     engine.add("mine", "web", role="http", addresses={"mine_net": ("10.0.0.2",)}, ports=ports, ours=ours)

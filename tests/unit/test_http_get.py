@@ -78,6 +78,7 @@ class Asked:
 @pytest.fixture
 def several(engine, lab_of):
     """A scaled service, a node with another's network, and one of each family."""
+    engine.publishes = True
     for number in "12":
         made = engine.add("lab", "pool", addresses={"net": (f"10.77.0.1{number}",)})
         made.record.labels["com.docker.compose.container-number"] = number
@@ -193,6 +194,6 @@ def test_a_port_of_the_engines_machine_alone_is_not_asked_for_here(engine, sever
 @pytest.mark.parametrize("host", ["0.0.0.0", "", None])
 def test_a_port_of_all_addresses_is_asked_for_at_the_engines_machine(engine, lab_of, monkeypatch, host):
     engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=(Port("tcp", 8080, host, 18080),))
-    engine.machine = "far"
+    engine.machine, engine.publishes = "far", True
     monkeypatch.setattr(http_exchange, "exchange", lambda *of: {"status": 200, "of": of})
     assert http.get(engine, lab_of(), "app", "/").seen["of"][:2] == ("far", 18080)

@@ -429,7 +429,7 @@ def test_a_full_disk_behind_standard_output_is_no_bug():
 
     with pytest.raises(output.Unwritten) as caught:
         inside._written(full)
-    assert caught.value.code == 28
+    assert caught.value.errno == 28
 
 
 def test_file_within_a_folder_replaces_a_link_and_does_not_follow_it(tmp_path):

@@ -85,6 +85,11 @@ def test_no_number_is_the_lessons_mistake(value):
         ("SYN, ACK", "syn,ack", True),
         (["10.77.0.6", 7], "10.77.0.6:7", True),
         ("10.77.0.6", "10.77.0.5", False),
+        ("P.", ".p", True),
+        ("P.", "P", False),
+        ("S", ".", False),
+        ("fur.", "ruf.", True),
+        ("lo", "ol", False),
     ],
 )
 def test_fields(value, given, right):

@@ -27,6 +27,12 @@ def test_both_languages_say_the_same(name):
 
 
 @pytest.mark.parametrize("name", finding.ORDER)
+def test_a_lesson_has_something_that_the_learner_does(name):
+    steps = finding.find(name).steps
+    assert any((not step.acts and step.solve) or (step.predict and step.predict.blanks) for step in steps)
+
+
+@pytest.mark.parametrize("name", finding.ORDER)
 def test_a_function_that_is_named_is_called_and_shown(name):
     found = finding.find(name)
     assert set(found.functions) <= claims.called_in(found)

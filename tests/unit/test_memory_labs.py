@@ -2,11 +2,14 @@
 
 import doctest
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+import labctl
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
@@ -314,6 +317,75 @@ def test_every_role_has_a_program():
 def test_the_examples_are_true():
     for found in (doctest.testmod(module), doctest.testfile(str(PAGE), module_relative=False)):
         assert (found.failed, found.attempted > 2) == (0, True)
+
+
+def test_what_runs_in_nodes_is_what_their_images_and_the_file_say(engine, tmp_path):
+    lab = labctl.up("hello", engine=engine)
+    programs = {one.node: [process.command for process in one.processes] for one in lab.top()}
+    assert (programs["alice"], programs["web"]) == (
+        ["python3 /opt/node/chat_server.py"],
+        ["python3 /opt/node/http_hello.py"],
+    )
+    (first,) = lab.node("alice").processes()
+    assert (first.user, first.parent, first.cpu, first.elapsed[:4]) == ("10001", 0, None, "00:0")
+    assert first.pid == engine.details(lab.node("alice")._found.container.id).pid
+    lab.node("alice").restart()
+    assert lab.node("alice").processes()[0].pid != first.pid
+    lab.node("alice").pause()
+    assert lab.node("alice").processes()[0].command == first.command
+    lab.node("alice").stop()
+    with pytest.raises(labctl.NotRunning):
+        lab.node("alice").processes()
+    assert "alice" not in {one.node for one in lab.top()}
+    (tmp_path / "compose.yaml").write_text(
+        "name: own\nservices: {a: {image: x, entrypoint: [run], command: [it], user: me}, b: {image: x}}"
+    )
+    own = labctl.up(tmp_path / "compose.yaml", engine=engine)
+    assert [(one.user, one.command) for one in own.node("a").processes()] == [("me", "run it")]
+    with pytest.raises(LabError, match="knows of no command"):
+        own.node("b").processes()
+    with pytest.raises(LabError, match="it is exited"):
+        engine.top(lab.node("alice")._found.container.id)
+
+
+def test_how_long_a_process_runs_is_told_as_ps_has_it(engine):
+    made = engine.add("lab", "a")
+    made.record = replace(made.record, command="x")
+    now = time.time()
+    for ago, shown in ((65, "01:05"), (3700, "01:01:40"), (90_000, "1-01:00:00")):
+        made.started = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime(now - ago - 1))
+        assert engine.top(made.record.id)[0].elapsed[:-1] == shown[:-1]
+
+
+def test_what_an_engine_in_memory_can_not_do_is_refused(engine):
+    lab = labctl.up("hello", engine=engine)
+    alice, web = lab.node("alice"), lab.node("web")
+    for act in (lab.sockets, lambda: alice.ping("bob"), alice.routes, lambda: alice.dns("bob"), lab.record):
+        with pytest.raises(labctl.EngineRefused, match="has no packets and no kernel"):
+            act()
+    for act in (lambda: alice.exec("cat"), alice.shell):
+        with pytest.raises(labctl.EngineRefused, match="in hello-alice-1: an engine in memory runs no commands"):
+            act()
+    with pytest.raises(labctl.NotRecorded):
+        next(alice.follow_syscalls())
+    # Not a server of this machine that happens to have the port.
+    for act in (lambda: web.get("/"), lambda: lab.wait_for_answer("web:8080", timeout=5)):
+        with pytest.raises(labctl.ReachError, match="web publishes its port 8080 by name only"):
+            act()
+
+
+def test_what_the_doctor_says_of_an_engine_in_memory():
+    found = {one.check: one for one in labctl.doctor(engine=labctl.MemoryEngine())}
+    assert {check: one.level for check, one in found.items() if check != "command"} == {
+        "endpoint": "ok",
+        "engine": "ok",
+        "compose": "ok",
+        "limits": "note",
+        "kernel": "note",
+    }
+    assert "no packets" in found["kernel"].what
+    assert "Docker engine" in found["kernel"].mend
+    assert not [one.what for one in found.values() if "None" in one.what]
 
 
 @pytest.mark.parametrize("options", [{"record": True}, {"links": "x-labctl: {links: [a-b delay 10ms]}"}])

@@ -1,5 +1,6 @@
 """The page's own files: what is vendored, its texts, and what its code must never do."""
 
+import ast
 import base64
 import gzip
 import hashlib
@@ -11,13 +12,16 @@ import pytest
 from protocol_samples import SAMPLES
 
 import labctl
-from labctl.faults.kinds import KINDS
+from labctl.faults.kinds import KINDS, PARAMETERS
+from labctl.lab import roles
 from labctl.packets.model import Interface, Record
 from labctl.packets.protocols.ip import decode
 from labctl.packets.protocols.layers import layers
 from labctl.page import document
 
 OWN = {name: path.read_text() for name, path in document.files().items() if not name.startswith("vendor/")}
+APART = ": what is less than X ms apart on two of them may have been in the other order"  # as labctl.lab.spanning says
+CLOCKS = (f"X have clocks of their own{APART}", f"X have clocks of their own, corrected (X){APART}")
 CODE = {name: text for name, text in OWN.items() if name.endswith(".js")}
 
 
@@ -118,13 +122,15 @@ def test_a_saved_run_of_a_thousand_packets_is_small(count):
     assert len(made) < 1_500_000
 
 
-def phrases():
-    found = re.search(r"export const PHRASES = (\{.*\});", OWN["phrases.js"], re.DOTALL)
+def phrases(name="PHRASES"):
+    code = OWN["phrases.js" if name == "PHRASES" else "names.js"]
+    found = re.search(rf"^export const {name} = (\{{.*?^\}});", code, re.DOTALL | re.MULTILINE)
     return json.loads(found[1])
 
 
-def test_what_labctl_says_has_the_same_words_to_fill_in():
-    for language, pairs in phrases().items():
+@pytest.mark.parametrize("table", ["PHRASES", "NOTES"])
+def test_what_labctl_says_has_the_same_words_to_fill_in(table):
+    for language, pairs in phrases(table).items():
         assert language in texts()
         assert len({text for text, _ in pairs}) == len(pairs)
         for text, other in pairs:
@@ -148,6 +154,86 @@ def words_of_layers():
             if layer.name in usual:
                 yield layer.level
                 yield from (field.name for field in layer.fields if not optional.match(field.name))
+
+
+def events_of_the_contract():
+    """Those of docs/node-contract.md, of all roles, and of a line that is no event."""
+    page = (Path(labctl.__file__).parents[1] / "docs" / "node-contract.md").read_text()
+    rows = page.partition("\n| event |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(rows) > 15
+    told = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    return told | {name for role in roles.table().values() for name in role.events} | {"log"}
+
+
+def words_of_rules():
+    verbs = {name: kind for name, kind in KINDS.items() if kind.verb}
+    assert {name for name, kind in verbs.items() if kind.verb.by} == {"delay"}, "`by` is said to be a time"
+    switches = {switch.word for kind in KINDS.values() for switch in kind.switches}
+    return set(KINDS) | set(PARAMETERS) | switches | {"partition", "once", "times", "by"}
+
+
+@pytest.mark.parametrize("language", phrases("NAMES"))
+def test_events_fields_and_rules_have_their_names_in_each_language(language):
+    names = phrases("NAMES")[language]
+    assert set(phrases("NAMES")) == set(phrases()) == set(phrases("NOTES")) == set(texts()) - {"en"}
+    assert set(names["events"]) == events_of_the_contract()
+    shown = re.search(r"const more = (\[.*?\])", OWN["model.js"], re.DOTALL)[1]
+    assert set(names["fields"]) == set(json.loads(shown))
+    assert set(names["rules"]) == words_of_rules()
+    schema = json.loads((Path(labctl.__file__).parent / "events" / "schema.json").read_text())
+    states = {
+        word
+        for found in re.findall(r'"state": \{"enum": \[(.*?)\]', json.dumps(schema))
+        for word in json.loads(f"[{found}]")
+    }
+    assert set(names["states"]) == states
+    for table in names.values():
+        assert all(other.strip() for other in table.values())
+
+
+def sentences(file):
+    """What a file says in whole sentences, with X for what is filled in, and where a word depends on a number both."""
+    module = ast.parse((Path(labctl.__file__).parent / file).read_text())
+    docs = {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in ast.walk(module) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in ast.walk(module):
+        if isinstance(node, ast.JoinedStr):
+            for plural in (False, True):
+                found = ""
+                for part in node.values:
+                    value = part.value
+                    if isinstance(value, ast.IfExp):
+                        value = value.orelse if plural else value.body
+                    found += (
+                        value if isinstance(value, str) else value.value if isinstance(value, ast.Constant) else "X"
+                    )
+                yield found
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs | parts:
+            yield node.value
+
+
+@pytest.mark.parametrize("language", phrases("NOTES"))
+def test_notes_of_a_run_are_said_in_each_language(language):
+    files = (
+        "packets/ladder/ladder.py",
+        "bundle/save.py",
+        "bundle/bare.py",
+        "bundle/captures.py",
+        "lab/recording/ladder.py",
+    )
+    said = {text for file in files for text in sentences(file) if re.search(r" .*\.$", text)}
+    said = {text for text in said if "None in the last" not in text}  # which is not of what the page follows
+    said = {text.replace("The machines X.", f"The machines {clocks}.") for text in said for clocks in CLOCKS}
+    assert len(said) > 15
+    mine, ladders = (
+        [re.sub(r"\\\{\w+\\\}", ".+", re.escape(text)) for text, _ in phrases(table)[language] if text.endswith(".")]
+        for table in ("NOTES", "PHRASES")
+    )
+    assert {text for text in said if not any(re.fullmatch(one, text) for one in (*mine, *ladders))} == set()
+    assert {one for one in mine if not any(re.fullmatch(one, text) for text in said)} == set(), (
+        "nobody says it any more"
+    )
+    assert not set(mine) & set(ladders), "in one of the two"
 
 
 @pytest.mark.parametrize("language", phrases())

@@ -109,7 +109,7 @@ def test_what_the_wire_shows_fits(hello):
         (HELLO.replace('"hi\\n"', '"ho\\n"'), 'payload "hi\\n" instead of "ho\\n"'),
         (HELLO + "alice > bob F.", "line 8 fits nothing: no packet came any more"),
         (HELLO.rsplit("alice", 1)[0], "the pattern ends, and the wire shows one packet more"),
-        (HELLO.replace('"hi\\n"', '"hi\\n" lost'), "it is delivered as it was sent instead of lost"),
+        (HELLO.replace('"hi\\n"', '"hi\\n" lost'), "the nearest is delivered as it was sent instead of lost"),
     ],
 )
 def test_what_differs_is_said(hello, changed, said):
@@ -211,6 +211,8 @@ def test_deadlines():
         ("alice > bob P. ack x", 1, 20, "x is no number"),
         ("alice > bob S <mss 1460,foo 3>", 1, 15, "'foo' is no option"),
         ("alice > bob S <mss", 1, 15, "> is missing"),
+        ("alice > bob S <mss many>", 1, 15, "'many' is no number for mss"),
+        ("alice > bob S <sackOK 1>", 1, 15, "sackOK stands alone, without '1'"),
         ('alice > bob P. "hi', 1, 16, "closing quotation mark"),
         ('alice > bob P. "h\\q"', 1, 18, "\\q is no escape"),
         ("alice > bob P. lst", 1, 16, "did you mean lost?"),

@@ -271,7 +271,7 @@ def test_a_datagram_to_anybody(engine, anybody, lab_of, to, peer, answer):
     text = sending.datagram(found)
     assert text.startswith("udp1 -> ")
     assert ("answered" in text) is (answer is not None)
-    assert ("nothing came back within 2 s" in text) is (answer is None)
+    assert ("no datagram came back within 2 s" in text) is (answer is None)
     assert found.as_json()["answer"] == answer
 
 

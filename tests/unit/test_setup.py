@@ -93,9 +93,11 @@ def test_the_process_id_of_an_engine_that_was_killed_is_forgotten(machine, tmp_p
     shell, named = shutil.which("sh"), tmp_path / "dockerd"
     shutil.copy(shell, named)
     pids = {"docker.pid": "dockerd", "docker/containerd/containerd.pid": "containerd"}
-    # It lives until its input ends. By the time that it is begun, its name is known to the kernel.
-    with subprocess.Popen([named if runs else shell, "-c", "read line"], stdin=subprocess.PIPE) as other:
+    # It lives until its input ends. Once it says something, its name is known to the kernel.
+    lives = [named if runs else shell, "-c", "echo; read line"]
+    with subprocess.Popen(lives, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         try:
+            other.stdout.readline()
             for name in pids:
                 (run / name).write_text(str(other.pid))
             (tmp_path / "bin" / "id").unlink()

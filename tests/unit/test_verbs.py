@@ -411,7 +411,7 @@ def test_an_engine_that_would_not_is_told_of_with_the_nodes_name():
 def test_what_is_published_of_a_network_answers_for_all_on_it(engine, lab_of):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        ports = (Port("tcp", 8080, "0.0.0.0", port),)
+        ports, engine.publishes = (Port("tcp", 8080, "0.0.0.0", port),), True
         app = engine.add("lab", "app", addresses={"net": ("10.77.0.2",)}, ports=ports)
         engine.add("lab", "side", network_of=app.record.id)
         found = waiting.for_answer(engine, lab_of(), "side:8080", None, timeout=10)

@@ -115,13 +115,15 @@ class InsideNode:
         return execution.Place(lab, lab.running(self._name, "no command can run in it"))
 
     def processes(self) -> tuple[Process, ...]:
-        """What runs in it, as the engine's machine counts processes. Raises NotRunning, EngineError."""
+        """What runs in it, as the engine's machine counts processes; also while it is paused. Raises NotRunning,
+        EngineError."""
         from labctl.lab.inside.top import top
 
         return top(self._place.engine, self._place.find(), [self._name])[0].processes
 
     def inspect(self) -> Inspected:
-        """All that is known of it: program, addresses, ports, limits, rights, files, how its last run ended."""
+        """All that is known of it: program, addresses, ports, limits, rights, files, how its last run ended.
+        Raises NodeNotFound, EngineError."""
         from labctl.lab.life.inspecting import inspect
 
         return inspect(self._place.engine, self._place.find(), [self._name])[0]

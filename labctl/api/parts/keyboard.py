@@ -72,8 +72,9 @@ class Keyboard:
         """Sends one UDP datagram to any HOST:PORT, and gives what came back within `timeout` seconds: a UDP peer sends
         it by itself, for any other node a helper in its network does.
 
-        Raises NodeError, Unresolved, NotConfirmed where a peer did not show that it went out; InvalidArgument,
-        ProbeError, Cancelled.
+        That nothing came back is no error: `answer` is None then. Raises ReachError (`unreachable`) where a helper
+        sends it and the network or the port refuses it, Unresolved, NotRunning, NotConfirmed where a peer did not show
+        that it went out; InvalidArgument, ProbeError, Cancelled.
         """
         from labctl.lab.reach import datagram
 

@@ -24,7 +24,8 @@ class SeenLab:
     _place: Place
 
     def graph(self) -> Graph:
-        """The lab as it is now, as a picture: nodes, networks, addresses, routers, routes, conditions of its links."""
+        """The lab as it is now, as a picture: nodes, networks, addresses, routers, routes, conditions of its links.
+        Raises LabNotFound, EngineError."""
         from labctl.api.results.graph import Graph
         from labctl.lab.drawing.picture import of_lab
 
@@ -118,7 +119,8 @@ class SeenNode:
 
     def follow_syscalls(self, *, last: float | str = 0.0, waits: bool = False) -> Iterator[Event]:
         """System calls as they return, where they are recorded: those of the `last` seconds, then an event `recording`
-        with how many are gone of these (`cut`), then those that come. Raises NotRunning, ProbeError, Cancelled."""
+        with how many are gone of these (`cut`), then those that come. Raises NotRecorded (`no-recording`), NotRunning,
+        ProbeError, Cancelled."""
         from labctl.lab.processes import syscalls
 
         lab, node = self._traced()

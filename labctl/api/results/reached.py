@@ -76,6 +76,7 @@ class Speed:
 
     @property
     def bits_per_second(self) -> float:
+        """What arrived, by the time from the first to the last of it."""
         return self.measured.rate
 
     @property

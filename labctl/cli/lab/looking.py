@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labctl.cli import output
+from labctl.cli.lab import plain
 from labctl.cli.options import Json, LabName, Local, RunFile, Since, complete_nodes
 from labctl.cli.ready import Ready, ReadyFd
 
 if TYPE_CHECKING:
-    from labctl.api.lab import Lab
     from labctl.events.model import Event
 
 Nodes = Annotated[
@@ -21,41 +21,14 @@ Nodes = Annotated[
 ]
 
 
-def show_nodes(lab: Lab, as_json: bool) -> None:
-    statuses = lab.status()
-    if as_json:
-        output.document({"lab": lab.name, "nodes": [status.as_json() for status in statuses]})
-        return
-    from labctl.render import tables
-
-    output.data(tables.nodes(statuses, columns=output.columns(), colour=output.colour()))
-
-
 def ps(lab: LabName = None, as_json: Json = False) -> None:
     """Show the nodes of a lab: state, addresses, where they listen, published ports, how they ended."""
-    from labctl.cli.chosen import lab_of
-
-    show_nodes(lab_of(lab), as_json)
+    plain.ps(lab, as_json)
 
 
 def ls(as_json: Json = False) -> None:
     """List the labs of this engine: whose each is, and what it was made from."""
-    from labctl.api import machine
-    from labctl.engine import connect_all
-
-    engine = connect_all()
-    summaries = machine.listing(engine=engine)
-    for name, why in engine.missing.items():
-        output.talk(f"warning: {name} does not answer, and its labs are left out ({why})")
-    if as_json:
-        output.document({"labs": [summary.as_json() for summary in summaries]})
-        return
-    from labctl.render import tables
-
-    if summaries:
-        output.data(tables.labs(summaries, columns=output.columns(), colour=output.colour()))
-    else:
-        output.talk("no lab is there; `labctl up` starts one")
+    plain.ls(as_json)
 
 
 def logs(

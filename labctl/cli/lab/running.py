@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli import output
+from labctl.cli.lab import plain
 from labctl.cli.options import (
     EnvFiles,
     Files,
@@ -101,33 +100,24 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Bring a lab up and wait until every node is ready."""
-    from labctl.api import labs
-    from labctl.cli.context import asked_name
-    from labctl.cli.lab.looking import show_nodes
-
-    if not as_json:
-        # What the table needs, while Compose reads the file: it takes as long as starting a node.
-        threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
-    with output.Progress("bringing the lab up") as report:
-        found = labs.up(
-            topology,
-            name=asked_name(lab),
-            files=file or (),
-            profiles=profile or (),
-            env_files=env_file or (),
-            subnets=subnet or (),
-            build=build,
-            record=record,
-            isolated=isolated,
-            allow_overlap=allow_overlap,
-            take_over=take_over,
-            hosts=several("--hosts", hosts),
-            places=places(place),
-            policy="pack" if pack else "spread",
-            timeout=timeout,
-            report=report,
-        )
-    show_nodes(found, as_json)
+    plain.up(
+        topology,
+        lab,
+        timeout,
+        as_json,
+        files=file or (),
+        profiles=profile or (),
+        env_files=env_file or (),
+        subnets=subnet or (),
+        build=build,
+        record=record,
+        isolated=isolated,
+        allow_overlap=allow_overlap,
+        take_over=take_over,
+        hosts=several("--hosts", hosts),
+        places=places(place),
+        pack=pack,
+    )
 
 
 def several(option: str, text: str | None) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ def _tell(pattern: Pattern, found: Found, status: int, as_json: bool) -> None:
         output.document({"fits": True, "packets": packets, "values": values, "status": status})
     else:
         count = len(fits.rows)
-        output.talk(f"the wire shows what the pattern says: {count} packet{'' if count == 1 else 's'}")
+        ended = f"; the command ended with exit status {status}" if status else ""
+        output.talk(f"the wire shows what the pattern says: {count} packet{'' if count == 1 else 's'}{ended}")
     if status:
         raise typer.Exit(status)

@@ -122,7 +122,8 @@ class DockerEngine(Alone, DockerProjects, DockerSwarm):
             raise explained(f"inspect the image {name}", refusal) from None
         config = found.get("Config") or {}
         entrypoint, command = tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ())
-        return Image(found["Id"], config.get("Labels") or {}, found.get("Size", 0), entrypoint, command)
+        size, user = found.get("Size", 0), config.get("User") or ""
+        return Image(found["Id"], config.get("Labels") or {}, size, entrypoint, command, user=user)
 
     def images_with(self, labels: Sequence[str]) -> list[Image]:
         found = self._call("list images", "GET", "/images/json", filters={"label": list(labels)})

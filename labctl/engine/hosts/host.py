@@ -42,6 +42,7 @@ class Host:
         return url.hostname or "" if known else ""
 
     def as_json(self) -> dict[str, str | bool | None]:
+        """As `labctl hosts ls --json` has it."""
         return {"host": self.name, "address": self.address, "tls": str(self.tls) if self.tls else None}
 
 

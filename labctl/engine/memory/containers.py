@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from labctl.engine.model import Container, Line, Listening, Port, Process
 from labctl.engine.settings import Settings
+from labctl.errors import LabError
+from labctl.events.model import nanoseconds_of
 
 Program = Callable[["MemoryContainer", bytes], None]
 
@@ -92,6 +94,22 @@ class MemoryContainer:
         runs = self.record.state in ("running", "paused", "restarting")
         return self.record if runs or not self.record.ports else replace(self.record, ports=())
 
+    @property
+    def processes_now(self) -> list[Process]:
+        """Its first process, which is all that is known of one that only a record says of, unless a test says which
+        others there are (`running`). Raises LabError `engine-refused` where none runs, or nobody has said which."""
+        name, state = self.record.name, self.record.state
+        if state not in ("running", "paused"):
+            raise LabError("engine-refused", action=f"tell what runs in {name}", why=f"it is {state}")
+        if self.running:
+            return list(self.running)
+        if not self.record.command:
+            why = "an engine in memory knows of no command that it runs (`MemoryContainer.running` may say which)"
+            raise LabError("engine-refused", action=f"tell what runs in {name}", why=why)
+        user = self.made_as.user.partition(":")[0]
+        user = "root" if user in ("", "0") else user
+        return [Process(self.pid, 0, user, None, None, _age(self.started), self.record.command)]
+
     def listen(self, proto: str, port: int, address: str = "0.0.0.0") -> None:
         """One of its programs listens there from now on."""
         self.sockets = (*(self.sockets or ()), Listening(proto, address, port))
@@ -158,6 +176,14 @@ def plain() -> Settings:
     """How a container is made with nothing said."""
     never = "0001-01-01T00:00:00Z"
     return Settings(never, ("sh",), "0", "", {}, False, False, (), (), None, None, "no", "SIGTERM", (), {})
+
+
+def _age(since: str) -> str:
+    """How long ago that was, as ps(1) has it: [[days-]hours:]minutes:seconds."""
+    seconds = max(0, time.time_ns() - nanoseconds_of(since)) // 1_000_000_000
+    minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
+    longer = f"{days}-{hours:02d}:" if days else f"{hours:02d}:" if hours else ""
+    return f"{longer}{minutes:02d}:{seconds % 60:02d}"
 
 
 def stamp() -> str:

@@ -69,8 +69,9 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
     machine: str | None = None
 
     def __init__(self, *, local: bool = False) -> None:
-        """`local`: its networks and ports are to keep clear of this machine's own, as a real engine's here have to."""
-        self.is_local = local
+        """`local`: its networks and ports are to keep clear of this machine's own, as a real engine's here have to:
+        what listens there on this machine counts as theirs."""
+        self.is_local = self.publishes = local
         self._containers: dict[str, MemoryContainer] = {}
         self._networks: dict[str, Network] = {}
         self._volumes: dict[str, dict[str, str]] = {}
@@ -285,8 +286,9 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
         """The container's `commands` says what comes of it."""
         found = self._get(container)
         if found.record.state != "running" or found.commands is None:
-            why = f"container {container} is not running" if found.commands else f"{command[0]}: not found"
-            raise LabError("engine-refused", action="run a command in a container", why=why)
+            why = "an engine in memory runs no commands (`MemoryContainer.commands` may say what comes of one)"
+            why = why if found.record.state == "running" else f"it is {found.record.state}"
+            raise LabError("engine-refused", action=f"run {command[0]} in {found.record.name}", why=why)
         done = found.commands(command)
         return MemoryStream(container, True, deque(done.output), ended=True, status=done.status)
 
@@ -299,7 +301,7 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
         return stream.status
 
     def top(self, container: str) -> list[Process]:
-        return list(self._get(container).running)
+        return self._get(container).processes_now
 
     def archive(self, container: str, path: str) -> Iterator[bytes]:
         """Its `files` by their paths, each an archive."""

@@ -56,7 +56,7 @@ def container(order: Order, ident: str, keys: Mapping[str, Any], networks: Mappi
         labels,
         host_network=mode == "host",
         network_of=shared,
-        command=" ".join(config.get("command") or order.image.command),
+        command=" ".join(_runs(order)),
     )
     attached = {str(keys[key]["name"]): options or {} for key, options in (config.get("networks") or {}).items()}
     wished = {
@@ -145,6 +145,16 @@ def _ports(config: Mapping[str, Any], made: MemoryContainer) -> Iterator[Port]:
         yield Port(port.get("protocol", "tcp"), int(port["target"]), port.get("host_ip") or "0.0.0.0", public)
 
 
+def _runs(order: Order) -> tuple[str, ...]:
+    """Its entrypoint and, behind that, its command; another entrypoint does without the image's command."""
+    entrypoint, command = order.config.get("entrypoint"), order.config.get("command")
+    usual = order.image.command if entrypoint is None else ()
+    return (
+        *(order.image.entrypoint if entrypoint is None else entrypoint),
+        *(usual if command is None else command),
+    )
+
+
 def _settings(order: Order, ident: str) -> Settings:
     config = order.config
     mounts = tuple(
@@ -153,8 +163,8 @@ def _settings(order: Order, ident: str) -> Settings:
     )
     return Settings(
         created=stamp(),
-        command=tuple(config.get("command") or order.image.command),
-        user=str(config.get("user") or "0"),
+        command=_runs(order),
+        user=str(config.get("user") or order.image.user or "0"),
         hostname=str(config.get("hostname") or ident[:12]),
         environment=dict(config.get("environment") or {}),
         read_only=bool(config.get("read_only")),

@@ -38,11 +38,11 @@ class MemoryProbes:
     def create_probe(self, probe: ProbeOrder) -> str | None:
         """Its program is what `probe_program` gives, and commands in it do what `probe_commands` gives.
 
-        Raises LabError `engine-refused` where neither is set: there are no packets here, and no processes.
+        Raises LabError `engine-refused` where neither is set: there are no packets here, and no kernel.
         """
         target = self._get(probe.target) if probe.target else None
         if target and target.plan and not (self.probe_program or self.probe_commands):
-            why = "an engine in memory has no packets and no processes: no faults, no recordings, no system calls"
+            why = "an engine in memory has no packets and no kernel: no faults, recordings, sockets, system calls"
             raise LabError("engine-refused", action=f"look into {target.record.name}", why=why)
         if any(found.record.name == probe.name for found in list(self._containers.values())):
             return None

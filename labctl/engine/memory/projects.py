@@ -36,8 +36,8 @@ _UNCOMPARED = ("build", "depends_on", "pull_policy", "scale", "deploy", "profile
 
 
 class MemoryProjects:
-    """See labctl.engine.projects.Projects. Builds take an image's labels from its Dockerfile, and run nothing of it;
-    the registry has every image there is a name for, without labels."""
+    """See labctl.engine.projects.Projects. Builds take an image's labels, what it runs and as whom from its
+    Dockerfile, and run nothing of it; the registry has every image there is a name for, without labels."""
 
     images: dict[str, Image]
     _containers: dict[str, MemoryContainer]
@@ -82,11 +82,13 @@ class MemoryProjects:
                 text = build.get("dockerfile_inline") or file.read_text()
             except (OSError, UnicodeDecodeError):
                 raise LabError("build-failed", what=service, why=f"open {file}: no such file", step="") from None
-            labels = dockerfile.labels(text, build.get("target"))
+            stage = dockerfile.stage(text, build.get("target"))
+            labels = dict(stage.labels)
             if "SOURCE" in (build.get("args") or {}):
                 labels[LABEL_SOURCE] = str(build["args"]["SOURCE"])
             title = str(asked.get("image") or f"{config['name']}-{service}")
-            self.images[title] = Image(f"sha256:{_sha(title, text, labels)}", labels)
+            ident = f"sha256:{_sha(title, text, labels)}"
+            self.images[title] = Image(ident, labels, 0, stage.entrypoint, stage.command, user=stage.user)
             report(f"{title} built")
 
     def registry_answers(self, image: str) -> str | None:

@@ -42,6 +42,7 @@ class SeveralEngines(SeveralProjects):
     is the one that builds, where it answers; it needs to be none of them."""
 
     machine: str | None = None
+    publishes = True
     is_local = False  # what is tried on this machine says nothing about the others
 
     def __init__(self, engines: Mapping[str, Engine], silent: Iterable[str] = (), usual: Engine | None = None) -> None:

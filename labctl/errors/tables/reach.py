@@ -21,6 +21,12 @@ REACH: Table = {
         "ask from a node of the lab (`--from NODE`), or publish the port on an address of {machine}",
         "A port that is published on 127.0.0.1 is the engine's machine's own; this machine's 127.0.0.1 is another one.",
     ),
+    "published-nowhere": Kind(
+        ReachError,
+        "{node} publishes its port {port} by name only: {where} opens none",
+        "bring the lab up on a Docker engine to ask it",
+        "An engine in memory has no sockets; what listens at that port of this machine is somebody else's.",
+    ),
     "unresolved": Kind(
         Unresolved,
         "{node} can't resolve {name}: {why}{near}",

@@ -39,6 +39,7 @@ class Fault:
     answers: bool = True
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl fault ls --json` has it."""
         keys = ("id", "link", "node", "what", "kind", "seed", "matched", "done", "state")
         return {key: getattr(self, key) for key in keys} | ({"reason": self.reason} if self.reason else {})
 

@@ -31,6 +31,7 @@ class Delivery:
     at: str = ""
 
     def as_json(self) -> dict[str, Any]:
+        """As the commands that send have it with `--json`."""
         out: dict[str, Any] = {
             "id": self.id,
             "from": self.sender,

@@ -27,6 +27,7 @@ class Sent:
     events: tuple[Event, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl send --json` has it."""
         from labctl.events.codec import encode
 
         events = [encode(event) for event in self.events]

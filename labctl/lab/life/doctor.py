@@ -43,12 +43,25 @@ def examine(engine: Engine) -> Iterator[Finding]:
         yield Finding("engine", "bad", problem.message, problem.hint)
         yield _compose(engine)
         return
+    if not info.get("KernelVersion"):
+        yield from _in_memory(engine)
+        return
     yield _version(info)
     yield _compose(engine)
     yield _limits(info)
     yield _disk(engine, info)
     yield _base_image(engine)
     yield from _kernel(engine, info)
+
+
+def _in_memory(engine: Engine) -> Iterator[Finding]:
+    """An engine without a machine: nothing can be missing, and there is not much."""
+    major, minor = engine.compose_version()
+    yield Finding("engine", "ok", "its containers are records, and it plays the programs of labctl's own images")
+    yield Finding("compose", "ok", f"it reads topologies itself, as Compose {major}.{minor} would")
+    yield Finding("limits", "note", "memory and processes of a node are not limited: it takes none")
+    what = "there is none: no packets, faults, recordings, sockets, system calls, no commands in a node"
+    yield Finding("kernel", "note", what, "bring the lab up on a Docker engine for these: leave `engine=` out")
 
 
 def _version(info: dict[str, Any]) -> Finding:

@@ -44,10 +44,12 @@ class Removed:
     goes_on: bool = False  # only helpers were removed: the project itself is not labctl's, and still there
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl down --json` has it."""
         return {name: getattr(self, name) for name in ("lab", "containers", "networks", "volumes", "goes_on")}
 
     @property
     def is_empty(self) -> bool:
+        """Whether nothing was there."""
         return not (self.containers or self.networks or self.volumes)
 
 

@@ -65,6 +65,8 @@ class PlannedNode:
 
 @dataclass(frozen=True)
 class Plan:
+    """What bringing a topology up would do to each network and node: `change` says make, keep and the like."""
+
     lab: str
     title: str
     networks: tuple[PlannedNetwork, ...]
@@ -72,6 +74,7 @@ class Plan:
 
     @property
     def changes(self) -> bool:
+        """Whether it would do anything."""
         changes = [net.change for net in self.networks] + [node.change for node in self.nodes]
         return any(change != "keep" for change in changes)
 

@@ -26,6 +26,7 @@ class Outcome:
     besides: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl stop --json` and its like have it."""
         found: dict[str, Any] = {"node": self.node, "done": self.problem is None, "seconds": round(self.seconds, 3)}
         if self.besides:
             found["besides"] = list(self.besides)

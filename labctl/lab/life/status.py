@@ -36,6 +36,7 @@ class Status:
 
     @property
     def published(self) -> list[Port]:
+        """The ports that are open on the engine's machine."""
         return [port for port in self.node.container.ports if port.public]
 
     @property
@@ -52,6 +53,7 @@ class Status:
         return said
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl ps --json` has it."""
         container = self.node.container
         listening = None
         if self.listening is not None:

@@ -36,6 +36,7 @@ class Waited:
     exit_code: int | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl wait --json` has it."""
         found = {"node": self.node, "state": self.state, "seconds": round(self.seconds, 3)}
         return found if self.exit_code is None else found | {"exit_code": self.exit_code}
 
@@ -50,6 +51,7 @@ class Answered:
     tries: int
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl wait --answers --json` has it."""
         ends = {"local": list(self.local), "peer": list(self.peer)}
         return {**ends, "rtt_ns": self.rtt_ns, "tries": self.tries}
 

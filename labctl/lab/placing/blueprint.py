@@ -49,9 +49,6 @@ NO_MORE = "the topology has it no more"  # why a node goes
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
 
 
-TOLD = ("unset-variable", "bind-missing", "ipv6-off")  # warnings that somebody who brings a lab up should read
-
-
 @dataclass(frozen=True)
 class Blueprint:
     """A topology with where it came from; `notes` are what whoever brings it up should know."""
@@ -143,14 +140,15 @@ def read(
     warnings: tuple[str, ...] = ()
     if strict and mine:
         from labctl.lab.validate import problems_in
+        from labctl.topology.check.kinds import Trait
 
         problems = problems_in(source.files, topology.config, reading.unset)
         if not engine.is_local:  # what is mounted is there, and not on this machine
-            problems = [one for one in problems if not one.code.startswith("bind-")]
+            problems = [one for one in problems if not one.has(Trait.ON_ENGINE)]
         errors = [one for one in problems if one.level == "error"]
         if errors:
             raise _errors(source, errors)
-        warnings = tuple(one.shown(source.names) for one in problems if one.code in TOLD)
+        warnings = tuple(one.shown(source.names) for one in problems if one.has(Trait.TOLD))
     return Blueprint(topology, source, (*_notes(topology, source, named=lab is not None), *warnings))
 
 

@@ -33,6 +33,7 @@ class Socket:
     uid: int | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl sockets --json` has it."""
         ends = {"local": list(self.local), "peer": list(self.peer) if self.peer else None}
         return {
             "node": self.node,

@@ -124,11 +124,17 @@ def states(engine: Engine, lab: Lab, nodes: Sequence[Node], since_ns: int = 0) -
 def follow(engine: Engine, lab: Lab, nodes: Sequence[Node], *, last: float, waits: bool = False) -> Iterator[Event]:
     """Calls as they return, at nodes where they are recorded; those of the last seconds first. Ends with the last node.
 
-    Between these and those that come stands a `recording` of each node.
+    Between these and those that come stands a `recording` of each node. Raises LabError `no-recording`.
     """
     there = _running(engine, lab, nodes)
     kinds = [CALLS, WAITS] if waits else [CALLS]
-    yield from programs.follow(engine, there, _asked(do="read", kinds=kinds, last=int(last * 1e9), follow=True))
+    silent = [node.name for node in nodes if node.name not in there]
+    if silent:
+        raise LabError("no-recording", nodes=" and ".join(silent))
+    for event in programs.follow(engine, there, _asked(do="read", kinds=kinds, last=int(last * 1e9), follow=True)):
+        if event.name == HEAD and event.get("since") is None:
+            raise LabError("no-recording", nodes=event.node)
+        yield event
 
 
 def _merged(found: dict[str, Recording]) -> list[Event]:

@@ -35,6 +35,7 @@ class Datagram:
     answer: str | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl udp send --json` has it."""
         out: dict[str, Any] = {
             "from": self.sender,
             "to": self.target,

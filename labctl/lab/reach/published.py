@@ -10,7 +10,10 @@ from labctl.lab.model import Node
 
 
 def address(engine: Engine, node: Node, port: Port) -> str:
-    """The address at which this machine finds a node's published port. Raises LabError `published-elsewhere`."""
+    """The address at which this machine finds a node's published port. Raises LabError `published-elsewhere`,
+    `published-nowhere`."""
+    if not engine.publishes:
+        raise LabError("published-nowhere", node=node.name, port=port.private, where=engine.where)
     machine = engine.narrowed([node.container.machine]).machine
     if not port.host or is_everywhere(port.host):
         return machine or "127.0.0.1"

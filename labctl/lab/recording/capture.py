@@ -167,7 +167,8 @@ class Capture:
         return bool(self._ready)
 
     def __iter__(self) -> Iterator[Seen]:
-        assert self._listening
+        if self._listening is None:
+            raise RuntimeError("`with` begins it: `with lab.packets(...) as seen: for one in seen: ...`")
         order = self._order
         until = time.time_ns() + self._ahead_ns + int(self._seconds * 1e9) if self._seconds else None
         for _ in self._heard(order):

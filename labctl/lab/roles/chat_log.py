@@ -27,6 +27,7 @@ class Said:
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl chat log --json` has it."""
         out = {"ts": self.ts, "kind": self.kind, "from": self.source, "to": self.target}
         if self.kind == "message":
             out["text"] = self.text

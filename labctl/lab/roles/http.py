@@ -42,9 +42,11 @@ class Exchange:
 
     @property
     def is_text(self) -> bool:
+        """Whether the body is text, so that `seen` has it as `body`, and not as `data` in base64."""
         return "data" not in self.seen and "\0" not in self.seen["body"]
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl http get --json` has it."""
         return {"url": self.url, "from": self.source, **self.seen}
 
 

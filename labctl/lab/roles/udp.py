@@ -49,6 +49,7 @@ class Train:
     overflowed: int | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """As `labctl udp send --count --json` has it."""
         names = ("sent", "received", "lost", "overflowed", "duplicated", "reordered", "seconds")
         counts = {key: getattr(self, key) for key in names}
         ends = {"id": self.id, "from": self.sender, "to": self.receiver, "local": self.local, "peer": self.peer}

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.lesson.seen.evidence import ABSENT, Evidence
 from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.model import Shown
+from labctl.render.text import address, fitted, printable
 
 LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
+LINES = 3  # of an event
 RESOLVER = "127.0.0.11"  # the engine's own name server in each host, which is no part of any lesson
 TEXT_LIMIT = 200  # characters of a value
 
 
-def shown(what: Shown, evidence: Evidence, values: Mapping[str, Any], *, columns: int, colour: bool) -> str:
-    """Lines of at most so many columns; empty where there is nothing (yet) to show."""
-    return _SHOW[what.kind](what.names, evidence, values, columns, colour)
+@dataclass(frozen=True)
+class Screen:
+    """Lines of at most so many columns, in colour or not, and labctl's own words in a language."""
+
+    columns: int
+    colour: bool
+    language: str = "en"
 
 
-Show = Callable[[tuple[str, ...], Evidence, Mapping[str, Any], int, bool], str]
+def shown(what: Shown, evidence: Evidence, values: Mapping[str, Any], screen: Screen) -> str:
+    """Empty where there is nothing (yet) to show."""
+    return _SHOW[what.kind](what.names, evidence, values, screen)
 
 
-def _ladder(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
+Show = Callable[[tuple[str, ...], Evidence, Mapping[str, Any], Screen], str]
+
+
+def _ladder(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any], screen: Screen) -> str:
     found = evidence.ladder(*names[:2])
-    return _drawn(found, _begin(names, evidence, values), columns, colour)
+    return _drawn(found, _begin(names, evidence, values), screen)
 
 
 def _begin(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any]) -> int:
@@ -36,11 +48,10 @@ def _begin(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any]
     return row.source[0].at_ns if isinstance(row.source, tuple) else int(row.source.nanoseconds)
 
 
-def _drawn(found: Any, begin: int, columns: int, colour: bool) -> str:
+def _drawn(found: Any, begin: int, screen: Screen) -> str:
     """A ladder without what was before."""
-    from dataclasses import replace
-
-    from labctl.api.results.drawn import Ladder
+    from labctl.render.ladder import text
+    from labctl.render.phrases.saying import in_language
 
     if found is None:
         return ""
@@ -51,10 +62,11 @@ def _drawn(found: Any, begin: int, columns: int, colour: bool) -> str:
     before = arrows[0].number - 1 if arrows else 0
     kept = tuple(replace(arrow, number=arrow.number - before) for arrow in arrows[:LIMIT])
     cut = found.drawn.cut + len(arrows) - len(kept)
-    return Ladder(replace(found.drawn, arrows=kept, moments=moments, cut=cut)).text(columns=columns, colour=colour)
+    drawn = replace(found.drawn, arrows=kept, moments=moments, cut=cut)
+    return text.draw(drawn, columns=screen.columns, colour=screen.colour, say=in_language(screen.language))
 
 
-def _xray(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
+def _xray(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any], screen: Screen) -> str:
     import time
 
     try:
@@ -62,56 +74,69 @@ def _xray(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any],
         found = evidence.lab.xray(*names[:2], last=last, limit=0)
     except ABSENT:
         return ""
-    return _drawn(found, _begin(names, evidence, values), columns, colour)
+    return _drawn(found, _begin(names, evidence, values), screen)
 
 
-def _journal(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
+def _journal(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], screen: Screen) -> str:
     from labctl.render.timeline import Timeline
 
     rows = evidence.events(*names)[-LIMIT:]
-    line = Timeline(list(names), columns=columns, colour=colour).line
-    return "\n".join(line(row.source) for row in rows)
+    line = Timeline(list(names), columns=screen.columns, colour=screen.colour, wrap=True).line
+    return "\n".join(_short(line(row.source)) for row in rows)
 
 
-def _calls(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
+def _short(event: str) -> str:
+    """An event in a few lines: the first alone often has no more than its ends."""
+    lines = event.split("\n")
+    return event if len(lines) <= LINES else "\n".join([*lines[:LINES], f"{' ' * _indent(lines[1])}…"])
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _calls(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], screen: Screen) -> str:
     from labctl.render.syscalls import Calls
 
     rows = [row for row in evidence.calls(*names) if row.get("call")][-LIMIT:]
-    line = Calls(list(names), columns=columns, colour=colour).line
+    line = Calls(list(names), columns=screen.columns, colour=screen.colour).line
     return "\n".join(line(row.source) for row in rows)
 
 
-def _packet(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
-    return _layers(values.get(names[0]), columns, colour, dump=False)
+def _packet(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], screen: Screen) -> str:
+    return _layers(values.get(names[0]), screen, dump=False)
 
 
-def _bytes(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, colour: bool) -> str:
-    return _layers(values.get(names[0]), columns, colour, dump=True)
+def _bytes(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], screen: Screen) -> str:
+    return _layers(values.get(names[0]), screen, dump=True)
 
 
-def _layers(value: Any, columns: int, colour: bool, *, dump: bool) -> str:
+def _layers(value: Any, screen: Screen, *, dump: bool) -> str:
     from labctl.render.packets.layers import draw
+    from labctl.render.phrases.saying import in_language
 
     row = (value[0] if value else None) if isinstance(value, list) else value
     if not isinstance(row, Row) or not isinstance(row.source, tuple):
         return ""
     arrow, _ = row.source
-    return draw(arrow.crossing.packet, columns=columns, colour=colour, dump=dump)
+    return draw(
+        arrow.crossing.packet, columns=screen.columns, colour=screen.colour, dump=dump, say=in_language(screen.language)
+    )
 
 
-def _sockets(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], columns: int, colour: bool) -> str:
+def _sockets(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], screen: Screen) -> str:
     from labctl.render.sockets import table
 
     rows = [row for name in names for row in evidence.sockets(name) if row.get("local")[0] != RESOLVER]
     found = [row.source for row in rows[:LIMIT]]
-    return table(found, columns=columns, colour=colour) if found else ""
+    return table(found, columns=screen.columns, colour=screen.colour) if found else ""
 
 
-def _values(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], columns: int, __: bool) -> str:
-    from labctl.render.text import fitted, printable
-
+def _values(names: tuple[str, ...], _: Evidence, values: Mapping[str, Any], screen: Screen) -> str:
     wide = max(map(len, names))
-    return "\n".join(fitted(f"{name.ljust(wide)} = {printable(_said(values.get(name)))}", columns) for name in names)
+    return "\n".join(
+        fitted(f"{name.ljust(wide)} = {printable(_said(values.get(name)))}", screen.columns) for name in names
+    )
 
 
 def _said(value: Any) -> str:
@@ -120,6 +145,8 @@ def _said(value: Any) -> str:
     if isinstance(value, Row):
         return str(value.get("head") or value.get("text") or value)[:TEXT_LIMIT]
     if isinstance(value, list):
+        if len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
+            return address((value[0], value[1]))
         return ", ".join(_said(item) for item in value[:12])[:TEXT_LIMIT] or "none"
     return "none" if value is None else str(value)[:TEXT_LIMIT]
 

@@ -190,8 +190,8 @@ class _Matched:
         if not rest:
             return ()
         rules = ", ".join(dict.fromkeys(one.rule for one in sorted(rest, key=lambda one: one.ts_ns)))
-        count = "1 packet" if len(rest) == 1 else f"{len(rest)} packets"
-        return (f"{rules} acted on {count} that the captures don't show.",)
+        count = len(rest)
+        return (f"{rules} acted on {count} packet{'' if count == 1 else 's'} that the captures don't show.",)
 
 
 class _Crossings:

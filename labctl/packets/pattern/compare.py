@@ -15,14 +15,17 @@ Values = Mapping[str, int | str | bytes]  # of variables
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what` isn't as wanted: in the words of a pattern."""
+    """`what` isn't as wanted: in the words of a pattern; or the packet `is`, or `says`, something else."""
 
     what: str
     wanted: str
     found: str
 
-    def __str__(self) -> str:
-        return f"{self.what} {self.found} instead of {self.wanted}"
+    def told(self, verb: str) -> tuple[str, str]:
+        """What a packet has, behind that verb, or its own one; and which that is."""
+        mine = self.what if self.what in ("is", "says") else "has"
+        words = (mine if mine != verb else "", self.what if mine == "has" else "", self.found)
+        return " ".join(word for word in (*words, "instead of", self.wanted) if word), mine
 
 
 def fits(line: Line, seen: Seen, values: Values) -> Values | None:
@@ -84,15 +87,16 @@ class _Compared:
                 self._same(what, wanted, found)
 
     def _same(self, what: str, wanted: Number | str, found: int | str | bytes | None) -> None:
+        nothing = "of unknown scale" if what == "win" else "none"
         if isinstance(wanted, Variable):
             if found is None:
-                self._add(what, f"${wanted.name}", "none")
+                self._add(what, f"${wanted.name}", nothing)
             elif wanted.name not in self.values:
                 self.values = {**self.values, wanted.name: found}
             elif self.values[wanted.name] != found:
                 self._add(what, f"${wanted.name} ({self.values[wanted.name]!r})", str(found))
         elif wanted != found:
-            self._add(what, str(wanted), "none" if found is None else str(found))
+            self._add(what, str(wanted), nothing if found is None else str(found))
 
     def _outcomes(self, line: Line, seen: Seen) -> None:
         wanted = {one.word for one in line.outcomes}
@@ -101,25 +105,27 @@ class _Compared:
         if missing or more:
             shown = [word for word in seen.outcomes if word in MUST_BE_SAID or word in wanted]
             said = " ".join(one.word for one in line.outcomes)
-            self._add("it is", said or "delivered as it was sent", " ".join(shown) or "delivered as it was sent")
+            self._add("is", said or "delivered as it was sent", " ".join(shown) or "delivered as it was sent")
             return
         for one in line.outcomes:
+            rules = seen.causes.get(one.word, ())
             if isinstance(one.rule, Variable):
-                self._same(f"{one.word} by", one.rule, seen.faults[0] if seen.faults else None)
-            elif one.rule is not None and one.rule not in seen.faults:
-                self._add(f"{one.word} by", one.rule, ", ".join(seen.faults) or "no rule")
+                known = self.values.get(one.rule.name)
+                self._same(f"{one.word} by", one.rule, known if known in rules else rules[0] if rules else None)
+            elif one.rule is not None and one.rule not in rules:
+                self._add(f"{one.word} by", one.rule, ", ".join(rules) or "no rule")
 
     def _rest(self, line: Line, seen: Seen) -> None:
         if line.fragment != seen.fragment:
-            self._add("it is", "a fragment" if line.fragment else "whole", "a fragment" if seen.fragment else "whole")
+            self._add("is", "a fragment" if line.fragment else "whole", "a fragment" if seen.fragment else "whole")
         if line.message and line.message != seen.message:
-            self._add("it says", line.message, seen.message or "nothing")
+            self._add("says", line.message, seen.message or "nothing")
         for option in line.options:
             has = seen.options or {}
             if option.word not in has:
-                self._add("option", option.word, "none")
-            elif option.value is not None and has[option.word] != option.value:
-                self._add("option", f"{option.word} {option.value}", f"{option.word} {has[option.word]}")
+                self._add("options", option.word, ", ".join(has) or "none")
+            elif option.value is not None:
+                self._same(f"option {option.word}", option.value, has[option.word])
         if isinstance(line.payload, Variable):
             self._same("payload", line.payload, seen.payload)
         elif line.payload is not None and not _carries(line.payload, seen.payload):

@@ -44,7 +44,16 @@ def why(found: Found) -> str:
         last = max((pair.packet.at_ns for pair in found.pairs if pair.line is not None), default=seen.at_ns)
         late = (seen.at_ns - last) / 1e6
         return f"{lines} no packet in time: it came {late:.1f} ms after the one before, {line_of(seen)}"
-    return f"{lines} no packet: the nearest has {', '.join(map(str, found_differences[:3]))}"
+    return f"{lines} no packet: the nearest {_told(found_differences[:3])}"
+
+
+def _told(parts: Sequence[Difference]) -> str:
+    """What it has, is and says instead; each verb once for what comes together."""
+    out, verb = [], ""
+    for part in parts:
+        text, verb = part.told(verb)
+        out.append(text)
+    return ", ".join(out)
 
 
 def _nearest(found: Found) -> tuple[Line, Seen, list[Difference]] | None:

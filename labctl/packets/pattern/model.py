@@ -46,7 +46,7 @@ class Option:
     """An option of TCP by packetdrill's word; `value` None: any."""
 
     word: str
-    value: int | None = None
+    value: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ _IS_NUMBER = re.compile(_NUMBER)
 _COUNT = re.compile(r"(\d+)(?:(\+)|-(\d+))?")
 _END = re.compile(rf"(?:\[([^\]]+)\]|([^:\[\]]+))(?::({_NUMBER}))?")
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_NUMBERED = ("mss", "wscale")
 OPTIONS = ("mss", "wscale", "sackOK", "TS", "sack")
 _ENDERS = (*WORDS, "within")
 
@@ -202,9 +203,11 @@ def _options(word: Word) -> tuple[Option, ...]:
             raise word.bad(f"{name!r} is no option that is looked at: {', '.join(OPTIONS)}, or ... for any")
         if name == "TS":
             value = ""  # its two clocks are nobody's business
-        if value and not value.isdecimal():
+        if value and name not in _NUMBERED:
+            raise word.bad(f"{name} stands alone, without {value!r}: only whether it is there is looked at")
+        if value and not _IS_NUMBER.fullmatch(value):
             raise word.bad(f"{value!r} is no number for {name}")
-        out.append(Option(name, int(value) if value else None))
+        out.append(Option(name, _number(value) if value else None))
     return tuple(out)
 
 

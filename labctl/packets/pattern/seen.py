@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labctl.packets.ladder.ladder import Arrow, Ladder, is_pure
 from labctl.packets.model import FLAG_NAMES, Packet, Tcp
-from labctl.packets.pattern.outcomes import outcomes
+from labctl.packets.pattern.outcomes import causes, outcomes
 from labctl.packets.protocols import table
 
 # Of a header's flags, in the order in which tcpdump(8) writes them.
@@ -21,7 +21,8 @@ class Seen:
     """A packet between two nodes. Numbers are relative to the conversation, where it is known; times in nanoseconds.
 
     `flow` is the same for both directions of a conversation. `first` and `last`: of TCP's sequence numbers, or of the
-    bytes of a fragment. `upkeep`: what kernels send by themselves, by its protocol; or `keep-alive`.
+    bytes of a fragment. `causes`: of each of the `outcomes` the rules that did it. `upkeep`: what kernels send by
+    themselves, by its protocol; or `keep-alive`.
     """
 
     at_ns: int
@@ -44,7 +45,7 @@ class Seen:
     message: str = ""
     payload: bytes = b""
     outcomes: tuple[str, ...] = ()
-    faults: tuple[str, ...] = ()
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_pure_ack: bool = False
     upkeep: str = ""
 
@@ -63,9 +64,12 @@ def seen_of(ladders: Iterable[Ladder]) -> list[Seen]:
 def _of(arrow: Arrow, ladder: Ladder) -> Seen:
     crossing, packet, segment = arrow.crossing, arrow.crossing.packet, arrow.segment
     ends = (ladder.left.name, ladder.right.name)
+    length = packet.payload_length
     if packet.is_fragment:
+        if not packet.fragment_offset and packet.transport_offset >= 0:  # the protocol's header are bytes of it, too
+            length += max(0, packet.payload_offset - packet.transport_offset)
         first: int | None = packet.fragment_offset
-        last: int | None = packet.fragment_offset + packet.payload_length
+        last: int | None = packet.fragment_offset + length
     elif segment is not None:
         first, last = segment.seq, segment.seq + segment.length
     else:
@@ -84,7 +88,7 @@ def _of(arrow: Arrow, ladder: Ladder) -> Seen:
         flags=_letters(packet.tcp) if packet.tcp is not None and known else frozenset(),
         first=first,
         last=last,
-        length=packet.payload_length,
+        length=length,
         fragment=packet.is_fragment,
         ack=segment.ack if segment is not None and known else None,
         window=segment.window if segment is not None and known else None,
@@ -92,7 +96,7 @@ def _of(arrow: Arrow, ladder: Ladder) -> Seen:
         message=_message(packet, arrow.label.head),
         payload=packet.payload,
         outcomes=outcomes(arrow),
-        faults=arrow.faults,
+        causes=causes(arrow),
         is_pure_ack=is_pure(crossing, segment) and not arrow.copy,
         upkeep=_upkeep(arrow),
     )

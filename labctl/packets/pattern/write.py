@@ -79,5 +79,4 @@ def _payload(data: bytes) -> str:
 def _became(one: Seen) -> str:
     if not one.outcomes:
         return ""
-    by = f" by {one.faults[0]}" if one.faults else ""
-    return f"{one.outcomes[0]}{by}{''.join(f' {word}' for word in one.outcomes[1:])}"
+    return " ".join(f"{word} by {rules[0]}" if (rules := one.causes.get(word)) else word for word in one.outcomes)

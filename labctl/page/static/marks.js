@@ -2,6 +2,7 @@
 // repeats it. One transparent canvas above the graph.
 
 import { colour } from "page/dom.js";
+import { eventName } from "page/words.js";
 
 const MOST = 14; // marks on one way at the same time; more are summed up
 const ALL = 80; // marks on all ways; more are summed up by the host that sent them
@@ -52,7 +53,7 @@ export class Marks {
     if (!item) return;
     const now = performance.now();
     if (item.type === "event") {
-      this.pulses.set(item.host, { until: now + (still ? 60000 : length), text: item.kind, trouble: item.trouble });
+      this.pulses.set(item.host, { until: now + (still ? 60000 : length), text: eventName(item.kind), trouble: item.trouble });
       if (!this.tellsPackets() && item.kind === "send") this.ofSend(item, now, length, still);
     } else {
       this.add(item.value, now, length, still);

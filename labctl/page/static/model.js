@@ -21,15 +21,22 @@ function end([address, port]) {
   return `${String(address).includes(":") ? `[${address}]` : address}:${port}`;
 }
 
-function ofEvent(value) {
-  const { seq, ts, node, event, local, peer, text, ...rest } = value;
+/** What an event's row says; `tell` gives a field's name and value as they are to be shown. */
+export function wordsOf(value, tell = (key, shown) => [key, shown]) {
+  const { event, local, peer, text, ...rest } = value;
   const said = text === undefined ? "" : JSON.stringify(text);
   const ends = [local && end(local), local && peer && (event === "recv" || event === "message" ? "<-" : "->"), peer && end(peer)];
   const more = ["rule", "action", "link", "what", "state", "reason", "error", "status", "method", "target", "bytes"]
     .filter((key) => rest[key] !== undefined && rest[key] !== null)
-    .map((key) => (key === event ? rest[key] : `${key} ${rest[key]}`))
+    .map((key) => [key, ...tell(key, rest[key])])
+    .map(([key, name, shown]) => (key === event ? shown : `${name} ${shown}`))
     .join("  ");
-  const words = [ends.filter(Boolean).join(" "), more, said].filter(Boolean).join("  ");
+  return [ends.filter(Boolean).join(" "), more, said].filter(Boolean).join("  ");
+}
+
+function ofEvent(value) {
+  const { ts, node, event } = value;
+  const words = wordsOf(value);
   return { t: microseconds(ts), type: "event", host: node, kind: event, words, value, trouble: TROUBLE.has(event) };
 }
 

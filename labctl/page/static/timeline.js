@@ -1,7 +1,8 @@
 // Events and packets of all hosts in one order of time. Only the rows that can be seen are elements.
 
 import { el, fill, field, plain, seldom, select } from "page/dom.js";
-import { say, told } from "page/words.js";
+import { wordsOf } from "page/model.js";
+import { eventField, eventName, language, say, told } from "page/words.js";
 
 const ROW = 24; // pixels, as in page.css
 const BETWEEN = 200; // ms between two looks, when much happens: faster nobody reads, and each look lays the page out
@@ -11,10 +12,17 @@ export function clock(t) {
   return `${new Date(t / 1000).toISOString().slice(11, 19)}.${rest}`;
 }
 
-/** What stands in an item's row: a packet's remarks in the language that was chosen. */
-function shown(item) {
+/** What stands in an item's row: a packet's remarks, an event's fields in the language that was chosen. */
+export function shown(item) {
+  if (language === "en") return item.words;
+  if (item.type === "event") return wordsOf(item.value, eventField);
   const marks = (item.value.marks ?? []).map((mark) => [`! ${mark}`, `! ${told(mark)}`]);
   return marks.reduce((words, [mark, other]) => words.replace(mark, () => other), item.words);
+}
+
+/** What kind of item it is: an event by its name, a packet by its protocol. */
+export function kindOf(item) {
+  return item.type === "event" ? eventName(item.kind) : item.kind;
 }
 
 export class Timeline {
@@ -68,7 +76,7 @@ export class Timeline {
     if (kind === "events" || kind === "packets") {
       if (`${item.type}s` !== kind) return false;
     } else if (kind && item.kind !== kind) return false;
-    return !text || `${item.host} ${item.kind} ${item.words} ${shown(item)}`.toLowerCase().includes(text);
+    return !text || `${item.host} ${item.kind} ${kindOf(item)} ${item.words} ${shown(item)}`.toLowerCase().includes(text);
   }
 
   refill() {
@@ -112,9 +120,9 @@ export class Timeline {
     const key = JSON.stringify([hosts, kinds]);
     if (key === this.key_) return;
     this.key_ = key;
-    const named = (names) => names.map((name) => [name, name]);
-    const ofHosts = [["", say("allHosts")], ...named(hosts)];
-    const ofKinds = [["", say("allKinds")], ["events", say("events")], ["packets", say("packets")], ...named(kinds)];
+    const ofHosts = [["", say("allHosts")], ...hosts.map((name) => [name, name])];
+    const ofKinds = [["", say("allKinds")], ["events", say("events")], ["packets", say("packets")]];
+    ofKinds.push(...kinds.map((kind) => [kind, eventName(kind)]));
     fill(this.hosts, select(ofHosts, this.filter.host, (host) => this.look({ host }), { "aria-label": say("host") }));
     fill(this.kinds, select(ofKinds, this.filter.kind, (kind) => this.look({ kind }), { "aria-label": say("allKinds") }));
   }
@@ -167,7 +175,7 @@ export class Timeline {
       { class: [...words, mine && "chosen"].filter(Boolean).join(" "), ...state, onclick: () => this.choose(at) },
       el("span", { class: "time" }, clock(item.t)),
       el("span", { class: "who" }, item.host),
-      el("span", { class: "kind" }, item.kind),
+      el("span", { class: "kind", title: item.kind }, kindOf(item)),
       el("span", { class: "words" }, plain(shown(item))),
     );
   }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from labctl.packets.ladder.ladder import Arrow, Ladder, Lifeline, Moment
 from labctl.packets.protocols import words
 from labctl.packets.tcp.segment import milliseconds
+from labctl.render.phrases.saying import Say, as_it_is
 from labctl.render.text import (
     DIM,
     RED,
@@ -35,9 +36,10 @@ TROUBLE |= {"retransmission", "fast retransmission", "gap", "from elsewhere", "z
 TROUBLE |= {"connection refused", "spurious retransmission"}
 
 
-def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False) -> str:
-    """The ladder in lines of at most so many columns, 60 at least."""
-    return "\n".join(map(left_to_right, _Page(ladder, max(columns, _LEAST), colour).lines()))
+def draw(ladder: Ladder, *, columns: int = COLUMNS, colour: bool = False, say: Say = as_it_is) -> str:
+    """The ladder in lines of at most so many columns, 60 at least. `say` has its own words in another language; what
+    stands on an arrow are the packet's."""
+    return "\n".join(map(left_to_right, _Page(ladder, max(columns, _LEAST), colour, say=say).lines()))
 
 
 class Roll:
@@ -68,9 +70,15 @@ class _Page:
     """The columns of one ladder: the clock, a lifeline, the arrows, a lifeline, the time that each arrow took."""
 
     def __init__(
-        self, ladder: Ladder, columns: int, colour: bool, begin_ns: int | None = None, clock: int | None = None
+        self,
+        ladder: Ladder,
+        columns: int,
+        colour: bool,
+        begin_ns: int | None = None,
+        clock: int | None = None,
+        say: Say = as_it_is,
     ) -> None:
-        self._ladder, self._colour, self._columns = ladder, colour, columns
+        self._ladder, self._colour, self._columns, self._say = ladder, colour, columns, say
         self.told: set[str] = set()  # what a router makes of a conversation's ends is said once, for each way
         self._begin_ns = ladder.begin_ns if begin_ns is None else begin_ns
         self._clock = clock or len(_seconds(ladder.end_ns - self._begin_ns))
@@ -81,7 +89,7 @@ class _Page:
         ladder = self._ladder
         out = self.head() + self.rows(ladder.rows, ("", ""))[0]
         if not ladder.arrows:
-            out.append(self._between("", padded("   no packet between the two", self._inner)))
+            out.append(self._between("", padded(f"   {self._say('no packet between the two')}", self._inner)))
         return out + self._foot()
 
     def rows(self, rows: Sequence[Arrow | Moment], last: tuple[str, str]) -> tuple[list[str], tuple[str, str]]:
@@ -103,7 +111,7 @@ class _Page:
         out = []
         if ladder.arrows or ladder.moments:
             begun = words.moment(self._begin_ns).replace("T", " ").replace("Z", " UTC")
-            out.append(fitted(f"seconds from {begun}", self._columns))
+            out.append(fitted(self._say(f"seconds from {begun}"), self._columns))
         left, right = _named(ladder.left), _named(ladder.right)
         half = (self._inner + 2) // 2 - 1
         for index in range(max(len(left), len(right))):
@@ -124,7 +132,7 @@ class _Page:
     def _divider(self, arrow: Arrow, *, new_flow: bool) -> str:
         phase = arrow.label.phase if arrow.label.phase and arrow.segment else ""
         said = ", ".join(part for part in (printable(arrow.flow) if new_flow else "", phase) if part)
-        text = f"┄┄ {fitted(said or printable(arrow.flow), self._inner - 6)} "
+        text = f"┄┄ {fitted(self._say(said) or printable(arrow.flow), self._inner - 6)} "
         return self._between("", paint(text + "┄" * (self._inner - width(text)), DIM, self._colour))
 
     def _arrow(self, arrow: Arrow) -> list[str]:
@@ -185,7 +193,7 @@ class _Page:
                     continue
                 self.told.add(str(mark))
             sign = "!" if mark.word in TROUBLE else "·"
-            first, *more = wrapped(printable(str(mark)), room - 2)
+            first, *more = wrapped(printable(self._say(str(mark))), room - 2)
             out += [f"{sign} {first}", *(f"  {line}" for line in more)]
         return [self._between("", padded(f"      {line}", self._inner)) for line in out]
 
@@ -196,7 +204,7 @@ class _Page:
         if ladder.hidden:
             out.append(f"Not shown: {_count(ladder.hidden, 'pure acknowledgement')}.")
         out += ladder.notes
-        return [line for text in out for line in wrapped(printable(text), self._columns)]
+        return [line for text in out for line in wrapped(printable(self._say(text)), self._columns)]
 
 
 def _fitting(arrow: Arrow, room: int) -> tuple[str, list[str]]:

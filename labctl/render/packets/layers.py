@@ -7,6 +7,7 @@ from typing import Any
 from labctl.packets.model import Packet
 from labctl.packets.protocols.layers import Field, Layer, layers
 from labctl.packets.protocols.words import ends, moment
+from labctl.render.phrases.saying import Say, as_it_is
 from labctl.render.text import BOLD, DIM, RED, fitted, left_to_right, padded, paint, printable, quoted, width, wrapped
 
 _NAME, _BYTES = 26, 9  # columns of a field's name, and of where its bytes are
@@ -14,18 +15,19 @@ _QUOTED = frozenset({"text", "body", "start line"})
 _LEAST = 60
 
 
-def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool = True) -> str:
-    """The packet in lines of at most so many columns, 60 at least."""
+def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool = True, say: Say = as_it_is) -> str:
+    """The packet in lines of at most so many columns, 60 at least. `say` has the names of layers and fields, and what
+    values mean, in another language."""
     columns = max(columns, _LEAST)
     record = packet.record
-    total = f"{len(record.data)} bytes"
+    total = say(f"{len(record.data)} bytes")
     if record.original_length > len(record.data):
-        total = f"{len(record.data)} of {record.original_length} bytes captured"
-    where = f"  at {printable(packet.node)}" if packet.node else ""
+        total = say(f"{len(record.data)} of {record.original_length} bytes captured")
+    where = f"  {say(f'at {printable(packet.node)}')}" if packet.node else ""
     when = moment(packet.ts_ns) if record.timed else "without a time"
     name = f"{packet.protocol.upper()}  {ends(packet)}" if packet.src else packet.protocol.upper()
     out = [
-        fitted(f"packet {packet.index + 1}  {when}{where}  {total}", columns),
+        fitted(f"{say(f'packet {packet.index + 1}')}  {when}{where}  {total}", columns),
         fitted(printable(name), columns),
     ]
     out += [line for comment in record.comments for line in wrapped(f"comment: {printable(comment)}", columns)]
@@ -34,24 +36,24 @@ def draw(packet: Packet, *, columns: int = 100, colour: bool = False, dump: bool
     if packet.unread:
         out += wrapped(f"unread: {printable(packet.unread)}", columns)
     for layer in layers(packet):
-        out += ["", paint(_heading(layer), BOLD, colour)]
+        out += ["", paint(_heading(layer, say), BOLD, colour)]
         for field in layer.fields:
-            out += _field(field, columns)
+            out += _field(field, columns, say)
     if dump:
-        out += ["", paint("bytes", BOLD, colour), *_dump(packet, columns, colour)]
+        out += ["", paint(say("bytes"), BOLD, colour), *_dump(packet, columns, colour)]
     return "\n".join(map(left_to_right, out))
 
 
-def _heading(layer: Layer) -> str:
-    return f"{layer.level}: {layer.name}  ({layer.length} bytes from {layer.offset})"
+def _heading(layer: Layer, say: Say) -> str:
+    return f"{say(layer.level)}: {layer.name}  ({say(f'{layer.length} bytes from {layer.offset}')})"
 
 
-def _field(field: Field, columns: int) -> list[str]:
+def _field(field: Field, columns: int, say: Say) -> list[str]:
     place = f"{field.offset}+{field.length}".rjust(_BYTES)
     value = quoted(field.value) if field.name in _QUOTED else printable(field.value)
-    meaning = printable(field.meaning)
+    meaning = printable(say(field.meaning))
     text = f"{value}  ({meaning})" if meaning and value else value or meaning
-    head = f"{place}  {padded(fitted(printable(field.name), _NAME), _NAME)}  "
+    head = f"{place}  {padded(fitted(printable(say(field.name)), _NAME), _NAME)}  "
     room = columns - width(head)
     first, *more = wrapped(text, room) if width(text) > room else [text]
     return [f"{head}{first}".rstrip(), *(" " * width(head) + line for line in more)]

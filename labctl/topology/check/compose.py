@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from pathlib import Path as FilePath
 
+from labctl.topology.check.kinds import Trait
 from labctl.topology.check.problems import Path, Place, Problem, Problems
 from labctl.topology.check.reading.shapes import is_known
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Source, Value
@@ -18,16 +19,6 @@ _INSIDE = re.compile(r"\bservice\.([a-z_]+(?:\.[a-z_]+)*)")
 _UNKNOWN = re.compile(r"Additional property (.+) is not allowed")
 _SECTIONS = {key: f"{key}s" for key in ("service", "network", "volume", "secret", "config")}
 _CYCLE = re.compile(r"cycle detected: ([A-Za-z0-9._-]+)")
-# What Compose says without a place, and the codes of what labctl says with one.
-_KNOWN_AS = {
-    "invalid map key": {"bad-key"},
-    "map merge requires": {"bad-merge"},
-    "Non-string key": {"trap-type", "wrong-type"},
-    "empty compose file": {"missing-services", "file-empty"},
-    "invalid spec": {"bad-mount"},
-    "field Source must not be empty": {"bad-mount"},
-    "build.platforms MUST include": {"build-platforms"},
-}
 _NOISE = {"services", "networks", "volumes", "must", "not", "allowed", "invalid", "compose", "project", "service"}
 
 
@@ -135,11 +126,11 @@ def _step(value: Value, rest: str) -> tuple[str | int | None, Value | None, str]
 
 def _same(problem: Problem, said: str, path: Path, place: Place) -> bool:
     """Told already: at the same place, or about the same thing with the same words."""
-    if any(words in said and problem.code in codes for words, codes in _KNOWN_AS.items()):
+    if any(words in said for words in problem.kind.compose):
         return True
     if problem.place and (path or _UNKNOWN.search(said)) and problem.place == place:
         return True
-    if path and problem.path == path and problem.code == "wrong-type":
+    if path and problem.path == path and problem.has(Trait.TYPE):
         return True
     if problem.place and not path and _LINE.search(said) and problem.place.line == place.line:
         return True

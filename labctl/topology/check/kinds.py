@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from enum import Flag, auto
 from typing import Literal, NamedTuple
 
 Level = Literal["error", "warning"]
 
 
+class Trait(Flag):
+    """What a kind has that whoever finds one goes by: nobody asks for its code."""
+
+    NONE = 0
+    SPELLING = auto()  # how a value is written: nothing is wrong with what Compose, once it has read it, runs
+    ENDLESS = auto()  # Compose would read such a file for hours, or with gigabytes
+    EMPTY = auto()  # laid over others, such a file adds nothing
+    SYNTAX = auto()  # labctl's reader of YAML says it, and Compose's may not
+    PARTIAL = auto()  # what is missing may stand in the file that this one is laid over
+    NEWER = auto()  # a Compose that takes the file knows better: its specification is newer than labctl's
+    TYPE = auto()  # Compose refuses the same value, in its own words
+    ON_ENGINE = auto()  # it is about files of the engine's machine, which labctl sees on this one alone
+    TOLD = auto()  # a warning that somebody who brings the lab up should read
+
+
 class Kind(NamedTuple):
+    """`traits` are what is done about one; `compose` are the words that Compose says the same in, without a place."""
+
     message: str
     hint: str
     meaning: str
     level: Level = "error"
+    traits: Trait = Trait.NONE
+    compose: tuple[str, ...] = ()
 
 
 KINDS: dict[str, Kind] = {
@@ -26,6 +46,7 @@ KINDS: dict[str, Kind] = {
         "this is no regular file",
         "write the topology into a file first",
         "The path names a pipe, a device or a socket, which Compose would have to read a second time.",
+        traits=Trait.ENDLESS,
     ),
     "file-unreadable": Kind(
         "the file can't be read: {why}", "look at its rights (`ls -l`)", "The system would not give the file."
@@ -34,6 +55,7 @@ KINDS: dict[str, Kind] = {
         "the file has more than {limit} KiB, and labctl reads no topology of that size",
         "is it the right file? a thousand services need about 200 KiB",
         "Time and memory of a check stay bounded.",
+        traits=Trait.ENDLESS,
     ),
     "file-not-text": Kind(
         "this is no text in UTF-8",
@@ -41,28 +63,36 @@ KINDS: dict[str, Kind] = {
         "The file is binary, or text in another code.",
     ),
     "file-empty": Kind(
-        "the file is empty", "a topology needs `services:` at least", "Nothing stands in it, or only comments."
+        "the file is empty",
+        "a topology needs `services:` at least",
+        "Nothing stands in it, or only comments.",
+        traits=Trait.EMPTY,
+        compose=("empty compose file",),
     ),
     # YAML
     "yaml-syntax": Kind(
         "this is not YAML: {why}",
         "look at this line and the one before: indentation in spaces, closed quotes and brackets, `: ` after a key",
         "The parser stopped here, so nothing behind it was looked at.",
+        traits=Trait.SYNTAX,
     ),
     "yaml-depth": Kind(
         "values are nested deeper than {limit} levels",
         "no Compose file needs that; is it the right file?",
         "Time and memory of a check stay bounded.",
+        traits=Trait.ENDLESS,
     ),
     "yaml-aliases": Kind(
         "with its aliases put in, this holds more than {limit} values",
         "is it the right file? if so, put fewer aliases inside what other aliases stand for",
         "A few aliases of aliases can stand for billions of values; Compose refuses such files as well.",
+        traits=Trait.ENDLESS,
     ),
     "yaml-recursive": Kind(
         "the alias *{name} stands inside its own anchor &{name}",
         "move the anchor to what is meant",
         "A value that holds itself has no end; Compose never finishes reading it.",
+        traits=Trait.ENDLESS,
     ),
     "not-a-mapping": Kind(
         "a Compose file is a mapping, and this is {what}",
@@ -75,23 +105,30 @@ KINDS: dict[str, Kind] = {
         "A mapping holds each key once. Some readers of YAML take the last one in silence; Compose refuses the file.",
     ),
     "bad-key": Kind(
-        "{what} can't be a key", "a key is one word", "Keys of a Compose file are texts, not lists or mappings."
+        "{what} can't be a key",
+        "a key is one word",
+        "Keys of a Compose file are texts, not lists or mappings.",
+        compose=("invalid map key",),
     ),
     "bad-merge": Kind(
         "`<<` merges mappings, and this is {what}",
         "write `<<: *name`, where &name stands before a mapping",
         "Only a mapping, or a list of them, can be merged into a mapping.",
+        compose=("map merge requires",),
     ),
     # Words that not all readers take for the same
     "trap-type": Kind(
         "{key} must be text, and {text} without quotes is {what}",
         "put it in quotes: {quoted}",
         "YAML guesses the type of what has no quotes (3.10 is the number 3.1, 0100 is 64); Compose refuses it here.",
+        traits=Trait.SPELLING,
+        compose=("Non-string key",),
     ),
     "trap-rewritten": Kind(
         "{text} without quotes is {what}, and Compose makes {read!r} of it",
         "put it in quotes: {quoted}",
         "YAML reads a number or a date, and Compose writes it back in another form: the program sees other text.",
+        traits=Trait.SPELLING,
     ),
     "name-rewritten": Kind(
         "Compose makes the name {read} of {text!r}",
@@ -110,12 +147,14 @@ KINDS: dict[str, Kind] = {
         "{mend}",
         "A mode is meant in octal, and only the spelling 0644 without quotes is octal to every Compose: 2.26 "
         "takes digits in quotes for a decimal number.",
+        traits=Trait.SPELLING,
     ),
     "trap-octal": Kind(
         "{text} is octal to Compose and YAML 1.1, and decimal to YAML 1.2",
         "right for Compose; other tools may read another mode",
         "YAML 1.2 writes octal numbers 0o644, which Compose reads as well; YAML 1.1 takes that for text.",
         "warning",
+        traits=Trait.SPELLING,
     ),
     "trap-boolean": Kind(
         "{text} is a boolean to YAML 1.1, and text to YAML 1.2",
@@ -123,26 +162,35 @@ KINDS: dict[str, Kind] = {
         "YAML 1.1 reads y, n, yes, no, on and off as booleans, YAML 1.2 doesn't. Compose goes by what the key takes, "
         "text or a boolean; other tools may not.",
         "warning",
+        traits=Trait.SPELLING,
     ),
     "trap-sexagesimal": Kind(
         "{text} without quotes is {read} to YAML 1.1, which counts in sixties, and text to Compose",
         "put it in quotes: {quoted}",
         "YAML 1.1 reads digits with colons as hours and minutes. Compose doesn't; other tools may.",
         "warning",
+        traits=Trait.SPELLING,
     ),
     # Keys and types
     "unknown-key": Kind(
         "unknown key {key!r}{near}",
         "known here: {known}",
         "Compose (under x-labctl: labctl) knows no such key here. Keys that begin with x- are free, but for x-labctl.",
+        traits=Trait.NEWER,
     ),
     "wrong-type": Kind(
-        "this must be {wanted}, not {found}", "{mend}", "The value has another type than the key takes."
+        "this must be {wanted}, not {found}",
+        "{mend}",
+        "The value has another type than the key takes.",
+        traits=Trait.TYPE,
+        compose=("Non-string key",),
     ),
     "missing-services": Kind(
         "there are no services{why}",
         "{mend}",
         "A topology without services has no nodes.",
+        traits=Trait.PARTIAL,
+        compose=("empty compose file",),
     ),
     "bad-image": Kind(
         "{text!r} is no name of an image: {why}",
@@ -160,37 +208,47 @@ KINDS: dict[str, Kind] = {
         "A bind mount whose source isn't there is mostly a slip: a program that looks for a file finds a folder. In "
         "the long form an older Compose leaves it to the engine, which refuses the node.",
         "warning",
+        traits=Trait.ON_ENGINE | Trait.TOLD,
     ),
     "bind-refused": Kind(
         "there is no {source} on this machine, and `create_host_path: false` says that nobody makes it",
         "make it first, or correct the path",
         "The engine refuses the mount when the node is made.",
+        traits=Trait.ON_ENGINE,
     ),
     "bad-mount": Kind(
         "{why}",
         "{mend}",
         "A mount is [SOURCE:]TARGET[:MODE], or a mapping with `type`, `source` and `target`.",
+        compose=(
+            "invalid spec",
+            "field Source must not be empty",
+        ),
     ),
     "build-platforms": Kind(
         "`build.platforms` lacks {platform}, the platform that the service runs on",
         "add it to `build.platforms`, or leave that out",
         "What is built has to run: Compose refuses a service whose own platform is not built.",
+        compose=("build.platforms MUST include",),
     ),
     "unset-variable": Kind(
         "the variable {name} is not set, so {text!r} becomes {read!r}",
         "set it in the environment or in `.env`, or give a default: ${{{name}:-value}}",
         "Compose puts nothing in the place of a variable that isn't set, and says so in a warning.",
         "warning",
+        traits=Trait.TOLD,
     ),
     "missing-image": Kind(
         "there is neither `image` nor `build`",
         "say which image to take (`image:`), or what to make it from (`build:`)",
         "A container needs an image.",
+        traits=Trait.PARTIAL,
     ),
     "unknown-name": Kind(
         "there is no {what} {name!r}{near}",
         "{mend}",
         "A service uses a network, volume, secret, config or other service that the file doesn't define.",
+        traits=Trait.PARTIAL,
     ),
     # Addresses
     "bad-address": Kind(
@@ -246,6 +304,7 @@ KINDS: dict[str, Kind] = {
         "add `enable_ipv6: true` to the network",
         "The engine gives IPv6 addresses only in networks that ask for it; what the file says of others it leaves out.",
         "warning",
+        traits=Trait.TOLD,
     ),
     # Ports
     "bad-port": Kind(
@@ -266,7 +325,10 @@ KINDS: dict[str, Kind] = {
     # x-labctl
     "bad-route": Kind("{why}", "{mend}", "A route is a destination and the node that leads there."),
     "route-via-unknown": Kind(
-        "a route via {via}, which is no node{near}", "name a service of this file", "A route leads over a node."
+        "a route via {via}, which is no node{near}",
+        "name a service of this file",
+        "A route leads over a node.",
+        traits=Trait.PARTIAL,
     ),
     "route-via-self": Kind(
         "a route via {via}, which is this node itself",
@@ -280,7 +342,10 @@ KINDS: dict[str, Kind] = {
     ),
     "bad-link": Kind("{why}", "{mend}", "A link is two nodes, and conditions with their values."),
     "link-unknown-node": Kind(
-        "a link to {name}, which is no node{near}", "name services of this file", "A link stands between two nodes."
+        "a link to {name}, which is no node{near}",
+        "name services of this file",
+        "A link stands between two nodes.",
+        traits=Trait.PARTIAL,
     ),
     "link-to-self": Kind("a link from {name} to itself", "name two nodes", "A link stands between two nodes."),
     "link-in-one-host": Kind(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from labctl.topology.check.kinds import KINDS, Level
+from labctl.topology.check.kinds import KINDS, Kind, Level, Trait
 
 Path = tuple[str | int, ...]
 
@@ -43,8 +42,16 @@ class Problem:
         return cls(code, f"{about}: {message}" if about else message, kind.hint.format(**values), place, path)
 
     @property
+    def kind(self) -> Kind:
+        """Its row of the table, which says all that is done about it."""
+        return KINDS[self.code]
+
+    @property
     def level(self) -> Level:
-        return KINDS[self.code].level
+        return self.kind.level
+
+    def has(self, trait: Trait) -> bool:
+        return trait in self.kind.traits
 
     @property
     def file(self) -> int:
@@ -133,6 +140,8 @@ def owner(path: Path) -> str:
 
 def near(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'image'?`, or nothing where no known name is near."""
+    import difflib  # mistakes alone need it
+
     close = difflib.get_close_matches(name[:100], list(known), n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(word) for word in close)}?" if close else ""
 

@@ -10,6 +10,7 @@ from typing import Any
 from labctl.topology.check.addresses import check_addresses
 from labctl.topology.check.compose import add_complaint
 from labctl.topology.check.extension import check_extension
+from labctl.topology.check.kinds import Trait
 from labctl.topology.check.names import check_names
 from labctl.topology.check.plan import data_of, plan_of
 from labctl.topology.check.ports import check_ports
@@ -43,9 +44,9 @@ def check(
     found = Problems()
     found.extend(source.problems)
     # Keys that are newer than the table of keys: Compose, who refuses what it doesn't know, has taken them.
-    newer = config is not None
+    taken = config is not None
     shapes = check_shapes(source)
-    found.extend(one for one in shapes if not (newer and one.code == "unknown-key" and "x-labctl" not in one.path))
+    found.extend(one for one in shapes if not (taken and one.has(Trait.NEWER) and "x-labctl" not in one.path))
     found.extend(check_names(source))
     raw = data_of(source.root, known)
     plan = plan_of(raw, config)

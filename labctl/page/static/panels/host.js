@@ -3,7 +3,7 @@
 import { act } from "page/api.js";
 import { button, el, field, fill, plain } from "page/dom.js";
 import { SAVED } from "page/source.js";
-import { clock } from "page/timeline.js";
+import { clock, kindOf, shown } from "page/timeline.js";
 import { known, say } from "page/words.js";
 
 const SHOWN = 40; // lines of its journal
@@ -157,6 +157,6 @@ export class HostPanel {
       const item = this.run.items[at];
       if (item.type === "event" && item.host === this.name) mine.push(item);
     }
-    fill(this.journal, ...mine.reverse().map((item) => el("li", { class: item.trouble ? "trouble" : null }, `${clock(item.t)} ${item.kind} ${plain(item.words)}`)));
+    fill(this.journal, ...mine.reverse().map((item) => el("li", { class: item.trouble ? "trouble" : null }, `${clock(item.t)} ${kindOf(item)} ${plain(shown(item))}`)));
   }
 }

@@ -4,7 +4,7 @@ import { act, download, file, post } from "page/api.js";
 import { button, el, fill, plain } from "page/dom.js";
 import { faultList } from "page/panels/link.js";
 import { SAVED } from "page/source.js";
-import { say } from "page/words.js";
+import { note, rule, say } from "page/words.js";
 
 export class LabPanel {
   constructor(page) {
@@ -46,7 +46,7 @@ export class LabPanel {
       fill(this.hosts, ...names.map((name) => el("label", {}, el("input", { type: "checkbox", value: name }), name)));
     }
     fill(this.faults, ...faultList(this.run.faults, this.answer));
-    fill(this.notes, ...(this.run.notes.length ? this.run.notes : ["–"]).slice(-20).map((note) => el("li", {}, plain(note))));
+    fill(this.notes, ...(this.run.notes.length ? this.run.notes : ["–"]).slice(-20).map((text) => el("li", {}, plain(note(text)))));
     if (SAVED || !this.run.up.up) return;
     const on = !this.run.up.recording;
     fill(this.recording, on ? `${say("notRecording")} ` : "", button(say(on ? "record" : "recordStop"), () => this.record(on)));
@@ -69,7 +69,7 @@ export class LabPanel {
   async trying(work) {
     try {
       const done = await work();
-      fill(this.answer, done?.what ? `${done.id}: ${done.what}` : say("done"));
+      fill(this.answer, done?.what ? `${done.id}: ${rule(done.what)}` : say("done"));
     } catch (problem) {
       fill(this.answer, plain(problem.message));
     }

@@ -1,4 +1,4 @@
-// What two hosts sent each other: time goes down, each packet is an arrow, a lost one half an arrow.
+// What two hosts sent each other: time goes down, each packet is an arrow; a lost one's ends on its way.
 
 import { el, plain, svg } from "page/dom.js";
 import { say, told } from "page/words.js";
@@ -6,6 +6,7 @@ import { say, told } from "page/words.js";
 const WIDTH = 420;
 const [LEFT, RIGHT] = [24, WIDTH - 24];
 const HIGH = 38;
+const REACH = 0.7; // of the way of a lost one: the time stands in the middle
 
 export function ladder(one, other, items, open) {
   if (!items.length) return el("p", { class: "dim" }, say("noPackets"));
@@ -34,7 +35,7 @@ function arrow(item, left, y, begin, open) {
   const lost = value.fate === "lost";
   const rightwards = value.from === left;
   const [x1, whole] = rightwards ? [LEFT, RIGHT] : [RIGHT, LEFT];
-  const x2 = lost ? (x1 + whole) / 2 : whole;
+  const x2 = lost ? x1 + (whole - x1) * REACH : whole;
   const sign = rightwards ? -1 : 1;
   const kind = lost ? "lost" : value.marks.length ? "odd" : value.phase;
   const head = lost

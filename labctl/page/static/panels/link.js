@@ -4,7 +4,7 @@ import { act } from "page/api.js";
 import { button, el, field, fill, plain, select } from "page/dom.js";
 import { ladder } from "page/panels/ladder.js";
 import { SAVED } from "page/source.js";
-import { say, told } from "page/words.js";
+import { rule, say, told } from "page/words.js";
 
 const SHOWN = 60; // packets of its ladder
 const SLIDERS = [
@@ -92,7 +92,7 @@ export class LinkPanel {
   async does(verb, given) {
     try {
       const done = await act(verb, { link: this.way, ...given });
-      fill(this.answer, done.what ? `${done.id}: ${done.what}` : say("done"));
+      fill(this.answer, done.what ? `${done.id}: ${rule(done.what)}` : say("done"));
     } catch (problem) {
       fill(this.answer, plain(problem.message));
     }
@@ -121,7 +121,7 @@ export function faultList(faults, answer) {
   };
   return faults.map((fault) => {
     const done = Object.entries(fault.done ?? {}).map(([word, count]) => `${told(word)} ${count}`);
-    const words = [fault.id, fault.link, fault.what, say("matched", { count: fault.matched ?? "?" }), ...done, told(fault.state)];
+    const words = [fault.id, fault.link, rule(fault.what), say("matched", { count: fault.matched ?? "?" }), ...done, told(fault.state)];
     const remove = !SAVED && button(say("remove"), () => clear(fault.id), { "aria-label": `${say("remove")} ${fault.id} ${fault.link}` });
     return el("li", {}, el("span", {}, words.join(" · ")), remove);
   });

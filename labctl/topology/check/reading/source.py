@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from labctl.topology.check.kinds import Trait
 from labctl.topology.check.problems import Path, Place, Problem, Problems
 
 SIZE_LIMIT = 1 << 20  # bytes: some 5,000 services
@@ -156,7 +157,7 @@ def read_all(files: Iterable[FilePath]) -> Source:
             found.append(parse(_text(file), number))
         except Unreadable as stop:
             problem = stop.problem
-            if problem.code == "file-empty" and number and found:
+            if problem.has(Trait.EMPTY) and number and found:
                 found.append(Source(Mapping({}, Place(1, 1, number))))  # it adds nothing
                 continue
             place = problem.place._replace(file=number) if problem.place else None

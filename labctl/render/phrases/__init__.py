@@ -1,0 +1,1 @@
+"""What labctl says of packets, layers and rules in other languages than English."""
