@@ -270,6 +270,14 @@ def test_a_word_that_is_a_nodes_name_by_chance_is_none(engine, lab_of, name, cod
     assert fate.told(engine, lab_of(), LabError(code, **values)).message == problem.message
 
 
+def test_what_to_do_about_a_node_that_ended_is_said_once(engine, lab_of):
+    engine.add("lab", "mine").end(137)
+    mend = "`labctl start mine` where it is to go on; `labctl logs alice` shows what was sent"
+    problem = LabError("not-confirmed", why="its partner has stopped", mend=mend, about="mine")
+    wanted = "`labctl logs mine` shows its last lines; `labctl start mine`; `labctl logs alice` shows what was sent"
+    assert fate.told(engine, lab_of(), problem).hint == wanted
+
+
 def test_all_who_shared_the_network_that_is_gone_are_told(engine, lab_of):
     owner = engine.add("lab", "app", addresses={"net": ("10.77.0.9",)})
     sidecar = engine.add("lab", "sidecar", network_of=owner.record.id)

@@ -278,6 +278,7 @@ def test_arp_for_other_hardware_is_sound():
     assert (found.src, found.dst, found.arp.sender_mac, found.malformed) == (A, B, "02", "")
     found = frame(0x0806, struct.pack(">HHBBH", 19, 0x800, 0, 0, 8) + bytes(20))
     assert (found.malformed, found.unread) == ("", "an ARP message for hardware 19 and protocol 0x0800 isn't decoded")
+    assert (found.payload_offset, found.payload) == (22, found.record.data[22:]), "behind the header, not over it"
 
 
 def test_icmp_tells_mtu_and_gateway():

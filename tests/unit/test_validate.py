@@ -174,6 +174,8 @@ def test_values_with_variables_are_judged_although_compose_refuses_the_file(tmp_
         "services: {a: {extends: {file: o.yaml, service: s}, x-labctl: {routes: default via b}}, b: {image: x}}",
         "services: {a: {image: x, ports: ['80:80'], profiles: [a]}, b: {image: x, ports: ['80:80'], profiles: [b]}}",
         "services: {alice: {image: x, ports: ['1.2.3.4:80:80', '[::1]:80:80', '80:80/udp', '81-82:1-2', 90]}}",
+        "services: {alice: {image: x, ports: ['80:80', '80:80/tcp', '0.0.0.0:80:80']}}",
+        "services: {alice: {image: x, ports: ['81-83:1-3', '82:2', '83-84:3-4']}}",
         "services: {alice: {image: x, volumes: ['./a:/a', '~/a:/a', '/a', 'C:\\a:/a', '${V}:/a']}}",
         "services: {alice: {image: x, networks: , ports: , deploy: , healthcheck: {test: NONE}}}",
         "services: {alice: {image: x, network_mode: host}, bob: {image: x, network_mode: 'service:alice'}}",
@@ -304,6 +306,20 @@ def test_what_cannot_be_looked_at_is_not_said_to_be_missing(monkeypatch, problem
     config = "services: {a: {image: x, volumes: [{type: bind, source: /closed/folder, target: /x}]}}"
     monkeypatch.setattr(values.os, "lstat", lstat)
     assert codes(text, config) == code
+
+
+@pytest.mark.parametrize(
+    "ports", ["'80:80', '80:81'", "'81-83:1-3', '82:3'", "'80:80', '127.0.0.1:80:80'", "'80:80', '[::]:80:80'"]
+)
+def test_a_port_that_leads_to_two_places_of_one_node_is_published_twice(ports):
+    assert codes("services: {alice: {image: x, ports: [" + ports + "]}}") == ["port-twice"]
+
+
+def test_the_same_port_in_two_forms_is_twice_where_compose_keeps_both():
+    text = "services: {alice: {image: x, ports: ['80:80', {target: 80, published: 80}]}}"
+    both = "{mode: ingress, target: 80, published: '80', protocol: tcp}"
+    assert codes(text, "services: {alice: {image: x, ports: [" + both + "]}}") == []
+    assert codes(text, "services: {alice: {image: x, ports: [" + both + ", " + both + "]}}") == ["port-twice"]
 
 
 def test_many_ports_are_compared_with_those_of_their_number_alone(monkeypatch):

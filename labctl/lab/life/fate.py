@@ -26,6 +26,7 @@ _OURS = ("mend", "near", "seen", "code")  # values that are labctl's own words
 _NAMES = ("node", "nodes", "name", "peer", "target", "server", "url", "about")
 _MEANT = re.compile(r"([\w.-]+)(?::|'s\b)")
 _WORD = re.compile(r"[\w.:-]+")
+_COMMAND = re.compile(r"`([^`]+)`")
 
 
 def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
@@ -40,8 +41,15 @@ def told(engine: Engine, lab: Lab, problem: LabError) -> LabError:
     if ended:
         problem.message = f"{'; '.join(f'{node.name} {node.condition}' for node in ended)}; {problem.message}"
         hints = [str(node.does_not_run("").values["mend"]) for node in ended]
-        problem.hint = "; ".join([*hints, *([problem.hint] if problem.hint else [])])
+        problem.hint = "; ".join([*hints, *_not_said(problem.hint, hints)])
     return problem
+
+
+def _not_said(hint: str, before: list[str]) -> list[str]:
+    """The parts of a hint but for those whose commands stand in others already."""
+    said = {command for other in before for command in _COMMAND.findall(other)}
+    parts = [part for part in hint.split("; ") if part]
+    return [part for part in parts if not (found := set(_COMMAND.findall(part))) or found - said]
 
 
 def _ended(engine: Engine, before: Lab, now: Lab, problem: LabError) -> list[Node]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +34,18 @@ class Port:
             return False
         together = self.host == other.host or self.host in _EVERYWHERE or other.host in _EVERYWHERE
         return together and self.low <= other.high and other.low <= self.high
+
+    def same_way(self, other: Port) -> bool:
+        """Both of one service are one to Compose: the same ports lead to the same ones of the node."""
+        return (self._address, self._shift) == (other._address, other._shift)
+
+    @property
+    def _address(self) -> str:
+        return self.host or _EVERYWHERE[1]
+
+    @property
+    def _shift(self) -> int:
+        return self.low - int(self.target.partition("-")[0])
 
 
 class Wrong(ValueError):
@@ -100,12 +114,15 @@ def check_ports(
     taken = _Taken()
     for name, service in plan.services.items():
         written = list(_written(source, name, items(_of(raw, name).get("ports")), known, found))
+        twice = _twice(config, name)
         if config is not None:
             told = [port for port, _ in written]
-            written += _beside(source, name, items(_of(config, name).get("ports")), told)
+            written += _beside(source, name, _merged(config, name), told)
         for port, path in dict(reversed(written)).items():  # the same twice is one to Compose
             place = source.place(path)
-            other = next((one for one in taken.near(port) if one[0].beside(service) and one[1].clashes(port)), None)
+            other = next((one for one in taken.near(port) if _clash(one, service, port)), None)
+            if other is None and port in twice:
+                other = (service, port, place)
             if other:
                 shown = port.low if port.low == port.high else f"{port.low}-{port.high}"
                 who = "this service" if other[0].name == name else other[0].name
@@ -114,6 +131,28 @@ def check_ports(
                 found.add("port-scaled", path, place, port=port.low, replicas=service.replicas)
             taken.add(service, port, place)
     return found
+
+
+def _clash(one: tuple[Service, Port, Place], service: Service, port: Port) -> bool:
+    if not (one[0].beside(service) and one[1].clashes(port)):
+        return False
+    return one[0].name != service.name or not one[1].same_way(port)
+
+
+def _twice(config: Mapping[str, Any] | None, name: str) -> set[Port]:
+    """What Compose itself would publish twice: a line in short form, and a mapping without a protocol."""
+    if config is None:
+        return set()
+    counted = Counter(port for port in _merged(config, name) if not port.choice)
+    return {port for port, count in counted.items() if count > 1}
+
+
+def _merged(config: Mapping[str, Any], name: str) -> Iterator[Port]:
+    """What Compose made of a service's ports."""
+    for each in items(_of(config, name).get("ports")):
+        with contextlib.suppress(Wrong):
+            if port := read_long(mapping(each)):
+                yield port
 
 
 class _Taken:
@@ -162,19 +201,15 @@ def _written(
             yield port, path
 
 
-def _beside(source: Source, name: str, ports: list[Any], told: list[Port]) -> Iterator[tuple[Port, Path]]:
+def _beside(source: Source, name: str, ports: Iterable[Port], told: list[Port]) -> Iterator[tuple[Port, Path]]:
     """What Compose publishes and the file doesn't show: its place is the first port with a variable."""
     path: Path = ("services", name, "ports")
     value = source.find(path)[0]
     at = next(
         (at for at, item in enumerate(getattr(value, "items", [])) if "$" in str(getattr(item, "text", item))), None
     )
-    for each in ports:
-        try:
-            port = read_long(mapping(each))
-        except Wrong:
-            continue
-        if port and not any(_covers(other, port) for other in told):
+    for port in ports:
+        if not any(_covers(other, port) for other in told):
             yield port, path if at is None else (*path, at)
 
 

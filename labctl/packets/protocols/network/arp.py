@@ -37,16 +37,13 @@ def _decode(protocol: str, data: bytes, at: int, record: Record) -> Fields:
     if at + 8 > len(data):
         return fields | early(f"its {protocol.upper()} message", at + 8, record.original_length, record)
     hardware, kind, size, length, operation = struct.unpack_from(">HHBBH", data, at)
+    rest: Fields = fields | {"payload_offset": at + 8, "payload": data[at + 8 :]}  # behind what all of them begin with
     if hardware == _ATM or kind != link.IP4 or length != 4:
         what = f"for hardware {hardware} and protocol 0x{kind:04x}"
-        return fields | {"payload": data[at:], "unread": f"an {protocol.upper()} message {what} isn't decoded"}
+        return rest | {"unread": f"an {protocol.upper()} message {what} isn't decoded"}
     end = at + 8 + 2 * (size + 4)
     if end > len(data):
-        return (
-            fields
-            | {"payload": data[at:]}
-            | early(f"its {protocol.upper()} message", end, record.original_length, record)
-        )
+        return rest | early(f"its {protocol.upper()} message", end, record.original_length, record)
     mine, other = at + 8, at + 12 + size
     return fields | {
         "src": inet_ntop(AF_INET, data[mine + size : mine + size + 4]),
