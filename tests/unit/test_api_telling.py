@@ -52,6 +52,19 @@ def test_the_conversation(lab):
     assert said == [("alice", "hi"), ("bob", "hello")]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 1, 3, 2), (1, 0, 2, 3), (1, 0, 3, 2), (2, 3), (3, 2)], ids=str)
+def test_a_conversation_begins_and_ends_once_in_whichever_order_its_sides_tell(order):
+    """Also one that had begun before."""
+    engine = labctl.MemoryEngine()
+    nodes = {name: engine.add("lab", name, role="chat") for name in ("alice", "bob")}
+    ends = {"alice": ["10.77.0.5", 12345], "bob": ["10.77.0.6", 50000]}
+    for place in order:
+        name, state = [("alice", "open"), ("bob", "open"), ("alice", "ended"), ("bob", "ended")][place]
+        event(nodes[name], "session", state=state, local=ends[name], peer=ends["bob" if name == "alice" else "alice"])
+    kinds = [one.kind for one in labctl.find(engine=engine).chat_log()]
+    assert kinds == [kind for kind in ("open", "ended") if len(order) == 4 or kind == "ended"]
+
+
 def test_the_conversation_goes_on_until_somebody_says_so(lab):
     stop, seen = labctl.Cancel(), []
     thread = threading.Thread(target=lambda: ready.wait(30) and lab.node("alice").send("now"))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from lacking import lacking
 
-from labctl.engine.compose import plugin
+from labctl.engine.compose import command, plugin
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.errors import LabError
+from labctl.errors import EngineTimeout, LabError
 from labctl.lab.placing import blueprint
 
 LABCTL = str(Path(sys.executable).parent / "labctl")
@@ -172,3 +172,12 @@ def test_a_reader_that_is_killed_is_told_so(tmp_path, monkeypatch):
     with pytest.raises(LabError) as problem:
         Compose(NOWHERE).config(tmp_path / "compose.yaml")
     assert (problem.value.code, problem.value.values["signal"]) == ("compose-killed", "SIGKILL")
+
+
+def test_what_takes_compose_too_long_is_told_of_compose_and_not_of_the_engine(tmp_path, monkeypatch):
+    (tmp_path / "endless.yaml").write_text(hostile())
+    (tmp_path / "compose.yaml").write_text("include: [endless.yaml]\nservices: {a: {image: x}}\n")
+    monkeypatch.setattr(command, "READ_LIMIT", 1.0)
+    with pytest.raises(EngineTimeout, match=r"Compose was not done within 1 s \(docker compose config\)") as problem:
+        Compose(NOWHERE).config(tmp_path / "compose.yaml")
+    assert "endless" in problem.value.hint

@@ -11,7 +11,7 @@ from labctl.api.roles import groups
 from labctl.cli import output
 from labctl.cli.context import text_of
 from labctl.cli.node import typing
-from labctl.cli.options import Json, LabName, Local, NodeName, Text, Timeout, complete_nodes
+from labctl.cli.options import Json, LabName, Local, NodeName, Since, Text, Timeout, complete_nodes
 
 if TYPE_CHECKING:
     from labctl.api.parts.keyboard import Keyboard
@@ -52,15 +52,19 @@ def chat_send(node: NodeName, text: Text, lab: LabName = None, timeout: Timeout 
 @chat.command("log")
 def chat_log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    since: Since = None,
     local: Local = False,
     lab: LabName = None,
     as_json: Json = False,
 ) -> None:
     """Show the conversation: who said what to whom."""
     from labctl.cli.chosen import lab_of
+    from labctl.cli.context import moment
+    from labctl.events.codec import stamp_of
     from labctl.render.chat_log import line as rendered
 
-    for item in lab_of(lab).chat_log(follow=follow):
+    start = stamp_of(moment("--since", since)) if since else None
+    for item in lab_of(lab).chat_log(follow=follow, since=start):
         if as_json:
             output.json_line(item.as_json())
         else:

@@ -185,7 +185,10 @@ class Compose:
                 # Nothing to read where there is nothing to say: our own standard input is never theirs.
                 out, err = child.communicate(text or "", limit)
             except subprocess.TimeoutExpired:
-                action = "docker compose config" if reads else "docker " + " ".join(arguments[:2])
+                if reads:
+                    verb = "config" if "config" in arguments else arguments[0]
+                    raise LabError("compose-timeout", seconds=limit, action=f"docker compose {verb}") from None
+                action = "docker " + " ".join(arguments[:2])
                 raise LabError("engine-timeout", seconds=limit, action=action) from None
         return subprocess.CompletedProcess(arguments, child.returncode, out, err)
 

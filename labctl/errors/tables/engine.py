@@ -37,6 +37,12 @@ ENGINE: Table = {
         "`labctl doctor` looks at the engine; a paused or overloaded machine answers late",
         "Every request to the engine has a limit, and this one reached it.",
     ),
+    "compose-timeout": Kind(
+        EngineTimeout,
+        "Compose was not done within {seconds:g} s ({action})",
+        "a file that it includes may be endless; or the machine is overloaded",
+        "Compose reads the files of a topology, which takes it a tenth of a second, and has a limit for that.",
+    ),
     "engine-refused": Kind(
         EngineRefused,
         "the Docker engine would not {action}: {why}",

@@ -52,34 +52,53 @@ def lines(
         raise LabError(
             "wrong-role", node=lab.name, actual="a lab", command="chat log", wanted="a chat node", fitting="it has none"
         )
-    open_at: dict[tuple[Any, Any], str] = {}
+    told = _Told(lab)
     if follow:
         events = journal.follow(engine, lab, nodes, since=since, deadline=deadline, ready=ready)
     else:
         events = iter(journal.read(engine, lab, nodes, since=since))
     for event in events:
-        found = _said(lab, event, open_at)
+        found = told.said(event)
         if found:
             yield found
 
 
-def _said(lab: Lab, event: Event, open_at: dict[tuple[Any, Any], str]) -> Said | None:
-    if event.name == "message" and event.get("text") is not None:
-        return Said(event.ts, "message", _who(lab, event), event.node, text=str(event.get("text")))
-    if event.name == "missing":
-        return Said(event.ts, "missing", event.node, event.node, reason=str(event.get("reason")))
-    if event.name != "session":
-        return None
-    state, ends = str(event.get("state")), (event.local, event.peer)
-    if state == "open":
-        if (event.peer, event.local) in open_at:
-            return None  # the other side has told it already
-        open_at[ends] = event.node
-        return Said(event.ts, "open", _who(lab, event), event.node)
-    if open_at.pop(ends, None) is None and (event.peer, event.local) in open_at:
-        return None  # told by the side that told its beginning
-    source = event.node if event.get("by") == "local" else _who(lab, event)
-    return Said(event.ts, "ended", source, event.node, reason=str(event.get("reason") or ""))
+class _Told:
+    """Each conversation's beginning and end are told once, although both of its sides write them."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        # As the side that told it has the two ends.
+        self._open: set[tuple[Any, Any]] = set()
+        self._ended: set[tuple[Any, Any]] = set()
+
+    def said(self, event: Event) -> Said | None:
+        if event.name == "message" and event.get("text") is not None:
+            return Said(event.ts, "message", _who(self._lab, event), event.node, text=str(event.get("text")))
+        if event.name == "missing":
+            return Said(event.ts, "missing", event.node, event.node, reason=str(event.get("reason")))
+        if event.name != "session" or not self._is_news(event):
+            return None
+        if event.get("state") == "open":
+            return Said(event.ts, "open", _who(self._lab, event), event.node)
+        source = event.node if event.get("by") == "local" else _who(self._lab, event)
+        return Said(event.ts, "ended", source, event.node, reason=str(event.get("reason") or ""))
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether the other side hasn't told it, or isn't the one that tells it."""
+        ends, theirs = (event.local, event.peer), (event.peer, event.local)
+        if theirs in self._open:
+            return False
+        if event.get("state") == "open":
+            self._open.add(ends)
+            self._ended.discard(ends)
+            return True
+        if theirs in self._ended:
+            self._ended.discard(theirs)
+            return False
+        self._open.discard(ends)
+        self._ended.add(ends)
+        return True
 
 
 def _who(lab: Lab, event: Event) -> str:
