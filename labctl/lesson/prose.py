@@ -125,7 +125,7 @@ class _Writer:
         self._rows.append(self._row)
 
     def _table_close(self, _: Token) -> None:
-        from labctl.render.tables import laid_out
+        from labctl.render.cells import laid_out
 
         head, *rows = self._rows
         self._out += laid_out(tuple(head), [tuple(row) for row in rows], self._columns, self._colour).split("\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from labctl.lab.faults.rules import Applied, Fault
-from labctl.render.tables import laid_out
+from labctl.render.cells import laid_out
 
 HEAD = ("ID", "LINK", "RULE", "SEED", "MATCHED", "DONE", "STATE")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from labctl.render.tables import laid_out
+from labctl.render.cells import laid_out
 
 if TYPE_CHECKING:
     from labctl.lab.inside.top import Running

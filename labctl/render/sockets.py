@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from labctl.events.model import Event
 from labctl.lab.processes.sockets import Socket
+from labctl.render.cells import laid_out
 from labctl.render.clock import clock
-from labctl.render.tables import laid_out
 from labctl.render.text import DIM, address, colour_of, fitted, padded, paint, printable
 
 HEAD = ("NODE", "PROTO", "STATE", "RECV-Q", "SEND-Q", "LOCAL", "PEER", "PROGRAM")

@@ -10,7 +10,7 @@ from labctl.events.codec import decode
 from labctl.events.model import Event
 from labctl.lab.roles.chat_log import Said
 from labctl.packets.matching.live import Seen
-from labctl.render import chat_log, sending, sockets, syscalls, tables, validation
+from labctl.render import cells, chat_log, sending, sockets, syscalls, tables, validation
 from labctl.render.packets import lines
 from labctl.render.timeline import Timeline
 
@@ -73,7 +73,7 @@ def test_states_and_system_calls():
 
 
 def test_tables_keep_the_lines_of_a_cell_and_nothing_else():
-    drawn = tables.laid_out(("A", "B"), [("one\ntwo", NASTY.replace("\n", ""))], None, False)
+    drawn = cells.laid_out(("A", "B"), [("one\ntwo", NASTY.replace("\n", ""))], None, False)
     assert [line.split()[0] for line in drawn.split("\n")] == ["A", "one", "two"]
     assert all(map(str.isprintable, drawn.split("\n")))
     bad = SimpleNamespace(check="c", level="bad", what=NASTY, mend=NASTY)

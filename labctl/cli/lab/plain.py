@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,9 +35,6 @@ def up(
 ) -> None:
     from labctl.api import labs
 
-    if not as_json:
-        # What the table needs, while Compose reads the file: it takes as long as starting a node.
-        threading.Thread(target=importlib.import_module, args=("labctl.render.tables",), daemon=True).start()
     with output.Progress("bringing the lab up") as report:
         found = labs.up(
             topology,

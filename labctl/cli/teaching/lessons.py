@@ -58,7 +58,7 @@ def list_lessons(lang: Language = None, as_json: Json = False) -> None:
             {"lessons": [{**_described(found), "title": title, "done": done} for found, title, done in rows]}
         )
         return
-    from labctl.render.tables import laid_out
+    from labctl.render.cells import laid_out
 
     table = [(found.name, f"{found.minutes} min", done, title) for found, title, done in rows]
     output.data(laid_out(("LESSON", "TIME", "DONE", "TITLE"), table, output.columns(), output.colour()))

@@ -10,7 +10,7 @@ from labctl.lab.reach.ping import Answer, Asked, Summary
 from labctl.lab.reach.ping import summary as counted
 from labctl.lab.reach.probe import owner
 from labctl.lab.reach.route import Chosen, Entry, Hop
-from labctl.render.tables import laid_out
+from labctl.render.cells import laid_out
 from labctl.render.text import RED, colour_of, fitted, paint, printable, width
 
 _MS = 1_000_000  # ns
