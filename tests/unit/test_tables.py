@@ -57,7 +57,7 @@ def test_wide_characters_and_heads_keep_their_places():
     cell = cells.Cell("漢字の名前 12345/tcp", 32, " (why)")
     lines = cells.laid_out(("A HEAD", "B"), [(cell, "-")], 23, False).split("\n")
     assert lines == ["A HEAD                B", "漢字の名前 12345/tcp  -", "(why)"]
-    two = cells.laid_out(("WHAT WAS FOUND", "B"), [("x", "y")], 12, True)
+    two = cells.laid_out(("WHAT WAS FOUND", "B"), [("x", "y")], 11, True)
     assert two == "\x1b[1mWHAT WAS\x1b[0m\n\x1b[1mFOUND\x1b[0m     \x1b[1mB\x1b[0m\nx         y"
 
 
