@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from bench.commands import Ran, docker, run
+from bench.commands import Failed, Ran, docker, run
 from labctl.engine.docker import DockerEngine
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, Container
 from labctl.lab.placing.placement import host_routes
@@ -43,6 +43,15 @@ class Project:
 
     def containers(self) -> list[Container]:
         return DockerEngine().containers([f"{COMPOSE_PROJECT}={self.name}"])
+
+    def settle(self, limit: float = LIMIT) -> None:
+        """Returns once no container's first healthcheck is under way: these take both cores. Raises Failed."""
+        filters = ["--filter", f"label={COMPOSE_PROJECT}={self.name}", "--filter", "health=starting"]
+        deadline = time.monotonic() + limit
+        while run([docker(), "ps", "--quiet", *filters], limit).out.strip():
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} has containers that are neither healthy nor unhealthy after {limit:g} s")
+            time.sleep(0.1)
 
 
 @contextmanager

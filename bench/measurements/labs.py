@@ -36,12 +36,14 @@ def _cycles(setting: Setting, lab: Project, suffix: str, what: str, runs: int, t
     def with_labctl() -> float:
         up = run(command, LIMIT).seconds
         floor.learn(lab)
+        lab.settle()
         again[0].append(run(command, LIMIT).seconds)
         downs[0].append(run([labctl(), "down", lab.name], LIMIT).seconds)
         return up
 
     def with_compose() -> float:
         up = lab.compose("up", "--detach", "--wait").seconds
+        lab.settle()
         again[1].append(lab.compose("up", "--detach", "--wait").seconds)
         downs[1].append(lab.compose("down").seconds)
         return up
