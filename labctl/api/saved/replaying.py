@@ -31,8 +31,8 @@ def replay(
 
     What wasn't as it was is reported, as lines that begin with `note: `. `name` is the lab's, else its old one;
     `record`: packets from the first on. Without `trust` only images that are here are started, without mounts and
-    privileges. In a `with` the lab is taken down at the end. Raises RunError (`no-replay`, `replay-untrusted`,
-    `run-broken`), what `up` raises, NotTaken, NodeError.
+    privileges. In a `with` the lab is taken down at the end; where a step fails it stays for a look, and `find` has it.
+    Raises RunError (`no-replay`, `replay-untrusted`, `run-broken`), what `up` raises, NotTaken, NodeError.
     """
     from labctl.api.lab import Lab
     from labctl.bundle.again import replay as replaying
