@@ -95,12 +95,11 @@ def build(
 ) -> tuple[str, ...]:
     """Builds a topology's images that are missing or stale (`again`: all), and starts nothing; the names of all of
     them. `timeout` is in seconds. Raises TopologyError, EngineError (`build-failed`)."""
-    from labctl.lab.life.up import Request
-    from labctl.lab.life.up import build as build_images
+    from labctl.lab.life import up
 
     file, options = options_of(topology, files, profiles, env_files)
-    request = Request(file, name, build=again, build_timeout=timeout, options=options)
-    return tuple(build_images(engine or connect(), request, report or (lambda text: None)))
+    request = up.Request(file, name, build=again, build_timeout=timeout, options=options)
+    return tuple(up.build(engine or connect(), request, report or (lambda text: None)))
 
 
 def graph(

@@ -16,7 +16,7 @@ from labctl.lab.faults.rules import Fault
 from labctl.lab.processes.sockets import Socket
 from labctl.lab.processes.syscalls import Recording
 from labctl.packets.model import CaptureError
-from labctl.render.graph.document import document as picture_document
+from labctl.render.graph import document
 
 MOST_EVENTS = 1_000_000
 
@@ -42,7 +42,7 @@ def packed(run: Run) -> bytes:
     }
     topology = {
         "nodes": [nodes.node_document(node) for node in run.lab.nodes],
-        "picture": picture_document(run.picture),
+        "picture": document.document(run.picture),
     }
     parts = {
         "topology.json": _document(topology),

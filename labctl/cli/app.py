@@ -216,10 +216,15 @@ def _labctl(
 
 def command_line() -> click.Command:
     """All of labctl as one command of click."""
-    from labctl.cli.words import Commands as Group
+    from labctl.cli import words
 
     settings = {"help_option_names": ["-h", "--help"]}  # those of all commands below, too
-    options: dict[str, Any] = {"no_args_is_help": True, "callback": _labctl, "cls": Group, "context_settings": settings}
+    options: dict[str, Any] = {
+        "no_args_is_help": True,
+        "callback": _labctl,
+        "cls": words.Commands,
+        "context_settings": settings,
+    }
     made = cast(click.Group, typer.main.get_command(_typer(name="labctl", **options)))
     made.commands = Commands(COMMANDS)
     return made

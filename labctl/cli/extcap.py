@@ -25,9 +25,9 @@ ABOUT = f"extcap {{version={__version__}}}{{display=labctl}}"
 
 def main() -> None:
     """The console script."""
-    from labctl.__main__ import main as boundary
+    from labctl import __main__
 
-    boundary(run)
+    __main__.main(run)
 
 
 def run() -> int:

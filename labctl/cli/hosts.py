@@ -18,11 +18,11 @@ hosts = typer.Typer(
 
 
 def _complete(incomplete: str) -> list[str]:
-    from labctl.api.hosts import hosts as known
+    import labctl
     from labctl.errors import LabError
 
     try:
-        return [name for name in known() if name.startswith(incomplete)]
+        return [name for name in labctl.hosts() if name.startswith(incomplete)]
     except LabError:  # completion has nobody to tell it to
         return []
 
@@ -66,9 +66,9 @@ def add(
 @hosts.command()
 def ls(as_json: Json = False) -> None:
     """List the machines."""
-    from labctl.api.hosts import hosts as known
+    import labctl
 
-    found = known()
+    found = labctl.hosts()
     if as_json:
         output.document({"hosts": [host.as_json() for host in found.values()]})
         return
@@ -102,8 +102,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Look whether machines can have a lab together: engines, swarm, ports, clocks, images."""
+    import labctl
     from labctl.api.hosts import check_hosts
-    from labctl.api.hosts import hosts as known
 
     with output.Progress("looking") as report:
         found = list(check_hosts(names or (), ports=ports, report=report))
@@ -113,7 +113,7 @@ def check(
     else:
         from labctl.render import machines
 
-        order = names or list(known())
+        order = names or list(labctl.hosts())
         output.data(machines.findings(found, order, columns=output.columns(), colour=output.colour()))
     if not fine:
         raise typer.Exit(1)

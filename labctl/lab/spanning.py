@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 from labctl.engine import USUAL
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
 from labctl.errors import Cancelled, LabError, LabNotFound, nearest
+from labctl.lab import model
 from labctl.lab.model import Lab, Node
-from labctl.lab.model import find as find_on
 
 if TYPE_CHECKING:
     from labctl.engine.swarm import MachineEngine
@@ -84,7 +84,7 @@ def machines_of(containers: Iterable[Container]) -> list[str]:
 def find(engine: Engine, name: str | None = None) -> tuple[Engine, Lab]:
     """The lab that is meant, and the engine of its machines alone. Raises LabError."""
     try:
-        lab = find_on(engine, name)
+        lab = model.find(engine, name)
     except LabNotFound as problem:
         if not engine.missing:
             raise

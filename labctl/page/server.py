@@ -22,7 +22,7 @@ from labctl.page import acts, document
 from labctl.page.guard import Guard
 from labctl.page.shells import Shells
 from labctl.page.watching import Watching
-from labctl.render.packets.layers import document as layers
+from labctl.render.packets import layers
 from labctl.render.runs import document as run
 from labctl.render.runs.shapes import Shapes
 
@@ -121,7 +121,7 @@ class Server:
         found = self._watching.packet(request.path_params["number"])
         if found is None:
             raise HTTPException(404, "this packet isn't kept any more")
-        return JSONResponse(await run_in_threadpool(layers, found))
+        return JSONResponse(await run_in_threadpool(layers.document, found))
 
     async def _ladder(self, request: Request) -> Response:
         one, other = request.query_params.get("a", ""), request.query_params.get("b", "")

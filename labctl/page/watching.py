@@ -19,8 +19,8 @@ from labctl.page.story import KEPT, Story
 from labctl.render.runs import document as run
 
 if TYPE_CHECKING:
+    from labctl.api import place
     from labctl.api.place import FoundNode
-    from labctl.api.place import Lab as Found
 
 LOOK = 1.0  # seconds between two looks at the engine
 AGAIN = 1.0  # seconds before what failed is tried again
@@ -127,7 +127,7 @@ class Watching:
                 self.story.tell("note", f"The machines {lab.clocks()}.")
         self._faults_due.set()
 
-    def is_recording(self, found: Found) -> bool:
+    def is_recording(self, found: place.Lab) -> bool:
         """Whether packets are recorded."""
         return len(found.hosts) <= MANY if self._recording is None else self._recording
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # `ps` need not import the doctor
     from labctl.lab.life.doctor import Finding
     from labctl.lab.life.plan import Plan
     from labctl.lab.life.status import Status, Summary
-    from labctl.lab.machines.finding import Finding as OfMachine
+    from labctl.lab.machines import finding
 
 GREEN, YELLOW = 32, 33
 LEVELS = {"ok": GREEN, "note": YELLOW, "bad": RED}
@@ -110,7 +110,7 @@ def findings(found: Sequence[Finding], *, columns: int | None, colour: bool) -> 
     return laid_out(("CHECK", "", "WHAT WAS FOUND"), rows, columns, colour)
 
 
-def found_cell(item: Finding | OfMachine) -> Cell:
+def found_cell(item: Finding | finding.Finding) -> Cell:
     """What was found, and below it what to do about it."""
     mend = f"\n-> {item.mend}" if item.mend and item.level != "ok" else ""
     return cell(item.what, None, mend, BOLD if item.level == "bad" else None)

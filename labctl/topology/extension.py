@@ -24,9 +24,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl import faults
 from labctl.faults.conditions import Conditions, Malformed, brief, parse_words, pattern
 from labctl.faults.link import LinkName
-from labctl.faults.link import parse as parse_name
 
 _SCHEMA = Path(__file__).with_name("schema.json")
 TOP_KEYS = ("title", "description", "links", "outside")
@@ -87,6 +87,6 @@ def parse_link(text: object, nodes: Collection[str]) -> Condition:
     if not isinstance(text, str) or not text.strip():
         raise Malformed(f"{brief(str(text))!r} is no link", hint)
     head, _, rest = text.strip().partition(" ")
-    link = parse_name(head, nodes, hint)
+    link = faults.link.parse(head, nodes, hint)
     found = parse_words(rest, head)
     return Condition(link.a, link.b, link.both, found, text=rest.strip())

@@ -88,3 +88,22 @@ def test_what_is_too_long_is_seen():
     module = ast.parse("def f():\n" + "    x = 1\n" * FUNCTION + "import labctl.lab\nfrom bench.model import Result\n")
     assert [length(node) for node in functions(ast.walk(module))] == [FUNCTION + 1]
     assert list(imported(ast.walk(module))) == ["labctl", "bench"]
+
+
+def is_module(dotted: str) -> bool:
+    """A module or package of this project."""
+    place = ROOT / dotted.replace(".", "/")
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
+@pytest.mark.parametrize("file", modules("labctl", "services", "bench"), ids=name)
+def test_a_name_can_be_searched_for(file):
+    """Functions and classes are called what they are called where they are written; modules may have another name."""
+    renamed = [
+        f"{node.module}.{item.name} as {item.asname}"
+        for node in nodes(file)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for item in node.names
+        if item.asname not in (None, item.name) and not is_module(f"{node.module}.{item.name}")
+    ]
+    assert renamed == []

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labctl.packets.ladder import ladder
     from labctl.packets.ladder.ladder import Arrow, Moment
-    from labctl.packets.ladder.ladder import Ladder as Drawn
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Ladder:
     clock; lengths in bytes; latencies in nanoseconds.
     """
 
-    drawn: Drawn = field(repr=False)
+    drawn: ladder.Ladder = field(repr=False)
 
     @property
     def left(self) -> str:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from labctl.api.results.drawn import Ladder
 
 if TYPE_CHECKING:
-    from labctl.lab.recording.xray import XRay as Seen
+    from labctl.lab.recording import xray
 
 
 @dataclass(frozen=True)
 class XRay(Ladder):
     """A Ladder whose `moments` are system calls and states of sockets. `seen` is what it was drawn of."""
 
-    seen: Seen = field(repr=False, kw_only=True)
+    seen: xray.XRay = field(repr=False, kw_only=True)
 
     @classmethod
-    def of(cls, seen: Seen, limit: int) -> XRay:
+    def of(cls, seen: xray.XRay, limit: int) -> XRay:
         """With at most so many arrows and calls, 0 for all."""
         from labctl.render.xray import joined
 

@@ -61,14 +61,14 @@ def chat_log(
     from labctl.cli.chosen import lab_of
     from labctl.cli.context import moment
     from labctl.events.codec import stamp_of
-    from labctl.render.chat_log import line as rendered
+    from labctl.render import chat_log
 
     start = stamp_of(moment("--since", since)) if since else None
     for item in lab_of(lab).chat_log(follow=follow, since=start):
         if as_json:
             output.json_line(item.as_json())
         else:
-            output.data(rendered(item, columns=output.columns(), colour=output.colour(), local=local))
+            output.data(chat_log.line(item, columns=output.columns(), colour=output.colour(), local=local))
 
 
 @echo.command("send")

@@ -65,7 +65,7 @@ def grade(
     It runs as a host of a lab of its own, which is gone afterwards. For a grading system's report, exit 0 says that it
     ran, whatever the marks. docs/grade.md has what is wanted of each kind of program.
     """
-    from labctl.grade.grading import grade as graded
+    from labctl.grade import grading
     from labctl.grade.hosts import Start
 
     chosen = Report.JSON if as_json else report
@@ -76,7 +76,7 @@ def grade(
     told = _teller(subject) if into_terminal else (lambda outcome: None)
     try:
         with output.Progress("grading") as progress:
-            found = graded(subject, start, named=what, only=only or (), seed=seed, report=progress, told=told)
+            found = grading.grade(subject, start, named=what, only=only or (), seed=seed, report=progress, told=told)
     except LabError as problem:
         if chosen.value in _for_systems():  # their advice: a file in any case
             _write(_not_run(subject, start, problem), chosen, out)

@@ -171,8 +171,7 @@ def validate_lesson(
 
 
 def _tried(found: Lesson, languages: list[str], lab: str | None, update: bool) -> tuple[Problem, ...]:
-    from labctl.lesson import grounds
-    from labctl.lesson.validating import update as write
+    from labctl.lesson import grounds, validating
     from labctl.lesson.validating import validate
 
     with output.Progress(f"validating {found.name}") as report:
@@ -184,7 +183,7 @@ def _tried(found: Lesson, languages: list[str], lab: str | None, update: bool) -
     if not (update and tried.changes):
         return tried.problems
     try:
-        for file in write(tried.changes):
+        for file in validating.update(tried.changes):
             output.talk(f"{file} was written anew")
     except OSError as problem:
         raise LabError("file-unwritable", file=problem.filename, why=problem.strerror) from None

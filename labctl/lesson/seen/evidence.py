@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labctl.errors import LabNotFound, NodeNotFound, NotRecorded, NotRunning
 from labctl.lesson.acts import Output
+from labctl.lesson.seen import packets
 from labctl.lesson.seen.counters import counters_of
-from labctl.lesson.seen.packets import FIELDS as PACKET_FIELDS
 from labctl.lesson.seen.packets import packet_row
 from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.expressions import Evaluation
@@ -85,7 +85,7 @@ class Evidence:
             ladder = self.ladder(one, other)
             arrows = ladder.arrows if ladder else ()
             self._asked[key] = [packet_row(arrow, ladder, self.began) for arrow in arrows if arrow.at_ns >= self.began]
-        return _having(self._asked[key], wanted, PACKET_FIELDS)
+        return _having(self._asked[key], wanted, packets.FIELDS)
 
     def calls(self, *nodes: str, **wanted: Any) -> list[Row]:
         rows = []

@@ -48,7 +48,7 @@ _VARIABLE = re.compile(r"[A-Za-z_]\w*\Z")
 def read(folder: Path, languages: Iterable[str] = LANGUAGES, *, parity: bool = True) -> Lesson:
     """The lesson in a folder; `languages` must be there but for en, where `parity` is asked for. Raises LabError
     `lesson-invalid` with all that is wrong, each with file, line and column."""
-    from labctl.lesson.written.translation import translation as _translation
+    from labctl.lesson.written import translation
 
     problems = Problems()
     page = pages.read(folder / "en.md", problems)
@@ -60,7 +60,7 @@ def read(folder: Path, languages: Iterable[str] = LANGUAGES, *, parity: bool = T
     for language in languages:
         file = folder / f"{language}.md"
         if language != "en" and (parity or file.exists()):
-            found = _translation(file, language, lesson, problems)
+            found = translation.translation(file, language, lesson, problems)
             if found is not None:
                 prose[language] = found
     problems.refuse(folder.name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.lab.model import Lab
+from labctl.lab.reach import ping
 from labctl.lab.reach.dns import Lookup, Reply, belongs_to
 from labctl.lab.reach.ping import Answer, Asked, Summary
-from labctl.lab.reach.ping import summary as counted
 from labctl.lab.reach.probe import owner
 from labctl.lab.reach.route import Chosen, Entry, Hop
 from labctl.render.cells import laid_out
@@ -42,7 +42,7 @@ def answer(found: Answer, limit: float, *, columns: int | None, colour: bool) ->
 
 def summary_of(answers: Sequence[Answer]) -> str:
     """What answers came to, in a line."""
-    return summary(counted(answers))
+    return summary(ping.summary(answers))
 
 
 def summary(found: Summary) -> str:

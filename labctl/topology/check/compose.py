@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
+from collections import abc
 from collections.abc import Iterable
-from collections.abc import Sequence as Many
-from pathlib import Path as FilePath
 
 from labctl.topology.check.kinds import Trait
 from labctl.topology.check.problems import Path, Place, Problem, Problems
@@ -22,7 +22,9 @@ _CYCLE = re.compile(r"cycle detected: ([A-Za-z0-9._-]+)")
 _NOISE = {"services", "networks", "volumes", "must", "not", "allowed", "invalid", "compose", "project", "service"}
 
 
-def add_complaint(source: Source, why: str, files: Many[FilePath], found: Problems, version: str = "") -> None:
+def add_complaint(
+    source: Source, why: str, files: abc.Sequence[pathlib.Path], found: Problems, version: str = ""
+) -> None:
     """Adds what Compose said, unless one of the problems found says it already. `version` is Compose's."""
     said = _tidy(why, files[0].parent)
     path, place = locate(source, said, _named(why, files))
@@ -36,13 +38,13 @@ def add_complaint(source: Source, why: str, files: Many[FilePath], found: Proble
     found.add("compose", path, place, why=said.replace(dotted, "") if len(path) > 1 else said)
 
 
-def _named(why: str, files: Many[FilePath]) -> int | None:
+def _named(why: str, files: abc.Sequence[pathlib.Path]) -> int | None:
     """Which of several files the sentence names."""
     named = [number for number, file in enumerate(files) if re.search(re.escape(str(file)) + r"(?![\w.-])", why)]
     return named[0] if len(files) > 1 and len(named) == 1 else None
 
 
-def _tidy(why: str, folder: FilePath) -> str:
+def _tidy(why: str, folder: pathlib.Path) -> str:
     text = re.sub(r"^validating \S*?: ", "", why).removesuffix(": invalid compose project")
     return text.replace(f"{folder}/", "").strip()
 

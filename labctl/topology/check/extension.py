@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labctl.faults.conditions import Malformed
+from labctl.topology.check import reading
 from labctl.topology.check.plan import Plan, Service
 from labctl.topology.check.problems import Path, Problems
-from labctl.topology.check.reading.source import Mapping as Entries
 from labctl.topology.check.reading.source import Scalar, Source, shorten
 from labctl.topology.extension import Condition, parse_link, parse_route
 
@@ -45,7 +45,7 @@ def _check_outside(source: Source, plan: Plan, found: Problems) -> None:
     for service in plan.services.values():
         path: Path = ("services", service.name)
         entry = source.section("services").get(service.name)
-        keys = entry.value.entries if entry and isinstance(entry.value, Entries) else {}
+        keys = entry.value.entries if entry and isinstance(entry.value, reading.source.Mapping) else {}
         mode = keys.get("network_mode")
         if mode and isinstance(mode.value, Scalar) and mode.value.text in ("host", "bridge"):
             what = f"network_mode: {mode.value.text} leads outside"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path as FilePath
 from typing import Any
 
+from labctl.topology.check import reading
 from labctl.topology.check.plan import Plan, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
-from labctl.topology.check.reading.source import Mapping as Mapped
 from labctl.topology.check.reading.source import Scalar, Sequence, Source, Value, shorten
 
 # The grammar of references (distribution/reference), in parts: which one is wrong is what people want to know.
@@ -23,7 +23,9 @@ _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a
 _LONGEST = 512  # characters; the engine's own limit of a name is 255
 
 
-def check_values(source: Source, data: Mapping[str, Any], plan: Plan, folder: FilePath, *, complete: bool) -> Problems:
+def check_values(
+    source: Source, data: Mapping[str, Any], plan: Plan, folder: pathlib.Path, *, complete: bool
+) -> Problems:
     """`data` is the files' content, `complete` where it is Compose's reading of them."""
     found = Problems()
     names: dict[str, tuple[str, Place]] = {}
@@ -106,11 +108,11 @@ def _mount(source: Source, mount: Any, path: Path, mounts: _Mounts, found: Probl
 def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, mounts: _Mounts, found: Problems) -> None:
     if not _is_missing(origin):
         return
-    inside = FilePath(origin).is_relative_to(mounts.folder)
+    inside = pathlib.Path(origin).is_relative_to(mounts.folder)
     shown = shorten(os.path.relpath(origin, mounts.folder) if inside else origin)
     written = mounts.by_source.get(os.path.normpath(origin))
     place = written.place if written else source.place(path)
-    if isinstance(written, Mapped) and "source" in written.entries:
+    if isinstance(written, reading.source.Mapping) and "source" in written.entries:
         place = written.entries["source"].value.place
     made = mapping(mount.get("bind")).get("create_host_path")
     refused = made is False or (made is None and _says_no(written))
@@ -136,7 +138,7 @@ def _is_missing(file: str) -> bool:
 class _Mounts:
     """The mounts of a service as they are written."""
 
-    def __init__(self, source: Source, folder: FilePath, path: Path) -> None:
+    def __init__(self, source: Source, folder: pathlib.Path, path: Path) -> None:
         self._source, self.folder, self._path = source, folder, path
 
     @cached_property
@@ -145,7 +147,7 @@ class _Mounts:
         listed = self._source.find(self._path)[0]
         found: dict[str, Value] = {}
         for item in listed.items if isinstance(listed, Sequence) else ():
-            entry = item.entries.get("source") if isinstance(item, Mapped) else None
+            entry = item.entries.get("source") if isinstance(item, reading.source.Mapping) else None
             head = entry.value if entry else item
             text_ = head.text if isinstance(head, Scalar) else ""
             name = text_ if entry else text_.partition(":")[0]
@@ -156,6 +158,8 @@ class _Mounts:
 
 def _says_no(written: Value | None) -> bool:
     """`create_host_path: false`, which some Composes leave out of their answer."""
-    bind = written.entries.get("bind") if isinstance(written, Mapped) else None
-    held = bind.value.entries.get("create_host_path") if bind and isinstance(bind.value, Mapped) else None
+    bind = written.entries.get("bind") if isinstance(written, reading.source.Mapping) else None
+    held = (
+        bind.value.entries.get("create_host_path") if bind and isinstance(bind.value, reading.source.Mapping) else None
+    )
     return bool(held and isinstance(held.value, Scalar) and held.value.text.lower() == "false")

@@ -6,10 +6,10 @@ and a file of 100,000 brackets ends the whole process.
 
 from __future__ import annotations
 
+import pathlib
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
@@ -144,12 +144,12 @@ class Source:
         return entry.value.entries if entry and isinstance(entry.value, Mapping) else {}
 
 
-def read(file: FilePath) -> Source:
+def read(file: pathlib.Path) -> Source:
     """Raises Unreadable."""
     return parse(_text(file))
 
 
-def read_all(files: Iterable[FilePath]) -> Source:
+def read_all(files: Iterable[pathlib.Path]) -> Source:
     """Several files, each laid over those before it. Raises Unreadable, which says of which file."""
     found: list[Source] = []
     for number, file in enumerate(files):
@@ -170,7 +170,7 @@ def read_all(files: Iterable[FilePath]) -> Source:
     return Source(root, problems, tuple(source.root for source in found))
 
 
-def _text(file: FilePath) -> str:
+def _text(file: pathlib.Path) -> str:
     try:
         mode = file.stat().st_mode
         if stat.S_ISDIR(mode):
