@@ -20,7 +20,7 @@ from labctl.lab.faults.rules import Fault
 from labctl.packets.crossings import Crossing
 from labctl.packets.ladder.ladder import Arrow, Ladder
 from labctl.packets.model import Packet
-from labctl.render import graph
+from labctl.render.graph import document as pictures
 from labctl.render.graph.layout import arrange
 from labctl.render.runs.shapes import Shapes
 
@@ -55,7 +55,7 @@ def document(
 def topology(picture: Picture, states: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Networks and nodes of a picture, where each stands (`positions`, in pixels: its middle), and the conditions that
     hold on links. `states` are those of nodes that are known better than the picture has them."""
-    drawn, states = graph.document.document(picture), states or {}
+    drawn, states = pictures.document(picture), states or {}
     nodes = [
         {
             "name": node["node"],
