@@ -7,6 +7,7 @@ once it is down it has no network and no container any more that a line could be
 no line is anybody's, and all of both looks must be equal.
 """
 
+import contextlib
 import ipaddress
 import json
 import re
@@ -64,6 +65,7 @@ class Machine:
         for container in self._engine.api.containers():
             if container["Labels"].get(LAB) != lab:
                 names.add(self._sandbox(container["Id"]))
+        names |= _sandboxes_of_builds()
         names |= {link["ifname"] for link in _ip("link") if link.get("master") in names}
         return Look(lines, frozenset(names), frozenset(subnets))
 
@@ -127,6 +129,22 @@ class Machine:
             elif text:
                 lines.add(f"nft {' '.join(heads)} {text}")
         return lines
+
+
+def _sandboxes_of_builds() -> set[str]:
+    """The network namespaces of steps of images that are being built: no container has them, and a step may take a
+    while."""
+    held = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended in between
+            if "buildkit" in (process / "cgroup").read_text():
+                held.add((process / "ns" / "net").stat().st_ino)
+    found = set()
+    for file in Path(NAMESPACES).glob("*"):
+        with contextlib.suppress(OSError):
+            if file.stat().st_ino in held:
+                found.add(file.name)
+    return found
 
 
 class Shell:
