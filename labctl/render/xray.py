@@ -12,8 +12,8 @@ from labctl.packets.ladder.ladder import Ladder, Moment
 from labctl.packets.ladder.transitions import RFC_NAMES, Transition
 from labctl.packets.protocols.words import end
 from labctl.packets.tcp.segment import milliseconds
+from labctl.render.inside.syscalls import SLOW, parts
 from labctl.render.ladder.document import document
-from labctl.render.syscalls import SLOW, parts
 from labctl.render.text import address, fitted, width
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from labctl.lab.choosing import one, several
 from labctl.lab.inside import archives, carrier, copying, execution, killer, shells
 from labctl.lab.inside.execution import Place
 from labctl.lab.inside.top import top
-from labctl.render.processes import table
+from labctl.render.inside.processes import table
 
 
 def parsed(name: str, *args: str) -> dict:

@@ -22,8 +22,8 @@ from labctl.lab.processes import programs, sockets, syscalls
 from labctl.lab.recording import xray
 from labctl.packets.crossings import Side
 from labctl.packets.ladder.ladder import Options
-from labctl.render import sockets as render
-from labctl.render.syscalls import Calls
+from labctl.render.inside import sockets as render
+from labctl.render.inside.syscalls import Calls
 from labctl.render.text import width
 
 TS = "2026-11-22T14:04:20.123456789Z"

@@ -10,7 +10,8 @@ from labctl.events.codec import decode
 from labctl.events.model import Event
 from labctl.lab.roles.chat_log import Said
 from labctl.packets.matching.live import Seen
-from labctl.render import cells, chat_log, sending, sockets, syscalls, tables, validation
+from labctl.render import cells, chat_log, sending, tables, validation
+from labctl.render.inside import sockets, syscalls
 from labctl.render.packets import lines
 from labctl.render.timeline import Timeline
 

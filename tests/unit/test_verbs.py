@@ -27,7 +27,7 @@ from labctl.lab.model import find
 from labctl.lab.reach.datagram import host_and_port
 from labctl.lab.reach.probe import Target
 from labctl.lab.reach.speed import Asked, Measured, check, document
-from labctl.render import inspected as inspected_render
+from labctl.render.inside import inspected as inspected_render
 from labctl.render.reach import speed as render
 
 PROBE = Path(__file__).parents[2] / "services" / "probe" / "reach_probe.py"

@@ -10,7 +10,7 @@ from labctl.cli.options import Json, LabName
 def inspect(nodes: Nodes = None, lab: LabName = None, as_json: Json = False) -> None:
     """Show all that is known of nodes: program, addresses, ports, limits, rights, files, how the last run ended."""
     from labctl.cli.chosen import lab_of
-    from labctl.render.inspected import node
+    from labctl.render.inside.inspected import node
 
     found = lab_of(lab)
     inspected = found.inspect(*nodes or ())

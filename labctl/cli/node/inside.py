@@ -94,7 +94,7 @@ def top(
     if as_json:
         output.document({"lab": found.name, "nodes": [node.as_json() for node in running]})
         return
-    from labctl.render.processes import table
+    from labctl.render.inside.processes import table
 
     output.data(table(running, columns=output.columns(), colour=output.colour()))
 

@@ -35,7 +35,7 @@ def sockets(
     as_json: Json = False,
 ) -> None:
     """Show the kernel's own table of sockets: protocol, state, queues, addresses, program."""
-    from labctl.render.sockets import table
+    from labctl.render.inside.sockets import table
 
     there: Sequence[Socket]
     if run:
@@ -62,7 +62,7 @@ def sockets(
 
 def _watch(lab: Lab, nodes: Sequence[str], as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
-    from labctl.render.sockets import Changes
+    from labctl.render.inside.sockets import Changes
 
     names = list(lab.watched(*nodes))
     awaited = set(names)
@@ -121,7 +121,7 @@ def syscalls(
 
 def _show(node: Node, last: float | None, waits: bool, as_json: bool) -> None:
     from labctl.events.codec import encode
-    from labctl.render.syscalls import Calls, gone
+    from labctl.render.inside.syscalls import Calls, gone
 
     recording = node.recording(last=last, waits=waits)
     calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
@@ -139,7 +139,7 @@ def _show(node: Node, last: float | None, waits: bool, as_json: bool) -> None:
 
 def _follow(node: Node, last: float, waits: bool, as_json: bool, ready: Ready) -> None:
     from labctl.events.codec import encode
-    from labctl.render.syscalls import Calls, gone
+    from labctl.render.inside.syscalls import Calls, gone
 
     calls = Calls([node.name], columns=output.columns(), colour=output.colour(), local=output.Settings.local)
     for event in node.follow_syscalls(last=last, waits=waits):

@@ -96,7 +96,7 @@ def _indent(line: str) -> int:
 
 
 def _calls(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], screen: Screen) -> str:
-    from labctl.render.syscalls import Calls
+    from labctl.render.inside.syscalls import Calls
 
     rows = [row for row in evidence.calls(*names) if row.get("call")][-LIMIT:]
     line = Calls(list(names), columns=screen.columns, colour=screen.colour).line
@@ -125,7 +125,7 @@ def _layers(value: Any, screen: Screen, *, dump: bool) -> str:
 
 
 def _sockets(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], screen: Screen) -> str:
-    from labctl.render.sockets import table
+    from labctl.render.inside.sockets import table
 
     rows = [row for name in names for row in evidence.sockets(name) if row.get("local")[0] != RESOLVER]
     found = [row.source for row in rows[:LIMIT]]

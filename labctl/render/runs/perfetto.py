@@ -14,8 +14,8 @@ from labctl.events.codec import stamp_of
 from labctl.events.model import Event
 from labctl.packets.ladder.ladder import Arrow
 from labctl.packets.protocols.words import end
-from labctl.render.sockets import program
-from labctl.render.syscalls import parts
+from labctl.render.inside.sockets import program
+from labctl.render.inside.syscalls import parts
 from labctl.render.text import address, printable
 
 if TYPE_CHECKING:

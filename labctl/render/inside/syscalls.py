@@ -6,7 +6,7 @@ from typing import Literal
 
 from labctl.events.model import Event
 from labctl.render.clock import clock
-from labctl.render.sockets import NARROW, program
+from labctl.render.inside.sockets import NARROW, program
 from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, printable, width
 
 SLOW = 1_000_000  # nanoseconds; what took longer says so
