@@ -8,9 +8,11 @@ import pytest
 from browsing import HOSTILE, is_recorded, open_host, row, type_at, watched
 from outside import run, until
 from playwright.sync_api import expect
+from said import SAID
 
 from bench.measurements import page as bench
 from labctl.packets.files.capture import read
+from labctl.render.phrases import saying
 
 # The first run builds the browser's image.
 pytestmark = [pytest.mark.turn(3), pytest.mark.timeout(900), pytest.mark.usefixtures("tabs_closed")]
@@ -38,6 +40,12 @@ def test_conditions_are_set_by_sliders_and_taken_back(page):
     expect(tab.locator(".faults")).to_contain_text("No faults.")
     assert faults(page.lab) == []
     assert tab.complaints == []
+
+
+def test_the_page_reads_the_table_of_phrases_as_the_terminal_does(page):
+    tab = page.tab(page.context(locale="zh"))
+    told = tab.evaluate("texts => import('page/words.js').then(({ told }) => texts.map(told))", SAID)
+    assert told == [saying.in_language("zh")(one) for one in SAID]
 
 
 def test_what_happens_is_told_in_chinese(page):

@@ -1,13 +1,11 @@
 """labctl's own words in other languages: the table, how it is read, and what ladders and packets make of it."""
 
-import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from said import SAID
 from test_packets_ladders import SCENES
 from test_pattern import connected
 
@@ -20,17 +18,6 @@ from labctl.render.text import width
 
 STATIC = Path(labctl.__file__).parent / "page" / "static"
 CHINESE = re.compile("[\u4e00-\u9fff]")
-SAID = [
-    "lost: dropped by f1",
-    "retransmission: by timeout, 211 ms after the last try",
-    "duplicate by f2, 0.08 ms after the first",
-    "seconds from 2026-01-31 12:00:00.000000001 UTC",
-    "tcp 10.0.0.1:40000 > 10.0.0.2:80, handshake",
-    "Delayed: 5 ms or more above the median of its flow's direction, and twice it.",
-    "f1, f2 acted on 3 packets that the captures don't show.",
-    "reset",
-    "not in any table",
-]
 
 
 def drawn(name, **options):
@@ -94,21 +81,3 @@ def test_english_is_as_it_is():
 def test_the_page_has_the_same_table():
     script = (STATIC / "phrases.js").read_text()
     assert script == saying.script() + "\n", "python -m labctl.render.phrases.saying > labctl/page/static/phrases.js"
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js, which runs the page's own rules")
-def test_the_page_says_the_same(tmp_path):
-    """Both read the table by the same rules."""
-    words = (STATIC / "words.js").read_text().replace('"page/', '"./')
-    (tmp_path / "words.mjs").write_text(re.sub(r'"\./(\w+)\.js"', r'"./\1.mjs"', words))
-    for table in ("phrases", "names"):
-        (tmp_path / f"{table}.mjs").write_text((STATIC / f"{table}.js").read_text())
-    (tmp_path / "texts.mjs").write_text("export const TEXTS = { zh: {} };")
-    (tmp_path / "store.mjs").write_text(
-        'globalThis.navigator ??= {}; export const recall = () => "zh"; export const remember = () => {};'
-    )
-    asks = f'import {{ told }} from "./words.mjs"; console.log(JSON.stringify({json.dumps(SAID)}.map(told)));'
-    (tmp_path / "ask.mjs").write_text(asks)
-    done = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [saying.in_language("zh")(one) for one in SAID]
