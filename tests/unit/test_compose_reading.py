@@ -64,7 +64,8 @@ setsid --wait {compose} "$@"
 def reading(tmp_path):
     """labctl, while Compose reads a file that it is never done with, and the process that reads it."""
     (tmp_path / "bomb.yaml").write_text(hostile())
-    (tmp_path / "compose.yaml").write_text("include: [bomb.yaml]\nservices: {a: {image: x}}\n")
+    # By a name that Compose alone knows: labctl does not show it what it finds by itself.
+    (tmp_path / "compose.yaml").write_text("include: ['${BOMB:-bomb.yaml}']\nservices: {a: {image: x}}\n")
     mark = f"LABCTL_TEST_MARK={uuid.uuid4()}"
     client = tmp_path / "bin" / "docker"
     client.parent.mkdir()
@@ -119,6 +120,31 @@ def test_a_hostile_file_is_not_shown_to_compose_at_all(tmp_path, monkeypatch):
     with pytest.raises(LabError) as problem:
         blueprint.read(DockerEngine(NOWHERE), str(file))
     assert [found["code"] for found in problem.value.values["problems"]] == ["yaml-aliases"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "include: [parts/one.yaml]",
+        "include: [{path: parts/one.yaml}]",
+        "include: [{path: [other.yaml, parts/one.yaml]}]",
+        "services: {b: {extends: {file: parts/one.yaml, service: a}}}",
+    ],
+)
+def test_what_a_file_takes_in_is_looked_at_before_compose_is_shown_it(tmp_path, monkeypatch, names):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "hostile.yaml").write_text(hostile())
+    (tmp_path / "parts" / "one.yaml").write_text(
+        "include: [hostile.yaml, ../compose.yaml]\nservices: {a: {image: x}}\n"
+    )
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"{names}\n")
+    monkeypatch.setattr(Compose, "_run", lambda *_, **__: pytest.fail("Compose was asked"))
+    with pytest.raises(LabError) as problem:
+        blueprint.read(DockerEngine(NOWHERE), str(file))
+    (found,) = problem.value.values["problems"]
+    assert (found["code"], found["line"]) == ("file-endless", 1)
+    assert "parts/hostile.yaml:" in found["message"]
 
 
 CRASH = "#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 2\n"
