@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,8 @@ class DockerProjects(ComposeProjects):
     def preparing(self, source: Source, name: str | None) -> Iterator[None]:
         with super().preparing(source, name):
             self._is_making = True
+            # What makes it, while Compose reads the file.
+            threading.Thread(target=importlib.import_module, args=(f"{__package__}.maker",), daemon=True).start()
             yield
 
     def _ask_version(self) -> Later[str]:
