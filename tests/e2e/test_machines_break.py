@@ -181,6 +181,7 @@ def test_nodes_that_know_each_other_need_no_manager(hosts):
     assert left(machines) == []
 
 
+@pytest.mark.turn(2)
 def test_up_goes_on_when_a_machine_finds_its_manager_again(hosts):
     """The way was cut for longer than an engine waits for a container's place on a network."""
     folder, variables, machines = hosts
