@@ -142,7 +142,7 @@ def replay(
     with output.Progress("replaying") as report:
         done = replay.replay(engine, run, found, timeout=timeout, report=report)
     if into:
-        _save_again(engine, found.name, run, into)
+        _save_again(engine, found.name, into)
     if as_json:
         output.document(dataclasses.asdict(done))
         return
@@ -162,15 +162,12 @@ def _ask(file: str, wanted: Wanted, yes: bool) -> None:
         raise LabError("replay-refused")
 
 
-def _save_again(engine: Engine, name: str, run: Run, file: Path) -> None:
-    """The replayed run; its Compose file is the first one's."""
+def _save_again(engine: Engine, name: str, file: Path) -> None:
     from labctl.api.labs import find
     from labctl.bundle.file import write
     from labctl.bundle.save import gather
 
-    made = gather(engine, find(name, engine=engine).snapshot())
-    notes = tuple(note for note in made.notes if "Compose file" not in note)
-    write(dataclasses.replace(made, compose=run.compose, notes=notes), file)
+    write(gather(engine, find(name, engine=engine).snapshot()), file)
     output.talk(f"the new run is in {file}: `labctl diff` compares the two")
 
 
