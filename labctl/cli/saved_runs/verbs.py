@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labctl.bundle import garbage
 from labctl.cli import output
 from labctl.cli.chosen import lab_of
 from labctl.cli.context import ago
@@ -85,6 +86,7 @@ def _tell_saved(run: Run, sizes: dict[str, int], as_json: bool) -> None:
         output.talk(f"note: {note}")
 
 
+@garbage.left_alone()
 def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run that `labctl save` wrote.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
@@ -171,6 +173,7 @@ def _save_again(engine: Engine, name: str, file: Path) -> None:
     output.talk(f"the new run is in {file}: `labctl diff` compares the two")
 
 
+@garbage.left_alone()
 def open_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A run that `labctl save` wrote; or a capture.")],
     other: Annotated[
