@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labctl.api.lab import Lab
 from labctl.cancel import Cancel
 from labctl.engine import connect, connect_all
 from labctl.engine.model import Engine
 from labctl.lab import model, spanning
 from labctl.lab.spanning import machines_of
+from labctl.topology import builtin
 
 if TYPE_CHECKING:
+    from labctl.api.lab import Lab
     from labctl.api.topologies import FilePath
 
 LESSONS = model.LESSONS  # how the names of labs begin that lessons are played on
@@ -55,27 +56,18 @@ def up(
     Cancelled (what was begun is taken back).
     """
     from labctl.api import topologies
-    from labctl.lab.life import up as life
 
     using = (engine or connect_all()).cancelled_by(token := cancel or Cancel())
     file, options = topologies.options_of(topology, files, profiles, env_files)
-    request = life.Request(
-        file,
-        name,
-        build,
-        timeout,
-        build_timeout,
-        tuple(subnets),
-        record,
-        options,
-        take_over,
-        allow_overlap,
-        isolated,
-        topologies.chosen_hosts(hosts),
-        places or {},
-        policy,
-    )
-    found = life.up(using, request, _telling(report, token))
+    names = topologies.chosen_hosts(hosts)
+    with spanning.to_read(using, names).preparing(builtin.find(file, options), name):
+        # Which takes as long as Compose needs for a file.
+        from labctl.api.lab import Lab
+        from labctl.lab.life import up as life
+
+        how = (tuple(subnets), record, options, take_over, allow_overlap, isolated, names, places or {}, policy)
+        request = life.Request(file, name, build, timeout, build_timeout, *how)
+        found = life.up(using, request, _telling(report, token))
     there = using.narrowed(machines_of(node.container for node in found.nodes))
     return Lab(there, found.name, token, takes_down=True, force=take_over)
 
@@ -95,6 +87,7 @@ def empty(
 
     In a `with` it is taken down at the end. Raises ForeignLab, InvalidArgument, EngineError, LabTimeout, Cancelled.
     """
+    from labctl.api.lab import Lab
     from labctl.api.topologies import chosen_hosts
     from labctl.lab.programs import empty as making
 
@@ -120,6 +113,8 @@ def find(
     `force` it can be changed, too. `once`: what is done with this Lab takes it as it is now, and looks no more, which
     saves a way to the engine each time. In a `with` it is left as it is. Raises LabNotFound, EngineError.
     """
+    from labctl.api.lab import Lab
+
     token = cancel or Cancel()
     using, found = spanning.find((engine or connect_all()).cancelled_by(token), name)
     return Lab(using, found.name, token, force=force, found=found if once else None)
@@ -127,6 +122,8 @@ def find(
 
 def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
     """All labs of the engine, by name, others' among them. Raises EngineError."""
+    from labctl.api.lab import Lab
+
     using = engine or connect_all()
     found = []
     for one in model.find_all(using):

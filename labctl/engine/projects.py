@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -77,8 +78,10 @@ class Projects(Protocol):
         Raises `build-failed` with the step that failed and its last lines.
         """
 
-    def prepare(self) -> None:
-        """A project is about to be made: what takes time and is the same for all of them may begin. Raises nothing."""
+    def preparing(self, source: Source, name: str | None) -> AbstractContextManager[None]:
+        """In the block a project is made of a source, for a lab of that name or of its own: what takes time may begin,
+        and the first `read` of the same has less to wait for. Nothing of it goes on behind the block. Raises
+        LabError."""
 
     def bring_up(
         self,

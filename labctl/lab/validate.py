@@ -18,6 +18,7 @@ from labctl.topology.builtin import FILES, NO_OPTIONS, Options
 from labctl.topology.check.kinds import Trait
 from labctl.topology.check.plan import data_of, items, mapping
 from labctl.topology.check.problems import Problem
+from labctl.topology.check.reading import taken_in
 from labctl.topology.check.reading.source import Source, Unreadable, parse, read_all
 from labctl.topology.check.whole import Answer, check
 from labctl.topology.model import load
@@ -87,6 +88,8 @@ def validate(
         source = read_all(files) if text is None else parse(text)
     except Unreadable as stop:
         return _unreadable(shown, stop.problem, ask)
+    if stop_at := taken_in.endless(source, files):
+        return Report(shown, (stop_at,))
     answer, unasked = _asked(ask)
     known = _interpolated(source.variables(), ask) if answer.complaint else {}
     problems = [_hinted(one, shown, files) for one in check(source, files, answer, known)]
@@ -130,11 +133,11 @@ def profiles_in(files: Iterable[Path]) -> list[str]:
 
 def endless(files: Iterable[Path]) -> Problem | None:
     """Why the files can't be shown to Compose: it would take hours, or all of this machine's memory."""
+    paths = tuple(files)
     try:
-        read_all(files)
+        return taken_in.endless(read_all(paths), paths)
     except Unreadable as stop:
         return stop.problem if stop.problem.has(Trait.ENDLESS) else None
-    return None
 
 
 def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:

@@ -100,7 +100,7 @@ def test_datagram_that_nobody_takes(lab):
 
 @pytest.fixture(scope="module")
 def iperf3(lab, clients):
-    """`iperf3(*options)`: bits a second that arrive at bob from alice, as iperf3 counts them."""
+    """`iperf3(*options)`: bits a second that arrive at bob from alice, as iperf3 counts them; or another `value`."""
     made = []
     for node, command in (("bob", ["iperf3", "--server"]), ("alice", ["sleep", "infinity"])):
         place = f"container:{lab.container(node).id}"
@@ -110,12 +110,12 @@ def iperf3(lab, clients):
             )
         )
 
-    def measure(*options: str) -> float:
+    def measure(*options: str, value: str = "bits_per_second") -> float:
         command = ["iperf3", "--client", lab.address("bob"), "--json", "--connect-timeout", "5000", *options]
         code, output = made[1].exec_run(command)
         end = json.loads(output)
         assert code == 0, end
-        return (end["end"].get("sum_received") or end["end"]["sum"])["bits_per_second"]
+        return (end["end"].get("sum_received") or end["end"]["sum"])[value]
 
     yield measure
     for container in made:
@@ -146,6 +146,26 @@ def test_speed_over_a_link_with_a_rate_is_iperf3s(lab, iperf3):
         assert udp["lost"] == 0
     finally:
         lab.ok("fault", "clear", "--all")
+
+
+@pytest.mark.turn(2)
+@pytest.mark.alone
+@pytest.mark.parametrize("rate", [1, 20, 100])
+def test_speed_of_datagrams_at_a_rate_is_iperf3s(lab, iperf3, rate):
+    ours = speed(lab, "--udp", "--rate", f"{rate}mbit", "--seconds", "2")
+    assert ours["bits_per_second"] == pytest.approx(iperf3("--udp", "--bitrate", f"{rate}M", "--time", "2"), rel=WITHIN)
+
+
+@pytest.mark.turn(2)
+@pytest.mark.alone
+def test_speed_tells_of_a_link_that_is_too_slow_what_iperf3_tells(lab, iperf3):
+    lab.ok("fault", "add", "alice:bob", "--rate", "4mbit")
+    try:
+        ours = speed(lab, "--udp", "--rate", "8mbit", "--seconds", "3")
+        theirs = iperf3("--udp", "--bitrate", "8M", "--time", "3", value="lost_percent") / 100
+    finally:
+        lab.ok("fault", "clear", "--all")
+    assert ours["lost"] / ours["packets"] == pytest.approx(theirs, rel=WITHIN)
 
 
 @pytest.mark.turn(2)

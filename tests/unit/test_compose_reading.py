@@ -18,6 +18,7 @@ from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import EngineTimeout, LabError
 from labctl.lab.placing import blueprint
+from labctl.topology import builtin
 
 LABCTL = str(Path(sys.executable).parent / "labctl")
 NOWHERE = Endpoint("unix:///nowhere", "a test")
@@ -64,7 +65,8 @@ setsid --wait {compose} "$@"
 def reading(tmp_path):
     """labctl, while Compose reads a file that it is never done with, and the process that reads it."""
     (tmp_path / "bomb.yaml").write_text(hostile())
-    (tmp_path / "compose.yaml").write_text("include: [bomb.yaml]\nservices: {a: {image: x}}\n")
+    # By a name that Compose alone knows: labctl does not show it what it finds by itself.
+    (tmp_path / "compose.yaml").write_text("include: ['${BOMB:-bomb.yaml}']\nservices: {a: {image: x}}\n")
     mark = f"LABCTL_TEST_MARK={uuid.uuid4()}"
     client = tmp_path / "bin" / "docker"
     client.parent.mkdir()
@@ -119,6 +121,31 @@ def test_a_hostile_file_is_not_shown_to_compose_at_all(tmp_path, monkeypatch):
     with pytest.raises(LabError) as problem:
         blueprint.read(DockerEngine(NOWHERE), str(file))
     assert [found["code"] for found in problem.value.values["problems"]] == ["yaml-aliases"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "include: [parts/one.yaml]",
+        "include: [{path: parts/one.yaml}]",
+        "include: [{path: [other.yaml, parts/one.yaml]}]",
+        "services: {b: {extends: {file: parts/one.yaml, service: a}}}",
+    ],
+)
+def test_what_a_file_takes_in_is_looked_at_before_compose_is_shown_it(tmp_path, monkeypatch, names):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "hostile.yaml").write_text(hostile())
+    (tmp_path / "parts" / "one.yaml").write_text(
+        "include: [hostile.yaml, ../compose.yaml]\nservices: {a: {image: x}}\n"
+    )
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"{names}\n")
+    monkeypatch.setattr(Compose, "_run", lambda *_, **__: pytest.fail("Compose was asked"))
+    with pytest.raises(LabError) as problem:
+        blueprint.read(DockerEngine(NOWHERE), str(file))
+    (found,) = problem.value.values["problems"]
+    assert (found["code"], found["line"]) == ("file-endless", 1)
+    assert "parts/hostile.yaml:" in found["message"]
 
 
 CRASH = "#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 2\n"
@@ -181,3 +208,50 @@ def test_what_takes_compose_too_long_is_told_of_compose_and_not_of_the_engine(tm
     with pytest.raises(EngineTimeout, match=r"Compose was not done within 1 s \(docker compose config\)") as problem:
         Compose(NOWHERE).config(tmp_path / "compose.yaml")
     assert "endless" in problem.value.hint
+
+
+NOTED = '#!/bin/sh\necho "$@" >>{said}\ncat {answer}\n'
+SLEEPS = "#!/bin/sh\necho $$ >{said}\nexec sleep 1000\n"
+
+
+def compose_that(tmp_path, monkeypatch, script):
+    program = tmp_path / "cli-plugins" / "docker-compose"
+    program.parent.mkdir()
+    program.write_text(script.format(said=tmp_path / "said", answer=tmp_path / "compose.yaml"))
+    program.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "compose.yaml").write_text("name: x\nservices: {a: {image: x}}\n")
+    return builtin.find(str(tmp_path / "compose.yaml"))
+
+
+def test_a_file_is_read_once_though_that_begins_before_it_is_needed(tmp_path, monkeypatch):
+    source, engine = compose_that(tmp_path, monkeypatch, NOTED), DockerEngine(NOWHERE)
+    with engine.preparing(source, None):
+        found = engine.read(source)
+    asked = (tmp_path / "said").read_text().splitlines()
+    assert found.text == (tmp_path / "compose.yaml").read_text()
+    assert [line for line in asked if line.endswith("config")] == [f"-f {tmp_path / 'compose.yaml'} config"]
+
+
+@pytest.mark.parametrize("other", [{"name": "y"}, {"variables": {"A": "1"}}, {"text": "services: {}"}])
+def test_what_was_begun_answers_nothing_else(tmp_path, monkeypatch, other):
+    source, engine = compose_that(tmp_path, monkeypatch, NOTED), DockerEngine(NOWHERE)
+    with engine.preparing(source, None):
+        engine.read(source, **other)
+        engine.read(source)
+    asked = [line for line in (tmp_path / "said").read_text().splitlines() if line.endswith("config")]
+    assert len(asked) == 2
+
+
+def test_what_nobody_wants_to_know_any_more_is_ended(tmp_path, monkeypatch):
+    source, engine = compose_that(tmp_path, monkeypatch, SLEEPS), DockerEngine(NOWHERE)
+    said = tmp_path / "said"
+    with engine.preparing(source, None):
+        deadline = time.monotonic() + LIMIT
+        while not (said.exists() and said.read_text().endswith("\n")) and time.monotonic() < deadline:
+            time.sleep(0.02)  # nothing tells when a process of another program begins
+        handle = os.pidfd_open(int(said.read_text()))
+    try:
+        assert select.select([handle], [], [], LIMIT)[0], "Compose reads on"
+    finally:
+        os.close(handle)

@@ -1,8 +1,10 @@
 """What `trace` draws of what a command caused, on a lab of the in-memory engine."""
 
+import struct
+
 import pytest
 from recorder_fakes import ALICE, BOB, ETHER, WEB, arp, refused
-from traffic import icmp, tcp, udp
+from traffic import icmp, packed, tcp, udp
 
 from labctl.lab.recording import trace
 from labctl.packets.ladder.ladder import Options
@@ -128,7 +130,7 @@ def test_trace_draws_what_its_command_has_a_part_in(engine, lab, fakes):
     done = trace.trace(engine, lab(), [], run, Options(), command=["send", "alice", "asked for"])
     assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "192.0.2.9")]
     assert str(done.aside) == (
-        f"not drawn: 1 packet of one pair that the command has no part in (tcp {BOB}:1 > {WEB}:2 (1)); "
+        f"not drawn: 1 packet of one pair, in which the command has no part (tcp {BOB}:1 > {WEB}:2 (1)); "
         "`labctl capture --last 1m` shows them"
     )
     for words, count in ((["restart", "--all"], 2), (["fault", "add", "bob-web"], 1), (["send", "bobby", "x"], 2)):
@@ -181,7 +183,28 @@ def test_trace_sums_up_router_solicitations_and_reports_of_groups(engine, lab, f
 
     done = trace.trace(engine, lab(), [], run, Options(), command=["restart", "--all"])
     assert [(one.left.name, one.right.name) for one in done.ladders] == [("alice", "bob")]
-    assert (done.aside.packets, done.aside.pairs) == (2, 1)
+    assert [arrow.flow for arrow in done.ladders[0].arrows] == [f"tcp {ALICE}:1 > {BOB}:2"]
+    assert (done.aside.packets, done.aside.pairs) == (2, 2)
+
+
+def test_trace_draws_the_groups_that_programs_join(engine, lab, fakes):
+    """The one that a kernel is in for the sake of its own address (RFC 4291, section 2.7.1) is no program's."""
+    six = bytes(12) + b"\x86\xdd"
+
+    def run() -> int:
+        found: dict = {}
+        for group in ("ff02::1:ff00:5", "ff02::99"):
+            rest = struct.pack(">HH", 0, 1) + b"\4\0\0\0" + packed(group)
+            data = six + icmp("fe80::5", "ff02::16", 143, 0, rest)
+            found.setdefault("alice", []).append(("out", 2_000_000_000, data))
+            found.setdefault("bob", []).append(("in", 1_990_000_000, data))
+        crossing(found, "alice", "bob", tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello"), 1_900_000_000)
+        fakes.packets = found
+        return 0
+
+    done = trace.trace(engine, lab(), [], run, Options(), command=["restart", "--all"])
+    assert done.ladders[0].arrows[0].label.parts == ("ff02::99",)
+    assert (len(done.ladders[0].arrows), done.aside.packets) == (2, 1)
 
 
 def test_trace_draws_what_a_node_has_a_part_in_that_shares_its_network(engine, lab, fakes):

@@ -16,6 +16,7 @@ from labctl import cancel, environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
 from labctl.engine.compose import last_words, plugin
+from labctl.engine.compose.question import Question
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.projects import BY_COMPOSE, Reading
 from labctl.errors import LabError
@@ -76,16 +77,24 @@ class Compose:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
         return found[1]
 
+    def begin(self, files: Sequence[Path], name: str | None = None) -> Question:
+        """Asks what `config` of the same files and name will ask, before anybody needs to know."""
+        return self._ask(self._reading(files, name), reads=True)
+
     def config(
-        self, file: Path, *, more: Sequence[Path] = (), name: str | None = None, text: str | None = None
+        self,
+        file: Path,
+        *,
+        more: Sequence[Path] = (),
+        name: str | None = None,
+        text: str | None = None,
+        begun: Question | None = None,
     ) -> Reading:
         """The file, and `more` over it, as Compose understands them: merged, interpolated, normalised YAML.
 
-        `text` stands for the content of all of them. Raises LabError.
+        `text` stands for the content of all of them; `begun` is what has asked already. Raises LabError.
         """
-        project = ["-p", name] if name else []
-        arguments = [*self._options, *project, *_source([file, *more], text), "config"]
-        result = self._run(arguments, READ_LIMIT, text, reads=True)
+        result = self._run(self._reading([file, *more], name, text), READ_LIMIT, text, reads=True, begun=begun)
         if result.returncode:
             _refuse_killed("config", result)
             _refuse_unreadable(result.stderr)
@@ -95,6 +104,9 @@ class Compose:
             why = _refusal(result)
             raise LabError("topology-invalid", file=file, why=why, compose=version, unset=_unset(result.stderr))
         return Reading(result.stdout, _unset(result.stderr))
+
+    def _reading(self, files: Sequence[Path], name: str | None, text: str | None = None) -> list[str]:
+        return [*self._options, *(["-p", name] if name else []), *_source(files, text), "config"]
 
     def _shown_version(self) -> str:
         with contextlib.suppress(LabError):
@@ -166,31 +178,27 @@ class Compose:
         return {**environment.variables(), **self._variables}
 
     def _run(
-        self, arguments: Sequence[str], limit: float, text: str | None = None, *, reads: bool = False
+        self,
+        arguments: Sequence[str],
+        limit: float,
+        text: str | None = None,
+        *,
+        reads: bool = False,
+        begun: Question | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Runs Docker's client, or, for what only `reads`, Compose alone."""
+        try:
+            return (begun or self._ask(arguments, reads=reads)).answer(text, limit)
+        except subprocess.TimeoutExpired:
+            if reads:
+                verb = "config" if "config" in arguments else arguments[0]
+                raise LabError("compose-timeout", seconds=limit, action=f"docker compose {verb}") from None
+            action = "docker " + " ".join(arguments[:2])
+            raise LabError("engine-timeout", seconds=limit, action=action) from None
+
+    def _ask(self, arguments: Sequence[str], *, reads: bool) -> Question:
         docker = _docker()
-        with Group() as group:
-            child = group.start(
-                [*(plugin.reader(docker) if reads else [docker]), *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",  # as Compose writes, whatever the locale
-                errors="replace",
-                env=self._environment(),
-            )
-            try:
-                # Nothing to read where there is nothing to say: our own standard input is never theirs.
-                out, err = child.communicate(text or "", limit)
-            except subprocess.TimeoutExpired:
-                if reads:
-                    verb = "config" if "config" in arguments else arguments[0]
-                    raise LabError("compose-timeout", seconds=limit, action=f"docker compose {verb}") from None
-                action = "docker " + " ".join(arguments[:2])
-                raise LabError("engine-timeout", seconds=limit, action=action) from None
-        return subprocess.CompletedProcess(arguments, child.returncode, out, err)
+        return Question([*(plugin.reader(docker) if reads else [docker]), *arguments], self._environment())
 
     def _stream(
         self,

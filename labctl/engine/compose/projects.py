@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from labctl.engine.projects import Reading, Report
 if TYPE_CHECKING:
     from labctl.cancel import Cancel
     from labctl.engine.compose.command import Compose
+    from labctl.engine.compose.question import Question
     from labctl.engine.docker.endpoint import Endpoint
     from labctl.topology.builtin import Source
 
@@ -23,6 +25,7 @@ class ComposeProjects:
 
     endpoint: Endpoint
     cancels: tuple[Cancel, ...]
+    _begun: tuple[Source, str | None, Question] | None = None  # what is being read, for a project of which name
 
     def compose_version(self) -> tuple[int, int]:
         return self._command(None, {}).version()
@@ -30,8 +33,23 @@ class ComposeProjects:
     def read(
         self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
     ) -> Reading:
+        begun = None
+        if self._begun and self._begun[:2] == (source, name) and text is None and not variables:
+            begun, self._begun = self._begun[2], None
         text = source.text if text is None else text
-        return self._command(source, variables).config(source.file, more=source.more, name=name, text=text)
+        compose = self._command(source, variables)
+        return compose.config(source.file, more=source.more, name=name, text=text, begun=begun)
+
+    @contextlib.contextmanager
+    def preparing(self, source: Source, name: str | None) -> Iterator[None]:
+        if source.text is None:  # else it has to be sent, too
+            self._begun = source, name, self._command(source, {}).begin(source.files, name)
+        try:
+            yield
+        finally:
+            if self._begun:
+                self._begun[2].close()
+                self._begun = None
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
         import json

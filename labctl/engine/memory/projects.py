@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +103,8 @@ class MemoryProjects:
         self.images[name] = Image(f"sha256:{_sha(name)}", {LABEL_SOURCE: name})
         return None
 
-    def prepare(self) -> None:
-        """Nothing takes time here."""
+    def preparing(self, source: Source, name: str | None) -> AbstractContextManager[None]:
+        return nullcontext()  # nothing takes time here
 
     def bring_up(
         self,

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,8 +96,8 @@ class SeveralProjects:
     ) -> None:
         self.builder.build(source, services, report, limit, name=name, variables=variables)
 
-    def prepare(self) -> None:
-        self.builder.prepare()
+    def preparing(self, source: Source, name: str | None) -> AbstractContextManager[None]:
+        return self.builder.preparing(source, name)
 
     def registry_answers(self, image: str) -> str | None:
         return self.builder.registry_answers(image)

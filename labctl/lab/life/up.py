@@ -79,7 +79,6 @@ def up(engine: Engine, request: Request, report: Report) -> Lab:
     stays for a look.
     """
     reached("up:begun")
-    spanning.to_read(engine, request.hosts).prepare()
     while True:
         try:
             return _up(engine, request, report)

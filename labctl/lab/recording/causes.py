@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Network, ip_address
 
 from labctl.lab.model import TOGETHER, Lab
 from labctl.packets.ladder import questions
 from labctl.packets.ladder.ladder import Arrow, Ladder
+from labctl.packets.model import Packet
 from labctl.packets.protocols import table
 
 _SHOWN = 3  # kinds that are named
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
+_SOLICITED = IPv6Network("ff02::1:ff00:0/104")
 _KEPT_ALIVE = ("keep-alive", "answer to keep-alive")
 
 
@@ -34,7 +37,7 @@ class Aside:
         more = " ..." if len(self.kinds) > _SHOWN else ""
         kinds = f"{', '.join(self.kinds[:_SHOWN])}{more}"
         return (
-            f"not drawn: {count} of {pairs} that the command has no part in ({kinds}); "
+            f"not drawn: {count} of {pairs}, in which the command has no part ({kinds}); "
             "`labctl capture --last 1m` shows them"
         )
 
@@ -52,9 +55,28 @@ def caused(lab: Lab, ladders: Sequence[Ladder], command: Sequence[str]) -> tuple
     reached = _reached(lab, busy, command)
     mine = [ladder for ladder in busy if reached is None or {ladder.left.name, ladder.right.name} & reached]
     aside = idle + [ladder for ladder in busy if ladder not in mine]
-    kinds = Counter(_kind(arrow) for ladder in aside for arrow in ladder.arrows)
-    packets = sum(len(ladder.arrows) + ladder.cut + ladder.hidden for ladder in aside)
-    return mine, Aside(packets, len(aside), tuple(f"{kind} ({count})" for kind, count in kinds.most_common()))
+    left = [arrow for ladder in aside for arrow in ladder.arrows]
+    drawn, pairs = [], len(aside)
+    for ladder in mine:
+        of_network = [arrow for arrow in ladder.arrows if _is_of_the_network(arrow.crossing.packet)]
+        drawn.append(without(ladder, of_network) if of_network else ladder)
+        left += of_network
+        pairs += bool(of_network)
+    # What goes to all is an arrow to each.
+    packets = {id(arrow.crossing.packet): arrow for arrow in left}
+    kinds = Counter(map(_kind, packets.values()))
+    count = len(packets) + sum(ladder.cut + ladder.hidden for ladder in aside)
+    return drawn, Aside(count, pairs, tuple(f"{kind} ({number})" for kind, number in kinds.most_common()))
+
+
+def without(ladder: Ladder, arrows: Iterable[Arrow]) -> Ladder:
+    gone = set(map(id, arrows))
+    return replace(ladder, arrows=tuple(arrow for arrow in ladder.arrows if id(arrow) not in gone))
+
+
+def of_conversation(ladder: Ladder) -> Ladder:
+    """Without what the two nodes told the network at large meanwhile."""
+    return without(ladder, [arrow for arrow in ladder.arrows if _is_of_the_network(arrow.crossing.packet)])
 
 
 def _reached(lab: Lab, ladders: Sequence[Ladder], command: Sequence[str]) -> set[str] | None:
@@ -93,6 +115,23 @@ def _is_upkeep(lab: Lab, ladder: Ladder, arrow: Arrow) -> bool:
         if asked not in theirs or packet.src in ("0.0.0.0", "::"):
             return True
     return questions.is_upkeep(packet)
+
+
+def _is_of_the_network(packet: Packet) -> bool:
+    """A kernel says it to everybody by itself, and to nobody about somebody: where are routers, who is in groups, and
+    that it is in the one where it is asked for its address (RFC 4861, section 4.1; RFC 4291, section 2.7.1)."""
+    if not table().is_upkeep(packet) or questions.about(packet) is not None:
+        return False
+    groups = (packet.icmp.groups if packet.icmp else ()) or (packet.igmp.groups if packet.igmp else ())
+    asked = (ip_address(group) in _SOLICITED or ip_address(group).is_unspecified for group in groups)
+    return _is_multicast(packet.dst) and all(asked)
+
+
+def _is_multicast(address: str) -> bool:
+    try:
+        return ip_address(address).is_multicast
+    except ValueError:
+        return False  # a hardware address, of what has no other
 
 
 def _addresses(lab: Lab, name: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from labctl.lab.faults import verdicts
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.processes import syscalls
 from labctl.lab.recording import recorders
-from labctl.lab.recording.causes import Aside, caused
+from labctl.lab.recording.causes import Aside, caused, of_conversation
 from labctl.lab.recording.ladder import side_of
 from labctl.lab.recording.recorders import State
 from labctl.lab.recording.xray import XRay, of_sides
@@ -221,7 +221,8 @@ def _deep(
         if len(pair) == 2:  # else one end is this machine, of which nothing is recorded
             seen = [*pair, *(side for side in sides if side not in pair)]
             nodes = [lab.node(side.node) for side in pair]
-            out[number] = of_sides(engine, lab, nodes, seen, found, options, begin_ns)
+            looked = of_sides(engine, lab, nodes, seen, found, options, begin_ns)
+            out[number] = replace(looked, ladder=of_conversation(looked.ladder))
     return out
 
 

@@ -57,6 +57,12 @@ KINDS: dict[str, Kind] = {
         "Time and memory of a check stay bounded.",
         traits=Trait.ENDLESS,
     ),
+    "file-endless": Kind(
+        "it takes in {file}, and there {why}",
+        "mend that file, or leave it out",
+        "A file behind `include` or `extends` is one that Compose would read for hours, or with gigabytes of memory.",
+        traits=Trait.ENDLESS,
+    ),
     "file-not-text": Kind(
         "this is no text in UTF-8",
         "name a Compose file, saved as UTF-8",

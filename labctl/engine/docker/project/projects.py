@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from labctl.engine.compose.projects import ComposeProjects
-from labctl.engine.projects import Report
+from labctl.engine.projects import Reading, Report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +34,30 @@ class DockerProjects(ComposeProjects):
 
     _wire: Wire
     _version: Later[str] | None = None
+    _is_making = False  # a project, in the end
 
-    def prepare(self) -> None:
+    def read(
+        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+    ) -> Reading:
+        reading = super().read(source, name=name, text=text, variables=variables)
+        if self._is_making:  # only now: two programs and labctl's own imports are one too many for two cores
+            self._ask_version()
+        return reading
+
+    @contextlib.contextmanager
+    def preparing(self, source: Source, name: str | None) -> Iterator[None]:
+        with super().preparing(source, name):
+            self._is_making = True
+            # What makes it, while Compose reads the file.
+            threading.Thread(target=importlib.import_module, args=(f"{__package__}.maker",), daemon=True).start()
+            yield
+
+    def _ask_version(self) -> Later[str]:
         from labctl.engine.docker.project.identity import Later
 
-        self._version = Later(self._command(None, {}).full_version)
+        if self._version is None:
+            self._version = Later(self._command(None, {}).full_version)
+        return self._version
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
         if self.left_to_compose(config):
@@ -156,10 +178,7 @@ class DockerProjects(ComposeProjects):
         """What Compose would write on a project's containers: it is asked from now on."""
         from labctl.engine.docker.project.identity import Identity
 
-        if self._version is None:
-            self.prepare()
-        assert self._version
-        return Identity(self._command(source, {}), source, name, self._version)
+        return Identity(self._command(source, {}), source, name, self._ask_version())
 
     def of_project(self, name: str) -> list[Container]:
         """All containers of a project's services."""

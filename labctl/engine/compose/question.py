@@ -1,0 +1,44 @@
+"""What Compose, or Docker's client, is asked: a process that begins at once, and whose answer is read when it is
+needed."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from labctl.engine.children import PATIENCE, Group
+
+
+class Question:
+    """A process with nothing on its standard input until `answer`. It never outlives labctl; who doesn't want the
+    answer any more ends it by `close`."""
+
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
+        with contextlib.ExitStack() as stack:
+            self._group = stack.enter_context(Group())
+            self._child = self._group.start(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",  # as Compose writes, whatever the locale
+                errors="replace",
+                env=variables,
+            )
+            self._stack = stack.pop_all()
+
+    def answer(self, text: str | None, limit: float) -> subprocess.CompletedProcess[str]:
+        """What it said, once it has ended; `text` is its input. Raises TimeoutExpired after `limit` seconds, and it is
+        ended."""
+        with self._stack:
+            # Nothing to read where there is nothing to say: our own standard input is never theirs.
+            out, err = self._child.communicate(text or "", limit)
+        return subprocess.CompletedProcess(self._child.args, self._child.returncode, out, err)
+
+    def close(self) -> None:
+        """Ends it, and all that it started."""
+        with self._stack:
+            self._group.kill()
+            self._child.communicate(timeout=PATIENCE)
