@@ -221,7 +221,7 @@ class Reader:
         number = self.expression(asked, "number", names) if "number" in kinds else None
         within, share = self.within(asked)
         blanks = tuple(self.parsed(entry.value, names) for entry in self.mapping(asked, "fill").entries.values())
-        return Predict(asked.place, tuple(choices), number, within, share, self.text(asked, "unit"), blanks)
+        return Predict(asked.place, tuple(choices), number, within, share, blanks)
 
     def within(self, asked: Mapping) -> tuple[float, float]:
         text = self.text(asked, "within")
@@ -239,7 +239,7 @@ class Reader:
         items = entry.value.items if entry and isinstance(entry.value, Sequence) else []
         says = {self.text(item, "id"): item for item in items if isinstance(item, Mapping)}
         for item in says.values() if like is not None else ():
-            self.known(item, ("id", "ask", "choices", "fill", "hint"), "a step of a translation")
+            self.known(item, ("id", "ask", "choices", "unit", "fill", "hint"), "a step of a translation")
         return {part.id: self.section(part, says.get(part.id), like) for part in self.page.parts}
 
     def section(self, part: pages.Part, item: Mapping | None, like: Lesson | None) -> Section:
@@ -260,7 +260,8 @@ class Reader:
         ask = self.text(asked, "ask")
         if (choices or blanks or "number" in asked.entries) and not ask and asked.entries:
             self.wrong(asked.place, "a prediction asks something: `ask`")
-        return Section(part.title, part.before, part.after, part.console, ask, choices, blanks, self.text(item, "hint"))
+        hint, unit = self.text(item, "hint"), self.text(asked, "unit")
+        return Section(part.title, part.before, part.after, part.console, ask, choices, blanks, hint, unit)
 
     def same_order(self, ids: list[str], place: Place) -> None:
         sections = [part.id for part in self.page.parts]
