@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from labctl.events.codec import normalise
@@ -22,6 +23,8 @@ def text(value: object, limit: int = 1 << 20) -> str:
     """A text that UTF-8 can carry."""
     if not isinstance(value, str) or len(value) > limit:
         raise Malformed("a text is none, or too long")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -36,9 +39,15 @@ def some_text(value: object) -> str | None:
 def name(value: object) -> str:
     """A node's, a network's, a lab's."""
     found = text(value)
-    if not NAME.fullmatch(found):
+    if not _is_name(found):
         raise Malformed(f"{found[:40]!r} is no name")
     return found
+
+
+@lru_cache(maxsize=1024)
+def _is_name(found: str) -> bool:
+    """A run has few of them, each a thousand times."""
+    return NAME.fullmatch(found) is not None
 
 
 def address(value: object) -> str:
@@ -124,11 +133,19 @@ def lines(content: bytes, most: int) -> Iterator[dict[str, Any]]:
 
 
 def _json(content: str) -> Any:
-    return json.loads(content, parse_constant=_refuse)
+    if content[:1] == "{":
+        found, end = _JSON.raw_decode(content)
+        if end == len(content):
+            return found
+    return _JSON.decode(content)  # which takes white space around it
 
 
 def _refuse(word: str) -> None:
     raise Malformed(f"{word} is no number of JSON")  # RFC 8259, section 6
+
+
+# json.loads would make one anew for each line.
+_JSON = json.JSONDecoder(parse_constant=_refuse)
 
 
 def amount(value: object) -> float:

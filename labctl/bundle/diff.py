@@ -219,4 +219,5 @@ def _ends(packets: Sequence[Seen]) -> str:
 
 def _on_wire(one: Seen, names: _Names, *, payload: bool) -> str:
     data = names.masked(one.payload) if payload else b""
-    return line_of(replace(one, ack=None, payload=data))
+    is_bare = one.ack is None and data == one.payload
+    return line_of(one if is_bare else replace(one, ack=None, payload=data))

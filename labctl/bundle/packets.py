@@ -18,7 +18,7 @@ from labctl.packets.files.write import Writer
 from labctl.packets.matching.taps import IN, tap_of
 from labctl.packets.model import CaptureError, Interface, Packet, Record
 from labctl.packets.protocols import table
-from labctl.packets.protocols.ip import decode
+from labctl.packets.protocols.ip import alike, decode
 
 _PIECE = re.compile(r"labctl: piece of datagram (\d{1,9}), (\d{1,5}) bytes")
 MOST = 500_000  # packets of a run
@@ -85,21 +85,36 @@ def unpacked(content: bytes, told: Sequence[Mapping[str, Any]]) -> tuple[Side, .
     """The sides, of which the recorders `told` the rest. Raises packets.model.CaptureError, ValueError."""
     found: dict[str, tuple[list[Packet], list[Packet]]] = {str(one["node"]): ([], []) for one in told}
     wholes: dict[int, Record] = {}
+    taps: dict[Interface, tuple[str, Interface, list[Packet]]] = {}
+    # Most packets are there twice, as they were sent and as they arrived, byte for byte.
+    once: dict[tuple[bytes, int, int, str], Packet] = {}
     for count, record in enumerate(read(io.BytesIO(content))):
         if count >= MOST:
             raise CaptureError(f"it has more than {MOST} packets")
-        node, between, name = record.interface.name.partition(" ")
-        if not between or node not in found:
-            raise CaptureError(f"it has packets of {node!r}, which is none of its nodes")
-        record = _restored(record, name, wholes)
-        packets = found[node][1 if tap_of(record) == IN else 0]
-        packets.append(decode(record, len(packets), node))
+        if (tap := taps.get(record.interface)) is None:
+            tap = taps[record.interface] = _tap(record.interface, found)
+        node, interface, packets = tap
+        record = _restored(record, interface, wholes)
+        key = record.data, record.original_length, interface.link_type, interface.order
+        known = once.get(key)
+        packet = decode(record, len(packets), node) if known is None else alike(known, record, len(packets), node)
+        once[key] = packet
+        packets.append(packet)
     return tuple(_side(one, *found[str(one["node"])]) for one in told)
 
 
-def _restored(record: Record, name: str, wholes: dict[int, Record]) -> Record:
-    known = record.interface
-    interface = Interface(known.index, name, known.link_type, known.order)
+def _tap(
+    named: Interface, found: Mapping[str, tuple[list[Packet], list[Packet]]]
+) -> tuple[str, Interface, list[Packet]]:
+    """The node that an interface of the file is at, its name there, and where its packets go."""
+    node, between, name = named.name.partition(" ")
+    if not between or node not in found:
+        raise CaptureError(f"it has packets of {node!r}, which is none of its nodes")
+    interface = Interface(named.index, name, named.link_type, named.order)
+    return node, interface, found[node][1 if name.rpartition(":")[2] == IN else 0]
+
+
+def _restored(record: Record, interface: Interface, wholes: dict[int, Record]) -> Record:
     if not record.comments:
         return Record(record.ts_ns, record.data, record.original_length, interface, timed=record.timed)
     comments, whole = [], None

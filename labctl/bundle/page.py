@@ -16,7 +16,7 @@ def document(run: Run) -> dict[str, Any]:
     numbered = documents.Packets(shapes=shapes)
     with garbage.left_alone():
         packets = [numbered.document(arrow, ladder) for arrow, ladder in looks.packets(run)]
-    topology = documents.topology(run.picture)
-    made = documents.document(run.lab.name, topology, run.events, packets, run.faults, run.notes, shapes)
-    sockets = [one.as_json() for one in run.sockets]
+        topology = documents.topology(run.picture)
+        made = documents.document(run.lab.name, topology, run.events, packets, run.faults, run.notes, shapes)
+        sockets = [one.as_json() for one in run.sockets]
     return {**made, "saved": run.saved, "versions": dict(run.versions), "sockets": sockets}

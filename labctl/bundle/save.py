@@ -11,6 +11,7 @@ from typing import Any
 
 from labctl import __version__
 from labctl.bundle import bare
+from labctl.bundle.again.wanted import borne
 from labctl.bundle.inputs import inputs_of
 from labctl.bundle.model import Run
 from labctl.engine.model import COMPOSE_SERVICE, LABEL_RUN, Engine
@@ -142,7 +143,7 @@ def _compose(engine: Engine, lab: Lab, notes: list[str]) -> str:
         return ""
     try:
         found = next(
-            (one for one in _texts(engine, origin, lab.name, len(wanted)) if set(one["services"]) == set(wanted)), None
+            (one for one in _texts(engine, origin, lab, len(wanted)) if set(one["services"]) == set(wanted)), None
         )
     except LabError as problem:
         notes.append(f"The lab's Compose file is not here: {problem.message}. The run can't be replayed.")
@@ -166,8 +167,13 @@ def _compose(engine: Engine, lab: Lab, notes: list[str]) -> str:
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
 
-def _texts(engine: Engine, origin: str, name: str, count: int) -> Iterator[dict[str, Any]]:
-    """The configurations that a lab of that origin may have: a built-in one may be of another size than its file."""
+def _texts(engine: Engine, origin: str, lab: Lab, count: int) -> Iterator[dict[str, Any]]:
+    """The configurations that a lab of that origin may have: a replayed one bears its own, and a built-in one may be of
+    another size than its file. Raises LabError."""
+    name = lab.name
+    if (found := next(filter(None, (borne(node.container.labels) for node in lab.nodes)), None)) is not None:
+        yield {**found, "name": name}
+        return
     yield dict(blueprint.read(engine, origin, name).topology.config)
     low, high = builtin.SIZES.get(origin, (1, 0))
     if low <= count - 1 <= high:  # with so many networks, a row or a star has one service more

@@ -36,6 +36,7 @@ LABEL_RULES = "dev.labctl.rules"
 LABEL_CONDITIONS = "dev.labctl.conditions"
 LABEL_RUN = "dev.labctl.run"  # what `labctl run` was asked for, of a node that it made
 LABEL_MADE = "dev.labctl.made"  # the digest of what labctl asked the engine for, of a node that it made of a topology
+LABEL_COMPOSE = "dev.labctl.compose"  # of one node of a lab that was made from no lasting file: that file, packed
 LABEL_HOSTS = "dev.labctl.hosts"  # the machines that a lab was made on, where they are several
 PROBE_IMAGE = "labctl/probe"
 PROGRAM_IMAGE = "labctl/program"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 Address = tuple[str, int]
@@ -46,7 +47,11 @@ class Event:
 
 def nanoseconds_of(stamp: str) -> int:
     """Since the epoch, of a time as events hold it."""
+    return _seconds_of(stamp[:19]) * 1_000_000_000 + int(stamp[20:29])
+
+
+@lru_cache(maxsize=1024)
+def _seconds_of(second: str) -> int:
     import datetime
 
-    seconds = int(datetime.datetime.fromisoformat(f"{stamp[:19]}+00:00").timestamp())
-    return seconds * 1_000_000_000 + int(stamp[20:29])
+    return int(datetime.datetime.fromisoformat(f"{second}+00:00").timestamp())

@@ -16,6 +16,7 @@ from labctl.packets.ladder.label import label
 from labctl.packets.model import ACK
 from labctl.packets.pattern import BadPattern, match, parse, seen_of, write
 from labctl.packets.protocols import link, numbers
+from labctl.packets.protocols.ip import alike, decode
 from labctl.packets.protocols.kind import Link, Network, Protocol, Transport
 from labctl.packets.protocols.layers import layers
 
@@ -194,3 +195,12 @@ def test_what_no_table_knows_is_said_with_its_number_its_length_and_its_bytes(wh
     assert number in said(found) + found.unread + found.protocol
     assert shown in (short.head, *short.parts)
     assert sum(layer.length for layer in layers(found)) == len(found.record.data), "no byte is left out"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=key)
+def test_what_has_the_same_bytes_is_the_same_packet(row):
+    """A saved run has most packets twice, and the second isn't decoded once more."""
+    first = sample(row)
+    for known in (first, packet(first.record.data[:-1], link_type=first.record.interface.link_type)):
+        record = replace(known.record, ts_ns=7)
+        assert alike(known, record, 3, "bob") == decode(record, 3, "bob")

@@ -16,7 +16,7 @@ from labctl.bundle.again.steps import Breaking, Typing, spec_of, steps_of
 from labctl.bundle.inputs import inputs_of
 from labctl.bundle.model import Mark
 from labctl.cli.app import command_line
-from labctl.engine.model import Image
+from labctl.engine.model import LABEL_COMPOSE, Image
 from labctl.errors import LabError
 from labctl.events.model import Event
 from labctl.lab.faults import spec
@@ -221,6 +221,18 @@ def test_a_lab_is_done_again(engine, tmp_path, monkeypatch):
     assert [(one.node, one.text, one.to_node) for one in there.inputs] == [
         (one.node, one.text, one.to_node) for one in run.inputs
     ]
+    # And once more from what was saved of that, though the file that it was made from is gone.
+    third = replay.start(
+        engine, replay.wanted_of(engine, there, "again.labrun"), "third", record=False, timeout=30, report=quiet
+    )
+    assert [node.name for node in third.nodes] == [node.name for node in first.nodes]
+    assert replay.replay(engine, there, third, timeout=5, report=quiet).typed == 4
+    assert json.loads(save.gather(engine, third).compose)["services"] == json.loads(run.compose)["services"]
+
+
+@pytest.mark.parametrize("label", ["", "=", "eJw=", "eJyrBgABdgD5"])
+def test_a_label_of_somebody_elses_is_no_compose_file(label):
+    assert wanted.borne({LABEL_COMPOSE: label}) is None
 
 
 def test_what_does_not_come_again_is_told_and_not_waited_for(engine):

@@ -65,9 +65,9 @@ def wanted_of(engine: Engine, run: Run, file: str) -> Wanted:
 
 def start(engine: Engine, what: Wanted, name: str | None, *, record: bool, timeout: float, report: Report) -> Lab:
     """Brings the lab up. Raises LabError as `labctl.lab.life.up` does."""
-    # The file is needed until the lab is there: its labels are the state from then on.
+    # The file is needed until the lab is there: its labels are the state from then on, and have what the file said.
     with tempfile.TemporaryDirectory(prefix="labctl-replay-") as folder:
-        path = wanted.written(what.config, Path(folder))
+        path = wanted.written(wanted.labelled(what.config), Path(folder))
         request = Request(None, name or str(what.config["name"]), timeout=timeout, record=record)
         return up(engine, replace(request, options=Options((str(path),))), report)
 

@@ -5,15 +5,17 @@ What is harmless stands in tables: whatever they don't name counts as harm, also
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from labctl.bundle import checked
 from labctl.bundle.checked import Malformed
-from labctl.engine.model import Engine
+from labctl.engine.model import LABEL_COMPOSE, Engine
 from labctl.topology import shipped
 
 _OWN = re.compile(r"labctl/([a-z-]+)(?::latest)?")  # which labctl builds from what it came with
@@ -49,6 +51,7 @@ _SERVICE = {
     "x-labctl",
 }
 _NETWORK = {"ipam", "internal", "enable_ipv6", "enable_ipv4", "attachable", "labels", "x-labctl"}
+_LARGEST = 4 << 20  # bytes of a Compose file, as of one in a run
 _LIMITS = ("nofile", "nproc")
 _MOST = 65_536  # files, or processes
 _HARMLESS: tuple[object, ...] = (None, {}, [], "", False)
@@ -64,6 +67,26 @@ def configuration(compose: str) -> dict[str, Any]:
     if not services or not all(services.values()):
         raise Malformed("a service says nothing")
     return found
+
+
+def labelled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with itself on one of its nodes: a lab of it can be saved, and replayed in turn, though the
+    file that it is made from doesn't stay."""
+    packed = base64.b64encode(zlib.compress(json.dumps(config, separators=(",", ":")).encode(), 9)).decode()
+    bearer, *_ = config["services"]
+    service = config["services"][bearer]
+    labels = {**(service.get("labels") or {}), LABEL_COMPOSE: packed}
+    return {**config, "services": {**config["services"], bearer: {**service, "labels": labels}}}
+
+
+def borne(labels: Mapping[str, str]) -> dict[str, Any] | None:
+    """The configuration that a node bears; None: it bears none, or somebody else's label is what it isn't."""
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(base64.b64decode(labels.get(LABEL_COMPOSE, ""), validate=True), _LARGEST)
+        return configuration(found.decode()) if unpacker.eof else None
+    except (Malformed, ValueError, RecursionError, zlib.error):
+        return None
 
 
 def _forget_labels(owner: dict[str, Any]) -> None:

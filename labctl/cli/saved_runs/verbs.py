@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labctl.bundle import garbage
 from labctl.cli import output
 from labctl.cli.chosen import lab_of
 from labctl.cli.context import ago
@@ -85,6 +86,7 @@ def _tell_saved(run: Run, sizes: dict[str, int], as_json: bool) -> None:
         output.talk(f"note: {note}")
 
 
+@garbage.left_alone()
 def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run that `labctl save` wrote.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
@@ -142,7 +144,7 @@ def replay(
     with output.Progress("replaying") as report:
         done = replay.replay(engine, run, found, timeout=timeout, report=report)
     if into:
-        _save_again(engine, found.name, run, into)
+        _save_again(engine, found.name, into)
     if as_json:
         output.document(dataclasses.asdict(done))
         return
@@ -162,18 +164,16 @@ def _ask(file: str, wanted: Wanted, yes: bool) -> None:
         raise LabError("replay-refused")
 
 
-def _save_again(engine: Engine, name: str, run: Run, file: Path) -> None:
-    """The replayed run; its Compose file is the first one's."""
+def _save_again(engine: Engine, name: str, file: Path) -> None:
     from labctl.api.labs import find
     from labctl.bundle.file import write
     from labctl.bundle.save import gather
 
-    made = gather(engine, find(name, engine=engine).snapshot())
-    notes = tuple(note for note in made.notes if "Compose file" not in note)
-    write(dataclasses.replace(made, compose=run.compose, notes=notes), file)
+    write(gather(engine, find(name, engine=engine).snapshot()), file)
     output.talk(f"the new run is in {file}: `labctl diff` compares the two")
 
 
+@garbage.left_alone()
 def open_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A run that `labctl save` wrote; or a capture.")],
     other: Annotated[

@@ -360,7 +360,7 @@ def _arrow(
 ) -> Arrow:
     packet, arrived = one.packet, copy or one.arrived
     flow = (packet.protocol, frozenset((packet.source, packet.target)))
-    name = names.setdefault(flow, f"{packet.protocol} {ends(packet)}")
+    name = names.get(flow) or names.setdefault(flow, f"{packet.protocol} {ends(packet)}")
     if one.arrived is not None and one.rewritten is not None:  # what comes back has the ends that it arrived with
         names.setdefault((packet.protocol, frozenset((one.arrived.source, one.arrived.target))), name)
     remarks = marks(one, segment, copy)

@@ -148,19 +148,20 @@ def _direction(one: Crossing) -> tuple[object, ...]:
 def _with_delays(crossings: list[Crossing], rules: Rules) -> list[Crossing]:
     usual: dict[tuple[object, ...], list[int]] = {}
     held: dict[tuple[object, ...], list[int]] = {}
-    for one in crossings:
-        if one.latency_ns is not None:
-            slowed = any(verdict.kind.late for verdict in one.faults)
-            (held if slowed else usual).setdefault(_direction(one), []).append(one.latency_ns)
+    directions = [None if one.latency_ns is None else _direction(one) for one in crossings]
+    for one, direction in zip(crossings, directions, strict=True):
+        if one.latency_ns is not None and direction is not None:
+            slowed = bool(one.faults) and any(verdict.kind.late for verdict in one.faults)
+            (held if slowed else usual).setdefault(direction, []).append(one.latency_ns)
     middle = {key: median_low(found) for key, found in (held | usual).items()}
     out = []
-    for one in crossings:
-        if one.latency_ns is not None:
-            told = any(verdict.kind.seen_as == "delayed" for verdict in one.faults)
-            normal = middle[_direction(one)]
+    for one, direction in zip(crossings, directions, strict=True):
+        if one.latency_ns is not None and direction is not None:
+            told = bool(one.faults) and any(verdict.kind.seen_as == "delayed" for verdict in one.faults)
+            normal = middle[direction]
             over = one.latency_ns - normal
             if told:  # where all are delayed, the median is no measure of it
-                over = over if _direction(one) in usual else one.latency_ns
+                over = over if direction in usual else one.latency_ns
             if told or (over >= rules.delay_floor and one.latency_ns >= 2 * normal):
                 one = replace(one, late_ns=max(0, over))
         out.append(one)

@@ -73,17 +73,17 @@ def bytes_of(word: Word) -> bytes:
 
 def text_of(data: bytes) -> str:
     """The bytes as a text in quotation marks, which `bytes_of` takes back; what can't be seen stands as escapes."""
-    out = []
-    for character in data.decode("utf-8", "surrogateescape"):
-        if character in _NAMED:
-            out.append(_NAMED[character])
-        elif 0xDC80 <= ord(character) <= 0xDCFF:
-            out.append(f"\\x{ord(character) - 0xDC00:02x}")
-        elif character.isprintable():
-            out.append(character)
-        else:
-            out += [f"\\x{byte:02x}" for byte in character.encode()]
-    return f'"{"".join(out)}"'
+    return f'"{_UNPLAIN.sub(_seen, data.decode("utf-8", "surrogateescape"))}"'
 
 
+def _seen(found: re.Match[str]) -> str:
+    character = found[0]
+    if character in _NAMED:
+        return _NAMED[character]
+    if 0xDC80 <= ord(character) <= 0xDCFF:
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character if character.isprintable() else "".join(f"\\x{byte:02x}" for byte in character.encode())
+
+
+_UNPLAIN = re.compile(r"[^ !#-\[\]-~]")  # all but ASCII that stands for itself
 _NAMED = {value.decode(): f"\\{name}" for name, value in _ESCAPES.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from labctl.packets.model import Packet
+from functools import lru_cache
+
+from labctl.packets.model import Interface, Packet, Record
 from labctl.packets.protocols import table
 from labctl.packets.protocols.application.text import data_layer, text_layer
 from labctl.packets.protocols.frame import unwrapped
@@ -39,24 +41,30 @@ def _network(packet: Packet) -> Network | None:
 def _link(packet: Packet) -> Layer:
     record = packet.record
     kind = record.interface.link_type
-    end = packet.network_offset if packet.network_offset >= 0 else packet.payload_offset
-    reader = Reader(record.data, 0, max(end, 0))
-    row = _TABLE.links.get(kind)
-    if row is None or row.fields is None:
-        if end > 0:
-            reader.text("header", end, f"{end} bytes")
-    else:
-        row.fields(reader, record, _TABLE.words)
-        _tags(packet, reader)
-    return reader.layer("link", _TABLE.link_words.get(kind, f"link type {kind}"))
-
-
-def _tags(packet: Packet, reader: Reader) -> None:
-    if reader.at >= reader.end:
-        return
-    for one in unwrapped(packet.record).fields:
+    end = max(packet.network_offset if packet.network_offset >= 0 else packet.payload_offset, 0)
+    header, rest = _header(kind, record.interface.order, record.data[:end], end)
+    if not rest:
+        return header
+    reader = Reader(record.data, header.length, end)
+    for one in unwrapped(record).fields:
         if one.offset == reader.at:
             reader.text(one.name, one.length, one.value, one.meaning or _TABLE.words.ethertypes.get(one.ethertype, ""))
+    return Layer(header.level, header.name, 0, reader.at, (*header.fields, *reader.fields))
+
+
+@lru_cache(maxsize=256)
+def _header(kind: int, order: str, data: bytes, end: int) -> tuple[Layer, bool]:
+    """A link's own header, and whether anything stands between that and the network layer. Of the packets that go one
+    way most have the same."""
+    reader = Reader(data, 0, end)
+    row = _TABLE.links.get(kind)
+    has_fields = row is not None and row.fields is not None
+    if row is not None and row.fields is not None:
+        row.fields(reader, Record(0, data, len(data), Interface(0, "", kind, order)), _TABLE.words)
+    elif end > 0:
+        reader.text("header", end, f"{end} bytes")
+    layer = reader.layer("link", _TABLE.link_words.get(kind, f"link type {kind}"))
+    return layer, has_fields and reader.at < reader.end
 
 
 def _application(packet: Packet) -> Layer:

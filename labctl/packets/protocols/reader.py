@@ -37,6 +37,9 @@ class Layer:
     fields: tuple[Field, ...]
 
 
+_made = tuple.__new__  # a saved run has some hundred thousand fields, and Field() itself takes twice the time
+
+
 class Reader:
     """Fields cut out of a header one after the other, as far as there are bytes."""
 
@@ -51,12 +54,17 @@ class Reader:
             return int.from_bytes(self._take(length), "big")
         self.at = after
         value = int.from_bytes(self.data[at:after], "big")
-        self.fields.append(Field(name, str(value) if text == "{}" else text.format(value), at, length, meaning))
+        shown = str(value) if text == "{}" else text.format(value)
+        self.fields.append(_made(Field, (name, shown, at, length, meaning)))
         return value
 
     def text(self, name: str, length: int, value: str, meaning: str = "") -> None:
-        if len(self._take(length)) == length:
-            self.fields.append(Field(name, value, self.at - length, length, meaning))
+        at, after = self.at, self.at + length
+        if after > self.end:
+            self._take(length)
+            return
+        self.at = after
+        self.fields.append(_made(Field, (name, value, at, length, meaning)))
 
     def mac(self, name: str) -> None:
         raw = self.data[self.at : self.at + 6]

@@ -62,8 +62,7 @@ def reassembled(packets: Sequence[Packet]) -> list[Datagram]:
     open_ones: dict[_Key, _Open] = {}
     done: list[tuple[int, Datagram]] = []
     for position, packet in enumerate(packets):
-        key = _key(packet)
-        if key is None:
+        if not (packet.more_fragments or packet.fragment_offset) or (key := _key(packet)) is None:
             continue
         found = open_ones.setdefault(key, _Open())
         found.add(packet, position)
@@ -78,6 +77,8 @@ def reassembled(packets: Sequence[Packet]) -> list[Datagram]:
 def with_ports(packets: Sequence[Packet]) -> list[Packet]:
     """The packets, each later fragment, and each copy of one, with the ports that its first one has."""
     out = list(packets)
+    if not any(packet.more_fragments or packet.fragment_offset for packet in packets):
+        return out
     named: dict[_Key, list[tuple[int, Datagram]]] = {}
     for datagram in reassembled(packets):
         if datagram.sport is not None:

@@ -20,13 +20,14 @@ class Shapes:
 
     def layers(self, packet: Packet) -> list[list[Any]]:
         """The layers of one packet."""
-        return [[self._number(layer), *[field.value for field in layer.fields]] for layer in layers(packet)]
+        return [self._layer(layer) for layer in layers(packet)]
 
-    def _number(self, layer: Layer) -> int:
-        fields = tuple([(name, meaning, offset, length) for name, _, offset, length, meaning in layer.fields])
-        return self._numbers.setdefault(
-            (layer.level, layer.name, layer.offset, layer.length, fields), len(self._numbers)
-        )
+    def _layer(self, layer: Layer) -> list[Any]:
+        # Of each field its name, its value, its offset, its length, its meaning: turned round by zip, as that is where
+        # the time goes.
+        names, values, *rest = zip(*layer.fields, strict=True) if layer.fields else ((), ())
+        shape = (layer.level, layer.name, layer.offset, layer.length, names, *rest)
+        return [self._numbers.setdefault(shape, len(self._numbers)), *values]
 
     def document(self) -> list[dict[str, Any]]:
         """All that were met, in the order of their numbers."""
@@ -36,7 +37,7 @@ class Shapes:
                 "name": name,
                 "offset": offset,
                 "length": length,
-                "fields": [[word, meaning or None, at, size] for word, meaning, at, size in fields],
+                "fields": [[word, meaning or None, at, size] for word, at, size, meaning in zip(*fields, strict=True)],
             }
-            for level, name, offset, length, fields in self._numbers
+            for level, name, offset, length, *fields in self._numbers
         ]

@@ -8,7 +8,7 @@ from labctl.packets.model import Packet
 from labctl.packets.protocols.reader import Field, Layer
 
 _BEGINNING = 64  # bytes of the payload that are looked at for a label
-_CONTROLS = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\r\n\t")  # ASCII's
+_CONTROLS = bytes(code for code in (*range(32), 127) if chr(code) not in "\r\n\t")  # ASCII's
 
 
 def text_of(data: bytes) -> str | None:
@@ -29,7 +29,7 @@ def text_of(data: bytes) -> str | None:
 def _odd(text: str) -> int:
     """How many are control characters, or aren't assigned; not those that join an emoji's parts."""
     if text.isascii():  # most are, and looking at each character takes longest of all that is done to a packet
-        return len(text) - len(text.translate(_CONTROLS))
+        return len(text) - len(text.encode().translate(None, _CONTROLS))
     return sum(category(character) in ("Cc", "Cn", "Co") and character not in "\r\n\t" for character in text)
 
 

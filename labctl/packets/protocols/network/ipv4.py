@@ -13,6 +13,17 @@ from labctl.packets.protocols.network.header import address, ends_early, extensi
 from labctl.packets.protocols.reader import Layer, Reader, sum_words
 
 SUM = checksum.Rule(at=10, zero="partial")
+# By the three bits of flags: what is said of them.
+_FLAGS = (
+    ("none", ""),
+    ("MF", "more fragments follow"),
+    ("DF", "don't fragment"),
+    ("DF+MF", "more fragments follow"),
+    ("reserved", ""),
+    ("reserved+MF", "more fragments follow"),
+    ("reserved+DF", "don't fragment"),
+    ("reserved+DF+MF", "more fragments follow"),
+)
 
 
 def _decode(data: bytes, at: int, record: Record, room: int, quoted: bool) -> tuple[Fields, Upper | None]:
@@ -67,15 +78,14 @@ def _layer(packet: Packet, names: Names) -> Layer:
     reader.number("total length", 2, "bytes")
     reader.number("identification", 2, "the same in all fragments" if packet.is_fragment else "")
     bits = int.from_bytes(found[at + 6 : at + 8], "big")
-    flags = [name for name, on in (("reserved", 0x8000), ("DF", 0x4000), ("MF", 0x2000)) if bits & on]
-    meaning = {"DF": "don't fragment", "MF": "more fragments follow"}.get(flags[-1], "") if flags else ""
-    reader.text("flags, fragment offset", 2, f"{'+'.join(flags) or 'none'}, {(bits & 0x1FFF) * 8}", meaning)
+    flags, meaning = _FLAGS[bits >> 13]
+    reader.text("flags, fragment offset", 2, f"{flags}, {(bits & 0x1FFF) * 8}", meaning)
     reader.number("time to live", 1, "hops left")
     number = found[at + 9] if at + 9 < len(found) else 0
     reader.number("protocol", 1, names.ip.get(number, ""))
     reader.number("header checksum", 2, sum_words(packet.ip_checksum, packet.ip_checksum_wanted), text="0x{:04x}")
-    reader.text("source", 4, ".".join(map(str, found[at + 12 : at + 16])))
-    reader.text("target", 4, ".".join(map(str, found[at + 16 : at + 20])))
+    reader.text("source", 4, packet.src or ".".join(map(str, found[at + 12 : at + 16])))
+    reader.text("target", 4, packet.dst or ".".join(map(str, found[at + 16 : at + 20])))
     if size > 20:
         reader.text("options", size - 20, f"{size - 20} bytes")
     if number == extensions.AUTHENTICATION:
