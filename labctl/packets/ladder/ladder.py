@@ -18,7 +18,7 @@ from labctl.packets.tcp.fragments import with_ports
 from labctl.packets.tcp.segment import Segment
 
 LIMIT = 500  # arrows, where nothing else is asked for
-_DELAYED = "Delayed:"  # how the sentence begins on what that mark means
+_DELAYED = "Delayed: "  # how the sentence begins on what that mark means
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +307,7 @@ def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -
             )
     if any(one.is_slow for one in crossings):
         out.append(
-            f"{_DELAYED} {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
+            f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
         )
     error = apart_ns(sides)
     if error:
