@@ -11,6 +11,7 @@ from pathlib import Path
 from labctl.topology.check.problems import Place
 
 LANGUAGES = ("en", "zh")
+EMPTY = "empty"  # a topology without nodes, for programs alone
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.errors import nearest
+from labctl.errors import LabError, nearest
 from labctl.lesson.written import pages
 from labctl.lesson.written.expressions import asked_of, parse
 from labctl.lesson.written.model import (
+    EMPTY,
     LANGUAGES,
     Choice,
     Expression,
@@ -24,6 +25,7 @@ from labctl.lesson.written.model import (
 )
 from labctl.lesson.written.pages import Page
 from labctl.lesson.written.problems import Problems, Wrong
+from labctl.topology import builtin
 from labctl.topology.check.problems import Place
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Value
 
@@ -99,7 +101,7 @@ class Reader:
         return Lesson(
             name or folder.resolve().name,
             folder,
-            self.text(front, "topology", needed=True),
+            self.topology(front, folder),
             self.minutes(front),
             self.among(front, "needs", NEEDS),
             self.among(front, "functions", FUNCTIONS),
@@ -108,6 +110,15 @@ class Reader:
             steps,
             {"en": prose},
         )
+
+    def topology(self, front: Mapping, folder: Path) -> str:
+        text = self.text(front, "topology", needed=True)
+        if text and text != EMPTY and not (folder / text).exists():
+            try:
+                builtin.locate(text)
+            except LabError as problem:
+                self.wrong(front.entries["topology"].value.place, str(problem).split("\n")[0])
+        return text
 
     def minutes(self, front: Mapping) -> int:
         text = self.text(front, "minutes", needed=True)
