@@ -219,7 +219,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib
 
     others = [other for other in known if other != name]
-    close = difflib.get_close_matches(name[:100], others, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name[:100], others, n=3, cutoff=0.6)
+    close = close or [other for other in others if name and other.startswith(name)][:3]
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -13,9 +13,8 @@ from labctl.api.labs import LESSONS, empty, find, labs, up
 from labctl.api.topologies import doctor
 from labctl.engine.model import Engine
 from labctl.errors import LabError, LabNotFound, NodeNotFound
-from labctl.lesson.written.model import Lesson
+from labctl.lesson.written.model import EMPTY, Lesson
 
-EMPTY = "empty"  # a topology without nodes, for programs alone
 FILES = (".yaml", ".yml")
 
 

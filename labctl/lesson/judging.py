@@ -43,7 +43,7 @@ def right(predict: Predict, section: Section, evidence: Evidence, values: Mappin
         number = evidence.value(predict.number, values)
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise Undecided(f"the evidence gives no number: {number!r}")
-        return Answer(f"{shown(number)}{f' {predict.unit}' if predict.unit else ''}", number=float(number))
+        return Answer(f"{shown(number)}{f' {section.unit}' if section.unit else ''}", number=float(number))
     found_values = tuple(evidence.value(blank, values) for blank in predict.blanks)
     if any(value is None for value in found_values):
         missing = section.blanks[found_values.index(None)]

@@ -137,7 +137,7 @@ class Player:
             self._judge(step, section, evidence, values, given)
             self._done.append(step.id)
             if filling:
-                self._shown(step, evidence, values)
+                self._shown(step, evidence, values, last=not section.after)
         if section.after:
             if not (true and filling):
                 self._say("")
@@ -162,21 +162,23 @@ class Player:
             while (found := self._answer("which", section).lower().rstrip(")")) not in keys:
                 self._told("no-such", keys=", ".join(keys))
             return keys[found]
-        unit = f" ({predict.unit})" if predict.unit else ""
+        unit = said(self.language, "unit", unit=section.unit) if section.unit else ""
         while judging.number_of(found := self._answer("number", section, unit=unit)) is None:
             self._told("no-number")
         return found
 
     def _answer(self, key: str, section: Section, **values: object) -> str:
         """What is answered to a question, beyond asking for a hint. Raises Left."""
-        ways = said(self.language, "ways-hint" if section.hint else "ways")
         while True:
-            found = self.talk.ask(said(self.language, key, ways=ways, **values)).strip()
+            found = self.talk.ask(said(self.language, key, ways=self._ways(section), **values)).strip()
             if found.lower() in LEAVE:
                 raise Left
             if found.lower() != "h" or not section.hint:
                 return found
             self._told("hint", hint=section.hint)
+
+    def _ways(self, section: Section) -> str:
+        return said(self.language, "ways-hint" if section.hint else "ways")
 
     def _judge(self, step: Step, section: Section, evidence: Any, values: dict[str, Any], given: str | None) -> None:
         if step.predict is None:
@@ -188,6 +190,11 @@ class Player:
             raise undecided(self.lesson, step, problem) from None
         if step.predict.blanks and self.questions:
             self._fill(step, section, answer)
+            return
+        if step.predict.blanks:
+            self._told("were")
+            for name, value in zip(section.blanks, answer.values, strict=True):
+                self._listed("-", f"{name} = {judging.shown(value)}")
             return
         if given is None:
             self._told("was", answer=answer.text)
@@ -201,12 +208,10 @@ class Player:
 
     def _fill(self, step: Step, section: Section, answer: judging.Answer) -> None:
         """Each field of the learner's own packet, one by one. Raises Left."""
-        self._told("blanks")
+        self._told("blanks", ways=self._ways(section))
         every = True
         for name, value in zip(section.blanks, answer.values, strict=True):
-            given = self.talk.ask(said(self.language, "blank", name=name))
-            if given.strip().lower() in LEAVE:
-                raise Left
+            given = self._answer("blank", section, name=name)
             good = judging.fills(value, given)
             every = every and good
             told = judging.shown(value)
@@ -246,7 +251,8 @@ class Player:
             for part in folded(line, self.talk.columns):
                 self._say(part)
 
-    def _shown(self, step: Step, evidence: Any, values: dict[str, Any]) -> None:
+    def _shown(self, step: Step, evidence: Any, values: dict[str, Any], *, last: bool = False) -> None:
+        """`last`: nothing of the step comes after it."""
         screen = Screen(self.talk.columns, self.talk.colour, self.language)
         parts = [text for one in step.show if (text := shown(one, evidence, values, screen))]
         if parts:
@@ -254,7 +260,8 @@ class Player:
             self._say(paint(said(self.language, "seen"), DIM, self.talk.colour))
         for number, text in enumerate(parts):
             self._say(text if number == 0 else f"\n{text}")
-        self._say("")
+        if not last:
+            self._say("")
 
     def _end(self) -> None:
         title = self._prose.title

@@ -132,3 +132,8 @@ class Crossing:
     @property
     def delayed(self) -> bool:
         return self.late_ns is not None
+
+    @property
+    def is_slow(self) -> bool:
+        """Delayed, and by no rule."""
+        return self.delayed and not any(verdict.kind.seen_as == "delayed" for verdict in self.faults)

@@ -202,20 +202,22 @@ def wrapped(text: str, columns: int) -> list[str]:
 
 
 def folded(text: str, columns: int) -> list[str]:
-    """The text in lines of at most some columns, with all of its spaces: behind one where there is one in reach."""
+    """The text in lines of at most some columns, cut behind spaces where there are any in reach; the others stay."""
     cells = list(_cells(text))
     lines, begin, used, at = [], 0, 0, 0
     while at < len(text):
         if used + cells[at] > columns and at > begin:
-            space = text.rfind(" ", begin + columns // 2, at)
+            space = text.rfind(" ", begin + columns // 2, at + 1)
             end = space + 1 if space > 0 and text[begin:space].strip() else at
+            while end > space > 0 and text[end : end + 1] == " ":
+                end += 1
             lines.append(text[begin:end].rstrip() or text[begin:end])
             begin = at = end
             used = 0
         else:
             used += cells[at]
             at += 1
-    return [*lines, text[begin:]]
+    return [*lines, text[begin:]] if begin < len(text) or not lines else lines
 
 
 def colour_of(name: str) -> int:

@@ -35,4 +35,8 @@ def refused(words: tuple[str, ...]) -> str:
         if word not in FINDINGS:
             raise ValueError(f"needs({word!r}): what labctl can look for is {', '.join(FINDINGS)}")
     missing = lacking()
-    return "; ".join(f"{word}: {missing[word]}" for word in words if word in missing)
+    whose: dict[str, list[str]] = {}
+    for word in words:
+        if word in missing:
+            whose.setdefault(missing[word], []).append(word)
+    return "; ".join(f"{', '.join(lacked)}: {why}" for why, lacked in whose.items())

@@ -64,7 +64,9 @@ class TestedLab(Lab):
             return self.wait_for(what, nodes=(node,), since=since or self.began, timeout=within)
         except (LabTimeout, NodeStopped) as problem:
             said = "\n".join(timeline(self, (node,), last=10)) or f"{node} said nothing"
-            raise AssertionError(f"{node} had no event {what} within {within:g} s: {problem}\n{said}") from None
+            # Why it could not come any more; that the time is over has been said.
+            why = f": {problem}" if isinstance(problem, NodeStopped) else ""
+            raise AssertionError(f"{node} had no event {what} within {within:g} s{why}\n{said}") from None
 
     def join(self, container: Any, *, network: str | None = None, aliases: Sequence[str] = ()) -> str:
         """A container that somebody else started joins one of the lab's networks (the only one, unless it is named),

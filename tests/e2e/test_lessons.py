@@ -61,10 +61,10 @@ def test_predictions_are_judged_by_the_evidence():
     assert played.returncode == 0, played
     assert "That is none of them: a, b, c" in played.stdout
     assert "Right. Three" in played.stdout
-    assert "No: 4" in played.stdout
-    assert "No: The line, once" in played.stdout
+    assert "No. The answer: 4" in played.stdout
+    assert "No. The answer: The line, once" in played.stdout
     assert played.stdout.count("its source port = Right.") == 1
-    assert "its target address = No: 10." in played.stdout
+    assert "its target address = No. The answer: 10." in played.stdout
     assert "Hint: `labctl fault drop bob:alice" in played.stdout
     assert "Done: the evidence shows it." in played.stdout
     assert "You foresaw 1 of 4" in played.stdout

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 from outside import begin, finish, run, until
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.machines
 LAB = "broken"
 ENDS_WITHIN = 200  # seconds
 HEALS_WITHIN = 90
+ATTACHING = 25  # seconds: the engine's own patience with its swarm is 20
 FILE = """
 services:
   alice: {image: labctl/chat-server, hostname: alice, init: true, stdin_open: true, networks: [lab]}
@@ -176,4 +178,26 @@ def test_nodes_that_know_each_other_need_no_manager(hosts):
         start_engine(machines["a"])
     until(lambda: is_whole(machines), "all is whole again", HEALS_WITHIN)
     until(lambda: run("down", timeout=120, **variables).returncode == 0, "down finishes", HEALS_WITHIN)
+    assert left(machines) == []
+
+
+@pytest.mark.turn(2)
+def test_up_goes_on_when_a_machine_finds_its_manager_again(hosts):
+    """The way was cut for longer than an engine waits for a container's place on a network."""
+    folder, variables, machines = hosts
+    assert run("down", timeout=120, **variables).returncode == 0
+    child = begin("up", str(folder), *PLACES, LABCTL_STOP_AT="up:container-created", **variables)
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), f"it ended with {status}"
+    where, cut_, mend = HARMS["2377 cut"]
+    begun = time.monotonic()
+    cut_(machines[where])
+    try:
+        child.send_signal(signal.SIGCONT)
+        time.sleep(max(0.0, begun + ATTACHING - time.monotonic()))
+    finally:
+        mend(machines[where])
+    done = finish(child, ENDS_WITHIN)
+    assert done.returncode == 0, done
+    assert run("down", timeout=120, **variables).returncode == 0
     assert left(machines) == []

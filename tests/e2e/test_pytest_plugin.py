@@ -148,7 +148,7 @@ def test_failures_say_why(several):
         "a fault of this test did nothing, so the test proves nothing about it: drop 'udp datagram 1' once" in printed
     )
     assert 'line 1 fits no packet: the nearest has payload "ho\\n" instead of "hi"' in printed
-    assert "AssertionError: store had no event accept never within 0.3 s" in printed
+    assert re.search(r"AssertionError: store had no event accept never within 0\.3 s$", printed, re.MULTILINE)
 
 
 def test_failure_shows_timeline_ladder_and_last_lines(several):
@@ -211,6 +211,17 @@ def test_lab(lab):
 @pytest.mark.needs("nfqueue")
 def test_needs():
     raise AssertionError("it ran")
+
+@pytest.mark.needs("ipv6", "nfqueue")
+def test_needs_two():
+    raise AssertionError("it ran")
+
+def test_unmarked(lab):
+    raise AssertionError("it ran")
+
+def test_factory(lab_factory):
+    lab_factory("hello")
+    raise AssertionError("it ran")
 """
 NOWHERE = "unix:///nonexistent/docker.sock"
 
@@ -218,14 +229,16 @@ NOWHERE = "unix:///nonexistent/docker.sock"
 def test_without_an_engine_tests_are_skipped(folder):
     done = played(folder, NEEDS, DOCKER_HOST=NOWHERE)
     assert done.returncode == 0
-    assert "2 skipped" in done.stdout
+    assert "5 skipped" in done.stdout
+    assert "labs of this run are left" not in done.stdout, "none was made"
+    assert done.stdout.count("ipv6, nfqueue: no Docker engine answers") == 1, "one reason is said once"
     assert "this machine lacks what the test needs: nfqueue: no Docker engine answers at unix:///none" in done.stdout
 
 
 def test_in_ci_they_fail(folder):
     done = played(folder, NEEDS, DOCKER_HOST=NOWHERE, CI="true")
     assert done.returncode == 1
-    assert "2 errors" in done.stdout
+    assert "5 errors" in done.stdout
     assert "and CI is set: engine: no Docker engine answers" in done.stdout
 
 

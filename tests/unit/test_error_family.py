@@ -14,6 +14,7 @@ from trees import nodes
 
 from labctl import errors
 from labctl.errors import LabError, LabTimeout, NodeError, NotConfirmed
+from labctl.errors.family import nearest
 from labctl.errors.page import as_markdown
 from labctl.errors.tables import ERRORS, PARTS
 
@@ -151,3 +152,18 @@ def test_the_page_is_what_the_table_says():
     assert (ROOT / "docs" / "errors.md").read_text() == as_markdown(), "python -m labctl.errors.page > docs/errors.md"
     for family in FAMILY:
         assert family.__doc__, family
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("alcie", "; did you mean alice?"),
+        ("bo", "; did you mean bob?"),
+        ("ali", "; did you mean alice?"),
+        ("missing.py", ""),
+        ("/etc", ""),
+        ("", ""),
+    ],
+)
+def test_a_name_is_suggested_where_it_is_near(typed, wanted):
+    assert nearest(typed, ["alice", "bob", "raise.py", "tcp", "recv"]) == wanted

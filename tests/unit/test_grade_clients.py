@@ -151,3 +151,36 @@ def test_a_late_answer_is_none_to_the_next_question():
         assert checked("udp", "newline", port)["passed"]
     assert asked[0] == asked[1]
     assert asked[2] not in asked[:2], "nothing was asked after it"
+
+
+def test_bytes_are_shown_as_they_are():
+    """One backslash begins an escape; two are one that came."""
+
+    class Changes(socketserver.StreamRequestHandler):
+        def handle(self):
+            for line in self.rfile:
+                self.wfile.write(line.replace(b"\xc3\xbc", b"\xff\\"))
+
+    with served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Changes)) as port:
+        found = checked("echo", "split", port)
+    assert r" \xc3\xbcber \xe5" in found["expected"]
+    assert r" \xff\\ber \xe5" in found["actual"]
+
+
+def test_a_line_that_is_no_text_is_shown_as_it_is():
+    members = []
+
+    class Room(socketserver.StreamRequestHandler):
+        def handle(self):
+            name = self.rfile.readline().strip()
+            members.append(self.wfile)
+            for line in self.rfile:
+                for other in members:
+                    if other is not self.wfile:
+                        with contextlib.suppress(OSError):
+                            other.write(name + b": " + line.replace("字".encode(), b"\xff \\"))
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Room)
+    server.daemon_threads = True
+    with served(server) as port:
+        assert r" \xff \\ \xf0" in checked("chat", "split", port)["actual"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labctl.events.codec import decode
-from labctl.lesson import playing
+from labctl.lesson import judging, playing
 from labctl.lesson.finding import find
 from labctl.lesson.progress import Store
 from labctl.lesson.seen.rows import Row
@@ -56,11 +56,69 @@ def test_a_question_can_be_left(step, typed):
         (["10.77.0.5", 7], "10.77.0.5:7"),
         ([["10.77.0.5", 7], ["fd00::5", 8]], "10.77.0.5:7, [fd00::5]:8"),
         (["hi", "ho"], "hi, ho"),
+        (["one ", "two three\n"], '"one ", "two three\\n"'),
         ([], "none"),
     ],
 )
 def test_the_two_ends_of_a_segment_are_told_as_addresses_are_written(value, told):
     assert _said(value) == told
+
+
+FIELDS = judging.Answer("", values=(40000, "10.77.0.5", 7))
+
+
+def filled(*answers, language="en", questions=True):
+    """The fields of the last step of `names`, in which a hint is there."""
+    lesson, talk = find("names"), Typed(*answers)
+    step = lesson.step("yours")
+    player = playing.Player(lesson, None, language, talk, Store(Path("/nonexistent")), questions)
+    player._judge(step, lesson.prose[language].sections["yours"], NAMED, {}, None)
+    return talk, player
+
+
+class NAMED:
+    """Evidence in which the fields of a packet are what they are."""
+
+    @staticmethod
+    def value(expression, values):
+        return dict(zip(["syn.source[1]", "syn.target[0]", "syn.target[1]"], FIELDS.values, strict=True))[
+            expression.text
+        ]
+
+
+@pytest.mark.parametrize(("language", "hint"), [("en", "Hint: "), ("zh", "提示：")])
+def test_a_field_has_a_hint_too_which_is_no_answer(language, hint):
+    talk, player = filled("40000", "h", "10.77.0.5", "", language=language)
+    assert sum(line.startswith(hint) for line in talk.seen) == 1
+    assert player._asked == 1
+    assert sum(line in ("Right.", "对了。") for line in talk.seen) == 2
+    assert any(line in ("No. The answer: 7", "不对。答案：7") for line in talk.seen)
+
+
+def test_a_field_can_be_left():
+    with pytest.raises(playing.Left):
+        filled("40000", "q")
+
+
+def test_fields_that_are_not_asked_are_told_one_a_line():
+    talk, _ = filled(language="zh", questions=False)
+    assert talk.seen == ["答案：", "  - 源端口 = 40000", "  - 目的地址 = 10.77.0.5", "  - 目的端口 = 7"]
+
+
+@pytest.mark.parametrize(("language", "unit"), [("en", " (bytes)"), ("zh", "（字节）")])
+def test_a_number_has_its_unit_in_the_language_of_the_lesson(language, unit):
+    talk, ask = asked("recv", "three-thousand", "1,024", language=language)
+    assert ask() == "1,024"
+    assert unit in talk.seen[-1]
+    section = find("recv").prose[language].sections["three-thousand"]
+    step = find("recv").step("three-thousand")
+
+    class Seen:
+        @staticmethod
+        def value(expression, values):
+            return 1024
+
+    assert judging.right(step.predict, section, Seen(), {}).text == f"1024 {unit.strip(' ()（）')}"
 
 
 class Told:

@@ -124,6 +124,8 @@ def test_all_of_it_is_read(lesson):
     [
         ("minutes: 3", "minutes: 30", "en.md:4:10: minutes are 1 to 10"),
         ("title: A lesson\n", "", "en.md:2:1: title is missing"),
+        ("topology: hello", "topology: helo", "en.md:3:11: there is no topology helo; did you mean hello?"),
+        ("topology: hello", "topology: lab.yaml", "en.md:3:11: "),
         ("topology: hello", "topolgy: hello", "en.md:3:1: a lesson has no topolgy; did you mean topology?"),
         ("functions: [recv]", "functions: [recv, receive]", "en.md:5:19: functions: there is no receive"),
         ("n == 1\n    hint", "m == 1\n    hint", "en.md:18:12: there is no m; did you mean"),

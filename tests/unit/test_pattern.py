@@ -143,7 +143,7 @@ def test_lost_and_sent_again():
     assert "no packet in time" in shown(text.format("200ms"), packets)
     assert "lost by f1 instead of f2" in shown(text.format("1s").replace("f1", "f2"), packets)
     assert shown(text.format("1s").replace("f1", "$rule"), packets) == ""
-    assert "lost by f1" in write(packets)
+    assert "lost by $f1" in write(packets)
     assert "retransmission" in write(packets)
 
 
@@ -228,6 +228,12 @@ def test_deadlines():
         ("alice > bob S\nignore acks", 2, 1, "before the first packet"),
         ("alice > bob lost", 1, 13, "before lost stands what the packet is"),
         ("alice > bob udp hello", 1, 13, "udp is followed by (LENGTH)"),
+        ("alice > bob icm echo request", 1, 13, "there is no protocol icm; did you mean icmp"),
+        ("alice > bob rewriten", 1, 13, "there is no protocol rewriten; did you mean rewritten"),
+        ("alice > bob ip-x", 1, 13, "there is no protocol ip-x"),
+        ("alice > bob:99999 S", 1, 9, "99999 is no port: 65535 is the last one"),
+        ("alice > bob P. lost by $", 1, 24, "$ is no variable"),
+        ("alice > bob P. lost by $1", 1, 24, "$1 is no variable"),
     ],
 )
 def test_bad_patterns(text, row, column, said):
@@ -235,6 +241,12 @@ def test_bad_patterns(text, row, column, said):
         parse(text)
     assert (caught.value.row, caught.value.column) == (row, column), caught.value.why
     assert said in caught.value.why
+
+
+@pytest.mark.parametrize("protocol", ["icmp", "icmp6", "igmp", "arp", "gre", "sctp", "ip-200", "?"])
+def test_any_protocol_by_its_name(protocol):
+    (one,) = parse(f"alice > bob {protocol}").items
+    assert one.line.protocol == protocol
 
 
 @pytest.mark.parametrize("seed", range(300))

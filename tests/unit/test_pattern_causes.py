@@ -32,10 +32,25 @@ def harmed_twice():
 )
 def test_a_rule_did_what_is_said_of_it_and_nothing_else(said, differs):
     packets = harmed_twice()
-    assert "duplicate by f2" in write(packets)
+    assert "duplicate by $f2" in write(packets)
     assert shown(write(packets), packets) == ""
     pattern = f"*\nalice > bob P. (3) delayed by f3\nalice > bob P. (3) {said}\n*"
     assert (differs in shown(pattern, packets)) if differs else shown(pattern, packets) == ""
+
+
+def test_a_written_pattern_fits_the_next_run_whose_rule_has_another_number():
+    def run(rule: str):
+        wire, alice, _ = connected()
+        first = alice.seq
+        alice.say(b"hi\n", lost=True, by=[(rule, "drop")])
+        wire.wait(210)
+        alice.say(b"hi\n", seq=first)
+        return seen_on(wire)
+
+    pattern = write(run("f1"))
+    assert "lost by $f1" in pattern
+    assert shown(pattern, run("f2")) == ""
+    assert '+ alice > bob  P. 1:4(3) ack 1 "hi\\n"  lost by f2' in shown(pattern.replace("$", ""), run("f2"))
 
 
 def test_a_delayed_packet_was_not_lost_by_what_delayed_it():
@@ -46,7 +61,7 @@ def test_a_delayed_packet_was_not_lost_by_what_delayed_it():
     alice.say(b"hi\n", seq=first, late=40_000_000, by=[("f1", "delay")])
     packets = seen_on(wire)
     assert "retransmission by" not in write(packets), "a kernel sends again, and no rule"
-    assert "lost by f2" in write(packets)
+    assert "lost by $f2" in write(packets)
     assert shown("*\nalice > bob P. lost by f2\n*", packets) == ""
     assert "lost by f2 instead of f1" in shown("*\nalice > bob P. lost by f1\n*", packets)
     assert shown("*\nalice > bob P. lost by $rule\n*", packets) == ""

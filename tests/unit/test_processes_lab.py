@@ -433,6 +433,26 @@ def test_calls_read_like_c():
     assert line({**SEND, "result": None}).endswith(" = ?")
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_call_that_is_wrapped_is_all_there(columns):
+    """A lesson's evidence is what a call was asked and what it gave: nothing of that is cut."""
+    name = {**SEND, "call": "setsockopt", "args": ["7", "SOL_TCP", "TCP_NODELAY", "[1]", "4"], "result": 0}
+    for fields in (SEND, ACCEPT, FAILED, name):
+        lay = Calls(["alice"], columns=columns, colour=False, wrap=True)
+        lines = lay.line(event(fields)).split("\n")
+        assert max(map(len, lines)) <= columns
+        whole = " ".join(line.strip() for line in lines)
+        assert "…" not in whole
+        assert all(str(argument) in whole.replace("> ", ">") for argument in fields["args"][1:])
+        assert len({len(line) - len(line.lstrip()) for line in lines[1:]}) < 2
+    many = Calls(["alice"], columns=80, colour=False, wrap=True).line(
+        event({**SEND, "args": ["7", f'"{"d" * 200}"...', "65507", "MSG_NOSIGNAL"], "result": 65507})
+    )
+    assert many.count("d") < 60, "of long data the beginning does"
+    assert '"..., 65507, MSG_NOSIGNAL) = 65507' in " ".join(many.split())
+    assert "= -1 EAGAIN (Not now)" in Calls(["alice"], columns=80, colour=False, wrap=True).line(event(FAILED))
+
+
 def test_errors_are_red_and_waiting_is_none():
     assert "\x1b[31m = -1 EAGAIN" in line(FAILED, colour=True)
     assert "\x1b[31m" not in line({**FAILED, "error": "EINPROGRESS"}, colour=True)

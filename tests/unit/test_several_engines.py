@@ -259,3 +259,27 @@ def test_journals_of_a_machine_whose_clock_is_ahead_are_in_the_order_in_which_it
     said = spanning.clocks(found, lab.nodes)
     assert said.startswith("a, b have clocks of their own, corrected (b's by ")
     assert "what is less than" in said
+
+
+class Late(MemoryEngine):
+    """Its manager of the swarm answers nothing at first."""
+
+    refusals = 2
+    why = "Could not attach to network lab_net: context deadline exceeded"
+
+    def change(self, verb, container, *, limit=30, signal=None):
+        if self.refusals:
+            self.refusals -= 1
+            raise EngineRefused("engine-refused", action=f"{verb} a container", why=self.why)
+        super().change(verb, container, limit=limit, signal=signal)
+
+
+def test_a_start_for_which_the_manager_did_not_answer_is_tried_again():
+    late = Late()
+    engine = SeveralEngines({"a": late, "b": MemoryEngine()})
+    bob = late.add("lab", "bob", state="exited").record.id
+    engine.change("start", bob)
+    assert (late.refusals, [verb for verb, *_ in late.changes]) == (0, ["start"])
+    late.refusals = 1
+    with pytest.raises(EngineRefused, match="deadline exceeded"):
+        engine.change("start", bob, limit=-1)  # for which there is no time

@@ -56,6 +56,9 @@ def test_folding_breaks_behind_a_space_where_one_is_in_reach():
     assert folded("    deep indented", 10) == ["    deep", "indented"]
     assert folded("abcdefghijkl", 5) == ["abcde", "fghij", "kl"]
     assert folded("", 5) == [""]
+    assert folded("how=SHUT_WR  sent=197", 12) == ["how=SHUT_WR", "sent=197"], "no line begins with what is between two"
+    assert folded("one two", 3) == ["one", "two"]
+    assert folded("one   ", 3) == ["one"]
 
 
 def test_a_conversation_goes_by_seconds_and_says_what_is_missing():

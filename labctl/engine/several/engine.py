@@ -186,7 +186,7 @@ class SeveralEngines(SeveralProjects):
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         engine = self.members.of(container)
-        self._starting(lambda: engine.change(verb, container, limit=limit, signal=signal))
+        self._starting(lambda: engine.change(verb, container, limit=limit, signal=signal), limit)
 
     def run_probe(
         self,

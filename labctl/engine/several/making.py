@@ -29,6 +29,7 @@ LEAVING = 20.0  # seconds for the swarm to see that a network's last containers 
 APPEARING = 15.0  # seconds for a network to be there on one more machine
 LOOK_AGAIN = 0.2
 _APPEARS = re.compile(r"could not find a network matching|network \S+ not found", re.I)
+_UNANSWERED = re.compile(r"attach(ing)? to network.*deadline exceeded", re.I)
 STOP_LIMIT = 30.0  # seconds for a container that goes elsewhere
 
 
@@ -197,18 +198,21 @@ class SeveralProjects:
     def _begin(self, container: Container, *, limit: float) -> None:
         engine = self.members.of(container.id)
         assert isinstance(engine, DockerEngine)
-        self._starting(lambda: engine.begin(container, limit=limit))
+        self._starting(lambda: engine.begin(container, limit=limit), limit)
 
-    def _starting(self, start: Callable[[], object]) -> None:
+    def _starting(self, start: Callable[[], object], limit: float) -> None:
         """Starts something, again where a network isn't there yet: on a machine it appears with the first container
-        that asks for it, and one that asks for two may be answered before both have."""
-        deadline = time.monotonic() + APPEARING
+        that asks for it, and one that asks for two may be answered before both have. And again within `limit` where the
+        swarm's manager did not answer the machine in the engine's own time, as after a pause."""
+        begun = time.monotonic()
         while True:
             try:
                 start()
                 return
             except EngineRefused as problem:
-                if not _APPEARS.search(str(problem.values.get("why"))) or time.monotonic() > deadline:
+                why, took = str(problem.values.get("why")), time.monotonic() - begun
+                appears = _APPEARS.search(why) and took <= APPEARING
+                if not appears and not (_UNANSWERED.search(why) and took <= limit):
                     raise
             sleep(LOOK_AGAIN, self.cancels)
 

@@ -40,11 +40,11 @@ class Member:
         while (left := deadline - time.monotonic()) > 0 and not (self.peer.ended and b"\n" not in self.peer.rest):
             line = self.peer.line(left)
             if line is not None:
-                came.append(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+                came.append(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
                 self.heard.append(came[-1])
                 if fits(came[-1]):
                     return
-        said = "; ".join(shown(one.encode()) for one in came[-4:]) or "no line"
+        said = "; ".join(shown(one.encode("utf-8", "surrogateescape")) for one in came[-4:]) or "no line"
         how = f"; the connection was {self.peer.ended}" if self.peer.ended else f" within {patience:g} s"
         raise Wrong(wanted, f"{said}{how}", help)
 
@@ -164,7 +164,9 @@ def leaves_early(place: Place) -> None:
         _says(a, [b], word, "one that leaves without a name must not end the server")
         wanted = "nobody is told of one that never joined"
         if len(b.heard) > 1:
-            raise Wrong(wanted, shown(b.heard[0].encode()), "who has no name yet is not in the room")
+            raise Wrong(
+                wanted, shown(b.heard[0].encode("utf-8", "surrogateescape")), "who has no name yet is not in the room"
+            )
         b.quiet(wanted, "who has no name yet is not in the room")
 
 

@@ -197,7 +197,9 @@ def same(expected: bytes, peer: Peer, got: bytes, help: str = "") -> None:
 def shown(data: bytes) -> str:
     """The bytes as a person reads them, cut."""
     cut = f"... ({len(data)} bytes)" if len(data) > 80 else ""
-    return f'"{data[:80].decode("ascii", "backslashreplace").translate(_SEEN)}"{cut}'
+    return f'"{data[:80].decode("latin-1").translate(_SEEN)}"{cut}'
 
 
-_SEEN = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {10: "\\n", 13: "\\r", 9: "\\t", 34: '\\"', 92: "\\\\"}
+# Of each byte that doesn't stand for itself.
+_SEEN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 256))}
+_SEEN |= {10: "\\n", 13: "\\r", 9: "\\t", 34: '\\"', 92: "\\\\"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from labctl.lesson.seen.evidence import ABSENT, Evidence
 from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.model import Shown
-from labctl.render.text import address, fitted, printable
+from labctl.render.text import address, fitted, printable, quoted
 
 LIMIT = 40  # arrows, lines or sockets; more hides what is to be seen
 LINES = 3  # of an event
@@ -55,14 +55,9 @@ def _drawn(found: Any, begin: int, screen: Screen) -> str:
 
     if found is None:
         return ""
-    arrows = [arrow for arrow in found.drawn.arrows if arrow.at_ns >= begin]
-    moments = tuple(moment for moment in found.drawn.moments if moment.at_ns >= begin)
-    if not (arrows or moments):
+    drawn = found.drawn.part(begin, LIMIT)
+    if not (drawn.arrows or drawn.moments):
         return ""
-    before = arrows[0].number - 1 if arrows else 0
-    kept = tuple(replace(arrow, number=arrow.number - before) for arrow in arrows[:LIMIT])
-    cut = found.drawn.cut + len(arrows) - len(kept)
-    drawn = replace(found.drawn, arrows=kept, moments=moments, cut=cut)
     return text.draw(drawn, columns=screen.columns, colour=screen.colour, say=in_language(screen.language))
 
 
@@ -99,7 +94,7 @@ def _calls(names: tuple[str, ...], evidence: Evidence, _: Mapping[str, Any], scr
     from labctl.render.inside.syscalls import Calls
 
     rows = [row for row in evidence.calls(*names) if row.get("call")][-LIMIT:]
-    line = Calls(list(names), columns=screen.columns, colour=screen.colour).line
+    line = Calls(list(names), columns=screen.columns, colour=screen.colour, wrap=True).line
     return "\n".join(line(row.source) for row in rows)
 
 
@@ -147,8 +142,13 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         if len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
             return address((value[0], value[1]))
-        return ", ".join(_said(item) for item in value[:12])[:TEXT_LIMIT] or "none"
+        return ", ".join(_listed(item) for item in value[:12])[:TEXT_LIMIT] or "none"
     return "none" if value is None else str(value)[:TEXT_LIMIT]
+
+
+def _listed(value: Any) -> str:
+    """A text with blanks or newlines is told as ladders tell it: one sees where it begins and ends."""
+    return quoted(value) if isinstance(value, str) and any(map(str.isspace, value)) else _said(value)
 
 
 _SHOW: dict[str, Show] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from labctl.topology.check.problems import Place
 
 LANGUAGES = ("en", "zh")
+EMPTY = "empty"  # a topology without nodes, for programs alone
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Choice:
 class Predict:
     """What is asked before the act: one of some choices, a number, or the fields of a packet one by one.
 
-    `within` is how far from the number an answer may be, absolute or as a share of it; `unit` is told with the number.
+    `within` is how far from the number an answer may be, absolute or as a share of it.
     """
 
     place: Place
@@ -59,7 +60,6 @@ class Predict:
     number: Expression | None = None
     within: float = 0.0
     share: float = 0.0
-    unit: str = ""
     blanks: tuple[Expression, ...] = ()
 
 
@@ -92,7 +92,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Section:
-    """A step's prose: Markdown before and after its act, and what its question says."""
+    """A step's prose: Markdown before and after its act, and what its question says; `unit` is told with a number."""
 
     title: str
     before: str
@@ -102,6 +102,7 @@ class Section:
     choices: Mapping[str, str] = field(default_factory=dict)
     blanks: tuple[str, ...] = ()
     hint: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)

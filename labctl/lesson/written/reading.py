@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.errors import nearest
+from labctl.errors import LabError, nearest
 from labctl.lesson.written import pages
 from labctl.lesson.written.expressions import asked_of, parse
 from labctl.lesson.written.model import (
+    EMPTY,
     LANGUAGES,
     Choice,
     Expression,
@@ -24,6 +25,7 @@ from labctl.lesson.written.model import (
 )
 from labctl.lesson.written.pages import Page
 from labctl.lesson.written.problems import Problems, Wrong
+from labctl.topology import builtin
 from labctl.topology.check.problems import Place
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Value
 
@@ -99,7 +101,7 @@ class Reader:
         return Lesson(
             name or folder.resolve().name,
             folder,
-            self.text(front, "topology", needed=True),
+            self.topology(front, folder),
             self.minutes(front),
             self.among(front, "needs", NEEDS),
             self.among(front, "functions", FUNCTIONS),
@@ -108,6 +110,15 @@ class Reader:
             steps,
             {"en": prose},
         )
+
+    def topology(self, front: Mapping, folder: Path) -> str:
+        text = self.text(front, "topology", needed=True)
+        if text and text != EMPTY and not (folder / text).exists():
+            try:
+                builtin.locate(text)
+            except LabError as problem:
+                self.wrong(front.entries["topology"].value.place, str(problem).split("\n")[0])
+        return text
 
     def minutes(self, front: Mapping) -> int:
         text = self.text(front, "minutes", needed=True)
@@ -221,7 +232,7 @@ class Reader:
         number = self.expression(asked, "number", names) if "number" in kinds else None
         within, share = self.within(asked)
         blanks = tuple(self.parsed(entry.value, names) for entry in self.mapping(asked, "fill").entries.values())
-        return Predict(asked.place, tuple(choices), number, within, share, self.text(asked, "unit"), blanks)
+        return Predict(asked.place, tuple(choices), number, within, share, blanks)
 
     def within(self, asked: Mapping) -> tuple[float, float]:
         text = self.text(asked, "within")
@@ -239,7 +250,7 @@ class Reader:
         items = entry.value.items if entry and isinstance(entry.value, Sequence) else []
         says = {self.text(item, "id"): item for item in items if isinstance(item, Mapping)}
         for item in says.values() if like is not None else ():
-            self.known(item, ("id", "ask", "choices", "fill", "hint"), "a step of a translation")
+            self.known(item, ("id", "ask", "choices", "unit", "fill", "hint"), "a step of a translation")
         return {part.id: self.section(part, says.get(part.id), like) for part in self.page.parts}
 
     def section(self, part: pages.Part, item: Mapping | None, like: Lesson | None) -> Section:
@@ -260,7 +271,8 @@ class Reader:
         ask = self.text(asked, "ask")
         if (choices or blanks or "number" in asked.entries) and not ask and asked.entries:
             self.wrong(asked.place, "a prediction asks something: `ask`")
-        return Section(part.title, part.before, part.after, part.console, ask, choices, blanks, self.text(item, "hint"))
+        hint, unit = self.text(item, "hint"), self.text(asked, "unit")
+        return Section(part.title, part.before, part.after, part.console, ask, choices, blanks, hint, unit)
 
     def same_order(self, ids: list[str], place: Place) -> None:
         sections = [part.id for part in self.page.parts]

@@ -42,7 +42,7 @@ def _differences(ours: Section | None, theirs: Section | None, id: str) -> Itera
         yield f"step {id} has the choices {names[0]}, here {names[1]}"
     if len(ours.blanks) != len(theirs.blanks):
         yield f"step {id} has {len(ours.blanks)} fields to fill in, here {len(theirs.blanks)}"
-    for name in ("ask", "hint"):
+    for name in ("ask", "unit", "hint"):
         if bool(getattr(ours, name)) != bool(getattr(theirs, name)):
             yield f"step {id}: {name} is {'missing here' if getattr(ours, name) else 'here alone'}"
     if [typed.arguments for typed in ours.console] != [typed.arguments for typed in theirs.console]:

@@ -18,6 +18,7 @@ from labctl.packets.tcp.fragments import with_ports
 from labctl.packets.tcp.segment import Segment
 
 LIMIT = 500  # arrows, where nothing else is asked for
+_DELAYED = "Delayed: "  # how the sentence begins on what that mark means
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,16 @@ class Ladder:
     notes: tuple[str, ...] = ()
     moments: tuple[Moment, ...] = ()
     clock_error_ns: int = 0
+
+    def part(self, begin_ns: int, limit: int) -> Ladder:
+        """What is in it from some time on, at most so many arrows, counted from 1."""
+        arrows = [arrow for arrow in self.arrows if arrow.at_ns >= begin_ns]
+        moments = tuple(moment for moment in self.moments if moment.at_ns >= begin_ns)
+        before = arrows[0].number - 1 if arrows else 0
+        kept = tuple(replace(arrow, number=arrow.number - before) for arrow in arrows[:limit])
+        slow = any(arrow.crossing.is_slow for arrow in kept)
+        notes = tuple(note for note in self.notes if slow or not note.startswith(_DELAYED))
+        return replace(self, arrows=kept, moments=moments, cut=self.cut + len(arrows) - len(kept), notes=notes)
 
     @property
     def begin_ns(self) -> int:
@@ -294,7 +305,7 @@ def _notes(crossings: Sequence[Crossing], sides: Sequence[Side], rules: Rules) -
                 f"The kernel dropped {count} packet{'' if count == 1 else 's'} of the capture at {side.node}: what is "
                 "missing there isn't called lost."
             )
-    if any(one.delayed and not any(verdict.kind.seen_as == "delayed" for verdict in one.faults) for one in crossings):
+    if any(one.is_slow for one in crossings):
         out.append(
             f"Delayed: {rules.delay_floor / 1e6:g} ms or more above the median of its flow's direction, and twice it."
         )

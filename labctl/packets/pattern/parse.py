@@ -55,6 +55,7 @@ _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _NUMBERED = ("mss", "wscale")
 OPTIONS = ("mss", "wscale", "sackOK", "TS", "sack")
 _ENDERS = (*WORDS, "within")
+_LAST_PORT = 65_535
 
 
 def parse(text: str) -> Pattern:
@@ -126,7 +127,7 @@ def _line(words: list[Word], place: Word) -> Line:
     if what.kind == "word" and _FLAGS.fullmatch(what.text):
         line = replace(line, flags=frozenset(what.text) - {"-"}, **_tcp(rest))
     elif what.kind == "word" and _PROTOCOL.fullmatch(what.text):
-        line = replace(line, protocol=what.text, **_other(rest, what))
+        line = replace(line, protocol=_protocol(what), **_other(rest, what))
     else:
         raise what.bad(f"{what.text} is neither flags of TCP (S . P F R U E W) nor a protocol (udp, icmp, arp ...)")
     return replace(line, **_outcomes(rest))
@@ -136,7 +137,10 @@ def _end(word: Word) -> End:
     found = _END.fullmatch(word.text) if word.kind == "word" else None
     if found is None:
         raise word.bad(f"{word.text} is no node: a name, or one with a port (alice:9000)")
-    return End(found[1] or found[2], _number(found[3]) if found[3] else None)
+    port = _number(found[3]) if found[3] else None
+    if isinstance(port, int) and port > _LAST_PORT:
+        raise word.bad(f"{port} is no port: {_LAST_PORT} is the last one")
+    return End(found[1] or found[2], port)
 
 
 def _number(text: str) -> Number:
@@ -236,9 +240,15 @@ def _payload(rest: _Rest) -> dict[str, Any]:
     return {}
 
 
+def _protocol(word: Word) -> str:
+    if word.text in _ENDERS:
+        raise word.bad(f"before {word.text} stands what the packet is: flags such as P., or udp, icmp ...")
+    if not table().is_name(word.text):
+        raise word.bad(f"there is no protocol {word.text}{nearest(word.text, (*table().names, *_ENDERS))}")
+    return word.text
+
+
 def _other(rest: _Rest, protocol: Word) -> dict[str, Any]:
-    if protocol.text in ("within", *WORDS):
-        raise protocol.bad(f"before {protocol.text} stands what the packet is: flags such as P., or udp, icmp ...")
     fragment = rest.takes_word("fragment")
     message = []
     while word := rest.takes(_is_message):
@@ -255,6 +265,14 @@ def _is_message(word: Word) -> bool:
     return not (_RANGE.fullmatch(word.text) or word.text.startswith(("0x", "$")))
 
 
+def _rule(word: Word) -> str | Variable:
+    if not word.text.startswith("$"):
+        return word.text
+    if not _IS_NUMBER.fullmatch(word.text):
+        raise word.bad(f"{word.text} is no variable: $rule would be one")
+    return Variable(word.text[1:])
+
+
 def _outcomes(rest: _Rest) -> dict[str, Any]:
     out: list[Outcome] = []
     while word := rest.takes(lambda word: word.kind == "word" and word.text in WORDS):
@@ -262,8 +280,7 @@ def _outcomes(rest: _Rest) -> dict[str, Any]:
             raise word.bad(f"{word.text} stands twice")
         rule: str | Variable | None = None
         if rest.takes_word("by"):
-            name = rest.take("a rule's name behind by, such as f1").text
-            rule = Variable(name[1:]) if name.startswith("$") else name
+            rule = _rule(rest.take("a rule's name behind by, such as f1"))
         out.append(Outcome(word.text, rule))
     found: dict[str, Any] = {"outcomes": tuple(out)}
     if rest.takes_word("within"):

@@ -15,7 +15,8 @@ LONGEST_TEXT = 64  # bytes of a payload that are written; of a longer one its di
 
 
 def write(packets: Sequence[Seen], *, ignores_acks: bool = False) -> str:
-    """One line for each packet. What isn't the same in the next run is left out: times, ports, windows, options.
+    """One line for each packet. What isn't the same in the next run is left out: times, ports, windows, options; and
+    rules, which a lab counts on, stand as variables.
 
     What kernels send by themselves (ARP, neighbour discovery, reports of groups) is left out, too, unless there is
     nothing else; TCP's keep-alives always are, as no pattern can have a line for them.
@@ -30,7 +31,7 @@ def write(packets: Sequence[Seen], *, ignores_acks: bool = False) -> str:
     said = [_said(one) for one in mine]
     wide = min(40, max((len(what) for what, one in zip(said, mine, strict=True) if one.outcomes), default=0))
     for way, what, one in zip(ends, said, mine, strict=True):
-        became = _became(one)
+        became = _became(one, as_variables=True)
         out.append(f"{way:<{width}}  {what:<{wide}}  {became}" if became else f"{way:<{width}}  {what}")
     return "\n".join(out)
 
@@ -76,7 +77,11 @@ def _payload(data: bytes) -> str:
     return text if text.count("\\x") * 4 <= len(data) else f"0x{data.hex()}"
 
 
-def _became(one: Seen) -> str:
-    if not one.outcomes:
-        return ""
-    return " ".join(f"{word} by {rules[0]}" if (rules := one.causes.get(word)) else word for word in one.outcomes)
+def _became(one: Seen, *, as_variables: bool = False) -> str:
+    """What happened to it, by which rules: by these, or by such as variables of their names."""
+    said = []
+    for word in one.outcomes:
+        if rules := one.causes.get(word):
+            word += f" by {'$' if as_variables and rules[0].isidentifier() else ''}{rules[0]}"
+        said.append(word)
+    return " ".join(said)

@@ -53,6 +53,7 @@ class Table:
         self._ethertypes |= {number: row.name for number, row in self.networks.items()}
         self._ip = {number: name for number, (name, _) in numbers.IP.items()}
         self._ip |= {number: row.name for number, row in self.transports.items()}
+        self.names = frozenset((*self._ip.values(), *self._ethertypes.values()))
 
     def tag(self, ethertype: int) -> Tag | None:
         """What stands between, by an EtherType or by a length in its place."""
@@ -65,6 +66,11 @@ class Table:
     def ip_name(self, number: int) -> str:
         """What IP carries under a number, as `tcp`; `ip-200` where it has no name."""
         return self._ip.get(number) or f"ip-{number}"
+
+    def is_name(self, text: str) -> bool:
+        """Whether packets between two addresses can be of a protocol of that name."""
+        number = text.removeprefix("ip-")
+        return text in self.names or text == "?" or (number != text and number.isascii() and number.isdigit())
 
     def of_programs(self, packet: Packet) -> bool:
         """Whether a program had it sent, and no kernel by itself, as it sends ARP and reports of multicast groups."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from labctl.events.model import Event
 from labctl.render.clock import clock
 from labctl.render.inside.sockets import NARROW, program
-from labctl.render.text import DIM, RED, address, colour_of, fitted, padded, paint, printable, width
+from labctl.render.text import DIM, RED, address, colour_of, fitted, folded, padded, paint, printable, width
 
 SLOW = 1_000_000  # nanoseconds; what took longer says so
 WHO = len("python3[12345]")
+# Data of which forty characters do, where a call is shown whole; strace marks what it leaves out in the same way.
+_LONG = re.compile(r""""((?:[^"\\]|\\.){40})(?:[^"\\]|\\.)+"(?:\.\.\.)?""")
 GIVES = ("accept", "accept4")
 
 
 class Calls:
     """Lays out one line an event. `columns` None: as long as it gets (a file, a pipe).
 
-    What doesn't fit loses the near end of its socket first; a narrow terminal has no column for the name of one node.
+    What doesn't fit loses the near end of its socket first, and then the end of its arguments, which `wrap` puts on
+    further lines instead; a narrow terminal has no column for the name of one node.
     """
 
-    def __init__(self, nodes: list[str], *, columns: int | None, colour: bool, local: bool = False) -> None:
+    def __init__(
+        self, nodes: list[str], *, columns: int | None, colour: bool, local: bool = False, wrap: bool = False
+    ) -> None:
         narrow = columns is not None and columns < NARROW and len(nodes) == 1
         self._width = 0 if narrow else max((len(name) for name in nodes), default=4)
-        self._columns, self._colour, self._local = columns, colour, local
+        self._columns, self._colour, self._local, self._wrap = columns, colour, local, wrap
 
     def line(self, event: Event) -> str:
         moment, who = clock(event.ts, local=self._local), program(event.get("program"), event.get("pid"))
@@ -31,7 +37,8 @@ class Calls:
         head = f"{moment}  {name}{padded(who, WHO)}  "
         made, gave, failed = parts(event)
         if self._columns is not None:
-            made, gave = _fitted(event, made, gave, max(20, self._columns - width(head)))
+            lay = _wrapped if self._wrap else _fitted
+            made, gave = lay(event, made, gave, max(20, self._columns - width(head)), width(head))
         if not self._colour:
             return (head + made + gave).rstrip()
         code = colour_of(event.node)
@@ -39,7 +46,7 @@ class Calls:
         return f"{paint(moment, DIM, True)}  {name}{who}  {made}{paint(gave, RED, failed)}".rstrip()
 
 
-def _fitted(event: Event, made: str, gave: str, left: int) -> tuple[str, str]:
+def _fitted(event: Event, made: str, gave: str, left: int, _: int) -> tuple[str, str]:
     if width(made) + width(gave) > left:
         made, gave, _ = parts(event, "far")
     if width(made) + width(gave) > left:
@@ -47,6 +54,17 @@ def _fitted(event: Event, made: str, gave: str, left: int) -> tuple[str, str]:
         gave = fitted(gave, max(left // 2, left - width(made)))
         made = fitted(made, left - width(gave))
     return made, gave
+
+
+def _wrapped(event: Event, made: str, gave: str, left: int, indent: int) -> tuple[str, str]:
+    """All of a call but for long data: what has no room goes on below, indented by so many columns."""
+    if width(made) + width(gave) > left:
+        made, gave, _ = parts(event, "far")
+    lines = folded(_LONG.sub(r'"\1"...', made), left)
+    margin = f"\n{' ' * indent}"
+    if width(lines[-1]) + width(gave) > left:
+        gave = margin + margin.join(folded(gave.strip(), left))
+    return margin.join(lines), gave
 
 
 Ends = Literal["both", "far", "none"]
