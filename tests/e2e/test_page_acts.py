@@ -257,3 +257,41 @@ def test_the_page_follows_a_lab_that_goes_and_comes(page):
     expect(row(tab, "of the lab that came").last).to_be_attached()
     assert tab.evaluate("JSON.stringify(labctl.run.items).includes('of the lab that goes')") is False
     assert tab.complaints == []
+
+
+def events_of(tab, text):
+    """How often the page has what alice was given to say."""
+    found = (
+        f"labctl.run.items.filter(({{value}}) => value.event === 'input' && value.text === {json.dumps(text)}).length"
+    )
+    return tab.evaluate(found)
+
+
+def test_a_laptop_whose_lid_was_closed_has_all_of_it_once(page, browser):
+    """The browser doesn't run for a while, as in a machine that sleeps."""
+    tab = page.tab()
+    said = [f"behind the lid {number}" for number in range(3)]
+    browser.container.pause()
+    try:
+        for text in said:
+            page.lab.ok("chat", "send", "alice", text)
+    finally:
+        browser.container.unpause()
+    expect(row(tab, said[-1]).last).to_be_visible()
+    tab.wait_for_selector("[data-state=live]")
+    assert [events_of(tab, text) for text in said] == [1, 1, 1]
+
+
+def test_labels_are_there_when_they_are_wanted(page):
+    page.lab.ok("echo", "send", "client", "with a label")
+    tab = page.tab()
+    expect(row(tab, "with a label").last).to_be_visible()
+    tab.locator("#slow").click()
+    tab.locator("#back").click()  # what is stepped to stays where it is
+    canvas = "document.querySelector('canvas.marks').toDataURL()"
+    expect(tab.locator(".row.now")).to_have_count(1)
+    with_labels = tab.evaluate(canvas)
+    tab.get_by_label("Labels").uncheck()
+    until(lambda: tab.evaluate(canvas) != with_labels, "the label goes")
+    tab.get_by_label("Labels").check()
+    until(lambda: tab.evaluate(canvas) == with_labels, "the label comes back")
