@@ -4,11 +4,14 @@ a saved run, from the document itself."""
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
+import zlib
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 STATIC = Path(__file__).parent / "static"
@@ -21,6 +24,7 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".json": "application/json",
 }
+_PIECE = 500  # of a run's packets or events
 LIVE_ONLY = frozenset({"boot.js", "worker.js", "stream.js", "shell.js"})  # what a saved run has no use for
 
 
@@ -83,7 +87,7 @@ def policy(*, shell: bool = False) -> str:
 
 def saved(run: dict[str, Any]) -> str:
     """One file that holds a run (labctl.render.runs) and the page, and opens by a double click: it loads nothing."""
-    content = gzip.compress(json.dumps(run, separators=(",", ":")).encode(), compresslevel=6, mtime=0)
+    content = _packed(_written(run))
     rules = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "
     rules += "base-uri 'none'; form-action 'none'"
     css = (STATIC / "page.css").read_text()
@@ -94,6 +98,46 @@ def saved(run: dict[str, Any]) -> str:
         f'<script type="application/octet-stream" id="run">{base64.b64encode(content).decode()}</script>',
         '<script type="module">import "page/main.js";</script>',
     )
+
+
+def _written(run: dict[str, Any]) -> Iterator[bytes]:
+    """The run as JSON, in pieces."""
+    before = "{"
+    for key, value in run.items():
+        yield f"{before}{_json(key)}:".encode()
+        before = ","
+        if not isinstance(value, list) or len(value) <= _PIECE:
+            yield _json(value).encode()
+            continue
+        for at in range(0, len(value), _PIECE):
+            yield f"{',' if at else '['}{_json(value[at : at + _PIECE])[1:-1]}".encode()
+        yield b"]"
+    yield b"}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _packed(pieces: Iterable[bytes]) -> bytes:
+    """As gzip packs it, on another core while the next pieces are made."""
+    packer = zlib.compressobj(6, wbits=16 + zlib.MAX_WBITS)
+    waiting: SimpleQueue[bytes | None] = SimpleQueue()
+    out: list[bytes] = []
+
+    def pack() -> None:
+        while (piece := waiting.get()) is not None:
+            out.append(packer.compress(piece))
+
+    thread = Thread(target=pack)
+    thread.start()
+    try:
+        for piece in pieces:
+            waiting.put(piece)
+    finally:
+        waiting.put(None)
+        thread.join()
+    return b"".join([*out, packer.flush()])
 
 
 def _page(*parts: str) -> str:

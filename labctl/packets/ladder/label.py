@@ -89,6 +89,8 @@ def _disturbed(crossing: Crossing, faults: tuple[Verdict, ...]) -> list[Mark]:
     if crossing.corrupted:
         out.append(Mark("corrupted", _by(faults, "corrupted") or "it arrived with other bytes"))
     # What the wire shows by itself is said above, and why a packet is lost with its loss.
+    if not faults:
+        return out
     untold = [one for one in faults if not (_is_cause(one) if crossing.fate == "lost" else _is_seen(one, crossing))]
     out += [Mark(one.kind.done, f"by {one.rule}") for one in untold]
     return out

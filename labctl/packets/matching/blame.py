@@ -42,7 +42,8 @@ def blamed(
     One rule does one thing once to a packet, but for a delay: it holds one for a time, and again for another to
     overtake it, in vain.
     """
-    finder = _Finder(sides)
+    verdicts = list(verdicts)
+    finder = _Finder(sides if verdicts else ())
     attribution = _Attribution(outcomes or Outcomes(), (rules or Rules()).flight)
     groups: dict[tuple[object, ...], list[tuple[int, Verdict]]] = {}
     for number, verdict in enumerate(verdicts):

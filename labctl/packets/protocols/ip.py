@@ -45,7 +45,8 @@ def decode(record: Record, index: int = 0, node: str = "") -> Packet:
             inner, _ = row.decode(data, found.offset, record, room, False)
     if found.malformed:
         inner.pop("malformed", None)
-    return Packet(record.ts_ns, index, node or record.interface.name, record, **(fields | inner))
+    fields |= inner
+    return Packet(record.ts_ns, index, node or record.interface.name, record, **fields)
 
 
 def alike(known: Packet, record: Record, index: int, node: str) -> Packet:
@@ -70,9 +71,11 @@ def network(data: bytes, at: int, record: Record, room: int, *, quoted: bool = F
     fields |= found
     if upper is None:
         return fields
-    if not upper.is_whole:
-        return fields | _bytes(upper.number, data[upper.at :], upper.at)
-    return fields | _upper(data, upper, record, room, quoted)
+    if upper.is_whole:
+        fields |= _upper(data, upper, record, room, quoted)
+    else:
+        fields |= _bytes(upper.number, data[upper.at :], upper.at)
+    return fields
 
 
 def _upper(data: bytes, upper: Upper, record: Record, room: int, quoted: bool) -> Fields:

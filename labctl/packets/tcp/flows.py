@@ -248,6 +248,8 @@ def _add(segments: list[Segment | None], place: int, note: Note) -> None:
 def _quotes(packets: Sequence[Packet]) -> dict[int, int]:
     """For each ICMP error the newest packet before it that has the quoted one's identity."""
     out: dict[int, int] = {}
+    if not any(packet.icmp is not None and packet.icmp.quoted is not None for packet in packets):
+        return out
     seen: dict[tuple[object, ...], int] = {}
     for position, packet in enumerate(packets):
         if packet.icmp is not None and packet.icmp.quoted is not None:
