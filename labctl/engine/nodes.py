@@ -64,3 +64,6 @@ class Nodes(Protocol):
 
     def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
         """A container that runs joins a network, where it has these names as well; its first address there."""
+
+    def leave(self, network: str, container: str) -> None:
+        """A container that runs leaves a network that it has joined."""

@@ -92,9 +92,16 @@ class TestedLab(Lab):
         return found[name]
 
     def connect(self, node: str, network: Any, *, aliases: Sequence[str] = ()) -> str:
-        """A node of the lab joins somebody else's network, as one of testcontainers': its name or id. The address."""
-        name = getattr(network, "id", None) or getattr(network, "name", None) or network
-        return self.engine.join(str(name), self.snapshot().node(node).container.id, (node, *aliases))
+        """A node of the lab joins somebody else's network, as one of testcontainers': its name or id. The address.
+
+        Who removes the network while the lab is there lets the node leave first (`disconnect`): the engine refuses
+        else. Raises NodeNotFound, EngineError.
+        """
+        return self.engine.join(_network(network), self.snapshot().node(node).container.id, (node, *aliases))
+
+    def disconnect(self, node: str, network: Any) -> None:
+        """A node leaves a network that `connect` brought it to. Raises NodeNotFound, EngineError."""
+        self.engine.leave(_network(network), self.snapshot().node(node).container.id)
 
     def idle_rules(self) -> list[str]:
         """The rules that have to do something and did nothing, each as it is typed."""
@@ -147,6 +154,11 @@ def timeline(lab: TestedLab, nodes: Sequence[str] = (), *, last: int) -> list[st
         return [f"(the journal can't be read: {problem.message})"]
     drawn = Timeline(sorted({event.node for event in events}), columns=120, colour=False)
     return [drawn.line(event) for event in events]
+
+
+def _network(network: Any) -> str:
+    """The id or name of a network of testcontainers, of docker's SDK, or as it is."""
+    return str(getattr(network, "id", None) or getattr(network, "name", None) or network)
 
 
 def _ident(container: Any) -> str:

@@ -119,9 +119,8 @@ def several(folder, engine, clients):
                     code, said = stranger.exec(["sh", "-c", f"echo there | socat -t 2 - TCP:{{address}}:7"])
                     assert (code, said) == (0, b"there\\n")
                 finally:
-                    network.reload()
-                    for one in network.attrs["Containers"]:
-                        network.disconnect(one, force=True)
+                    network.disconnect(stranger.get_wrapped_container(), force=True)
+                    lab.disconnect("store", network)
                     network.remove()
         """,
         "--lab-artifacts",

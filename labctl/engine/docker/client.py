@@ -299,14 +299,13 @@ class DockerEngine(Alone, DockerProjects, DockerSwarm):
 
     def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
         body = {"Container": container, "EndpointConfig": {"Aliases": list(aliases)}}
-        try:
-            self._wire.call("POST", f"/networks/{quote(network)}/connect", body=body)
-        except Refused as refusal:
-            raise explained(f"join {network}", refusal) from None
-        ends = self._call("look at a container", "GET", f"/containers/{quote(container)}/json")["NetworkSettings"]
-        found = ends["Networks"]
-        mine = found.get(network) or next(one for one in found.values() if one["NetworkID"].startswith(network))
-        return str(mine["IPAddress"] or mine["GlobalIPv6Address"])
+        self._call(f"join {network}", "POST", f"/networks/{quote(network)}/connect", body=body)
+        seen = self._call("look at a container", "GET", f"/containers/{quote(container)}/json")
+        return inspected.address(seen, network)
+
+    def leave(self, network: str, container: str) -> None:
+        body = {"Container": container}
+        self._call(f"leave {network}", "POST", f"/networks/{quote(network)}/disconnect", body=body)
 
     def open(
         self,

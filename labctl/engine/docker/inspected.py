@@ -135,3 +135,10 @@ def network(item: dict[str, Any]) -> Network:
         mtu=mtu_of(item.get("Options")),
         driver=item.get("Driver") or "",
     )
+
+
+def address(item: dict[str, Any], network: str) -> str:
+    """Of GET /containers/ID/json: the first address on a network; that is its name, or the first digits of its id."""
+    found = item["NetworkSettings"]["Networks"]
+    mine = found.get(network) or next(one for one in found.values() if one["NetworkID"].startswith(network))
+    return str(mine["IPAddress"] or mine["GlobalIPv6Address"])

@@ -66,6 +66,16 @@ class MemoryNodes:
         found.aliases = {**found.aliases, network: tuple(aliases)}
         return address
 
+    def leave(self, network: str, container: str) -> None:
+        found = self._containers.get(container)
+        if found is None or network not in found.record.addresses:
+            raise LabError(
+                "engine-refused", action=f"leave {network}", why=f"{container} is not connected to {network}"
+            )
+        rest = {name: ends for name, ends in found.record.addresses.items() if name != network}
+        found.record = replace(found.record, addresses=rest)
+        found.aliases = {name: own for name, own in found.aliases.items() if name != network}
+
 
 def _settings(order: NodeOrder) -> Settings:
     folder = [Mount("bind", order.folder, order.place, False)] if order.folder else []

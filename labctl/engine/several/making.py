@@ -376,6 +376,9 @@ class SeveralProjects:
     def join(self, network: str, container: str, aliases: Sequence[str]) -> str:
         return self.members.of(container).join(network, container, aliases)
 
+    def leave(self, network: str, container: str) -> None:
+        self.members.of(container).leave(network, container)
+
 
 def _part(config: Mapping[str, Any], share: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     """What one machine has to know of a configuration: its services, and what those need."""
