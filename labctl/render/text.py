@@ -201,13 +201,17 @@ def wrapped(text: str, columns: int) -> list[str]:
     return lines
 
 
-def folded(text: str, columns: int) -> list[str]:
-    """The text in lines of at most some columns, cut behind spaces where there are any in reach; the others stay."""
+def folded(text: str, columns: int, least: int | None = None) -> list[str]:
+    """The text in lines of at most some columns, cut behind spaces where there are any in reach; the others stay.
+
+    `least`: how many characters a line has that ends there, half of the columns where nothing is said.
+    """
+    least = columns // 2 if least is None else least
     cells = list(_cells(text))
     lines, begin, used, at = [], 0, 0, 0
     while at < len(text):
         if used + cells[at] > columns and at > begin:
-            space = text.rfind(" ", begin + columns // 2, at + 1)
+            space = text.rfind(" ", begin + least, at + 1)
             end = space + 1 if space > 0 and text[begin:space].strip() else at
             while end > space > 0 and text[end : end + 1] == " ":
                 end += 1

@@ -445,6 +445,10 @@ def test_a_call_that_is_wrapped_is_all_there(columns):
         assert "…" not in whole
         assert all(str(argument) in whole.replace("> ", ">") for argument in fields["args"][1:])
         assert len({len(line) - len(line.lstrip()) for line in lines[1:]}) < 2
+    made = {**SEND, "call": "socket", "args": ["AF_INET", "SOCK_STREAM|SOCK_CLOEXEC", "IPPROTO_IP"], "fd": None}
+    for columns in range(70, 90):
+        lines = Calls(["alice", "b"], columns=columns, colour=False, wrap=True).line(event(made)).split("\n")
+        assert not any(line.strip().startswith(",") for line in lines), "an argument ends with its comma"
     many = Calls(["alice"], columns=80, colour=False, wrap=True).line(
         event({**SEND, "args": ["7", f'"{"d" * 200}"...', "65507", "MSG_NOSIGNAL"], "result": 65507})
     )

@@ -14,6 +14,7 @@ SLOW = 1_000_000  # nanoseconds; what took longer says so
 WHO = len("python3[12345]")
 # Data of which forty characters do, where a call is shown whole; strace marks what it leaves out in the same way.
 _LONG = re.compile(r""""((?:[^"\\]|\\.){40})(?:[^"\\]|\\.)+"(?:\.\.\.)?""")
+LEAST = 8  # characters of a line of a call, which ends behind an argument rather than within one
 GIVES = ("accept", "accept4")
 
 
@@ -60,7 +61,7 @@ def _wrapped(event: Event, made: str, gave: str, left: int, indent: int) -> tupl
     """All of a call but for long data: what has no room goes on below, indented by so many columns."""
     if width(made) + width(gave) > left:
         made, gave, _ = parts(event, "far")
-    lines = folded(_LONG.sub(r'"\1"...', made), left)
+    lines = folded(_LONG.sub(r'"\1"...', made), left, LEAST)
     margin = f"\n{' ' * indent}"
     if width(lines[-1]) + width(gave) > left:
         gave = margin + margin.join(folded(gave.strip(), left))
