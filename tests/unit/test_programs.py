@@ -118,6 +118,29 @@ def test_a_client_runs_and_what_has_ended_well_is_done(host):
     assert (ran.state, ran.seen.lines, ran.as_json()["exit_code"]) == ("done", ("bye",), 0)
 
 
+@pytest.mark.parametrize("options", [{}, {"expected": wanted.Expected(text="serving")}])
+def test_a_server_that_has_left_its_work_to_a_child_has_ended(engine, host, monkeypatch, options):
+    """Its kernel says so before the engine does: from the second look on it listens nowhere."""
+    hosts, looks, kernel = [], [], engine.listening
+
+    def listening(pids):
+        looks.append(pids)
+        if len(looks) == 1:
+            return kernel(pids)
+        hosts[0].end(0)
+        return {}
+
+    def serves(container, order):
+        hosts.append(container)
+        container.listen("tcp", 9000)
+        container.print("serving")
+
+    monkeypatch.setattr(engine, "listening", listening)
+    ran = host(begins=serves, **options)
+    assert (ran.state, ran.seen.exit_code) == ("done", 0)
+    assert "with its first process a host ends" in ran.notes[0]
+
+
 def test_a_program_that_fails_is_there_for_a_look_and_gives_its_name_to_the_next(engine, host):
     def fails(container, order):
         container.print("Traceback", stderr=True)

@@ -55,6 +55,7 @@ class _Watch:
         self.printed = 0
         self.has_ended = False
         self.listening: tuple[Listening, ...] = ()
+        self._last: tuple[Listening, ...] = ()  # where it did when it last listened
         self.is_known = True
 
     def close(self) -> None:
@@ -64,6 +65,7 @@ class _Watch:
         """At the kernel's table of sockets."""
         found = self._engine.listening({self._container: self._pid}).get(self._container)
         self.listening, self.is_known = found or (), found is not None
+        self._last = self.listening or self._last
 
     def read(self, until: float, text: str | None) -> bool:
         """Takes what it prints until then (of time.monotonic()), its end, or a line with the text: True of that."""
@@ -84,14 +86,16 @@ class _Watch:
         self.lines.append(line.text.rstrip(b"\r").decode(errors="replace"))
         return True
 
-    def ready(self) -> Seen:
-        """It was seen to be, and may have ended since: who binds one port twice, say, does so at once. Meanwhile its
-        other sockets come."""
+    def ready(self) -> Seen | None:
+        """It was seen to be, and may have ended since: who binds one port twice, say, does so at once, and who forks
+        and leaves its child to serve. Meanwhile its other sockets come. None: it listens no more, so that isn't over.
+        """
+        before = self.listening
         self.read(time.monotonic() + MOMENT, None)
         if self.has_ended:
             return self.ended()
         self.look()
-        return self.seen("ready")
+        return None if before and not self.listening else self.seen("ready")
 
     def seen(self, state: Literal["ready", "running", "silent"]) -> Seen:
         return Seen(state, self.listening, tuple(self.lines), self.printed, time.monotonic() - self.begun)
@@ -104,7 +108,7 @@ class _Watch:
         how = details.exit_code
         took = time.monotonic() - self.begun
         state: Literal["done", "failed"] = "failed" if how or details.error else "done"
-        return Seen(state, self.listening, tuple(self.lines), self.printed, took, how, details.out_of_memory)
+        return Seen(state, self._last, tuple(self.lines), self.printed, took, how, details.out_of_memory)
 
 
 def wait(
@@ -131,12 +135,15 @@ def _follow(engine: Engine, watch: _Watch, expected: Expected, timeout: float) -
         if expected.text is None:
             watch.look()
             here = servers(watch.listening, expected.listen)
-            if expected.listen in {one.port for one in here} or (here and (expected.listen is None or settled)):
-                return watch.ready()
+            listens = expected.listen in {one.port for one in here} or (here and (expected.listen is None or settled))
+            if listens and (found := watch.ready()):
+                return found
         until = now + pause
         if watch.read(until, expected.text):
             watch.look()
-            return watch.ready()
+            if found := watch.ready():
+                return found
+            expected = Expected()  # it was said, and what follows decides
         if watch.has_ended:
             return watch.ended()
         if late:
