@@ -182,7 +182,7 @@ def test_validate_fails_where_a_lesson_has_no_lab(tmp_path):
     file.write_text(YOURS.replace("topology: hello", "topology: helo"))
     done = run("lesson", "validate", str(file))
     assert done.returncode == 1, done
-    assert "there is no topology helo; did you mean hello?" in done.stderr
+    assert "yours.md:3:11: there is no topology helo; did you mean hello?" in done.stdout
 
 
 @pytest.mark.turn(3)
