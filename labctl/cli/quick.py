@@ -15,6 +15,7 @@ from labctl.cli.output import Settings
 
 FLAGS = {"--json": "as_json", "--force": "force"}
 VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout", "--name": "name", "-n": "name"}
+VALUED |= {"--output": "into", "-o": "into"}
 SHORTEST, LONGEST = 0.01, 86400.0  # seconds of --timeout
 
 
@@ -53,6 +54,7 @@ FORMS = {
     ),
     ("ps",): Form("lab.plain", "ps", options=LOOKING),
     ("ls",): Form("lab.plain", "ls", options=LOOKING - {"lab"}),
+    ("open",): Form("saved_runs.opening", "open_file", ("file",), options=frozenset({"into"})),
 }
 
 
@@ -69,7 +71,7 @@ def found(words: Sequence[str]) -> Callable[[], None] | None:
     def act() -> None:
         # What has a --force does something to a lab, which may be another's.
         Settings.changes, Settings.force = "force" in form.options, values.pop("force", False)
-        Settings.json = values["as_json"]
+        Settings.json = values.get("as_json", False)
         getattr(importlib.import_module(f"labctl.cli.{form.module}"), form.function)(**values)
 
     return act
@@ -102,7 +104,7 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _unsaid(form: Form) -> dict[str, Any]:
-    unsaid = {"lab": None, "name": None, "as_json": False, "force": False, "timeout": form.timeout}
+    unsaid = {"lab": None, "name": None, "into": None, "as_json": False, "force": False, "timeout": form.timeout}
     return {name: value for name, value in unsaid.items() if name in form.options}
 
 

@@ -104,6 +104,17 @@ LINES = {
         "{} --force": False,
         "{} --json --json": False,
     },
+    ("open",): {
+        "{} run.labrun": True,
+        "{} run.labrun -o run.html": True,
+        "{} --output run.html a.pcap": True,
+        "{}": False,
+        "{} a.pcap b.pcap": False,
+        "{} a.pcap -o": False,
+        "{} a.pcap --json": False,
+        "{} a.pcap --lab one": False,
+        "{} --help": False,
+    },
 }
 # What takes long to import, and none of these lines needs.
 HEAVY = {"typer", "click", "rich", "yaml", "docker", "subprocess", "ssl", "http.client", "labctl.topology.model"}

@@ -173,7 +173,6 @@ def _save_again(engine: Engine, name: str, file: Path) -> None:
     output.talk(f"the new run is in {file}: `labctl diff` compares the two")
 
 
-@garbage.left_alone()
 def open_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A run that `labctl save` wrote; or a capture.")],
     other: Annotated[
@@ -187,54 +186,6 @@ def open_(
 
     The page is one file that loads nothing; no lab is started, and no engine asked. Prints its address.
     """
-    from labctl.bundle.container import is_run, write
-    from labctl.bundle.model import SUFFIX
-    from labctl.page.document import saved
+    from labctl.cli.saved_runs import opening
 
-    problem = None
-    if is_run(file) or file.suffix == SUFFIX:  # what is wrong with one that should be is told
-        from labctl.bundle.file import read
-        from labctl.bundle.page import document
-
-        if other is not None:
-            raise typer.BadParameter("a run has both ends already: name it alone")
-        found = document(read(file))
-    else:
-        from labctl.bundle import captures
-
-        found, problem = captures.document(str(file), None if other is None else str(other))
-    page = into or _place(file)
-    write(page, saved(found).encode())
-    for note in found["notes"]:
-        output.talk(f"note: {note}")
-    output.data(page.absolute().as_uri())
-    if into is None:
-        _show(page)
-    if problem:
-        raise problem
-
-
-def _place(file: Path) -> Path:
-    """Where a page is put that nobody gave a place: a folder of this user's own. Raises LabError `file-unwritable`."""
-    import os
-
-    from labctl.private import make_folder, top
-
-    folder = top() / f"labctl-pages-{os.getuid()}"
-    try:
-        make_folder(folder)
-    except OSError as problem:
-        raise LabError("file-unwritable", file=folder, why=problem.strerror or str(problem)) from None
-    return folder / f"{file.name}.html"
-
-
-def _show(page: Path) -> None:
-    """In this user's browser, where there is a screen for one."""
-    import os
-    import sys
-    import webbrowser
-
-    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in screens)
-    if not has_screen or not webbrowser.open(page.absolute().as_uri()):
-        output.talk("no browser could be opened: give the address to one")
+    opening.open_file(str(file), None if into is None else str(into), None if other is None else str(other))
