@@ -16,6 +16,11 @@ from labctl.cli.output import Settings
 FLAGS = {"--json": "as_json", "--force": "force"}
 VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout", "--name": "name", "-n": "name"}
 VALUED |= {"--output": "into", "-o": "into"}
+# Of `run`; those of SEVERAL may be given again, and then typer reads them.
+VALUED |= {"--folder": "folder", "-C": "folder", "--image": "image", "--network": "network", "--address": "address"}
+VALUED |= {"--memory": "memory", "--ready": "ready"}
+SEVERAL = {"--publish": "publish", "-p": "publish", "--env": "variables", "-e": "variables"}
+VALUED |= SEVERAL
 SHORTEST, LONGEST = 0.01, 86400.0  # seconds of --timeout
 
 
@@ -36,6 +41,8 @@ class Form(NamedTuple):
 
 
 LOOKING = frozenset({"as_json", "lab"})
+RUNNING = frozenset({"force", "timeout", "name", "folder", "image", "network", "address", "memory", "ready"})
+RUNNING |= frozenset(SEVERAL.values())
 FORMS = {
     ("send",): Form("node.typing", "send", ("node", "line"), timeout=5.0),
     ("chat", "send"): Form("node.typing", "chat_send", ("node", "text"), timeout=5.0),
@@ -49,9 +56,7 @@ FORMS = {
         environment="LABCTL_HOSTS",
     ),
     ("down",): Form("lab.plain", "down", may=("lab",), options=LOOKING | {"force"}),
-    ("run",): Form(
-        "node.starting", "run", options=LOOKING | {"force", "timeout", "name"}, timeout=30.0, rest="command"
-    ),
+    ("run",): Form("node.starting", "run", options=LOOKING | RUNNING, timeout=30.0, rest="command"),
     ("ps",): Form("lab.plain", "ps", options=LOOKING),
     ("ls",): Form("lab.plain", "ls", options=LOOKING - {"lab"}),
     ("open",): Form("saved_runs.opening", "open_file", ("file",), options=frozenset({"into"})),
@@ -95,7 +100,7 @@ def read(form: Form, words: Sequence[str]) -> dict[str, Any] | None:
             name = places.pop(0)
         if name is None or name in values or not (word in FLAGS or _is_plain(value)):
             return None
-        values[name] = word in FLAGS or value
+        values[name] = word in FLAGS or ((value,) if word in SEVERAL else value)
     known = {*form.arguments, *form.may, *form.options, form.rest}
     if len(places) > len(form.may) or not values.keys() <= known:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.cli import output
@@ -21,7 +20,7 @@ def run(
     timeout: float,
     as_json: bool,
     *,
-    folder: Path = Path(),
+    folder: str = ".",
     watch: bool = False,
     image: str | None = None,
     network: str | None = None,
