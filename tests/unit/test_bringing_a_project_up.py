@@ -51,13 +51,13 @@ def config(**services):
     }
 
 
-def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished=None):
+def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished=None, start=False):
     wire, said = Wire(Endpoint(engine.url, "a test")), [] if said is None else said
     there = DockerEngine(Endpoint(engine.url, "a test"))
     look = partial(there.of_project, asked["name"])
     before = run_on(asked["services"], look)
     with Workers(limit, cancels, set() if unfinished is None else unfinished) as workers:
-        made = Maker(wire, asked, workers, said.append, Known).make()
+        made = Maker(wire, asked, workers, said.append, Known).make(start=start)
     for container in again(asked["services"], before, made):
         there.change("stop", container.id)
     with Workers(limit, cancels, set()) as workers:
@@ -69,6 +69,27 @@ def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished
 def started(engine):
     names = {ident: item["Names"][0][1:] for ident, item in engine.containers.items()}
     return [names[path.split("/")[2]] for path in engine.asked if path.endswith("/start")]
+
+
+def test_what_waits_for_nobody_starts_as_soon_as_it_is_made(engine):
+    many = {f"n{number}": {} for number in range(2 * MOST)}
+    said = bring_up(engine, config(**many, last={"depends_on": {"n0": {"condition": "service_started"}}}), start=True)
+    made = [place for place, path in enumerate(engine.asked) if "/containers/create" in path]
+    begun = [place for place, path in enumerate(engine.asked) if path.endswith("/start")]
+    assert begun[0] < made[-1]
+    assert sorted(started(engine)) == sorted(f"lab-{name}-1" for name in (*many, "last"))
+    assert started(engine)[-1] == "lab-last-1"
+    assert said.index("Container lab-n0-1 Created") + 1 == said.index("Container lab-n0-1 Started")
+    assert len(started(engine)) == len(set(started(engine)))
+
+
+def test_where_some_are_there_all_are_made_before_any_starts(engine):
+    """One may have the address that another has until it is replaced."""
+    bring_up(engine, config(a={}), start=True)
+    engine.asked.clear()
+    bring_up(engine, config(a={"hostname": "x"}, b={}), start=True)
+    paths = [path for path in engine.asked if path.endswith("/start") or "/containers/create" in path]
+    assert [path.endswith("/start") for path in paths] == [False, False, True, True]
 
 
 def test_networks_come_before_containers_and_all_of_them_before_any_starts(engine):

@@ -215,9 +215,8 @@ def _start(
             # Of a lab that is changed, what has its name already may be made anew.
             lock.begin(() if before else _names(placed))
             watched, wait = _watched(report), request.record and _can_wait(placed)
-            alone = not _is_scaled(placed) and not wait
-            engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=alone)
-            return [] if alone else _start_made(engine, topology.name, watched, placed if wait else None)
+            engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=not wait)
+            return _start_made(engine, topology.name, watched, placed) if wait else []
         except LabError as problem:
             moves = any(net.movable for net in topology.networks)
             retry = (moves and is_subnet_taken(problem)) or (_has_movable_port(topology) and is_port_taken(problem))
@@ -239,18 +238,10 @@ def _left_out(attempt: int) -> int:
     return int.from_bytes(os.urandom(2), "big") % min(1 << attempt, MOST_LEFT_OUT)
 
 
-def _is_scaled(config: dict[str, Any]) -> bool:
-    """Whether Compose would start many containers of one service one after the other, though none waits for another:
-    that takes it twice as long as starting several at once."""
-    services = config["services"].values()
-    if any(service.get("depends_on") for service in services):
-        return False  # whose order is Compose's business
-    return any(replicas(service) > 1 for service in services)
-
-
-def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any] | None) -> list[Container]:
-    """Starts all containers of a lab that don't run, several at once; with a configuration, those of labctl's own wait
-    until they are recorded, and are given."""
+def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any]) -> list[Container]:
+    """Starts all containers of a lab that don't run, several at once; those of labctl's own wait until they are
+    recorded, and are given."""
+    from labctl.lab.recording.at_start import waiting
 
     def start(container: Container) -> None:
         try:
@@ -261,12 +252,8 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
 
     made = engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE])
     fresh = [item for item in made if item.state in ("created", "exited") and LABEL_RUN not in item.labels]
-    waiters: list[Container] = []
-    if config:
-        from labctl.lab.recording.at_start import waiting
-
-        waiters = waiting(config, fresh)
-        shut(engine, waiters)
+    waiters = waiting(config, fresh)
+    shut(engine, waiters)
     each(start, fresh, STARTERS)
     return waiters
 

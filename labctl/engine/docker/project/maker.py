@@ -1,8 +1,8 @@
 """Makes a project be as a configuration says, over the engine's API, several things at once.
 
-First all networks and volumes, then all containers, then they are started. Containers that stay the same are left
-alone; one that changed is replaced as Compose does it: the new one is made under a passing name, and only then the old
-one goes.
+First all networks and volumes, then all containers, then they are started; of a project of which none is there yet,
+those that wait for nobody as soon as they are made. Containers that stay the same are left alone; one that changed is
+replaced as Compose does it: the new one is made under a passing name, and only then the old one goes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from labctl.engine.docker.wire import Wire, asked
 from labctl.engine.making import container, networks
 from labctl.engine.making.container import Place
 from labctl.engine.making.labels import COMPOSE_REPLACE, Origin
-from labctl.engine.making.references import levels, resolved
+from labctl.engine.making.references import levels, needed, resolved
 from labctl.engine.model import COMPOSE_NETWORK
 from labctl.errors import LabError
+from labctl.phases import reached
 from labctl.topology.model import owner_of, replicas
 
 Report = Callable[[str], None]
@@ -101,17 +102,20 @@ class Maker:
         self._identify = identify
         self._identity: Identity | None = None
         self._ids: dict[str, dict[int, str]] = {}  # of each service's containers, by number
+        self._starts = False
 
-    def make(self) -> dict[str, list[str]]:
-        """All there, and nothing started: the ids of each service's containers. Raises LabError."""
+    def make(self, *, start: bool = False) -> dict[str, list[str]]:
+        """All there: the ids of each service's containers. Nothing is started but, with `start`, what waits for nobody
+        where none was there before: else another's old container could still have its address. Raises LabError."""
         there = self._whole(observed.containers(self._wire, self._project))
+        self._starts = start and not any(there.values())
         services = self._config["services"]
         if any(len(there.get(name, ())) < self._count(name) for name in services):
             self._who()  # Compose begins to answer
-        needed = [
+        wanted_images = [
             container.image_of(self._config, name) for name in services if self._share is None or self._count(name)
         ]
-        images = observed.images(self._wire, needed)
+        images = observed.images(self._wire, wanted_images)
         self._make_networks()
         self._make_volumes()
         for names in levels(services):
@@ -205,7 +209,10 @@ class Maker:
                 title = container.name_of(self._config, order.name, order.place.number)
                 self._report(f"Container {title} {'Recreate' if old else 'Creating'}")
                 job = partial(self._replace if old else self._create, title, order, origin)
-                self._workers.submit(title, job, f"Container {title} {'Recreated' if old else 'Created'}")
+                said = f"Container {title} {'Recreated' if old else 'Created'}"
+                if self._starts and not needed(order.service):
+                    job, said = partial(self._begin, title, order, origin), f"{said}\nContainer {title} Started"
+                self._workers.submit(title, job, said)
         self._tell()
 
     def _create(self, title: str, order: Order, origin: Origin) -> str:
@@ -214,6 +221,11 @@ class Maker:
         made = str(self._call(f"make {title}", "POST", f"/containers/create?name={quote(title)}", body=body)["Id"])
         self._ids[order.name][order.place.number] = made
         return made
+
+    def _begin(self, title: str, order: Order, origin: Origin) -> None:
+        made = self._create(title, order, origin)
+        reached("up:container-created")
+        self._call(f"start {title}", "POST", f"/containers/{made}/start")
 
     def _replace(self, title: str, order: Order, origin: Origin) -> None:
         old = order.place.replaces
@@ -231,8 +243,8 @@ class Maker:
 
     def _tell(self, *, settled: bool = False) -> None:
         for one in self._workers.until_idle(settled=settled):
-            if one.said:
-                self._report(one.said)
+            for line in one.said.splitlines():
+                self._report(line)
 
 
 def _place(number: int, image: ImageFound, old: Found | None) -> Place:
