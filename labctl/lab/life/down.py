@@ -18,8 +18,11 @@ from labctl.lab.model import containers_of, without_lessons
 from labctl.lab.owners import Standing, is_mine, own_name, refuse_anothers, standing
 from labctl.phases import reached
 
-# Nearly all at once: what doesn't hear SIGTERM takes its grace of 10 s, and many of them shall take the same 10 s.
+AT_ONCE = 8  # containers that are stopped or removed at the same time: with more the engine is slower
+# Nearly all, where none has ended for a while: what doesn't hear SIGTERM takes its grace of 10 s, and many of them are
+# to take the same 10 s.
 WORKERS = 64
+SLOW = 0.5  # seconds
 LOCK_LIMIT = 60.0  # seconds that another labctl may take with the lab
 QUIET = 3.0  # seconds without anything new, after which the engine counts as done with what a dead labctl asked for
 PATIENCE = 10.0  # seconds without progress, after which what can't be removed is an error
@@ -212,23 +215,46 @@ def _remove_all(engine: Engine, name: str, report: Report, *, unfinished: bool, 
 def _remove(engine: Engine, name: str, found: Found, report: Report, *, stop: bool) -> LabError | None:
     """Tries to remove all of it. Gives the first refusal of the engine, which may be over a moment later."""
     problems: list[LabError] = []
-    if stop:
-        stop_containers(engine, found.containers)
-    # A container that has stopped holds no network, so the two go at the same time: the engine takes as long for a
-    # network as for several containers. Any other would be in the way, so it goes first.
+    # What has stopped holds no network. Any other would be in a network's way, so it goes first.
     held = [item for item in found.containers if not stop or item.state not in (*STOPPABLE, *STOPPED)]
     with _kept(problems):
         remove_containers(engine, held, report, stop=False)
-    jobs = [partial(_remove_network, engine, network) for network in found.networks]
-    jobs += [partial(_remove_container, engine, item, report) for item in found.containers if item not in held]
     with _kept(problems):
-        each(lambda job: job(), jobs)
+        _remove_stopped(engine, [item for item in found.containers if item not in held], found.networks, report)
     reached("down:containers-removed")
     with _kept(problems):
         each(lambda volume: engine.remove_volume(volume.name), found.volumes)
     if problems:
         _refuse_guests(engine, name)
     return problems[0] if problems else None
+
+
+def _remove_stopped(engine: Engine, containers: list[Container], networks: list[Network], report: Report) -> None:
+    """Stops each container and removes it, several at the same time, and the networks with them as soon as all have
+    stopped: the engine takes as long for a network as for several containers. Raises LabError."""
+    running = {item.id for item in containers if item.state in STOPPABLE}
+    stopped, lock = threading.Event(), threading.Lock()
+
+    def remove(container: Container) -> None:
+        if container.id in running:
+            try:
+                _stop(engine, container)
+            finally:
+                with lock:
+                    running.discard(container.id)
+                if not running:
+                    stopped.set()
+        _remove_container(engine, container, report)
+
+    def remove_network(network: Network) -> None:
+        stopped.wait()
+        _remove_network(engine, network)
+
+    if not running:
+        stopped.set()
+    jobs = [partial(remove_network, network) for network in networks]
+    jobs += [partial(remove, container) for container in containers]
+    each(lambda job: job(), jobs, beside=len(networks))
 
 
 @contextlib.contextmanager
@@ -252,13 +278,14 @@ def _refuse_guests(engine: Engine, name: str) -> None:
 def stop_containers(engine: Engine, containers: Iterable[Container]) -> None:
     """Stops each that runs with its own grace, so that programs close their sockets in order."""
 
-    def stop(container: Container) -> None:
-        # Somebody else may have removed it by now; and what doesn't stop is removed by force.
-        with contextlib.suppress(LabError):
-            engine.change("stop", container.id)
-        reached("down:container-stopped")
+    each(partial(_stop, engine), [container for container in containers if container.state in STOPPABLE])
 
-    each(stop, [container for container in containers if container.state in STOPPABLE])
+
+def _stop(engine: Engine, container: Container) -> None:
+    # Somebody else may have removed it by now; and what doesn't stop is removed by force.
+    with contextlib.suppress(LabError):
+        engine.change("stop", container.id)
+    reached("down:container-stopped")
 
 
 def remove_containers(engine: Engine, containers: Iterable[Container], report: Report, *, stop: bool = True) -> None:
@@ -296,14 +323,16 @@ def whose(engine: Engine) -> dict[str, bool]:
     return {name: is_mine(engine, there.owner if there else None) for name, there in found.items()}
 
 
-def each(act: Callable[[T], object], items: list[T], workers: int = WORKERS) -> None:
-    """Does one thing to many at once; all are tried before the first failure is raised. ^C waits for none of them."""
+def each(act: Callable[[T], object], items: list[T], workers: int = WORKERS, *, beside: int = 0) -> None:
+    """Does one thing to many, some at once, and more where these take long; `beside` of them only wait for the others.
+    All are tried before the first failure is raised. ^C waits for none of them."""
     if len(items) <= 1:
         for item in items:
             act(item)
         return
     waiting = deque(items)
     problems: list[Exception] = []
+    ended, changed = [0], threading.Condition()
 
     def work() -> None:
         while True:
@@ -315,14 +344,24 @@ def each(act: Callable[[T], object], items: list[T], workers: int = WORKERS) -> 
                 act(item)
             except Exception as problem:  # noqa: BLE001 - raised below, by the thread that waits
                 problems.append(problem)
+            with changed:
+                ended[0] += 1
+                changed.notify()
 
-    # concurrent.futures would do, but importing it takes as long as removing a container.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(items)))]
+    def begin(count: int) -> int:
+        # concurrent.futures would do, but importing it takes as long as removing a container.
+        for _ in range(count):
+            threading.Thread(target=work, daemon=True).start()
+        return count
+
+    most = min(workers + beside, len(items))
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        busy = begin(min(AT_ONCE + beside, most))
+        with changed:
+            while ended[0] < len(items):
+                before = ended[0]
+                if not changed.wait(SLOW) and ended[0] == before and busy < most:
+                    busy += begin(min(AT_ONCE, most - busy))
     finally:
         waiting.clear()
     if problems:
