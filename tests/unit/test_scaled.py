@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from labctl.engine.docker.project.projects import starts_in_turn
 from labctl.engine.model import COMPOSE_NUMBER, LABEL_LAB, LABEL_PROBE, LABEL_PROBED
 from labctl.errors import LabError
 from labctl.lab.drawing import picture
 from labctl.lab.life.change import change
 from labctl.lab.life.plan import _change
-from labctl.lab.life.up import _is_scaled, _names, _remove_what_left
+from labctl.lab.life.up import _names, _remove_what_left
 from labctl.topology.check.plan import plan_of
 from labctl.topology.model import parse, replicas
 
@@ -40,7 +41,7 @@ def test_up_again_leaves_the_helpers_of_scaled_nodes(engine):
 def test_a_service_without_containers(none):
     found = parse(f"{{name: lab, services: {{web: {{image: x, {none}}}, db: {{image: x, scale: 1}}}}}}", Path("x"))
     assert _names(found.config) == {"lab-db-1"}
-    assert not _is_scaled(found.config)
+    assert not starts_in_turn(found.config)
     web = found.members[0]
     assert _change(web, [], {}, None, 0) == ("keep", "none is wanted")
     assert _change(web, [], {}, None, 1) == ("create", "it is new")

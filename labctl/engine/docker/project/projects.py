@@ -91,7 +91,7 @@ class DockerProjects(ComposeProjects):
         why = self.left_to_compose(config)
         if why:
             report(f"note: `docker compose` makes this lab: {why}")
-            slow = start and _starts_in_turn(config)
+            slow = start and starts_in_turn(config)
             options: dict[str, Any] = {"unfinished": unfinished, "hold": hold}
             super().bring_up(source, config, report, limit, **options, start=start and not slow)
             if slow:
@@ -232,7 +232,7 @@ class DockerProjects(ComposeProjects):
         return None
 
 
-def _starts_in_turn(config: Mapping[str, Any]) -> bool:
+def starts_in_turn(config: Mapping[str, Any]) -> bool:
     """Whether Compose would start many containers of one service one after the other, though none waits for another:
     that takes it twice as long as starting several at once."""
     from labctl.topology.model import replicas
