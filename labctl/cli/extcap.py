@@ -8,12 +8,12 @@ kind of packets one has, what can be set for it, and at last to capture there, i
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from labctl import __version__
-from labctl.errors import BadFilter, LabError
+from labctl.errors import BadFilter, LabError, LabNotFound
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
@@ -73,9 +73,8 @@ def _interfaces() -> Iterator[str]:
     """A line for each lab and for each of its nodes that runs. Where no engine answers there are none: Wireshark asks
     at each of its starts, and most of these have nothing to do with labs."""
     try:
-        for value, lab, node in _choices(_engine()):
+        for value, lab, node, addresses in _choices(_engine()):
             if node:
-                addresses = lab.addresses()[node]
                 where = f" ({', '.join(addresses)})" if addresses else ""
                 yield f"interface {{value={value}}}{{display=labctl: {node} in {lab.name}{where}}}"
             else:
@@ -84,21 +83,25 @@ def _interfaces() -> Iterator[str]:
         return
 
 
-def _choices(engine: Engine) -> Iterator[tuple[str, Lab, str | None]]:
-    """Each interface's name with its lab, and its node where it is one's. A lab's name has no dot in it."""
+def _choices(engine: Engine) -> Iterator[tuple[str, Lab, str | None, Sequence[str]]]:
+    """Each interface's name with its lab, and its node where it is one's, with that one's addresses. A lab's name has
+    no dot in it. What goes meanwhile is left out."""
     from labctl.api.labs import labs
 
     for lab in labs(engine=engine):
-        there = lab.addresses()
+        try:
+            there = lab.addresses()
+        except LabNotFound:
+            continue
         if there:
-            yield f"{PREFIX}{lab.name}", lab, None
-        for node in there:
-            yield f"{PREFIX}{lab.name}.{node}", lab, node
+            yield f"{PREFIX}{lab.name}", lab, None, ()
+        for node, addresses in there.items():
+            yield f"{PREFIX}{lab.name}.{node}", lab, node, tuple(addresses)
 
 
 def _chosen(engine: Engine, value: str) -> tuple[Lab, list[str]]:
     """The lab and the nodes of an interface. Raises LabError `no-interface`."""
-    for name, lab, node in _choices(engine):
+    for name, lab, node, _ in _choices(engine):
         if name == value:
             return lab, [node] if node else []
     raise LabError("no-interface", name=value)

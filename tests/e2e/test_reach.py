@@ -79,9 +79,7 @@ def test_a_name_leads_where_the_nodes_own_resolver_says(lab):
 
 
 def test_refusals_name_what_is_wrong(lab):
-    assert lab.refused("ping", "alise", "bob") == (
-        f"there is no node alise in the lab {lab.name}; did you mean alice or client?"
-    )
+    assert lab.refused("ping", "alise", "bob") == (f"there is no node alise in the lab {lab.name}; did you mean alice?")
     assert lab.refused("ping", "alice", "bob", "-6") == f"bob has no IPv6 address (it has: {lab.address('bob')})"
     assert lab.refused("route", "alice", "").startswith("TARGET: it is empty")
     assert lab.refused("ping", "alice", "a..b").startswith("alice can't resolve a..b: ")
