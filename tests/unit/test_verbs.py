@@ -405,7 +405,7 @@ def test_an_engine_that_would_not_is_told_of_with_the_nodes_name():
         change(engine, find(engine, "lab"), "start", "alice", timeout=1)
     assert caught.value.message == 'the Docker engine would not start alice: exec: "nosuch": not found'
     with pytest.raises(LabError, match='would not start lab-alice-1: exec: "nosuch": not found'):
-        _start_made(engine, "lab", lambda line: None, None)
+        _start_made(engine, "lab", lambda line: None, {"services": {"alice": {}}})
 
 
 def test_what_is_published_of_a_network_answers_for_all_on_it(engine, lab_of):
