@@ -6,13 +6,12 @@ Reading changes nothing, on the engine or elsewhere.
 from __future__ import annotations
 
 import copy
-import importlib
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labctl.ahead import imported
 from labctl.engine.model import (
     LABEL_CONDITIONS,
     LABEL_FAMILIES,
@@ -126,7 +125,7 @@ def read(
     mine = source.text is None  # and no text that labctl made itself
     if strict:
         # What checks the file, while Compose reads it.
-        threading.Thread(target=importlib.import_module, args=("labctl.lab.validate",), daemon=True).start()
+        imported("labctl.lab.validate")
     if mine:
         _refuse_endless(source)
     try:

@@ -6,13 +6,13 @@ Somebody waits for it: what is needed only once it runs is imported while the en
 from __future__ import annotations
 
 import contextlib
-import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from labctl.ahead import imported
 from labctl.engine.model import (
     COMPOSE_IMAGE,
     COMPOSE_NUMBER,
@@ -270,7 +270,7 @@ def _make(
             what = f"a container {order.name}, which is none of this lab's"
             raise LabError("name-taken", node=order.hostname, what=what, mend="choose another name")
         try:
-            threading.Thread(target=importlib.import_module, args=(LATER,), daemon=True).start()
+            imported(LATER)
             engine.change("start", made)
         except EngineRefused as problem:
             raise _why_not(problem, order) from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from labctl.ahead import imported
 from labctl.engine.compose.projects import ComposeProjects
 from labctl.engine.projects import Reading, Report
 
@@ -49,7 +48,7 @@ class DockerProjects(ComposeProjects):
         with super().preparing(source, name):
             self._is_making = True
             # What makes it, while Compose reads the file.
-            threading.Thread(target=importlib.import_module, args=(f"{__package__}.maker",), daemon=True).start()
+            imported(f"{__package__}.maker")
             yield
 
     def _ask_version(self) -> Later[str]:
