@@ -211,7 +211,7 @@ def test_what_takes_compose_too_long_is_told_of_compose_and_not_of_the_engine(tm
 
 
 NOTED = '#!/bin/sh\necho "$@" >>{said}\ncat {answer}\n'
-SLEEPS = "#!/bin/sh\necho $$ >{said}\nexec sleep 1000\n"
+WAITS = "#!/bin/sh\necho $$ >{said}\nread line <{said}\n"  # what nobody writes, as `said` is a FIFO
 
 
 def compose_that(tmp_path, monkeypatch, script):
@@ -244,13 +244,16 @@ def test_what_was_begun_answers_nothing_else(tmp_path, monkeypatch, other):
 
 
 def test_what_nobody_wants_to_know_any_more_is_ended(tmp_path, monkeypatch):
-    source, engine = compose_that(tmp_path, monkeypatch, SLEEPS), DockerEngine(NOWHERE)
+    source, engine = compose_that(tmp_path, monkeypatch, WAITS), DockerEngine(NOWHERE)
     said = tmp_path / "said"
+    os.mkfifo(said)
     with engine.preparing(source, None):
-        deadline = time.monotonic() + LIMIT
-        while not (said.exists() and said.read_text().endswith("\n")) and time.monotonic() < deadline:
-            time.sleep(0.02)  # nothing tells when a process of another program begins
-        handle = os.pidfd_open(int(said.read_text()))
+        handle = os.pidfd_open(int(said.read_text()))  # which is there once the program has begun
+        try:
+            assert not select.select([handle], [], [], 0)[0], "it ended by itself"
+        except BaseException:
+            os.close(handle)
+            raise
     try:
         assert select.select([handle], [], [], LIMIT)[0], "Compose reads on"
     finally:
