@@ -6,9 +6,11 @@ ended it (130 for ^C).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from labctl.cli.output import Terminated, Unwritten, prepare, talk
 from labctl.errors import LabError
 
 EXPLAINED, BUG = 1, 3
+MANY_FILES = 16384
 ASKS = (["--help"], ["-h"], ["help"])  # for all of the command line, and nothing else
 
 
@@ -40,6 +43,7 @@ def _status(run: Callable[[], int]) -> int:
     _open_closed_streams()
     prepare()
     _watch_signals()
+    _allow_many_files()
     try:
         return _explained(run)
     except (KeyboardInterrupt, Terminated) as told:  # while it said why it failed
@@ -110,6 +114,16 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open for good
+
+
+def _allow_many_files() -> None:
+    """A lab of a thousand nodes is as many journals at once; the usual limit is low for the sake of select(2) alone,
+    which isn't used here (getrlimit(2), RLIMIT_NOFILE)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # as many as there may be, then
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _watch_signals() -> None:

@@ -37,8 +37,10 @@ class Shell:
 
     def type(self, keys: bytes) -> None:
         """Waits for room, as a paste may need it."""
+        room = select.poll()  # select(2) knows no number above 1023, and a page may have more open
+        room.register(self.terminal, select.POLLOUT)
         while keys:
-            select.select([], [self.terminal], [], ENDING)
+            room.poll(ENDING * 1000)
             keys = keys[os.write(self.terminal, keys) :]
 
     def end(self) -> None:

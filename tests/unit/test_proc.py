@@ -7,7 +7,8 @@ import pytest
 from lacking import lacking
 
 from labctl.engine.docker import proc
-from labctl.engine.model import Listening
+from labctl.engine.memory import Execution, MemoryEngine
+from labctl.engine.model import Line, Listening
 
 HERE = os.getpid()
 # Every process is in some group: "/" is in its name, as a container's id is in that of its processes.
@@ -108,3 +109,44 @@ def test_tables_of_a_container():
 def test_what_is_no_table_is_taken_for_none(said):
     """Where a container has no cat(1): that nothing listens would be a guess."""
     assert not proc.is_table(said)
+
+
+class Watched(MemoryEngine):
+    """How many commands run at the same time at most."""
+
+    most = now = 0
+
+    def open(self, *args, **options):
+        stream = super().open(*args, **options)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        return stream
+
+    def wait(self, streams, deadline):
+        for happening in super().wait(streams, deadline):
+            self.now -= happening.line is None
+            yield happening
+
+
+def with_tables(count: int, engine: MemoryEngine) -> list[str]:
+    lines = [Line(text.encode()) for text in (TCP, row("00000000:1F90", "0A"))]
+    nodes = [engine.add("lab", f"n{number}") for number in range(count)]
+    for node in nodes:
+        node.commands = lambda command: Execution(lines)
+    return [node.record.id for node in nodes]
+
+
+def test_many_containers_are_read_a_few_at_a_time():
+    """Each reading is a process of the engine's and its helpers; a thousand at once brought a machine to a stop."""
+    engine = Watched()
+    names = with_tables(100, engine)
+    found = proc.told_inside(engine, names)
+    assert found == dict.fromkeys(names, (Listening("tcp", "0.0.0.0", 8080),))
+    assert engine.most == proc.READERS
+
+
+def test_what_there_is_no_time_for_is_not_known(monkeypatch):
+    monkeypatch.setattr(proc, "READ_LIMIT", 0.0)
+    engine = Watched()
+    assert proc.told_inside(engine, with_tables(3, engine)) == {}
+    assert engine.most == 0

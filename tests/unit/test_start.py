@@ -1,6 +1,7 @@
 """Before labctl's first own line, and around it: ^C while it is still importing, and shells' completion."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -88,3 +89,21 @@ labctl.main(run)
 """
     got = python(code)
     assert (got.returncode, got.stderr) == (status, "")
+
+
+FILES = "import resource; from labctl import __main__; {then}; print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "then", "left"),
+    [
+        (64, 4000, "__main__._status(lambda: 0)", "4000 4000"),
+        (64, 64, "__main__._status(lambda: 0)", "64 64"),
+        (64, 4000, "import labctl.api.labs", "64 4000"),  # a library leaves a program's limits alone
+    ],
+)
+def test_it_may_have_as_many_files_as_there_may_be(soft, hard, then, left):
+    """A lab of a thousand nodes is as many journals at once, where 1024 are usual."""
+    lower = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))  # noqa: E731
+    got = python(FILES.format(then=then), preexec_fn=lower)
+    assert (got.stdout.strip(), got.stderr) == (left, "")

@@ -14,7 +14,8 @@ from labctl.errors import LabError
 
 TABLES = ("tcp", "tcp6", "udp", "udp6")
 COMMAND = ("cat", *(f"/proc/net/{table}" for table in TABLES))  # what a container can be asked to run
-READ_LIMIT = 10.0  # seconds for containers that read their own
+READ_LIMIT = 10.0  # seconds for containers that read their own, all of them
+READERS = 8  # of them at the same time
 _STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; TCP_CLOSE, which a datagram socket without a peer is in
 _RESOLVER = "127.0.0.11"  # the engine's own name server, which it opens in each container
 _HEAD = "sl"  # the first word of a table
@@ -111,18 +112,32 @@ def _text(place: int, name: str) -> list[str]:
 
 
 def told_inside(engine: Engine, containers: Iterable[str]) -> dict[str, tuple[Listening, ...]]:
-    """What containers whose processes aren't this machine's read themselves, where they have a cat(1)."""
+    """What containers whose processes aren't this machine's read themselves, where they have a cat(1).
+
+    Each reading is a process that the engine starts, several of its own with it: a few at a time, as hundreds at once
+    bring a machine to a stop, and only as many as there is time for.
+    """
+    left, deadline = list(containers), time.monotonic() + READ_LIMIT
     lines: dict[str, list[str]] = {}
+    while left and time.monotonic() < deadline:
+        some, left = left[:READERS], left[READERS:]
+        _read_inside(engine, some, lines, deadline)
+    return {name: listening(told) for name, told in lines.items() if is_table(told)}
+
+
+def _read_inside(engine: Engine, containers: Iterable[str], lines: dict[str, list[str]], deadline: float) -> None:
     opened: list[Stream] = []
+    read: dict[str, list[str]] = {}
     try:
         for name in containers:
             with contextlib.suppress(LabError):  # it is paused, or has just ended
                 opened.append(engine.open(name, COMMAND))
-        for happening in engine.wait(opened, time.monotonic() + READ_LIMIT) if opened else ():
-            if happening.line and not happening.line.stderr:
-                text = happening.line.text.decode("ascii", "replace")
-                lines.setdefault(happening.stream.container, []).append(text)
+        for happening in engine.wait(opened, deadline) if opened else ():
+            name, line = happening.stream.container, happening.line
+            if line is None:
+                lines[name] = read.pop(name, [])  # only now it is all
+            elif not line.stderr:
+                read.setdefault(name, []).append(line.text.decode("ascii", "replace"))
     finally:
         for stream in opened:
             stream.close()
-    return {name: listening(told) for name, told in lines.items() if is_table(told)}

@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -30,7 +31,7 @@ from labctl.engine.model import (
 from labctl.engine.settings import Settings
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.making import SeveralProjects
-from labctl.engine.several.members import Members
+from labctl.engine.several.members import Members, at_once
 from labctl.engine.several.spreading import Wish
 from labctl.errors import EngineRefused
 
@@ -122,8 +123,11 @@ class SeveralEngines(SeveralProjects):
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
         found: dict[str, tuple[Listening, ...]] = {}
-        for engine, several in self._by_engine(pids):
-            found |= engine.listening({ident: pids[ident] for ident in several})
+
+        def ask(engine: Engine, several: Sequence[str]) -> None:
+            found.update(engine.listening({ident: pids[ident] for ident in several}))
+
+        at_once([partial(ask, engine, several) for engine, several in self._by_engine(pids)])
         return found
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:

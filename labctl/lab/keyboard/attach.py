@@ -81,8 +81,10 @@ def _type(engine: Engine, lab: Lab, node: Node, line: bytes, timeout: float) -> 
 def _show_until(engine: Engine, journal: Stream, done: int, node: Node, show: Callable[[Event], object]) -> None:
     import time
 
+    end = select.poll()
+    end.register(done, select.POLLIN)
     while True:
-        finished = bool(select.select([done], [], [], 0)[0])
+        finished = bool(end.poll(0))
         # After the last line its consequences get a moment to arrive.
         for happening in engine.wait([journal], time.monotonic() + (0.3 if finished else 0.1)):
             if happening.line is None:
