@@ -112,12 +112,14 @@ class Maker:
         services = self._config["services"]
         if any(len(there.get(name, ())) < self._count(name) for name in services):
             self._who()  # Compose begins to answer
+        self._make_networks()
+        self._make_volumes()
         wanted_images = [
             container.image_of(self._config, name) for name in services if self._share is None or self._count(name)
         ]
-        images = observed.images(self._wire, wanted_images)
-        self._make_networks()
-        self._make_volumes()
+        images = observed.images(self._wire, wanted_images)  # while the engine makes the networks
+        # Who tries again where one's subnet was taken has to know of all others whether they are there.
+        self._tell(settled=True)
         for names in levels(services):
             self._make_services(names, there, images)
         return {name: list(found.values()) for name, found in self._ids.items()}
@@ -164,8 +166,6 @@ class Maker:
             elif found.labels.get(COMPOSE_NETWORK) != key:
                 why = f"network {name} was found but has incorrect label {COMPOSE_NETWORK} set to"
                 raise LabError("start-failed", why=f'{why} "{found.labels.get(COMPOSE_NETWORK, "")}"')
-        # Who tries again where one's subnet was taken has to know of all others whether they are there.
-        self._tell(settled=True)
 
     def _make_volumes(self) -> None:
         known = self._config.get("volumes") or {}
@@ -176,7 +176,6 @@ class Maker:
                 raise LabError("start-failed", why=f'external volume "{name}" not found')
             if name not in there:
                 self._ask("volume", name, networks.volume(self._project, key, item, self._who().version))
-        self._tell()
 
     def _ask(self, kind: str, name: str, body: Mapping[str, Any]) -> None:
         title, path = kind.capitalize(), f"/{kind}s/create"
