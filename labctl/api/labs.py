@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from labctl.ahead import imported
 from labctl.cancel import Cancel
 from labctl.engine import connect, connect_all
 from labctl.engine.model import Engine
@@ -61,13 +62,13 @@ def up(
     file, options = topologies.options_of(topology, files, profiles, env_files)
     names = topologies.chosen_hosts(hosts)
     with spanning.to_read(using, names).preparing(builtin.find(file, options), name):
-        # Which takes as long as Compose needs for a file.
-        from labctl.api.lab import Lab
-        from labctl.lab.life import up as life
+        from labctl.lab.life import up as life  # which takes as long as Compose needs for a file
 
         how = (tuple(subnets), record, options, take_over, allow_overlap, isolated, names, places or {}, policy)
         request = life.Request(file, name, build, timeout, build_timeout, *how)
-        found = life.up(using, request, _telling(report, token))
+        found = life.up(using, request, _telling(report, token, begun=lambda: imported("labctl.api.lab")))
+    from labctl.api.lab import Lab
+
     there = using.narrowed(machines_of(node.container for node in found.nodes))
     return Lab(there, found.name, token, takes_down=True, force=take_over)
 
@@ -133,13 +134,19 @@ def labs(*, engine: Engine | None = None) -> tuple[Lab, ...]:
     return tuple(found)
 
 
-def _telling(report: Callable[[str], None] | None, token: Cancel) -> Callable[[str], None]:
+def _telling(
+    report: Callable[[str], None] | None, token: Cancel, begun: Callable[[], object] | None = None
+) -> Callable[[str], None]:
+    """`begun` is called at the first line: it is the engine's turn then."""
     from labctl.cancel import check
 
     is_told = False
 
     def tell(text: str) -> None:
-        nonlocal is_told
+        nonlocal is_told, begun
+        if begun:
+            begun()
+            begun = None
         if token.is_cancelled and not is_told:  # once: what follows is taking back, which nothing must end
             is_told = True
             check([token])

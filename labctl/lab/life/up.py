@@ -9,17 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labctl.ahead import imported
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_RUN, LABEL_TARGET, Container, Engine
 from labctl.engine.projects import is_port_taken, is_subnet_taken
 from labctl.errors import Cancelled, EngineRefused, LabError, NodeFailed
 from labctl.lab import owners, spanning
-from labctl.lab.faults.gate import shut
-from labctl.lab.faults.standing import put_in_force
 from labctl.lab.images import needed
 from labctl.lab.life.down import LOCK_LIMIT, LOOK_AGAIN, each, look, remove_containers, wait_until_quiet
-from labctl.lab.life.giving_up import cause
-from labctl.lab.life.ready import wait_ready
-from labctl.lab.life.static_routes import set_routes
 from labctl.lab.locks import LabLock
 from labctl.lab.model import Lab, of_containers
 from labctl.lab.placing import blueprint as blueprints
@@ -35,6 +31,13 @@ STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody wa
 STARTERS = 8  # containers that are started at the same time
 ATTEMPTS = 16  # at a subnet that somebody else takes in the same moment
 MOST_LEFT_OUT = 64
+# What is done with a lab that runs: imported while the engine makes it.
+LATER = (
+    "labctl.lab.life.static_routes",
+    "labctl.lab.faults.standing",
+    "labctl.lab.life.ready",
+    "labctl.lab.life.status",
+)
 _PHASES = {
     ("Network", "Created"): "up:network-created",
     ("Container", "Created"): "up:container-created",
@@ -117,6 +120,8 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
             lab = _make(engine, blueprint, config, chosen, before, lock, deadline, report, request)
     finally:
         lock.close()
+    from labctl.lab.life.ready import wait_ready
+
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
@@ -156,6 +161,7 @@ def _make(
     unfinished: set[str] = set()
     try:
         lock.begin()
+        imported(*(f"labctl.lab.{name}" for name in LATER))
         waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
         reached("up:made")
@@ -165,10 +171,15 @@ def _make(
             from labctl.lab.recording.at_start import record
 
             record(engine, lab, waiters)
+        from labctl.lab.faults.standing import put_in_force
+        from labctl.lab.life.static_routes import set_routes
+
         set_routes(engine, lab, lab.nodes)
         reached("up:routes-set")
         put_in_force(engine, lab, lab.nodes)
     except BaseException as problem:
+        from labctl.lab.life.giving_up import cause
+
         if isinstance(problem, LabError) and (why := cause(engine, blueprint.topology, problem, request.timeout)):
             lock.finish()
             raise why from None
@@ -241,6 +252,7 @@ def _left_out(attempt: int) -> int:
 def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any]) -> list[Container]:
     """Starts all containers of a lab that don't run, several at once; those of labctl's own wait until they are
     recorded, and are given."""
+    from labctl.lab.faults.gate import shut
     from labctl.lab.recording.at_start import waiting
 
     def start(container: Container) -> None:
