@@ -62,7 +62,7 @@ lint: venv types ## check style, types, imports and shell scripts
 bench: venv engine images ## measure beside plain Compose for an hour, and write bench/results.json
 	$(BIN)/python -m bench
 
-bench-scale: venv engine images ## measure 300 and 1,000 hosts over three engines; an hour, and 20 GB of memory
+bench-scale: venv engine images ## measure 300 and 1,000 hosts over three engines; 20 minutes, and 14 GB of memory
 	$(BIN)/python -m bench machines machines-1000
 
 machines: venv engine ## start three machines for tests of several, each a container with an engine of its own
