@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from lacking import lacking
@@ -78,6 +79,17 @@ def test_a_process_that_is_another_container_s_is_not_read():
     assert proc.read(HERE, "f" * 64) is None
     assert proc.read(0, MINE) is None, "nothing runs"
     assert proc.read(2**22 + 1, MINE) is None, "no process can have that number"
+
+
+def test_all_are_read_that_are_to_be_seen(opened):
+    """By their processes: three are this one, by names that its groups have in common with it."""
+    port = opened(socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1").getsockname()[1]
+    groups = Path("/proc/self/cgroup").read_text().splitlines()
+    mine = {MINE, ":", groups[0].partition(":")[0]}
+    found = proc.read_all({**dict.fromkeys(mine, HERE), "f" * 64: HERE, "e" * 64: 0})
+    assert found.keys() == mine
+    assert all(Listening("tcp", "127.0.0.1", port) in told for told in found.values())
+    assert proc.read_all({}) == {}
 
 
 def test_tables_of_a_container():

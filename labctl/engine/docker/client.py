@@ -95,9 +95,7 @@ class DockerEngine(Alone, DockerProjects, DockerSwarm):
         return made.settings(self._call("inspect a container", "GET", f"/containers/{container}/json"))
 
     def listening(self, pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
-        found = {}
-        if self.endpoint.is_local:
-            found = {name: told for name, pid in pids.items() if (told := proc.read(pid, name)) is not None}
+        found = proc.read_all(pids) if self.endpoint.is_local else {}
         return found | proc.told_inside(self, [name for name in pids if name not in found])
 
     def networks(self, labels: Sequence[str] = ()) -> list[Network]:
