@@ -204,3 +204,31 @@ def test_up_goes_on_when_a_machine_finds_its_manager_again(hosts):
     assert done.returncode == 0, done
     assert run("down", timeout=120, **variables).returncode == 0
     assert left(machines) == []
+
+
+@pytest.mark.turn(3)
+def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts):
+    """By what an engine that was killed has left in the kernel: an interface with the number of the next network. Some
+    are made here, and taken away as the first network goes, as the engine does with its own."""
+    folder, variables, machines = hosts
+    machine = machines["a"]
+    assert run("up", str(folder), *PLACES, timeout=200, **variables).returncode == 0
+    options = machine.docker("network", "inspect", f"{LAB}_lab", "--format", "{{json .Options}}")
+    number = int(json.loads(options)["com.docker.network.driver.overlay.vxlanid_list"])
+    assert run("down", timeout=120, **variables).returncode == 0
+    made = "ip link add stale$id group 77 type vxlan id $id dstport 4789"
+    machine.run("sh", "-c", f"for id in $(seq 4097 {number + 20}); do {made}; done; true")  # some are others'
+    child = begin("up", str(folder), *PLACES, **variables)
+    assert child.stderr
+    try:
+        told = next((line for line in child.stderr if b"made anew" in line), b"")
+    finally:
+        machine.run("ip", "link", "del", "group", "77")
+    done = finish(child, ENDS_WITHIN)
+    assert done.returncode == 0, (told, number, done)
+    assert told == b"note: a machine could not join the lab's network, which is made anew\n"
+    assert done.returncode == 0, done
+    sent = run("chat", "send", "alice", "over the new one", "--json", **variables)
+    assert (sent.returncode, json.loads(sent.stdout)["text"]) == (0, "over the new one")
+    assert run("down", timeout=120, **variables).returncode == 0
+    assert left(machines) == []

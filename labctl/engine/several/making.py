@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.cancel import Cancel, sleep
+from labctl.cancel import Cancel
 from labctl.engine.docker.client import DockerEngine
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network
 from labctl.engine.nodes import NodeOrder
 from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
-from labctl.engine.several.members import Members, at_once
+from labctl.engine.several.members import at_once
+from labctl.engine.several.overlays import SeveralOverlays, is_kept_out
 from labctl.engine.several.spreading import Wish
 from labctl.errors import EngineRefused, LabError
 
@@ -25,24 +24,15 @@ if TYPE_CHECKING:
     from labctl.engine.docker.project.identity import Identity
     from labctl.topology.builtin import Source
 
-LEAVING = 20.0  # seconds for the swarm to see that a network's last containers are gone
-APPEARING = 15.0  # seconds for a network to be there on one more machine
-LOOK_AGAIN = 0.2
-_APPEARS = re.compile(r"could not find a network matching|network \S+ not found", re.I)
-_UNANSWERED = re.compile(r"attach(ing)? to network.*deadline exceeded", re.I)
 STOP_LIMIT = 30.0  # seconds for a container that goes elsewhere
 
 
-class SeveralProjects:
-    """See labctl.engine.projects.Projects and labctl.engine.nodes.Nodes. What makes overlays is the first engine that
-    is a manager of the swarm."""
+class SeveralProjects(SeveralOverlays):
+    """See labctl.engine.projects.Projects and labctl.engine.nodes.Nodes."""
 
-    members: Members
-    cancels: tuple[Cancel, ...]
     wish: Wish | None
     usual: Engine | None
     _asked: Engine | None = None
-    _manager: str | None = None
 
     @property
     def builder(self) -> Engine:
@@ -67,15 +57,6 @@ class SeveralProjects:
     @property
     def _any(self) -> Engine:
         return next(iter(self.members.engines.values()))
-
-    def manager(self) -> Engine:
-        """Raises LabError `no-manager`."""
-        if self._manager not in self.members.engines or self._manager in self.members.missing:
-            found = self.members.all(lambda _, engine: bool((engine.info().get("Swarm") or {}).get("ControlAvailable")))
-            self._manager = next((name for name, is_manager in found.items() if is_manager), None)
-        if self._manager is None:
-            raise LabError("no-manager", machines=", ".join(self.members.engines))
-        return self.members.engines[self._manager]
 
     def compose_version(self) -> tuple[int, int]:
         return self.builder.compose_version()
@@ -152,15 +133,35 @@ class SeveralProjects:
         builder = self.builder
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
-        self._make_overlays(whole, identity, report)
-        before = run_on(whole["services"], partial(self._whole, project))
-        made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
-        for container in again(whole["services"], before, made):
-            self.members.of(container.id).change("stop", container.id, limit=limit)
-        if start:
-            with Workers(limit, self.cancels, set()) as starters:
-                begin = partial(self._begin, limit=limit)
-                Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
+        there, once_more = self._whole(project), True
+        while True:
+            new = self._make_overlays(whole, identity, report)
+            before = run_on(whole["services"], partial(self._whole, project))
+            made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
+            for container in again(whole["services"], before, made):
+                self.members.of(container.id).change("stop", container.id, limit=limit)
+            if not start:
+                return
+            try:
+                with Workers(limit, self.cancels, set()) as starters:
+                    begin = partial(self._begin, limit=limit)
+                    Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
+                return
+            except EngineRefused as problem:
+                if there or not new or not once_more or not is_kept_out(problem):
+                    raise
+            # As after an engine was killed: what it has left in the kernel keeps it out of the network for good, and is
+            # taken away with the network (error creating vxlan interface: file exists).
+            report("note: a machine could not join the lab's network, which is made anew")
+            self._unmake(project, new)
+            once_more = False
+
+    def _unmake(self, project: str, overlays: Collection[str]) -> None:
+        """Removes a project's containers, none of which has begun to be of use, and some of its networks, by name."""
+        at_once([partial(self.members.of(one.id).remove_container, one.id) for one in self._of_project(project)])
+        for network in self.manager().networks():
+            if network.name in overlays:
+                self._remove_overlay(network.id)
 
     def _makers(self, config: Mapping[str, Any]) -> dict[str, DockerEngine]:
         """The engines, which must make all that the configuration asks for. Raises LabError `hosts-unmade`."""
@@ -200,22 +201,6 @@ class SeveralProjects:
         assert isinstance(engine, DockerEngine)
         self._starting(lambda: engine.begin(container, limit=limit), limit)
 
-    def _starting(self, start: Callable[[], object], limit: float) -> None:
-        """Starts something, again where a network isn't there yet: on a machine it appears with the first container
-        that asks for it, and one that asks for two may be answered before both have. And again within `limit` where the
-        swarm's manager did not answer the machine in the engine's own time, as after a pause."""
-        begun = time.monotonic()
-        while True:
-            try:
-                start()
-                return
-            except EngineRefused as problem:
-                why, took = str(problem.values.get("why")), time.monotonic() - begun
-                appears = _APPEARS.search(why) and took <= APPEARING
-                if not appears and not (_UNANSWERED.search(why) and took <= limit):
-                    raise
-            sleep(LOOK_AGAIN, self.cancels)
-
     def shares(self, config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
         there = {key: one.machine for key, one in self._present(config).items()}
         return spreading.spread(config, self.wish or Wish(tuple(self.members.engines)), there)
@@ -249,26 +234,6 @@ class SeveralProjects:
 
         at_once([partial(remove, one) for one in going])
         return shares
-
-    def _make_overlays(self, config: Mapping[str, Any], identity: Identity, report: Report) -> None:
-        wanted = fabric.overlays(config)
-        if not wanted:
-            return
-        manager = self.manager()
-        assert isinstance(manager, DockerEngine)
-        there = {one.name: one for one in manager.networks()}
-        labels = {LABEL_HOSTS: ",".join(self.members.engines)}
-        for key, item in wanted.items():
-            name = str(item["name"])
-            before = there.get(name)
-            if before is None:
-                report(f"Network {name} Creating")
-                body = fabric.body(str(config["name"]), key, item, identity.version, labels)
-                manager.make_network(name, body)
-                report(f"Network {name} Created")
-            elif before.driver != "overlay":
-                why = f"a {before.driver} network of that name is there"
-                raise LabError("start-failed", why=f"network {name} can't reach over machines: {why}")
 
     def _make_containers(
         self,
@@ -305,28 +270,6 @@ class SeveralProjects:
         busy = [machine for machine in engines if shares.get(machine)]
         at_once([partial(one, machine) for machine in busy], stop=stop.cancel)
         return found
-
-    def remove_network(self, network: str) -> None:
-        """An overlay by the swarm's manager, any other by the engine that has it."""
-        every = self.members.all(lambda _, engine: [one for one in engine.networks() if one.id == network])
-        for name, found in every.items():
-            if found and found[0].driver == "overlay":
-                self._remove_overlay(network)
-                return
-            if found:
-                self.members.engines[name].remove_network(network)
-
-    def _remove_overlay(self, network: str) -> None:
-        """The swarm takes its time to see that a container has left."""
-        deadline = time.monotonic() + LEAVING
-        while True:
-            try:
-                self.manager().remove_network(network)
-                return
-            except EngineRefused as problem:
-                if "in use by task" not in str(problem.values.get("why")) or time.monotonic() > deadline:
-                    raise
-            sleep(LOOK_AGAIN, self.cancels)
 
     def create_node(self, order: NodeOrder) -> str | None:
         beside = self.members.machine_of(order.shares) if order.shares else ""
