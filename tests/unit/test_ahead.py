@@ -1,9 +1,14 @@
 """What is imported before it is needed."""
 
+import ast
+import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import labctl
 
 LOADED = "import sys, threading; from labctl.ahead import imported; imported({name!r}); {then}"
 JOINED = "[thread.join(10) for thread in threading.enumerate()[1:]]; "
@@ -44,3 +49,29 @@ def test_pytest_imports_nothing_in_two_threads(tmp_path):
         cwd=tmp_path, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def named_ahead():
+    """Each module that the sources name to `imported`, in the call or by a constant of the same file."""
+    for file in sorted(Path(labctl.__file__).parent.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        constants = {
+            node.targets[0].id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "imported":
+                for given in call.args:
+                    given = given.value if isinstance(given, ast.Starred) else given
+                    given = constants[given.id] if isinstance(given, ast.Name) else given
+                    package = ".".join(file.relative_to(Path(labctl.__file__).parents[1]).parent.parts)
+                    found = eval(compile(ast.Expression(given), str(file), "eval"), {"__package__": package})
+                    yield from ((file.name, name) for name in ([found] if isinstance(found, str) else found))
+
+
+def test_all_that_is_named_is_there():
+    """Who names a module that isn't would hear nothing of it."""
+    named = list(named_ahead())
+    assert len(named) >= 7
+    assert [one for one in named if importlib.util.find_spec(one[1]) is None] == []

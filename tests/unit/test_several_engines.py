@@ -6,13 +6,14 @@ import time
 import pytest
 
 import labctl
+from labctl.engine.at_once import at_once
 from labctl.engine.machines import Clock, clock_of
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import LABEL_HOSTS, PROBE_IMAGE, Image, Line
 from labctl.engine.several import clocks
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.engine import SeveralEngines
-from labctl.engine.several.members import AGAIN, Members, at_once
+from labctl.engine.several.members import AGAIN, Members
 from labctl.engine.swarm import Reading
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.events.codec import stamp_of

@@ -6,10 +6,11 @@ import contextlib
 import os
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 
+from labctl.engine.at_once import at_once
 from labctl.engine.model import Engine, Listening, Stream
 from labctl.errors import LabError
 
@@ -77,22 +78,14 @@ def read(pid: int, container: str) -> tuple[Listening, ...] | None:
 def read_all(pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
     """As `read`, of containers by their process; those that are to be seen. The kernel takes milliseconds for each, so
     all cores read."""
-    waiting, found = list(pids.items()), {}
+    found: dict[str, tuple[Listening, ...]] = {}
 
-    def work() -> None:
-        with contextlib.suppress(IndexError):  # none is left
-            while True:
-                name, pid = waiting.pop()
-                told = read(pid, name)
-                if told is not None:
-                    found[name] = told
+    def one(name: str, pid: int) -> None:
+        told = read(pid, name)
+        if told is not None:
+            found[name] = told
 
-    others = [threading.Thread(target=work) for _ in range(min(os.cpu_count() or 1, len(waiting)) - 1)]
-    for thread in others:
-        thread.start()
-    work()
-    for thread in others:
-        thread.join()
+    at_once([partial(one, name, pid) for name, pid in pids.items()], os.cpu_count() or 1)
     return found
 
 

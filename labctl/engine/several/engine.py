@@ -12,6 +12,7 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from labctl.cancel import Cancel
+from labctl.engine.at_once import at_once
 from labctl.engine.docker.client import DockerEngine
 from labctl.engine.machines import Clock
 from labctl.engine.model import (
@@ -31,7 +32,7 @@ from labctl.engine.model import (
 from labctl.engine.settings import Settings
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.making import SeveralProjects
-from labctl.engine.several.members import Members, at_once
+from labctl.engine.several.members import Members
 from labctl.engine.several.spreading import Wish
 from labctl.errors import EngineRefused
 
@@ -190,7 +191,7 @@ class SeveralEngines(SeveralProjects):
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
         engine = self.members.of(container)
-        self._starting(lambda: engine.change(verb, container, limit=limit, signal=signal), limit)
+        self._starting(engine, lambda: engine.change(verb, container, limit=limit, signal=signal), limit)
 
     def run_probe(
         self,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from labctl.engine.at_once import at_once
 from labctl.engine.projects import Report
-from labctl.engine.several.members import at_once
 from labctl.engine.swarm import MachineEngine
 from labctl.errors import LabError
 

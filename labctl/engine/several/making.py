@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.cancel import Cancel
+from labctl.engine.at_once import at_once
 from labctl.engine.docker.client import DockerEngine
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network
 from labctl.engine.nodes import NodeOrder
 from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
-from labctl.engine.several.members import at_once
 from labctl.engine.several.overlays import SeveralOverlays, is_kept_out
 from labctl.engine.several.spreading import Wish
 from labctl.errors import EngineRefused, LabError
@@ -199,7 +199,7 @@ class SeveralProjects(SeveralOverlays):
     def _begin(self, container: Container, *, limit: float) -> None:
         engine = self.members.of(container.id)
         assert isinstance(engine, DockerEngine)
-        self._starting(lambda: engine.begin(container, limit=limit), limit)
+        self._starting(engine, lambda: engine.begin(container, limit=limit), limit)
 
     def shares(self, config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
         there = {key: one.machine for key, one in self._present(config).items()}

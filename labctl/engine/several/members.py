@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from labctl.engine.at_once import at_once
 from labctl.engine.model import LABEL_PROBE
 from labctl.errors import EngineTimeout, EngineUnreachable, LabError
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AGAIN = 5.0  # seconds after which an engine that did not answer is asked again
-PATIENCE = 5.0  # seconds for what is under way to end, where nobody waits for it any more
-MOST = 16  # engines that are asked at the same time
 
 
 class Members:
@@ -107,39 +105,3 @@ class Members:
             return self._places[full]
         every = self.all(lambda name, engine: self.listed(name, engine, (), running=False))
         return next((name for name, found in every.items() if any(one.name == text for one in found)), None)
-
-
-def at_once(jobs: list[Callable[[], object]], most: int = MOST, stop: Callable[[], object] = lambda: None) -> None:
-    """Does all of them, several at the same time, and then raises the first failure. `stop` is called at that one, and
-    where whoever waits is interrupted: the others are to end soon, and are waited for."""
-    if len(jobs) == 1:
-        jobs[0]()
-        return
-    waiting, problems = deque(jobs), []
-
-    def work() -> None:
-        while True:
-            try:
-                job = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                job()
-            except Exception as problem:  # noqa: BLE001 - raised below, by who waits
-                problems.append(problem)
-                stop()
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(most, len(jobs)))]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        waiting.clear()
-        stop()
-        for thread in threads:
-            thread.join(PATIENCE)
-        raise
-    if problems:
-        raise problems[0]

@@ -13,11 +13,13 @@ from labctl.engine.model import LABEL_HOSTS, Engine
 from labctl.engine.projects import Report
 from labctl.engine.several import fabric
 from labctl.engine.several.members import Members
+from labctl.engine.swarm import membership
 from labctl.errors import EngineRefused, LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker.project.identity import Identity
 
+READY = "ready"  # the state of a machine that its swarm's manager hears of
 LEAVING = 20.0  # seconds for the swarm to see that a network's last containers are gone
 APPEARING = 15.0  # seconds for a network to be there on one more machine
 LOOK_AGAIN = 0.2
@@ -69,8 +71,8 @@ class SeveralOverlays:
                 raise LabError("start-failed", why=f"network {name} can't reach over machines: {why}")
         return new
 
-    def _starting(self, start: Callable[[], object], limit: float) -> None:
-        """Starts something, again where a network isn't there yet: on a machine it appears with the first container
+    def _starting(self, machine: Engine, start: Callable[[], object], limit: float) -> None:
+        """Starts something on a machine, again where a network isn't there yet: it appears with the first container
         that asks for it, and one that asks for two may be answered before both have. And again within `limit` where the
         swarm's manager did not answer the machine in the engine's own time, as after a pause, and says that it is away:
         else it is the machine that can't join (`is_kept_out`)."""
@@ -82,16 +84,17 @@ class SeveralOverlays:
             except EngineRefused as problem:
                 why, took = str(problem.values.get("why")), time.monotonic() - begun
                 appears = _APPEARS.search(why) and took <= APPEARING
-                away = _UNANSWERED.search(why) and took <= limit and not self._all_are_ready()
+                away = _UNANSWERED.search(why) and took <= limit and not self._is_ready(machine)
                 if not appears and not away:
                     raise
             sleep(LOOK_AGAIN, self.cancels)
 
-    def _all_are_ready(self) -> bool:
-        """Whether the swarm's manager says so of its machines."""
+    def _is_ready(self, machine: Engine) -> bool:
+        """Whether the swarm's manager says so of it."""
         try:
-            manager = self.manager()
-            return isinstance(manager, DockerEngine) and all(one.state == "ready" for one in manager.swarm_members())
+            node, manager = membership(machine.info()).node, self.manager()
+            assert isinstance(manager, DockerEngine)
+            return any(one.node == node and one.state == READY for one in manager.swarm_members())
         except LabError:
             return False
 

@@ -161,7 +161,7 @@ def _make(
     unfinished: set[str] = set()
     try:
         lock.begin()
-        imported(*(f"labctl.lab.{name}" for name in LATER))
+        imported(*LATER)
         waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
         reached("up:made")
