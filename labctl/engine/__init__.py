@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from labctl.engine.model import Engine
     from labctl.engine.swarm import MachineEngine
+    from labctl.topology.builtin import Source
 
 USUAL = ""  # the name of the engine in use among those of other machines
 
@@ -20,6 +21,23 @@ def connect() -> MachineEngine:
     from labctl.engine.docker.client import DockerEngine
 
     return DockerEngine()
+
+
+def expect_reading(source: Source, lab: str | None) -> None:
+    """Says that the engine in use will be asked to `read` that for a lab of that name: it begins at once, which takes
+    it as long as most imports. What can't be begun is told to who asks."""
+    from labctl.engine.compose.command import Compose
+    from labctl.engine.compose.question import expect
+    from labctl.engine.docker import endpoint
+    from labctl.errors import LabError
+
+    if source.text is not None:  # which has to be sent, too
+        return
+    try:
+        compose = Compose(endpoint.find(), dict(source.variables), source.env_files)
+        expect(compose.begin(source.files, lab))
+    except LabError:
+        pass
 
 
 def connect_all() -> Engine:

@@ -44,6 +44,7 @@ from labctl.errors.family import (
     TopologyError,
     TopologyInvalid,
     Unresolved,
+    brief,
     nearest,
 )
 
@@ -87,5 +88,6 @@ __all__ = [
     "TopologyError",
     "TopologyInvalid",
     "Unresolved",
+    "brief",
     "nearest",
 ]

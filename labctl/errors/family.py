@@ -224,6 +224,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
+def brief(text: str) -> str:
+    """A text as a message repeats it: its beginning, where it is long."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def _one_line(value: object) -> object:
     """A name as an error repeats it: one that holds a newline doesn't make a line that looks like our own."""
     if not isinstance(value, (str, os.PathLike)):

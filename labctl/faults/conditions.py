@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labctl.errors import nearest
+from labctl.errors import brief, nearest
 from labctl.faults.kinds import PARAMETERS, TYPED
-from labctl.faults.measures import LONGEST, SLOWEST, Malformed, brief, rate, seconds, share, span
+from labctl.faults.measures import LONGEST, SLOWEST, Malformed, rate, seconds, share, span
 
 __all__ = [
     "CONDITIONS",
@@ -15,7 +15,6 @@ __all__ = [
     "SLOWEST",
     "Conditions",
     "Malformed",
-    "brief",
     "parse",
     "parse_words",
     "pattern",

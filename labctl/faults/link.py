@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from labctl.faults.measures import Malformed, brief
+from labctl.errors import brief
+from labctl.faults.measures import Malformed
 
 HINT = "write `alice:bob` for one way, `alice-bob` for both"
 

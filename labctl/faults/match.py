@@ -18,8 +18,8 @@ import base64
 import re
 from typing import Any
 
-from labctl.errors import nearest
-from labctl.faults.measures import Malformed, brief
+from labctl.errors import brief, nearest
+from labctl.faults.measures import Malformed
 
 PROTOCOLS = ("any", "tcp", "udp", "icmp")
 FLAGS = ("syn", "ack", "fin", "rst", "psh")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from labctl.errors import brief
 from labctl.events import moments
 
 _RATES = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
@@ -31,11 +32,6 @@ class Measure:
     pattern: str
     read: Callable[[str, str], float]
     shown: Callable[[float], str]
-
-
-def brief(text: str) -> str:
-    """A text as a message repeats it: its beginning, where it is long."""
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def seconds(word: str, text: str, most: float = LONGEST) -> float:

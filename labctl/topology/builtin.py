@@ -6,13 +6,11 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from labctl.errors import LabError, nearest
-from labctl.faults.conditions import brief
+from labctl.errors import LabError, brief, nearest
 from labctl.topology import generate
-from labctl.topology.digest import digest as digest  # where others look for it
 from labctl.topology.shipped import root
 
 DEFAULT = "hello"
@@ -38,8 +36,7 @@ def locate(name: str | None) -> Path:
     return find(name).file
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What a person says of a topology besides its name, in Compose's own words (`-f`, `--profile`, `--env-file`)."""
 
     files: tuple[str, ...] = ()
@@ -50,8 +47,7 @@ class Options:
 NO_OPTIONS = Options()
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where a topology's text comes from: its file with `more` laid over it in turn, or `text` that was made for a
     size, beside that file.
 
@@ -107,7 +103,7 @@ def find(name: str | None, options: Options = NO_OPTIONS, *, strict: bool = True
     variables = found.variables
     if options.profiles:
         variables = (*variables, ("COMPOSE_PROFILES", ",".join(options.profiles)))
-    return replace(found, variables=variables, env_files=tuple(Path(file).resolve() for file in options.env_files))
+    return found._replace(variables=variables, env_files=tuple(Path(file).resolve() for file in options.env_files))
 
 
 def _named(name: str | None, options: Options, *, strict: bool) -> Source:

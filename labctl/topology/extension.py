@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import faults
-from labctl.faults.conditions import Conditions, Malformed, brief, parse_words, pattern
+from labctl.errors import brief
+from labctl.faults.conditions import Conditions, Malformed, parse_words, pattern
 from labctl.faults.link import LinkName
 
 _SCHEMA = Path(__file__).with_name("schema.json")

@@ -10,7 +10,8 @@ from labctl.api.link import Link
 from labctl.engine.model import LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import FaultError, InvalidArgument, NodeError, NodeNotFound
 from labctl.faults.kinds import KINDS, PARAMETERS, TYPED
-from labctl.topology import builtin, shipped
+from labctl.topology import shipped
+from labctl.topology.digest import digest
 
 
 class Counting(Probes):
@@ -34,7 +35,7 @@ def fakes(engine):
 def lab(engine, fakes) -> labctl.Lab:
     for number, (name, net) in enumerate({"alice": "a", "bob": "a", "web": "a", "far": "b"}.items(), 5):
         engine.add("lab", name, role="chat", addresses={net: (f"10.77.0.{number}",)})
-    source = builtin.digest(shipped.root() / "services")
+    source = digest(shipped.root() / "services")
     engine.images[PROBE_IMAGE] = Image("probe", {LABEL_SOURCE: source})
     return labctl.find("lab", engine=engine)
 

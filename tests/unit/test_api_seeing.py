@@ -14,14 +14,15 @@ from labctl.errors import BadFilter, CaptureError, FileError, InvalidArgument, N
 from labctl.lab import probes
 from labctl.packets.files.capture import read
 from labctl.packets.model import ACK, PSH, RST, SYN
-from labctl.topology import builtin, shipped
+from labctl.topology import shipped
+from labctl.topology.digest import digest
 
 HELLO = tcp(ALICE, 1, BOB, 2, 7, 8, ACK | PSH, b"hello")
 
 
 @pytest.fixture
 def seen(engine, lab, fakes) -> labctl.Lab:
-    source = builtin.digest(shipped.root() / "services")
+    source = digest(shipped.root() / "services")
     engine.images[PROBE_IMAGE] = Image("probe", {LABEL_SOURCE: source})
     lab()
     return labctl.find("lab", engine=engine)

@@ -11,6 +11,7 @@ from labctl.errors.tables import ERRORS
 from labctl.lab.images import needed
 from labctl.lab.placing import blueprint as blueprints
 from labctl.topology import builtin, shipped
+from labctl.topology.digest import digest
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +56,7 @@ def test_what_is_missing_is_named(package, name):
 
 def test_a_folder_that_is_not_there_has_no_digest(tmp_path):
     with pytest.raises(LabError) as told:
-        builtin.digest(tmp_path / "services")
+        digest(tmp_path / "services")
     assert told.value.code == "files-missing"
 
 
@@ -76,7 +77,7 @@ def test_own_images_that_a_file_only_names_are_built(engine, tmp_path):
     blueprint = blueprints.read(engine, str(file))
     found = needed.ensure(engine, blueprint, said.append, again=False, limit=60)
     assert said == ["building udp-peer"]
-    wanted = builtin.digest(ROOT / "services", without="probe")
+    wanted = digest(ROOT / "services", without="probe")
     assert found["a"].labels == found["b"].labels
     assert (found["a"].labels[LABEL_ROLE], found["a"].labels[LABEL_SOURCE]) == ("udp", wanted)
 

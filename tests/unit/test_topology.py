@@ -12,6 +12,7 @@ from labctl.errors.tables import ERRORS
 from labctl.lab.placing import placement
 from labctl.lab.validate import validate
 from labctl.topology import builtin
+from labctl.topology.digest import digest
 from labctl.topology.model import labelled, moved, parse
 from labctl.topology.subnets import candidates
 
@@ -164,11 +165,11 @@ def test_topologies_are_found_by_path_folder_and_name(tmp_path):
 
 def test_a_digest_tells_sources_apart(tmp_path):
     (tmp_path / "a.py").write_text("1")
-    first = builtin.digest(tmp_path)
+    first = digest(tmp_path)
     (tmp_path / "README.md").write_text("prose")
-    assert builtin.digest(tmp_path) == first
+    assert digest(tmp_path) == first
     (tmp_path / "a.py").write_text("2")
-    assert builtin.digest(tmp_path) != first
+    assert digest(tmp_path) != first
 
 
 @pytest.mark.parametrize("code", ERRORS)

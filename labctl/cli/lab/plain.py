@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labctl.cli import output
 from labctl.cli.context import asked_name
+from labctl.engine import expect_reading
+from labctl.errors import LabError
+from labctl.topology import builtin
 
 if TYPE_CHECKING:
     from labctl import Removed
@@ -33,6 +37,7 @@ def up(
     places: Mapping[str, str] | None = None,
     pack: bool = False,
 ) -> None:
+    _read_soon(topology, asked_name(lab), builtin.Options(tuple(files), tuple(profiles), tuple(env_files)))
     from labctl.api import labs
 
     with output.Progress("bringing the lab up") as report:
@@ -55,6 +60,12 @@ def up(
             report=report,
         )
     _show_nodes(found, as_json)
+
+
+def _read_soon(topology: str | None, lab: str | None, options: builtin.Options) -> None:
+    """Begins what `up` does first, before all is imported that it needs."""
+    with contextlib.suppress(LabError):  # where it is done, this is told
+        expect_reading(builtin.find(topology, options), lab)
 
 
 def down(lab: str | None, as_json: bool, *, everything: bool = False) -> None:

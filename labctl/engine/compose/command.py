@@ -15,7 +15,7 @@ from labctl import cancel, environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
 from labctl.engine.compose import last_words, plugin
-from labctl.engine.compose.question import Question
+from labctl.engine.compose.question import Question, asked
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.projects import BY_COMPOSE, Reading
 from labctl.errors import LabError
@@ -197,7 +197,7 @@ class Compose:
 
     def _ask(self, arguments: Sequence[str], *, reads: bool) -> Question:
         docker = _docker()
-        return Question([*(plugin.reader(docker) if reads else [docker]), *arguments], self._environment())
+        return asked([*(plugin.reader(docker) if reads else [docker]), *arguments], self._environment())
 
     def _stream(
         self,

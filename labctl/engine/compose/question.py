@@ -15,6 +15,7 @@ class Question:
     answer any more ends it by `close`."""
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
+        self._asks = [*command], {**variables}
         with contextlib.ExitStack() as stack:
             self._group = stack.enter_context(Group())
             self._child = self._group.start(
@@ -37,8 +38,30 @@ class Question:
             out, err = self._child.communicate(text or "", limit)
         return subprocess.CompletedProcess(self._child.args, self._child.returncode, out, err)
 
+    def is_of(self, command: Sequence[str], variables: Mapping[str, str]) -> bool:
+        """Whether it asks just that."""
+        return self._asks == ([*command], {**variables})
+
     def close(self) -> None:
         """Ends it, and all that it started."""
         with self._stack:
             self._group.kill()
             self._child.communicate(timeout=PATIENCE)
+
+
+_expected: list[Question] = []  # one at most
+
+
+def expect(question: Question) -> None:
+    """Keeps what is asked before it is known who needs the answer."""
+    _expected.append(question)
+
+
+def asked(command: Sequence[str], variables: Mapping[str, str]) -> Question:
+    """A question; the one that is expected, where it is just this one. Where it isn't, it is ended."""
+    kept = _expected.pop() if _expected else None
+    if kept and kept.is_of(command, variables):
+        return kept
+    if kept:
+        kept.close()
+    return Question(command, variables)

@@ -6,8 +6,8 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from labctl.errors import LabError
@@ -16,8 +16,7 @@ DEFAULT = "unix:///var/run/docker.sock"
 ROOTLESS, DESKTOP = "rootless Docker", "Docker Desktop"
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An engine's address.
 
     `url` is unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST[:PORT]; `source` says who chose it, for people; `tls` is

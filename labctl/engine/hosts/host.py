@@ -65,13 +65,11 @@ def check_address(address: str) -> None:
 
 def endpoint(host: Host) -> Endpoint:
     """Where its engine is, for the wire and for Docker's own client. Raises LabError `engine-endpoint`."""
-    from dataclasses import replace
-
     from labctl.engine.docker.endpoint import Endpoint, of_context
 
     source = f"the host {host.name}"
     if host.address.startswith(CONTEXT):
-        return replace(of_context(host.address.removeprefix(CONTEXT)), source=source, told=True)
+        return of_context(host.address.removeprefix(CONTEXT))._replace(source=source, told=True)
     return Endpoint(host.address, source, host.tls, told=True)
 
 

@@ -12,6 +12,7 @@ from labctl.errors import LabError
 from labctl.lab.images.program import HELPERS
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.topology import builtin, shipped
+from labctl.topology.digest import digest
 
 _OWN = re.compile(r"labctl/([a-z-]+)(?::latest)?")  # and a folder of services/, each of which a README describes
 
@@ -39,7 +40,7 @@ def ensure(
         wanted = None
         if "SOURCE" in (build.get("args") or {}) and Path(build["context"]).is_dir():  # else Compose tells of it
             context = build["context"]
-            wanted = digests[context] = digests.get(context) or builtin.digest(Path(context), without=HELPERS)
+            wanted = digests[context] = digests.get(context) or digest(Path(context), without=HELPERS)
         image = found.get(member.name)
         if again or image is None or (wanted and image.labels.get(LABEL_SOURCE) != wanted):
             stale.append(member.name)
@@ -70,7 +71,7 @@ def _build_named(
     names = {own[1] for name in missing if (own := _OWN.fullmatch(name))}
     wanted = sorted(name for name in names if (folder / name / "README.md").is_file())
     if wanted:
-        variables = _variables(engine, builtin.digest(folder, without=HELPERS), report)
+        variables = _variables(engine, digest(folder, without=HELPERS), report)
         report(f"building {', '.join(wanted)}")
         engine.build(builtin.Source(folder / "nodes.yaml"), wanted, lambda line: None, limit, variables=variables)
         found.update(present(engine, blueprint))
@@ -100,7 +101,7 @@ def _pull_missing(
 
 def ensure_probe(engine: Engine, report: Callable[[str], None], limit: float) -> None:
     """The image of the helpers that set routes and faults."""
-    wanted = builtin.digest(shipped.root() / "services")
+    wanted = digest(shipped.root() / "services")
     builder = engine.builder
     image = builder.image(PROBE_IMAGE)
     if image is None or image.labels.get(LABEL_SOURCE) != wanted:
