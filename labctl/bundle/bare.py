@@ -51,7 +51,7 @@ def without_payload(run: Run) -> Run:
 
 
 def _event(event: Event) -> Event:
-    return replace(event, fields=_fields(event.fields))
+    return event._replace(fields=_fields(event.fields))
 
 
 def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:

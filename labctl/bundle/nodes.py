@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from labctl.bundle import checked
@@ -75,8 +74,8 @@ def lab_of(name: str, found: object) -> Lab:
         if owner not in nodes or owner in owners:
             raise Malformed(f"{member} shares the network of {owner}, which is none of its nodes with one")
         shared = nodes[owner].container
-        container = replace(nodes[member].container, addresses=shared.addresses, network_of=shared.id)
-        nodes[member] = replace(nodes[member], owner=nodes[owner], container=container)
+        container = nodes[member].container._replace(addresses=shared.addresses, network_of=shared.id)
+        nodes[member] = nodes[member]._replace(owner=nodes[owner], container=container)
     return Lab(name, tuple(nodes[one] for one in sorted(nodes)))
 
 

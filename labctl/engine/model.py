@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from labctl.cancel import Cancel
@@ -91,8 +90,7 @@ class Listening(NamedTuple):
         return is_everywhere(self.address)
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(NamedTuple):
     """`state` is Docker's: created, running, paused, restarting, exited, dead. `addresses` maps a network's name to
     the container's addresses on it, IPv4 first, and `gateways` are the machine's own there. `health` is what its
     healthcheck says (starting, healthy, unhealthy), None where it has none. With `host_network` it has no network
@@ -106,7 +104,7 @@ class Container:
     image: str
     state: str
     labels: Mapping[str, str]
-    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: Mapping[str, tuple[str, ...]] = {}
     ports: tuple[Port, ...] = ()
     health: str | None = None
     host_network: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from labctl.engine.model import LABEL_PROBE, Container
 
@@ -33,8 +32,7 @@ def _sharing(item: Container, known: list[Container]) -> Container:
             return item  # it is gone, and its network with it
         owner = further
         seen.add(owner.id)
-    return replace(
-        item,
+    return item._replace(
         network_of=owner.id,
         addresses=owner.addresses,
         gateways=owner.gateways,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What happened, when, where and between which addresses.
 
     `ts` is UTC as RFC 3339 with nine digits of fraction and a Z, so that its order as text is its order in time.
@@ -23,7 +21,7 @@ class Event:
     name: str
     local: Address | None = None
     peer: Address | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = {}
 
     def get(self, key: str) -> Any:
         """One of its further fields, by name; None where it has none of that name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from labctl.errors import brief, nearest
 from labctl.faults.kinds import PARAMETERS, TYPED
@@ -27,12 +27,11 @@ __all__ = [
 CONDITIONS = tuple(PARAMETERS)
 
 
-@dataclass(frozen=True)
-class Conditions:
+class Conditions(NamedTuple):
     """What holds for packets: `values` by the name of the parameter, in its own unit (seconds, shares from 0 to 1, bits
     a second), and none that are 0."""
 
-    values: Mapping[str, float] = field(default_factory=dict, hash=False)
+    values: Mapping[str, float] = {}
 
     def __bool__(self) -> bool:
         return bool(self.values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labctl.errors import brief
 from labctl.faults.measures import Malformed
@@ -11,8 +11,7 @@ from labctl.faults.measures import Malformed
 HINT = "write `alice:bob` for one way, `alice-bob` for both"
 
 
-@dataclass(frozen=True)
-class LinkName:
+class LinkName(NamedTuple):
     """Two ends, and whether both ways are meant."""
 
     a: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labctl.errors import brief
 from labctl.events import moments
@@ -23,8 +23,7 @@ class Malformed(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(NamedTuple):
     """`read(word, text)` gives the number of a text, or raises Malformed; `shown(number)` is the text again. `pattern`
     is that of such texts (a regular expression of JSON Schema), `metavar` how the help calls them."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from labctl.engine.model import (
     COMPOSE_NUMBER,
@@ -33,8 +33,7 @@ LESSONS = "lesson-"  # how the names of labs begin that lessons are played on
 TOGETHER = "+"  # between the names of nodes that are one host; no service's name has it
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One container of a lab. `role` is None for somebody's own image. `owner` is the node whose network it shares
     (`network_mode: service:NAME`), None where it has its own: nodes with one network are one host with several
     programs, which `Lab.host` gives."""
@@ -102,8 +101,7 @@ class Node:
         return set(self.container.addresses)
 
 
-@dataclass(frozen=True)
-class Lab:
+class Lab(NamedTuple):
     """`ours` is False for a Compose project that labctl did not bring up; `standing` says whose it is."""
 
     name: str
@@ -118,7 +116,7 @@ class Lab:
 
     def with_nodes(self, nodes: Iterable[Node]) -> Lab:
         """The same lab with these nodes alone."""
-        return replace(self, nodes=tuple(sorted(nodes, key=lambda node: node.name)))
+        return self._replace(nodes=tuple(sorted(nodes, key=lambda node: node.name)))
 
     def node(self, name: str) -> Node:
         """Raises LabError `unknown-node`."""
@@ -158,7 +156,7 @@ class Lab:
         members = self.members(node)
         if len(members) < 2:
             return node
-        return replace(members[0], name=TOGETHER.join(member.name for member in members))
+        return members[0]._replace(name=TOGETHER.join(member.name for member in members))
 
     def members(self, node: Node) -> list[Node]:
         """The nodes that are one host with a node, itself among them, and the owner of their network first."""
@@ -236,7 +234,7 @@ def _owned(node: Node, nodes: list[Node]) -> Node:
     owner = owner or next(one for one in nodes if one.container.network_of == network)
     if owner is node:
         return node
-    return replace(node, owner=owner, container=replace(node.container, addresses=owner.container.addresses))
+    return node._replace(owner=owner, container=node.container._replace(addresses=owner.container.addresses))
 
 
 def _node(container: Container, all_of_lab: list[Container]) -> Node:
@@ -248,7 +246,7 @@ def _node(container: Container, all_of_lab: list[Container]) -> Node:
     if labels.get(LABEL_FAMILIES) == "ipv6":
         # What the engine gave it, a probe has taken away again.
         kept = {net: tuple(item for item in found if ":" in item) for net, found in container.addresses.items()}
-        container = replace(container, addresses=kept)
+        container = container._replace(addresses=kept)
     return Node(name, _role(container), container)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -32,8 +31,7 @@ UNREAD = "it gave no answer that can be read"
 _TEXTS = 2000  # with variables: more than anybody wrote by hand
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What was found in `files`. `unasked` says why Compose could not be asked; a file that can't be read is not shown
     to it."""
 
@@ -104,7 +102,7 @@ def _hinted(problem: Problem, shown: Sequence[str], files: Sequence[Path]) -> Pr
     if base == files[0].name:
         return problem
     both = f"-f {Path(shown[0]).with_name(base)} -f {shown[0]}"
-    return replace(problem, hint=f"{problem.hint}; where this file adds to {base}, name both: `{both}`")
+    return problem._replace(hint=f"{problem.hint}; where this file adds to {base}, name both: `{both}`")
 
 
 def problems_in(files: Iterable[Path], config: Mapping[str, Any], unset: Iterable[str] = ()) -> list[Problem]:
@@ -187,4 +185,4 @@ def _unreadable(shown: tuple[str, ...], problem: Problem, ask: Ask) -> Report:
     if answer.config is None:
         return Report(shown, (problem,), asked=not unasked, unasked=unasked)
     dialect = Problem.of("yaml-dialect", problem.place, why=problem.message)
-    return Report(shown, (replace(dialect, of_file=problem.file),), asked=True)
+    return Report(shown, (dialect._replace(of_file=problem.file),), asked=True)

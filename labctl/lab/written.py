@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from labctl.engine.model import Engine, Line
 from labctl.errors import LabError
@@ -24,7 +23,6 @@ WIDER = 8  # times as many entries are asked for, where the last ones were too f
 Decode = Callable[[Node, Line], Event | None]
 
 
-@dataclass
 class Written:
     """The events of one container, in the order in which they were written, and the keys of all lines read.
 
@@ -32,10 +30,11 @@ class Written:
     beginning.
     """
 
-    events: list[Event] = field(default_factory=list)
-    keys: set[int] = field(default_factory=set)
-    weight: int = 0
-    whole: bool = True
+    def __init__(self, *, whole: bool) -> None:
+        self.events: list[Event] = []
+        self.keys: set[int] = set()
+        self.weight = 0
+        self.whole = whole
 
 
 def key(line: Line) -> int:

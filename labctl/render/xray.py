@@ -81,7 +81,7 @@ def _call(event: Event, on_right: bool, passed: Sequence[int]) -> list[Moment]:
 def _brief(event: Event) -> Event:
     """The call with the beginning of long texts alone: what came of it must have its place."""
     arguments = [_cut(str(argument)) for argument in event.get("args") or ()]
-    return replace(event, fields={**event.fields, "args": arguments})
+    return event._replace(fields={**event.fields, "args": arguments})
 
 
 def _cut(argument: str) -> str:

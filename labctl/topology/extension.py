@@ -21,8 +21,8 @@ import ipaddress
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from labctl import faults
 from labctl.errors import brief
@@ -37,8 +37,7 @@ NETWORK_KEYS = ("movable", "ipv4", "one_machine")
 _ROUTE = re.compile(r"(?P<to>\S+)\s+via\s+(?P<via>\S+)")
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """`destination` is None for the default route; `via` names a node that shares a network with this one."""
 
     destination: ipaddress.IPv4Network | ipaddress.IPv6Network | None
@@ -48,8 +47,7 @@ class Route:
         return f"{self.destination or 'default'} via {self.via}"
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """What always holds on a link; `text` as the file has it."""
 
     a: str

@@ -6,9 +6,8 @@ import copy
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -65,8 +64,7 @@ def load(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """A port that a node publishes on the engine's host. `movable`: another port will do where it is taken; `choice` is
     a range such as 8000-8004, one of which it gets."""
 
@@ -78,8 +76,7 @@ class Published:
     choice: str = ""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A service of the file. `owner` is the service whose network it shares (`network_mode: service:NAME`), None where
     it has its own; `networks` and `addresses` are that one's then."""
 
@@ -94,8 +91,7 @@ class Member:
     owner: str | None = None
 
 
-@dataclass(frozen=True)
-class Net:
+class Net(NamedTuple):
     """A network of the file.
 
     `movable`: another subnet of the same size will do where these are taken; `ipv4`: its nodes have IPv4 addresses;
@@ -114,8 +110,7 @@ class Net:
     mtu: int | None = None
 
 
-@dataclass(frozen=True)
-class Topology:
+class Topology(NamedTuple):
     """`config` is Compose's normalised form of the file, `folder` what its relative paths are relative to. Without
     `outside` all networks of its own are internal."""
 
@@ -249,7 +244,7 @@ def _sharing(members: Iterable[Member]) -> tuple[Member, ...]:
             seen.add(further)
         if owner is member:
             return member
-        return replace(member, owner=owner.name, networks=owner.networks, addresses=owner.addresses)
+        return member._replace(owner=owner.name, networks=owner.networks, addresses=owner.addresses)
 
     return tuple(map(shared, found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socketserver
 import threading
@@ -29,6 +30,7 @@ class FakeEngine:
         self.before: Callable[[str], Answer | None] = lambda path: None
         self._lock = threading.Lock()
         self._now = 0
+        self._idents = itertools.count(1)
         engine = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -112,7 +114,7 @@ class FakeEngine:
         raise AssertionError(path)
 
     def _create(self, name: str, body: dict[str, Any]) -> Answer:
-        ident = f"{len(self.asked):064x}"
+        ident = f"{next(self._idents):064x}"  # never one twice: what was `asked` may be forgotten meanwhile
         labels, mode = body["Labels"], body["HostConfig"]["NetworkMode"]
         found = {"Id": ident, "Names": [f"/{name}"], "Labels": labels, "Image": body["Image"], "Asked": body}
         found |= {"State": "created", "Status": "Created", "HostConfig": {"NetworkMode": mode}, "Ports": []}

@@ -70,7 +70,7 @@ def containers() -> list[Container]:
         labels = {LABEL_LAB: "hello", LABEL_NODE: name, LABEL_OWNER: "0@somebodys-machine/root"}
         ends = {"hello_lab": (address,)}
         container = Container(f"id-{name}", f"hello-{name}-1", "labctl/chat-server", state, labels, ends)
-        found.append(replace(container, exit_code=3 if state == "exited" else None))
+        found.append(container._replace(exit_code=3 if state == "exited" else None))
     return found
 
 

@@ -2,7 +2,6 @@
 
 import select
 import socket
-from dataclasses import replace
 
 import pytest
 from memory_lab import Chat
@@ -58,7 +57,7 @@ def test_somebody_takes_a_connection(engine, lab):
     lab.engine.publishes = True
     with socket.create_server(("127.0.0.1", 0)) as server:
         web, port = record_of(engine, lab, "web"), server.getsockname()[1]
-        web.record = replace(web.record, ports=(Port("tcp", 8080, "127.0.0.1", port),))
+        web.record = web.record._replace(ports=(Port("tcp", 8080, "127.0.0.1", port),))
         found = lab.wait_for_answer("web:8080", timeout=30)
         assert found.peer == ("127.0.0.1", port)
         assert found.local[0] == "127.0.0.1"

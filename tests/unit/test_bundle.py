@@ -51,7 +51,7 @@ def test_of_several_machines_whose_clock_is_whose_is_saved(tmp_path):
         for side in run.sides
         for machine, error in [apart[side.node]]
     ]
-    nodes = [replace(node, container=replace(node.container, machine=apart[node.name][0])) for node in run.lab.nodes]
+    nodes = [node._replace(container=node.container._replace(machine=apart[node.name][0])) for node in run.lab.nodes]
     drawn = [replace(node, machine=apart[node.name][0]) for node in run.picture.nodes]
     lab, picture = run.lab.with_nodes(nodes), replace(run.picture, nodes=tuple(drawn))
     path = tmp_path / "run.labrun"

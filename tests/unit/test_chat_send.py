@@ -1,7 +1,6 @@
 """`labctl chat send` on the in-memory engine: how a line and its arrival are matched, and how it fails."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from memory_lab import ALICE, BOB, Chat, event, opened
@@ -115,7 +114,7 @@ def test_a_line_is_on_its_way_when_a_signal_or_the_engine_ends_it(engine, chat, 
 def test_a_partner_that_has_another_nodes_network(engine, chat, lab_of):
     """Its journal is its own, and not that of who has the network."""
     app = engine.add("lab", "app", addresses={"lab_net": (BOB[0],)})
-    chat.bob.record = replace(chat.bob.record, addresses={}, network_of=app.record.id)
+    chat.bob.record = chat.bob.record._replace(addresses={}, network_of=app.record.id)
     found = send(engine, lab_of(), "alice", "hi")
     assert (found.receiver, found.peer) == ("bob", BOB)
 
@@ -123,7 +122,7 @@ def test_a_partner_that_has_another_nodes_network(engine, chat, lab_of):
 def test_a_partner_that_stopped_is_one_of_the_lab(engine, chat, lab_of):
     """Stopped, it has no address any more; its journal tells whose that was."""
     send(engine, lab_of(), "alice", "hi")
-    chat.bob.record = replace(chat.bob.record, addresses={"lab_net": ()})
+    chat.bob.record = chat.bob.record._replace(addresses={"lab_net": ()})
     chat.bob.end(137)
     with pytest.raises(LabError) as caught:
         send(engine, lab_of(), "alice", "still there?")

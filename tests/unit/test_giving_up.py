@@ -1,6 +1,5 @@
 """Why Compose, or a build, gave up: by its own words, by the signal that ended it, by the node that it waited for."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_the_node_that_compose_waited_for_is_told(engine, why, health, told):
     db.print("no disk")
     db.end(1)
     if health:
-        db.record = replace(db.record, state="running", exit_code=None, health=health)
+        db.record = db.record._replace(state="running", exit_code=None, health=health)
     found = cause(engine, topology(), compose_failed(why), 120)
     assert found.message == f"db failed: {told}; its last lines:\n    no disk"
 
@@ -83,11 +82,11 @@ def test_where_the_engine_does_not_tell_all_is_taken_back_as_ever():
 @pytest.mark.parametrize("condition", ["service_healthy", "service_completed_successfully"])
 def test_what_was_waited_for_too_long_is_not_ready(engine, condition, action):
     db = engine.add("lab", "db")
-    db.record = replace(db.record, health="starting")
+    db.record = db.record._replace(health="starting")
     web = engine.add("lab", "web", state="created")
     late = LabError("engine-timeout", seconds=119.5, action=action)
     assert cause(engine, topology(condition), late, 120).message == "not ready within 120 s: db"
-    web.record = replace(web.record, state="running")
+    web.record = web.record._replace(state="running")
     assert cause(engine, topology(condition), late, 120) is None, "nobody waits for it any more"
 
 

@@ -173,7 +173,7 @@ def test_one_name_twice_becomes_the_containers_names():
     engine = MemoryEngine()
     for name in ("lab-web-1", "lab-web-run-1"):
         made_ = engine.add("lab", "web", addresses={"lab_net": ()})
-        object.__setattr__(made_.record, "name", name)
+        made_.record = made_.record._replace(name=name)
     found = picture.of_lab(engine, find(engine, "lab"))
     assert [node.name for node in found.nodes] == ["lab-web-1", "lab-web-run-1"]
     assert [net.name for net in found.networks] == ["net"]

@@ -1,7 +1,6 @@
 """Finding labs and nodes, their journal, and taking them down, on the in-memory engine."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from memory_lab import event
@@ -175,13 +174,13 @@ def test_verbs_need_a_state_in_which_they_make_sense(engine, lab_of):
 def test_somebodys_node_is_ready_when_its_healthcheck_says_so(engine, lab_of):
     db = engine.add("lab", "db")
     engine.add("lab", "job")
-    db.record = replace(db.record, health="starting")
+    db.record = db.record._replace(health="starting")
     lab = lab_of()
     assert [status.state for status in ps(engine, lab)] == ["starting", "running"]
     with pytest.raises(LabError, match="not ready within 5 s: db$"):
         wait_ready(engine, lab, 0, 5, lambda text: None)
     said: list[str] = []
-    db.record = replace(db.record, health="healthy")
+    db.record = db.record._replace(health="healthy")
     wait_ready(engine, lab, 0, 5, said.append)
     assert said == ["db is ready"]
     assert [status.state for status in ps(engine, lab_of())] == ["healthy", "running"]
@@ -190,7 +189,7 @@ def test_somebodys_node_is_ready_when_its_healthcheck_says_so(engine, lab_of):
 def test_an_unhealthy_node_has_failed(engine, lab_of):
     db = engine.add("lab", "db")
     db.print("last words")
-    db.record = replace(db.record, health="unhealthy")
+    db.record = db.record._replace(health="unhealthy")
     with pytest.raises(LabError) as caught:
         wait_ready(engine, lab_of(), 0, 5, lambda text: None)
     assert caught.value.code == "node-failed"
@@ -200,7 +199,7 @@ def test_an_unhealthy_node_has_failed(engine, lab_of):
 def test_a_node_of_ours_is_ready_by_its_own_word(engine, lab_of):
     """Whatever a healthcheck says that somebody else's node waits for."""
     web = engine.add("lab", "web", role="http")
-    web.record = replace(web.record, health="starting")
+    web.record = web.record._replace(health="starting")
     event(web, "ready")
     wait_ready(engine, lab_of(), 0, 5, lambda text: None)
     assert [status.state for status in ps(engine, lab_of())] == ["ready"]

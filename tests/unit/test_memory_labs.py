@@ -3,7 +3,6 @@
 import doctest
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -350,7 +349,7 @@ def test_what_runs_in_nodes_is_what_their_images_and_the_file_say(engine, tmp_pa
 
 def test_how_long_a_process_runs_is_told_as_ps_has_it(engine):
     made = engine.add("lab", "a")
-    made.record = replace(made.record, command="x")
+    made.record = made.record._replace(command="x")
     now = time.time()
     for ago, shown in ((65, "01:05"), (3700, "01:01:40"), (90_000, "1-01:00:00")):
         made.started = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime(now - ago - 1))

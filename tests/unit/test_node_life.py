@@ -1,7 +1,6 @@
 """What `ps` says of nodes, and what `up` waits for, where their programs end, crash and are started again."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from memory_lab import event, stamp
@@ -50,7 +49,7 @@ def restarted(container: MemoryContainer, state: str = "running") -> None:
     container.exit_code = 1
     container.started = stamp()
     ended = {"exit_code": 1, "ended": "1 second ago"} if state == "restarting" else {"exit_code": None, "ended": ""}
-    container.record = replace(container.record, state=state, **ended)
+    container.record = container.record._replace(state=state, **ended)
 
 
 def waited(engine: MemoryEngine, lab) -> str:
@@ -108,7 +107,7 @@ def test_a_node_whose_lines_cannot_be_had_has_failed_all_the_same(lab_of):
     engine.add("lab", "mine").end(3)
     engine.add("lab", "web", role="http")
     lab = find(engine)
-    assert waited(engine, replace(lab, nodes=(lab.node("mine"),))) == "mine failed: it ended with exit status 3"
+    assert waited(engine, lab._replace(nodes=(lab.node("mine"),))) == "mine failed: it ended with exit status 3"
     assert {status.node.name: status.state for status in ps(engine, lab)} == {"mine": "exited", "web": "running"}
 
 
@@ -147,7 +146,7 @@ def test_a_node_that_was_ready_and_has_ended_since_is_told(engine, lab_of):
     web = engine.add("lab", "web", role="http")
     event(web, "ready")
     lab = lab_of()
-    web.record = replace(web.record, state="exited", exit_code=3)
+    web.record = web.record._replace(state="exited", exit_code=3)
     web.exit_code = 3
     assert waited(engine, lab).startswith("web failed: it ended with exit status 3; its last lines:")
 
@@ -155,11 +154,11 @@ def test_a_node_that_was_ready_and_has_ended_since_is_told(engine, lab_of):
 def test_the_lab_is_given_as_it_is_then(engine, lab_of):
     """The health of a moment ago would be `starting`."""
     db = begun(engine, "db")
-    db.record = replace(db.record, health="starting")
+    db.record = db.record._replace(health="starting")
     lab = lab_of()
 
     def healthy() -> None:
-        db.record = replace(db.record, health="healthy")
+        db.record = db.record._replace(health="healthy")
 
     engine.then = [healthy]
     found = wait_ready(engine, lab, float("inf"), 5, lambda text: None)
@@ -232,7 +231,7 @@ def test_what_fails_because_a_node_has_ended_says_so(engine, lab_of, code, value
     assert fine.message == LabError(code, **values).message, "it runs"
     mine.end(1)
     mine.fixed = ("10.77.0.9", "fd77::9")
-    mine.record = replace(mine.record, addresses={}, labels=mine.record.labels | {COMPOSE_SERVICE: "worker"})
+    mine.record = mine.record._replace(addresses={}, labels=mine.record.labels | {COMPOSE_SERVICE: "worker"})
     told = fate.told(engine, before, LabError(code, **values))
     assert told.message == f"mine exited (1) less than a second ago; {fine.message}"
     assert told.hint.startswith("`labctl logs mine` shows its last lines; `labctl start mine`")
@@ -284,7 +283,7 @@ def test_all_who_shared_the_network_that_is_gone_are_told(engine, lab_of):
     before = lab_of()
     for made in (owner, sidecar):
         made.end(1)
-    owner.record = replace(owner.record, addresses={})
+    owner.record = owner.record._replace(addresses={})
     told = fate.told(engine, before, LabError("no-answer", peer="10.77.0.9:7", seconds=5, mend="")).message
     assert told.startswith("app exited (1) less than a second ago; sidecar exited (1) ")
 
@@ -306,7 +305,7 @@ def test_all_who_shared_the_network_that_is_gone_are_told(engine, lab_of):
 )
 def test_a_node_that_does_not_run_is_told_with_what_became_of_it(engine, lab_of, state, exit_code, condition, mend):
     mine = engine.add("lab", "mine", state=state)
-    mine.record = replace(mine.record, exit_code=exit_code, ended="12 seconds ago" if exit_code else "")
+    mine.record = mine.record._replace(exit_code=exit_code, ended="12 seconds ago" if exit_code else "")
     with pytest.raises(LabError) as caught:
         lab_of().running("mine", "nothing can be typed at it")
     assert caught.value.message == f"mine {condition}, so nothing can be typed at it"

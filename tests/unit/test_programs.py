@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -475,7 +474,7 @@ def test_where_others_are_recorded_it_waits_until_it_is_as_well(engine, host, mo
     assert waited == []
     engine.add("lab", "recorder", labels={LABEL_PROBE: CAPTURE.name, LABEL_PROBED: "before"}, ours=False)
     recorder = next(item for item in engine.containers() if LABEL_PROBE in item.labels)
-    engine._containers[recorder.id].record = replace(recorder, labels={**recorder.labels, LABEL_LAB: "lab"})
+    engine._containers[recorder.id].record = recorder._replace(labels={**recorder.labels, LABEL_LAB: "lab"})
     limits = []
     host("srv", begins=lambda container, order: (limits.append(order.processes), container.listen("tcp", 9000)))
     [([waiter], [node])] = waited

@@ -15,7 +15,7 @@ from labctl.events.model import Event
 def moved(run, by=3):
     """The same later, with other ids and from other ports."""
     events = [
-        replace(event, ts=at(by * 1000 + place), fields={**event.fields, "id": f"other{place}"})
+        event._replace(ts=at(by * 1000 + place), fields={**event.fields, "id": f"other{place}"})
         for place, event in enumerate(run.events)
         if event.name != "fault"
     ]
@@ -113,7 +113,7 @@ def test_another_fault_and_another_node():
     assert difference(b, c).partings[0].words == (
         "the faults: A has alice:bob: drop 30%, seed 1, and B alice:bob: drop 30%, seed 2"
     )
-    less = replace(a, lab=replace(a.lab, nodes=a.lab.nodes[:1]))
+    less = replace(a, lab=a.lab._replace(nodes=a.lab.nodes[:1]))
     assert "the nodes" in {one.what for one in difference(a, less).partings}
 
 

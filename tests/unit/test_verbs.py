@@ -123,7 +123,7 @@ def test_wait_for_states(three):
 )
 def test_wait_for_health_says_at_once_where_it_is_in_vain(engine, lab_of, state, health, why):
     made = engine.add("lab", "a", state=state)
-    made.record = replace(made.record, health=health)
+    made.record = made.record._replace(health=health)
     begun = time.monotonic()
     with pytest.raises(LabError, match=why) if why else contextlib.nullcontext():
         waiting.for_state(engine, lab_of(), list(lab_of().nodes), "healthy", timeout=20)

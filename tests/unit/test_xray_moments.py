@@ -1,7 +1,5 @@
 """System calls and states beside packets: which belong to a conversation, and where they stand."""
 
-from dataclasses import replace
-
 from test_packets_ladders import made
 
 from labctl.engine.memory import MemoryEngine
@@ -187,7 +185,7 @@ def test_what_is_beyond_the_limit_is_counted_and_nothing_stands_behind_the_last_
     whole = two_sided(*sides, wire.verdicts)
     times = [arrow.at_ns for arrow in whole.arrows]
     events = [call("send", 3, at=0) for _ in range(4)]
-    events = [replace(event, ts=stamp_of(at - 1)) for event, at in zip(events, [times[0], *times], strict=False)]
+    events = [event._replace(ts=stamp_of(at - 1)) for event, at in zip(events, [times[0], *times], strict=False)]
     assert len(with_moments(whole, events, {}).moments) == len(events)
     few = with_moments(whole, events, {}, 2)
     assert len(few.moments) == 2

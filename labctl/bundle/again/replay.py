@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -69,7 +69,7 @@ def start(engine: Engine, what: Wanted, name: str | None, *, record: bool, timeo
     with tempfile.TemporaryDirectory(prefix="labctl-replay-") as folder:
         path = wanted.written(wanted.labelled(what.config), Path(folder))
         request = Request(None, name or str(what.config["name"]), timeout=timeout, record=record)
-        return up(engine, replace(request, options=Options((str(path),))), report)
+        return up(engine, request._replace(options=Options((str(path),))), report)
 
 
 def replay(engine: Engine, run: Run, lab: Lab, *, timeout: float = TIMEOUT, report: Report) -> Replayed:

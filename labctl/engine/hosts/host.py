@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from labctl.errors import LabError
@@ -19,8 +18,7 @@ _SCHEMES = ("ssh", "tcp", "unix")
 TLS_FILES = ("ca", "cert", "key")
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     """`address` is ssh://[USER@]HOST[:PORT], tcp://HOST:PORT, unix://PATH or context:NAME; `tls` is a folder with
     ca.pem, cert.pem and key.pem, None where there is no TLS, or the context has its own."""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.engine.making import labels, networks
 from labctl.engine.making.labels import Origin
@@ -18,8 +17,7 @@ from labctl.topology.model import replicas
 NO_ORIGIN = Origin()
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Which container it is: the `number` of its service's; `image` is the id of its image, `declared` are the image's
     volumes, `inherited` the mounts of the container whose place it takes, `replaces` is that one's id."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.engine.model import (
     COMPOSE_HASH,
@@ -28,8 +27,7 @@ COMPOSE_FILES = "com.docker.compose.project.config_files"
 COMPOSE_ENVIRONMENT = "com.docker.compose.project.environment_file"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a project comes from, in Compose's words: its version, the project's folder, its files and those with its
     variables (comma-separated). `hashes` are the digests of the services as the files have them, by which Compose knows
     whether one changed."""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from labctl.engine.model import Container, Line, Listening, Port, Process
 from labctl.engine.settings import Settings
@@ -92,7 +92,7 @@ class MemoryContainer:
     def listed(self) -> Container:
         """As a list has it: what doesn't run has no ports there."""
         runs = self.record.state in ("running", "paused", "restarting")
-        return self.record if runs or not self.record.ports else replace(self.record, ports=())
+        return self.record if runs or not self.record.ports else self.record._replace(ports=())
 
     @property
     def processes_now(self) -> list[Process]:
@@ -124,9 +124,9 @@ class MemoryContainer:
 
     def end(self, exit_code: int = 0) -> None:
         """Its process ends."""
-        self.record = replace(self.record, state="exited", exit_code=exit_code, ended="less than a second ago")
+        self.record = self.record._replace(state="exited", exit_code=exit_code, ended="less than a second ago")
         if self.plan:
-            self.record = replace(self.record, addresses={}, gateways=(), health=None)
+            self.record = self.record._replace(addresses={}, gateways=(), health=None)
         self.pid = 0
         self.sockets = () if self.sockets is not None else None
         self.exit_code = exit_code

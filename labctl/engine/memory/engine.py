@@ -13,7 +13,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 from labctl import cancel
@@ -124,7 +123,7 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
         if role:
             own[LABEL_ROLE] = role
         record = Container(ident, f"{lab}-{node}-1", f"memory/{role}", state, own, addresses or {}, ports)
-        record = replace(record, gateways=gateways, host_network=host_network, network_of=network_of)
+        record = record._replace(gateways=gateways, host_network=host_network, network_of=network_of)
         made = self._containers[ident] = MemoryContainer(record, program, stdin_open)
         for name in record.addresses:
             self._networks.setdefault(name, Network(name, name, {LABEL_LAB: lab} if ours else {}))
@@ -254,7 +253,7 @@ class MemoryEngine(Alone, MemoryNodes, MemoryProjects, MemorySwarm, MemoryProbes
                 found.finished = stamp()
             if verb in ("start", "restart"):
                 found.started = stamp()
-            found.record = replace(found.record, state=_AFTER[verb], exit_code=None, ended="")
+            found.record = found.record._replace(state=_AFTER[verb], exit_code=None, ended="")
             if found.plan and verb in ("start", "restart") and (verb == "restart" or before != "running"):
                 self._begin(found)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from labctl.engine.memory.containers import MemoryContainer, Plan, stamp
@@ -72,7 +71,7 @@ def container(order: Order, ident: str, keys: Mapping[str, Any], networks: Mappi
         dict(extra_hosts(config.get("extra_hosts") or ())),
         known and not check.get("disable"),
     )
-    made.record = replace(record, ports=made.plan.ports)
+    made.record = record._replace(ports=made.plan.ports)
     made.environment = dict(config.get("environment") or {})
     made.aliases = {net: (order.service, *(attached[net].get("aliases") or ()), ident[:12]) for net in attached}
     made.processes = int(config["pids_limit"]) if config.get("pids_limit") else None
@@ -109,7 +108,7 @@ def addresses(made: MemoryContainer, networks: Mapping[str, Network], others: It
 
 def _with(record: Container, found: dict[str, tuple[str, ...]], gateways: tuple[str, ...], plan: Plan) -> Container:
     health = "healthy" if plan.checked else None
-    return replace(record, addresses=found, gateways=gateways, ports=plan.ports, health=health)
+    return record._replace(addresses=found, gateways=gateways, ports=plan.ports, health=health)
 
 
 def subnets(wanted: list[str], networks: Iterable[Network], *, ipv6: bool) -> tuple[str, ...]:

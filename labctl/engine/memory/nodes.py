@@ -4,7 +4,6 @@ it is stopped; what it prints and where it listens, a test says (`node_program`)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
 from itertools import islice
@@ -37,7 +36,7 @@ class MemoryNodes:
         labels = {**self.images[order.image].labels, **order.labels}
         command = " ".join(order.command)
         record = Container(ident, order.name, order.image, "created", labels, ports=tuple(order.ports), command=command)
-        made = self._containers[ident] = MemoryContainer(replace(record, network_of=order.shares))
+        made = self._containers[ident] = MemoryContainer(record._replace(network_of=order.shares))
         made.plan = Plan({} if order.shares else {order.network: tuple(order.addresses)}, tuple(order.ports))
         made.environment, made.processes = dict(order.environment), order.processes
         made.aliases = {} if order.shares else {order.network: (order.hostname, ident[:12])}
@@ -62,7 +61,7 @@ class MemoryNodes:
         taken = {one for other in self._containers.values() for ends in other.record.addresses.values() for one in ends}
         subnet = ip_network(self._networks[network].subnets[0])
         address = next(str(one) for one in islice(subnet.hosts(), 1, None) if str(one) not in taken)
-        found.record = replace(found.record, addresses={**found.record.addresses, network: (address,)})
+        found.record = found.record._replace(addresses={**found.record.addresses, network: (address,)})
         found.aliases = {**found.aliases, network: tuple(aliases)}
         return address
 
@@ -73,7 +72,7 @@ class MemoryNodes:
                 "engine-refused", action=f"leave {network}", why=f"{container} is not connected to {network}"
             )
         rest = {name: ends for name, ends in found.record.addresses.items() if name != network}
-        found.record = replace(found.record, addresses=rest)
+        found.record = found.record._replace(addresses=rest)
         found.aliases = {name: own for name, own in found.aliases.items() if name != network}
 
 

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 from weakref import WeakKeyDictionary
@@ -113,7 +112,7 @@ class SeveralEngines(SeveralProjects):
         found: dict[str, Container] = {}
         for name, several in every.items():
             for one in several:
-                found.setdefault(one.id, replace(one, machine=name))
+                found.setdefault(one.id, one._replace(machine=name))
         return sorted(found.values(), key=lambda container: container.name)
 
     def details(self, container: str) -> Details:

@@ -6,8 +6,7 @@ What it does to a packet is the probe's half, which runs where no labctl is: ser
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from labctl.faults.measures import Measure
 
@@ -18,8 +17,7 @@ Arrival = Literal["whole", "changed", "replaced", "never"]
 Finding = Literal["delayed", "reordered", "corrupted", "duplicated"]
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One value: `--NAME VALUE` of `fault add`, `NAME VALUE` of a link in a topology, the field NAME of a rule.
 
     `also` are other words that it may be typed as; what labctl says of it is NAME. `within` names a parameter that
@@ -38,8 +36,7 @@ class Parameter:
         return (self.name, *self.also)
 
 
-@dataclass(frozen=True)
-class Switch:
+class Switch(NamedTuple):
     """A flag: `--fix-checksum` for the field `fix_checksum` of a rule."""
 
     name: str
@@ -50,8 +47,7 @@ class Switch:
         return self.name.replace("_", "-")
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(NamedTuple):
     """`labctl fault NAME LINK MATCH`: the kind, done to picked packets. `fields` are what the rule then says.
 
     `by`: a value that the verb takes as `--by`, what it is where none is given, and its help. `by_chance`: it takes a
@@ -59,15 +55,14 @@ class Verb:
     """
 
     help: str
-    fields: Mapping[str, Any] = field(hash=False)
+    fields: Mapping[str, Any]
     by: Parameter | None = None
     by_usually: str = ""
     by_help: str = ""
     by_chance: bool = False
 
 
-@dataclass(frozen=True)
-class FaultKind:
+class FaultKind(NamedTuple):
     """`name` is its word in rules, events, verdicts, lists and JSON, and `done` what a ladder says of a packet.
 
     `parameters` are those of `fault add` and of a topology, none where only picked packets can meet it; `verb` is None

@@ -12,7 +12,6 @@ from typing import Any
 
 from labctl.engine.model import LABEL_PROGRAM, LABEL_ROLE, Engine, Image
 from labctl.errors import LabError
-from labctl.topology import dockerfile
 from labctl.topology.model import Member, Topology
 
 
@@ -44,6 +43,8 @@ class Roles:
                 text = (Path(build["context"]) / build.get("dockerfile", "Dockerfile")).read_text()
             except (OSError, UnicodeDecodeError):
                 return None  # a context at some URL, or a file that Compose will complain of when it builds
+        from labctl.topology import dockerfile  # most that is brought up is built already
+
         return role_of(service, Image("", dockerfile.labels(text or "", build.get("target"))))
 
     def _of_image(self, member: Member) -> str | None:

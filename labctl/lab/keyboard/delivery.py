@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.events.model import Address, Event
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One line or datagram from `sender` to `receiver`, seen at both ends.
 
     `seconds` is between the two ends' events; `answer` is what came back, where something was waited for; `seen_from`

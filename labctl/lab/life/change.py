@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from labctl.engine.model import Engine
 from labctl.errors import EngineRefused, EngineTimeout, LabError
@@ -132,4 +131,4 @@ def _change(engine: Engine, lab: Lab, verb: str, node: Node, timeout: float, sig
     set_routes(engine, now, [now.node(name)])
     put_in_force(engine, now, [now.node(name)])
     now = find(engine, lab.name)  # of all of it: alone, a node of a scaled service would have another name
-    wait_ready(engine, replace(now, nodes=(now.node(name),)), deadline, timeout, lambda text: None)
+    wait_ready(engine, now._replace(nodes=(now.node(name),)), deadline, timeout, lambda text: None)

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,8 +35,7 @@ T = TypeVar("T")
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Removed:
+class Removed(NamedTuple):
     """How many of a lab's containers, networks and volumes were removed."""
 
     lab: str
@@ -116,7 +114,7 @@ def down(engine: Engine, name: str, report: Report, *, force: bool = False) -> R
     goes_on = bool(containers_of(engine, name))
     if removed.is_empty and goes_on:
         raise LabError("lab-not-ours", name=name)  # "nothing is left" would be no true word
-    return replace(removed, goes_on=goes_on)
+    return removed._replace(goes_on=goes_on)
 
 
 def _hosts(engine: Engine, name: str) -> set[str]:

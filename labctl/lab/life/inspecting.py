@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from labctl.engine.model import (
@@ -80,7 +80,7 @@ def inspect(engine: Engine, lab: Lab, names: Sequence[str]) -> list[Inspected]:
     nodes = several(lab, names) or list(lab.nodes)
     helpers = engine.containers([f"{LABEL_LAB}={lab.name}", LABEL_PROBE])
     found = []
-    for status in ps(engine, replace(lab, nodes=tuple(nodes))):
+    for status in ps(engine, lab._replace(nodes=tuple(nodes))):
         ident, names = status.node.container.id, (status.node.name, status.node.probed)
         mine = {helper.labels[LABEL_PROBE] for helper in helpers if helper.labels.get(LABEL_PROBED) in names}
         found.append(Inspected(status, engine.details(ident), engine.settings(ident), tuple(sorted(mine))))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port, Stream
 from labctl.errors import LabError
@@ -21,8 +20,7 @@ _ALIVE = ("running", "paused")  # the states in which there is a program, and wi
 _NEVER = "0001-"  # the year in which the engine puts what never was
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """`state` is Docker's, or `ready` for a running node that said so; of somebody's image that has a healthcheck, what
     that says. `listening` is the kernel's word, None where that can't be had. `since` is when this state began, as
     events hold times; `restarts` is how often the engine started the node again by itself."""
@@ -154,8 +152,7 @@ def _serves(node: Node, listening: tuple[Listening, ...]) -> bool:
     return expected.text is None and bool(servers(listening, expected.listen))
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """`mine`: it is the caller's, or nobody's."""
 
     lab: Lab

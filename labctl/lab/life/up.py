@@ -6,8 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.ahead import imported
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_RUN, LABEL_TARGET, Container, Engine
@@ -47,8 +46,7 @@ _PHASES = {
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What `labctl up` was asked for.
 
     `timeout` is in seconds and holds for starting, not for building; `subnets` is what labctl.lab.placing.subnets
@@ -71,7 +69,7 @@ class Request:
     allow_overlap: bool = False
     isolated: bool = False
     hosts: tuple[str, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = {}
     policy: str = "spread"
 
 

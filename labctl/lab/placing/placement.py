@@ -8,7 +8,6 @@ import ipaddress
 import os
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -242,7 +241,7 @@ def with_bound(engine: Engine, topology: Topology, running: list[Container]) -> 
     if not _has_movable(topology):
         return running
     runs = ("running", "paused")
-    return [item if item.state in runs else replace(item, ports=engine.details(item.id).bound) for item in running]
+    return [item if item.state in runs else item._replace(ports=engine.details(item.id).bound) for item in running]
 
 
 def _has_movable(topology: Topology) -> bool:

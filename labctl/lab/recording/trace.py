@@ -173,7 +173,7 @@ def _afterwards(
     alive = {node.name: node for node in found.nodes if node.has_network}
     brief = {node.name: node for node in _came_and_went(engine, found, {node.name for node in nodes})}
     every = {node.name: node for node in lab.nodes} | alive | brief
-    now = replace(lab, nodes=tuple(every[name] for name in sorted(every)))
+    now = lab._replace(nodes=tuple(every[name] for name in sorted(every)))
     running = {node.name: node for node in now.hosts if node.probed in alive}
     known = {node.name: node for node in (*nodes, *now.hosts)}
     names = [node.name for node in nodes]
@@ -196,7 +196,7 @@ def _as_it_was(engine: Engine, node: Node) -> Node:
     """With the addresses that it has whenever it runs; where it is on several networks nobody tells which is whose."""
     details = engine.details(node.container.id)
     addresses = dict.fromkeys(list(details.aliases)[:1], details.fixed)
-    return replace(node, container=replace(node.container, addresses=addresses))
+    return node._replace(container=node.container._replace(addresses=addresses))
 
 
 def _programs(lab: Lab, hosts: Sequence[Node]) -> list[Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from labctl.engine.model import Engine
@@ -106,7 +106,7 @@ def _joined(
         moved = changes[node.name] = [one for one in transitions(side) if between.has(one.local, one.peer)]
         # All that the programs of one host did stands at its side of the picture.
         members = merge(recorded[one.name].events for one in lab.members(node))
-        events = [replace(event, node=node.name) for event in members]
+        events = [event._replace(node=node.name) for event in members]
         chosen.append(calls_of(events, between))
         chosen.append(_untold(events, between, moved))
     return XRay(drawn, tuple(merge(chosen)), changes, (*problems, *_missing(recorded)))

@@ -45,7 +45,11 @@ def _begin(names: tuple[str, ...], evidence: Evidence, values: Mapping[str, Any]
     row = (row[0] if row else None) if isinstance(row, list) else row
     if not isinstance(row, Row):
         return evidence.began
-    return row.source[0].at_ns if isinstance(row.source, tuple) else int(row.source.nanoseconds)
+    return row.source[0].at_ns if _is_packet(row) else int(row.source.nanoseconds)
+
+
+def _is_packet(row: Row) -> bool:
+    return type(row.source) is tuple  # with an arrow; an event is one as well, and has names
 
 
 def _drawn(found: Any, begin: int, screen: Screen) -> str:
@@ -111,7 +115,7 @@ def _layers(value: Any, screen: Screen, *, dump: bool) -> str:
     from labctl.render.phrases.saying import in_language
 
     row = (value[0] if value else None) if isinstance(value, list) else value
-    if not isinstance(row, Row) or not isinstance(row.source, tuple):
+    if not isinstance(row, Row) or not _is_packet(row):
         return ""
     arrow, _ = row.source
     return draw(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labctl.topology.check.problems import Path, Problems
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Source, Value, shorten
@@ -20,8 +20,7 @@ _SECTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class _Use:
+class _Use(NamedTuple):
     """A name that a service uses, and the value or key that holds it."""
 
     what: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.topology.check.problems import Path
 from labctl.topology.check.reading.scalars import number, type_of
@@ -18,8 +17,7 @@ _BRIDGES = ("", "bridge", "overlay")
 _MANY = 1_000_000  # replicas: more than any engine takes
 
 
-@dataclass(frozen=True)
-class Attachment:
+class Attachment(NamedTuple):
     """An address is as it is written; the empty text where none is, or where only Compose knows it."""
 
     network: str
@@ -27,8 +25,7 @@ class Attachment:
     ipv6: str = ""
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """`networks` is None where they can't be known from this file alone (`extends`, a network_mode of others). `owner`
     is the service whose network it shares, None where there is none."""
 
@@ -44,8 +41,7 @@ class Service:
         return not self.profiles or not other.profiles or bool(self.profiles & other.profiles)
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(NamedTuple):
     """One entry of ipam.config. `subnet` is None where it can't be read; `text` is as it is written."""
 
     text: str
@@ -54,8 +50,7 @@ class Pool:
     path: Path
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """`known`: what is not written here is not there. `ipv6` is None where only Compose knows."""
 
     key: str
@@ -70,8 +65,7 @@ class Network:
         return self.driver in _BRIDGES
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """`complete`: Compose made it, so there are no services but these."""
 
     services: Mapping[str, Service]

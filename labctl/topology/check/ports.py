@@ -6,8 +6,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.topology.check.plan import Plan, Service, address_of, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
@@ -18,8 +17,7 @@ _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.A)
 _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """A published port: `low` to `high` of this machine, each for a port of the node, or any one of them for one."""
 
     host: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from labctl.topology.check.kinds import KINDS, Kind, Level, Trait
@@ -22,8 +21,7 @@ class Place(NamedTuple):
     file: int = 0
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong. `path` leads to what it is about; `place` is None where that is the whole file, which
     `of_file` then names."""
 
@@ -79,11 +77,11 @@ class Problem:
         }
 
 
-@dataclass
 class Problems:
     """What was found so far. A value that an alias repeats is told of once."""
 
-    _found: dict[tuple[object, ...], Problem] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Problem] = {}
 
     def add(self, code: str, path: Path, place: Place, /, **values: object) -> None:
         problem = Problem.of(code, place, path, **values)

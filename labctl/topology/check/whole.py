@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labctl.topology.check.addresses import check_addresses
 from labctl.topology.check.compose import add_complaint
@@ -22,8 +21,7 @@ from labctl.topology.check.values import check_values
 from labctl.topology.check.variables import check_variables
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What Compose says: its reading (`config`) with the variables that are not set, or its `complaint`; `version` is
     its own. Neither: it wasn't asked."""
 

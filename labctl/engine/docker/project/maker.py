@@ -8,7 +8,6 @@ replaced as Compose does it: the new one is made under a passing name, and only 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -30,16 +29,16 @@ from labctl.topology.model import owner_of, replicas
 Report = Callable[[str], None]
 
 
-@dataclass
 class Wanted:
     """What is to become of a service's containers: their numbers, the old ones by number that are to be replaced, and
     those that are too many."""
 
-    digest: str
-    keep: list[Found] = field(default_factory=list)
-    replace: list[Found] = field(default_factory=list)
-    make: list[int] = field(default_factory=list)
-    remove: list[Found] = field(default_factory=list)
+    def __init__(self, digest: str, remove: Sequence[Found] = ()) -> None:
+        self.digest = digest
+        self.keep: list[Found] = []
+        self.replace: list[Found] = []
+        self.make: list[int] = []
+        self.remove = list(remove)
 
 
 def wanted(there: list[Found], count: int, digest: str, image: str) -> Wanted:

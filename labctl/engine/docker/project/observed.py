@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from labctl.engine.docker import inspected
@@ -20,8 +19,7 @@ from labctl.engine.model import (
 )
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A container of a service, with its number and its mounts, as the engine tells them."""
 
     container: Container
@@ -81,8 +79,7 @@ def volumes(wire: Wire) -> set[str]:
     return {str(item["Name"]) for item in listed.get("Volumes") or ()}
 
 
-@dataclass(frozen=True)
-class ImageFound:
+class ImageFound(NamedTuple):
     """An image's id, and the folders that it declares as volumes."""
 
     id: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from labctl.topology import extension
 
@@ -14,13 +13,12 @@ from labctl.topology import extension
 Word = Literal["text", "any-text", "flag", "bool", "number", "amount", "mode", "port", "free"]
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """What may stand at one place: a scalar, a list of `items`, a mapping with known `keys` or of names to `values`."""
 
     word: Word | None = None
     items: Shape | None = None
-    keys: Mapping[str, Shape] | None = field(default=None, hash=False)
+    keys: Mapping[str, Shape] | None = None
     values: Shape | None = None
     names: bool = True  # of `values`: names that people chose, not texts such as an environment variable's
 

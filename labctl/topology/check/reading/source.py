@@ -9,8 +9,7 @@ from __future__ import annotations
 import pathlib
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -33,8 +32,7 @@ class Unreadable(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """`plain`: without quotes and without a tag, so that each reader guesses its type from the text. `tag` is one of
     Compose's own, which say what becomes of what other files say in the same place: !reset or !override."""
 
@@ -44,43 +42,41 @@ class Scalar:
     tag: str | None = None
 
 
-@dataclass(slots=True)
 class Sequence:
-    items: list[Value]
-    place: Place
-    weight: int = 1
-    tag: str | None = None
+    """`weight` and `tag` as of a Mapping."""
+
+    __slots__ = ("items", "place", "tag", "weight")
+
+    def __init__(self, items: list[Value], place: Place, weight: int = 1, tag: str | None = None) -> None:
+        self.items, self.place, self.weight, self.tag = items, place, weight, tag
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     key: Scalar
     value: Value
 
 
-@dataclass(slots=True)
 class Mapping:
     """`weight` is the number of values in it once aliases are put in."""
 
-    entries: dict[str, Entry]
-    place: Place
-    weight: int = 1
-    tag: str | None = None
+    __slots__ = ("entries", "place", "tag", "weight")
+
+    def __init__(self, entries: dict[str, Entry], place: Place, weight: int = 1, tag: str | None = None) -> None:
+        self.entries, self.place, self.weight, self.tag = entries, place, weight, tag
 
 
 Value = Scalar | Sequence | Mapping
 
 
-@dataclass
 class Source:
     """What stands in the file, or in several, one over the other: so are the YAML documents of one file for Compose.
 
     `parts` are the files one by one; of one file, that alone.
     """
 
-    root: Mapping
-    problems: Problems = field(default_factory=Problems)
-    parts: tuple[Mapping, ...] = ()
+    def __init__(self, root: Mapping, problems: Problems | None = None, parts: tuple[Mapping, ...] = ()) -> None:
+        self.root, self.parts = root, parts
+        self.problems = Problems() if problems is None else problems
 
     def find(self, path: Path) -> tuple[Value, Scalar | None, int]:
         """The value at a path, the key it stands under, and how many steps of the path there are in this file."""
@@ -161,7 +157,7 @@ def read_all(files: Iterable[pathlib.Path]) -> Source:
                 found.append(Source(Mapping({}, Place(1, 1, number))))  # it adds nothing
                 continue
             place = problem.place._replace(file=number) if problem.place else None
-            raise Unreadable(replace(problem, place=place, of_file=number)) from None
+            raise Unreadable(problem._replace(place=place, of_file=number)) from None
     root = found[0].root
     problems = Problems()
     for number, source in enumerate(found):
