@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from labctl.errors import LabError
+
+_LEFT_OUT = (".pyc", ".yaml")  # nothing of these gets into an image
 
 
 def digest(folder: Path, without: str = "") -> str:
@@ -14,9 +18,21 @@ def digest(folder: Path, without: str = "") -> str:
     if not folder.is_dir():
         raise LabError("files-missing", path=folder)
     found = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if without and path.is_relative_to(folder / without):
+    for parts, path in sorted(_files(str(folder), ())):
+        if parts[0] == without or parts[-1].endswith(_LEFT_OUT) or parts[-1] == "README.md":
             continue
-        if path.is_file() and path.suffix not in (".pyc", ".yaml") and path.name != "README.md":
-            found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
+        with open(path, "rb") as file:
+            found.update("/".join(parts).encode() + b"\0" + file.read() + b"\0")
     return found.hexdigest()[:16]
+
+
+def _files(folder: str, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """All files, by the names on the way to them. By os.scandir: pathlib takes three times as long, and
+    every `up` looks at them."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            parts = (*above, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, parts)
+            elif entry.is_file():
+                yield parts, entry.path

@@ -22,12 +22,15 @@ import json
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from labctl import faults
 from labctl.errors import brief
-from labctl.faults.conditions import Conditions, Malformed, parse_words, pattern
-from labctl.faults.link import LinkName
+from labctl.faults.measures import Malformed
+
+# What links are made of is imported where there is one: most labs have none with conditions.
+if TYPE_CHECKING:
+    from labctl.faults.conditions import Conditions
+    from labctl.faults.link import LinkName
 
 _SCHEMA = Path(__file__).with_name("schema.json")
 TOP_KEYS = ("title", "description", "links", "outside")
@@ -58,11 +61,15 @@ class Condition(NamedTuple):
 
     @property
     def link(self) -> LinkName:
+        from labctl.faults.link import LinkName
+
         return LinkName(self.a, self.b, self.both)
 
 
 def schema() -> str:
     """All of this as JSON Schema, for editors; the conditions in it are those of labctl.faults."""
+    from labctl.faults.conditions import pattern
+
     return _SCHEMA.read_text(encoding="utf-8").replace("CONDITION", json.dumps(pattern())[1:-1])
 
 
@@ -82,10 +89,13 @@ def parse_route(text: object) -> Route:
 
 def parse_link(text: object, nodes: Collection[str]) -> Condition:
     """`A:B CONDITION VALUE ...`, or `A-B ...` for both ways, between two of `nodes`. Raises Malformed."""
+    from labctl.faults import link as links
+    from labctl.faults.conditions import parse_words
+
     hint = "write `alice:bob delay 40ms drop 1%`, or `alice-bob ...` for both ways"
     if not isinstance(text, str) or not text.strip():
         raise Malformed(f"{brief(str(text))!r} is no link", hint)
     head, _, rest = text.strip().partition(" ")
-    link = faults.link.parse(head, nodes, hint)
+    link = links.parse(head, nodes, hint)
     found = parse_words(rest, head)
     return Condition(link.a, link.b, link.both, found, text=rest.strip())

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import yaml
 
 from labctl.errors import LabError
-from labctl.faults.conditions import Malformed
+from labctl.faults.measures import Malformed
 from labctl.topology.extension import (
     NETWORK_KEYS,
     SERVICE_KEYS,

@@ -150,6 +150,7 @@ class Wire:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._at_most = _at_most()
+        self._api = ""  # the newest version that it speaks: each of its answers tells it
 
     def call(
         self,
@@ -218,9 +219,9 @@ class Wire:
 
     def api_version(self) -> tuple[int, int]:
         """The newest that the engine speaks. Raises LabError."""
-        response = self.stream("GET", "/_ping")
-        response.sock.close()
-        major, _, minor = response.headers.get("api-version", "0.0").partition(".")
+        if not self._api:
+            self.stream("GET", "/_ping").sock.close()
+        major, _, minor = (self._api or "0.0").partition(".")
         return int(major), int(minor)
 
     def unreachable(self, problem: OSError) -> LabError:
@@ -281,6 +282,7 @@ class Wire:
         for line in lines:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
+        self._api = headers.get("api-version") or self._api
         return Response(sock, status, headers, rest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labctl.faults.conditions import Malformed
+from labctl.faults.measures import Malformed
 from labctl.topology.check import reading
 from labctl.topology.check.plan import Plan, Service
 from labctl.topology.check.problems import Path, Problems

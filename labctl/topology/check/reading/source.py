@@ -21,6 +21,7 @@ VALUE_LIMIT = 250_000  # values, once aliases are put in
 DEPTH_LIMIT = 64
 
 _TAGS = ("!reset", "!override")
+_MARK = "\ufeff"  # a byte order mark, which some editors write first; Python's utf-8-sig is one more module
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -185,7 +186,7 @@ def _text(file: pathlib.Path) -> str:
     if b"\0" in data:
         raise Unreadable(_nul(data))
     try:
-        return data.decode("utf-8-sig")
+        return data.decode().removeprefix(_MARK)
     except ValueError:
         raise Unreadable(Problem.of("file-not-text")) from None
 
@@ -194,9 +195,9 @@ def _nul(data: bytes) -> Problem:
     """Where a NUL is, if the rest is text in UTF-8; else the whole file is none."""
     before = data[: data.index(b"\0")]
     try:
-        data.decode("utf-8-sig")
+        data.decode()
         line, start = before.count(b"\n") + 1, before.rfind(b"\n") + 1
-        place = Place(line, len(before[start:].decode("utf-8-sig")) + 1)
+        place = Place(line, len(before[start:].decode().removeprefix(_MARK)) + 1)
     except ValueError:
         return Problem.of("file-not-text")
     return Problem.of("yaml-syntax", place, why="the character U+0000 (NUL) may not stand in YAML")
