@@ -81,6 +81,9 @@ class SeveralProjects(SeveralOverlays):
     def preparing(self, source: Source, name: str | None) -> AbstractContextManager[None]:
         return self.builder.preparing(source, name)
 
+    def begin_making(self, source: Source, name: str) -> None:
+        self.builder.begin_making(source, name)
+
     def registry_answers(self, image: str) -> str | None:
         return self.builder.registry_answers(image)
 

@@ -96,7 +96,10 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
     topology = blueprint.topology
     engine = spanning.to_make(every, topology.name, request.hosts, request.places, request.policy)
     chosen = choose(topology, request.subnets)
-    claim.refuse_programs(topology, claim.existing(engine, topology.name))
+    there = claim.existing(engine, topology.name)
+    claim.refuse_programs(topology, there)
+    if not there:
+        engine.begin_making(blueprint.source, topology.name)
     spanning.refuse_unfit(engine, topology, report)
     refuse_ipv6(topology, local=engine.is_local)
     place_networks(topology, engine, topology.config, 0, chosen, allow_overlap=request.allow_overlap)

@@ -34,6 +34,7 @@ class DockerProjects(ComposeProjects):
     _wire: Wire
     _version: Later[str] | None = None
     _is_making = False  # a project, in the end
+    _identity: tuple[Source, str, Identity] | None = None  # what is asked already, of which project
 
     def read(
         self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
@@ -50,6 +51,9 @@ class DockerProjects(ComposeProjects):
             # What makes it, while Compose reads the file.
             imported(f"{__package__}.maker")
             yield
+
+    def begin_making(self, source: Source, name: str) -> None:
+        self._identity = source, name, self.identity(source, name)
 
     def _ask_version(self) -> Later[str]:
         from labctl.engine.docker.project.identity import Later
@@ -195,7 +199,10 @@ class DockerProjects(ComposeProjects):
         return images.load(self.endpoint, archive, limit)
 
     def identity(self, source: Source, name: str) -> Identity:
-        """What Compose would write on a project's containers: it is asked from now on."""
+        """What Compose would write on a project's containers: it is asked from now on, or since `begin_making`."""
+        begun, self._identity = self._identity, None
+        if begun and begun[:2] == (source, name):
+            return begun[2]
         from labctl.engine.docker.project.identity import Identity
 
         return Identity(self._command(source, {}), source, name, self._ask_version())
