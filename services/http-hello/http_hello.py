@@ -13,13 +13,13 @@ import errno
 import os
 import socket
 
-from connection import Connection
-
 from labnode import journal, life
 from labnode.loop import READ, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from connection import Connection
+
     from labnode.keyboard import Input
 
 PORT = int(os.environ.get("PORT", 8080))
@@ -43,6 +43,7 @@ class Server:
         self.listeners = [sock for family in (socket.AF_INET, socket.AF_INET6) if (sock := self.listen(family))]
         life.watch_keyboard(loop, self.on_input)
         life.ready(listening=[["tcp", *sock.getsockname()[:2]] for sock in self.listeners])
+        loop.later(0, self.prepare)
 
     def listen(self, family: int) -> socket.socket | None:
         """A listening socket on PORT at all addresses of the family; None where the kernel doesn't have that family."""
@@ -66,7 +67,14 @@ class Server:
         self.loop.watch(sock, READ, lambda _ready: self.accept(sock))
         return sock
 
+    def prepare(self) -> None:
+        """Imports what reads HTTP, which is more than half of this program's start: who waits for the port has it
+        before, and a connection that comes meanwhile is the kernel's to complete (listen(2))."""
+        import connection  # noqa: F401
+
     def accept(self, listener: socket.socket) -> None:
+        from connection import Connection
+
         for _ in range(TURN):
             try:
                 sock, peer = listener.accept()
