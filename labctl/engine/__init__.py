@@ -24,20 +24,15 @@ def connect() -> MachineEngine:
 
 
 def expect_reading(source: Source, lab: str | None) -> None:
-    """Says that the engine in use will be asked to `read` that for a lab of that name: it begins at once, which takes
-    it as long as most imports. What can't be begun is told to who asks."""
+    """Says that the engine in use will be asked to `read` that for a lab of that name: it begins at once, while all is
+    imported that needs the answer. Raises LabError where it can't, as `read` will."""
     from labctl.engine.compose.command import Compose
     from labctl.engine.compose.question import expect
     from labctl.engine.docker import endpoint
-    from labctl.errors import LabError
 
-    if source.text is not None:  # which has to be sent, too
-        return
-    try:
+    if source.text is None:  # else it has to be sent, too
         compose = Compose(endpoint.find(), dict(source.variables), source.env_files)
         expect(compose.begin(source.files, lab))
-    except LabError:
-        pass
 
 
 def connect_all() -> Engine:

@@ -157,6 +157,7 @@ def machines() -> Iterator[three_machines.Machines]:
         yield found
 
 
+@pytest.hookimpl(trylast=True)  # where the run is interrupted, the machines are let go of in another one of these
 def pytest_sessionfinish() -> None:
     if not three_machines.is_worker():
         three_machines.take_down()

@@ -58,7 +58,8 @@ def expect(question: Question) -> None:
 
 
 def asked(command: Sequence[str], variables: Mapping[str, str]) -> Question:
-    """A question; the one that is expected, where it is just this one. Where it isn't, it is ended."""
+    """A question; the one that is expected, where it is just this one. Where the first that is asked is another, nobody
+    waits for that any more."""
     kept = _expected.pop() if _expected else None
     if kept and kept.is_of(command, variables):
         return kept

@@ -1,5 +1,4 @@
-"""The version of Compose's program, which is asked once: to run it for that costs each `up` as much as a twentieth of a
-container.
+"""The version of Compose's program, which is asked once: to run it for that takes 20 ms of each `up`.
 
 It is kept in this user's own folder (labctl/private.py), with what the program was: another one is asked anew.
 """
