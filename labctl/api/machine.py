@@ -58,11 +58,10 @@ def check_name(name: str) -> None:
 
 def refuse_anothers(name: str, *, engine: Engine | None = None) -> None:
     """Raises ForeignLab where somebody else's lab has that name, by all that is there of it."""
-    from labctl.lab import owners
     from labctl.lab.life import down
 
     using = engine or connect_all()
-    owners.refuse_anothers(using, name, down.standing_of(using, name), down.mend(using, name))
+    down.refuse_others(using, name)
 
 
 def take_down(

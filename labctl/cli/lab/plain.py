@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl.cli import output
 from labctl.cli.context import asked_name
-from labctl.engine import expect_reading
 from labctl.errors import LabError
-from labctl.topology import builtin
 
 if TYPE_CHECKING:
     from labctl import Removed
@@ -37,7 +35,7 @@ def up(
     places: Mapping[str, str] | None = None,
     pack: bool = False,
 ) -> None:
-    _read_soon(topology, asked_name(lab), builtin.Options(tuple(files), tuple(profiles), tuple(env_files)))
+    _read_soon(topology, asked_name(lab), files, profiles, env_files)
     from labctl.api import labs
 
     with output.Progress("bringing the lab up") as report:
@@ -62,10 +60,15 @@ def up(
     _show_nodes(found, as_json)
 
 
-def _read_soon(topology: str | None, lab: str | None, options: builtin.Options) -> None:
+def _read_soon(
+    topology: str | None, lab: str | None, files: Sequence[str], profiles: Sequence[str], env_files: Sequence[str]
+) -> None:
     """Begins what `up` does first, before all is imported that it needs."""
+    from labctl.engine import expect_reading
+    from labctl.topology.builtin import Options, find
+
     with contextlib.suppress(LabError):  # where it is done, this is told
-        expect_reading(builtin.find(topology, options), lab)
+        expect_reading(find(topology, Options(tuple(files), tuple(profiles), tuple(env_files))), lab)
 
 
 def down(lab: str | None, as_json: bool, *, everything: bool = False) -> None:

@@ -98,7 +98,7 @@ def down(engine: Engine, name: str, report: Report, *, force: bool = False) -> R
     where a machine did not answer, once what the others have is removed.
     """
     if not force:
-        refuse_anothers(engine, name, standing_of(engine, name), mend(engine, name))
+        refuse_others(engine, name)
     lock = LabLock(name)
     lock.acquire(LOCK_LIMIT, report)
     hosts = _hosts(engine, name)
@@ -131,11 +131,13 @@ def _refuse_missing(engine: Engine, name: str, hosts: set[str]) -> None:
         raise LabError("hosts-left", machines=", ".join(missing), lab=name)
 
 
-def mend(engine: Engine, name: str) -> str:
-    """What to do where a lab is somebody else's."""
-    own = own_name(name)
-    yours = f"yours is {own} (`labctl down {own}`); " if whose(engine).get(own) else ""
-    return f"{yours}`labctl down {name} --force` removes this one all the same"
+def refuse_others(engine: Engine, name: str) -> None:
+    """Raises LabError `lab-of-another`."""
+    there = standing_of(engine, name)
+    if there and there.owner and not is_mine(engine, there.owner):
+        own = own_name(name)
+        yours = f"yours is {own} (`labctl down {own}`); " if whose(engine).get(own) else ""
+        refuse_anothers(engine, name, there, f"{yours}`labctl down {name} --force` removes this one all the same")
 
 
 def standing_of(engine: Engine, name: str) -> Standing | None:
