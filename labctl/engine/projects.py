@@ -109,6 +109,10 @@ class Projects(Protocol):
         Raises `compose-failed`, `start-failed`, `compose-killed`, `engine-refused`, `disk-full`, `engine-timeout`.
         """
 
+    def unmake(self, project: str, problem: LabError) -> bool:
+        """Where a new project failed by what making it anew mends, its containers and networks are removed: the caller
+        makes it once more. Else False, and nothing is done."""
+
     def registry_answers(self, image: str) -> str | None:
         """None where the image's registry answers the engine in time, else why not. Raises nothing."""
 

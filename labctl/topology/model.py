@@ -343,6 +343,15 @@ def replicas(service: Mapping[str, Any]) -> int:
     return max(0, found) if isinstance(found, int) and not isinstance(found, bool) else 1
 
 
+def names_in(config: Mapping[str, Any]) -> set[str]:
+    """The names of all that Compose may make of a configuration."""
+    names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
+    for service, item in config["services"].items():
+        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, replicas(item) + 1)}
+        names |= {item["container_name"]} if numbered and "container_name" in item else numbered
+    return names
+
+
 def labelled(config: Mapping[str, Any], labels: Mapping[str, str], node_label: str) -> dict[str, Any]:
     """The configuration with labels on all that it makes: services (with their own name), networks and volumes."""
     out = copy.deepcopy(dict(config))

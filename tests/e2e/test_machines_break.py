@@ -207,7 +207,8 @@ def test_up_goes_on_when_a_machine_finds_its_manager_again(hosts):
 
 
 @pytest.mark.turn(3)
-def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts):
+@pytest.mark.parametrize("more", [(), ("--record",)], ids=["plain", "recorded"])
+def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts, more):
     """By what an engine that was killed has left in the kernel: an interface with the number of the next network. Some
     are made here, and taken away as the first network goes, as the engine does with its own."""
     folder, variables, machines = hosts
@@ -218,7 +219,7 @@ def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts):
     assert run("down", timeout=120, **variables).returncode == 0
     made = "ip link add stale$id group 77 type vxlan id $id dstport 4789"
     machine.run("sh", "-c", f"for id in $(seq 4097 {number + 20}); do {made}; done; true")  # some are others'
-    child = begin("up", str(folder), *PLACES, **variables)
+    child = begin("up", str(folder), *PLACES, *more, **variables)
     assert child.stderr
     try:
         told = next((line for line in child.stderr if b"made anew" in line), b"")

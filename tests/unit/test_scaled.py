@@ -10,9 +10,9 @@ from labctl.errors import LabError
 from labctl.lab.drawing import picture
 from labctl.lab.life.change import change
 from labctl.lab.life.plan import _change
-from labctl.lab.life.up import _names, _remove_what_left
+from labctl.lab.life.up import _remove_what_left
 from labctl.topology.check.plan import plan_of
-from labctl.topology.model import parse, replicas
+from labctl.topology.model import names_in, parse, replicas
 
 TEXT = "{name: lab, services: {web: {image: x, scale: 2}, db: {image: x}}}"
 
@@ -40,7 +40,7 @@ def test_up_again_leaves_the_helpers_of_scaled_nodes(engine):
 @pytest.mark.parametrize("none", ["scale: 0", "deploy: {replicas: 0}"])
 def test_a_service_without_containers(none):
     found = parse(f"{{name: lab, services: {{web: {{image: x, {none}}}, db: {{image: x, scale: 1}}}}}}", Path("x"))
-    assert _names(found.config) == {"lab-db-1"}
+    assert names_in(found.config) == {"lab-db-1"}
     assert not starts_in_turn(found.config)
     web = found.members[0]
     assert _change(web, [], {}, None, 0) == ("keep", "none is wanted")

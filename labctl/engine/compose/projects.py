@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labctl.engine.compose.command import Compose
     from labctl.engine.compose.question import Question
     from labctl.engine.docker.endpoint import Endpoint
+    from labctl.errors import LabError
     from labctl.topology.builtin import Source
 
 
@@ -91,6 +92,9 @@ class ComposeProjects:
         finally:
             unfinished.clear()
             unfinished |= compose.unfinished
+
+    def unmake(self, project: str, problem: LabError) -> bool:
+        return False
 
     def registry_answers(self, image: str) -> str | None:
         from labctl.engine.docker import images

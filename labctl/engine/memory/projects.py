@@ -92,6 +92,9 @@ class MemoryProjects:
             self.images[title] = Image(ident, labels, 0, stage.entrypoint, stage.command, user=stage.user)
             report(f"{title} built")
 
+    def unmake(self, project: str, problem: LabError) -> bool:
+        return False
+
     def registry_answers(self, image: str) -> str | None:
         return None
 

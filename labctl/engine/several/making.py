@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
 from labctl.engine.several.overlays import SeveralOverlays, is_kept_out
 from labctl.engine.several.spreading import Wish
-from labctl.errors import EngineRefused, LabError
+from labctl.errors import LabError
 
 if TYPE_CHECKING:
     from labctl.engine.docker.project.identity import Identity
@@ -136,35 +136,24 @@ class SeveralProjects(SeveralOverlays):
         builder = self.builder
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
-        there, once_more = self._whole(project), True
-        while True:
-            new = self._make_overlays(whole, identity, report)
-            before = run_on(whole["services"], partial(self._whole, project))
-            made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
-            for container in again(whole["services"], before, made):
-                self.members.of(container.id).change("stop", container.id, limit=limit)
-            if not start:
-                return
-            try:
-                with Workers(limit, self.cancels, set()) as starters:
-                    begin = partial(self._begin, limit=limit)
-                    Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
-                return
-            except EngineRefused as problem:
-                if there or not new or not once_more or not is_kept_out(problem):
-                    raise
-            # As after an engine was killed: what it has left in the kernel keeps it out of the network for good, and is
-            # taken away with the network (error creating vxlan interface: file exists).
-            report("note: a machine could not join the lab's network, which is made anew")
-            self._unmake(project, new)
-            once_more = False
+        self._make_overlays(whole, identity, report)
+        before = run_on(whole["services"], partial(self._whole, project))
+        made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)
+        for container in again(whole["services"], before, made):
+            self.members.of(container.id).change("stop", container.id, limit=limit)
+        if start:
+            with Workers(limit, self.cancels, set()) as starters:
+                begin = partial(self._begin, limit=limit)
+                Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
 
-    def _unmake(self, project: str, overlays: Collection[str]) -> None:
-        """Removes a project's containers, none of which has begun to be of use, and some of its networks, by name."""
+    def unmake(self, project: str, problem: LabError) -> bool:
+        if not is_kept_out(problem):
+            return False
+        # As after an engine was killed: what it has left in the kernel keeps it out of the network for good, and is
+        # taken away with the network (error creating vxlan interface: file exists).
         at_once([partial(self.members.of(one.id).remove_container, one.id) for one in self._of_project(project)])
-        for network in self.manager().networks():
-            if network.name in overlays:
-                self._remove_overlay(network.id)
+        self._remove_overlays(project)
+        return True
 
     def _makers(self, config: Mapping[str, Any]) -> dict[str, DockerEngine]:
         """The engines, which must make all that the configuration asks for. Raises LabError `hosts-unmade`."""

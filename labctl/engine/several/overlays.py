@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.cancel import Cancel, sleep
 from labctl.engine.docker.client import DockerEngine
-from labctl.engine.model import LABEL_HOSTS, Engine
+from labctl.engine.model import COMPOSE_PROJECT, LABEL_HOSTS, Engine
 from labctl.engine.projects import Report
 from labctl.engine.several import fabric
 from labctl.engine.several.members import Members
@@ -27,7 +27,7 @@ _APPEARS = re.compile(r"could not find a network matching|network \S+ not found"
 _UNANSWERED = re.compile(r"attach(ing)? to network.*deadline exceeded", re.I)
 
 
-def is_kept_out(problem: EngineRefused) -> bool:
+def is_kept_out(problem: LabError) -> bool:
     """Whether a machine could not join a network in the engine's own time."""
     return bool(_UNANSWERED.search(str(problem.values.get("why"))))
 
@@ -48,11 +48,10 @@ class SeveralOverlays:
             raise LabError("no-manager", machines=", ".join(self.members.engines))
         return self.members.engines[self._manager]
 
-    def _make_overlays(self, config: Mapping[str, Any], identity: Identity, report: Report) -> list[str]:
-        """The names of those that were not there before."""
-        wanted, new = fabric.overlays(config), list[str]()
+    def _make_overlays(self, config: Mapping[str, Any], identity: Identity, report: Report) -> None:
+        wanted = fabric.overlays(config)
         if not wanted:
-            return new
+            return
         manager = self.manager()
         assert isinstance(manager, DockerEngine)
         there = {one.name: one for one in manager.networks()}
@@ -65,11 +64,9 @@ class SeveralOverlays:
                 body = fabric.body(str(config["name"]), key, item, identity.version, labels)
                 manager.make_network(name, body)
                 report(f"Network {name} Created")
-                new.append(name)
             elif before.driver != "overlay":
                 why = f"a {before.driver} network of that name is there"
                 raise LabError("start-failed", why=f"network {name} can't reach over machines: {why}")
-        return new
 
     def _starting(self, machine: Engine, start: Callable[[], object], limit: float) -> None:
         """Starts something on a machine, again where a network isn't there yet: it appears with the first container
@@ -107,6 +104,19 @@ class SeveralOverlays:
                 return
             if found:
                 self.members.engines[name].remove_network(network)
+
+    def _remove_overlays(self, project: str) -> None:
+        """Those of a project. A manager that has just removed one still lists it: returns when it doesn't any more, as
+        another one of that name would be taken for made."""
+        deadline = time.monotonic() + LEAVING
+        while True:
+            found = self.manager().networks([f"{COMPOSE_PROJECT}={project}"])
+            overlays = [network.id for network in found if network.driver == "overlay"]
+            if not overlays or time.monotonic() > deadline:
+                return
+            for ident in overlays:
+                self._remove_overlay(ident)
+            sleep(LOOK_AGAIN, self.cancels)
 
     def _remove_overlay(self, network: str) -> None:
         """The swarm takes its time to see that a container has left."""

@@ -24,7 +24,7 @@ from labctl.lab.placing.placement import place_networks, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen, choose
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
-from labctl.topology.model import Topology, replicas
+from labctl.topology.model import Topology, names_in
 
 STILL_AT_WORK = 5.0  # seconds that the engine may take to finish what nobody waits for any more
 STARTERS = 8  # containers that are started at the same time
@@ -209,7 +209,7 @@ def _start(
     unfinished: set[str],
 ) -> list[Container]:
     """The nodes that wait until they are recorded."""
-    topology = blueprint.topology
+    topology, anew = blueprint.topology, False
     for attempt in range(ATTEMPTS):
         placed = blueprints.place(
             topology,
@@ -225,11 +225,16 @@ def _start(
             limit = max(1.0, deadline - time.monotonic())
             locks = [lock.fileno()]
             # Of a lab that is changed, what has its name already may be made anew.
-            lock.begin(() if before else _names(placed))
+            lock.begin(() if before else names_in(placed))
             watched, wait = _watched(report), request.record and _can_wait(placed)
             engine.bring_up(blueprint.source, placed, watched, limit, unfinished=unfinished, hold=locks, start=not wait)
             return _start_made(engine, topology.name, watched, placed) if wait else []
         except LabError as problem:
+            # Of a lab that had nodes before nothing is taken away.
+            if not (before or anew) and attempt < ATTEMPTS - 1 and engine.unmake(topology.name, problem):
+                report("note: a machine could not join the lab's network, which is made anew")
+                anew = True
+                continue
             moves = any(net.movable for net in topology.networks)
             retry = (moves and is_subnet_taken(problem)) or (_has_movable_port(topology) and is_port_taken(problem))
             if not retry or attempt == ATTEMPTS - 1:
@@ -269,15 +274,6 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
     shut(engine, waiters)
     each(start, fresh, STARTERS)
     return waiters
-
-
-def _names(config: dict[str, Any]) -> set[str]:
-    """The names of all that Compose may make of a configuration."""
-    names = {str(item["name"]) for kind in ("networks", "volumes") for item in (config.get(kind) or {}).values()}
-    for service, item in config["services"].items():
-        numbered = {f"{config['name']}-{service}-{number}" for number in range(1, replicas(item) + 1)}
-        names |= {item["container_name"]} if numbered and "container_name" in item else numbered
-    return names
 
 
 def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
