@@ -12,7 +12,6 @@ import stat
 from pathlib import Path
 
 _USUAL = "/tmp"
-COMPOSE = ".compose"  # a file in the user's folder, of labctl.engine.compose.remembered: no lab has such a name
 
 
 def top() -> Path:
@@ -31,11 +30,6 @@ def top() -> Path:
     import tempfile  # which takes a while, and would say the same of the usual one
 
     return Path(tempfile.gettempdir())
-
-
-def own() -> Path:
-    """This user's folder, whether it is there or not. Raises OSError."""
-    return top() / f"labctl-{os.getuid()}"
 
 
 def make_folder(path: Path) -> None:

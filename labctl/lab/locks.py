@@ -163,7 +163,7 @@ def forget_keyboard(lab: str, container: str) -> None:
 def own_folder() -> Path | None:
     """The folder of this user's locks; None where there is none, or another one's stands there."""
     try:
-        top = private.own()
+        top = private.top() / f"labctl-{os.getuid()}"
         private.refuse_folder(top)
     except OSError:
         return None
@@ -172,7 +172,7 @@ def own_folder() -> Path | None:
 
 def forget_all() -> Path | None:
     """Removes all of this user's lock files that nobody holds and that say nothing of a Compose at work, and then their
-    folder, which it names, with what else is kept there; None where something of it stays, or there is none."""
+    folder, which it names; None where something of it stays, or there is none."""
     top = own_folder()
     if top is None:
         return None
@@ -185,8 +185,6 @@ def forget_all() -> Path | None:
         for folder in top.iterdir():
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        if {item.name for item in top.iterdir()} <= {private.COMPOSE}:
-            (top / private.COMPOSE).unlink(missing_ok=True)
         top.rmdir()
     except (OSError, LabError):
         return None
@@ -195,11 +193,11 @@ def forget_all() -> Path | None:
 
 def _folder(lab: str) -> Path:
     try:
-        top = private.own()
+        top = private.top()
     except OSError as problem:  # it tries to write to each that it knows
         raise LabError("lock-failed", file="a file in TMPDIR", why=problem.strerror or problem) from None
     if not _FOLDER.fullmatch(lab):  # it may come from a label that somebody else wrote
         import hashlib
 
         lab = hashlib.sha256(lab.encode()).hexdigest()
-    return top / lab
+    return top / f"labctl-{os.getuid()}" / lab

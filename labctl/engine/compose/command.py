@@ -70,17 +70,10 @@ class Compose:
 
     def full_version(self) -> str:
         """As Compose writes it on what it makes: three numbers. Raises LabError."""
-        from labctl.engine.compose import remembered
-
-        program = plugin.find()
-        if program and (known := remembered.version(program)):
-            return known
         result = self._run(["version", "--short"], READ_LIMIT, reads=True)
         found = re.match(r"v?(\d+\.\d+\.\d+)", result.stdout.strip())
         if result.returncode or not found:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
-        if program:
-            remembered.keep(program, found[1])
         return found[1]
 
     def begin(self, files: Sequence[Path], name: str | None = None) -> Question:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -49,8 +50,13 @@ class Identity:
     def __init__(self, compose: Compose, source: Source, name: str, version: Later[str]) -> None:
         self._compose, self._source, self._name = compose, source, name
         self._version = version
-        self._hashes = Later(lambda: compose.own_hashes(source.files, name=name, text=source.text))
+        self._hashes = Later(self._ask)
         self._plain: dict[str, Any] | None = None
+
+    def _ask(self) -> dict[str, str]:
+        with contextlib.suppress(Exception):  # which who needs the version is told
+            self._version.get()  # first: of the two it is needed sooner, and both at once take each other's core
+        return self._compose.own_hashes(self._source.files, name=self._name, text=self._source.text)
 
     @property
     def version(self) -> str:
