@@ -22,7 +22,8 @@ from labctl import __version__
 from labctl.engine import connect
 from labctl.engine.model import LABEL_SOURCE
 from labctl.errors import LabError
-from labctl.topology import builtin, shipped
+from labctl.topology import shipped
+from labctl.topology.digest import digest
 
 SOURCES = ("labctl", *shipped.NAMES, "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 NOBODY = 65534
@@ -161,8 +162,8 @@ def test_an_installed_labctl_needs_no_checkout(engine, installed):
     where = "import labctl; print(labctl.__file__)"
     assert installed.ok("python", "-c", where).strip() == str(installed.data.parent / "__init__.py")
     installed.ok("wirelab", "up", "--record", timeout=280)
-    wanted = builtin.digest(installed.data / "services", without="probe")
-    assert wanted != builtin.digest(ROOT / "services", without="probe")
+    wanted = digest(installed.data / "services", without="probe")
+    assert wanted != digest(ROOT / "services", without="probe")
     assert engine.images.get("labctl/echo-server").labels["dev.labctl.source"] == wanted
     assert installed.ok("labctl", "exec", "echo", "tail", "-n", "1", "/opt/node/echo_server.py") == f"{MARK}\n"
     assert '"hi"' in installed.ok("labctl", "chat", "send", "alice", "hi")

@@ -106,26 +106,22 @@ class SeveralOverlays:
                 self.members.engines[name].remove_network(network)
 
     def _remove_overlays(self, project: str) -> None:
-        """Those of a project. A manager that has just removed one still lists it: returns when it doesn't any more, as
-        another one of that name would be taken for made."""
-        deadline = time.monotonic() + LEAVING
-        while True:
-            found = self.manager().networks([f"{COMPOSE_PROJECT}={project}"])
-            overlays = [network.id for network in found if network.driver == "overlay"]
-            if not overlays or time.monotonic() > deadline:
-                return
-            for ident in overlays:
-                self._remove_overlay(ident)
-            sleep(LOOK_AGAIN, self.cancels)
+        """Those of a project."""
+        for network in self.manager().networks([f"{COMPOSE_PROJECT}={project}"]):
+            if network.driver == "overlay":
+                self._remove_overlay(network.id)
 
     def _remove_overlay(self, network: str) -> None:
-        """The swarm takes its time to see that a container has left."""
+        """The swarm takes its time to see that a container has left. And a manager may list what it has just removed:
+        this returns when it doesn't any more, or the next lab of that name would be put on what is going."""
         deadline = time.monotonic() + LEAVING
         while True:
             try:
                 self.manager().remove_network(network)
-                return
             except EngineRefused as problem:
                 if "in use by task" not in str(problem.values.get("why")) or time.monotonic() > deadline:
                     raise
+            else:
+                if time.monotonic() > deadline or all(one.id != network for one in self.manager().networks()):
+                    return
             sleep(LOOK_AGAIN, self.cancels)
