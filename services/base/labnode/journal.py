@@ -25,9 +25,12 @@ NODE = os.environ.get("LABCTL_NODE") or os.uname().nodename
 PREVIEW = 2048  # bytes of a payload that an event repeats; its `bytes` always counts all of them
 FLUSH_EVERY = 0.001  # seconds
 FLUSH_SIZE = 1 << 16  # characters
+# The engine cuts a line after every 16 KiB, and spoils a character that it cuts in two: so many are at most that.
+LONG = 4096  # characters
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring
+_quote_ascii = json.encoder.encode_basestring_ascii
 _node = _quote(NODE)
 _second = ("", "")
 _held: list[str] | None = None  # lines that are not written yet; None: each is written at once
@@ -66,6 +69,8 @@ def event(
     global _held_size
     about = "" if not ends else ends.json if type(ends) is Ends else members(ends)
     line = f'{{"ts":"{when or stamp()}","node":{_node},"event":"{name}"{about}{members(fields)}{shown}}}\n'
+    if len(line) > LONG and not line.isascii():
+        line = "".join(one if one.isascii() else _quote_ascii(one)[1:-1] for one in line)
     if _held is None:
         _write(line)
         return
