@@ -5,27 +5,29 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from labctl.cli.lab import plain
 from labctl.engine import expect_reading
 from labctl.engine.docker import DockerEngine
 from labctl.engine.docker.endpoint import Endpoint
+from labctl.errors import EngineUnreachable
 from labctl.topology.builtin import Source
 
 LABCTL = str(Path(sys.executable).parent / "labctl")
 LIMIT = 60  # seconds
-ANSWER = "name: lab\nservices: {a: {image: x}}\n"
 NOWHERE = Endpoint("unix:///nowhere", "a test")
-# Each run leaves its process and its words in a file; a reading for a lab of the name `slow` never ends.
+# Each run leaves its process and its words in a file, and then says so; a reading for a lab of the name `slow` never
+# ends. The others say which process has read.
 PROGRAM = """#!/bin/sh
 echo "$$ $*" >> {log}
+echo >> {begun}
 case "$*" in
 *"-p slow "*) exec sleep 600 ;;
 *version*) echo 2.26.1 ;;
-*) echo "name: lab$N" && echo "services: {{a: {{image: x}}}}" ;;
+*) echo "name: lab$N" && echo "x-read-by: $$" && echo "services: {{a: {{image: x}}}}" ;;
 esac
 """
 
@@ -37,16 +39,19 @@ class Program:
         self._log = folder / "log"
         self.file = folder / "cli-plugins" / "docker-compose"
         self.file.parent.mkdir()
-        self.file.write_text(PROGRAM.format(log=self._log))
+        begun = folder / "begun"
+        os.mkfifo(begun)
+        self._begun = os.open(begun, os.O_RDWR)
+        self.file.write_text(PROGRAM.format(log=self._log, begun=begun))
         self.file.chmod(0o755)
 
     def first(self):
         """The process of its first run, once that has begun."""
-        deadline = time.monotonic() + LIMIT
-        while not self.runs:
-            assert time.monotonic() < deadline, "it was never begun"
-            time.sleep(0.01)  # nothing tells when a process of another program begins
+        assert select.select([self._begun], [], [], LIMIT)[0], "it was never begun"
         return self.runs[0][0]
+
+    def close(self):
+        os.close(self._begun)
 
     @property
     def runs(self):
@@ -59,7 +64,13 @@ def program(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", NOWHERE.url)
     monkeypatch.delenv("N", raising=False)
-    return Program(tmp_path)
+    found = Program(tmp_path)
+    yield found
+    found.close()
+
+
+def answer(process, lab="lab"):
+    return f"name: {lab}\nx-read-by: {process}\nservices: {{a: {{image: x}}}}\n"
 
 
 @pytest.fixture
@@ -71,9 +82,10 @@ def source(tmp_path):
 
 def test_what_is_expected_is_asked_once(program, source):
     expect_reading(source, "lab")
+    first = program.first()  # no other one can have begun before it
     engine = DockerEngine()
     with engine.preparing(source, "lab"):
-        assert engine.read(source, name="lab").text == ANSWER
+        assert engine.read(source, name="lab").text == answer(first)
     assert [words for _, words in program.runs if words.endswith("config")] == [f"-p lab -f {source.file} config"]
 
 
@@ -83,7 +95,7 @@ def test_what_was_expected_of_something_else_is_ended_and_never_taken_for_it(pro
     handle = os.pidfd_open(program.first())
     try:
         with engine.preparing(source, "lab"):
-            assert engine.read(source, name="lab").text == ANSWER
+            assert engine.read(source, name="lab").text == answer(program.runs[-1][0])
         assert select.select([handle], [], [], LIMIT)[0], "the other one goes on"
     finally:
         os.close(handle)
@@ -91,21 +103,30 @@ def test_what_was_expected_of_something_else_is_ended_and_never_taken_for_it(pro
 
 def test_other_variables_are_another_question(program, source, monkeypatch):
     expect_reading(source, "lab")
+    first = program.first()
     monkeypatch.setenv("N", "3")
-    assert DockerEngine().read(source, name="lab").text == ANSWER.replace("lab", "lab3")
+    read = DockerEngine().read(source, name="lab").text
+    assert read == answer(program.runs[-1][0], "lab3")
+    assert program.runs[-1][0] != first
 
 
-def test_what_has_to_be_sent_is_not_asked_before_it_is_known_whom(program, source):
+def test_what_has_to_be_sent_is_not_asked_before_it_is_known_whom(program, source, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("something was begun"))
     expect_reading(source._replace(text="services: {}"), "lab")
-    assert program.runs == []
 
 
-def test_up_reads_its_files_once(program, source):
-    """The engine is nowhere: `up` gets as far as that."""
-    command = [LABCTL, "up", str(source.file), "--lab", "lab"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-    assert done.returncode == 1
-    assert "/nowhere" in done.stderr
+def test_up_reads_its_files_once(program, source, monkeypatch):
+    """The engine is nowhere: `up` gets as far as that. It goes on when the first reading has begun, and has left word:
+    a second one would leave another."""
+    begin = plain._read_soon
+
+    def begun(*arguments):
+        begin(*arguments)
+        program.first()
+
+    monkeypatch.setattr(plain, "_read_soon", begun)
+    with pytest.raises(EngineUnreachable, match="/nowhere"):
+        plain.up(str(source.file), "lab", LIMIT, as_json=False)
     assert len([words for _, words in program.runs if words.endswith(" config")]) == 1
 
 
@@ -114,10 +135,12 @@ def test_up_ends_what_it_began_where_it_can_not_go_on(program, source):
     labctl = subprocess.Popen([LABCTL, "up", str(source.file), "--lab", "slow"], stderr=subprocess.DEVNULL)
     try:
         handle = os.pidfd_open(program.first())
-        labctl.send_signal(signal.SIGTERM)
-        assert labctl.wait(LIMIT) == 128 + signal.SIGTERM
-        assert select.select([handle], [], [], LIMIT)[0], "Compose reads on"
-        os.close(handle)
+        try:
+            labctl.send_signal(signal.SIGTERM)
+            assert labctl.wait(LIMIT) == 128 + signal.SIGTERM
+            assert select.select([handle], [], [], LIMIT)[0], "Compose reads on"
+        finally:
+            os.close(handle)
     finally:
         labctl.kill()
         labctl.wait(LIMIT)
