@@ -20,7 +20,8 @@ LABCTL = str(Path(sys.executable).parent / "labctl")
 LIMIT = 60  # seconds
 NOWHERE = Endpoint("unix:///nowhere", "a test")
 # Each run leaves its process and its words in a file, and a reading then says so; one for the lab `slow` never ends, the
-# others say which process has read. What asks for a version in a thread may outlive its test, and find the next one's.
+# others say which process has read. What asks for a version in a thread may outlive its test, and find the next one's
+# program.
 PROGRAM = """#!/bin/sh
 echo "$$ $*" >> {log}
 case "$*" in *" config") echo >> {begun} ;; esac

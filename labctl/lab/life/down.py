@@ -134,7 +134,7 @@ def _refuse_missing(engine: Engine, name: str, hosts: set[str]) -> None:
 def refuse_others(engine: Engine, name: str) -> None:
     """Raises LabError `lab-of-another`."""
     there = standing_of(engine, name)
-    if there and there.owner and not is_mine(engine, there.owner):
+    if there and not is_mine(engine, there.owner):
         own = own_name(name)
         yours = f"yours is {own} (`labctl down {own}`); " if whose(engine).get(own) else ""
         refuse_anothers(engine, name, there, f"{yours}`labctl down {name} --force` removes this one all the same")
