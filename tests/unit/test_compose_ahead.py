@@ -19,15 +19,14 @@ from labctl.topology.builtin import Source
 LABCTL = str(Path(sys.executable).parent / "labctl")
 LIMIT = 60  # seconds
 NOWHERE = Endpoint("unix:///nowhere", "a test")
-# Each run leaves its process and its words in a file, and a reading then says so; one for the lab `slow` never ends, the
-# others say which process has read. What asks for a version in a thread may outlive its test, and find the next one's
-# program.
+# Each run leaves its process and its words in a file, and a reading then says so. One for the lab `slow` never ends;
+# the others say which process has read. What asks for a version takes its time, and says when it is over.
 PROGRAM = """#!/bin/sh
 echo "$$ $*" >> {log}
 case "$*" in *" config") echo >> {begun} ;; esac
 case "$*" in
 *"-p slow "*) exec sleep 600 ;;
-*version*) echo 2.26.1 ;;
+*version*) sleep 0.3; echo 2.26.1; echo "$$ told" >> {log} ;;
 *) echo "name: lab$N" && echo "x-read-by: $$" && echo "services: {{a: {{image: x}}}}" ;;
 esac
 """
@@ -53,6 +52,11 @@ class Program:
 
     def close(self):
         os.close(self._begun)
+
+    @property
+    def told(self):
+        """Whether it has told its version."""
+        return self._log.read_text().endswith(" told\n")
 
     @property
     def readings(self):
@@ -89,6 +93,7 @@ def test_what_is_expected_is_asked_once(program, source):
     with engine.preparing(source, "lab"):
         assert engine.read(source, name="lab").text == answer(first)
     assert program.readings == [first]
+    assert program.told, "it is asked for its version behind the block"
 
 
 def test_what_was_expected_of_something_else_is_ended_and_never_taken_for_it(program, source):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.topology.builtin import Source
 
 T = TypeVar("T")
+PATIENCE = 2.0  # seconds for a Compose that nobody waits for any more
 
 
 class Later(Generic[T]):
@@ -35,6 +36,10 @@ class Later(Generic[T]):
         if self._problem:
             raise self._problem
         return self._said[0]
+
+    def settle(self) -> None:
+        """Returns when the function has ended; or soon, where it doesn't."""
+        self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         try:
@@ -57,6 +62,10 @@ class Identity:
         with contextlib.suppress(Exception):  # which who needs the version is told
             self._version.get()  # first: of the two it is needed sooner, and both at once take each other's core
         return self._compose.own_hashes(self._source.files, name=self._name, text=self._source.text)
+
+    def settle(self) -> None:
+        """Returns when Compose is asked nothing more."""
+        self._hashes.settle()
 
     @property
     def version(self) -> str:

@@ -35,6 +35,7 @@ class DockerProjects(ComposeProjects):
     _version: Later[str] | None = None
     _is_making = False  # a project, in the end
     _identity: tuple[Source, str, Identity] | None = None  # what is asked already, of which project
+    _settle: tuple[Callable[[], None], ...] = ()  # what waits for each question under way
 
     def read(
         self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
@@ -50,7 +51,12 @@ class DockerProjects(ComposeProjects):
             self._is_making = True
             # What makes it, while Compose reads the file.
             imported(f"{__package__}.maker")
-            yield
+            try:
+                yield
+            finally:
+                for settle in self._settle:
+                    settle()
+                self._settle = ()
 
     def begin_making(self, source: Source, name: str) -> None:
         self._identity = source, name, self.identity(source, name)
@@ -60,6 +66,7 @@ class DockerProjects(ComposeProjects):
 
         if self._version is None:
             self._version = Later(self._command(None, {}).full_version)
+            self._settle = (*self._settle, self._version.settle)
         return self._version
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
@@ -205,7 +212,9 @@ class DockerProjects(ComposeProjects):
             return begun[2]
         from labctl.engine.docker.project.identity import Identity
 
-        return Identity(self._command(source, {}), source, name, self._ask_version())
+        found = Identity(self._command(source, {}), source, name, self._ask_version())
+        self._settle = (*self._settle, found.settle)
+        return found
 
     def of_project(self, name: str) -> list[Container]:
         """All containers of a project's services."""
