@@ -13,7 +13,9 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NoReturn
 
 from labctl.cli.output import Terminated, Unwritten, prepare, talk
@@ -145,10 +147,26 @@ def _goes_unheard(unraisable: sys.UnraisableHookArgs) -> None:
     is_ours = isinstance(unraisable.exc_value, Terminated)
     number = unraisable.exc_value.args[0] if is_ours else signal.SIGINT
     signal.signal(number, _terminate if is_ours else _interrupt)
-    threading.Timer(0.02, os.kill, (os.getpid(), number)).start()
+    threading.Thread(target=_send_again, args=(number, threading.get_ident()), daemon=True).start()
 
 
-def _interrupt(_number: int, _frame: object) -> None:
+def _send_again(number: int, main: int) -> None:
+    """Once the main thread has left the hook, however long it takes."""
+    while _nobody_hears(sys._current_frames().get(main)):
+        time.sleep(0.005)
+    os.kill(os.getpid(), number)
+
+
+def _nobody_hears(frame: FrameType | None) -> bool:
+    """Whether what is raised in a frame ends in the hook: Python only writes down what a hook raises."""
+    while frame and frame.f_code is not _goes_unheard.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    if _nobody_hears(frame):
+        return  # it comes once more anyway
     signal.signal(signal.SIGINT, _interrupt_again)
     raise KeyboardInterrupt
 
@@ -159,7 +177,9 @@ def _interrupt_again(_number: int, _frame: object) -> None:
     talk("labctl: ending in order; once more ends it at once")
 
 
-def _terminate(number: int, _frame: object) -> None:
+def _terminate(number: int, frame: FrameType | None) -> None:
+    if _nobody_hears(frame):
+        return
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise Terminated(number)

@@ -21,7 +21,7 @@ from labctl.engine.model import (
     Engine,
     ProbeOrder,
 )
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, LabError
 from labctl.events.codec import decode, normalise
 from labctl.events.model import Event
 from labctl.lab import owners
@@ -193,8 +193,18 @@ def _ensure(
 def _end(engine: Engine, probe: Container) -> None:
     """In order, so that whoever listens to it hears that it was the end."""
     if probe.state == "running":
-        engine.change("stop", probe.id)
+        try:
+            engine.change("stop", probe.id)
+        except EngineRefused:  # another labctl has ended it at this moment
+            if not has_gone(engine, probe):
+                raise
     engine.remove_container(probe.id)
+
+
+def has_gone(engine: Engine, probe: Container) -> bool:
+    """Whether a probe has been removed since it was listed."""
+    same = [f"{LABEL_PROBE}={probe.labels[LABEL_PROBE]}"]
+    return all(found.id != probe.id for found in engine.containers(same))
 
 
 def _create(engine: Engine, lab: Lab, node: Node, kind: Kind, environment: Mapping[str, str]) -> str:
@@ -230,9 +240,16 @@ def is_another(node: Node, probe: Container) -> bool:
 
 
 def is_stale(engine: Engine, node: Node, probe: Container) -> bool:
-    """Whether the node has started since, and left the probe behind in a namespace of its own."""
-    started = [normalise(engine.details(container).started) or "" for container in (node.container.id, probe.id)]
-    return started[0] > started[1]
+    """Whether the node has started since, and left the probe behind in a namespace of its own; or somebody who knew
+    that has removed the probe since it was listed, to make another one."""
+    begun = engine.details(node.container.id).started
+    try:
+        known = engine.details(probe.id).started
+    except EngineRefused:
+        if not has_gone(engine, probe):
+            raise
+        return True
+    return (normalise(begun) or "") > (normalise(known) or "")
 
 
 def ask(engine: Engine, orders: Sequence[Order], timeout: float) -> Iterator[tuple[Container, Event]]:

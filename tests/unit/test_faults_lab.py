@@ -202,6 +202,20 @@ def test_a_probe_that_says_nothing(engine, lab, fakes):
         rules.listing(engine, lab())
 
 
+def test_rules_of_a_probe_that_is_removed_meanwhile(engine, lab, fakes, monkeypatch):
+    add(engine, lab, "alice:bob")
+    [probe] = probes.all_of(engine, "lab").values()
+    details = engine.details
+
+    def removed_first(ident):
+        if ident == probe.id:
+            engine.remove_container(probe.id)
+        return details(ident)
+
+    monkeypatch.setattr(engine, "details", removed_first)
+    assert rules.listing(engine, lab()) == []
+
+
 def test_rules_of_a_probe_that_ended(engine, lab, fakes):
     add(engine, lab, "alice:bob")
     [probe] = probes.all_of(engine, "lab").values()

@@ -24,6 +24,40 @@ def test_recorders_of_what_a_node_was_before(engine, lab, fakes):
     assert recorders.recorders(engine, lab()) == {}, "labctl is a newer one"
 
 
+@pytest.mark.parametrize("asked", ["details", "change"])
+def test_a_recorder_that_another_labctl_removes_meanwhile(engine, lab, fakes, monkeypatch, asked):
+    """Which it does to make a new one, as its node has started again: then this is as it would have been later."""
+    recorders.start(engine, lab(), lab().nodes[:2])
+    old = probes.all_of(engine, "lab", probes.CAPTURE)["alice"].id
+    if asked == "change":
+        engine.change("restart", lab().node("alice").container.id)
+    of_engine = getattr(engine, asked)
+
+    def removed_first(*args, **options):
+        if old in args and old in [container.id for container in engine.containers()]:
+            engine.remove_container(old)
+        return of_engine(*args, **options)
+
+    monkeypatch.setattr(engine, asked, removed_first)
+    assert sorted(recorders.start(engine, lab(), [lab().node("alice")])) == ["alice"]
+    assert sorted(recorders.recorders(engine, lab())) == ["alice", "bob"]
+    assert old not in [container.id for container in engine.containers()]
+
+
+def test_a_listing_of_recorders_while_one_is_removed(engine, lab, fakes, monkeypatch):
+    recorders.start(engine, lab(), lab().nodes[:2])
+    old = probes.all_of(engine, "lab", probes.CAPTURE)["alice"].id
+    details = engine.details
+
+    def removed_first(ident):
+        if ident == old:
+            engine.remove_container(old)
+        return details(ident)
+
+    monkeypatch.setattr(engine, "details", removed_first)
+    assert sorted(recorders.recorders(engine, lab())) == ["bob"]
+
+
 @pytest.mark.parametrize("limit", [gate.OPEN, gate.SHUT])
 @pytest.mark.parametrize("verbs", [["restart"], ["stop", "start"], ["kill", "start"]])
 def test_a_recorded_node_that_starts_again_waits_for_its_recorder(engine, lab, fakes, verbs, limit):

@@ -91,7 +91,7 @@ def listing(engine: Engine, lab: Lab) -> list[Fault]:
         # The kernel of a paused node goes on, and its probe does.
         if node and node.has_network and probe.state == "running" and not probes.is_stale(engine, node, probe):
             living.append(probe)
-        else:
+        elif not probes.has_gone(engine, probe):
             found += _gone(engine, node.name if node else name, probe)
     for name, event in probes.rules_of(engine, living, TIMEOUT).items():
         missing = str(event.get("missing") or "")

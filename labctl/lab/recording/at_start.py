@@ -69,8 +69,8 @@ def record(engine: Engine, lab: Lab, waiters: Iterable[Container] = (), chosen: 
 
     A node that ends meanwhile has nothing to be recorded; why it ended, whoever started it tells. Raises LabError.
     """
-    there = recorders.recorders(engine, lab)
     hosts = lab.hosts if chosen is None else list({host.name: host for host in map(lab.host, chosen)}.values())
+    there = recorders.recorders(engine, lab, hosts)
     nodes = [node for node in hosts if node.has_network and node.name not in there]
     waiters = list(waiters)
     names = {container.id for container in waiters}

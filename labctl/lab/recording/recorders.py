@@ -68,10 +68,11 @@ class Heard:
     state: State | None = None
 
 
-def recorders(engine: Engine, lab: Lab) -> dict[str, Container]:
-    """The recorders that run, by the name of their host (`Lab.host`)."""
+def recorders(engine: Engine, lab: Lab, hosts: Iterable[Node] | None = None) -> dict[str, Container]:
+    """The recorders that run, of all hosts (`Lab.host`) or of some of them, by the host's name."""
     there = probes.all_of(engine, lab.name, probes.CAPTURE)
-    nodes = {node.name: node for node in lab.hosts if node.has_network and node.probed in there}
+    asked = lab.hosts if hosts is None else hosts
+    nodes = {node.name: node for node in asked if node.has_network and node.probed in there}
     source = probes.source_now(engine) if nodes else None
 
     def is_old(node: Node, probe: Container) -> bool:
