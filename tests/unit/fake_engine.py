@@ -127,7 +127,9 @@ class FakeEngine:
         elif verb == ["start"]:
             checked = (found["Asked"].get("Healthcheck") or {}).get("Test", ["NONE"]) != ["NONE"]
             found |= {"State": "running", "Status": "Up 1 second (health: starting)" if checked else "Up 1 second"}
-        elif verb == ["stop"]:
+        elif verb == ["stop"]:  # listed as running until it has been written down, which inspecting waits for
+            found["Ending"] = True
+        elif verb == ["json"] and found.pop("Ending", False):
             found |= {"State": "exited", "Status": "Exited (0) 1 second ago"}
         elif verb == ["rename"]:
             found["Names"] = [f"/{query['name']}"]

@@ -66,6 +66,16 @@ def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished
     return said
 
 
+def test_what_was_stopped_is_listed_as_stopped(engine):
+    """Else whoever starts it at once takes it for one that runs already, and doesn't begin to record it again."""
+    bring_up(engine, config(a={}))
+    there = DockerEngine(Endpoint(engine.url, "a test"))
+    [made] = there.containers()
+    assert made.state == "running"
+    there.change("stop", made.id)
+    assert [(one.id, one.state) for one in there.containers()] == [(made.id, "exited")]
+
+
 def started(engine):
     names = {ident: item["Names"][0][1:] for ident, item in engine.containers.items()}
     return [names[path.split("/")[2]] for path in engine.asked if path.endswith("/start")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,16 +34,14 @@ from labctl.engine.model import (
 )
 from labctl.engine.nodes import NodeOrder
 from labctl.engine.sharing import with_networks
-from labctl.errors import LabError
+from labctl.errors import EngineRefused, LabError
 from labctl.phases import reached
 
 if TYPE_CHECKING:
     from labctl.engine.settings import Settings
 
 ARCHIVE_LIMIT = 60.0  # seconds until the next piece
-GONE = 404
-UNCHANGED = 304
-CONFLICT = 409
+UNCHANGED, GONE, CONFLICT = 304, 404, 409
 
 
 class DockerEngine(Alone, DockerProjects, DockerSwarm):
@@ -212,6 +211,10 @@ class DockerEngine(Alone, DockerProjects, DockerSwarm):
         except Refused as refusal:
             if refusal.status != UNCHANGED:
                 raise explained(f"{verb} the container", refusal) from None
+        if verb == "stop":
+            # It is listed as running for milliseconds more, until its end is written down, which inspecting waits for.
+            with contextlib.suppress(EngineRefused):  # it was one that is removed with its end
+                self._call("inspect a container", "GET", f"/containers/{container}/json")
 
     def run_probe(
         self,
