@@ -315,8 +315,8 @@ class Engine(Projects, Nodes, Machines, Protocol):
         goes on where the first one was left."""
 
     def change(self, verb: str, container: str, *, limit: float = 30, signal: str | None = None) -> None:
-        """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`. Afterwards `containers`
-        says so, but for `kill`: its end is not waited for."""
+        """`start`, `stop`, `restart`, `kill` (with `signal`, else SIGKILL), `pause` or `unpause`. Afterwards
+        `containers` says so, but for `kill`, whose end is not waited for."""
 
     def run_probe(
         self,
