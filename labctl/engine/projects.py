@@ -83,10 +83,6 @@ class Projects(Protocol):
         and the first `read` of the same has less to wait for. Nothing of it goes on behind the block. Raises
         LabError."""
 
-    def begin_making(self, source: Source, name: str) -> None:
-        """Of a project of that name, which isn't there yet, `bring_up` will make all: what takes time for that may
-        begin."""
-
     def bring_up(
         self,
         source: Source,

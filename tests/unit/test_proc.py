@@ -2,12 +2,14 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from lacking import lacking
 
-from labctl.engine.docker import proc
+from labctl.engine.docker import diag, proc
 from labctl.engine.memory import Execution, MemoryEngine
 from labctl.engine.model import Line, Listening
 
@@ -90,6 +92,84 @@ def test_all_are_read_that_are_to_be_seen(opened):
     assert found.keys() == mine
     assert all(Listening("tcp", "127.0.0.1", port) in told for told in found.values())
     assert proc.read_all({}) == {}
+
+
+APART = """
+import fcntl, socket, struct, sys
+with socket.socket() as any_:
+    name = struct.pack("16sh", b"lo", 1)
+    fcntl.ioctl(any_, 0x8914, name)  # SIOCSIFFLAGS, IFF_UP
+kept = []
+for family, kind, address, port in [
+    (socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1", 5000),
+    (socket.AF_INET6, socket.SOCK_STREAM, "::", 5001),
+    (socket.AF_INET, socket.SOCK_DGRAM, "0.0.0.0", 5000),
+    (socket.AF_INET6, socket.SOCK_DGRAM, "::1", 5000),
+]:
+    kept.append(socket.socket(family, kind))
+    kept[-1].bind((address, port))
+    if kind == socket.SOCK_STREAM:
+        kept[-1].listen(1)
+kept.append(socket.create_connection(("127.0.0.1", 5000)))
+kept.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+kept[-1].connect(("127.0.0.1", 5000))
+kept.append(socket.socket())
+kept[-1].bind(("127.0.0.11", 5002))  # as the engine's name server
+kept[-1].listen(1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+THERE = (
+    Listening("tcp", "127.0.0.1", 5000),
+    Listening("tcp", "::", 5001),
+    Listening("udp", "0.0.0.0", 5000),
+    Listening("udp", "::1", 5000),
+)
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """A process in a network namespace of its own."""
+    command = ["unshare", "--net", sys.executable, "-c", APART]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        if child.stdout.readline() != "ready\n":
+            lacking("this user may make no network namespace, or this kernel has no IPv6")
+        yield child.pid
+
+
+@pytest.mark.parametrize("way", ["the kernel's answer there", "its tables"])
+def test_another_namespace(apart, monkeypatch, way):
+    if way == "its tables":
+        monkeypatch.setattr(diag, "_enter", not_allowed)
+    before = os.readlink("/proc/self/ns/net")
+    place = os.open(f"/proc/{apart}", os.O_RDONLY)
+    asked = diag.listening([(MINE, place)])
+    os.close(place)
+    assert bool(asked) == (way != "its tables")
+    assert proc.read_all({MINE: apart, ":": HERE})[MINE] == THERE
+    assert proc.read(apart, MINE) == THERE
+    assert os.readlink("/proc/self/ns/net") == before == os.readlink("/proc/thread-self/ns/net")
+
+
+def not_allowed(_place):
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize("number", [2, 95], ids=["no such table", "no such answer"])
+def test_a_kernel_that_does_not_answer_there_has_tables(apart, monkeypatch, number):
+    def refused(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(diag, "_dump", refused)
+    assert proc.read_all({MINE: apart})[MINE] == THERE
+
+
+def test_a_protocol_that_the_kernel_does_not_know_is_an_error():
+    with (
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, diag.NETLINK_SOCK_DIAG) as kernel,
+        pytest.raises(OSError, match="."),
+    ):
+        list(diag._dump(kernel, socket.AF_INET, 250, 1 << diag.LISTEN))
 
 
 def test_tables_of_a_container():

@@ -52,8 +52,6 @@ class ComposeProjects:
                 self._begun[2].close()
                 self._begun = None
 
-    def begin_making(self, source: Source, name: str) -> None: ...
-
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
         import json
 

@@ -1,4 +1,5 @@
-"""Where programs listen, as the kernel has it: /proc/net/tcp, tcp6, udp and udp6 of a network namespace (proc(5))."""
+"""Where programs listen, as the kernel has it: what it says in their network namespace (labctl.engine.docker.diag), or
+/proc/net/tcp, tcp6, udp and udp6 (proc(5))."""
 
 from __future__ import annotations
 
@@ -7,10 +8,11 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from labctl.engine.at_once import at_once
+from labctl.engine.docker import diag
 from labctl.engine.model import Engine, Listening, Stream
 from labctl.errors import LabError
 
@@ -36,10 +38,14 @@ def listening(lines: Iterable[str]) -> tuple[Listening, ...]:
             proto = "udp" if "drops" in words else "tcp"
         elif proto and len(words) > 3 and words[3] == _STATES[proto]:
             address, _, port = words[1].partition(":")
-            shown = _address(address)
-            if shown != _RESOLVER:
-                found.add(Listening(proto, shown, int(port, 16)))
-    return tuple(sorted(found, key=lambda item: (item.proto, item.port, ":" in item.address, item.address)))
+            found.add(Listening(proto, _address(address), int(port, 16)))
+    return _shown(found)
+
+
+def _shown(found: Iterable[Listening]) -> tuple[Listening, ...]:
+    """In order, and without what is the engine's."""
+    programs = (item for item in found if item.address != _RESOLVER)
+    return tuple(sorted(programs, key=lambda item: (item.proto, item.port, ":" in item.address, item.address)))
 
 
 def is_table(lines: Iterable[str]) -> bool:
@@ -58,35 +64,54 @@ def _address(digits: str) -> str:
 def read(pid: int, container: str) -> tuple[Listening, ...] | None:
     """Of a process of this machine that is in a container; None where it isn't to be seen from here, as it isn't where
     the engine runs in a machine of its own."""
-    if pid <= 0 or not sys.platform.startswith("linux"):
-        return None
+    with _place(pid, container) as place:
+        if place is not None:
+            with contextlib.suppress(OSError):
+                return listening(_lines(place, _counts(place)))
+    return None
+
+
+@contextlib.contextmanager
+def _place(pid: int, container: str) -> Iterator[int | None]:
+    """The folder of a process, open: it stays that one's, whose number may be another's in the next moment. None where
+    it is no process of the container's."""
+    place = None
     try:
-        # What is open stays that process's: its number may be another's in the next moment.
-        place = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        if not any(container in line for line in _text(place, "cgroup")):
-            return None
-        return listening(_lines(place, _counts(place)))
-    except OSError:
-        return None
+        if pid > 0 and sys.platform.startswith("linux"):
+            with contextlib.suppress(OSError):
+                place = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        yield place if place is not None and _is_of(place, container) else None
     finally:
-        os.close(place)
+        if place is not None:
+            os.close(place)
+
+
+def _is_of(place: int, container: str) -> bool:
+    with contextlib.suppress(OSError):
+        return any(container in line for line in _text(place, "cgroup"))
+    return False
 
 
 def read_all(pids: Mapping[str, int]) -> dict[str, tuple[Listening, ...]]:
-    """As `read`, of containers by their process; those that are to be seen. The kernel takes milliseconds for each, so
-    all cores read."""
-    found: dict[str, tuple[Listening, ...]] = {}
+    """As `read`, of containers by their process; those that are to be seen. The kernel is asked in each namespace;
+    where that isn't allowed, its tables take milliseconds each, so all cores read."""
+    found = {name: _shown(told) for name, told in diag.listening(_places(pids)).items()}
 
     def one(name: str, pid: int) -> None:
         told = read(pid, name)
         if told is not None:
             found[name] = told
 
-    at_once([partial(one, name, pid) for name, pid in pids.items()], os.cpu_count() or 1)
+    at_once([partial(one, name, pid) for name, pid in pids.items() if name not in found], os.cpu_count() or 1)
     return found
+
+
+def _places(pids: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """One after the other, each open until the next one is asked for."""
+    for name, pid in pids.items():
+        with _place(pid, name) as place:
+            if place is not None:
+                yield name, place
 
 
 def _lines(place: int, counts: Mapping[str, int]) -> list[str]:

@@ -109,8 +109,6 @@ class MemoryProjects:
     def preparing(self, source: Source, name: str | None) -> AbstractContextManager[None]:
         return nullcontext()  # nothing takes time here
 
-    def begin_making(self, source: Source, name: str) -> None: ...
-
     def bring_up(
         self,
         source: Source,

@@ -81,9 +81,6 @@ class SeveralProjects(SeveralOverlays):
     def preparing(self, source: Source, name: str | None) -> AbstractContextManager[None]:
         return self.builder.preparing(source, name)
 
-    def begin_making(self, source: Source, name: str) -> None:
-        self.builder.begin_making(source, name)
-
     def registry_answers(self, image: str) -> str | None:
         return self.builder.registry_answers(image)
 
@@ -136,6 +133,7 @@ class SeveralProjects(SeveralOverlays):
         builder = self.builder
         assert isinstance(builder, DockerEngine)
         identity = builder.identity(source, project)
+        identity.begin()
         self._make_overlays(whole, identity, report)
         before = run_on(whole["services"], partial(self._whole, project))
         made = self._make_containers(whole, shares, engines, lambda: identity, report, limit, unfinished)

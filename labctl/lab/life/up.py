@@ -96,10 +96,7 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
     topology = blueprint.topology
     engine = spanning.to_make(every, topology.name, request.hosts, request.places, request.policy)
     chosen = choose(topology, request.subnets)
-    there = claim.existing(engine, topology.name)
-    claim.refuse_programs(topology, there)
-    if not there:
-        engine.begin_making(blueprint.source, topology.name)
+    claim.refuse_programs(topology, claim.existing(engine, topology.name))
     spanning.refuse_unfit(engine, topology, report)
     refuse_ipv6(topology, local=engine.is_local)
     place_networks(topology, engine, topology.config, 0, chosen, allow_overlap=request.allow_overlap)
@@ -162,7 +159,6 @@ def _make(
     unfinished: set[str] = set()
     try:
         lock.begin()
-        imported(*LATER)
         waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
         reached("up:made")
@@ -298,9 +294,14 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
 
 
 def _watched(report: Report) -> Report:
-    """Reports Compose's progress, and knows the phases in it."""
+    """Reports Compose's progress, and knows the phases in it. With its first line it is the engine's turn."""
+    is_begun = False
 
     def watch(line: str) -> None:
+        nonlocal is_begun
+        if not is_begun:
+            is_begun = True
+            imported(*LATER)
         if not line.startswith("Error"):  # what failed is told once, by the error
             report(line)
         what, _, rest = line.partition(" ")

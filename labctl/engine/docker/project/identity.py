@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from labctl.engine.making.labels import Origin
@@ -49,23 +49,26 @@ class Later(Generic[T]):
 
 
 class Identity:
-    """`name` is the project's, `version` that of Compose. A run of Compose begins at once; whoever needs what it says
-    waits for it."""
+    """`name` is the project's, `version` that of Compose. Whoever needs what Compose says waits for it."""
 
     def __init__(self, compose: Compose, source: Source, name: str, version: Later[str]) -> None:
         self._compose, self._source, self._name = compose, source, name
         self._version = version
-        self._hashes = Later(self._ask)
+        self._hashes: Later[dict[str, str]] | None = None
         self._plain: dict[str, Any] | None = None
 
-    def _ask(self) -> dict[str, str]:
-        with contextlib.suppress(Exception):  # which who needs the version is told
-            self._version.get()  # first: of the two it is needed sooner, and both at once take each other's core
-        return self._compose.own_hashes(self._source.files, name=self._name, text=self._source.text)
+    def begin(self) -> Later[dict[str, str]]:
+        """Compose is asked for the digests from now on: while the engine makes what needs none. Before, it would take
+        the core of who gets the engine to work."""
+        if self._hashes is None:
+            ask = partial(self._compose.own_hashes, self._source.files, name=self._name, text=self._source.text)
+            self._hashes = Later(ask)
+        return self._hashes
 
     def settle(self) -> None:
         """Returns when Compose is asked nothing more."""
-        self._hashes.settle()
+        if self._hashes:
+            self._hashes.settle()
 
     @property
     def version(self) -> str:
@@ -75,7 +78,7 @@ class Identity:
     @property
     def hashes(self) -> Mapping[str, str]:
         """The digests of the services as the files have them. Raises LabError."""
-        return self._hashes.get()
+        return self.begin().get()
 
     def origin(self, owners: Mapping[str, str]) -> Origin:
         """`owners` are containers by service: what shares something with one is compared with that container's id.

@@ -109,10 +109,10 @@ class Maker:
         there = self._whole(observed.containers(self._wire, self._project))
         self._starts = start and not any(there.values())
         services = self._config["services"]
-        if any(len(there.get(name, ())) < self._count(name) for name in services):
-            self._who()  # Compose begins to answer
         self._make_networks()
         self._make_volumes()
+        if any(len(there.get(name, ())) < self._count(name) for name in services):
+            self._who().begin()
         wanted_images = [
             container.image_of(self._config, name) for name in services if self._share is None or self._count(name)
         ]
@@ -178,9 +178,9 @@ class Maker:
 
     def _ask(self, kind: str, name: str, body: Mapping[str, Any]) -> None:
         title, path = kind.capitalize(), f"/{kind}s/create"
-        self._report(f"{title} {name} Creating")
         job = partial(self._call, f"make the {kind} {name}", "POST", path, body=body)
         self._workers.submit(name, job, f"{title} {name} Created")
+        self._report(f"{title} {name} Creating")  # who hears it may have something to do
 
     def _make_services(
         self, names: Sequence[str], there: Mapping[str, list[Found]], images: Mapping[str, ImageFound]

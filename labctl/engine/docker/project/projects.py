@@ -34,16 +34,14 @@ class DockerProjects(ComposeProjects):
     _wire: Wire
     _version: Later[str] | None = None
     _is_making = False  # a project, in the end
-    _identity: tuple[Source, str, Identity] | None = None  # what is asked already, of which project
     _settle: tuple[Callable[[], None], ...] = ()  # what waits for each question under way
 
     def read(
         self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
     ) -> Reading:
-        reading = super().read(source, name=name, text=text, variables=variables)
         if self._is_making:  # only now: two programs and labctl's own imports are one too many for two cores
             self._ask_version()
-        return reading
+        return super().read(source, name=name, text=text, variables=variables)
 
     @contextlib.contextmanager
     def preparing(self, source: Source, name: str | None) -> Iterator[None]:
@@ -57,9 +55,6 @@ class DockerProjects(ComposeProjects):
                 for settle in self._settle:
                     settle()
                 self._settle = ()
-
-    def begin_making(self, source: Source, name: str) -> None:
-        self._identity = source, name, self.identity(source, name)
 
     def _ask_version(self) -> Later[str]:
         from labctl.engine.docker.project.identity import Later
@@ -206,10 +201,7 @@ class DockerProjects(ComposeProjects):
         return images.load(self.endpoint, archive, limit)
 
     def identity(self, source: Source, name: str) -> Identity:
-        """What Compose would write on a project's containers: it is asked from now on, or since `begin_making`."""
-        begun, self._identity = self._identity, None
-        if begun and begun[:2] == (source, name):
-            return begun[2]
+        """What Compose would write on a project's containers."""
         from labctl.engine.docker.project.identity import Identity
 
         found = Identity(self._command(source, {}), source, name, self._ask_version())
