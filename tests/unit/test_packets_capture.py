@@ -125,7 +125,7 @@ packets = st.lists(st.tuples(st.sampled_from(["alice", "bob", "世界"]), st.int
 
 
 # A text of pcapng ends at a NUL, if it holds one.
-texts = st.text(st.characters(exclude_characters="\0"), max_size=30)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 
 
 @given(packets, st.lists(texts, max_size=3), st.data())
@@ -136,6 +136,11 @@ def test_what_is_written_is_read_however_it_is_cut(found, comments, data):
     back = list(read(iter(pieces)))
     assert [(one.interface.name, one.ts_ns, one.data) for one in back] == found
     assert all(one.comments == tuple(comments) for one in back)
+
+
+def test_what_utf8_does_not_know_is_written_as_json_has_it():
+    [back] = read(io.BytesIO(pcapng([("alice", 0, b"x")], comments=["\ud83d, ö"])))
+    assert back.comments == ("\\ud83d, ö",)
 
 
 @given(packets, st.data())

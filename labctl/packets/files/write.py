@@ -40,9 +40,9 @@ class Writer:
         key = (name, link_type)
         if key not in self._interfaces:
             self._interfaces[key] = len(self._interfaces)
-            options = [(IF_NAME, name.encode()), (IF_TSRESOL, _NANOSECONDS)]
+            options = [(IF_NAME, _utf8(name)), (IF_TSRESOL, _NANOSECONDS)]
             if description:
-                options.insert(1, (_IF_DESCRIPTION, description.encode()))
+                options.insert(1, (_IF_DESCRIPTION, _utf8(description)))
             self._block(INTERFACE, struct.pack("<HHI", link_type, 0, 0) + _options(options))
         return self._interfaces[key]
 
@@ -53,7 +53,7 @@ class Writer:
         head = struct.pack(
             "<IIIII", interface, ts_ns >> 32, ts_ns & 0xFFFFFFFF, len(data), max(original_length, len(data))
         )
-        options = _options([(COMMENT, comment.encode()) for comment in comments])
+        options = _options([(COMMENT, _utf8(comment)) for comment in comments])
         self._block(PACKET, head + data + bytes(-len(data) % 4) + options)
 
     def drops(self, interface: int, ts_ns: int, count: int) -> None:
@@ -64,6 +64,11 @@ class Writer:
     def _block(self, kind: int, body: bytes) -> None:
         length = struct.pack("<I", len(body) + 12)
         self._out.write(struct.pack("<I", kind) + length + body + length)
+
+
+def _utf8(text: str) -> bytes:
+    """Half a pair of UTF-16, which JSON can bring in and UTF-8 has no bytes for, is written as JSON writes it."""
+    return text.encode(errors="backslashreplace")
 
 
 def _options(options: Iterable[tuple[int, bytes]]) -> bytes:
