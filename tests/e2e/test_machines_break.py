@@ -206,6 +206,29 @@ def test_up_goes_on_when_a_machine_finds_its_manager_again(hosts):
     assert left(machines) == []
 
 
+@pytest.mark.turn(2)
+def test_of_a_lab_that_is_there_nothing_is_taken_away_where_a_machine_is_kept_out(hosts):
+    """Its last host there was stopped, with which the machine has left the network; it can't join again."""
+    folder, variables, machines = hosts
+    machine = machines["c"]
+    assert run("up", str(folder), *PLACES, timeout=200, **variables).returncode == 0
+    options = machines["a"].docker("network", "inspect", f"{LAB}_lab", "--format", "{{json .Options}}")
+    number = json.loads(options)["com.docker.network.driver.overlay.vxlanid_list"]
+    assert run("stop", "client", **variables).returncode == 0
+    machine.run("ip", "link", "add", "stale", "type", "vxlan", "id", number, "dstport", "4789")
+    try:
+        refused = run("start", "client", "--timeout", "60", timeout=ENDS_WITHIN, **variables)
+        assert refused.returncode == 1
+        assert "labctl: c can't join the lab's network: " in refused.stderr
+        assert "`labctl down`, then `labctl up` makes the network anew" in refused.stderr
+    finally:
+        machine.run("ip", "link", "del", "stale")
+    said = run("chat", "send", "alice", "the others go on", "--json", **variables)
+    assert (said.returncode, json.loads(said.stdout)["text"]) == (0, "the others go on")
+    assert run("down", timeout=120, **variables).returncode == 0
+    assert left(machines) == []
+
+
 @pytest.mark.turn(3)
 @pytest.mark.parametrize("more", [(), ("--record",)], ids=["plain", "recorded"])
 def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts, more):

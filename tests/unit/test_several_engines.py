@@ -282,5 +282,9 @@ def test_a_start_for_which_the_manager_did_not_answer_is_tried_again():
     engine.change("start", bob)
     assert (late.refusals, [verb for verb, *_ in late.changes]) == (0, ["start"])
     late.refusals = 1
-    with pytest.raises(EngineRefused, match="deadline exceeded"):
+    with pytest.raises(EngineRefused, match="deadline exceeded") as refused:
         engine.change("start", bob, limit=-1)  # for which there is no time
+    assert (refused.value.code, refused.value.values["machine"]) == ("machine-kept-out", "a")
+    late.refusals, late.why = 1, "it has no memory left"
+    with pytest.raises(EngineRefused, match="would not start a container: it has no memory left"):
+        engine.change("start", bob)

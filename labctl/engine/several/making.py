@@ -16,7 +16,7 @@ from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Netwo
 from labctl.engine.nodes import NodeOrder
 from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
-from labctl.engine.several.overlays import SeveralOverlays, is_kept_out
+from labctl.engine.several.overlays import SeveralOverlays
 from labctl.engine.several.spreading import Wish
 from labctl.errors import LabError
 
@@ -145,7 +145,7 @@ class SeveralProjects(SeveralOverlays):
                 Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
 
     def unmake(self, project: str, problem: LabError) -> bool:
-        if not is_kept_out(problem):
+        if problem.code != "machine-kept-out":
             return False
         # As after an engine was killed: what it has left in the kernel keeps it out of the network for good, and is
         # taken away with the network (error creating vxlan interface: file exists).

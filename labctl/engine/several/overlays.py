@@ -27,11 +27,6 @@ _APPEARS = re.compile(r"could not find a network matching|network \S+ not found"
 _UNANSWERED = re.compile(r"attach(ing)? to network.*deadline exceeded", re.I)
 
 
-def is_kept_out(problem: LabError) -> bool:
-    """Whether a machine could not join a network in the engine's own time."""
-    return bool(_UNANSWERED.search(str(problem.values.get("why"))))
-
-
 class SeveralOverlays:
     """See labctl.engine.several.making. What makes overlays is the first engine that is a manager of the swarm."""
 
@@ -71,8 +66,8 @@ class SeveralOverlays:
     def _starting(self, machine: Engine, start: Callable[[], object], limit: float) -> None:
         """Starts something on a machine, again where a network isn't there yet: it appears with the first container
         that asks for it, and one that asks for two may be answered before both have. And again within `limit` where the
-        swarm's manager did not answer the machine in the engine's own time, as after a pause, and says that it is away:
-        else it is the machine that can't join (`is_kept_out`)."""
+        swarm's manager did not answer the machine in the engine's own time, as after a pause, and says that it is away.
+        Raises LabError, `machine-kept-out` where it is the machine that can't join."""
         begun = time.monotonic()
         while True:
             try:
@@ -83,8 +78,15 @@ class SeveralOverlays:
                 appears = _APPEARS.search(why) and took <= APPEARING
                 away = _UNANSWERED.search(why) and took <= limit and not self._is_ready(machine)
                 if not appears and not away:
-                    raise
+                    raise self._explained(machine, problem) from None
             sleep(LOOK_AGAIN, self.cancels)
+
+    def _explained(self, machine: Engine, problem: LabError) -> LabError:
+        why = str(problem.values.get("why"))
+        name = next((name for name, engine in self.members.engines.items() if engine is machine), None)
+        if not name or not _UNANSWERED.search(why):
+            return problem
+        return LabError("machine-kept-out", machine=name, why=why)
 
     def _is_ready(self, machine: Engine) -> bool:
         """Whether the swarm's manager says so of it."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from labctl.errors.family import EngineError, EngineUnreachable, FileError, InvalidArgument, LabNotFound, TopologyError
+from labctl.errors.family import (
+    EngineError,
+    EngineRefused,
+    EngineUnreachable,
+    FileError,
+    InvalidArgument,
+    LabNotFound,
+    TopologyError,
+)
 from labctl.errors.kind import Kind, Table
 
 PLACING: Table = {
@@ -42,6 +50,14 @@ PLACING: Table = {
         "{networks} can't have IPv6 over several machines",
         "bring it up on one machine, or mark the network `x-labctl: {{one_machine: true}}`",
         "Docker's overlay networks carry no IPv6 between containers.",
+    ),
+    "machine-kept-out": Kind(
+        EngineRefused,
+        "{machine} can't join the lab's network: {why}",
+        "`labctl hosts check {machine}` looks at the ways to it; where all are open, its engine was killed once, and "
+        "`labctl down`, then `labctl up` makes the network anew, which it can join",
+        "A machine's engine had its time to join a network that reaches over several machines. Most often an interface "
+        "is still in its kernel from when the engine was killed, and goes with the next network of that number.",
     ),
     "host-silent": Kind(
         EngineUnreachable,
