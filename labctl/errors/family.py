@@ -94,6 +94,10 @@ class EngineRefused(EngineError):
     """The engine answered with an error."""
 
 
+class MachineKeptOut(EngineRefused):
+    """A machine's engine can't join a network that reaches over several machines."""
+
+
 class ComposeFailed(EngineError):
     """Compose answered with an error."""
 

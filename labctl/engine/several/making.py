@@ -18,7 +18,7 @@ from labctl.engine.projects import Reading, Report
 from labctl.engine.several import fabric, spreading
 from labctl.engine.several.overlays import SeveralOverlays
 from labctl.engine.several.spreading import Wish
-from labctl.errors import LabError
+from labctl.errors import LabError, MachineKeptOut
 
 if TYPE_CHECKING:
     from labctl.engine.docker.project.identity import Identity
@@ -145,7 +145,7 @@ class SeveralProjects(SeveralOverlays):
                 Starter(lambda: self._whole(project), begin, whole, made, starters, report).start()
 
     def unmake(self, project: str, problem: LabError) -> bool:
-        if problem.code != "machine-kept-out":
+        if not isinstance(problem, MachineKeptOut):
             return False
         # As after an engine was killed: what it has left in the kernel keeps it out of the network for good, and is
         # taken away with the network (error creating vxlan interface: file exists).

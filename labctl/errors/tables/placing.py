@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from labctl.errors.family import (
     EngineError,
-    EngineRefused,
     EngineUnreachable,
     FileError,
     InvalidArgument,
     LabNotFound,
+    MachineKeptOut,
     TopologyError,
 )
 from labctl.errors.kind import Kind, Table
@@ -52,7 +52,7 @@ PLACING: Table = {
         "Docker's overlay networks carry no IPv6 between containers.",
     ),
     "machine-kept-out": Kind(
-        EngineRefused,
+        MachineKeptOut,
         "{machine} can't join the lab's network: {why}",
         "`labctl hosts check {machine}` looks at the ways to it; where all are open, its engine was killed once, and "
         "`labctl down`, then `labctl up` makes the network anew, which it can join",
