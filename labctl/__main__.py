@@ -142,15 +142,19 @@ def _goes_unheard(unraisable: sys.UnraisableHookArgs) -> None:
     if not isinstance(unraisable.exc_value, Terminated | KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
-    import threading
-
     is_ours = isinstance(unraisable.exc_value, Terminated)
     number = unraisable.exc_value.args[0] if is_ours else signal.SIGINT
     signal.signal(number, _terminate if is_ours else _interrupt)
-    threading.Thread(target=_send_again, args=(number, threading.get_ident()), daemon=True).start()
+    _send_again(number)
 
 
-def _send_again(number: int, main: int) -> None:
+def _send_again(number: int) -> None:
+    import threading
+
+    threading.Thread(target=_send_once_heard, args=(number, threading.get_ident()), daemon=True).start()
+
+
+def _send_once_heard(number: int, main: int) -> None:
     """Once the main thread has left the hook, however long it takes."""
     while _nobody_hears(sys._current_frames().get(main)):
         time.sleep(0.005)
@@ -166,7 +170,8 @@ def _nobody_hears(frame: FrameType | None) -> bool:
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
     if _nobody_hears(frame):
-        return  # it comes once more anyway
+        _send_again(signal.SIGINT)
+        return
     signal.signal(signal.SIGINT, _interrupt_again)
     raise KeyboardInterrupt
 
@@ -179,6 +184,7 @@ def _interrupt_again(_number: int, _frame: object) -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     if _nobody_hears(frame):
+        _send_again(number)
         return
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -61,6 +61,40 @@ except {raised}:
 """
 
 
+COMES_IN_THE_HOOK = """
+import os, signal, sys, threading
+from labctl import __main__ as main
+
+class Broken:
+    def __del__(self):
+        raise ValueError("an ordinary one")
+
+def shown(unraisable):
+    print(unraisable.exc_value, flush=True)
+    os.kill(os.getpid(), signal.{name})
+    for _ in range(1000):  # Python gets round to the handler
+        pass
+
+main._watch_signals()
+sys.__unraisablehook__ = shown
+broken = Broken()
+try:
+    del broken
+    threading.Event().wait()  # for ever, where it is lost
+except {raised}:
+    print("told")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "raised"), [("SIGTERM", "main.Terminated"), ("SIGHUP", "main.Terminated"), ("SIGINT", "KeyboardInterrupt")]
+)
+def test_a_signal_that_comes_while_another_failure_is_written_down_is_not_lost(name, raised):
+    code = COMES_IN_THE_HOOK.format(name=name, raised=raised)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "an ordinary one\ntold\n", "")
+
+
 @pytest.mark.parametrize("pause", [0, 0.2])
 @pytest.mark.parametrize(
     ("name", "raised"), [("SIGTERM", "main.Terminated"), ("SIGHUP", "main.Terminated"), ("SIGINT", "KeyboardInterrupt")]

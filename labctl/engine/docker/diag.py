@@ -36,7 +36,7 @@ def listening(places: Iterable[tuple[str, int]]) -> dict[str, set[Listening]]:
     found: dict[str, set[Listening]] = {}
 
     def ask() -> None:
-        with contextlib.suppress(PermissionError):
+        with contextlib.suppress(PermissionError, ImportError):  # of a Python without ctypes
             for name, place in places:
                 try:
                     _enter(place)
