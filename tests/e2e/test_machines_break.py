@@ -215,7 +215,8 @@ def test_of_a_lab_that_is_there_nothing_is_taken_away_where_a_machine_is_kept_ou
     options = machines["a"].docker("network", "inspect", f"{LAB}_lab", "--format", "{{json .Options}}")
     number = json.loads(options)["com.docker.network.driver.overlay.vxlanid_list"]
     assert run("stop", "client", **variables).returncode == 0
-    machine.run("ip", "link", "add", "stale", "type", "vxlan", "id", number, "dstport", "4789")
+    made = f"ip link add stale type vxlan id {number} dstport 4789 && echo made; true"
+    until(lambda: machine.run("sh", "-c", made), "the machine has left the network", HEALS_WITHIN)
     try:
         refused = run("start", "client", "--timeout", "60", timeout=ENDS_WITHIN, **variables)
         assert refused.returncode == 1
