@@ -230,7 +230,9 @@ def test_a_file_is_read_once_though_that_begins_before_it_is_needed(tmp_path, mo
         found = engine.read(source)
     asked = (tmp_path / "said").read_text().splitlines()
     assert found.text == (tmp_path / "compose.yaml").read_text()
-    assert [line for line in asked if line.endswith("config")] == [f"-f {tmp_path / 'compose.yaml'} config"]
+    assert [line for line in asked if line.endswith("config")] == [
+        f"-H unix:///dev/null -f {tmp_path / 'compose.yaml'} config"
+    ]
 
 
 @pytest.mark.parametrize("other", [{"name": "y"}, {"variables": {"A": "1"}}, {"text": "services: {}"}])

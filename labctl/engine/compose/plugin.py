@@ -14,15 +14,19 @@ from typing import Any
 
 MEMORY = 1 << 20  # KiB that reading may take; a thousand services take a tenth of it
 _SYSTEM = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+_NO_ENGINE = ("-H", "unix:///dev/null")  # Docker's own option; Compose takes it before all others
 _LIMITED = 'ulimit -d "$0" 2>/dev/null; exec "$@"'
 
 
 def reader(docker: str) -> list[str]:
     """The command that reads Compose files, the verb and its options left out; its memory is limited.
 
-    Go's reserve of addresses is large, so the limit is on what it can write to.
+    Go's reserve of addresses is large, so the limit is on what it can write to. Where it is run alone it is told of an
+    engine that isn't there: it would ask one whether that is Docker Desktop's, for a fifth of the time that it takes to
+    read a file, and needs none for that.
     """
-    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *program(docker)]
+    command = program(docker)
+    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *command, *(_NO_ENGINE if len(command) == 1 else ())]
 
 
 def program(docker: str) -> list[str]:
