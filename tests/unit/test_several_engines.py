@@ -9,7 +9,7 @@ import labctl
 from labctl.engine.at_once import at_once
 from labctl.engine.machines import Clock, clock_of
 from labctl.engine.memory import MemoryEngine
-from labctl.engine.model import LABEL_HOSTS, PROBE_IMAGE, Image, Line
+from labctl.engine.model import LABEL_HOSTS, PROBE_IMAGE, Image, Line, Network
 from labctl.engine.several import clocks
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.engine import SeveralEngines
@@ -260,6 +260,40 @@ def test_journals_of_a_machine_whose_clock_is_ahead_are_in_the_order_in_which_it
     said = spanning.clocks(found, lab.nodes)
     assert said.startswith("a, b have clocks of their own, corrected (b's by ")
     assert "what is less than" in said
+
+
+class Manager(MemoryEngine):
+    """A swarm's, with an overlay that tasks use for some time yet. Once it is removed it is listed some times more, and
+    not found."""
+
+    def __init__(self, uses, listings):
+        super().__init__()
+        self.uses, self.listings, self.removals = uses, listings, 0
+
+    def info(self):
+        return {**super().info(), "Swarm": {"ControlAvailable": True}}
+
+    def networks(self, labels=()):
+        self.listings -= bool(self.removals)
+        return [Network("over", "lab_net", HOSTS, driver="overlay")] if self.listings >= 0 else []
+
+    def remove_network(self, network):
+        if self.removals:
+            raise EngineRefused("engine-refused", action="remove it", why=f"network {network} not found")
+        if self.uses:
+            self.uses -= 1
+            raise EngineRefused("engine-refused", action="remove it", why="network over is in use by task 1")
+        self.removals += 1
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["by us", "by somebody else"])
+def test_an_overlay_is_removed_when_its_manager_lists_it_no_more(monkeypatch, gone):
+    monkeypatch.setattr("labctl.engine.several.overlays.LOOK_AGAIN", 0.0)
+    manager = Manager(uses=2, listings=3)
+    engine = SeveralEngines({"a": manager, "b": MemoryEngine()})
+    manager.removals = int(gone)
+    engine.remove_network("over")
+    assert (manager.removals, manager.listings) == (1, -1)
 
 
 class Late(MemoryEngine):

@@ -23,6 +23,7 @@ READY = "ready"  # the state of a machine that its swarm's manager hears of
 LEAVING = 20.0  # seconds for the swarm to see that a network's last containers are gone
 APPEARING = 15.0  # seconds for a network to be there on one more machine
 LOOK_AGAIN = 0.2
+_GONE = re.compile(r"network \S+ not found", re.I)  # which a manager says with any of HTTP's codes
 _APPEARS = re.compile(r"could not find a network matching|network \S+ not found", re.I)
 _UNANSWERED = re.compile(r"attach(ing)? to network.*deadline exceeded", re.I)
 
@@ -120,10 +121,13 @@ class SeveralOverlays:
         while True:
             try:
                 self.manager().remove_network(network)
+                break
             except EngineRefused as problem:
-                if "in use by task" not in str(problem.values.get("why")) or time.monotonic() > deadline:
+                why = str(problem.values.get("why"))
+                if _GONE.search(why):
+                    break
+                if "in use by task" not in why or time.monotonic() > deadline:
                     raise
-            else:
-                if time.monotonic() > deadline or all(one.id != network for one in self.manager().networks()):
-                    return
+            sleep(LOOK_AGAIN, self.cancels)
+        while time.monotonic() <= deadline and any(one.id == network for one in self.manager().networks()):
             sleep(LOOK_AGAIN, self.cancels)
