@@ -176,14 +176,16 @@ def _over_a_network(engines: Engines, states: Mapping[str, Membership], lab: str
 
 
 def _remove(manager: MachineEngine, network: str) -> None:
-    """A moment later than the engines, the swarm knows that nobody is on it. What stays, a later look sweeps."""
+    """A moment later than the engines, the swarm knows that nobody is on it; and it lists the network for a moment when
+    it is removed. What stays, a later look sweeps."""
     deadline = time.monotonic() + REMOVE_LIMIT
     while time.monotonic() < deadline:
-        try:
+        with contextlib.suppress(LabError):
             manager.remove_network(network)
-            return
-        except LabError:
-            time.sleep(AGAIN)
+        with contextlib.suppress(LabError):
+            if all(one.id != network for one in manager.networks()):
+                return
+        time.sleep(AGAIN)
 
 
 def _with_network(one: Passage, crossed: Mapping[tuple[str, str], bool] | None) -> Passage:
