@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from labctl.api.times import LIMIT
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.errors import LabError

@@ -39,6 +39,7 @@ def up(
     timeout: float = 120.0,
     build_timeout: float = 1800.0,
     engine: Engine | None = None,
+    once: bool = False,
     report: Callable[[str], None] | None = None,
     cancel: Cancel | None = None,
 ) -> Lab:
@@ -50,7 +51,8 @@ def up(
     seconds and holds for starting, `build_timeout` for the images. `report` is told how things move on, line by line.
     `hosts` are the machines that it is to be on (`labctl hosts ls`), without it those of the variable LABCTL_HOSTS or,
     where there is none, the engine in use; `places` says it for single nodes (`{"alice": "a"}`), `policy` for the
-    others: as many on each (`spread`), or on as few as will do (`pack`).
+    others: as many on each (`spread`), or on as few as will do (`pack`). `once`: what is done with this Lab takes it as
+    it was found when the last node was ready, and looks no more, as of `find`.
 
     In a `with` the lab is taken down at the end. Raises TopologyError, ForeignLab, EngineError, NodeFailed where a node
     ended or is unhealthy and LabTimeout where one isn't ready in time (what came up is then still there for a look),
@@ -70,7 +72,7 @@ def up(
     from labctl.api.lab import Lab
 
     there = using.narrowed(machines_of(node.container for node in found.nodes))
-    return Lab(there, found.name, token, takes_down=True, force=take_over)
+    return Lab(there, found.name, token, takes_down=True, force=take_over, found=found if once else None)
 
 
 def empty(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from labctl.engine import connect, connect_all
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine

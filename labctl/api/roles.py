@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from labctl.lab import roles
+from labctl.named import NamedTuple
 
 
 class Verb(NamedTuple):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.cli.output import Settings
+from labctl.named import NamedTuple
 
 FLAGS = {"--json": "as_json", "--force": "force"}
 VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout", "--name": "name", "-n": "name"}

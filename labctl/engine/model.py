@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from labctl.cancel import Cancel
 from labctl.engine.machines import Machines
 from labctl.engine.nodes import Nodes
 from labctl.engine.projects import Projects
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.engine.settings import Settings

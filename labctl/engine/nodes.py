@@ -7,7 +7,9 @@ container (`docker compose run`), which it leaves alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.engine.model import Network, Port

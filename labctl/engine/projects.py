@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.engine.model import Image

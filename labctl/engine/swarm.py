@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from labctl.engine.model import Engine
+from labctl.named import NamedTuple
 
 SWARM_PORT = 2377  # of managers
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from labctl.errors.family import LabError
+from labctl.named import NamedTuple
 
 
 class Kind(NamedTuple):

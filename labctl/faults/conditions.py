@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from labctl.errors import brief, nearest
 from labctl.faults.kinds import PARAMETERS, TYPED
 from labctl.faults.measures import LONGEST, SLOWEST, Malformed, rate, seconds, share, span
+from labctl.named import NamedTuple
 
 __all__ = [
     "CONDITIONS",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 from labctl.errors import brief
 from labctl.faults.measures import Malformed
+from labctl.named import NamedTuple
 
 HINT = "write `alice:bob` for one way, `alice-bob` for both"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from labctl.errors import brief
 from labctl.events import moments
+from labctl.named import NamedTuple
 
 _RATES = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 LONGEST = 60.0  # seconds of delay: what is held takes memory

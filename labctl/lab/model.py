@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from labctl.engine.model import (
     COMPOSE_NUMBER,
@@ -21,10 +21,12 @@ from labctl.engine.model import (
     LABEL_TOPOLOGY,
     PROGRAM_IMAGE,
     Container,
+    Details,
     Engine,
 )
 from labctl.errors import LabError, nearest
 from labctl.lab.owners import NOBODYS, Standing, is_mine, standing
+from labctl.named import NamedTuple
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -102,12 +104,14 @@ class Node(NamedTuple):
 
 
 class Lab(NamedTuple):
-    """`ours` is False for a Compose project that labctl did not bring up; `standing` says whose it is."""
+    """`ours` is False for a Compose project that labctl did not bring up; `standing` says whose it is. `ready` has what
+    the engine said, a moment ago, of nodes that have said by now that they are: by container, and of who waited."""
 
     name: str
     nodes: tuple[Node, ...]
     ours: bool = True
     standing: Standing = NOBODYS
+    ready: Mapping[str, Details] = {}
 
     @property
     def programs(self) -> tuple[Node, ...]:
@@ -149,7 +153,9 @@ class Lab(NamedTuple):
     @property
     def hosts(self) -> list[Node]:
         """One node for each network namespace, as `host` gives it."""
-        return [self.host(node) for node in self.nodes if node.owner is None]
+        shared = {node.owner.container.id for node in self.nodes if node.owner}
+        own = [node for node in self.nodes if node.owner is None]
+        return [self.host(node) if node.container.id in shared else node for node in own]
 
     def host(self, node: Node) -> Node:
         """The host that a node is: itself, or where several share a network their owner, under all their names."""
@@ -219,7 +225,8 @@ def plain(address: str) -> str:
 def of_containers(name: str, containers: Iterable[Container]) -> Lab:
     found = list(containers)
     ours = all(LABEL_LAB in container.labels for container in found)
-    nodes = sorted((_node(item, found) for item in found), key=lambda node: node.name)
+    scale = Counter(item.labels.get(COMPOSE_SERVICE) for item in found)
+    nodes = sorted((_node(item, scale) for item in found), key=lambda node: node.name)
     owned = tuple(_owned(node, nodes) for node in nodes)
     return Lab(name, owned, ours, standing(item.labels for item in found) or NOBODYS)
 
@@ -237,12 +244,13 @@ def _owned(node: Node, nodes: list[Node]) -> Node:
     return node._replace(owner=owner, container=node.container._replace(addresses=owner.container.addresses))
 
 
-def _node(container: Container, all_of_lab: list[Container]) -> Node:
+def _node(container: Container, scale: Mapping[str | None, int]) -> Node:
+    """`scale` is how many containers each service has."""
     labels = container.labels
     service = labels.get(LABEL_NODE) or labels.get(COMPOSE_SERVICE) or container.name
-    same = sum(1 for other in all_of_lab if other.labels.get(COMPOSE_SERVICE) == labels.get(COMPOSE_SERVICE))
     # Compose's own way to tell the containers of one scaled service apart.
-    name = f"{service}-{labels.get(COMPOSE_NUMBER, '1')}" if same > 1 and COMPOSE_SERVICE in labels else service
+    is_scaled = COMPOSE_SERVICE in labels and scale[labels[COMPOSE_SERVICE]] > 1
+    name = f"{service}-{labels.get(COMPOSE_NUMBER, '1')}" if is_scaled else service
     if labels.get(LABEL_FAMILIES) == "ipv6":
         # What the engine gave it, a probe has taken away again.
         kept = {net: tuple(item for item in found if ":" in item) for net, found in container.addresses.items()}

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.model import LABEL_OWNER, LABEL_PROBE, LABEL_TOPOLOGY, Container, Engine
 from labctl.errors import LabError
+from labctl.named import NamedTuple
 
 _LABEL = re.compile(r"(?P<uid>[0-9]{1,10})@(?P<host>[^/]*)/(?P<user>.+)")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from labctl.engine.model import (
@@ -27,6 +26,7 @@ from labctl.events.model import Event
 from labctl.lab import owners
 from labctl.lab.keyboard.typed import envelope
 from labctl.lab.model import Lab, Node, refuse_host_network
+from labctl.named import NamedTuple
 from labctl.phases import reached
 
 WORKERS = 4
@@ -36,8 +36,7 @@ LOOK_AGAIN = 0.05  # seconds
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """What a helper container is for: its program, and what that may do. One that `shares` has the lab's volume with
     others; of one that `forgets` nothing is of use once it has ended, or labctl is a newer one: it is made anew. Of a
     `single` one there is at most one at a node: of nodes with one network one for all of them, but for `own`."""
@@ -76,8 +75,7 @@ PROCESSES = Kind(
 )
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """One line for one probe."""
 
     probe: Container

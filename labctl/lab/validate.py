@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from labctl.engine.model import Engine
 from labctl.engine.projects import Reading
 from labctl.errors import LabError, TopologyInvalid
+from labctl.named import NamedTuple
 from labctl.topology import builtin
 from labctl.topology.builtin import FILES, NO_OPTIONS, Options
 from labctl.topology.check.kinds import Trait

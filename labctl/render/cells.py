@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, zip_longest
-from typing import NamedTuple
 
+from labctl.named import NamedTuple
 from labctl.render.text import BOLD, padded, paint, printable, width
 
 GAP = 2  # columns between two columns of a table

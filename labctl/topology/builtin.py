@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from labctl.errors import LabError, brief, nearest
+from labctl.named import NamedTuple
 from labctl.topology import generate
 from labctl.topology.shipped import root
 

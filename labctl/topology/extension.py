@@ -22,10 +22,11 @@ import json
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from labctl.errors import brief
 from labctl.faults.measures import Malformed
+from labctl.named import NamedTuple
 
 # What links are made of is imported where there is one: most labs have none with conditions.
 if TYPE_CHECKING:

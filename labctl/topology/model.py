@@ -7,12 +7,13 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
 from labctl.errors import LabError
 from labctl.faults.measures import Malformed
+from labctl.named import NamedTuple
 from labctl.topology.extension import (
     NETWORK_KEYS,
     SERVICE_KEYS,

@@ -310,3 +310,66 @@ def test_a_node_that_does_not_run_is_told_with_what_became_of_it(engine, lab_of,
         lab_of().running("mine", "nothing can be typed at it")
     assert caught.value.message == f"mine {condition}, so nothing can be typed at it"
     assert caught.value.hint.startswith(mend)
+
+
+class Asked(Eventful):
+    """`questions` are those about single containers."""
+
+    def __init__(self):
+        super().__init__()
+        self.questions = []
+
+    def details(self, container):
+        self.questions.append(container)
+        return super().details(container)
+
+    def logs(self, container, **options):
+        self.questions.append(container)
+        return super().logs(container, **options)
+
+
+def asked_of_two() -> tuple[Asked, MemoryContainer, MemoryContainer]:
+    engine = Asked()
+    alice, bob = (begun(engine, name, role="chat", addresses={"lab_net": ("10.77.0.2",)}) for name in ("alice", "bob"))
+    event(alice, "ready")
+    return engine, alice, bob
+
+
+def test_who_waited_for_ready_nodes_needs_to_ask_no_more_of_them():
+    engine, _, bob = asked_of_two()
+    event(bob, "ready")
+    found = wait_ready(engine, find(engine), float("inf"), 5, lambda text: None)
+    assert len(engine.questions) == 4  # the details and the log of each
+    known = ps(engine, found)
+    assert len(engine.questions) == 4
+    assert known == ps(engine, find(engine))
+    assert len(engine.questions) == 8
+    assert [(status.node.name, status.state) for status in known] == [("alice", "ready"), ("bob", "ready")]
+
+
+def test_a_node_that_ended_while_others_were_waited_for_is_asked_again():
+    engine, alice, bob = asked_of_two()
+
+    def crash() -> None:  # of a node that was ready, and which the engine starts again
+        alice.end(1)
+        restarted(alice)
+        engine.later(lambda: event(bob, "ready"))
+
+    engine.later(crash)
+    found = wait_ready(engine, find(engine), float("inf"), 5, lambda text: None)
+    assert {status.node.name: status.restarts for status in ps(engine, found)} == {"alice": 1, "bob": 0}
+    assert ps(engine, found) == ps(engine, find(engine))
+
+
+def test_of_nodes_that_take_their_time_all_is_asked_again():
+    engine, alice, bob = asked_of_two()
+    event(bob, "ready")
+    begun(engine, "db")  # somebody's own program, which has to run for a while
+
+    def crash() -> None:
+        alice.end(1)
+        restarted(alice)
+
+    engine.then = [lambda: None, crash]
+    found = wait_ready(engine, find(engine), float("inf"), 5, lambda text: None)
+    assert {status.node.name: status.restarts for status in ps(engine, found)} == {"alice": 1, "bob": 0, "db": 0}

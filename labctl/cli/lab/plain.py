@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from labctl.ahead import imported
 from labctl.cli import output
 from labctl.cli.context import asked_name
 from labctl.errors import LabError
@@ -55,9 +56,24 @@ def up(
             places=places,
             policy="pack" if pack else "spread",
             timeout=timeout,
-            report=report,
+            once=True,
+            report=_and_import(report),
         )
     _show_nodes(found, as_json)
+
+
+def _and_import(report: Callable[[str], None]) -> Callable[[str], None]:
+    """With the first line, when it is the engine's turn, begins to import what shows the lab in the end."""
+    is_begun = False
+
+    def tell(text: str) -> None:
+        nonlocal is_begun
+        if not is_begun:
+            is_begun = True
+            imported("labctl.render.tables")
+        report(text)
+
+    return tell
 
 
 def _read_soon(

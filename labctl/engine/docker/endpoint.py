@@ -7,10 +7,10 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from labctl.errors import LabError
+from labctl.named import NamedTuple
 
 DEFAULT = "unix:///var/run/docker.sock"
 ROOTLESS, DESKTOP = "rootless Docker", "Docker Desktop"

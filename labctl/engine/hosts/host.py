@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from labctl.errors import LabError
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.engine.docker.endpoint import Endpoint

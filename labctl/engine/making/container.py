@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.making import labels, networks
 from labctl.engine.making.labels import Origin
@@ -12,6 +12,7 @@ from labctl.engine.making.mounts import binds_and_mounts
 from labctl.engine.making.references import link
 from labctl.engine.making.values import nanoseconds, whole
 from labctl.engine.model import LABEL_MADE
+from labctl.named import NamedTuple
 from labctl.topology.model import replicas
 
 NO_ORIGIN = Origin()

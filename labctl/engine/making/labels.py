@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.model import (
     COMPOSE_HASH,
@@ -17,6 +17,7 @@ from labctl.engine.model import (
     COMPOSE_SERVICE,
     LABEL_MADE,
 )
+from labctl.named import NamedTuple
 
 COMPOSE_VERSION = "com.docker.compose.version"
 COMPOSE_VOLUME = "com.docker.compose.volume"

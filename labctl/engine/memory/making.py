@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.memory.containers import MemoryContainer, Plan, stamp
 from labctl.engine.model import (
@@ -19,6 +19,7 @@ from labctl.engine.model import (
 )
 from labctl.engine.settings import Mount, Settings
 from labctl.errors import LabError
+from labctl.named import NamedTuple
 from labctl.topology.model import extra_hosts
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -6,9 +6,10 @@ What it does to a packet is the probe's half, which runs where no labctl is: ser
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from labctl.faults.measures import Measure
+from labctl.named import NamedTuple
 
 # What becomes of a packet of which a verdict tells: it arrives as it was, or with other bytes; the receiver gets
 # another packet in its place; or nothing, and no rule behind this one sees it.

@@ -9,25 +9,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from labctl.engine.model import Engine
-from labctl.faults.conditions import parse_words
 from labctl.lab import probes
-from labctl.lab.choosing import of_service
-from labctl.lab.faults import rules
-from labctl.lab.faults.commit import Change, FaultLock, apply
 from labctl.lab.faults.gate import conditions_of
-from labctl.lab.links import peers
 from labctl.lab.model import Lab, Node
 
 
-def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float = rules.TIMEOUT) -> None:
-    """Sets, on running nodes, what stands in their labels and what waits for their start; again is no harm.
+def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float | None = None) -> None:
+    """Sets, on running nodes, what stands in their labels and what waits for their start; again is no harm. `timeout`
+    is in seconds, without it what orders to probes have.
 
     Raises LabError.
     """
     kept = probes.all_of(engine, lab.name, probes.ON_START)
     chosen = [node for node in nodes if node.is_running and (conditions_of(node) or node.name in kept)]
-    if not chosen:
-        return
+    if chosen:
+        _put(engine, lab, chosen, timeout)
+
+
+def _put(engine: Engine, lab: Lab, chosen: list[Node], timeout: float | None) -> None:
+    from labctl.lab.faults import rules  # most labs have none
+    from labctl.lab.faults.commit import Change, FaultLock, apply
+
+    timeout = rules.TIMEOUT if timeout is None else timeout
     lock = FaultLock(lab)
     lock.acquire(timeout)
     try:
@@ -51,6 +54,10 @@ def put_in_force(engine: Engine, lab: Lab, nodes: Iterable[Node], timeout: float
 
 
 def _standing(lab: Lab, node: Node, number: int) -> list[dict[str, Any]]:
+    from labctl.faults.conditions import parse_words
+    from labctl.lab.choosing import of_service
+    from labctl.lab.links import peers
+
     told = []
     for to, text in conditions_of(node):
         for other in of_service(lab, to):

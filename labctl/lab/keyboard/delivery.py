@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.events.model import Address, Event
+from labctl.named import NamedTuple
 
 
 class Delivery(NamedTuple):

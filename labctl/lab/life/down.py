@@ -8,13 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine, Network, Volume
 from labctl.errors import EngineRefused, EngineUnreachable, LabError
 from labctl.lab.locks import LabLock, forget_keyboard
 from labctl.lab.model import containers_of, without_lessons
 from labctl.lab.owners import Standing, is_mine, own_name, refuse_anothers, standing
+from labctl.named import NamedTuple
 from labctl.phases import reached
 
 AT_ONCE = 8  # containers that are stopped or removed at the same time: with more the engine is slower

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NoReturn
 
 from labctl.cancel import sleep
@@ -24,10 +23,11 @@ ENOUGH = 3  # times that the engine has started a program again: it will not run
 
 
 def wait_ready(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> Lab:
-    """The lab, once each node with a role has printed `ready` in this run, and any other is healthy, if it has a
-    healthcheck; without one it has to have run for some seconds, or to have done its work. Plain programs, as
-    `labctl run` makes them, are ready when they listen (labctl/lab/programs). Then all are looked at once more: a node
-    that is well by its own word may have ended since.
+    """The lab as it is once each of these nodes with a role has printed `ready` in this run, and any other is healthy,
+    if it has a healthcheck; without one it has to have run for some seconds, or to have done its work. Plain programs,
+    as `labctl run` makes them, are ready when they listen (labctl/lab/programs). Then all are looked at once more: a
+    node that is well by its own word may have ended since. What is given has all of the lab, also nodes that were not
+    waited for.
 
     Raises LabError `node-failed` (with the node's last lines), `not-ready`, `program-failed`, `program-silent`.
     """
@@ -48,24 +48,25 @@ def _name_others(engine: Engine, lab: Lab, problem: LabError) -> None:
 
 
 def _wait(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> Lab:
-    _wait_for_roles(engine, lab, deadline, timeout, report)
-    _wait_for_others(engine, lab, deadline, timeout, report)
-    _wait_for_programs(engine, lab, deadline, report)
+    told = _wait_for_roles(engine, lab, deadline, timeout, report)
+    if len(told) < len(lab.nodes):
+        _wait_for_others(engine, lab, deadline, timeout, report)
+        _wait_for_programs(engine, lab, deadline, report)
+        told = {}  # that takes its time, in which the engine may start a node again
     found = {container.id: container for container in containers_of(engine, lab.name)}
     for node in lab.nodes:
         now = found.get(node.container.id)
         if now is None or now.state not in WELL:
             _fail_unless_done(engine, node, engine.details(node.container.id))
-    return of_containers(lab.name, [found.get(node.container.id, node.container) for node in lab.nodes])
+    return of_containers(lab.name, found.values())._replace(ready=told)
 
 
-@dataclass
 class _Run:
     """A node that can't say that it is ready: how often the engine has started it by itself, and until when (of
     time.monotonic()) it has to run on to count as one that does."""
 
-    restarts: int
-    until: float
+    def __init__(self, restarts: int, until: float) -> None:
+        self.restarts, self.until = restarts, until
 
 
 def _wait_for_others(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
@@ -128,7 +129,11 @@ def _is_well(engine: Engine, node: Node, now: Container | None, run: _Run) -> bo
     return False
 
 
-def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]) -> None:
+def _wait_for_roles(
+    engine: Engine, lab: Lab, deadline: float, timeout: float, report: Callable[[str], None]
+) -> dict[str, Details]:
+    """What the engine has said of each container that then said `ready`, and has not ended since."""
+    told: dict[str, Details] = {}
     waiting: dict[str, Node] = {}
     streams: list[Stream] = []
     runs: dict[str, Run] = {}
@@ -139,12 +144,15 @@ def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, r
             details = engine.details(node.container.id)
             if not node.is_running:
                 _fail(engine, node, details)
+            told[node.container.id] = details
             run = runs[node.container.id] = Run(node, details)
             waiting[node.container.id] = node
             streams.append(engine.logs(node.container.id, follow=True, since=run.since))
         for happening in engine.wait(streams, deadline) if streams else ():
             container = happening.stream.container
             if container not in waiting:
+                if happening.line is None:
+                    told.pop(container, None)
                 continue
             node = waiting[container]
             if happening.line is None:
@@ -153,12 +161,13 @@ def _wait_for_roles(engine: Engine, lab: Lab, deadline: float, timeout: float, r
                 del waiting[container]
                 report(f"{node.name} is ready")
                 if not waiting:
-                    return
+                    break
     finally:
         for stream in streams:
             stream.close()
     if waiting:
         raise _not_ready(waiting, timeout)
+    return told
 
 
 def _not_ready(waiting: dict[str, Node], timeout: float) -> LabError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port, Stream
 from labctl.errors import LabError
@@ -14,6 +14,7 @@ from labctl.lab.life.present_run import Run
 from labctl.lab.model import Lab, Node, find_all
 from labctl.lab.owners import is_mine
 from labctl.lab.spanning import machines_of
+from labctl.named import NamedTuple
 
 READ_LIMIT = 10.0  # seconds
 _ALIVE = ("running", "paused")  # the states in which there is a program, and with it a network
@@ -80,11 +81,12 @@ class Status(NamedTuple):
 
 def ps(engine: Engine, lab: Lab) -> list[Status]:
     """Each node's state, by the engine's word and its own; where it listens, by its kernel's."""
-    details: dict[str, Details] = {}
-    for node in lab.nodes:
+    details: dict[str, Details] = dict(lab.ready)
+    unknown = [node for node in lab.nodes if node.container.id not in details]
+    for node in unknown:
         with suppress(LabError):  # it is being removed
             details[node.container.id] = engine.details(node.container.id)
-    ready = _ready(engine, [node for node in lab.nodes if node.container.id in details], details)
+    ready = {*lab.ready, *_ready(engine, [node for node in unknown if node.container.id in details], details)}
     # On the machine's own network the table is the machine's, and doesn't say which of it is the node's.
     alive = [node.container for node in lab.nodes if node.container.state in _ALIVE]
     pids = {item.id: details[item.id].pid for item in alive if item.id in details and not item.host_network}

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.ahead import imported
 from labctl.engine.model import LABEL_LAB, LABEL_NODE, LABEL_PROBED, LABEL_RUN, LABEL_TARGET, Container, Engine
@@ -22,6 +22,7 @@ from labctl.lab.placing import claim
 from labctl.lab.placing.blueprint import Blueprint
 from labctl.lab.placing.placement import place_networks, refuse_ipv6
 from labctl.lab.placing.subnets import Chosen, choose
+from labctl.named import NamedTuple
 from labctl.phases import reached
 from labctl.topology.builtin import NO_OPTIONS, Options
 from labctl.topology.model import Topology, names_in
@@ -123,11 +124,10 @@ def _up(every: Engine, request: Request, report: Report) -> Lab:
     # Nothing is made from here on, so the lock is free: who doesn't want to wait for a node can take the lab down.
     try:
         reached("up:ready-awaited")
-        programs = lab.programs  # whose readiness is nobody's business here
-        lab = lab.with_nodes(node for node in lab.nodes if node not in programs)
+        # The readiness of programs is nobody's business here.
+        lab = lab.with_nodes(node for node in lab.nodes if not node.is_program)
         with spanning.doubting(engine):
             lab = wait_ready(engine, lab, deadline, request.timeout, report)
-        lab = lab.with_nodes([*lab.nodes, *programs])
         reached("up:done")
     except (NodeFailed, EngineRefused):
         if not look(engine, topology.name).containers:
@@ -280,9 +280,10 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
     members = {member.name for member in topology.members}
     found = engine.containers(label)
     programs = [item for item in found if LABEL_RUN in item.labels]
-    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members or item in programs]
+    nodes = [item for item in found if item.labels.get(LABEL_NODE) in members or LABEL_RUN in item.labels]
+    kept = {item.id for item in nodes}
     names = {node.name for node in of_containers(topology.name, nodes).nodes}  # with a number, of a scaled service
-    gone = [item for item in found if item not in nodes and item.labels.get(LABEL_PROBED) not in names]
+    gone = [item for item in found if item.id not in kept and item.labels.get(LABEL_PROBED) not in names]
     for node in sorted({item.labels[LABEL_NODE] for item in gone if LABEL_NODE in item.labels}):
         report(f"note: {node} is removed: {blueprints.NO_MORE}")
     if gone:

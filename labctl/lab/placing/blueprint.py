@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from labctl.ahead import imported
 from labctl.engine.model import (
@@ -35,6 +35,7 @@ from labctl.lab.drawing.role_labels import role_of
 from labctl.lab.model import check_name
 from labctl.lab.placing.placement import place_networks, place_ports, published, refuse_ipv6, with_bound
 from labctl.lab.placing.subnets import Chosen
+from labctl.named import NamedTuple
 from labctl.topology import builtin, shipped
 from labctl.topology.apart import apart
 from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, project_name, written_name

@@ -9,11 +9,12 @@ import os
 import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.model import COMPOSE_PROJECT, LABEL_LAB, LABEL_NODE, Container, Engine, Network
 from labctl.errors import LabError
 from labctl.lab.placing.subnets import Chosen
+from labctl.named import NamedTuple
 from labctl.topology.model import Net, Published, Subnet, Topology, moved
 from labctl.topology.subnets import candidates, overlap, ranges
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from labctl.ahead import imported
 from labctl.engine.model import (
@@ -44,6 +43,7 @@ from labctl.lab.programs import executable, folder
 from labctl.lab.programs.place import Place, choose, lab_of
 from labctl.lab.programs.ran import Ran
 from labctl.lab.programs.wanted import PLACE, SCRATCH, Wanted
+from labctl.named import NamedTuple
 from labctl.phases import reached
 
 LOCK_LIMIT = 60.0  # seconds that another labctl may take with the lab

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from labctl.errors import LabError
+from labctl.named import NamedTuple
 
 if TYPE_CHECKING:
     from labctl.engine.model import Engine

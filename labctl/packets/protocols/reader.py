@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from labctl.named import NamedTuple
 from labctl.packets.model import Checksum, Packet
 
 _SUMS: dict[Checksum, str] = {

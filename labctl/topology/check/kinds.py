@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import Flag, auto
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from labctl.named import NamedTuple
 
 Level = Literal["error", "warning"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from labctl.named import NamedTuple
 from labctl.topology.check.problems import Path, Problems
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Source, Value, shorten
 from labctl.topology.model import project_name

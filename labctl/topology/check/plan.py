@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from labctl.named import NamedTuple
 from labctl.topology.check.problems import Path
 from labctl.topology.check.reading.scalars import number, type_of
 from labctl.topology.check.reading.source import Scalar, Sequence, Value

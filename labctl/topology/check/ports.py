@@ -6,8 +6,9 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from labctl.named import NamedTuple
 from labctl.topology.check.plan import Plan, Service, address_of, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
 from labctl.topology.check.reading.source import Source, shorten

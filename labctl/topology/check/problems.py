@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
+from labctl.named import NamedTuple
 from labctl.topology.check.kinds import KINDS, Kind, Level, Trait
 
 Path = tuple[str | int, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from labctl.named import NamedTuple
 from labctl.topology.check.addresses import check_addresses
 from labctl.topology.check.compose import add_complaint
 from labctl.topology.check.extension import check_extension

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from labctl.engine.docker.project import observed
@@ -23,6 +23,7 @@ from labctl.engine.making.labels import COMPOSE_REPLACE, Origin
 from labctl.engine.making.references import levels, needed, resolved
 from labctl.engine.model import COMPOSE_NETWORK
 from labctl.errors import LabError
+from labctl.named import NamedTuple
 from labctl.phases import reached
 from labctl.topology.model import owner_of, replicas
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from labctl.engine.docker import inspected
 from labctl.engine.docker.wire import Wire, asked
@@ -17,6 +17,7 @@ from labctl.engine.model import (
     LABEL_MADE,
     Container,
 )
+from labctl.named import NamedTuple
 
 
 class Found(NamedTuple):

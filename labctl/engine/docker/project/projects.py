@@ -109,6 +109,7 @@ class DockerProjects(ComposeProjects):
         from labctl.engine.making.values import replaced
         from labctl.phases import reached
 
+        imported("ctypes")  # for who looks where it listens (labctl.engine.docker.diag)
         whole = replaced(config, "$$", "$")
         reached("up:making")
         unfinished.clear()

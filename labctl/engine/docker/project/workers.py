@@ -8,12 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
 
 from labctl import cancel
 from labctl.cancel import Cancel
 from labctl.engine.projects import MAKING
 from labctl.errors import EngineTimeout, EngineUnreachable, LabError
+from labctl.named import NamedTuple
 
 MOST = 8  # at the same time: with more the engine is no faster
 PATIENCE = 2.0  # seconds for those under way to end, where nobody waits for them any more

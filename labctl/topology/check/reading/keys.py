@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from labctl.named import NamedTuple
 from labctl.topology import extension
 
 # What a scalar is taken for: `text` refuses what YAML reads as a number; `any-text` takes it and writes it back;

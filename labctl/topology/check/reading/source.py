@@ -9,10 +9,11 @@ from __future__ import annotations
 import pathlib
 import stat
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
+from labctl.named import NamedTuple
 from labctl.topology.check.kinds import Trait
 from labctl.topology.check.problems import Path, Place, Problem, Problems
 
