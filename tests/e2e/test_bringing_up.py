@@ -140,6 +140,7 @@ def test_somebodys_own_node_that_fails(spare, tmp_path, debian):
     assert "labctl: job failed: it ended with exit status 9; its last lines:\n    it is no use\n" in said.stderr
     done = {"image": debian, "command": ["echo", "done"]}
     lab.ok("up", topology(tmp_path, job=done, other=first), "--lab", lab.name)
+    assert lab.container("job").logs() == b"done\n", "it is done once"
 
 
 def test_node_that_never_gets_ready(spare, tmp_path):

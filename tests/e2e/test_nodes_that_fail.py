@@ -68,6 +68,7 @@ def test_what_nodes_really_do(spare, tmp_path, debian, service):
     ]
     assert nodes["idle"]["listening"] == [], "what is exposed need not listen"
     assert (nodes["job"]["state"], nodes["job"]["exit_code"]) == ("exited", 0)
+    assert lab.container("job").logs() == b"done\n", "it is done once"
     assert nodes["loop"]["restarts"] >= 1
     mine = lab.container("mine").attrs["State"]
     rows = dict(re.findall(r"^(\S+) +- +(.*)$", lab.ok("ps").stdout, re.M))

@@ -17,7 +17,8 @@ Answer = tuple[int, Any]
 
 class FakeEngine:
     """`containers`, `networks` and `volumes` are by name. Before it does what a path says, `before` is called with it:
-    that may wait, or give another answer. `at_once` is how many requests it had under way at the same time, at most."""
+    that may wait, or give another answer. `at_once` is how many requests it had under way at the same time, at most.
+    `jobs` are the names of containers whose programs end as soon as they are started."""
 
     def __init__(self, folder: Path) -> None:
         self.url = f"unix://{folder / 'engine.sock'}"
@@ -27,6 +28,7 @@ class FakeEngine:
         self.asked: list[str] = []
         self.api = "1.45"
         self.at_once = 0
+        self.jobs: set[str] = set()
         self.before: Callable[[str], Answer | None] = lambda path: None
         self._lock = threading.Lock()
         self._now = 0
@@ -127,6 +129,8 @@ class FakeEngine:
         elif verb == ["start"]:
             checked = (found["Asked"].get("Healthcheck") or {}).get("Test", ["NONE"]) != ["NONE"]
             found |= {"State": "running", "Status": "Up 1 second (health: starting)" if checked else "Up 1 second"}
+            if found["Names"][0][1:] in self.jobs:
+                found |= {"State": "exited", "Status": "Exited (0) 1 second ago"}
         elif verb == ["stop"]:  # listed as running until it has been written down, which inspecting waits for
             found["Ending"] = True
         elif verb == ["json"] and found.pop("Ending", False):

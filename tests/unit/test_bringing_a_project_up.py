@@ -60,12 +60,13 @@ def bring_up(engine, asked, *, limit=PATIENCE, cancels=(), said=None, unfinished
     look = partial(there.of_project, asked["name"])
     before = run_on(asked["services"], look)
     with Workers(limit, cancels, set() if unfinished is None else unfinished) as workers:
-        made = Maker(wire, asked, workers, said.append, Known).make(start=start)
+        maker = Maker(wire, asked, workers, said.append, Known)
+        made = maker.make(start=start)
     for container in again(asked["services"], before, made):
         there.change("stop", container.id)
     with Workers(limit, cancels, set()) as workers:
         begin = partial(there.begin, limit=limit)
-        Starter(look, begin, asked, made, workers, said.append).start()
+        Starter(look, begin, asked, made, workers, said.append, maker.begun).start()
     return said
 
 
@@ -94,6 +95,23 @@ def test_what_waits_for_nobody_starts_as_soon_as_it_is_made(engine):
     assert started(engine)[-1] == "lab-last-1"
     assert said.index("Container lab-n0-1 Created") + 1 == said.index("Container lab-n0-1 Started")
     assert len(started(engine)) == len(set(started(engine)))
+
+
+def test_what_ends_at_once_is_done_once(engine):
+    """Whether it is begun with what waits for nobody, or when its turn comes; and again by the next `up`."""
+    engine.jobs |= {"lab-a-1", "lab-c-1"}
+    done = {"condition": "service_completed_successfully"}
+    services = config(a={}, b={"depends_on": {"a": done}}, c={"depends_on": {"b": {"condition": "service_started"}}})
+    bring_up(engine, services, start=True)
+    assert started(engine) == ["lab-a-1", "lab-b-1", "lab-c-1"]
+    bring_up(engine, config(d={}), start=True)
+    bring_up(engine, services, start=True)
+    assert started(engine)[3:] == ["lab-d-1", "lab-a-1", "lab-c-1"]
+
+
+def test_where_all_has_begun_nobody_looks_whether_it_has(engine):
+    bring_up(engine, config(a={}, b={}), start=True)
+    assert engine.asked[-1].endswith("/start")
 
 
 def test_where_some_are_there_all_are_made_before_any_starts(engine):

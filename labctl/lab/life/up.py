@@ -162,8 +162,7 @@ def _make(
         waiters = _start(engine, blueprint, config, chosen, before, lock, deadline, report, request, unfinished)
         lock.finish()
         reached("up:made")
-        _remove_what_left(engine, blueprint.topology, report)
-        lab = of_containers(name, engine.containers([f"{LABEL_LAB}={name}", LABEL_NODE]))
+        lab = of_containers(name, _remove_what_left(engine, blueprint.topology, report))
         if request.record:
             from labctl.lab.recording.at_start import record
 
@@ -272,10 +271,10 @@ def _start_made(engine: Engine, name: str, report: Report, config: dict[str, Any
     return waiters
 
 
-def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> None:
-    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes. Says which
-    nodes, as it may have been meant otherwise (a file that wasn't named this time). Programs stay, with what they are
-    on: they are in no topology."""
+def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> list[Container]:
+    """Removes nodes and networks of this lab that its topology has no more, and helpers of such nodes; the nodes that
+    stay. Says which go, as it may have been meant otherwise (a file that wasn't named this time). Programs stay, with
+    what they are on: they are in no topology."""
     label = [f"{LABEL_LAB}={topology.name}"]
     members = {member.name for member in topology.members}
     found = engine.containers(label)
@@ -292,6 +291,7 @@ def _remove_what_left(engine: Engine, topology: Topology, report: Report) -> Non
     for network in engine.networks(label):
         if network.name not in wanted:
             engine.remove_network(network.id)
+    return nodes
 
 
 def _watched(report: Report) -> Report:

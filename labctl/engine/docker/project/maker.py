@@ -81,7 +81,7 @@ class Share(NamedTuple):
 
 class Maker:
     """One run. `config` has no dollar sign twice any more; `identify` begins to ask for what Compose would write. With
-    a `share`, that alone is made here."""
+    a `share`, that alone is made here. `begun` are the ids of containers that were started."""
 
     def __init__(
         self,
@@ -103,6 +103,7 @@ class Maker:
         self._identity: Identity | None = None
         self._ids: dict[str, dict[int, str]] = {}  # of each service's containers, by number
         self._starts = False
+        self.begun: set[str] = set()
 
     def make(self, *, start: bool = False) -> dict[str, list[str]]:
         """All there: the ids of each service's containers. Nothing is started but, with `start`, what waits for nobody
@@ -225,6 +226,7 @@ class Maker:
         made = self._create(title, order, origin)
         reached("up:container-created")
         self._call(f"start {title}", "POST", f"/containers/{made}/start")
+        self.begun.add(made)
 
     def _replace(self, title: str, order: Order, origin: Origin) -> None:
         old = order.place.replaces

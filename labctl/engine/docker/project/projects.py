@@ -121,19 +121,25 @@ class DockerProjects(ComposeProjects):
         for container in again(whole["services"], before, containers):
             asked(self._wire, f"stop {container.name}", "POST", f"/containers/{container.id}/stop", limit=limit)
         if start:
-            self._start(whole, containers, report, workers.remaining)
+            self._start(whole, containers, report, workers.remaining, maker.begun)
 
     def _start(
-        self, config: Mapping[str, Any], made: Mapping[str, Sequence[str]], report: Report, limit: float
+        self,
+        config: Mapping[str, Any],
+        made: Mapping[str, Sequence[str]],
+        report: Report,
+        limit: float,
+        begun: Collection[str] = (),
     ) -> None:
-        """Starts those of a project's containers that don't run: ids by service. Raises LabError."""
+        """Starts those of a project's containers that don't run: ids by service; those that have `begun` already are
+        left alone. Raises LabError."""
         from labctl.engine.docker.project.starter import Starter
         from labctl.engine.docker.project.workers import Workers
 
         look = partial(self.of_project, str(config["name"]))
         with Workers(limit, self.cancels, set()) as starters:  # what is started is there, whatever becomes of it
             begin = partial(self.begin, limit=limit)
-            Starter(look, begin, config, made, starters, report).start()
+            Starter(look, begin, config, made, starters, report, begun).start()
 
     def _made(self, name: str) -> dict[str, list[str]]:
         from labctl.engine.docker.project import observed

@@ -5,7 +5,7 @@ They may be on several engines: how to look at them and how to start one is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,8 +21,8 @@ STARTED = "service_started"
 
 
 class Starter:
-    """One run. `made` are the ids of each service's containers; `look` gives all of the project as they are, `begin`
-    starts one."""
+    """One run. `made` are the ids of each service's containers, `begun` those that this run has started already: one that
+    has ended since has done its work. `look` gives all of the project as they are, `begin` starts one."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Starter:
         made: Mapping[str, Sequence[str]],
         workers: Workers,
         report: Callable[[str], None],
+        begun: Collection[str] = (),
     ) -> None:
         self._all = look
         self._start = begin
@@ -39,12 +40,15 @@ class Starter:
         self._made = made
         self._workers = workers
         self._report = report
+        self._begun = begun
         self._state: dict[str, Container] = {}
         self._left: dict[str, set[str]] = {}  # containers of a service that begins, and aren't started yet
         self._passed: set[tuple[str, str]] = set()  # services, and others for which they wait no more
 
     def start(self) -> None:
         """Raises LabError `start-failed` where something that others wait for has failed."""
+        if all(ident in self._begun for several in self._made.values() for ident in several):
+            return
         self._look()
         waiting = list(self._services)
         while True:
@@ -72,7 +76,7 @@ class Starter:
         self._left[name] = set()
         for ident in self._made[name]:
             container = self._state[ident]
-            if container.state in STARTABLE:
+            if container.state in STARTABLE and ident not in self._begun:
                 job = f"{name}/{ident}"
                 self._left[name].add(job)
                 self._report(f"Container {container.name} Starting")
