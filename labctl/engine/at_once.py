@@ -10,9 +10,15 @@ MOST = 16  # engines that are asked, say
 PATIENCE = 5.0  # seconds for what is under way to end, where nobody waits for it any more
 
 
-def at_once(jobs: list[Callable[[], object]], most: int = MOST, stop: Callable[[], object] = lambda: None) -> None:
+def at_once(
+    jobs: list[Callable[[], object]],
+    most: int = MOST,
+    stop: Callable[[], object] = lambda: None,
+    patience: float = PATIENCE,
+) -> None:
     """Does all of them, several at the same time, and then raises the first failure. `stop` is called at that one, and
-    where whoever waits is interrupted: the others are to end soon, and are waited for."""
+    where whoever waits is interrupted: the others are to end soon, and are waited for; after an interrupt for as many
+    seconds each."""
     if len(jobs) == 1:
         jobs[0]()
         return
@@ -40,7 +46,7 @@ def at_once(jobs: list[Callable[[], object]], most: int = MOST, stop: Callable[[
         waiting.clear()
         stop()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(patience)
         raise
     if problems:
         raise problems[0]

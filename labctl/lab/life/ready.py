@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import NoReturn
 
 from labctl.cancel import sleep
-from labctl.engine.model import Container, Details, Engine, Stream
+from labctl.engine.model import Container, Details, Engine
 from labctl.errors import LabError, NodeFailed
 from labctl.events.codec import EPOCH, normalise
 from labctl.events.model import nanoseconds_of
-from labctl.lab.life.present_run import Run
+from labctl.lab.life.present_run import Run, look_at
 from labctl.lab.model import Lab, Node, containers_of, of_containers
 
 LAST_LINES = 5
@@ -135,20 +135,20 @@ def _wait_for_roles(
     """What the engine has said of each container that then said `ready`, and has not ended since."""
     told: dict[str, Details] = {}
     waiting: dict[str, Node] = {}
-    streams: list[Stream] = []
     runs: dict[str, Run] = {}
+    # A paused one was ready once, and cannot say anything now.
+    heard = [node for node in lab.nodes if node.role and node.container.state != "paused"]
+    look = look_at(engine, heard, [node for node in heard if node.is_running], follow=True)
     try:
-        for node in lab.nodes:
-            if not node.role or node.container.state == "paused":
-                continue  # it was ready once, and cannot say anything now
-            details = engine.details(node.container.id)
+        for node in heard:
+            ident = node.container.id
+            if ident in look.problems:
+                raise look.problems[ident]
+            details = told[ident] = look.details[ident]
             if not node.is_running:
                 _fail(engine, node, details)
-            told[node.container.id] = details
-            run = runs[node.container.id] = Run(node, details)
-            waiting[node.container.id] = node
-            streams.append(engine.logs(node.container.id, follow=True, since=run.since))
-        for happening in engine.wait(streams, deadline) if streams else ():
+            runs[ident], waiting[ident] = Run(node, details), node
+        for happening in engine.wait(look.logs.values(), deadline) if look.logs else ():
             container = happening.stream.container
             if container not in waiting:
                 if happening.line is None:
@@ -163,8 +163,7 @@ def _wait_for_roles(
                 if not waiting:
                     break
     finally:
-        for stream in streams:
-            stream.close()
+        look.close()
     if waiting:
         raise _not_ready(waiting, timeout)
     return told

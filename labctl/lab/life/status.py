@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from typing import Any
 
-from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port, Stream
-from labctl.errors import LabError
+from labctl.engine.model import LABEL_TITLE, LABEL_TOPOLOGY, Details, Engine, Listening, Port
 from labctl.events.codec import normalise
-from labctl.lab.life.present_run import Run
+from labctl.lab.life.present_run import Look, Run, look_at
 from labctl.lab.model import Lab, Node, find_all
 from labctl.lab.owners import is_mine
 from labctl.lab.spanning import machines_of
@@ -81,14 +79,12 @@ class Status(NamedTuple):
 
 def ps(engine: Engine, lab: Lab) -> list[Status]:
     """Each node's state, by the engine's word and its own; where it listens, by its kernel's."""
-    details: dict[str, Details] = dict(lab.ready)
-    unknown = [node for node in lab.nodes if node.container.id not in details]
-    for node in unknown:
-        with suppress(LabError):  # it is being removed
-            details[node.container.id] = engine.details(node.container.id)
-    ready = {*lab.ready, *_ready(engine, [node for node in unknown if node.container.id in details], details)}
+    unknown = [node for node in lab.nodes if node.container.id not in lab.ready]
+    look = look_at(engine, unknown, [node for node in unknown if node.role and _is_alive(node)], follow=False)
+    details = {**lab.ready, **look.details}  # without those of nodes that are being removed
+    ready = {*lab.ready, *_ready(engine, lab, look)}
     # On the machine's own network the table is the machine's, and doesn't say which of it is the node's.
-    alive = [node.container for node in lab.nodes if node.container.state in _ALIVE]
+    alive = [node.container for node in lab.nodes if _is_alive(node)]
     pids = {item.id: details[item.id].pid for item in alive if item.id in details and not item.host_network}
     listening = engine.listening(pids)
     return [
@@ -97,19 +93,18 @@ def ps(engine: Engine, lab: Lab) -> list[Status]:
     ]
 
 
-def _ready(engine: Engine, nodes: Iterable[Node], details: Mapping[str, Details]) -> set[str]:
-    """The containers of nodes with a role that have said so in this run."""
-    streams: dict[str, Stream] = {}
-    runs: dict[str, Run] = {}
+def _is_alive(node: Node) -> bool:
+    return node.container.state in _ALIVE
+
+
+def _ready(engine: Engine, lab: Lab, look: Look) -> set[str]:
+    """The containers whose logs say that they are, in this run. Whose logging driver gives nothing back has none."""
+    nodes = {node.container.id: node for node in lab.nodes}
+    runs = {ident: Run(nodes[ident], look.details[ident]) for ident in look.logs}
     ready: set[str] = set()
-    for node in nodes:
-        if node.role and node.container.state in _ALIVE:
-            run = runs[node.container.id] = Run(node, details[node.container.id])
-            with suppress(LabError):  # its logging driver gives nothing back, or it is being removed
-                streams[node.container.id] = engine.logs(node.container.id, since=run.since)
     try:
-        waiting = set(streams)
-        for happening in engine.wait(streams.values(), time.monotonic() + READ_LIMIT) if streams else ():
+        waiting = set(runs)
+        for happening in engine.wait(look.logs.values(), time.monotonic() + READ_LIMIT) if runs else ():
             container = happening.stream.container
             if happening.line is not None:
                 if not runs[container].is_ready(happening.line):
@@ -119,8 +114,7 @@ def _ready(engine: Engine, nodes: Iterable[Node], details: Mapping[str, Details]
             if not waiting:
                 break
     finally:
-        for stream in streams.values():
-            stream.close()
+        look.close()
     return ready
 
 

@@ -21,8 +21,8 @@ STARTED = "service_started"
 
 
 class Starter:
-    """One run. `made` are the ids of each service's containers, `begun` those that this run has started already: one that
-    has ended since has done its work. `look` gives all of the project as they are, `begin` starts one."""
+    """One run. `made` are the ids of each service's containers, `begun` those that this run has started: one that has
+    ended since has done its work. `look` gives all of the project as they are, `begin` starts one."""
 
     def __init__(
         self,
