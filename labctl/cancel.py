@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Collection, Iterable
-from typing import Protocol
 
 from labctl.errors import LabError
 
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class HasFileno(Protocol):
-    def fileno(self) -> int: ...
+    class HasFileno(Protocol):
+        def fileno(self) -> int: ...
 
 
 class Cancel:

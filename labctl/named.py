@@ -9,9 +9,10 @@ to type checkers it is typing's own.
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
 if TYPE_CHECKING:
+    from typing import Any
     from typing import NamedTuple as NamedTuple
 else:
 

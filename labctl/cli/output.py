@@ -8,12 +8,13 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabError
 
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
     from labctl.api.place import Place
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from labctl.cli.output import Settings
 from labctl.named import NamedTuple
+
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+if TYPE_CHECKING:
+    from typing import Any
 
 FLAGS = {"--json": "as_json", "--force": "force"}
 VALUED = {"--lab": "lab", "-L": "lab", "--timeout": "timeout", "--name": "name", "-n": "name"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as typing has it: labctl.engine.compose.early is imported before all else
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl.engine.model import Engine
     from labctl.engine.swarm import MachineEngine
     from labctl.topology.builtin import Source

@@ -14,7 +14,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from typing import Any
+
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+if TYPE_CHECKING:
+    from typing import Any
 
 # The shell itself only goes by the pipe: a signal for the whole group is none for the one that watches over it.
 _WATCH = "trap '' INT TERM HUP TTIN TTOU TSTP; read -r word || kill -KILL 0"

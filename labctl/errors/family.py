@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, Self
+
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 LONG = ("why", "mend", "reason", "listing", "seen", "problems", "lines", "step")  # values that may have several lines
 

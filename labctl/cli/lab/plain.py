@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from labctl.ahead import imported
 from labctl.cli import output
 from labctl.cli.context import asked_name
 from labctl.errors import LabError
 
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
 if TYPE_CHECKING:
     from labctl import Removed
     from labctl.api.lab import Lab

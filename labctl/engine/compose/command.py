@@ -14,17 +14,21 @@ from pathlib import Path
 from labctl import cancel, environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
-from labctl.engine.compose import last_words, plugin
+from labctl.engine.compose import early, last_words, plugin
 from labctl.engine.compose.question import Question, asked
 from labctl.engine.docker.endpoint import Endpoint
-from labctl.engine.projects import BY_COMPOSE, Reading
 from labctl.errors import LabError
 from labctl.phases import reached
+
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+if TYPE_CHECKING:
+    from labctl.engine.projects import Reading
 
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
 PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
 _NO_PLUGIN = re.compile(r"unknown|is not a docker command")  # newer and older clients
+_FULL = re.compile(r"v?(\d+\.\d+\.\d+)")
 _UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
 _UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
 _MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
@@ -70,8 +74,11 @@ class Compose:
 
     def full_version(self) -> str:
         """As Compose writes it on what it makes: three numbers. Raises LabError."""
-        result = self._run(["version", "--short"], READ_LIMIT, reads=True)
-        found = re.match(r"v?(\d+\.\d+\.\d+)", result.stdout.strip())
+        known = _FULL.match(early.answer(plugin.program(_docker()), READ_LIMIT) or "")
+        if known:
+            return known[1]
+        result = self._run(early.VERSION, READ_LIMIT, reads=True)
+        found = _FULL.match(result.stdout.strip())
         if result.returncode or not found:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
         return found[1]
@@ -102,6 +109,8 @@ class Compose:
             version = self._shown_version() if "Additional property" in result.stderr else ""
             why = _refusal(result)
             raise LabError("topology-invalid", file=file, why=why, compose=version, unset=_unset(result.stderr))
+        from labctl.engine.projects import Reading  # which imports typing
+
         return Reading(result.stdout, _unset(result.stderr))
 
     def _reading(self, files: Sequence[Path], name: str | None, text: str | None = None) -> list[str]:
@@ -233,6 +242,8 @@ class Compose:
                 _end(child, group, said)
                 if verb == "build":
                     raise _build_failure(arguments, f"it took over {limit:g} s", said) from None
+                from labctl.engine.projects import BY_COMPOSE
+
                 raise LabError("engine-timeout", seconds=round(limit, 1), action=BY_COMPOSE) from None
             except BaseException:
                 _end(child, group, said)

@@ -6,15 +6,16 @@ of the machine first, which takes longer than reading a file.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False  # as typing has it: labctl.engine.compose.early has no time for more imports
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 MEMORY = 1 << 20  # KiB that reading may take; a thousand services take a tenth of it
 _SYSTEM = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
-_NO_ENGINE = ("-H", "unix:///dev/null")  # Docker's own option; Compose takes it before all others
+NO_ENGINE = ("-H", "unix:///dev/null")  # Docker's own option; Compose takes it before all others
 _LIMITED = 'ulimit -d "$0" 2>/dev/null; exec "$@"'
 
 
@@ -26,7 +27,7 @@ def reader(docker: str) -> list[str]:
     read a file, and needs none for that.
     """
     command = program(docker)
-    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *command, *(_NO_ENGINE if len(command) == 1 else ())]
+    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *command, *(NO_ENGINE if len(command) == 1 else ())]
 
 
 def program(docker: str) -> list[str]:
@@ -42,7 +43,7 @@ def find() -> str | None:
     """
     config = _configuration()
     try:
-        if config.stat().st_uid != os.geteuid():
+        if os.stat(config).st_uid != os.geteuid():
             return None
     except OSError:
         pass  # there is none
@@ -56,20 +57,23 @@ def find() -> str | None:
 def settings() -> Mapping[str, Any]:
     """What the configuration of Docker's client says; nothing where it can't be read."""
     try:
-        found = json.loads((_configuration() / "config.json").read_text())
+        with open(os.path.join(_configuration(), "config.json"), encoding="utf-8") as file:
+            import json  # most have no such file
+
+            found = json.load(file)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _configuration() -> Path:
-    return Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME") or "/") / ".docker")
+def _configuration() -> str:
+    return os.environ.get("DOCKER_CONFIG") or os.path.join(os.environ.get("HOME") or "/", ".docker")
 
 
-def _folders(config: Path) -> Iterator[str]:
+def _folders(config: str) -> Iterator[str]:
     """In the order of Docker's client."""
     found = settings().get("cliPluginsExtraDirs") or []
-    if isinstance(found, Sequence):
+    if isinstance(found, list):
         yield from (str(folder) for folder in found)
-    yield str(config / "cli-plugins")
+    yield os.path.join(config, "cli-plugins")
     yield from (f"{folder}/docker/cli-plugins" for folder in _SYSTEM)

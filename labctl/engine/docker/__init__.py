@@ -1,7 +1,6 @@
 """The Docker engine, over its API."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
 if TYPE_CHECKING:
     from labctl.engine.docker.client import DockerEngine
 
