@@ -6,6 +6,7 @@ and of `down`: labctl ends by itself and says why, and once all is whole again `
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -242,9 +243,18 @@ def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts, more):
     number = int(json.loads(options)["com.docker.network.driver.overlay.vxlanid_list"])
     assert run("down", timeout=120, **variables).returncode == 0
     made = "ip link add stale$id group 77 type vxlan id $id dstport 4789"
-    some = f"for id in $(seq 4097 {number + 20}); do {made}; done; ip link show stale{number}; true"  # some are others'
-    # The engine lets go of the first network's own in its time; the next network may well get that number.
-    until(lambda: machine.run("sh", "-c", some), "the machine has left the network", HEALS_WITHIN)
+    numbers = range(4097, number + 21)
+    some = f"for id in $(seq {numbers[0]} {numbers[-1]}); do {made}; done; ip -o link show group 77; true"
+    listed = machine.docker("network", "ls", "--quiet", "--filter", "driver=overlay").split()
+    known = machine.docker("network", "inspect", *listed)
+    others = {int(found) for found in re.findall(r'vxlanid_list": *"(\d+)"', known)}
+
+    def all_made() -> bool:
+        there = {int(found) for found in re.findall(r"stale(\d+)", machine.run("sh", "-c", some))}
+        return set(numbers) <= there | others
+
+    # The engine lets go of networks that were removed in its time, and the next may well get the number of one.
+    until(all_made, "the machine has left the networks that are gone", HEALS_WITHIN)
     child = begin("up", str(folder), *PLACES, *more, **variables)
     assert child.stderr
     try:
