@@ -19,7 +19,7 @@ from collections.abc import Callable
 from labctl.cli.output import Terminated, Unwritten, prepare, talk
 from labctl.errors import LabError
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, NoReturn

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from typing import Any
     from typing import NamedTuple as NamedTuple

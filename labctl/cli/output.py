@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from labctl.errors import LabError
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from labctl.cli.output import Settings
 from labctl.named import NamedTuple
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from typing import Any
 

@@ -15,7 +15,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from typing import Any
 

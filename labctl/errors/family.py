@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from typing import Any, Self
 

@@ -10,7 +10,7 @@ from labctl.cli import output
 from labctl.cli.context import asked_name
 from labctl.errors import LabError
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from labctl import Removed
     from labctl.api.lab import Lab

@@ -14,13 +14,13 @@ from pathlib import Path
 from labctl import cancel, environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
-from labctl.engine.compose import early, last_words, plugin
+from labctl.engine.compose import last_words, plugin
 from labctl.engine.compose.question import Question, asked
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 from labctl.phases import reached
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from labctl.engine.projects import Reading
 
@@ -74,10 +74,7 @@ class Compose:
 
     def full_version(self) -> str:
         """As Compose writes it on what it makes: three numbers. Raises LabError."""
-        known = _FULL.match(early.answer(plugin.program(_docker()), READ_LIMIT) or "")
-        if known:
-            return known[1]
-        result = self._run(early.VERSION, READ_LIMIT, reads=True)
+        result = self._run(["version", "--short"], READ_LIMIT, reads=True)
         found = _FULL.match(result.stdout.strip())
         if result.returncode or not found:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))

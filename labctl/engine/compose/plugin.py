@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False  # as typing has it: labctl.engine.compose.early has no time for more imports
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
 MEMORY = 1 << 20  # KiB that reading may take; a thousand services take a tenth of it
 _SYSTEM = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
-NO_ENGINE = ("-H", "unix:///dev/null")  # Docker's own option; Compose takes it before all others
+_NO_ENGINE = ("-H", "unix:///dev/null")  # Docker's own option; Compose takes it before all others
 _LIMITED = 'ulimit -d "$0" 2>/dev/null; exec "$@"'
 
 
@@ -27,7 +27,7 @@ def reader(docker: str) -> list[str]:
     read a file, and needs none for that.
     """
     command = program(docker)
-    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *command, *(NO_ENGINE if len(command) == 1 else ())]
+    return ["/bin/sh", "-c", _LIMITED, str(MEMORY), *command, *(_NO_ENGINE if len(command) == 1 else ())]
 
 
 def program(docker: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The Docker engine, over its API."""
 
-TYPE_CHECKING = False  # as typing has it; labctl.engine.compose.early says why
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
     from labctl.engine.docker.client import DockerEngine
 
