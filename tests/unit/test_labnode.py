@@ -4,6 +4,7 @@ import base64
 import errno
 import itertools
 import json
+import math
 import os
 import random
 import socket
@@ -38,6 +39,16 @@ def run_until(loop: Loop, done, within: float = 20) -> None:
     limit = loop.later(within, give_up)
     loop.run(until=done)
     loop.cancel(limit)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.dictionaries(
+    st.from_regex(r"[a-z_]{1,8}", fullmatch=True).filter(lambda name: name != "event"), JSON, max_size=4
+)
 
 
 class TestJournal:
@@ -113,6 +124,21 @@ class TestJournal:
     @given(st.text(max_size=40), st.integers(4, 40))
     def test_a_text_is_never_made_binary_by_the_cut(self, text, limit):
         assert "data" not in journal.payload(text.encode(), limit)
+
+    @given(FIELDS)
+    def test_fields_are_written_as_json_has_them(self, fields):
+        assert json.loads(f'{{"event":"x"{journal.members(fields)}}}') == {"event": "x", **fields}
+
+    def test_what_is_a_number_is_written_as_one(self):
+        """Constants of socket are of enum; and JSON has no infinity (RFC 8259, section 6)."""
+        fields = {"family": socket.AF_INET, "both": [socket.AF_INET, math.inf, math.nan], "large": 10**30}
+        both = [int(socket.AF_INET), None, None]
+        found = json.loads(f"{{{journal.members(fields)[1:]}}}")
+        assert found == {"family": int(socket.AF_INET), "both": both, "large": 10**30}
+
+    def test_what_json_has_no_notation_for_is_no_event(self):
+        with pytest.raises(TypeError, match="JSON has no notation"):
+            journal.event("x", what=[b"bytes"])
 
     def test_held_events_are_written_in_order_and_none_is_lost(self, written):
         journal.gather()

@@ -7,7 +7,6 @@ repeated by the `input` event and by all that follows from it, and `to` (`host:p
 
 from __future__ import annotations
 
-import json
 import os
 from collections import namedtuple
 
@@ -90,11 +89,16 @@ class Keyboard:
             return None
         try:
             if line[:1] == b"\x1e":
+                import json  # with the first of them: it is a seventh of what a node takes to start
+
                 fields = json.loads(line[1:].decode())
             else:
                 fields = {"text": line.removesuffix(b"\r").decode()}  # Windows' consoles end a line with CR LF
         except UnicodeDecodeError:
             journal.error("EILSEQ", "a typed line is not UTF-8", call="input", **journal.payload(line))
+            return None
+        except (ImportError, OSError) as failed:  # no descriptor is left to open json's files
+            journal.error("EMFILE", f"an envelope on the keyboard can't be read now: {failed}", call="input")
             return None
         except (ValueError, RecursionError) as broken:
             journal.error("EBADMSG", f"an envelope on the keyboard is broken: {broken}", call="input")
