@@ -15,11 +15,9 @@ import time
 try:
     # What json itself calls. The other half of it, written in Python with its regular expressions, is a seventh of what
     # a node takes to start, and no event needs it.
-    from _json import encode_basestring as _quote
-    from _json import encode_basestring_ascii as _quote_ascii
+    from _json import encode_basestring, encode_basestring_ascii
 except ImportError:  # another Python than CPython
-    from json.encoder import encode_basestring as _quote
-    from json.encoder import encode_basestring_ascii as _quote_ascii
+    from json.encoder import encode_basestring, encode_basestring_ascii
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ FLUSH_SIZE = 1 << 16  # characters
 # The engine cuts a line after every 16 KiB, and spoils a character that it cuts in two: so many are at most that.
 LONG = 4096  # characters
 
+_quote = encode_basestring
 _node = _quote(NODE)
 _second = ("", "")
 _held: list[str] | None = None  # lines that are not written yet; None: each is written at once
@@ -75,7 +74,7 @@ def event(
     about = "" if not ends else ends.json if type(ends) is Ends else members(ends)
     line = f'{{"ts":"{when or stamp()}","node":{_node},"event":"{name}"{about}{members(fields)}{shown}}}\n'
     if len(line) > LONG and not line.isascii():
-        line = "".join(one if one.isascii() else _quote_ascii(one)[1:-1] for one in line)
+        line = "".join(one if one.isascii() else encode_basestring_ascii(one)[1:-1] for one in line)
     if _held is None:
         _write(line)
         return
