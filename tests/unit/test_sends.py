@@ -9,7 +9,7 @@ from memory_lab import event, opened
 
 from labctl.engine.memory import MemoryStream
 from labctl.engine.model import StreamEvent
-from labctl.errors import LabError
+from labctl.errors import EngineUnreachable, LabError
 from labctl.lab.keyboard.attach import attach
 from labctl.lab.keyboard.send import send
 from labctl.lab.reach import datagram
@@ -222,6 +222,30 @@ def test_a_receiver_that_stops_is_named_at_once(engine, datagrams, lab_of):
     engine.later(lambda: pytest.fail("it went on waiting"))
     with pytest.raises(LabError, match="sent, not confirmed: udp2 has stopped"):
         udp.send(engine, lab_of(), "udp1", "udp2", "hi")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda engine, lab: udp.send(engine, lab, "udp1", "udp2", "x"),
+        lambda engine, lab: udp.send_train(engine, lab, "udp1", "udp2", "", count=3, size=0, rate=0, timeout=5),
+    ],
+    ids=["datagram", "train"],
+)
+def test_an_engine_that_goes_away_is_no_receiver_that_stopped(engine, datagrams, lab_of, monkeypatch, act):
+    """All journals end then, and the receiver's may be the first that is heard of."""
+
+    def refuse(*_, **__):
+        raise EngineUnreachable("engine-unreachable", endpoint="x", why="gone")
+
+    def go_away():
+        monkeypatch.setattr(engine, "containers", refuse)
+        datagrams.udp2.end(1)
+
+    lab, datagrams.lost = lab_of(), True
+    engine.later(go_away)
+    with pytest.raises(EngineUnreachable):
+        act(engine, lab)
 
 
 def test_what_overflowed_at_the_receiver_is_told_apart():

@@ -158,9 +158,9 @@ class Typed:
             name = self._names[happening.stream.container]
             if happening.line:
                 yield decode(happening.line.text, node=name, stderr=happening.line.stderr)
-            elif name == self._node.name:
-                self._engine.containers(running=True)  # raises where it is the engine that went away
+                continue
+            self._engine.containers(running=True)  # raises where it is the engine that went away
+            if name == self._node.name:
                 raise LabError("node-stopped", node=name)
-            else:
-                self.ended.add(name)
-                self._on_end()
+            self.ended.add(name)
+            self._on_end()
