@@ -254,7 +254,7 @@ def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts, more):
             told = next((line for line in child.stderr if b"made anew" in line), b"")
             if told:
                 break
-            # It got the number of a network that is gone, and that the engine lets go of only now; the next has another.
+            # It got the number of a network that is gone, which the engine lets go of only now; the next has another.
             assert finish(child, ENDS_WITHIN).returncode == 0
             assert run("down", timeout=120, **variables).returncode == 0
     finally:
