@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from labctl.errors import LabError
+from labctl.sha import sha256
 
 _LEFT_OUT = (".pyc", ".yaml")  # nothing of these gets into an image
 
@@ -17,7 +17,7 @@ def digest(folder: Path, without: str = "") -> str:
     that the image is not built from. Raises LabError `files-missing`: of a folder that isn't there there is none."""
     if not folder.is_dir():
         raise LabError("files-missing", path=folder)
-    found = hashlib.sha256()
+    found = sha256()
     for parts, path in sorted(_files(str(folder), ())):
         if parts[0] == without or parts[-1].endswith(_LEFT_OUT) or parts[-1] == "README.md":
             continue

@@ -260,3 +260,18 @@ def test_what_nobody_wants_to_know_any_more_is_ended(tmp_path, monkeypatch):
         assert select.select([handle], [], [], LIMIT)[0], "Compose reads on"
     finally:
         os.close(handle)
+
+
+def test_go_looks_for_garbage_less_often_where_nobody_says_how_often(tmp_path, monkeypatch):
+    plugin_file = tmp_path / "cli-plugins" / "docker-compose"
+    plugin_file.parent.mkdir()
+    plugin_file.write_text('#!/bin/sh\necho "$GOGC $GOMEMLIMIT $(ulimit -d)"\n')
+    plugin_file.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("GOGC", raising=False)
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    file = tmp_path / "compose.yaml"
+    assert Compose(NOWHERE).config(file).text == f"400 512MiB {plugin.MEMORY}\n"
+    monkeypatch.setenv("GOGC", "off")
+    monkeypatch.setenv("GOMEMLIMIT", "1GiB")
+    assert Compose(NOWHERE).config(file).text == f"off 1GiB {plugin.MEMORY}\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from labctl import cancel, environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
-from labctl.engine.compose import last_words, plugin
+from labctl.engine.compose import last_words, plugin, told
 from labctl.engine.compose.question import Question, asked
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
 PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
-_NO_PLUGIN = re.compile(r"unknown|is not a docker command")  # newer and older clients
-_FULL = re.compile(r"v?(\d+\.\d+\.\d+)")
-_UNREADABLE = re.compile(r"Error loading config file: open (.+?): (.+)")
-_UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
-_MAKES = re.compile(r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$')
+# Compiled where one is needed, which `re` keeps: few commands need any.
+_NO_PLUGIN = r"unknown|is not a docker command"  # newer and older clients
+_FULL = r"v?(\d+\.\d+\.\d+)"
+_UNREADABLE = r"Error loading config file: open (.+?): (.+)"
+_UNSET = r'The \\?"([^"\\]+)\\?" variable is not set'
+_MAKES = r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$'
 
 
 class Compose:
@@ -74,10 +75,13 @@ class Compose:
 
     def full_version(self) -> str:
         """As Compose writes it on what it makes: three numbers. Raises LabError."""
+        if known := re.fullmatch(_FULL, told.answer(told.VERSION) or ""):
+            return known[1]
         result = self._run(["version", "--short"], READ_LIMIT, reads=True)
-        found = _FULL.match(result.stdout.strip())
+        found = re.match(_FULL, result.stdout.strip())
         if result.returncode or not found:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
+        told.note(told.VERSION, found[1])
         return found[1]
 
     def begin(self, files: Sequence[Path], name: str | None = None) -> Question:
@@ -101,7 +105,7 @@ class Compose:
         if result.returncode:
             _refuse_killed("config", result)
             _refuse_unreadable(result.stderr)
-            if _NO_PLUGIN.search(result.stderr) and "compose" in result.stderr:
+            if re.search(_NO_PLUGIN, result.stderr) and "compose" in result.stderr:
                 self.version()  # says so where Compose itself is missing
             version = self._shown_version() if "Additional property" in result.stderr else ""
             why = _refusal(result)
@@ -137,9 +141,20 @@ class Compose:
         options = ["--progress", "plain", *self._options, *project, *_source([file, *more], text)]
         self._stream("build", [*options, "build", *services], text, report, limit)
 
-    def own_hashes(self, files: Sequence[Path], *, name: str, text: str | None = None) -> dict[str, str]:
-        """As `hashes`, of the services as the files have them. `text` stands for the content of all of them."""
-        return self._hashes([*self._options, "-p", name, *_source(files, text)], text)
+    def own_hashes(
+        self, files: Sequence[Path], *, name: str, text: str | None = None, reading: str | None = None
+    ) -> dict[str, str]:
+        """As `hashes`, of the services as the files have them. `text` stands for the content of all of them; `reading`
+        is what Compose made of them just now: where it made that before of the same, it isn't asked again."""
+        options = [*self._options, "-p", name, *_source(files, text)]
+        asks = reading and told.about(options, files, text, reading, self._environment())
+        if not asks:
+            return self._hashes(options, text)
+        if (known := told.answer(asks)) is not None:
+            return _pairs(known)
+        found = self._hashes(options, text)
+        told.note(asks, "".join(f"{service} {digest}\n" for service, digest in found.items()))
+        return found
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
         """Compose's digest of each service: what it compares with a container's label to tell whether it changed."""
@@ -151,8 +166,7 @@ class Compose:
         if result.returncode:
             _refuse_killed("config", result)
             raise LabError("compose-failed", verb="config", why=last_words.reason(result.stderr))
-        pairs = (line.split() for line in result.stdout.splitlines())
-        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+        return _pairs(result.stdout)
 
     def up(
         self,
@@ -276,6 +290,12 @@ def _refuse_killed(verb: str, result: subprocess.CompletedProcess[str]) -> None:
         raise LabError("compose-killed", verb=verb, signal=signal_)
 
 
+def _pairs(said: str) -> dict[str, str]:
+    """The digests of services, a line each."""
+    pairs = (line.split() for line in said.splitlines())
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
 def _source(files: Sequence[Path], text: str | None) -> list[str]:
     if text is not None:
         return ["--project-directory", str(files[0].parent), "-f", "-"]
@@ -284,7 +304,7 @@ def _source(files: Sequence[Path], text: str | None) -> list[str]:
 
 def _unset(said: str) -> tuple[str, ...]:
     """The variables that Compose warns of."""
-    return tuple(dict.fromkeys(_UNSET.findall(said)))
+    return tuple(dict.fromkeys(re.findall(_UNSET, said)))
 
 
 def _refusal(result: subprocess.CompletedProcess[str]) -> str:
@@ -305,8 +325,8 @@ def _refusal(result: subprocess.CompletedProcess[str]) -> str:
 
 def _refuse_unreadable(said: str) -> None:
     """Raises LabError `docker-config` where that is why Docker's client doesn't know `compose`: it finds no plugin."""
-    found = _UNREADABLE.search(said)
-    if found and _NO_PLUGIN.search(said):
+    found = re.search(_UNREADABLE, said)
+    if found and re.search(_NO_PLUGIN, said):
         raise LabError("docker-config", file=found[1], why=found[2])
 
 
@@ -371,7 +391,7 @@ def _unfinished(said: Sequence[str]) -> frozenset[str]:
     """The names of what the engine was asked to make, and was not seen to have made."""
     begun: set[str] = set()
     for line in said:
-        found = _MAKES.match(line)
+        found = re.match(_MAKES, line)
         if found:
             (begun.add if found[2] == "Creating" else begun.discard)(found[1])
     return frozenset(begun)

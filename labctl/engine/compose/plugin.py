@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 MEMORY = 1 << 20  # KiB that reading may take; a thousand services take a tenth of it
 _SYSTEM = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 _NO_ENGINE = ("-H", "unix:///dev/null")  # Docker's own option; Compose takes it before all others
-_LIMITED = 'ulimit -d "$0" 2>/dev/null; exec "$@"'
+# Go's settings for a process that ends soon: a fifth of the time that it takes to read a file went into looking for
+# garbage. Near the limit it is looked for as ever, and whoever set them is right.
+_LIMITED = 'ulimit -d "$0" 2>/dev/null; export GOGC="${GOGC-400}" GOMEMLIMIT="${GOMEMLIMIT-512MiB}"; exec "$@"'
 
 
 def reader(docker: str) -> list[str]:

@@ -26,6 +26,7 @@ class ComposeProjects:
 
     endpoint: Endpoint
     cancels: tuple[Cancel, ...]
+    _known: tuple[Source, str] | None = None  # what was read last
     _begun: tuple[Source, str | None, Question] | None = None  # what is being read, for a project of which name
 
     def compose_version(self) -> tuple[int, int]:
@@ -39,7 +40,10 @@ class ComposeProjects:
             begun, self._begun = self._begun[2], None
         text = source.text if text is None else text
         compose = self._command(source, variables)
-        return compose.config(source.file, more=source.more, name=name, text=text, begun=begun)
+        found = compose.config(source.file, more=source.more, name=name, text=text, begun=begun)
+        if text == source.text and not variables:
+            self._known = source, found.text
+        return found
 
     @contextlib.contextmanager
     def preparing(self, source: Source, name: str | None) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from labctl.engine.model import (
     LABEL_MADE,
 )
 from labctl.named import NamedTuple
+from labctl.sha import sha256
 
 COMPOSE_VERSION = "com.docker.compose.version"
 COMPOSE_VOLUME = "com.docker.compose.volume"
@@ -83,4 +83,4 @@ def digest(body: Mapping[str, Any]) -> str:
     said = (COMPOSE_VERSION, COMPOSE_FOLDER, COMPOSE_FILES, COMPOSE_ENVIRONMENT, COMPOSE_HASH, COMPOSE_IMAGE)
     kept = {key: value for key, value in body["Labels"].items() if key not in (*said, COMPOSE_REPLACE, LABEL_MADE)}
     text = json.dumps({**body, "Labels": kept}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()

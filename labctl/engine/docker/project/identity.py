@@ -49,10 +49,13 @@ class Later(Generic[T]):
 
 
 class Identity:
-    """`name` is the project's, `version` that of Compose. Whoever needs what Compose says waits for it."""
+    """`name` is the project's, `version` that of Compose, `reading` what it made of the source, where that is known.
+    Whoever needs what Compose says waits for it."""
 
-    def __init__(self, compose: Compose, source: Source, name: str, version: Later[str]) -> None:
-        self._compose, self._source, self._name = compose, source, name
+    def __init__(
+        self, compose: Compose, source: Source, name: str, version: Later[str], reading: str | None = None
+    ) -> None:
+        self._compose, self._source, self._name, self._reading = compose, source, name, reading
         self._version = version
         self._hashes: Later[dict[str, str]] | None = None
         self._plain: dict[str, Any] | None = None
@@ -61,7 +64,10 @@ class Identity:
         """Compose is asked for the digests from now on: while the engine makes what needs none. Before, it would take
         the core of who gets the engine to work."""
         if self._hashes is None:
-            ask = partial(self._compose.own_hashes, self._source.files, name=self._name, text=self._source.text)
+            source = self._source
+            ask = partial(
+                self._compose.own_hashes, source.files, name=self._name, text=source.text, reading=self._reading
+            )
             self._hashes = Later(ask)
         return self._hashes
 

@@ -109,7 +109,6 @@ class DockerProjects(ComposeProjects):
         from labctl.engine.making.values import replaced
         from labctl.phases import reached
 
-        imported("ctypes")  # for who looks where it listens (labctl.engine.docker.diag)
         whole = replaced(config, "$$", "$")
         reached("up:making")
         unfinished.clear()
@@ -211,7 +210,8 @@ class DockerProjects(ComposeProjects):
         """What Compose would write on a project's containers."""
         from labctl.engine.docker.project.identity import Identity
 
-        found = Identity(self._command(source, {}), source, name, self._ask_version())
+        reading = self._known[1] if self._known and self._known[0] == source else None
+        found = Identity(self._command(source, {}), source, name, self._ask_version(), reading)
         self._settle = (*self._settle, found.settle)
         return found
 
