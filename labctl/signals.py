@@ -7,7 +7,7 @@ import signal
 
 from labctl.errors import LabError
 
-_REAL_TIME = re.compile(r"RTMIN\+(\d{1,2})|RTMAX-(\d{1,2})")
+_REAL_TIME = r"RTMIN\+(\d{1,2})|RTMAX-(\d{1,2})"
 
 
 def name_of(number: int) -> str:
@@ -27,7 +27,7 @@ def number_of(text: str) -> int:
     short = text.upper().removeprefix("SIG")
     if short.isdecimal():
         number = int(short) if text.isdecimal() else 0
-    elif found := _REAL_TIME.fullmatch(short):
+    elif found := re.fullmatch(_REAL_TIME, short):
         number = signal.SIGRTMIN + int(found[1]) if found[1] else signal.SIGRTMAX - int(found[2])
         number = number if signal.SIGRTMIN <= number <= signal.SIGRTMAX else 0
     else:

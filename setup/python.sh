@@ -60,6 +60,8 @@ find_python() {
 make_environment() {
     has_venv "$1" || install_venv_package
     "$1" -m venv --clear .venv
+    # Nothing here needs it, and it puts a hook into each start of Python; from 3.12 on it isn't there.
+    .venv/bin/python -m pip -qqq --disable-pip-version-check uninstall --yes setuptools
 }
 
 install_venv_package() {

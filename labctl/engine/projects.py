@@ -23,18 +23,18 @@ Report = Callable[[str], None]  # takes a line of progress, for people
 BY_COMPOSE = "docker compose"
 MAKING = "make the lab"
 
-_SUBNET_TAKEN = re.compile(r"overlaps with other one|pool overlaps", re.I)
-_PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.I)
+_SUBNET_TAKEN = r"(?i)overlaps with other one|pool overlaps"
+_PORT_TAKEN = r"(?i)port is already allocated|address already in use"
 
 
 def is_subnet_taken(problem: LabError) -> bool:
     """Whether the engine refused because another network has a subnet by now."""
-    return bool(_SUBNET_TAKEN.search(str(problem.values.get("why", ""))))
+    return bool(re.search(_SUBNET_TAKEN, str(problem.values.get("why", ""))))
 
 
 def is_port_taken(problem: LabError) -> bool:
     """Whether the engine refused because somebody else has a published port, or an address, by now."""
-    return bool(_PORT_TAKEN.search(str(problem.values.get("why", ""))))
+    return bool(re.search(_PORT_TAKEN, str(problem.values.get("why", ""))))
 
 
 class Reading(NamedTuple):

@@ -10,9 +10,9 @@ if TYPE_CHECKING:  # most commands read spans alone
 
 SPANS = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _UNIT = r"(?:\d+(?:\.\d+)?(?:us|ms|[smhdw]))"
-_SPAN = re.compile(f"{_UNIT}+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|[smhdw])")
-_MOMENT = re.compile(
+_SPAN = f"{_UNIT}+"
+_PART = r"(\d+(?:\.\d+)?)(us|ms|[smhdw])"
+_MOMENT = (
     r"(?:(?P<date>\d{4}-\d\d-\d\d)(?:[Tt ](?=\d)|$))?"
     r"(?:(?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9})\d*)?)?"
     r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?"
@@ -23,9 +23,9 @@ EXAMPLES = "30s, 5m, 1h30m, 1d; 21:18:00; 2026-01-31T12:00:00Z"
 def span(text: str) -> float | None:
     """The seconds of `90s`, `1.5h`, `1h30m`, `500us`; None where it is no span. Every option that takes a time reads it
     by this; how long it may be is each one's own matter."""
-    if not _SPAN.fullmatch(text):
+    if not re.fullmatch(_SPAN, text):
         return None
-    return sum(float(number) * SPANS[unit] for number, unit in _PART.findall(text))
+    return sum(float(number) * SPANS[unit] for number, unit in re.findall(_PART, text))
 
 
 def moment(text: str, now_ns: int, *, local: bool = False) -> int | None:
@@ -39,7 +39,7 @@ def moment(text: str, now_ns: int, *, local: bool = False) -> int | None:
     seconds = span(text)
     if seconds is not None:
         return max(0, now_ns - int(min(seconds * 1e9, now_ns)))
-    found = _MOMENT.fullmatch(text)
+    found = re.fullmatch(_MOMENT, text)
     if not found or not (found["date"] or found["time"]):
         return None
     zone = found["zone"]

@@ -128,7 +128,8 @@ def to_make(engine: Engine, lab: str, hosts: Sequence[str], places: Mapping[str,
 
     Raises LabError `lab-elsewhere`, `host-silent`, `host-unknown`.
     """
-    there = machines_of(engine.containers([f"{LABEL_LAB}={lab}"]))
+    alone = not hosts and list(engine.machines) == [USUAL]  # who knows of no other machine has nothing to look at
+    there = [] if alone else machines_of(engine.containers([f"{LABEL_LAB}={lab}"]))
     if not hosts and (not there or there == [USUAL]):
         if places:
             raise LabError("bad-option", option="--place", why="without --hosts there is only one machine")

@@ -106,14 +106,17 @@ def _hinted(problem: Problem, shown: Sequence[str], files: Sequence[Path]) -> Pr
     return problem._replace(hint=f"{problem.hint}; where this file adds to {base}, name both: `{both}`")
 
 
-def problems_in(files: Iterable[Path], config: Mapping[str, Any], unset: Iterable[str] = ()) -> list[Problem]:
-    """What keeps files that Compose could read (`config`) from working, or might.
+def problems_in(
+    files: Iterable[Path], config: Mapping[str, Any], unset: Iterable[str] = (), *, known: Source | None = None
+) -> list[Problem]:
+    """What keeps files that Compose could read (`config`) from working, or might. `known` is what they say, where they
+    have been read.
 
     What labctl's reader of YAML makes of the spelling doesn't count here: Compose has read it, and it is what is run.
     """
     paths = tuple(files)
     try:
-        source: Source = read_all(paths)
+        source = known or read_all(paths)
     except Unreadable:
         return []
     found = check(source, paths, Answer(config, unset=tuple(unset)))
@@ -130,13 +133,15 @@ def profiles_in(files: Iterable[Path]) -> list[str]:
     return sorted({name for names in found for name in names}) if all(found) else []
 
 
-def endless(files: Iterable[Path]) -> Problem | None:
-    """Why the files can't be shown to Compose: it would take hours, or all of this machine's memory."""
+def endless(files: Iterable[Path]) -> tuple[Problem | None, Source | None]:
+    """Why the files can't be shown to Compose: it would take hours, or all of this machine's memory; and what they say,
+    where they can be read."""
     paths = tuple(files)
     try:
-        return taken_in.endless(read_all(paths), paths)
+        source = read_all(paths)
     except Unreadable as stop:
-        return stop.problem if stop.problem.has(Trait.ENDLESS) else None
+        return (stop.problem if stop.problem.has(Trait.ENDLESS) else None), None
+    return taken_in.endless(source, paths), source
 
 
 def _asked(ask: Ask, text: str | None = None) -> tuple[Answer, str]:

@@ -38,7 +38,7 @@ TOP_KEYS = ("title", "description", "links", "outside")
 SERVICE_KEYS = ("routes", "movable_ports")
 NETWORK_KEYS = ("movable", "ipv4", "one_machine")
 
-_ROUTE = re.compile(r"(?P<to>\S+)\s+via\s+(?P<via>\S+)")
+_ROUTE = r"(?P<to>\S+)\s+via\s+(?P<via>\S+)"
 
 
 class Route(NamedTuple):
@@ -77,7 +77,7 @@ def schema() -> str:
 def parse_route(text: object) -> Route:
     """`default via NODE` or `SUBNET via NODE`. Raises Malformed."""
     hint = "write `default via NODE` or `10.2.0.0/24 via NODE`"
-    found = _ROUTE.fullmatch(text.strip()) if isinstance(text, str) else None
+    found = re.fullmatch(_ROUTE, text.strip()) if isinstance(text, str) else None
     if not found:
         raise Malformed(f"{brief(str(text))!r} is no route", hint)
     if found["to"] == "default":

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from labctl import cancel
 from labctl.cancel import Cancel
-from labctl.engine.docker import ssh, websocket
+from labctl.engine.docker import ssh
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 
@@ -237,6 +237,8 @@ class Wire:
         content = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {target} HTTP/1.1", "Host: docker", "User-Agent: labctl"]
         if upgrade == "websocket":
+            from labctl.engine.docker import websocket
+
             lines += websocket.request_headers()
         else:
             lines += ["Connection: Upgrade", f"Upgrade: {upgrade}"] if upgrade else ["Connection: close"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labctl.engine.docker.endpoint import Endpoint
 
 CONTEXT = "context:"
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # as a host's label (RFC 1123), in small letters
+_NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # as a host's label (RFC 1123), in small letters
 _SCHEMES = ("ssh", "tcp", "unix")
 TLS_FILES = ("ca", "cert", "key")
 
@@ -47,7 +47,7 @@ class Host(NamedTuple):
 
 def check_name(name: str) -> None:
     """Raises LabError `host-name`."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise LabError("host-name", name=name)
 
 

@@ -6,7 +6,7 @@ import re
 import struct
 from typing import Any
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)")
+_DURATION = r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)"
 _NANOSECONDS = {"h": 3_600_000_000_000, "m": 60_000_000_000, "s": 1_000_000_000, "ms": 1_000_000, "us": 1000, "ns": 1}
 
 
@@ -22,7 +22,7 @@ def replaced(value: Any, old: str, new: str) -> Any:
 
 def nanoseconds(text: Any) -> int:
     """Of `1m30s`; 0 of nothing."""
-    parts = _DURATION.findall(str(text or ""))
+    parts = re.findall(_DURATION, str(text or ""))
     return sum(round(float(number) * _NANOSECONDS[unit.replace("µ", "u")]) for number, unit in parts)
 
 

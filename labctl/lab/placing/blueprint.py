@@ -42,6 +42,7 @@ from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, projec
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
+    from labctl.topology.check.reading import source as texts
 
 NO_MORE = "the topology has it no more"  # why a node goes
 LOGGING = {"driver": LOG_DRIVER, "options": {"max-size": LOG_FILE, "max-file": LOG_FILES}}
@@ -126,8 +127,7 @@ def read(
     if strict:
         # What checks the file, while Compose reads it.
         imported("labctl.lab.validate")
-    if mine:
-        _refuse_endless(source)
+    known = _refuse_endless(source) if mine else None
     try:
         reading = engine.read(source, name=lab)
         topology = parse(reading.text, source.file, isolated=isolated)
@@ -141,7 +141,7 @@ def read(
         from labctl.lab.validate import problems_in
         from labctl.topology.check.kinds import Trait
 
-        problems = problems_in(source.files, topology.config, reading.unset)
+        problems = problems_in(source.files, topology.config, reading.unset, known=known)
         if not engine.is_local:  # what is mounted is there, and not on this machine
             problems = [one for one in problems if not one.has(Trait.ON_ENGINE)]
         errors = [one for one in problems if one.level == "error"]
@@ -168,15 +168,17 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
         yield f"not all of this lab is without a way outside: {', '.join(left)}"
 
 
-def _refuse_endless(source: builtin.Source) -> None:
-    """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. Raises LabError."""
+def _refuse_endless(source: builtin.Source) -> texts.Source | None:
+    """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. What the files say, where they
+    had to be read for that and could be. Raises LabError."""
     if source.file.is_relative_to(shipped.root()):
-        return
+        return None
     from labctl.lab.validate import endless
 
-    problem = endless(source.files)
+    problem, known = endless(source.files)
     if problem:
         raise _errors(source, [problem])
+    return known
 
 
 def _with_all_errors(first: LabError, source: builtin.Source, engine: Engine) -> LabError:

@@ -12,13 +12,14 @@ from labctl.topology.check.problems import Path, Place, Problem, Problems
 from labctl.topology.check.reading.shapes import is_known
 from labctl.topology.check.reading.source import Mapping, Scalar, Sequence, Source, Value
 
-_LINE = re.compile(r"\bline (\d+)\b")
-_OWNER = re.compile(r'\b(service|network|volume|secret|config) "?([A-Za-z0-9._-]+)"?')
-_DOTTED = re.compile(r"\b(services|networks|volumes|secrets|configs|include|x-labctl)((?:[.\[][^\s:,'\"]*)?)")
-_INSIDE = re.compile(r"\bservice\.([a-z_]+(?:\.[a-z_]+)*)")
-_UNKNOWN = re.compile(r"Additional property (.+) is not allowed")
+# Compiled where one is needed, which `re` keeps: few commands need any.
+_LINE = r"\bline (\d+)\b"
+_OWNER = r'\b(service|network|volume|secret|config) "?([A-Za-z0-9._-]+)"?'
+_DOTTED = r"\b(services|networks|volumes|secrets|configs|include|x-labctl)((?:[.\[][^\s:,'\"]*)?)"
+_INSIDE = r"\bservice\.([a-z_]+(?:\.[a-z_]+)*)"
+_UNKNOWN = r"Additional property (.+) is not allowed"
 _SECTIONS = {key: f"{key}s" for key in ("service", "network", "volume", "secret", "config")}
-_CYCLE = re.compile(r"cycle detected: ([A-Za-z0-9._-]+)")
+_CYCLE = r"cycle detected: ([A-Za-z0-9._-]+)"
 _NOISE = {"services", "networks", "volumes", "must", "not", "allowed", "invalid", "compose", "project", "service"}
 
 
@@ -28,7 +29,7 @@ def add_complaint(
     """Adds what Compose said, unless one of the problems found says it already. `version` is Compose's."""
     said = _tidy(why, files[0].parent)
     path, place = locate(source, said, _named(why, files))
-    unknown = _UNKNOWN.search(said)
+    unknown = re.search(_UNKNOWN, said)
     if unknown and is_known(path, unknown[1]):
         found.add("compose-too-old", path, place, key=unknown[1], version=version or "here")
         return
@@ -53,16 +54,16 @@ def locate(whole: Source, said: str, file: int | None = None) -> tuple[Path, Pla
     """The path and the place that a sentence of Compose's names; the top of the file where it names none. `file` is
     which of several files it names."""
     source = whole if file is None else Source(whole.parts[file], parts=(whole.parts[file],))
-    line = _LINE.search(said)
+    line = re.search(_LINE, said)
     if line:
         return (), Place(int(line[1]), 1, file or 0)
     best: Path = ()
-    for section, rest in _DOTTED.findall(said):
+    for section, rest in re.findall(_DOTTED, said):
         path = _follow(source, section, rest)
         best = max(best, path, key=len)
     if len(best) < 2:
-        cycle = _CYCLE.search(said)
-        for what, name in [*_OWNER.findall(said), *([("service", cycle[1])] if cycle else [])]:
+        cycle = re.search(_CYCLE, said)
+        for what, name in [*re.findall(_OWNER, said), *([("service", cycle[1])] if cycle else [])]:
             if name in source.section(_SECTIONS[what]):
                 best = (_SECTIONS[what], name)
                 break
@@ -74,7 +75,7 @@ def locate(whole: Source, said: str, file: int | None = None) -> tuple[Path, Pla
             return holder[0], holder[1].place
         elif "include" in source.root.entries and file is None:
             best = ("include",)  # of a file that labctl doesn't read
-    unknown = _UNKNOWN.search(said)
+    unknown = re.search(_UNKNOWN, said)
     return best, source.place((*best, unknown[1]) if unknown else best, key=True)
 
 
@@ -87,7 +88,7 @@ def _holder(source: Source, said: str) -> tuple[Path, Scalar] | None:
 
 def _inside(source: Source, said: str) -> Path:
     """`service.build.platforms` names no service: the first one that has it, one with the value in quotes before."""
-    dotted = _INSIDE.search(said)
+    dotted = re.search(_INSIDE, said)
     if not dotted:
         return ()
     steps = dotted[1].split(".")
@@ -130,11 +131,11 @@ def _same(problem: Problem, said: str, path: Path, place: Place) -> bool:
     """Told already: at the same place, or about the same thing with the same words."""
     if any(words in said for words in problem.kind.compose):
         return True
-    if problem.place and (path or _UNKNOWN.search(said)) and problem.place == place:
+    if problem.place and (path or re.search(_UNKNOWN, said)) and problem.place == place:
         return True
     if path and problem.path == path and problem.has(Trait.TYPE):
         return True
-    if problem.place and not path and _LINE.search(said) and problem.place.line == place.line:
+    if problem.place and not path and re.search(_LINE, said) and problem.place.line == place.line:
         return True
     inside = problem.path[: len(path)] == path or path[: len(problem.path)] == problem.path
     words = set(_words(said)) - set(map(str, path)) - _NOISE

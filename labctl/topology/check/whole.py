@@ -8,7 +8,6 @@ from typing import Any
 
 from labctl.named import NamedTuple
 from labctl.topology.check.addresses import check_addresses
-from labctl.topology.check.compose import add_complaint
 from labctl.topology.check.extension import check_extension
 from labctl.topology.check.kinds import Trait
 from labctl.topology.check.names import check_names
@@ -57,5 +56,7 @@ def check(
     found.extend(check_values(source, data, plan, paths[0].parent, complete=config is not None))
     found.extend(check_variables(source, answer.unset))
     if answer.complaint:
+        from labctl.topology.check.compose import add_complaint
+
         add_complaint(source, answer.complaint, paths, found, answer.version)
     return found

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from labctl.ahead import imported
 from labctl.engine.docker.project import observed
 from labctl.engine.docker.project.identity import Identity
 from labctl.engine.docker.project.observed import Found, ImageFound
@@ -118,7 +119,9 @@ class Maker:
         wanted_images = [
             container.image_of(self._config, name) for name in services if self._share is None or self._count(name)
         ]
-        images = observed.images(self._wire, wanted_images)  # while the engine makes the networks
+        # While the engine makes the networks; the module is for who looks where nodes listen.
+        imported("ctypes")
+        images = observed.images(self._wire, wanted_images)
         # Who tries again where one's subnet was taken has to know of all others whether they are there.
         self._tell(settled=True)
         for names in levels(services):
