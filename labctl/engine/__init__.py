@@ -32,7 +32,8 @@ def expect_reading(source: Source, lab: str | None) -> None:
 
     if source.text is None:  # else it has to be sent, too
         compose = Compose(endpoint.find(), dict(source.variables), source.env_files)
-        expect(compose.begin(source.files, lab))
+        if question := compose.begin(source.files, lab):
+            expect(question)
 
 
 def connect_all() -> Engine:

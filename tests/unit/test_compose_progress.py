@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from labctl.engine.compose.command import _read_progress, _unfinished
+from labctl.engine.compose import progress
 
 LINES = [
     " Network x_lab  Creating",
@@ -27,6 +27,6 @@ def test_what_came_with_the_line_that_was_interrupted_is_known():
     text = "".join(f"{line}\n" for line in LINES)
     command = [sys.executable, "-c", f"import os; os.write(2, {text.encode()!r})"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as child, pytest.raises(KeyboardInterrupt):
-        _read_progress(child, report, time.monotonic() + 20, said)
+        progress.read(child, report, time.monotonic() + 20, said)
     assert said == [line.strip() for line in LINES]
-    assert _unfinished(said) == {"x-a-1", "x-b-1"}
+    assert progress.unfinished(said) == {"x-a-1", "x-b-1"}

@@ -1,7 +1,7 @@
-"""Compose is asked once for its version, and once for the digests of what it reads alike."""
+"""Compose is asked once for its version, and once for its reading and the digests of what it reads alike."""
 
-import json
 import os
+import shutil
 
 import pytest
 
@@ -17,6 +17,7 @@ PROGRAM = """#!/bin/sh
 echo "$*" >> {log}
 case "$*" in
 *version*) echo {version} ;;
+*config) echo "run: $(wc -l < {log})"; test -z "$UNSET" || echo 'The "X" variable is not set' >&2 ;;
 *) echo "a $(wc -l < {log})" && echo "b 0" ;;
 esac
 """
@@ -49,7 +50,7 @@ def program(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kept(tmp_path):
-    return tmp_path / "cache" / "labctl" / "compose.json"
+    return tmp_path / "cache" / "labctl" / "compose"
 
 
 @pytest.fixture
@@ -107,22 +108,22 @@ def test_without_a_reading_it_is_always_asked(program, file):
     assert [digests(file, reading=None)["a"], digests(file, reading=None)["a"]] == ["1", "2"]
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", '{"format": 2}', '{"format": 1, "program": 3, "answers": []}', "\xff\x00"]
-)
-def test_what_cannot_be_read_is_asked_and_mended(program, kept, content):
-    kept.parent.mkdir(parents=True)
-    kept.write_text(content, encoding="latin-1")
-    assert [Compose(NOWHERE).full_version() for _ in range(2)] == ["2.26.1"] * 2
-    assert program.runs == 1
-
-
-def test_what_was_kept_and_is_no_version_is_asked(program, kept):
+@pytest.mark.parametrize("content", ["", "2.26.1\n--privileged", "\xff\x00", "x" * (told.LONGEST + 1)])
+def test_what_was_kept_and_is_no_version_is_asked_and_mended(program, kept, content):
     Compose(NOWHERE).full_version()
-    found = json.loads(kept.read_text())
-    kept.write_text(json.dumps({**found, "answers": {"version": "2.26.1\n--privileged"}}))
-    assert Compose(NOWHERE).full_version() == "2.26.1"
+    (file,) = kept.iterdir()
+    file.write_text(content, encoding="latin-1")
+    assert [Compose(NOWHERE).full_version() for _ in range(2)] == ["2.26.1"] * 2
     assert program.runs == 2
+
+
+def test_a_file_that_is_a_folder_is_asked(program, kept):
+    Compose(NOWHERE).full_version()
+    (file,) = kept.iterdir()
+    file.unlink()
+    file.mkdir()
+    assert [Compose(NOWHERE).full_version() for _ in range(2)] == ["2.26.1"] * 2
+    assert program.runs == 3
 
 
 def test_where_nothing_can_be_kept_it_is_asked(program, kept):
@@ -145,15 +146,15 @@ def test_nothing_is_left_in_another_users_home(program, tmp_path, monkeypatch):
 def test_it_is_the_users_alone_and_holds_no_secret(file, kept, monkeypatch):
     monkeypatch.setenv("PASSWORD", "swordfish")
     digests(file, reading=READING + "# swordfish\n")
-    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert "swordfish" not in kept.read_text()
-    assert list(kept.parent.iterdir()) == [kept]
+    (found,) = kept.iterdir()
+    assert (found.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert "swordfish" not in found.read_text()
 
 
 def test_the_oldest_answers_go(program, file, kept):
     for number in range(told.MOST + 1):
         digests(file, name=f"lab{number}")
-    assert len(json.loads(kept.read_text())["answers"]) == told.MOST
+    assert len(list(kept.iterdir())) == told.MOST
     asked = program.runs
     digests(file, name=f"lab{told.MOST}")
     assert program.runs == asked
@@ -167,3 +168,86 @@ def test_a_refusal_is_not_kept(program, tmp_path):
         with pytest.raises(LabError):
             Compose(NOWHERE).full_version()
     assert program.runs == 2
+
+
+# What it makes of files
+
+
+def read(file, *more):
+    compose = Compose(NOWHERE)
+    begun = compose.begin([file, *more], "lab")
+    return compose.config(file, more=more, name="lab", begun=begun).text
+
+
+def test_it_reads_once(program, file):
+    assert [read(file) for _ in range(3)] == ["run: 1\n"] * 3
+    assert program.runs == 1
+
+
+def test_other_files_and_variables_are_read_anew(program, file, tmp_path, monkeypatch):
+    read(file)
+    other = tmp_path / "other.yaml"
+    shutil.copy(file, other)
+    assert read(other) == "run: 2\n"
+    assert read(file, other) == "run: 3\n"
+    file.write_text("services: {a: {image: y}}\n")
+    assert read(file) == "run: 4\n"
+    monkeypatch.setenv("COMPOSE_PROFILES", "dev")
+    assert read(file) == "run: 5\n"
+    monkeypatch.chdir(tmp_path)
+    assert read(file) == "run: 6\n"
+    program.write("2.40.0")
+    assert read(file) == "run: 7\n"
+
+
+def test_what_names_a_variable_of_the_environment_is_read_each_time_and_never_kept(file, kept, monkeypatch):
+    """By `$NAME`, or alone in a list: what that holds would lie on the disk."""
+    for text in ("services: {a: {image: x, environment: [PASSWORD]}}\n", "services: {a: {image: $PASSWORD}}\n"):
+        file.write_text(text)
+        read(file)
+        monkeypatch.setenv("PASSWORD", "swordfish")
+        count = len(list(kept.iterdir()))
+        assert read(file) != read(file)
+        assert len(list(kept.iterdir())) == count
+        monkeypatch.delenv("PASSWORD")
+
+
+def test_what_has_variables_in_a_file_is_read_each_time(file, tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("A=1\n")
+    assert [read(file), read(file)] == ["run: 1\n", "run: 2\n"]
+    (tmp_path / ".env").unlink()
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / ".env").write_text("A=1\n")
+    assert [read(file), read(file)] == ["run: 3\n", "run: 4\n"]
+    (folder / ".env").unlink()
+    compose = Compose(NOWHERE, env_files=[tmp_path / "test.env"])
+    assert [compose.config(file).text, compose.config(file).text] == ["run: 5\n", "run: 6\n"]
+    monkeypatch.setenv("COMPOSE_ENV_FILES", "test.env")
+    assert [read(file), read(file)] == ["run: 7\n", "run: 8\n"]
+
+
+def test_a_reading_with_a_variable_that_is_not_set_is_told_each_time(file, monkeypatch):
+    monkeypatch.setenv("UNSET", "1")
+    compose = Compose(NOWHERE)
+    assert [compose.config(file).unset, compose.config(file).unset] == [("X",), ("X",)]
+
+
+def test_what_has_no_end_is_left_to_compose(program, tmp_path):
+    """Which reads it in a process with limits."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    large = tmp_path / "large.yaml"
+    large.write_text("#" * (told.LONGEST + 1))
+    for file in (pipe, large):
+        assert read(file) != read(file)
+    assert program.runs == 4
+
+
+def test_a_folder_that_is_gone_is_no_matter(program, file, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert [read(file), read(file)] == ["run: 1\n", "run: 2\n"]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from labctl import cancel, environment
+from labctl import environment
 from labctl.cancel import Cancel
 from labctl.engine.children import Group
-from labctl.engine.compose import last_words, plugin, told
+from labctl.engine.compose import last_words, plugin, progress, told
 from labctl.engine.compose.question import Question, asked
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
@@ -26,13 +25,11 @@ if TYPE_CHECKING:
 
 MINIMUM = (2, 20)
 READ_LIMIT = 60.0  # seconds, for what only reads
-PATIENCE = 2.0  # seconds for Compose to end when it is interrupted; one that only just starts may not hear it
 # Compiled where one is needed, which `re` keeps: few commands need any.
 _NO_PLUGIN = r"unknown|is not a docker command"  # newer and older clients
 _FULL = r"v?(\d+\.\d+\.\d+)"
 _UNREADABLE = r"Error loading config file: open (.+?): (.+)"
 _UNSET = r'The \\?"([^"\\]+)\\?" variable is not set'
-_MAKES = r'\s*(?:Network|Volume|Container) "?(.+?)"?\s+(Creating|Created)\s*$'
 
 
 class Compose:
@@ -75,18 +72,22 @@ class Compose:
 
     def full_version(self) -> str:
         """As Compose writes it on what it makes: three numbers. Raises LabError."""
-        if known := re.fullmatch(_FULL, told.answer(told.VERSION) or ""):
+        asks = told.version()
+        if known := re.fullmatch(_FULL, told.answer(asks) or ""):
             return known[1]
         result = self._run(["version", "--short"], READ_LIMIT, reads=True)
         found = re.match(_FULL, result.stdout.strip())
         if result.returncode or not found:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
-        told.note(told.VERSION, found[1])
+        told.note(asks, found[1])
         return found[1]
 
-    def begin(self, files: Sequence[Path], name: str | None = None) -> Question:
-        """Asks what `config` of the same files and name will ask, before anybody needs to know."""
-        return self._ask(self._reading(files, name), reads=True)
+    def begin(self, files: Sequence[Path], name: str | None = None) -> Question | None:
+        """Asks what `config` of the same files and name will ask, before anybody needs to know; None where it has been
+        told before."""
+        arguments = self._reading(files, name)
+        asks = told.reading(arguments, files, self._environment())
+        return self._ask(arguments, reads=True) if told.answer(asks) is None else None
 
     def config(
         self,
@@ -101,7 +102,13 @@ class Compose:
 
         `text` stands for the content of all of them; `begun` is what has asked already. Raises LabError.
         """
-        result = self._run(self._reading([file, *more], name, text), READ_LIMIT, text, reads=True, begun=begun)
+        from labctl.engine.projects import Reading  # which imports typing
+
+        files, arguments = [file, *more], self._reading([file, *more], name, text)
+        asks = told.reading(arguments, files, self._environment()) if text is None else None
+        if not begun and (known := told.answer(asks)) is not None:
+            return Reading(known)
+        result = self._run(arguments, READ_LIMIT, text, reads=True, begun=begun)
         if result.returncode:
             _refuse_killed("config", result)
             _refuse_unreadable(result.stderr)
@@ -110,9 +117,10 @@ class Compose:
             version = self._shown_version() if "Additional property" in result.stderr else ""
             why = _refusal(result)
             raise LabError("topology-invalid", file=file, why=why, compose=version, unset=_unset(result.stderr))
-        from labctl.engine.projects import Reading  # which imports typing
-
-        return Reading(result.stdout, _unset(result.stderr))
+        unset = _unset(result.stderr)
+        if not unset:
+            told.note(asks, result.stdout)
+        return Reading(result.stdout, unset)
 
     def _reading(self, files: Sequence[Path], name: str | None, text: str | None = None) -> list[str]:
         return [*self._options, *(["-p", name] if name else []), *_source(files, text), "config"]
@@ -147,9 +155,7 @@ class Compose:
         """As `hashes`, of the services as the files have them. `text` stands for the content of all of them; `reading`
         is what Compose made of them just now: where it made that before of the same, it isn't asked again."""
         options = [*self._options, "-p", name, *_source(files, text)]
-        asks = reading and told.about(options, files, text, reading, self._environment())
-        if not asks:
-            return self._hashes(options, text)
+        asks = told.digests(options, files, text, reading, self._environment()) if reading else None
         if (known := told.answer(asks)) is not None:
             return _pairs(known)
         found = self._hashes(options, text)
@@ -247,20 +253,20 @@ class Compose:
                     with contextlib.suppress(BrokenPipeError):  # it has ended already, and says why on stderr
                         child.stdin.write(text.encode())
                         child.stdin.close()
-                _read_progress(child, report, deadline, said, self._cancels)
+                progress.read(child, report, deadline, said, self._cancels)
                 status = child.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                _end(child, group, said)
+                progress.end(child, group, said)
                 if verb == "build":
                     raise _build_failure(arguments, f"it took over {limit:g} s", said) from None
                 from labctl.engine.projects import BY_COMPOSE
 
                 raise LabError("engine-timeout", seconds=round(limit, 1), action=BY_COMPOSE) from None
             except BaseException:
-                _end(child, group, said)
+                progress.end(child, group, said)
                 raise
             finally:
-                self.unfinished = _unfinished(said)
+                self.unfinished = progress.unfinished(said)
         if status:
             raise _failure(verb, arguments, status, said)
 
@@ -337,61 +343,3 @@ def _docker() -> str:
         if os.path.isfile(file) and os.access(file, os.X_OK):
             return file
     raise LabError("docker-missing")
-
-
-def _read_progress(
-    child: subprocess.Popen[bytes],
-    report: Callable[[str], None],
-    deadline: float,
-    said: list[str],
-    cancels: Collection[Cancel] = (),
-) -> None:
-    """Adds each line to `said`, until the end. Raises TimeoutExpired, LabError `cancelled`."""
-    import selectors
-
-    output = child.stdout or child.stderr
-    assert output
-    rest = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(output, selectors.EVENT_READ)
-        for one in cancels:
-            selector.register(one, selectors.EVENT_READ)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or not selector.select(left):
-                raise subprocess.TimeoutExpired("docker compose", 0)
-            cancel.check(cancels)
-            data = os.read(output.fileno(), 1 << 16)
-            *lines, rest = (rest + data).split(b"\n")
-            whole = lines if data else [*lines, rest]
-            texts = [text for line in whole if (text := line.decode(errors="replace").strip())]
-            said += texts  # all of them before any is reported: a signal may come in the middle of that
-            for text in texts:
-                report(text)
-            if not data:
-                return
-
-
-def _end(child: subprocess.Popen[bytes], group: Group, said: list[str]) -> None:
-    """Interrupts Compose, as ^C would, and adds its last lines to `said`."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGINT)
-        try:
-            child.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            group.kill()
-            child.wait(10)
-    output = child.stdout or child.stderr
-    assert output
-    os.set_blocking(output.fileno(), False)
-    said += (output.read() or b"").decode(errors="replace").split("\n")
-
-
-def _unfinished(said: Sequence[str]) -> frozenset[str]:
-    """The names of what the engine was asked to make, and was not seen to have made."""
-    begun: set[str] = set()
-    for line in said:
-        found = re.match(_MAKES, line)
-        if found:
-            (begun.add if found[2] == "Creating" else begun.discard)(found[1])
-    return frozenset(begun)

@@ -47,8 +47,9 @@ class ComposeProjects:
 
     @contextlib.contextmanager
     def preparing(self, source: Source, name: str | None) -> Iterator[None]:
-        if source.text is None:  # else it has to be sent, too
-            self._begun = source, name, self._command(source, {}).begin(source.files, name)
+        begun = self._command(source, {}).begin(source.files, name) if source.text is None else None
+        if begun:  # what has a text has to be sent, too
+            self._begun = source, name, begun
         try:
             yield
         finally:

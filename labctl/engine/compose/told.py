@@ -1,89 +1,121 @@
-"""What Compose has told that it will tell again: a file of this user's, $XDG_CACHE_HOME/labctl/compose.json (~/.cache
-by default; XDG Base Directory Specification).
+"""What Compose has told that it will tell again: files of this user's, in $XDG_CACHE_HOME/labctl/compose (~/.cache by
+default; XDG Base Directory Specification).
 
-To ask takes a twentieth of a second of a core, while the engine needs both. An answer counts for as long as the program
-is the same file, written at the same time. Without the file, or where it can't be read, Compose is asked.
+To ask takes a twentieth of a second of a core, while the engine or labctl's own start need both. An answer counts for
+as long as all that it depends on is the same: a digest of that is the file's name. What depends on more than can be
+seen here is asked each time, and so is all where no such files can be read or written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from labctl.engine.compose import plugin
 from labctl.sha import sha256
 
-VERSION = "version"  # a question
-FORMAT = 1
-MOST = 16  # answers; the oldest go
-LONGEST = 1 << 14  # characters of one: every `up` reads the file
-_ELSEWHERE = re.compile(r"env_file|label_file|include|extends")  # what is in other files, too
+MOST = 64  # answers; the oldest go
+LONGEST = 1 << 18  # bytes of one, and of what it is about
+_ELSEWHERE = r"env_file|label_file|include|extends"  # what is in other files, too
+_WORD = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
-def about(
-    options: Iterable[str], files: Iterable[Path], text: str | None, reading: str, variables: Mapping[str, str]
-) -> str | None:
-    """A question about files, or a text in their place, of which Compose has just made a `reading`: a digest of all
-    that the answer depends on. None where that is more than can be seen here."""
+def version() -> str | None:
+    """A question: which version it is. None, as of all of them, where there is no telling what the answer is about."""
+    return _question(("version",))
+
+
+def reading(arguments: Sequence[str], files: Sequence[Path], variables: Mapping[str, str]) -> str | None:
+    """A question: what it makes of files. Not where variables come from a file, or where one of the environment's is
+    named in them: what that holds may be secret, and isn't to be left on a disk."""
+    written = _written(files)
+    if written is None or "--env-file" in arguments or variables.get("COMPOSE_ENV_FILES"):
+        return None
+    if any(os.path.lexists(os.path.join(folder, ".env")) for folder in (".", files[0].parent)):
+        return None
+    if any(not variables.keys().isdisjoint(re.findall(_WORD, text)) for text in written):
+        return None
     try:
-        written = [file.read_text(errors="surrogateescape") for file in files] if text is None else [text]
+        return _question(("reading", os.getcwd(), *arguments, "", *written, "", *_named(variables)))
     except OSError:
+        return None  # that folder is gone
+
+
+def digests(
+    options: Sequence[str], files: Sequence[Path], text: str | None, made: str, variables: Mapping[str, str]
+) -> str | None:
+    """A question: the digests of the services in files, or in a text in their place, of which it made a reading just
+    now."""
+    written = _written(files, text)
+    if written is None:
         return None
-    if any(_ELSEWHERE.search(one) for one in written):
+    return _question(("digests", *options, "", *written, "", made, "", *_named(variables)))
+
+
+def answer(question: str | None) -> str | None:
+    """What was told the last time; None where that isn't known."""
+    if question is None:
         return None
-    parts = (*options, "", *written, "", reading, "", *(f"{name}={value}" for name, value in sorted(variables.items())))
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+    try:
+        with open(os.path.join(_folder(), question), "rb") as file:
+            return file.read(LONGEST).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
-def answer(question: str) -> str | None:
-    """What was told the last time; None where that isn't known, or was told by another program."""
-    return _load(_state()).get(question)
-
-
-def note(question: str, told: str) -> None:
+def note(question: str | None, told: str) -> None:
     """What can't be written isn't known the next time; of two who write at once the later one's stays."""
-    state = _state()
-    known = {**_load(state), question: told}
-    if state is None or len(told) > LONGEST:
+    content = told.encode("utf-8", "surrogateescape")
+    if question is None or len(content) >= LONGEST:
         return
     with contextlib.suppress(OSError):
-        place = _file()
-        _make_folder(os.path.dirname(place))
-        new = f"{place}.{os.getpid()}"
-        content = {"format": FORMAT, "program": state, "answers": dict(list(known.items())[-MOST:])}
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
-            json.dump(content, file, indent=1)
-        os.replace(new, place)  # whole, or not at all
+        folder = _folder()
+        _make(folder)
+        _drop_oldest(folder)
+        new = os.path.join(folder, f"new.{os.getpid()}")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(content)
+        os.replace(new, os.path.join(folder, question))  # whole, or not at all
 
 
-def _load(state: list[int | str] | None) -> dict[str, str]:
-    if state is None:
-        return {}
-    try:
-        with open(_file(), encoding="utf-8") as file:
-            found = json.load(file)
-        if found["format"] != FORMAT or found["program"] != state:
-            return {}
-        return {str(question): str(told) for question, told in found["answers"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _state() -> list[int | str] | None:
-    """Which program Compose is; None where Docker's client chooses it."""
+def _question(parts: Iterable[str]) -> str | None:
+    """By all that the answer depends on, the program first: None where Docker's client chooses that."""
     program = plugin.find()
     try:
         found = os.stat(program or "")
     except OSError:
         return None
-    return [program or "", found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    every = (program or "", *map(str, state), *parts)
+    return sha256("\0".join(every).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _file() -> str:
+def _written(files: Iterable[Path], text: str | None = None) -> list[str] | None:
+    """What stands in files, or a text in their place; None where that isn't all that Compose reads."""
+    try:
+        found = [text] if text is not None else [_text(file) for file in files]
+    except OSError:
+        return None
+    return None if any(re.search(_ELSEWHERE, one) for one in found) else found
+
+
+def _text(file: Path) -> str:
+    """Raises OSError, also of what has no end, or none that comes soon: Compose is asked in a process with limits."""
+    found = os.stat(file)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > LONGEST:
+        raise OSError
+    return file.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _named(variables: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in sorted(variables.items())]
+
+
+def _folder() -> str:
     """Raises FileNotFoundError where nothing says whose home this is."""
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(chosen):  # the specification has it ignored
@@ -91,10 +123,10 @@ def _file() -> str:
         if not os.path.isabs(home):
             raise FileNotFoundError
         chosen = os.path.join(home, ".cache")
-    return os.path.join(chosen, "labctl", "compose.json")
+    return os.path.join(chosen, "labctl", "compose")
 
 
-def _make_folder(folder: str) -> None:
+def _make(folder: str) -> None:
     """Raises OSError. Nothing is made in another user's home (after `sudo`), who couldn't remove it."""
     there = folder
     while not os.path.isdir(there):
@@ -102,3 +134,11 @@ def _make_folder(folder: str) -> None:
     if os.stat(there).st_uid != os.geteuid():
         raise PermissionError
     os.makedirs(folder, mode=0o700, exist_ok=True)
+
+
+def _drop_oldest(folder: str) -> None:
+    """So that there is room for one more. Raises OSError."""
+    with os.scandir(folder) as entries:
+        ages = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries)
+    for _, path in ages[: max(0, len(ages) - MOST + 1)]:
+        os.unlink(path)
