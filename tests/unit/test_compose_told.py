@@ -179,8 +179,10 @@ def read(file, *more):
     return compose.config(file, more=more, name="lab", begun=begun).text
 
 
-def test_it_reads_once(program, file):
+def test_it_reads_once(program, file, monkeypatch):
     assert [read(file) for _ in range(3)] == ["run: 1\n"] * 3
+    monkeypatch.setenv("SHLVL", "7")
+    assert read(file) == "run: 1\n"
     assert program.runs == 1
 
 

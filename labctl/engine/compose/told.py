@@ -18,9 +18,10 @@ from pathlib import Path
 from labctl.engine.compose import plugin
 from labctl.sha import sha256
 
-MOST = 64  # answers; the oldest go
+MOST = 256  # answers; the oldest go
 LONGEST = 1 << 18  # bytes of one, and of what it is about
 _ELSEWHERE = r"env_file|label_file|include|extends"  # what is in other files, too
+_SHELLS = ("_", "OLDPWD", "SHLVL")  # variables that say how a shell came to its command, and nothing to Compose
 _WORD = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
@@ -112,7 +113,7 @@ def _text(file: Path) -> str:
 
 
 def _named(variables: Mapping[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in sorted(variables.items())]
+    return [f"{name}={value}" for name, value in sorted(variables.items()) if name not in _SHELLS]
 
 
 def _folder() -> str:
