@@ -15,9 +15,13 @@ READING = "name: lab\nservices: {a: {image: x}}\n"
 # Each run leaves its words in a file. A digest has the number of the run, so that none is given by chance.
 PROGRAM = """#!/bin/sh
 echo "$*" >> {log}
+test -z "$CHANGES" || echo "# $$" >> "$CHANGES"
 case "$*" in
 *version*) echo {version} ;;
-*config) echo "run: $(wc -l < {log})"; test -z "$UNSET" || echo 'The "X" variable is not set' >&2 ;;
+*config)
+    echo "run: $(wc -l < {log})"
+    test -z "$UNSET" || echo 'The "X" variable is not set' >&2
+    ;;
 *) echo "a $(wc -l < {log})" && echo "b 0" ;;
 esac
 """
@@ -253,3 +257,16 @@ def test_a_folder_that_is_gone_is_no_matter(program, file, tmp_path, monkeypatch
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert [read(file), read(file)] == ["run: 1\n", "run: 2\n"]
+
+
+def test_what_is_changed_while_it_is_read_is_not_kept(program, file, kept, monkeypatch):
+    """The answer may be about what stood there before, or about what stands there now."""
+    before = file.read_text()
+    monkeypatch.setenv("CHANGES", str(file))
+    read(file)
+    assert digests(file)["a"] == "2"
+    assert not kept.exists()
+    file.write_text(before)
+    assert read(file) == "run: 3\n"
+    file.write_text(before)
+    assert digests(file)["a"] == "4"

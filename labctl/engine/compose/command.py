@@ -87,7 +87,7 @@ class Compose:
         told before."""
         arguments = self._reading(files, name)
         asks = told.reading(arguments, files, self._environment())
-        return self._ask(arguments, reads=True) if told.answer(asks) is None else None
+        return None if told.answer(asks) is not None else self._ask(arguments, reads=True, asks=asks)
 
     def config(
         self,
@@ -105,9 +105,11 @@ class Compose:
         from labctl.engine.projects import Reading  # which imports typing
 
         files, arguments = [file, *more], self._reading([file, *more], name, text)
-        asks = told.reading(arguments, files, self._environment()) if text is None else None
-        if not begun and (known := told.answer(asks)) is not None:
-            return Reading(known)
+        if begun is None:
+            asks = told.reading(arguments, files, self._environment()) if text is None else None
+            if (known := told.answer(asks)) is not None:
+                return Reading(known)
+            begun = self._ask(arguments, reads=True, asks=asks)
         result = self._run(arguments, READ_LIMIT, text, reads=True, begun=begun)
         if result.returncode:
             _refuse_killed("config", result)
@@ -118,8 +120,9 @@ class Compose:
             why = _refusal(result)
             raise LabError("topology-invalid", file=file, why=why, compose=version, unset=_unset(result.stderr))
         unset = _unset(result.stderr)
-        if not unset:
-            told.note(asks, result.stdout)
+        # Of a file that was changed meanwhile it isn't known which of both was read.
+        if begun.asks and not unset and begun.asks == told.reading(arguments, files, self._environment()):
+            told.note(begun.asks, result.stdout)
         return Reading(result.stdout, unset)
 
     def _reading(self, files: Sequence[Path], name: str | None, text: str | None = None) -> list[str]:
@@ -155,11 +158,16 @@ class Compose:
         """As `hashes`, of the services as the files have them. `text` stands for the content of all of them; `reading`
         is what Compose made of them just now: where it made that before of the same, it isn't asked again."""
         options = [*self._options, "-p", name, *_source(files, text)]
-        asks = told.digests(options, files, text, reading, self._environment()) if reading else None
+
+        def about() -> str | None:
+            return told.digests(options, files, text, reading, self._environment()) if reading else None
+
+        asks = about()
         if (known := told.answer(asks)) is not None:
             return _pairs(known)
         found = self._hashes(options, text)
-        told.note(asks, "".join(f"{service} {digest}\n" for service, digest in found.items()))
+        if asks == about():
+            told.note(asks, "".join(f"{service} {digest}\n" for service, digest in found.items()))
         return found
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
@@ -221,9 +229,9 @@ class Compose:
             action = "docker " + " ".join(arguments[:2])
             raise LabError("engine-timeout", seconds=limit, action=action) from None
 
-    def _ask(self, arguments: Sequence[str], *, reads: bool) -> Question:
+    def _ask(self, arguments: Sequence[str], *, reads: bool, asks: str | None = None) -> Question:
         docker = _docker()
-        return asked([*(plugin.reader(docker) if reads else [docker]), *arguments], self._environment())
+        return asked([*(plugin.reader(docker) if reads else [docker]), *arguments], self._environment(), asks)
 
     def _stream(
         self,

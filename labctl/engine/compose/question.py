@@ -12,10 +12,12 @@ from labctl.engine.children import PATIENCE, Group
 
 class Question:
     """A process with nothing on its standard input until `answer`. It never outlives labctl; who doesn't want the
-    answer any more ends it by `close`."""
+    answer any more ends it by `close`. `asks` is by what name the answer can be kept, as all that it depends on was
+    before the process began (labctl.engine.compose.told)."""
 
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
-        self._asks = [*command], {**variables}
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str], asks: str | None = None) -> None:
+        self.asks = asks
+        self._command = [*command], {**variables}
         with contextlib.ExitStack() as stack:
             self._group = stack.enter_context(Group())
             self._child = self._group.start(
@@ -40,7 +42,7 @@ class Question:
 
     def is_of(self, command: Sequence[str], variables: Mapping[str, str]) -> bool:
         """Whether it asks just that."""
-        return self._asks == ([*command], {**variables})
+        return self._command == ([*command], {**variables})
 
     def close(self) -> None:
         """Ends it, and all that it started."""
@@ -57,7 +59,7 @@ def expect(question: Question) -> None:
     _expected.append(question)
 
 
-def asked(command: Sequence[str], variables: Mapping[str, str]) -> Question:
+def asked(command: Sequence[str], variables: Mapping[str, str], asks: str | None = None) -> Question:
     """A question; the one that is expected, where it is just this one. Where the first that is asked is another, nobody
     waits for that any more."""
     kept = _expected.pop() if _expected else None
@@ -65,4 +67,4 @@ def asked(command: Sequence[str], variables: Mapping[str, str]) -> Question:
         return kept
     if kept:
         kept.close()
-    return Question(command, variables)
+    return Question(command, variables, asks)
