@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import fake_compose
 from traffic import BEGIN, udp
 
 from compat import captures, compose, document, tshark
@@ -57,10 +58,7 @@ def test_a_difference_that_no_document_names_is_counted():
 
 def test_a_compose_that_reads_for_ever_is_ended(tmp_path, monkeypatch):
     """What it has started as well: both hold the pipe open, whose end is awaited."""
-    program = tmp_path / "cli-plugins" / "docker-compose"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\nsleep 600 &\necho reading >&2\nwait\n")
-    program.chmod(0o755)
+    fake_compose.put(tmp_path, "#!/bin/sh\nsleep 600 &\necho reading >&2\nwait\n")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setattr(compose, "LIMIT", 0.2)
     file = tmp_path / "compose.yaml"

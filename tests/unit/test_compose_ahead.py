@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fake_compose
 import pytest
 
 from labctl.cli.lab import plain
@@ -37,13 +38,10 @@ class Program:
 
     def __init__(self, folder):
         self._log = folder / "log"
-        self.file = folder / "cli-plugins" / "docker-compose"
-        self.file.parent.mkdir()
         begun = folder / "begun"
         os.mkfifo(begun)
         self._begun = os.open(begun, os.O_RDWR)
-        self.file.write_text(PROGRAM.format(log=self._log, begun=begun))
-        self.file.chmod(0o755)
+        self.file = fake_compose.put(folder, PROGRAM.format(log=self._log, begun=begun))
 
     def first(self):
         """The process of its first run, once that has begun."""

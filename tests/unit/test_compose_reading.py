@@ -9,6 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
+import fake_compose
 import pytest
 from lacking import lacking
 
@@ -160,10 +161,7 @@ CRASH = "#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 2\n"
     ],
 )
 def test_how_it_ended_is_told_in_a_sentence(tmp_path, monkeypatch, said, why):
-    program = tmp_path / "cli-plugins" / "docker-compose"
-    program.parent.mkdir()
-    program.write_text(CRASH.format(said=said))
-    program.chmod(0o755)
+    fake_compose.put(tmp_path, CRASH.format(said=said))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     file = tmp_path / "compose.yaml"
     file.write_text("services: {a: {image: x}}")
@@ -191,10 +189,7 @@ def test_what_it_says_is_utf_8_in_every_locale(tmp_path):
 
 
 def test_a_reader_that_is_killed_is_told_so(tmp_path, monkeypatch):
-    program = tmp_path / "cli-plugins" / "docker-compose"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\nkill -KILL $$\n")
-    program.chmod(0o755)
+    fake_compose.put(tmp_path, "#!/bin/sh\nkill -KILL $$\n")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with pytest.raises(LabError) as problem:
         Compose(NOWHERE).config(tmp_path / "compose.yaml")
@@ -215,10 +210,7 @@ WAITS = "#!/bin/sh\necho $$ >{said}\nread line <{said}\n"  # what nobody writes,
 
 
 def compose_that(tmp_path, monkeypatch, script):
-    program = tmp_path / "cli-plugins" / "docker-compose"
-    program.parent.mkdir()
-    program.write_text(script.format(said=tmp_path / "said", answer=tmp_path / "compose.yaml"))
-    program.chmod(0o755)
+    fake_compose.put(tmp_path, script.format(said=tmp_path / "said", answer=tmp_path / "compose.yaml"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     (tmp_path / "compose.yaml").write_text("name: x\nservices: {a: {image: x}}\n")
     return builtin.find(str(tmp_path / "compose.yaml"))
@@ -263,10 +255,7 @@ def test_what_nobody_wants_to_know_any_more_is_ended(tmp_path, monkeypatch):
 
 
 def test_go_looks_for_garbage_less_often_where_nobody_says_how_often(tmp_path, monkeypatch):
-    plugin_file = tmp_path / "cli-plugins" / "docker-compose"
-    plugin_file.parent.mkdir()
-    plugin_file.write_text('#!/bin/sh\necho "$GOGC $GOMEMLIMIT $(ulimit -d)"\n')
-    plugin_file.chmod(0o755)
+    fake_compose.put(tmp_path, '#!/bin/sh\necho "$GOGC $GOMEMLIMIT $(ulimit -d)"\n')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("GOGC", raising=False)
     monkeypatch.delenv("GOMEMLIMIT", raising=False)

@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import uuid
+from pathlib import Path
 
+import fake_compose
 import pytest
+from lacking import lacking
 
 from labctl.engine.compose import told
 from labctl.engine.compose.command import Compose
@@ -31,14 +35,12 @@ class Program:
     """A Compose of the test's own, where Docker's client looks for plugins."""
 
     def __init__(self, folder):
-        self._log = folder / "log"
-        self._file = folder / "cli-plugins" / "docker-compose"
-        self._file.parent.mkdir()
+        self._folder, self._log = folder, folder / "log"
         self.write("2.26.1")
 
     def write(self, version):
-        self._file.write_text(PROGRAM.format(log=self._log, version=version))
-        self._file.chmod(0o755)
+        """Another program than before, where the version has another length: a file system's clock may be slow."""
+        fake_compose.put(self._folder, PROGRAM.format(log=self._log, version=version))
 
     @property
     def runs(self):
@@ -77,8 +79,8 @@ def test_each_is_asked_once(program, file):
 
 def test_another_program_is_asked_anew(program, file):
     assert (Compose(NOWHERE).full_version(), digests(file)["a"]) == ("2.26.1", "2")
-    program.write("2.40.0")
-    assert (Compose(NOWHERE).full_version(), digests(file)["a"]) == ("2.40.0", "4")
+    program.write("2.40.10")
+    assert (Compose(NOWHERE).full_version(), digests(file)["a"]) == ("2.40.10", "4")
     assert program.runs == 4
 
 
@@ -136,15 +138,28 @@ def test_where_nothing_can_be_kept_it_is_asked(program, kept):
     assert program.runs == 2
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_nothing_is_left_in_another_users_home(program, tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
+@pytest.fixture
+def anothers(tmp_path):
+    """A folder that isn't there, in one of another user's that this one can write to."""
+    above = Path("/tmp")
+    if os.geteuid() == 0:
+        above = tmp_path / "anothers"
+        above.mkdir()
+        os.chown(above, 65534, 65534)
+    if above.stat().st_uid == os.geteuid() or not os.access(above, os.W_OK):
+        lacking("no folder of another user's is open to all")
+    return above / f"labctl-test-{uuid.uuid4()}"
+
+
+def test_nothing_is_left_where_another_user_is_at_home(program, anothers, tmp_path, monkeypatch):
+    """As after `sudo`: they couldn't remove it."""
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(home))
-    Compose(NOWHERE).full_version()
-    assert list(home.iterdir()) == []
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert [Compose(NOWHERE).full_version() for _ in range(2)] == ["2.26.1"] * 2
+    assert program.runs == 1, "it isn't kept at home"
+    monkeypatch.setenv("HOME", str(anothers))
+    assert [Compose(NOWHERE).full_version() for _ in range(2)] == ["2.26.1"] * 2
+    assert (program.runs, anothers.exists()) == (3, False)
 
 
 def test_it_is_the_users_alone_and_holds_no_secret(file, kept, monkeypatch):
@@ -156,9 +171,12 @@ def test_it_is_the_users_alone_and_holds_no_secret(file, kept, monkeypatch):
 
 
 def test_the_oldest_answers_go(program, file, kept):
-    for number in range(told.MOST + 1):
+    digests(file, name="lab0")
+    (first,) = kept.iterdir()
+    os.utime(first, (0, 0))  # a file system may give several files one time
+    for number in range(1, told.MOST + 1):
         digests(file, name=f"lab{number}")
-    assert len(list(kept.iterdir())) == told.MOST
+    assert (len(list(kept.iterdir())), first.exists()) == (told.MOST, False)
     asked = program.runs
     digests(file, name=f"lab{told.MOST}")
     assert program.runs == asked
@@ -202,7 +220,7 @@ def test_other_files_and_variables_are_read_anew(program, file, tmp_path, monkey
     assert read(file) == "run: 5\n"
     monkeypatch.chdir(tmp_path)
     assert read(file) == "run: 6\n"
-    program.write("2.40.0")
+    program.write("2.40.10")
     assert read(file) == "run: 7\n"
 
 
