@@ -53,8 +53,9 @@ class Program(Node):
         until: Cancel | None = None,
     ) -> None:
         """Starts it again, in its place, whenever a file of its folder changes, until `until` is cancelled. `show` is
-        given each line that it prints, and whether that came by its standard error; `changed` what happens. Raises
-        InvalidArgument where it has no folder, NodeNotFound where it was removed, Cancelled."""
+        given each line that it prints, and whether that came by its standard error; `changed` what happens: that it is
+        started again, how it ended. Raises InvalidArgument where it has no folder, NodeNotFound where it was removed,
+        Cancelled."""
         watch(self.lab, self.name, show, changed or (lambda text: None), until=until)
 
 

@@ -548,6 +548,59 @@ def test_what_is_watched_is_started_again_where_a_file_changes_and_ends_with_its
     assert shown == ["begun"]
 
 
+def test_the_end_of_what_is_watched_is_told_once(engine, host, folder):
+    """As it begins, later, and where somebody else has started it again meanwhile."""
+    made, told, token, program = [], [], labctl.Cancel(), folder / "server.py"
+    host(begins=lambda container, order: made.append(container))
+    [container] = made
+
+    def changed(text):
+        told.append(text)
+        if text.startswith("watching"):
+            container.end(137)
+        elif text.endswith("(SIGKILL)"):
+            container.begins = lambda: container.end(0)
+            program.write_text("import sys, socket\n")
+        elif text == "srv ended with exit status 0":
+            container.begins = lambda: container.end(3)
+            program.write_text("import this\n")
+        elif text == "srv ended with exit status 3":
+            container.begins = lambda: container.print("begun")
+            change(engine, find(engine), "restart", "srv", timeout=30)
+        elif text == "srv ended with exit status 4":
+            token.cancel()
+
+    def show(line, stderr):
+        assert line == "begun"
+        container.end(4)
+
+    watch(engine, find(engine), "srv", show, changed, until=token)
+    assert [line.splitlines()[0].partition(" (0.")[0] for line in told[1:]] == [
+        "srv ended with exit status 137 (SIGKILL)",
+        "server.py changed: starting srv again",
+        "srv runs again",
+        "srv ended with exit status 0",
+        "server.py changed: starting srv again",
+        "srv ended with exit status 3",
+        "srv ended with exit status 4",
+    ]
+
+
+def test_what_has_ended_does_not_run_though_its_log_goes_on(engine, host, monkeypatch):
+    """A busy engine ends a log that is followed only when it comes to it."""
+    monkeypatch.setattr(awaiting, "LAST_WORDS", 0.05)
+    made = []
+
+    def listening(pids):
+        made[0].listeners.clear()
+        made[0].end(5)
+        return {}
+
+    monkeypatch.setattr(engine, "listening", listening)
+    with pytest.raises(NodeFailed, match="srv ended with exit status 5"):
+        host(begins=lambda container, order: made.append(container))
+
+
 def test_watching_ends_where_it_is_told_to(engine, host):
     host()
     token = labctl.Cancel()

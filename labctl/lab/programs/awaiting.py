@@ -97,6 +97,10 @@ class _Watch:
         self.look()
         return None if before and not self.listening else self.seen("ready")
 
+    def has_gone(self) -> bool:
+        """Whether the engine knows of its end: the log under way may tell that only later."""
+        return self._engine.details(self._container).pid == 0
+
     def seen(self, state: Literal["ready", "running", "silent"]) -> Seen:
         return Seen(state, self.listening, tuple(self.lines), self.printed, time.monotonic() - self.begun)
 
@@ -144,11 +148,12 @@ def _follow(engine: Engine, watch: _Watch, expected: Expected, timeout: float) -
             if found := watch.ready():
                 return found
             expected = Expected()  # it was said, and what follows decides
-        if watch.has_ended:
+        decided = late or (settled and expected == Expected())
+        if watch.has_ended or (decided and watch.has_gone()):
             return watch.ended()
         if late:
             return watch.seen("silent" if expected != Expected() else "running")
-        if settled and expected == Expected():
+        if decided:
             return watch.seen("running")
         if now > soon:
             pause = min(SLOWLY, pause * SLOWER)

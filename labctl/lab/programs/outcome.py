@@ -35,7 +35,7 @@ def failed(seen: Seen, about: Situation, memory: int | None) -> LabError:
     """LabError `program-failed`, with its last lines, and what its author may have tripped over."""
     tips = list(remarks.of_failure(seen, about, f"{memory // 1024**2} MiB" if memory else "share"))
     mend = "; ".join(tips) or (f"`labctl logs {about.node}` shows all that it printed" if seen.lines else "")
-    return LabError("program-failed", node=about.node, how=_how(seen), lines=_lines(seen), mend=mend)
+    return LabError("program-failed", node=about.node, how=how_of(seen.exit_code), lines=_lines(seen), mend=mend)
 
 
 def silent(node: str, seen: Seen, expected: Expected, timeout: float) -> LabError:
@@ -63,13 +63,12 @@ def running(lab: Lab) -> tuple[str, ...]:
     return tuple(node.name for node in lab.nodes if node.is_running)
 
 
-def _how(seen: Seen) -> str:
+def how_of(code: int) -> str:
+    """How a program ended, by its exit status."""
     from labctl.signals import name_of
 
-    code = seen.exit_code
-    how = f"with exit status {code}"
     signal = name_of(code - 128) if code > 128 else None
-    return f"{how} ({signal})" if signal else how
+    return f"with exit status {code}{f' ({signal})' if signal else ''}"
 
 
 def _lines(seen: Seen) -> str:

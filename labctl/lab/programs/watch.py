@@ -21,6 +21,7 @@ from labctl.events.model import nanoseconds_of
 from labctl.lab.life.change import change
 from labctl.lab.model import Lab, Node, find
 from labctl.lab.programs import folder, wanted
+from labctl.lab.programs.outcome import how_of
 from labctl.lab.programs.remove import need_program
 from labctl.phases import reached
 
@@ -42,7 +43,8 @@ def watch(
     until: Cancel | None = None,
     whole: bool = False,
 ) -> None:
-    """Until `until` is cancelled; see Program.watch. With `whole` what it has printed by now is shown as well.
+    """Until `until` is cancelled; see Program.watch. With `whole` what it has printed by now is shown as well, and its end
+    is told also where it ended before.
 
     Raises LabError `not-a-program`, `unknown-node` also where it is removed meanwhile, `bad-option` where the program
     has no folder, `cancelled`.
@@ -69,7 +71,8 @@ def _watch(
         while True:
             output.show(show, LOOK)
             if output.has_ended:
-                output.look_again(need_program(find(engine, lab.name), node.name))
+                if end := output.look_again(need_program(find(engine, lab.name), node.name)):
+                    told(end)
             now = look(place)
             if now == before:
                 continue
@@ -79,8 +82,8 @@ def _watch(
             before = now
             told(f"{names} changed: starting {node.name} again")
             engine.send_folder(node.container.id, str(place), wanted.PLACE)
-            how = _restart(engine, lab.name, node.name)
-            output.restarted()
+            how, is_well = _restart(engine, lab.name, node.name)
+            output.restarted(end_is_told=not is_well)
             output.show(show, CALM)
             told(how)
 
@@ -117,15 +120,15 @@ def changed(before: Files, now: Files, place: Path) -> str:
     return ", ".join(names[:3]) + more
 
 
-def _restart(engine: Engine, lab: str, name: str) -> str:
-    """What came of it, below what it has printed."""
+def _restart(engine: Engine, lab: str, name: str) -> tuple[str, bool]:
+    """What came of it, below what it has printed, and whether it began well."""
     begun = time.monotonic()
     try:
         change(engine, find(engine, lab), "restart", name, timeout=READY_LIMIT)
     except (NodeFailed, LabTimeout) as problem:  # the next change may mend it
         brief = problem.having(lines="")
-        return f"{brief.message}\n  {brief.hint}".rstrip()
-    return f"{name} runs again ({time.monotonic() - begun:.1f} s)"
+        return f"{brief.message}\n  {brief.hint}".rstrip(), False
+    return f"{name} runs again ({time.monotonic() - begun:.1f} s)", True
 
 
 class _Output:
@@ -135,7 +138,7 @@ class _Output:
         self._engine, self._ident = engine, node.container.id
         self._stream: Stream | None = None
         self._last = EPOCH if whole else self._newest()
-        self.restarted()
+        self.restarted(end_is_told=not whole and not node.is_running)
 
     def _newest(self) -> str:
         """The time of the last line that there is."""
@@ -155,14 +158,20 @@ class _Output:
     def has_ended(self) -> bool:
         return self._stream is None
 
-    def look_again(self, node: Node) -> None:
-        """Somebody else may have started it again, or another one in its place."""
+    def look_again(self, node: Node) -> str:
+        """Somebody else may have started it again, or another one in its place; else how it ended, once."""
         self._ident = node.container.id
         if node.is_running:
             self.restarted()
+        elif node.container.state == "exited" and not self._end_is_told:
+            self._end_is_told = True
+            return f"{node.name} ended {how_of(node.container.exit_code or 0)}"
+        return ""
 
-    def restarted(self) -> None:
-        """What it has printed since the last line that was shown is still to come."""
+    def restarted(self, *, end_is_told: bool = False) -> None:
+        """What it has printed since the last line that was shown is still to come. Of one that fails as it begins the end
+        is told there already."""
+        self._end_is_told = end_is_told
         self.close()
         since = stamp_of(nanoseconds_of(self._last) + 1_000_000_000)  # asked for is a second less than we say
         self._stream = self._engine.logs(self._ident, follow=True, since=since)
