@@ -22,7 +22,7 @@ from labctl.engine.model import Engine
 from labctl.errors import LabError
 from labctl.topology import builtin
 from labctl.topology.builtin import Options
-from labctl.topology.model import load
+from labctl.topology.normalised import load
 
 IMAGE = "labctl/http-hello"
 _numbers = count(1)

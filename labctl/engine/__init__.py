@@ -27,13 +27,13 @@ def expect_reading(source: Source, lab: str | None) -> None:
     """Says that the engine in use will be asked to `read` that for a lab of that name: it begins at once, while all is
     imported that needs the answer. Raises LabError where it can't, as `read` will."""
     from labctl.engine.compose.command import Compose
-    from labctl.engine.compose.question import expect
+    from labctl.engine.compose.question import Question, expect
     from labctl.engine.docker import endpoint
 
     if source.text is None:  # else it has to be sent, too
         compose = Compose(endpoint.find(), dict(source.variables), source.env_files)
-        if question := compose.begin(source.files, lab):
-            expect(question)
+        if isinstance(begun := compose.begin(source.files, lab), Question):
+            expect(begun)
 
 
 def connect_all() -> Engine:

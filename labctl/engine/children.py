@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
+    import subprocess
     from typing import Any
 
 # The shell itself only goes by the pipe: a signal for the whole group is none for the one that watches over it.
@@ -37,6 +37,8 @@ class Group:
     """A process group that lives inside a `with`; whatever of it is left at the end is killed."""
 
     def __init__(self) -> None:
+        import subprocess  # here: most commands start nothing
+
         reader, self._writer = os.pipe()
         try:
             self._watcher = subprocess.Popen(
@@ -55,6 +57,8 @@ class Group:
 
     def start(self, command: Sequence[str], *, hold: Sequence[int] = (), **options: Any) -> subprocess.Popen[Any]:
         """A child in the group. It holds the file descriptors of `hold`, and with them their locks, while it lives."""
+        import subprocess
+
         return subprocess.Popen(command, process_group=self._watcher.pid, pass_fds=hold, **options)
 
     @contextlib.contextmanager

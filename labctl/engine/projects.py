@@ -38,10 +38,12 @@ def is_port_taken(problem: LabError) -> bool:
 
 
 class Reading(NamedTuple):
-    """What Compose makes of files, as YAML, and the variables in them that are not set."""
+    """What Compose makes of files, as YAML, and the variables in them that are not set. `asks` is a digest of all that
+    this depends on (labctl.kept); empty where it may be another one the next time."""
 
     text: str
     unset: tuple[str, ...] = ()
+    asks: str = ""
 
 
 class Projects(Protocol):
@@ -54,11 +56,18 @@ class Projects(Protocol):
         """Of what reads topologies: major and minor number. Raises `compose-missing` also where it is too old."""
 
     def read(
-        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+        variables: Mapping[str, str] = {},
+        before: Callable[[], None] | None = None,
     ) -> Reading:
         """The files merged, interpolated and normalised, for a project of that name or of their own.
 
-        `text` stands for the content of all of them. Raises `topology-invalid`.
+        `text` stands for the content of all of them. `before` is called where they have to be read for that: where what
+        they make isn't known from before. Raises `topology-invalid`.
         """
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:

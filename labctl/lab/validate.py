@@ -21,7 +21,7 @@ from labctl.topology.check.problems import Problem
 from labctl.topology.check.reading import taken_in
 from labctl.topology.check.reading.source import Source, Unreadable, parse, read_all
 from labctl.topology.check.whole import Answer, check
-from labctl.topology.model import load
+from labctl.topology.normalised import load
 
 # All profiles: what is in a file should be right, whether it is switched on now or not.
 VARIABLES = {"COMPOSE_PROFILES": "*"}

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from labctl.errors import LabError
 from labctl.faults.measures import Malformed
 from labctl.named import NamedTuple
@@ -32,37 +30,6 @@ _NAME = re.compile(r"""(["']?)([^"'#$]+)\1""")
 
 T = TypeVar("T")
 NO_SERVICES = "it has no services"
-_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_BaseLoader):  # type: ignore[misc]
-    """What Compose writes without quotes and YAML 1.1 takes for more than text (a date, or `=`) is text here."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":timestamp", ":value"))]
-    for first, found in _BaseLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _int(loader: Any, node: Any) -> int | str:
-    try:
-        return int(loader.construct_yaml_int(node))
-    except ValueError:  # `0b_`
-        return str(node.value)
-
-
-def _refuse_bytes(_loader: Any, node: Any) -> None:
-    raise yaml.constructor.ConstructorError(None, None, "a value has bytes that are no text in UTF-8", node.start_mark)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _int)
-_Loader.add_constructor("tag:yaml.org,2002:binary", _refuse_bytes)
-
-
-def load(text: str) -> Any:
-    """The data of Compose's own YAML. Raises yaml.YAMLError."""
-    return yaml.load(text, Loader=_Loader)
 
 
 class Published(NamedTuple):
@@ -137,15 +104,24 @@ class Topology(NamedTuple):
 
 
 def parse(text: str, file: Path, *, isolated: bool = False) -> Topology:
-    """A topology from Compose's normalised YAML; `isolated`: without a way outside, whatever the file says.
+    """As `made`, from Compose's normalised YAML."""
+    import yaml  # which is not needed for what is known already
 
-    Raises LabError `topology-invalid`.
-    """
+    from labctl.topology.normalised import load
+
     try:
         config = load(text)
     except yaml.YAMLError as problem:
         why = getattr(problem, "problem", None) or "what Compose makes of it can't be read"
         raise LabError("topology-invalid", file=file, why=why) from None
+    return made(config, file, isolated=isolated)
+
+
+def made(config: Any, file: Path, *, isolated: bool = False) -> Topology:
+    """A topology of what Compose makes of files; `isolated`: without a way outside, whatever they say.
+
+    Raises LabError `topology-invalid`.
+    """
     if not isinstance(config, dict) or not config.get("services"):
         raise LabError("topology-invalid", file=file, why=NO_SERVICES)
     extension = _extension(config, file, "the top level", TOP_KEYS)

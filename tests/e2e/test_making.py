@@ -14,7 +14,7 @@ from compat import made
 from labctl.engine import connect
 from labctl.engine.model import PROBE_IMAGE
 from labctl.topology import builtin
-from labctl.topology.model import load
+from labctl.topology.normalised import load
 
 FILES = sorted([ROOT / "compose.yaml", *(ROOT / "topologies").glob("*.yaml"), *ROOT.glob("tests/e2e/foreign/*/*.yaml")])
 FILES = [file for file in FILES if "services:" in file.read_text()]

@@ -9,7 +9,7 @@ import fake_compose
 import pytest
 from lacking import lacking
 
-from labctl.engine.compose import told
+import labctl.kept
 from labctl.engine.compose.command import Compose
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
@@ -114,7 +114,7 @@ def test_without_a_reading_it_is_always_asked(program, file):
     assert [digests(file, reading=None)["a"], digests(file, reading=None)["a"]] == ["1", "2"]
 
 
-@pytest.mark.parametrize("content", ["", "2.26.1\n--privileged", "\xff\x00", "x" * (told.LONGEST + 1)])
+@pytest.mark.parametrize("content", ["", "2.26.1\n--privileged", "\xff\x00", "x" * (labctl.kept.LONGEST + 1)])
 def test_what_was_kept_and_is_no_version_is_asked_and_mended(program, kept, content):
     Compose(NOWHERE).full_version()
     (file,) = kept.iterdir()
@@ -174,11 +174,11 @@ def test_the_oldest_answers_go(program, file, kept):
     digests(file, name="lab0")
     (first,) = kept.iterdir()
     os.utime(first, (0, 0))  # a file system may give several files one time
-    for number in range(1, told.MOST + 1):
+    for number in range(1, labctl.kept.MOST + 1):
         digests(file, name=f"lab{number}")
-    assert (len(list(kept.iterdir())), first.exists()) == (told.MOST, False)
+    assert (len(list(kept.iterdir())), first.exists()) == (labctl.kept.MOST, False)
     asked = program.runs
-    digests(file, name=f"lab{told.MOST}")
+    digests(file, name=f"lab{labctl.kept.MOST}")
     assert program.runs == asked
     digests(file, name="lab0")
     assert program.runs == asked + 1
@@ -263,7 +263,7 @@ def test_what_has_no_end_is_left_to_compose(program, tmp_path):
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     large = tmp_path / "large.yaml"
-    large.write_text("#" * (told.LONGEST + 1))
+    large.write_text("#" * (labctl.kept.LONGEST + 1))
     for file in (pipe, large):
         assert read(file) != read(file)
     assert program.runs == 4

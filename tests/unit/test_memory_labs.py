@@ -25,7 +25,7 @@ from labctl.lab.life.up import Request, up
 from labctl.lab.model import find
 from labctl.lab.roles import chat, echo, udp
 from labctl.topology import builtin
-from labctl.topology.model import load
+from labctl.topology.normalised import load
 
 SCHEMA = Draft202012Validator(json.loads((Path(module.__file__).parents[2] / "events" / "schema.json").read_text()))
 

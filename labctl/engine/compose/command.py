@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from labctl import environment
+from labctl import environment, kept
 from labctl.cancel import Cancel
-from labctl.engine.children import Group
-from labctl.engine.compose import last_words, plugin, progress, told
+from labctl.engine.compose import last_words, plugin, told
 from labctl.engine.compose.question import Question, asked
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
@@ -21,6 +19,8 @@ from labctl.phases import reached
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
 if TYPE_CHECKING:
+    import subprocess
+
     from labctl.engine.projects import Reading
 
 MINIMUM = (2, 20)
@@ -73,21 +73,21 @@ class Compose:
     def full_version(self) -> str:
         """As Compose writes it on what it makes: three numbers. Raises LabError."""
         asks = told.version()
-        if known := re.fullmatch(_FULL, told.answer(asks) or ""):
+        if known := re.fullmatch(_FULL, kept.answer(asks) or ""):
             return known[1]
         result = self._run(["version", "--short"], READ_LIMIT, reads=True)
         found = re.match(_FULL, result.stdout.strip())
         if result.returncode or not found:
             raise LabError("compose-failed", verb="version", why=last_words.reason(result.stderr))
-        told.note(asks, found[1])
+        kept.note(asks, found[1])
         return found[1]
 
-    def begin(self, files: Sequence[Path], name: str | None = None) -> Question | None:
-        """Asks what `config` of the same files and name will ask, before anybody needs to know; None where it has been
-        told before."""
+    def begin(self, files: Sequence[Path], name: str | None = None) -> Question | Reading:
+        """Asks what `config` of the same files and name will ask, before anybody needs to know; or gives what was told
+        before, where that is known."""
         arguments = self._reading(files, name)
         asks = told.reading(arguments, files, self._environment())
-        return None if told.answer(asks) is not None else self._ask(arguments, reads=True, asks=asks)
+        return _known(asks) or self._ask(arguments, reads=True, asks=asks)
 
     def config(
         self,
@@ -96,19 +96,27 @@ class Compose:
         more: Sequence[Path] = (),
         name: str | None = None,
         text: str | None = None,
-        begun: Question | None = None,
+        begun: Question | Reading | None = None,
+        before: Callable[[], None] | None = None,
     ) -> Reading:
         """The file, and `more` over it, as Compose understands them: merged, interpolated, normalised YAML.
 
-        `text` stands for the content of all of them; `begun` is what has asked already. Raises LabError.
+        `text` stands for the content of all of them; `begun` is what `begin` gave. `before` is called where Compose has
+        to read them for that. Raises LabError.
         """
         from labctl.engine.projects import Reading  # which imports typing
 
+        if isinstance(begun, Reading):
+            return begun
         files, arguments = [file, *more], self._reading([file, *more], name, text)
         if begun is None:
             asks = told.reading(arguments, files, self._environment()) if text is None else None
-            if (known := told.answer(asks)) is not None:
-                return Reading(known)
+            if known := _known(asks):
+                return known
+        with _ended_unless_done(begun):
+            if before:
+                before()
+        if begun is None:
             begun = self._ask(arguments, reads=True, asks=asks)
         result = self._run(arguments, READ_LIMIT, text, reads=True, begun=begun)
         if result.returncode:
@@ -122,7 +130,8 @@ class Compose:
         unset = _unset(result.stderr)
         # Of a file that was changed meanwhile it isn't known which of both was read.
         if begun.asks and not unset and begun.asks == told.reading(arguments, files, self._environment()):
-            told.note(begun.asks, result.stdout)
+            kept.note(begun.asks, result.stdout)
+            return Reading(result.stdout, asks=begun.asks)
         return Reading(result.stdout, unset)
 
     def _reading(self, files: Sequence[Path], name: str | None, text: str | None = None) -> list[str]:
@@ -163,11 +172,11 @@ class Compose:
             return told.digests(options, files, text, reading, self._environment()) if reading else None
 
         asks = about()
-        if (known := told.answer(asks)) is not None:
+        if (known := kept.answer(asks)) is not None:
             return _pairs(known)
         found = self._hashes(options, text)
         if asks == about():
-            told.note(asks, "".join(f"{service} {digest}\n" for service, digest in found.items()))
+            kept.note(asks, "".join(f"{service} {digest}\n" for service, digest in found.items()))
         return found
 
     def hashes(self, name: str, folder: Path, config: str) -> dict[str, str]:
@@ -220,6 +229,8 @@ class Compose:
         begun: Question | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Runs Docker's client, or, for what only `reads`, Compose alone."""
+        import subprocess  # here, as in `_stream`: where all has been told before, nothing is started
+
         try:
             return (begun or self._ask(arguments, reads=reads)).answer(text, limit)
         except subprocess.TimeoutExpired:
@@ -243,6 +254,11 @@ class Compose:
         hold: Sequence[int] = (),
     ) -> None:
         """Runs Compose and reports its progress line by line; ends it, in order, when we are interrupted."""
+        import subprocess
+
+        from labctl.engine.children import Group
+        from labctl.engine.compose import progress
+
         deadline = time.monotonic() + limit
         said: list[str] = []
         with Group() as group:
@@ -277,6 +293,24 @@ class Compose:
                 self.unfinished = progress.unfinished(said)
         if status:
             raise _failure(verb, arguments, status, said)
+
+
+def _known(asks: str | None) -> Reading | None:
+    """What was told the last time."""
+    from labctl.engine.projects import Reading
+
+    text = kept.answer(asks)
+    return None if text is None else Reading(text, asks=asks or "")
+
+
+@contextlib.contextmanager
+def _ended_unless_done(question: Question | None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if question:
+            question.close()
+        raise
 
 
 def _failure(verb: str, arguments: Sequence[str], status: int, said: Sequence[str]) -> LabError:

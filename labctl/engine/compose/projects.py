@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +27,27 @@ class ComposeProjects:
     endpoint: Endpoint
     cancels: tuple[Cancel, ...]
     _known: tuple[Source, str] | None = None  # what was read last
-    _begun: tuple[Source, str | None, Question] | None = None  # what is being read, for a project of which name
+    # What is being read, or was before, for a project of which name.
+    _begun: tuple[Source, str | None, Question | Reading] | None = None
 
     def compose_version(self) -> tuple[int, int]:
         return self._command(None, {}).version()
 
     def read(
-        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+        variables: Mapping[str, str] = {},
+        before: Callable[[], None] | None = None,
     ) -> Reading:
         begun = None
         if self._begun and self._begun[:2] == (source, name) and text is None and not variables:
             begun, self._begun = self._begun[2], None
         text = source.text if text is None else text
         compose = self._command(source, variables)
-        found = compose.config(source.file, more=source.more, name=name, text=text, begun=begun)
+        found = compose.config(source.file, more=source.more, name=name, text=text, begun=begun, before=before)
         if text == source.text and not variables:
             self._known = source, found.text
         return found
@@ -53,9 +60,9 @@ class ComposeProjects:
         try:
             yield
         finally:
-            if self._begun:
-                self._begun[2].close()
-                self._begun = None
+            begun, self._begun = self._begun[2] if self._begun else None, None
+            if begun and not isinstance(begun, Reading):
+                begun.close()
 
     def hashes(self, source: Source, config: Mapping[str, Any]) -> dict[str, str]:
         import json

@@ -4,10 +4,13 @@ needed."""
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Mapping, Sequence
 
 from labctl.engine.children import PATIENCE, Group
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than this
+if TYPE_CHECKING:
+    import subprocess
 
 
 class Question:
@@ -16,6 +19,8 @@ class Question:
     before the process began (labctl.engine.compose.told)."""
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str], asks: str | None = None) -> None:
+        import subprocess  # here: where all has been told before, nothing is started
+
         self.asks = asks
         self._command = [*command], {**variables}
         with contextlib.ExitStack() as stack:
@@ -35,6 +40,8 @@ class Question:
     def answer(self, text: str | None, limit: float) -> subprocess.CompletedProcess[str]:
         """What it said, once it has ended; `text` is its input. Raises TimeoutExpired after `limit` seconds, and it is
         ended."""
+        import subprocess
+
         with self._stack:
             # Nothing to read where there is nothing to say: our own standard input is never theirs.
             out, err = self._child.communicate(text or "", limit)

@@ -1,5 +1,4 @@
-"""What Compose has told that it will tell again: files of this user's, in $XDG_CACHE_HOME/labctl/compose (~/.cache by
-default; XDG Base Directory Specification).
+"""What Compose has told that it will tell again (labctl.kept).
 
 To ask takes a twentieth of a second of a core, while the engine or labctl's own start need both. An answer counts for
 as long as all that it depends on is the same: a digest of that is the file's name. What depends on more than can be
@@ -8,7 +7,6 @@ seen here is asked each time, and so is all where no such files can be read or w
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
@@ -16,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from labctl.engine.compose import plugin
+from labctl.kept import LONGEST
 from labctl.sha import sha256
 
-MOST = 256  # answers; the oldest go
-LONGEST = 1 << 18  # bytes of one, and of what it is about
 _ELSEWHERE = r"env_file|label_file|include|extends"  # what is in other files, too
 _SHELLS = ("_", "OLDPWD", "SHLVL")  # variables that say how a shell came to its command, and nothing to Compose
 _WORD = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -57,32 +54,6 @@ def digests(
     return _question(("digests", *options, "", *written, "", made, "", *_named(variables)))
 
 
-def answer(question: str | None) -> str | None:
-    """What was told the last time; None where that isn't known."""
-    if question is None:
-        return None
-    try:
-        with open(os.path.join(_folder(), question), "rb") as file:
-            return file.read(LONGEST).decode()
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def note(question: str | None, told: str) -> None:
-    """What can't be written isn't known the next time; of two who write at once the later one's stays."""
-    content = told.encode("utf-8", "surrogateescape")
-    if question is None or len(content) >= LONGEST:
-        return
-    with contextlib.suppress(OSError):
-        folder = _folder()
-        _make(folder)
-        _drop_oldest(folder)
-        new = os.path.join(folder, f"new.{os.getpid()}")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-            file.write(content)
-        os.replace(new, os.path.join(folder, question))  # whole, or not at all
-
-
 def _question(parts: Iterable[str]) -> str | None:
     """By all that the answer depends on, the program first: None where Docker's client chooses that."""
     program = plugin.find()
@@ -114,32 +85,3 @@ def _text(file: Path) -> str:
 
 def _named(variables: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in sorted(variables.items()) if name not in _SHELLS]
-
-
-def _folder() -> str:
-    """Raises FileNotFoundError where nothing says whose home this is."""
-    chosen = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(chosen):  # the specification has it ignored
-        home = os.environ.get("HOME", "")
-        if not os.path.isabs(home):
-            raise FileNotFoundError
-        chosen = os.path.join(home, ".cache")
-    return os.path.join(chosen, "labctl", "compose")
-
-
-def _make(folder: str) -> None:
-    """Raises OSError. Nothing is made in another user's home (after `sudo`), who couldn't remove it."""
-    there = folder
-    while not os.path.isdir(there):
-        there = os.path.dirname(there)
-    if os.stat(there).st_uid != os.geteuid():
-        raise PermissionError
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-
-
-def _drop_oldest(folder: str) -> None:
-    """So that there is room for one more. Raises OSError."""
-    with os.scandir(folder) as entries:
-        ages = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries)
-    for _, path in ages[: max(0, len(ages) - MOST + 1)]:
-        os.unlink(path)

@@ -51,8 +51,16 @@ class MemoryProjects:
         return VERSION
 
     def read(
-        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+        variables: Mapping[str, str] = {},
+        before: Callable[[], None] | None = None,
     ) -> Reading:
+        if before:
+            before()
         return reading.read(
             source.files,
             text=source.text if text is None else text,

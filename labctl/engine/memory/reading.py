@@ -20,7 +20,8 @@ from labctl.engine.memory.interpolation import Unreadable, Variables, of_file
 from labctl.engine.memory.normal import normalised, pairs, resolved
 from labctl.engine.projects import Reading
 from labctl.errors import LabError
-from labctl.topology.model import load, project_name
+from labctl.topology.model import project_name
+from labctl.topology.normalised import load
 
 PAIRS = ("environment", "labels", "extra_hosts")  # merged by their names, whichever form they have
 _NESTED = 16  # levels of `extends`

@@ -62,9 +62,15 @@ class SeveralProjects(SeveralOverlays):
         return self.builder.compose_version()
 
     def read(
-        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+        variables: Mapping[str, str] = {},
+        before: Callable[[], None] | None = None,
     ) -> Reading:
-        return self.builder.read(source, name=name, text=text, variables=variables)
+        return self.builder.read(source, name=name, text=text, variables=variables, before=before)
 
     def build(
         self,

@@ -36,9 +36,9 @@ from labctl.lab.model import check_name
 from labctl.lab.placing.placement import place_networks, place_ports, published, refuse_ipv6, with_bound
 from labctl.lab.placing.subnets import Chosen
 from labctl.named import NamedTuple
-from labctl.topology import builtin, shipped
+from labctl.topology import builtin, checked, shipped
 from labctl.topology.apart import apart
-from labctl.topology.model import NO_SERVICES, Topology, labelled, parse, project_name, written_name
+from labctl.topology.model import NO_SERVICES, Topology, labelled, made, parse, project_name, written_name
 
 if TYPE_CHECKING:
     from labctl.topology.check.problems import Problem
@@ -124,24 +124,36 @@ def read(
         check_name(lab)
     source = builtin.find(name, options)
     mine = source.text is None  # and no text that labctl made itself
-    if strict:
-        # What checks the file, while Compose reads it.
-        imported("labctl.lab.validate")
-    known = _refuse_endless(source) if mine else None
+    known: list[texts.Source] = []
+
+    def before() -> None:
+        # While Compose reads the files: what reads its answer, and what checks them.
+        if strict:
+            imported("labctl.lab.validate")
+        else:
+            imported("labctl.topology.normalised")
+        known.extend(_refuse_endless(source) if mine else ())
+
     try:
-        reading = engine.read(source, name=lab)
-        topology = parse(reading.text, source.file, isolated=isolated)
+        reading = engine.read(source, name=lab, before=before)
+        is_right = checked.configuration(reading.asks)
+        if is_right:
+            topology = made(is_right, source.file, isolated=isolated)
+        else:
+            topology = parse(reading.text, source.file, isolated=isolated)
     except TopologyInvalid as problem:
-        if not mine:
+        if not mine or "problems" in problem.values:  # which are all that there are
             raise
         raise _with_all_errors(problem, source, engine) from None
     check_name(topology.name)
     warnings: tuple[str, ...] = ()
-    if strict and mine:
+    if strict and mine and (isolated or not is_right):
         from labctl.lab.validate import problems_in
         from labctl.topology.check.kinds import Trait
 
-        problems = problems_in(source.files, topology.config, reading.unset, known=known)
+        problems = problems_in(source.files, topology.config, reading.unset, known=next(iter(known), None))
+        if not (problems or isolated):
+            checked.note(reading.asks, topology.config)
         if not engine.is_local:  # what is mounted is there, and not on this machine
             problems = [one for one in problems if not one.has(Trait.ON_ENGINE)]
         errors = [one for one in problems if one.level == "error"]
@@ -168,17 +180,17 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
         yield f"not all of this lab is without a way outside: {', '.join(left)}"
 
 
-def _refuse_endless(source: builtin.Source) -> texts.Source | None:
+def _refuse_endless(source: builtin.Source) -> list[texts.Source]:
     """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. What the files say, where they
     had to be read for that and could be. Raises LabError."""
     if source.file.is_relative_to(shipped.root()):
-        return None
+        return []
     from labctl.lab.validate import endless
 
     problem, known = endless(source.files)
     if problem:
         raise _errors(source, [problem])
-    return known
+    return [known] if known else []
 
 
 def _with_all_errors(first: LabError, source: builtin.Source, engine: Engine) -> LabError:

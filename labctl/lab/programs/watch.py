@@ -43,8 +43,8 @@ def watch(
     until: Cancel | None = None,
     whole: bool = False,
 ) -> None:
-    """Until `until` is cancelled; see Program.watch. With `whole` what it has printed by now is shown as well, and its end
-    is told also where it ended before.
+    """Until `until` is cancelled; see Program.watch. With `whole` what it has printed by now is shown as well, and
+    an end that it came to before is told.
 
     Raises LabError `not-a-program`, `unknown-node` also where it is removed meanwhile, `bad-option` where the program
     has no folder, `cancelled`.
@@ -70,9 +70,8 @@ def _watch(
         reached("run:watching")
         while True:
             output.show(show, LOOK)
-            if output.has_ended:
-                if end := output.look_again(need_program(find(engine, lab.name), node.name)):
-                    told(end)
+            if end := output.has_ended and output.look_again(need_program(find(engine, lab.name), node.name)):
+                told(end)
             now = look(place)
             if now == before:
                 continue
@@ -137,6 +136,7 @@ class _Output:
     def __init__(self, engine: Engine, node: Node, *, whole: bool) -> None:
         self._engine, self._ident = engine, node.container.id
         self._stream: Stream | None = None
+        self._end_is_told = False
         self._last = EPOCH if whole else self._newest()
         self.restarted(end_is_told=not whole and not node.is_running)
 
@@ -169,8 +169,8 @@ class _Output:
         return ""
 
     def restarted(self, *, end_is_told: bool = False) -> None:
-        """What it has printed since the last line that was shown is still to come. Of one that fails as it begins the end
-        is told there already."""
+        """What it has printed since the last line that was shown is still to come. Of one that failed as it began, the
+        end is told there."""
         self._end_is_told = end_is_told
         self.close()
         since = stamp_of(nanoseconds_of(self._last) + 1_000_000_000)  # asked for is a second less than we say

@@ -13,6 +13,7 @@ from labctl.topology.check import reading
 from labctl.topology.check.plan import Plan, items, mapping, table, text
 from labctl.topology.check.problems import Path, Place, Problems
 from labctl.topology.check.reading.source import Scalar, Sequence, Source, Value, shorten
+from labctl.topology.checked import is_missing
 
 # The grammar of references (distribution/reference), in parts: which one is wrong is what people want to know.
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -106,7 +107,7 @@ def _mount(source: Source, mount: Any, path: Path, mounts: _Mounts, found: Probl
 
 
 def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, mounts: _Mounts, found: Problems) -> None:
-    if not _is_missing(origin):
+    if not is_missing(origin):
         return
     inside = pathlib.Path(origin).is_relative_to(mounts.folder)
     shown = shorten(os.path.relpath(origin, mounts.folder) if inside else origin)
@@ -122,17 +123,6 @@ def _bind(source: Source, origin: str, mount: Mapping[str, Any], path: Path, mou
     what = "the engine would make a folder of that name, root's and empty"
     what = what if made else "the engine refuses the node, or Compose, if it is new, has an empty folder made"
     found.add("bind-missing", path, place, source=shown, what=what)
-
-
-def _is_missing(file: str) -> bool:
-    """Not so where a folder on the way is closed to us: the engine may enter it."""
-    try:
-        os.lstat(file)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
-        return True
-    except OSError:
-        pass
-    return False
 
 
 class _Mounts:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from labctl.engine.making.labels import Origin
 from labctl.engine.making.references import resolved
-from labctl.topology.model import load, owner_of
+from labctl.topology.model import owner_of
 
 if TYPE_CHECKING:
     from labctl.engine.compose.command import Compose
@@ -103,6 +103,8 @@ class Identity:
     def _joined(self, owners: Mapping[str, str]) -> dict[str, str]:
         source = self._source
         if self._plain is None:
+            from labctl.topology.normalised import load  # few labs share namespaces
+
             reading = self._compose.config(source.file, more=source.more, name=self._name, text=source.text)
             self._plain = load(reading.text)
         services: Mapping[str, Mapping[str, Any]] = self._plain["services"]

@@ -37,11 +37,17 @@ class DockerProjects(ComposeProjects):
     _settle: tuple[Callable[[], None], ...] = ()  # what waits for each question under way
 
     def read(
-        self, source: Source, *, name: str | None = None, text: str | None = None, variables: Mapping[str, str] = {}
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+        variables: Mapping[str, str] = {},
+        before: Callable[[], None] | None = None,
     ) -> Reading:
         if self._is_making:  # only now: two programs and labctl's own imports are one too many for two cores
             self._ask_version()
-        return super().read(source, name=name, text=text, variables=variables)
+        return super().read(source, name=name, text=text, variables=variables, before=before)
 
     @contextlib.contextmanager
     def preparing(self, source: Source, name: str | None) -> Iterator[None]:

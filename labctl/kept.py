@@ -1,0 +1,67 @@
+"""What labctl need not find out a second time: files of this user's, in $XDG_CACHE_HOME/labctl/compose (~/.cache by
+default; XDG Base Directory Specification). Whoever asks makes of all that an answer depends on a digest: that is the
+file's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+MOST = 256  # answers; the oldest go
+LONGEST = 1 << 18  # bytes of one
+
+
+def answer(question: str | None) -> str | None:
+    """What was told the last time; None where that isn't known."""
+    if question is None:
+        return None
+    try:
+        with open(os.path.join(_folder(), question), "rb") as file:
+            return file.read(LONGEST).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def note(question: str | None, told: str) -> None:
+    """What can't be written isn't known the next time; of two who write at once the later one's stays."""
+    content = told.encode("utf-8", "surrogateescape")
+    if question is None or len(content) >= LONGEST:
+        return
+    with contextlib.suppress(OSError):
+        folder = _folder()
+        _make(folder)
+        _drop_oldest(folder)
+        new = os.path.join(folder, f"new.{os.getpid()}")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(content)
+        os.replace(new, os.path.join(folder, question))  # whole, or not at all
+
+
+def _folder() -> str:
+    """Raises FileNotFoundError where nothing says whose home this is."""
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(chosen):  # the specification has it ignored
+        home = os.environ.get("HOME", "")
+        if not os.path.isabs(home):
+            raise FileNotFoundError
+        chosen = os.path.join(home, ".cache")
+    return os.path.join(chosen, "labctl", "compose")
+
+
+def _make(folder: str) -> None:
+    """Raises OSError. Nothing is made in another user's home (after `sudo`), who couldn't remove it."""
+    there = folder
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    if os.stat(there).st_uid != os.geteuid():
+        raise PermissionError
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+
+
+def _drop_oldest(folder: str) -> None:
+    """So that there is room for one more. Raises OSError."""
+    with os.scandir(folder) as entries:
+        ages = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries)
+    for _, path in ages[: max(0, len(ages) - MOST + 1)]:
+        os.unlink(path)
