@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 import pytest
-from outside import LABCTL, end_group, environment, finish, json_lines, parse, read_until
+from outside import LABCTL, end_group, environment, finish, json_lines, parse, read_until, run_command
 
 from labctl.engine.docker import DockerEngine
 
@@ -200,6 +200,23 @@ def test_doctor_finds_this_machine_fit(lab, engine):
     assert {finding["level"] for finding in told["findings"]} <= {"ok", "note"}
     left = engine.containers.list(all=True, filters={"label": "dev.labctl.lab=labctl-doctor"}, ignore_removed=True)
     assert left == [], "what it tried the kernel with is gone"
+
+
+def test_doctor_finds_what_a_killed_engine_has_left():
+    """In a network namespace of the test's own: a rule for a bridge that is gone, one for a bridge that is there."""
+    rule = "POSTROUTING -s 10.99.{}.0/24 ! -o {} -j MASQUERADE"
+    gone, there = rule.format(0, "br-0123456789ab"), rule.format(1, "br-0123456789ac")
+    add = " && ".join(f"iptables -t nat -A {one}" for one in (gone, there))
+    made = f"ip link add br-0123456789ac type bridge && {add}"
+    alone = ["unshare", "--net", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c"]
+    told = run_command([*alone, f"{made} && {LABCTL} doctor --json"])
+    findings = {finding["check"]: finding for finding in json.loads(told.stdout)["findings"]}
+    assert told.returncode == 0
+    assert (findings["nat"]["level"], findings["nat"]["mend"]) == ("note", f"`iptables -t nat -D {gone}`")
+    assert "(10.99.0.0/24)" in findings["nat"]["what"]
+    mended = f"{made} && iptables -t nat -D {gone} && {LABCTL} doctor --json"
+    told = run_command([*alone, mended])
+    assert "nat" not in {finding["check"] for finding in json.loads(told.stdout)["findings"]}
 
 
 def test_doctor_says_what_is_missing(lab):

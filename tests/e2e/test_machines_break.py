@@ -243,8 +243,7 @@ def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts, more):
     number = int(json.loads(options)["com.docker.network.driver.overlay.vxlanid_list"])
     assert run("down", timeout=120, **variables).returncode == 0
     made = "ip link add stale$id group 77 type vxlan id $id dstport 4789"
-    numbers = range(4097, number + 21)
-    some = f"for id in $(seq {numbers[0]} {numbers[-1]}); do {made}; done; ip -o link show group 77; true"
+    some = f"for id in $(seq 4097 {number + 20}); do {made}; done; ip -o link show group 77; true"
     told = b""
     try:
         for _ in range(NUMBERS):
@@ -262,7 +261,6 @@ def test_up_makes_a_network_anew_that_a_machine_is_kept_out_of(hosts, more):
     done = finish(child, ENDS_WITHIN)
     assert done.returncode == 0, (told, number, done)
     assert told == b"note: a machine could not join the lab's network, which is made anew\n"
-    assert done.returncode == 0, done
     sent = run("chat", "send", "alice", "over the new one", "--json", **variables)
     assert (sent.returncode, json.loads(sent.stdout)["text"]) == (0, "over the new one")
     assert run("down", timeout=120, **variables).returncode == 0

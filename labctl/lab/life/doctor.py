@@ -11,7 +11,7 @@ from typing import Any, Literal
 from labctl.engine.model import LABEL_LAB, Engine
 from labctl.errors import LabError
 from labctl.lab.images import base
-from labctl.lab.machine import on_path
+from labctl.lab.machine import on_path, translation
 
 ENGINE_MINIMUM = 24
 DISK_MINIMUM = 2 * 1024**3  # bytes: the images and the build cache, with room
@@ -52,6 +52,7 @@ def examine(engine: Engine) -> Iterator[Finding]:
     yield _disk(engine, info)
     yield _base_image(engine)
     yield from _kernel(engine, info)
+    yield from _left_over()
 
 
 def _in_memory(engine: Engine) -> Iterator[Finding]:
@@ -141,6 +142,14 @@ def _kernel(engine: Engine, info: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(name, "ok", found["what"])
         else:
             yield Finding(name, found["level"], f"{found['what']}: {found['why']}", found["mend"])
+
+
+def _left_over() -> Iterator[Finding]:
+    if rules := translation.left_over():
+        subnets = ", ".join(rule.split()[2] for rule in rules)
+        what = f"rules of networks that are gone ({subnets}), left by an engine that was killed: a lab on such a "
+        what += "subnet may see wrong addresses"
+        yield Finding("nat", "note", what, "; ".join(f"`iptables -t nat -D {rule}`" for rule in rules))
 
 
 def _probe(engine: Engine) -> tuple[dict[str, Any], str]:
