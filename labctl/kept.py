@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from threading import get_ident
 
 MOST = 256  # answers; the oldest go
 LONGEST = 1 << 18  # bytes of one
@@ -32,7 +33,7 @@ def note(question: str | None, told: str) -> None:
         folder = _folder()
         _make(folder)
         _drop_oldest(folder)
-        new = os.path.join(folder, f"new.{os.getpid()}")
+        new = os.path.join(folder, f"new.{os.getpid()}.{get_ident()}")
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
             file.write(content)
         os.replace(new, os.path.join(folder, question))  # whole, or not at all
@@ -60,8 +61,11 @@ def _make(folder: str) -> None:
 
 
 def _drop_oldest(folder: str) -> None:
-    """So that there is room for one more. Raises OSError."""
-    with os.scandir(folder) as entries:
-        ages = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries)
-    for _, path in ages[: max(0, len(ages) - MOST + 1)]:
-        os.unlink(path)
+    """So that there is room for one more. What others take away meanwhile is no matter. Raises OSError."""
+    ages = []
+    for path in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            ages.append((os.lstat(os.path.join(folder, path)).st_mtime_ns, path))
+    for _, path in sorted(ages)[: max(0, len(ages) - MOST + 1)]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, path))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_compose
@@ -182,6 +183,19 @@ def test_the_oldest_answers_go(program, file, kept):
     assert program.runs == asked
     digests(file, name="lab0")
     assert program.runs == asked + 1
+
+
+def test_each_of_several_threads_keeps_its_own():
+    """The version, the digests and a reading are told at the same time."""
+
+    def keep(number):
+        question, told = f"{number:064x}", f"{number} " * 5000
+        for _ in range(50):
+            labctl.kept.note(question, told)
+            assert labctl.kept.answer(question) == told
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(keep, range(8)))
 
 
 def test_a_refusal_is_not_kept(program, tmp_path):
