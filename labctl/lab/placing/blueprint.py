@@ -124,15 +124,16 @@ def read(
         check_name(lab)
     source = builtin.find(name, options)
     mine = source.text is None  # and no text that labctl made itself
-    known: list[texts.Source] = []
+    known: texts.Source | None = None
 
     def before() -> None:
+        nonlocal known
         # While Compose reads the files: what reads its answer, and what checks them.
         if strict:
             imported("labctl.lab.validate")
         else:
             imported("labctl.topology.normalised")
-        known.extend(_refuse_endless(source) if mine else ())
+        known = _refuse_endless(source) if mine else None
 
     try:
         reading = engine.read(source, name=lab, before=before)
@@ -151,7 +152,7 @@ def read(
         from labctl.lab.validate import problems_in
         from labctl.topology.check.kinds import Trait
 
-        problems = problems_in(source.files, topology.config, reading.unset, known=next(iter(known), None))
+        problems = problems_in(source.files, topology.config, reading.unset, known=known)
         if not (problems or isolated):
             checked.note(reading.asks, topology.config)
         if not engine.is_local:  # what is mounted is there, and not on this machine
@@ -180,17 +181,17 @@ def _notes(topology: Topology, source: builtin.Source, *, named: bool) -> Iterat
         yield f"not all of this lab is without a way outside: {', '.join(left)}"
 
 
-def _refuse_endless(source: builtin.Source) -> list[texts.Source]:
+def _refuse_endless(source: builtin.Source) -> texts.Source | None:
     """What takes Compose gigabytes and hours to read, labctl's own reader knows at once. What the files say, where they
     had to be read for that and could be. Raises LabError."""
     if source.file.is_relative_to(shipped.root()):
-        return []
+        return None
     from labctl.lab.validate import endless
 
     problem, known = endless(source.files)
     if problem:
         raise _errors(source, [problem])
-    return [known] if known else []
+    return known
 
 
 def _with_all_errors(first: LabError, source: builtin.Source, engine: Engine) -> LabError:
