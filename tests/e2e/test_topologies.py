@@ -164,6 +164,7 @@ def test_one_datagram_to_a_group_reaches_all_who_joined_and_nobody_else(started)
             assert found["local"] == ["239.77.7.7", 5005]
         # udp4 gets what is for itself, sent later over the same bridge, and so had every chance to get the other.
         lab.ok("udp", "send", "udp1", "udp4", "to you")
+        journal.wait("udp4", "recv", text="to you")
         assert [event["text"] for event in journal.events("udp4", "recv")] == ["to you"]
 
 
