@@ -93,8 +93,10 @@ def calls(lab: Lab, node: str, *options: str) -> list[dict]:
 
 
 def watching(lab: Lab, *nodes: str):
-    child = lab.begin("sockets", *nodes, "--watch", "--json")
-    read_until(child.stderr, b"watching", 120)
+    """Each of the nodes says for itself from when on nothing is missed, in any order."""
+    child, said = lab.begin("sockets", *nodes, "--watch", "--json"), b""
+    while not all(f"{node}: watching".encode() in said for node in nodes):
+        said += read_until(child.stderr, b"\n", 120)
     return child
 
 
