@@ -39,6 +39,24 @@ def note(question: str | None, told: str) -> None:
         os.replace(new, os.path.join(folder, question))  # whole, or not at all
 
 
+def folder() -> str | None:
+    """Where answers are, or None where there are none."""
+    with contextlib.suppress(OSError):
+        return found if os.path.isdir(found := _folder()) else None
+    return None
+
+
+def forget_all() -> None:
+    """Removes them, with the folders that hold nothing else. Raises OSError."""
+    place = _folder()
+    for name in os.listdir(place):
+        with contextlib.suppress(FileNotFoundError):  # another labctl makes room there
+            os.unlink(os.path.join(place, name))
+    os.rmdir(place)
+    with contextlib.suppress(OSError):  # it holds something of another version's
+        os.rmdir(os.path.dirname(place))
+
+
 def _folder() -> str:
     """Raises FileNotFoundError where nothing says whose home this is."""
     chosen = os.environ.get("XDG_CACHE_HOME", "")

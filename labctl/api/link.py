@@ -173,7 +173,8 @@ class Link:
         return self._pick("corrupt", match, switches, times=times, lasting=lasting, seed=seed)
 
     def reset(self, match: str, *, times: int | None = None, lasting: float | str | None = None) -> Rule:
-        """Cuts the TCP connections of the packets that an expression picks (RST to both ends)."""
+        """Cuts the TCP connections of the packets that an expression picks: each becomes a RST. Its sender hears of it
+        by the answer to its next segment (RFC 9293, section 3.5.2)."""
         return self._pick("reset", match, times=times, lasting=lasting)
 
     def _pick(

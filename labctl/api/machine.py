@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.engine import connect, connect_all
@@ -80,17 +81,20 @@ def clean(
     *,
     force: bool = False,
     dry_run: bool = False,
+    staying: Mapping[Path, str] = {},
     engine: Engine | None = None,
     report: Callable[[str], None] | None = None,
 ) -> tuple[Left, ...]:
     """Removes labctl's images and caches, and says what stays and why; `report` is given the name of each that is gone.
     `force`: also while labs are there, all but what they are made of. `dry_run`: nothing is removed.
+    `staying`: folders of the caller's own that are told of where they are there, each with the reason why it stays.
 
     Raises EngineError, LabError (`labs-there`).
     """
-    from labctl.lab.machine.clean import clean_images
+    from labctl.lab.machine.clean import Left, clean_images
 
-    return tuple(clean_images(engine or connect(), report or (lambda name: None), force=force, dry_run=dry_run))
+    found = clean_images(engine or connect(), report or (lambda name: None), force=force, dry_run=dry_run)
+    return *found, *(Left("folder", str(folder), why) for folder, why in staying.items() if folder.is_dir())
 
 
 def prepare(engine: Engine | None = None, report: Callable[[str], None] | None = None) -> None:

@@ -113,7 +113,7 @@ def graph(
 ) -> Graph:
     """A topology as a picture; `Lab.graph` draws one that runs. Its `notes` say whose roles could not be found out.
 
-    Raises TopologyError, EngineError (`no-compose`).
+    Raises TopologyError, EngineError (`compose-missing`).
     """
     from labctl.api.results.graph import Graph
     from labctl.lab.drawing import picture

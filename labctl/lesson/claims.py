@@ -14,8 +14,9 @@ from labctl.lesson.written.reading import FUNCTIONS
 HEAD = """# Claims, and where each can be seen
 
 labctl grew out of a beginners' text on TCP/IP, UDP and Python's sockets. Each of its claims is shown by a lesson, on
-real hosts, and judged by what was on the wire: `labctl lesson run NAME` plays it
-([lessons.md](lessons.md)). The command is the one with which the lesson makes it visible; it can be typed in any lab.
+real hosts, and judged by what was on the wire: `labctl lesson run NAME` plays it ([lessons.md](lessons.md)). The
+commands are those with which the lesson makes it visible; they can be typed in any lab, with hosts of that lab in place
+of the lesson's.
 
 This page is written from the lessons themselves (`python -m labctl.lesson.claims`).
 """
@@ -43,16 +44,15 @@ def _seen_by(lesson: Lesson) -> str:
     found: dict[str, None] = {}
     for step in lesson.steps:
         for one in step.show:
-            command = {
-                "journal": f"labctl logs {' '.join(one.names)}",
-                "calls": f"labctl syscalls {' '.join(one.names)}",
-                "sockets": f"labctl sockets {' '.join(one.names)}",
-                "packet": "labctl packet last",
-                "bytes": "labctl packet last",
-                "values": "",
-            }.get(one.kind, f"labctl {one.kind} {' '.join(one.names[:2])}")
-            if command:
-                found[f"`{command}`"] = None
+            commands = {
+                "journal": [f"labctl logs {' '.join(one.names)}"],
+                "calls": [f"labctl syscalls {name}" for name in one.names],  # which takes one node
+                "sockets": [f"labctl sockets {' '.join(one.names)}"],
+                "packet": ["labctl packet last"],
+                "bytes": ["labctl packet last"],
+                "values": [],
+            }.get(one.kind, [f"labctl {one.kind} {' '.join(one.names[:2])}"])
+            found.update((f"`{command}`", None) for command in commands)
     return ", ".join(list(found)[:3])
 
 

@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 
+def own_folder() -> Path:
+    """Where a user's are: in $XDG_STATE_HOME (XDG Base Directory Specification), else in ~/.local/state."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    state = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state"
+    return state / "labctl" / "lessons"
+
+
 @dataclass(frozen=True)
 class Progress:
     """`step` is where the learner is, "" at the end; `began` when its act began, in nanoseconds since the epoch; `lab`

@@ -61,7 +61,7 @@ def test_each_is_reached_in_its_own_way_and_its_clock_is_this_machines(hosts):
     ]
     got = hosts("check", "--no-ports", "--json")
     assert got.returncode == 1
-    assert all(one["api"] >= "1.43" for (one,) in looked(got, "engine").values())
+    assert all(one["api"] >= "1.44" for (one,) in looked(got, "engine").values())
     assert {one["what"] for (one,) in looked(got, "swarm").values()} == {"in no swarm"}
     # They are containers of this machine, and have its clock.
     assert all(abs(one["offset_ns"]) <= one["error_ns"] < 10**9 for (one,) in looked(got, "clock").values())

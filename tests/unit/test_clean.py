@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from labctl import kept
+from labctl.api import machine
+from labctl.engine.hosts import inventory
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, PROBE_IMAGE, Image
 from labctl.errors import LabError
 from labctl.lab.images.base import MADE, OFFICIAL
 from labctl.lab.locks import KeyboardLock, LabLock
 from labctl.lab.machine.clean import clean_images
+from labctl.lesson.progress import Progress, Store, own_folder
 
 OLD = "sha256:" + "0" * 64
 OURS = {LABEL_SOURCE: "0123"}
@@ -46,6 +50,26 @@ def test_only_what_has_the_label_and_a_name_of_ours_or_none(engine):
     assert removed[-1] == MADE, "the others are made of it"
     assert list(engine.images) == ["mine/x", "labctl/y"]
     assert list(stays) == ["Docker's build cache"]
+
+
+def test_what_was_kept_of_answers_goes_and_what_somebody_made_stays(engine, tmp_path, monkeypatch):
+    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    kept.note("question", "answer")
+    inventory.add("a", "ssh://me@rack-1")
+    Store(own_folder()).write("tcp", Progress(step="1"))
+    why = {own_folder(): "mine"}
+    for dry_run in (True, False):
+        assert kept.answer("question") == "answer"
+        found = machine.clean(engine=engine, dry_run=dry_run, staying=why)
+        assert str(tmp_path / ".cache" / "labctl" / "compose") in [item.name for item in found if not item.stays]
+        stays = {item.name: item.stays for item in found if item.stays}
+        assert stays[str(tmp_path / ".local" / "state" / "labctl" / "lessons")] == "mine"
+        assert "your list of machines" in stays[str(tmp_path / ".config" / "labctl" / "hosts.json")]
+    assert kept.answer("question") is None
+    assert not (tmp_path / ".cache" / "labctl").exists()
+    assert list(inventory.load()) == ["a"]
+    assert Store(own_folder()).read("tcp").step == "1"
 
 
 def test_a_dry_run_removes_nothing(engine):

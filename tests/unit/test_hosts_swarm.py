@@ -207,13 +207,15 @@ def test_a_member_that_its_manager_has_lost(source):
     assert "a says that it is down" in of(found(engines, source), "b", "swarm").what
 
 
-def test_engines_that_are_too_old_or_of_another_kind(source):
+@pytest.mark.parametrize(("docker", "api"), [("20.10", "1.41"), ("24.0.9", "1.43")])
+def test_engines_that_are_too_old_or_of_another_kind(source, docker, api):
     engines = made("a", "b")
     info = engines["b"].info()
-    version = {"Version": "20.10", "ApiVersion": "1.41", "Arch": "arm64"}
+    version = {"Version": docker, "ApiVersion": api, "Arch": "arm64"}
     engines["b"].info = lambda: {**info, "Version": version}
     findings = found(engines, source)
     assert "too old" in of(findings, "b", "engine").what
+    assert "Docker 25" in of(findings, "b", "engine").mend
     assert "arm64" in of(findings, "b", "architecture").what
 
 

@@ -137,6 +137,8 @@ def test_nodes_that_wait_to_be_recorded(engine, lab, fakes):
     assert at_start.can_wait(config)
     assert not at_start.can_wait({"services": {**config["services"], "x": {"depends_on": {"alice": {}}}}})
     assert not at_start.can_wait({"services": {str(n): ours for n in range(at_start.MOST + 1)}})
+    assert at_start.can_wait({"services": {"peer": ours | {"scale": at_start.MOST}}})
+    assert not at_start.can_wait({"services": {"peer": ours | {"scale": at_start.MOST + 1}}})
     waiters = at_start.waiting(config, [node.container for node in lab().nodes])
     assert [item.labels[COMPOSE_SERVICE] for item in waiters] == ["alice"], "bob waits for his links' conditions"
     gate.shut(engine, waiters)

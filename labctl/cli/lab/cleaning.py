@@ -11,7 +11,7 @@ from labctl.cli.options import Json
 
 
 def clean(
-    images: Annotated[bool, typer.Option("--images", help="labctl's images, and the folder of its locks.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="labctl's images, and folders of its own.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also while labs are there: all but what they are made of.")
@@ -20,11 +20,18 @@ def clean(
 ) -> None:
     """Remove what labctl keeps on this machine beside labs, and say what stays."""
     from labctl.api import machine
+    from labctl.lesson.progress import own_folder
 
     if not images:
         raise typer.BadParameter("say what: --images; `labctl down` removes a lab")
+    lessons = own_folder()
     with output.Progress("removing") as report:
-        found = machine.clean(force=force, dry_run=dry_run, report=lambda name: report(f"removed {name}"))
+        found = machine.clean(
+            force=force,
+            dry_run=dry_run,
+            staying={lessons: f"how far you are in lessons; `rm -r {lessons}`"},
+            report=lambda name: report(f"removed {name}"),
+        )
     if as_json:
         output.document({"dry_run": dry_run, "found": [item.as_json() for item in found]})
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -259,9 +258,6 @@ def _lab(name: str, found: Lesson) -> Lab:
 
 
 def _store() -> Store:
-    """Where progress is kept: $XDG_STATE_HOME (XDG Base Directory Specification), else ~/.local/state."""
-    from labctl.lesson.progress import Store
+    from labctl.lesson.progress import Store, own_folder
 
-    base = os.environ.get("XDG_STATE_HOME", "")
-    folder = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state"
-    return Store(folder / "labctl" / "lessons")
+    return Store(own_folder())

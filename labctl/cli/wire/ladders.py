@@ -78,7 +78,7 @@ def ladder(
     """Draw what two nodes sent each other, as both of them saw it: each packet an arrow, lost ones half an arrow.
 
     With FILE: what a capture shows; with two, taken at both ends, what each end saw, on one clock. A name with a / or
-    that ends in .pcap, .pcapng, .cap or .gz is a file, - is standard input.
+    that ends in .pcap, .pcapng, .cap, .ntar, .dmp or .gz is a file, - is standard input.
     """
     from labctl.api.files import is_file
     from labctl.packets.ladder.ladder import Options

@@ -1,4 +1,5 @@
-"""Takes back what labctl leaves on a machine when all labs are gone: images, and the folder of its locks.
+"""Takes back what labctl leaves on a machine when all labs are gone: images, the folder of its locks, and what it keeps
+of Compose's answers.
 
 Images count as labctl's by their label, and one that somebody else has built on them, who has the label as well, by its
 names. What else there is, and isn't labctl's alone, is told with the command that removes it.
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from labctl import kept
+from labctl.engine.hosts import inventory
 from labctl.engine.model import COMPOSE_IMAGE, LABEL_SOURCE, Engine, Image
 from labctl.errors import EngineRefused, LabError
 from labctl.lab import locks
@@ -48,6 +51,7 @@ def clean_images(engine: Engine, report: Callable[[str], None], *, force: bool, 
     found = list(_images(engine, report, dry_run=dry_run))
     if not labs:
         found += _lock_files(dry_run=dry_run)
+    found += _answers(dry_run=dry_run)
     return [*found, *_others(engine)]
 
 
@@ -80,6 +84,18 @@ def _lock_files(*, dry_run: bool) -> Iterator[Left]:
         yield Left("folder", str(folder))
 
 
+def _answers(*, dry_run: bool) -> Iterator[Left]:
+    folder, why = kept.folder(), ""
+    if folder is None:
+        return
+    if not dry_run:
+        try:
+            kept.forget_all()
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+    yield Left("folder", folder, why)
+
+
 def _others(engine: Engine) -> Iterator[Left]:
     base = engine.image(MADE)
     if base and LABEL_SOURCE not in base.labels:
@@ -87,6 +103,9 @@ def _others(engine: Engine) -> Iterator[Left]:
     if engine.image(OFFICIAL):
         yield Left("image", OFFICIAL, f"it may be for others, too; `docker rmi {OFFICIAL}`")
     yield Left("cache", "Docker's build cache", "it is everybody's; `docker builder prune`")
+    machines = inventory.file()
+    if machines.is_file():
+        yield Left("file", str(machines), f"your list of machines; `rm {machines}`")
     file = wireshark.installed()
     if file:
         yield Left("file", str(file), f"Wireshark asks it for nodes; `rm {file}`")

@@ -12,13 +12,14 @@ from typing import Any
 from labctl.engine.model import LABEL_SOURCE, Image
 from labctl.engine.swarm import MachineEngine, Member, Membership, membership
 from labctl.errors import LabError
-from labctl.lab.life.doctor import ENGINE_MINIMUM, Level
+from labctl.lab.life.doctor import Level
 from labctl.lab.machines import clocks
 from labctl.lab.machines.asking import Engines, ask
 from labctl.lab.machines.finding import Finding
 from labctl.lab.machines.swarm import members_of, swarm_of
 
-API_MINIMUM = (1, 43)  # of Docker 24
+API_MINIMUM = (1, 44)  # the first by which a container of several networks is made at once
+ENGINE_MINIMUM = 25  # which has it
 CLOCKS_APART = 500_000_000  # nanoseconds: more is told as something to mend
 OURS = "labctl/"
 

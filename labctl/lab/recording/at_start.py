@@ -16,6 +16,7 @@ from labctl.lab import probes
 from labctl.lab.faults import gate
 from labctl.lab.model import Lab, Node
 from labctl.lab.recording import recorders
+from labctl.topology.model import replicas
 
 MOST = 16  # nodes: the recorders of more would take longer to come than a node waits
 GIVES_SIGN = {"LABCTL_SIGN": "1"}  # tells a recorder to tell its node
@@ -24,7 +25,7 @@ GIVES_SIGN = {"LABCTL_SIGN": "1"}  # tells a recorder to tell its node
 def can_wait(config: Mapping[str, Any]) -> bool:
     """Whether nodes of a configuration can be told to wait: not where one waits for another, and not too many."""
     services = config["services"].values()
-    return len(services) <= MOST and not any(service.get("depends_on") for service in services)
+    return sum(map(replicas, services)) <= MOST and not any(service.get("depends_on") for service in services)
 
 
 def waiting(config: Mapping[str, Any], made: Iterable[Container]) -> list[Container]:
