@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.packets.pattern import Found, Pattern
 
 _AGAIN = 0.1  # seconds from one look to the next
+SHOWN = 160  # characters of a pattern's line that can't be read
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,9 @@ def read(text: str, name: str = "the pattern") -> Pattern:
         return parse(text)
     except BadPattern as problem:
         line = text.splitlines()[problem.row - 1] if text.strip() else ""
-        shown = f"\n    {line}\n    {' ' * (problem.column - 1)}^" if line else ""
+        cut = max(0, problem.column - 1 - SHOWN // 2)  # of a long line, what is around the place
+        part = f"{'...' if cut else ''}{line[cut : cut + SHOWN]}{'...' if len(line) > cut + SHOWN else ''}"
+        shown = f"\n    {part}\n    {' ' * (problem.column - 1 - cut + (3 if cut else 0))}^" if line else ""
         raise LabError(
             "bad-pattern", file=name, row=problem.row, column=problem.column, why=problem.why + shown
         ) from None

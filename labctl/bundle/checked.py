@@ -13,6 +13,7 @@ from labctl.events.codec import normalise
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}")
 _LONGEST = 1 << 63
+MOST_VALUES = 10_000_000  # of one part: each takes some 70 bytes here, however few it has there
 
 
 class Malformed(Exception):
@@ -117,12 +118,24 @@ def counts(value: object) -> Mapping[str, int] | None:
     return None if value is None else {text(key, 255): number(item) for key, item in record(value).items()}
 
 
+def values_in(content: bytes) -> int:
+    """How many values JSON has, at most: what begins one is counted, also where a text holds it."""
+    return sum(map(content.count, (b",", b"[", b"{")))
+
+
+def _refuse_many(content: bytes) -> None:
+    if values_in(content) > MOST_VALUES:
+        raise Malformed(f"it has more than {MOST_VALUES} values")
+
+
 def document(content: bytes) -> dict[str, Any]:
+    _refuse_many(content)
     return record(_json(content.decode("utf-8", "strict")))
 
 
 def lines(content: bytes, most: int) -> Iterator[dict[str, Any]]:
     """The objects of JSON lines."""
+    _refuse_many(content)
     count = 0
     for line in content.split(b"\n"):
         if line:

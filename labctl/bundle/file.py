@@ -62,6 +62,9 @@ def packed(run: Run) -> bytes:
         parts["compose.yaml"] = run.compose.encode()
     if run.recordings:
         parts["syscalls.jsonl"] = _lines(_recorded(run.recordings))
+    for name, content in parts.items():
+        if name.endswith((".json", ".jsonl")) and (count := checked.values_in(content)) > checked.MOST_VALUES:
+            raise LabError("run-too-large", part=f"{count} values in {name}", size=count, limit=checked.MOST_VALUES)
     return container.pack(parts, about)
 
 

@@ -129,16 +129,15 @@ def picture_of(name: str, told: Mapping[str, Any]) -> Picture:
     )
     rows = [checked.record(one) for one in checked.array(told["nodes"])]
     nodes = tuple(map(_drawn, rows))
-    known = {net.name for net in networks}
-    attachments = []
-    for net in networks:
-        for one in rows:
-            if net.name in (places := checked.record(one["networks"])):
-                attachments.append(Attachment(checked.name(one["node"]), net.name, checked.texts(places[net.name])))
-    if any(set(checked.record(one["networks"])) - known for one in rows):
-        raise Malformed("a node is on a network that isn't there")
-    if len({node.name for node in nodes}) < len(nodes) or len(known) < len(networks):
+    on: dict[str, list[Attachment]] = {net.name: [] for net in networks}
+    for one in rows:
+        for net_name, found in checked.record(one["networks"]).items():
+            if net_name not in on:
+                raise Malformed("a node is on a network that isn't there")
+            on[net_name].append(Attachment(checked.name(one["node"]), net_name, checked.texts(found)))
+    if len({node.name for node in nodes}) < len(nodes) or len(on) < len(networks):
         raise Malformed("two nodes, or two networks, have one name")
+    attachments = [one for there in on.values() for one in there]
     routes = [DrawnRoute(checked.name(one["node"]), route) for one in rows for route in checked.texts(one["routes"])]
     links = tuple(map(_link, checked.array(told["links"])))
     title, about = checked.text(told.get("title", "")), checked.text(told.get("description", ""))

@@ -84,7 +84,7 @@ def _heads(packet: Packet) -> int:
 def unpacked(content: bytes, told: Sequence[Mapping[str, Any]]) -> tuple[Side, ...]:
     """The sides, of which the recorders `told` the rest. Raises packets.model.CaptureError, ValueError."""
     found: dict[str, tuple[list[Packet], list[Packet]]] = {str(one["node"]): ([], []) for one in told}
-    wholes: dict[int, Record] = {}
+    wholes = _Wholes()
     taps: dict[Interface, tuple[str, Interface, list[Packet]]] = {}
     # Most packets are there twice, as they were sent and as they arrived, byte for byte.
     once: dict[tuple[bytes, int, int, str], Packet] = {}
@@ -114,25 +114,33 @@ def _tap(
     return node, interface, found[node][1 if name.rpartition(":")[2] == IN else 0]
 
 
-def _restored(record: Record, interface: Interface, wholes: dict[int, Record]) -> Record:
+def _restored(record: Record, interface: Interface, wholes: _Wholes) -> Record:
     if not record.comments:
         return Record(record.ts_ns, record.data, record.original_length, interface, timed=record.timed)
     comments, whole = [], None
     for comment in record.comments:
         if piece := _PIECE.fullmatch(comment):
             # What it was is known by its pieces; how long it was is all that else is asked of it.
-            whole = _whole(int(piece[1]), int(piece[2]), record, wholes)
+            whole = wholes.of(int(piece[1]), int(piece[2]), record)
         else:
             comments.append(comment)
     return replace(record, interface=interface, comments=tuple(comments), piece_of=whole)
 
 
-def _whole(place: int, length: int, record: Record, wholes: dict[int, Record]) -> Record:
-    if place not in wholes:
-        if length > _LONGEST or sum(one.original_length for one in wholes.values()) + length > _WHOLE:
-            raise CaptureError("it has pieces of more datagrams than a run can have")
-        wholes[place] = Record(record.ts_ns, bytes(length), length, record.interface)
-    return wholes[place]
+class _Wholes:
+    """Records that stand for datagrams whose pieces are there, by their numbers."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, Record] = {}
+        self._size = 0
+
+    def of(self, place: int, length: int, record: Record) -> Record:
+        if place not in self._found:
+            self._size += length
+            if length > _LONGEST or self._size > _WHOLE:
+                raise CaptureError("it has pieces of more datagrams than a run can have")
+            self._found[place] = Record(record.ts_ns, bytes(length), length, record.interface)
+        return self._found[place]
 
 
 def _side(told: Mapping[str, Any], sent: list[Packet], arrived: list[Packet]) -> Side:

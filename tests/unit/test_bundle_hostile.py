@@ -5,6 +5,7 @@ import io
 import json
 import os
 import struct
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from saved_runs import run_of
 
-from labctl.bundle import container, file
+from labctl.bundle import checked, container, file
 from labctl.bundle.model import Run
 from labctl.cli.app import command_line
 from labctl.errors import LabError
@@ -264,6 +265,42 @@ def test_topologies_that_are_none(path, parts, change):
     refused(path, "topology.json")
 
 
+def test_many_networks_take_no_more_than_their_number(path, parts):
+    """With the square of it, this took a minute."""
+    count = 20_000
+
+    def change(found):
+        drawn = found["picture"]
+        drawn["networks"] = [drawn["networks"][0] | {"network": f"n{number}"} for number in range(count)]
+        drawn["nodes"] = [
+            drawn["nodes"][0] | {"node": f"x{number}", "networks": {f"n{number}": []}} for number in range(count)
+        ]
+        drawn["links"] = []
+
+    written(path, changed(parts, "topology.json", change))
+    begun = time.monotonic()
+    drawn = file.read(path).picture
+    assert time.monotonic() - begun < 20
+    assert [(one.node, one.network) for one in drawn.attachments][-2:] == [("x19998", "n19998"), ("x19999", "n19999")]
+
+
+@pytest.mark.parametrize("part", ["journal.jsonl", "syscalls.jsonl", "inputs.jsonl", "faults.json"])
+def test_values_that_would_take_all_memory(path, parts, part, monkeypatch):
+    """Three bytes of JSON are an array that takes seventy."""
+    monkeypatch.setattr(checked, "MOST_VALUES", 100_000)
+    line = b'{"a": [' + b"[]," * 100_000 + b"[]]}\n"
+    written(path, {**parts, part: line})
+    refused(path, part, "more than 100000 values")
+
+
+def test_what_would_not_be_read_is_not_saved(path, monkeypatch):
+    monkeypatch.setattr(checked, "MOST_VALUES", 20)
+    with pytest.raises(LabError) as found:
+        file.write(run_of(), path)
+    assert found.value.code == "run-too-large"
+    assert not path.exists()
+
+
 def test_packets_of_a_stranger(path, parts):
     out = io.BytesIO()
     writer = Writer(out)
@@ -280,6 +317,19 @@ def test_pieces_that_would_take_all_memory(path, parts):
         writer.packet(number, 1, b"", comments=[f"labctl: piece of datagram {place}, 65535 bytes"])
     written(path, {**parts, "packets.pcapng": out.getvalue()})
     refused(path, "more datagrams")
+
+
+def test_pieces_of_nothing_take_no_more_than_their_number(path, parts):
+    """With the square of it, these took a minute."""
+    out = io.BytesIO()
+    writer = Writer(out)
+    number = writer.interface("alice eth0:out", 1)
+    for place in range(45_000):
+        writer.packet(number, 1, b"", comments=[f"labctl: piece of datagram {place}, 0 bytes"])
+    written(path, {**parts, "packets.pcapng": out.getvalue()})
+    begun = time.monotonic()
+    assert sum(len(side.sent) for side in file.read(path).sides) == 45_000
+    assert time.monotonic() - begun < 30
 
 
 def test_what_it_says_reaches_no_terminal_raw(path, parts):

@@ -3,11 +3,13 @@
 import io
 import json
 import struct
+import subprocess
 
 import pytest
-from test_packet_command import labctl
+from test_packet_command import LABCTL, labctl
 from traffic import BEGIN, Peer, Wire, connected, icmp, tcp, udp
 
+from labctl.lab.recording import ladder_files
 from labctl.packets.files.write import Writer
 from labctl.packets.matching.two_files import aligned
 from labctl.packets.model import ACK, PSH, SYN
@@ -332,3 +334,29 @@ def pseudo_sum(data):
     words = struct.unpack(">8H", data[12:20] + struct.pack(">HHHH", 17, len(data) - 20, 0, 0))
     total = sum(words)
     return struct.pack(">H", (total & 0xFFFF) + (total >> 16))
+
+
+def test_of_a_capture_that_is_too_large_the_beginning_is_shown(files, monkeypatch):
+    """A packet is 16 bytes in a file, and hundreds here: of a small file all memory could be gone."""
+    whole = len(ladder_files.packets_of(str(files[0])).packets)
+    monkeypatch.setattr(ladder_files, "MOST", whole)
+    assert ladder_files.packets_of(str(files[0])).problem is None
+    monkeypatch.setattr(ladder_files, "MOST", whole - 1)
+    found = ladder_files.packets_of(str(files[0]))
+    assert len(found.packets) == whole - 1
+    assert found.problem and found.problem.code == "capture-large"
+
+
+def test_a_conversation_by_any_number(files):
+    assert labctl("ladder", files[0], "--flow", "0001") == labctl("ladder", files[0], "--flow", "1")
+    for flow in ("9" * 5000, "²"):
+        code, out, err = labctl("ladder", files[0], "--flow", flow)
+        assert (code, out) == (1, "") and "bug" not in err
+
+
+def test_a_pattern_that_has_no_end():
+    """A device: what is read of it is limited, and not only what is taken of it."""
+    bounded = ["sh", "-c", 'ulimit -v 2000000; exec "$@"', "sh"]
+    command = [*bounded, LABCTL, "expect", "/dev/zero", "--run", "none.labrun"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "more than 16 MiB" in done.stderr) == (1, True)

@@ -10,6 +10,8 @@ import pytest
 from test_packets_ladders import SCENES
 from traffic import connected
 
+from labctl.api import wire
+from labctl.errors import LabError
 from labctl.packets.ladder.ladder import Options, of_pairs
 from labctl.packets.pattern import BadPattern, Undecided, explained, match, parse, seen_of, write
 from labctl.packets.pattern.compare import letters
@@ -295,3 +297,44 @@ def test_too_many_ways_are_said(monkeypatch):
 def test_letters():
     assert letters(frozenset("S.")) == "S."
     assert letters(frozenset()) == "-"
+
+
+def test_patterns_of_any_size_are_answered(hello):
+    """Each took minutes, or more depth than Python has, when the work grew with the square of it."""
+    begun = time.monotonic()
+    assert not match(parse("*\n" * 20_000 + "alice > bob S"), hello).fits
+    assert match(parse("*\n" + "0+ x alice > bob P.\n" * 1000 + "*"), hello).fits
+    with pytest.raises(BadPattern):
+        parse("alice > bob P. " + "x " * 1_000_000)
+    with pytest.raises(BadPattern):
+        parse('alice > bob P. "' + "\\n" * 1_900_000 + '" x')
+    assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alice > bob P. ({})",
+        "alice > bob P. 1:{}(4)",
+        "alice > bob P. 1:5(4) ack {}",
+        "alice > bob P. 1:5(4) ack 1 win {}",
+        "alice > bob:{} S",
+        "{} x alice > bob S",
+        "1-{} x alice > bob S",
+        "alice > bob S <mss {}>",
+    ],
+)
+def test_numbers_without_an_end_are_refused(line):
+    """Python itself turns no text of more than 4300 digits into a number."""
+    with pytest.raises(BadPattern) as told:
+        parse(line.format("9" * 5000))
+    assert "no number" in told.value.why and len(told.value.why) < 100
+    assert line.format("9" * 5000)[told.value.column - 1 :].startswith("999")
+
+
+def test_of_a_long_line_what_is_around_the_place_is_shown():
+    with pytest.raises(LabError) as told:
+        wire.read("alice > bob P. " + '"' + "a" * 5000 + '" ? ' + "x " * 5000)
+    _, line, mark = told.value.message.splitlines()
+    assert len(line) < 180
+    assert line[mark.index("^")] == "?"

@@ -82,7 +82,7 @@ def _saved(
     from labctl.events.codec import stamp_of
 
     run = of_file(file, lab, **others)
-    seconds = back(run, since)
+    seconds = back(run, since, "--since")
     start = None if seconds is None else stamp_of(looks.end_ns(run) - int(seconds * 1e9))
     return names or [node.name for node in run.lab.nodes], looks.journal(run, names, since=start, tail=tail)
 

@@ -21,8 +21,8 @@ def of_file(file: str, lab: str | None, **others: object) -> Run:
     return read(file)
 
 
-def back(run: Run, last: str | None) -> float | None:
-    """How many seconds before a run was saved a time is that --last names; None: there is none. Raises LabError."""
+def back(run: Run, last: str | None, option: str = "--last") -> float | None:
+    """How many seconds before a run was saved a time is that `option` names; None: there is none. Raises LabError."""
     from labctl.bundle.looks import end_ns
     from labctl.cli.context import ago, moment
     from labctl.events import moments
@@ -30,5 +30,5 @@ def back(run: Run, last: str | None) -> float | None:
     if last is None:
         return None
     if moments.span(last) is not None:
-        return ago("--last", last)
-    return max(0.0, (end_ns(run) - moment("--last", last)) / 1e9)
+        return ago(option, last)
+    return max(0.0, (end_ns(run) - moment(option, last)) / 1e9)

@@ -73,7 +73,11 @@ def _text_of(file: str) -> str:
     import sys
 
     try:
-        data = sys.stdin.buffer.read(LONGEST + 1) if file == "-" else Path(file).read_bytes()[: LONGEST + 1]
+        if file == "-":
+            data = sys.stdin.buffer.read(LONGEST + 1)
+        else:
+            with Path(file).open("rb") as opened:  # which may be a device, and have no end
+                data = opened.read(LONGEST + 1)
         if len(data) > LONGEST:
             raise LabError("bad-pattern", file=file, row=1, column=1, why=f"it has more than {LONGEST >> 20} MiB")
         return data.decode()

@@ -72,6 +72,13 @@ RECORDING: Table = {
         "what was whole before is shown",
         "The file is no capture, is empty, or ends in the middle of a packet.",
     ),
+    "capture-large": Kind(
+        CaptureError,
+        "{file}: it has more than {most} packets",
+        "the first {most} are shown; cut it (`editcap`, `tcpdump -r FILE -w PART 'host ...'`) to see others",
+        "What is put together of a capture, ladders and pages, is held in memory. `labctl packet FILE` isn't: it reads "
+        "packet by packet, of as many as there are.",
+    ),
     "nothing-in-common": Kind(
         CaptureError,
         "{first} and {second} have no packet in common",

@@ -23,6 +23,7 @@ from labctl.packets.tcp.segment import milliseconds
 
 SUFFIXES = (".pcap", ".pcapng", ".cap", ".ntar", ".dmp", ".gz")
 _SHOWN = 12  # conversations that are told of
+MOST = 500_000  # packets: all of them are held, each in some 0.5 KiB
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ def packets_of(file: str) -> File:
     parser = Parser()
     try:
         for record in records_from(file, parser):
+            if len(packets) == MOST:
+                raise LabError("capture-large", file=file, most=MOST)
             packets.append(decode(record, len(packets)))
     except LabError as raised:
         if not packets:
@@ -217,8 +220,8 @@ def _with_errors(packets: list[Packet], flows: Sequence[Flow]) -> list[Packet]:
 
 def _fits(number: int, flow: Flow, wanted: str) -> bool:
     """By its number, or by one of its ends, or both: 10.0.0.1, 10.0.0.1:80, 10.0.0.1:4000-10.0.0.2:80."""
-    if re.fullmatch(r"\d+", wanted):
-        return number == int(wanted)
+    if re.fullmatch(r"[0-9]+", wanted):
+        return str(number) == (wanted.lstrip("0") or "0")
     words = wanted.split("-")
     names = [{host, end(host, port)} for host, port in (flow.client, flow.server)]
     if len(words) == 1:

@@ -78,7 +78,7 @@ class _Search:
         self._packets = packets
         self._chains = chains(packets)
         self._whole = tuple(len(chain.packets) for chain in self._chains)
-        self._timed = [any(line.within_ns is not None for line in _lines(item)) for item in self._items]
+        self._counts = _counting(pattern.items)
         self._came_from: dict[_State, tuple[_State, Pair | None] | None] = {}
 
     def found(self) -> Found:
@@ -176,22 +176,7 @@ class _Search:
         item, done = at or (state.item, state.done)
         held = state.values if values is None or len(values) == len(state.values) else tuple(values.items())
         last = one.at_ns if line is not None else state.last_ns
-        return _State(item, done, used, held, last if self._counts(item) else 0)
-
-    def _counts(self, item: int) -> bool:
-        """A deadline may count from the packet before: that of this item, or of one behind `*`."""
-        while item < len(self._items):
-            if self._timed[item]:
-                return True
-            if not isinstance(self._items[item], Anything):
-                return isinstance(self._items[item], Repeated) and self._counts_behind(item)
-            item += 1
-        return False
-
-    def _counts_behind(self, item: int) -> bool:
-        """The line may have ended here, and the next one has a deadline."""
-        found = self._items[item]
-        return isinstance(found, Repeated) and (found.least != 1 or found.most != 1) and self._counts(item + 1)
+        return _State(item, done, used, held, last if self._counts[item] else 0)
 
     def _pairs(self, state: _State) -> tuple[Pair, ...]:
         out: list[Pair] = []
@@ -227,6 +212,17 @@ class _Search:
 
 def _is_caused(chain: Chain, at: int, used: tuple[int, ...]) -> bool:
     return all(need <= have for need, have in zip(chain.needs[at], used, strict=True))
+
+
+def _counting(items: Sequence[Anything | Repeated | Unordered]) -> list[bool]:
+    """Of each item, and of the end: whether a deadline may count from the packet before it. It is its own, or that of
+    one behind `*`, or behind a line that may have ended here."""
+    out = [False]
+    for item in reversed(items):
+        is_timed = any(line.within_ns is not None for line in _lines(item))
+        is_over = isinstance(item, Anything) or (isinstance(item, Repeated) and (item.least != 1 or item.most != 1))
+        out.append(is_timed or (is_over and out[-1]))
+    return out[::-1]
 
 
 def _lines(item: Anything | Repeated | Unordered) -> tuple[Line, ...]:

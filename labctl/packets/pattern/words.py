@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*"(?:\.\.\.)?)|(?P<options><[^>]*>)|(?P<word>[^\s"<]+|<))')
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", '"': b'"', "\\": b"\\"}
+_BLANK = re.compile(r"\s*")
+_ENDLESS = re.compile(r"(?<![A-Za-z0-9_.])[0-9]{20,}")  # no field of a packet has more than 64 bits
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -35,24 +37,32 @@ def split(line: str, row: int) -> list[Word]:
     """The words of a line, without its comment. Raises BadPattern."""
     out: list[Word] = []
     at = 0
-    while at < len(line) and (rest := line[at:].lstrip()) and not rest.startswith("#"):
+    while (at := _first(line, at)) < len(line) and line[at] != "#":
         found = _TOKEN.match(line, at)
-        column = len(line) - len(rest) + 1
+        column = at + 1
         if found is None:
             raise BadPattern(row, column, "a text has no end: its closing quotation mark is missing")
         kind = found.lastgroup or "word"
         text = found.group(kind)
         if text == "<":
             raise BadPattern(row, column, "options have no end: > is missing")
+        if kind != "text" and (number := _ENDLESS.search(text)):
+            raise BadPattern(row, column + number.start(), f"{number[0][:20]}... is no number that a packet can hold")
         out.append(Word(text, kind, row, column))
         at = found.end()
     return out
 
 
+def _first(line: str, at: int) -> int:
+    """Where the next word begins, or the line ends."""
+    found = _BLANK.match(line, at)
+    return found.end() if found else at
+
+
 def bytes_of(word: Word) -> bytes:
     """What a text in quotation marks stands for. Raises BadPattern."""
     inner = word.text.removesuffix("...")[1:-1]
-    out, at = b"", 0
+    out, at = bytearray(), 0
     while at < len(inner):
         if inner[at] != "\\":
             end = inner.find("\\", at)
@@ -68,7 +78,7 @@ def bytes_of(word: Word) -> bytes:
         else:
             why = f'\\{inner[at + 1]} is no escape; these are: \\n \\r \\t \\0 \\" \\\\ \\xHH'
             raise BadPattern(word.row, word.column + at + 1, why)
-    return out
+    return bytes(out)
 
 
 def text_of(data: bytes) -> str:
