@@ -211,7 +211,7 @@ async def _given(request: Request) -> dict[str, Any]:
             raise HTTPException(413, f"more than {LONGEST} bytes")
     try:
         found = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise HTTPException(400, "what was sent is no JSON object")

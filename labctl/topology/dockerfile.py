@@ -51,7 +51,7 @@ def _command(text: str) -> tuple[str, ...]:
     """A list of words is run as it is, anything else by a shell."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if isinstance(found, list) and all(isinstance(word, str) for word in found):
         return tuple(found)

@@ -132,6 +132,8 @@ def test_what_an_image_of_a_dockerfile_runs():
     ENTRYPOINT ["/other"]
     """
     found = {name: dockerfile.stage(source, name) for name in ("one", "two", "three", "four", "five")}
+    deep = "[" * 100_000  # is no JSON, and so for a shell
+    assert dockerfile.stage(f"FROM x\nCMD {deep}").command == ("/bin/sh", "-c", deep)
     assert {name: (*one.entrypoint, *one.command) for name, one in found.items()} == {
         "one": ("python3", "/opt/a b.py"),
         "two": ("/bin/sh", "-c", "echo $HOME"),

@@ -74,6 +74,7 @@ def test_names_that_are_none(name):
         ("tcp://me@rack-1:2376", "can't hold a password"),
         ("unix://run/docker.sock", "whole path"),
         ("context:", "no name"),
+        ("tcp://rack-1:" + "9" * 5000, "more than 2048"),
     ],
 )
 def test_addresses_that_are_none(address, why):
@@ -129,6 +130,7 @@ def test_dockers_own_client_is_told_of_the_machine(tmp_path, monkeypatch):
         ("[]", "isn't what"),
         ('{"schema_version": 1, "hosts": [1]}', "isn't what"),
         ('{"schema_version": 1, "hosts": {"a": {}}}', "isn't what"),
+        ("[" * 100_000, "isn't what"),
         ('{"schema_version": 2, "hosts": {}}', "it has version 2, and this labctl knows 1"),
     ],
 )

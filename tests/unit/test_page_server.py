@@ -163,6 +163,7 @@ def test_errors_are_told_as_the_command_line_tells_them(page):
     assert page.act("rm", node="alice")[1]["error"]["code"] == "bad-option"
     assert page.act("type", node="alice", text=["no"])[1]["error"]["code"] == "bad-option"
     assert page.ask("POST", "/api/act/type", "[1]").status == 400
+    assert page.ask("POST", "/api/act/type", "[" * 100_000).status == 400
     assert page.ask("POST", "/api/act/type", "x" * (3 << 20)).status == 413
 
 

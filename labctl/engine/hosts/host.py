@@ -17,6 +17,7 @@ CONTEXT = "context:"
 _NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # as a host's label (RFC 1123), in small letters
 _SCHEMES = ("ssh", "tcp", "unix")
 TLS_FILES = ("ca", "cert", "key")
+LONGEST = 2048  # characters of an address
 
 
 class Host(NamedTuple):
@@ -75,6 +76,8 @@ def endpoint(host: Host) -> Endpoint:
 def _mistake(address: str) -> str:
     if address.startswith(CONTEXT):
         return "" if address != CONTEXT else "the context has no name"
+    if len(address) > LONGEST:
+        return f"it has more than {LONGEST} characters"
     try:
         url = urlsplit(address)
         port = url.port

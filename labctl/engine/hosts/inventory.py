@@ -107,7 +107,7 @@ def _parsed(text: str) -> dict[str, Host]:
         if version == VERSION:
             items = found["hosts"].items()
             return {name: Host(name, str(one["address"]), _path(one.get("tls"))) for name, one in items}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _unusable("it isn't what `labctl hosts add` writes") from None
     raise _unusable(f"it has version {version}, and this labctl knows {VERSION}")
 

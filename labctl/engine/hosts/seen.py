@@ -52,7 +52,7 @@ def _load() -> dict[str, float]:
     try:
         found = json.loads(file().read_text(encoding="utf-8"))
         return {str(pair): float(when) for pair, when in found["open"].items()} if found["version"] == VERSION else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
