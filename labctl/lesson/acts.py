@@ -40,7 +40,7 @@ class Output:
     @property
     def json(self) -> Any:
         """What it printed, if that is JSON."""
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):  # RecursionError: thousands of brackets
             return json.loads(self.data)
         return None
 

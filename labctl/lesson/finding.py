@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from labctl.errors import LabError, nearest
+from labctl.errors import LabError, brief, nearest
 from labctl.lesson.written import reading
 from labctl.lesson.written.model import LANGUAGES, Lesson
 from labctl.topology.shipped import root
@@ -31,13 +32,13 @@ def find(name: str, *, parity: bool = False) -> Lesson:
     if name in names():
         return reading.read(folder() / name, parity=parity)
     path = Path(name)
-    if (path / "en.md").is_file():
+    if os.path.isfile(path / "en.md"):  # pathlib's own raise where a name is too long for any file
         return reading.read(path, parity=parity)
-    if path.is_file() and path.stem in LANGUAGES and (path.parent / "en.md").is_file():
+    if os.path.isfile(path) and path.stem in LANGUAGES and os.path.isfile(path.parent / "en.md"):
         return reading.read(path.parent, parity=parity)
-    if path.is_file():
+    if os.path.isfile(path):
         return reading.file_alone(path)
-    raise LabError("lesson-missing", name=name, near=nearest(name, names()), known=", ".join(names()))
+    raise LabError("lesson-missing", name=brief(name), near=nearest(name, names()), known=", ".join(names()))
 
 
 def every() -> list[Lesson]:

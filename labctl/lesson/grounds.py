@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,7 @@ def _refuse_what_is_missing(lesson: Lesson, engine: Engine | None) -> None:
 
 def _topology(lesson: Lesson) -> str | Path:
     beside = lesson.folder / lesson.topology
-    return beside if lesson.topology.endswith(FILES) and beside.exists() else lesson.topology
+    return beside if lesson.topology.endswith(FILES) and os.path.exists(beside) else lesson.topology
 
 
 def put_in_order(lab: Lab, lesson: Lesson) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.errors import brief
 from labctl.lesson.seen.evidence import Evidence
 from labctl.lesson.written.model import Predict, Section
 
@@ -42,8 +43,12 @@ def right(predict: Predict, section: Section, evidence: Evidence, values: Mappin
     if predict.number is not None:
         number = evidence.value(predict.number, values)
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise Undecided(f"the evidence gives no number: {number!r}")
-        return Answer(f"{shown(number)}{f' {section.unit}' if section.unit else ''}", number=float(number))
+            raise Undecided(f"the evidence gives no number: {brief(repr(number))}")
+        try:
+            asked = float(number)
+        except OverflowError:
+            raise Undecided("the evidence gives a number that is too large") from None
+        return Answer(f"{shown(number)}{f' {section.unit}' if section.unit else ''}", number=asked)
     found_values = tuple(evidence.value(blank, values) for blank in predict.blanks)
     if any(value is None for value in found_values):
         missing = section.blanks[found_values.index(None)]
@@ -86,7 +91,7 @@ def fills(value: Any, given: str) -> bool:
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return abs(float(int(given, 0)) - value) < 1e-9
-        except ValueError:
+        except (ValueError, OverflowError):
             return number_of(given) == value
     wanted, found = ("".join(text.split()).lower() for text in (shown(value), given))
     return wanted == found or (bool(_FLAGS.fullmatch(wanted)) and sorted(wanted) == sorted(found))

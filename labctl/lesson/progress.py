@@ -37,7 +37,7 @@ class Store:
     folder: Path
 
     def read(self, name: str) -> Progress:
-        with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
             found = json.loads(self._file(name).read_text(encoding="utf-8"))
             return Progress(
                 str(found["step"]),

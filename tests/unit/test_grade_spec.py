@@ -1,17 +1,37 @@
 """Somebody's own protocol: what a file may hold, and what is told of one that is wrong."""
 
+import resource
+import subprocess
+import sys
+
 import pytest
+import yaml
 
 from labctl.errors import LabError
+from labctl.grade import values
 from labctl.grade.spec import read
+from labctl.topology.check.reading import source
+
+MEMORY = 1 << 30  # bytes: what Python itself reserves, and some
 
 HEAD = "transport: tcp\nchecks:\n  - name: greets\n    steps:\n"
+UDP = "transport: udp\nchecks:\n  - name: a\n    steps:\n      - connect: a\n"
 
 
 def subject(tmp_path, text):
     file = tmp_path / "spec.yaml"
     file.write_text(text)
     return read(file)
+
+
+def refused(tmp_path, text):
+    """What is said of a spec that is none: in few characters, whatever stands in it."""
+    with pytest.raises(LabError) as caught:
+        subject(tmp_path, text)
+    assert caught.value.code == "spec-invalid"
+    said = caught.value.message.removeprefix(str(tmp_path))
+    assert len(said) < 250
+    return said
 
 
 def test_a_whole_one(tmp_path):
@@ -52,7 +72,7 @@ def test_a_fault_is_for_the_link_that_is_named(tmp_path):
     [
         ("", 1, 1, "it is empty"),
         ("- a", 1, 1, "the file is a mapping"),
-        ("a: [", 1, 5, ""),
+        ("a: [", 2, 1, "this is not YAML"),
         ("transport: sctp\nchecks: []", 1, 12, "transport is tcp or udp"),
         ("name: x", 1, 1, "checks are missing"),
         ("checks: []", 1, 9, "there is no check"),
@@ -76,6 +96,21 @@ def test_a_fault_is_for_the_link_that_is_named(tmp_path):
         (f"{HEAD}      - connect: a\n  - name: greets\n    steps: []", 6, 11, "another check's name"),
         (f"{HEAD}      - connect: a\n  - name: b\n    needs: [greet]\n    steps: []", 7, 13, "did you mean greets?"),
         ("transport: udp\nchecks:\n  - name: a\n    steps:\n      - connect: a\n      - reset: a", 6, 9, "TCP's alone"),
+        (f"{HEAD}      - connect: a\n      - expect: {{end: false}}", 6, 23, "end is true"),
+        (f"{HEAD}      - connect: a\n      - expect: {{end: 'true'}}", 6, 23, "end is true"),
+        (f"{UDP}      - expect: {{end: true}}", 6, 23, "end is TCP's alone"),
+        (f"{HEAD}      - connect: a\n      - expect: x\n        to: b", 7, 13, "expect has no to"),
+        (f"{HEAD}      - connect: a\n      - send: x\n        from: b", 7, 15, "send has no from"),
+        (f"{HEAD}      - connect: a\n        within: 3", 6, 17, "connect has no within"),
+        (f"{HEAD}      - connect: a\n      - wire: '*'\n        within: -7", 7, 17, "wire has no within"),
+        (f"{HEAD}      - connect: a\n      - wire: '*'\n        from: b", 7, 15, "wire has no from"),
+        (f"{HEAD}      - connect: a\n      - wire: '*'\n      - wire: '*'", 7, 15, "a check has one wire"),
+        ("[a]: b", 1, 1, "a list can't be a key"),
+        ("{a: b}: c", 1, 1, "a mapping can't be a key"),
+        ("name: a\nname: b", 2, 1, "stands here already"),
+        ("name: a\n---\nname: b", 2, 1, "a second document begins here"),
+        ("name: !own x", 1, 7, "no tags, such as !own"),
+        ("name: a\nchecks: &a [*a]", 2, 13, "inside its own anchor"),
     ],
 )
 def test_bad_files(tmp_path, text, row, column, said):
@@ -84,6 +119,91 @@ def test_bad_files(tmp_path, text, row, column, said):
     assert caught.value.code == "spec-invalid"
     assert (caught.value.values["row"], caught.value.values["column"]) == (row, column), caught.value.message
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["[" * 1000 + "]" * 1000, "{a: " * 2000 + "}" * 2000, "[" * 100_000])
+def test_what_is_nested_without_end(tmp_path, text):
+    assert "deeper than 64 levels" in refused(tmp_path, f"checks: {text}")
+
+
+def test_aliases_do_not_multiply(tmp_path):
+    steps = "{fault: {drop: syn}}," * 1000
+    more = ",".join(f"{{name: a{number}, steps: *s}}" for number in range(1000))
+    said = refused(tmp_path, f"checks: [{{name: a, steps: &s [{{connect: a}},{steps}]}}, {more}]")
+    assert "with its aliases put in" in said
+
+
+@pytest.mark.parametrize("loader", [source._Loader, yaml.SafeLoader])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{HEAD}      - connect: a\n      - send: "\\ud800"',
+        f'{HEAD}      - connect: a\n      - expect: "\\udfff"',
+        f'{HEAD}      - connect: a\n      - expect: {{regex: "\\ud800"}}',
+        'name: "\\ud800"\nchecks: []',
+        '"\\ud800": a',
+    ],
+)
+def test_half_of_a_surrogate_pair_is_no_text(tmp_path, monkeypatch, loader, text):
+    monkeypatch.setattr(source, "_Loader", loader)
+    monkeypatch.setattr(values, "_Loader", loader)
+    refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("regex", "said"),
+    [
+        ("a{99999999999}", "a number in it is too large"),
+        ("a{" + "9" * 5000 + "}", "a number in it is too large"),
+        ("(" * 1000 + ")" * 1000, "nested too deep"),
+        ("(?(" + "9" * 4200 + ")a)", "it is no regular expression: "),
+    ],
+)
+def test_no_regular_expression(tmp_path, regex, said):
+    assert said in refused(tmp_path, f"{HEAD}      - connect: a\n      - expect: {{regex: '{regex}'}}")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_regular_expression_that_python_warns_of_is_one(tmp_path):
+    [_, greets] = subject(tmp_path, f"{HEAD}      - connect: a\n      - expect: {{regex: '[[a]'}}").checks
+    assert greets.steps[1]["kind"] == "regex"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "port: {}",
+        "checks:\n  - name: a\n    steps: [connect: a]\n    points: {}",
+        f"{HEAD}      - connect: a\n      - expect: x\n        within: {{}}",
+    ],
+)
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 4200, "٣", "²", "-1", "1.5", "[1]"])
+def test_no_number(tmp_path, text, number):
+    text = text.format(number)
+    assert "is a whole number from" in refused(tmp_path, text if "checks" in text else f"{text}\nchecks: []")
+
+
+@pytest.mark.parametrize("text", ["{}: a", "checks:\n  - name: a\n    needs: [{}]\n    steps: [connect: a]"])
+def test_messages_repeat_no_more_than_the_head_of_a_name(tmp_path, text):
+    assert "9..." in refused(tmp_path, text.format("9" * 800))
+
+
+def test_a_name_may_be_a_number_and_parts_may_be_aliases(tmp_path):
+    text = "checks:\n  - &a {name: 1, steps: [connect: 7, send: 5]}\n  - {<<: *a, name: 2}\n"
+    _, one, two = subject(tmp_path, text).checks
+    assert (one.name, two.name, one.steps == two.steps) == ("1", "2", True)
+
+
+def test_a_device_without_an_end_is_not_read_to_it(tmp_path):
+    file = tmp_path / "zero.yaml"
+    file.symlink_to("/dev/zero")
+    code = "import sys, pathlib; from labctl.grade.spec import read; read(pathlib.Path(sys.argv[1]))"
+    ran = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, preexec_fn=_bounded)
+    assert ran.stderr.splitlines()[-1].endswith(":1:1: it is larger than a mebibyte"), ran.stderr[-300:]
+
+
+def _bounded():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def test_no_file(tmp_path):

@@ -344,14 +344,16 @@ def test_of_a_capture_that_is_too_large_the_beginning_is_shown(files, monkeypatc
     monkeypatch.setattr(ladder_files, "MOST", whole - 1)
     found = ladder_files.packets_of(str(files[0]))
     assert len(found.packets) == whole - 1
-    assert found.problem and found.problem.code == "capture-large"
+    assert found.problem
+    assert found.problem.code == "capture-large"
 
 
 def test_a_conversation_by_any_number(files):
     assert labctl("ladder", files[0], "--flow", "0001") == labctl("ladder", files[0], "--flow", "1")
     for flow in ("9" * 5000, "²"):
         code, out, err = labctl("ladder", files[0], "--flow", flow)
-        assert (code, out) == (1, "") and "bug" not in err
+        assert (code, out) == (1, "")
+        assert "bug" not in err
 
 
 def test_a_pattern_that_has_no_end():

@@ -2,9 +2,12 @@
 
 import pytest
 
+from labctl.lesson.seen.evidence import Evidence, Misplaced, Values
 from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.expressions import Evaluation, asked_of, parse
+from labctl.lesson.written.model import Expression
 from labctl.lesson.written.problems import Wrong
+from labctl.topology.check.problems import Place
 
 ROWS = [
     Row({"seq": 1, "length": 3, "flags": "P.", "source": ("10.77.0.5", 12345), "text": "hi\n"}, ("fate",)),
@@ -13,7 +16,7 @@ ROWS = [
 
 
 def value(text, **names):
-    names = {"rows": ROWS, "none": None, "empty": [], **names}
+    names = {"rows": ROWS, "none": None, "empty": [], "large": 10**1000, "long": "a" * (1 << 20), **names}
     sources = {"packets": lambda *nodes, **wanted: [row for row in ROWS if row.has(wanted)]}
     return Evaluation(names, sources).value(parse(text, names))
 
@@ -56,6 +59,9 @@ def test_values(text, wanted):
         "rows[0].fate",
         "max(empty)",
         "none[3]",
+        "word('one', 1)",
+        "word('one', -2)",
+        "word(1, 1)",
     ],
 )
 def test_what_is_not_there_is_none(text):
@@ -86,6 +92,12 @@ def test_nothing_compares_with_what_is_not_there(text):
         ("len(rows, key=1)", "len takes no named values", 0),
         ("x := 1", "this is no expression", None),
         ("1" * 3000, "at most 2000 characters", 0),
+        ("len(rows" + ".a" * 900 + ")", "at most 64 levels", 0),
+        ("rows" + ".a" * 900 + "()", "at most 64 levels", 0),
+        ("-" * 1990 + "1", "at most 64 levels", 0),
+        ("1" + "+1" * 990, "at most 64 levels", 0),
+        ("(" * 990 + "1" + ")" * 990, "this is no expression", None),
+        ("row" * 300, "there is no rowrow", 0),
     ],
 )
 def test_what_is_refused(text, message, offset):
@@ -106,6 +118,9 @@ def test_what_is_refused(text, message, offset):
         ("1 / 0", "division by zero"),
         ("len(5)", "has no len"),
         ("[a for a in 5]", "not iterable"),
+        ("'%999999999d' % 1", "only numbers have a remainder"),
+        ("large * large", "too large"),
+        ("long + long", "too large"),
     ],
 )
 def test_what_can_not_be_worked_out(text, message):
@@ -117,6 +132,14 @@ def test_what_can_not_be_worked_out(text, message):
 def test_an_endless_joke_ends():
     with pytest.raises(Wrong, match="too long"):
         value("len([1 for a in many for b in many for c in many])", many=list(range(100)))
+
+
+def test_evidence_that_asks_for_evidence_ends():
+    names = [f"e{number}" for number in range(100)]
+    texts = ["1", *(f"{name}{' + 1' * 50}" for name in names)]
+    asked = {name: Expression(text, parse(text, names), Place(1, 1)) for name, text in zip(names, texts, strict=False)}
+    with pytest.raises(Misplaced, match="nested too deep"):
+        Values(Evidence(lab=None, began=0), asked)["e99"]
 
 
 def test_what_must_be_recorded_is_read_from_the_text():

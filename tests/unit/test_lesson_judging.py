@@ -5,9 +5,10 @@ import ast
 import pytest
 
 from labctl.lesson import judging
+from labctl.lesson.acts import Output
 from labctl.lesson.progress import Progress, Store
 from labctl.lesson.seen.evidence import Evidence
-from labctl.lesson.written.model import Choice, Expression, Predict, Section
+from labctl.lesson.written.model import Choice, Expression, Predict, Section, Typed
 from labctl.topology.check.problems import Place
 
 PLACE = Place(1, 1)
@@ -81,6 +82,7 @@ def test_no_number_is_the_lessons_mistake(value):
         (0x800, "0x800", True),
         (7, "8", False),
         (7, "", False),
+        (7, "9" * 400, False),
         ("10.77.0.6", "10.77.0.6", True),
         ("SYN, ACK", "syn,ack", True),
         (["10.77.0.6", 7], "10.77.0.6:7", True),
@@ -96,6 +98,16 @@ def test_fields(value, given, right):
     assert judging.fills(value, given) is right
 
 
+def test_a_number_that_is_too_large_decides_nothing():
+    with pytest.raises(judging.Undecided, match="too large"):
+        judging.right(Predict(PLACE, number=expression("n")), section(), EVIDENCE, {"n": 10**400})
+
+
+def test_what_a_command_prints_is_json_or_not():
+    typed = Typed("labctl x", ("x",), PLACE)
+    assert [Output(typed, "", data, 0, 0.0).json for data in ("[1]", "[", "[" * 100_000)] == [[1], None, None]
+
+
 def test_progress_is_kept(tmp_path):
     store = Store(tmp_path / "new" / "folder")
     told = Progress("lost", 17, "lesson-hello", ("one", "two"), ("one",), {"web": {"InErrors": 3}})
@@ -104,7 +116,13 @@ def test_progress_is_kept(tmp_path):
     assert store.read("udp") == Progress()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"step": 3}', b"\xff", b'{"step":"a","began":"x"}'])
+ENDLESS = b'{"step": "a", "began": Infinity}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"step": 3}', b"\xff", b'{"step":"a","began":"x"}', b"[" * 100_000, ENDLESS],
+)
 def test_a_broken_file_is_as_good_as_none(tmp_path, content):
     (tmp_path / "tcp.json").write_bytes(content)
     assert Store(tmp_path).read("tcp") == Progress()

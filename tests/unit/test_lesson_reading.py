@@ -1,9 +1,12 @@
 """A lesson's files: what is read of them, and what is said of mistakes, with file, line and column."""
 
+import os
 import pickle
 
 import pytest
+from click.testing import CliRunner
 
+from labctl.cli.app import command_line
 from labctl.errors import LessonError, LessonInvalid
 from labctl.lesson import finding
 from labctl.lesson.written import reading
@@ -85,7 +88,7 @@ def lesson(tmp_path):
 
     def read(en=EN, zh=ZH):
         folder = tmp_path / "mine"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name, text in (("en.md", en), ("zh.md", zh)):
             if text is not None:
                 (folder / name).write_text(text)
@@ -152,12 +155,88 @@ def test_all_of_it_is_read(lesson):
         ("title: A lesson", "title: A lesson\ntitle: B", "en.md:3:1: "),
         ("when: n == 1}", "when: n =}", "en.md:12:"),
         ("```console\n$ ", "```console\nno dollar\n$ ", "en.md:34:1: a console block begins with a line"),
+        ("minutes: 3", "minutes: ²", "en.md:4:10: minutes are 1 to 10"),
+        ("minutes: 3", "minutes: " + "9" * 5000, "en.md:4:10: minutes are 1 to 10"),
+        ("topology: hello", "topology: " + "a" * 300, "en.md:3:11: there is no topology aaa"),
+        ("topology: hello", "topology: line:" + "9" * 5000, "en.md:3:11: there is no topology line:999"),
+        ("topology: hello", 'topology: "a\\0"', "en.md:3:11: there is no topology a"),
+        ("check: n == 1", "check: len(sent" + ".a" * 990 + ")", "en.md:18:12: an expression is nested at most 64"),
+        ("[labctl restart bob]", '["labctl restart b\\0b"]', "en.md:25:13: this is no command line"),
+        ("ask: What happens?", "within: 1", "en.md:10:15: within is how far from a `number`"),
     ],
 )
 def test_mistakes_are_told_with_their_place(lesson, old, new, wanted):
     assert old in EN
     found = problems(lesson, EN.replace(old, new, 1))
     assert any(wanted in problem for problem in found), found
+
+
+CHOICES = """      choices:
+        this: {text: "This", when: n == 1}
+        that: {text: "That", when: n != 1}
+"""
+
+
+@pytest.mark.parametrize("within", ["nan", "1e999", "-1", "inf%", "-nan%", "-5%", "x%", "9" * 4200])
+def test_within_is_how_far_an_answer_may_be(lesson, within):
+    en = EN.replace(CHOICES, f"      number: n\n      within: {within}\n")
+    assert problems(lesson, en, None)[0] == "en.md:12:15: within is a number from 0, or a share such as 20%"
+
+
+@pytest.mark.parametrize(("within", "wanted"), [("0", (0, 0)), ("2.5", (2.5, 0)), ("10%", (0, 0.1))])
+def test_within_is_a_number_or_a_share(lesson, within, wanted):
+    zh = ZH.replace(', choices: {this: "这样", that: "那样"}', "")
+    predict = lesson(EN.replace(CHOICES, f"      number: n\n      within: {within}\n"), zh).steps[0].predict
+    assert (predict.within, predict.share) == wanted
+
+
+@pytest.mark.timeout(60)
+def test_what_is_compared_with_all_others_has_a_limit(lesson):
+    many = range(20_000)
+    steps = "".join(f"  - id: a{number}\n" for number in many)
+    sections = "".join(f"## {{#a{number}}}\n" for number in many)
+    evidence = "".join(f"      e{number}: 1\n" for number in many)
+    en = EN.replace("      n: len", f"{evidence}      n: len")
+    assert any("a step has at most 100 names of evidence" in one for one in problems(lesson, en, None))
+    en = EN.replace("---\nIntroduction", f"{steps}---\nIntroduction") + sections
+    found = problems(lesson, en, None)
+    assert any("a lesson has at most 100 steps" in one for one in found)
+    assert any("a lesson has at most 100 sections" in one for one in found)
+
+
+@pytest.mark.timeout(60)
+def test_blanks_in_a_heading_take_no_time(lesson):
+    assert lesson(EN.replace("## One {#one}", f"## One{' ' * 100}{{#one}}")).prose["en"].sections["one"].title == "One"
+    found = problems(lesson, EN + f"## One{' ' * 200_000}two\n", None)
+    assert any("a section's heading ends with the id" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("id: two", "id: {}"), ("functions: [recv]", "functions: [{}]"), ("title: A", "{}: A"), ("check: n", "check: {}")],
+)
+def test_messages_repeat_no_more_than_the_head_of_a_name(lesson, old, new):
+    for problem in problems(lesson, EN.replace(old, new.format("a" * 900))):
+        assert len(problem) < 400
+
+
+@pytest.mark.parametrize(
+    ("make", "wanted"),
+    [
+        (lambda file: file.symlink_to("/dev/zero"), "zh.md: it is no regular file"),
+        (lambda file: os.mkfifo(file), "zh.md: it is no regular file"),
+        (lambda file: file.mkdir(), "zh.md: it is no regular file"),
+        (lambda file: file.write_text("a" * (1 << 20) + "b"), "zh.md: it is larger than 1 MiB"),
+        (lambda file: file.write_bytes("é".encode() * ((1 << 19) + 1)), "zh.md: it is larger than 1 MiB"),
+        (lambda file: file.write_bytes(b"\xff"), "zh.md: it is no text in UTF-8"),
+    ],
+)
+def test_a_file_that_is_none_is_not_read_to_its_end(tmp_path, make, wanted):
+    (tmp_path / "en.md").write_text(EN)
+    make(tmp_path / "zh.md")
+    with pytest.raises(LessonInvalid) as refused:
+        reading.read(tmp_path, parity=False)
+    assert [str(one).split("/")[-1] for one in refused.value.values["found"]] == [wanted]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +274,15 @@ def test_a_single_file_is_a_lesson(tmp_path):
     file = tmp_path / "my own.md"
     file.write_text(EN)
     assert finding.find(str(file)).name == "my own"
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".md", "a/" * 3000, "a\0b", "/dev/zero"])
+@pytest.mark.parametrize("command", [("validate", "--read"), ("run",), ("check",), ("solve",)])
+def test_a_name_that_no_file_can_have_is_no_lesson(command, name):
+    done = CliRunner().invoke(command_line(), ["lesson", *command, name])
+    assert isinstance(done.exception, LessonError), done.exception
+    assert len(done.exception.message) < 200
+    assert done.exception.message.startswith("there is no lesson ")
 
 
 def test_an_unknown_lesson_is_told_with_those_near():

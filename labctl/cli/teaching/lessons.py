@@ -10,7 +10,7 @@ import typer
 
 from labctl.cli import output
 from labctl.cli.options import Json
-from labctl.errors import LabError, LessonInvalid
+from labctl.errors import LabError, LessonInvalid, brief
 
 if TYPE_CHECKING:
     from labctl.api.lab import Lab
@@ -78,7 +78,7 @@ def run_lesson(
     language = _language(lang, found)
     if begin is not None and found.step(begin) is None:
         known = ", ".join(step.id for step in found.steps)
-        raise LabError("lesson-step", name=found.name, why=f"it has no step {begin}", known=known)
+        raise LabError("lesson-step", name=found.name, why=f"it has no step {brief(begin)}", known=known)
     if language == "en":
         os.environ.setdefault(TUTORIAL, "en_US.UTF-8")
     with output.Progress(found.prose[language].title) as report:

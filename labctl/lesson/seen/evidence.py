@@ -64,6 +64,8 @@ class Evidence:
             return Evaluation(names, sources).value(expression.tree)
         except Wrong as problem:
             raise Misplaced(expression, problem) from None
+        except RecursionError:  # each name asks for those before it
+            raise Misplaced(expression, Wrong("the evidence that this asks for is nested too deep")) from None
 
     # The sources. A node that isn't there (yet) has nothing to tell.
 

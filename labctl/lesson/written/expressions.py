@@ -13,11 +13,14 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from labctl.errors import nearest
+from labctl.errors import brief, nearest
 from labctl.lesson.seen.rows import Row
 from labctl.lesson.written.problems import Wrong
 
 LENGTH_LIMIT = 2000  # characters
+DEPTH_LIMIT = 64  # levels, as of values in YAML: Python's own recursion, which follows them, ends at some hundreds
+SIZE_LIMIT = 1 << 20  # of a text or a list that a sum makes
+BITS_LIMIT = 4096  # of a number: more than any that is seen, and evidence multiplied by itself has no end
 STEP_LIMIT = 200_000  # nodes that are worked out: more is a mistake, or a joke
 
 # Where evidence comes from: each a function of nodes' names and fields (labctl/lesson/evidence.py).
@@ -39,8 +42,8 @@ def _present(values: Iterable[Any]) -> list[Any]:
 
 def _word(text: str, place: int) -> Any:
     """A word of a text, counted from 0; a number where it is one."""
-    words = text.split()
-    if place >= len(words):
+    words = str(text).split()
+    if not -len(words) <= place < len(words):
         return None
     try:
         return float(words[place]) if "." in words[place] else int(words[place])
@@ -92,6 +95,7 @@ _ALLOWED = (
     ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Subscript, ast.Slice, ast.Attribute, ast.IfExp, ast.ListComp,
     ast.GeneratorExp, ast.comprehension, ast.Call, ast.keyword, ast.In, ast.NotIn, *_BINARY, *_ORDER, *_SAME,
 )  # fmt: skip
+_TOO_DEEP = f"an expression is nested at most {DEPTH_LIMIT} levels deep; evidence can have parts of it"
 
 
 def parse(text: str, names: Iterable[str]) -> ast.expr:
@@ -100,11 +104,24 @@ def parse(text: str, names: Iterable[str]) -> ast.expr:
         raise Wrong(f"an expression has at most {LENGTH_LIMIT} characters")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+    except (SyntaxError, ValueError) as problem:
         offset = getattr(problem, "offset", None) or 1
         raise Wrong(f"this is no expression: {getattr(problem, 'msg', problem)}", offset - 1) from None
+    except (RecursionError, MemoryError):  # as Python's own parser tells it
+        raise Wrong(_TOO_DEEP) from None
+    _refuse_deep(tree)
     _Reader({*names, *OUTPUTS, "True", "False", "None"}).read(tree)
     return tree
+
+
+def _refuse_deep(tree: ast.expr) -> None:
+    """Level by level, since what follows a tree by recursion can't follow all that Python's parser takes."""
+    level: list[ast.AST] = [tree]
+    for _ in range(DEPTH_LIMIT):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise Wrong(_TOO_DEEP)
 
 
 class _Reader:
@@ -125,7 +142,7 @@ class _Reader:
             return
         if isinstance(node, ast.Name) and node.id not in self._names:
             raise Wrong(
-                f"there is no {node.id}{nearest(node.id, self._names | {*SOURCES, *FUNCTIONS})}", node.col_offset
+                f"there is no {brief(node.id)}{nearest(node.id, self._names | {*SOURCES, *FUNCTIONS})}", node.col_offset
             )
         for child in ast.iter_child_nodes(node):
             self.read(child)
@@ -145,7 +162,7 @@ class _Reader:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS and name not in SOURCES:
             known = nearest(name, {*SOURCES, *FUNCTIONS})
-            raise Wrong(f"there is no function {name or ast.unparse(node.func)}{known}", node.col_offset)
+            raise Wrong(f"there is no function {brief(name or ast.unparse(node.func))}{known}", node.col_offset)
         if name in SOURCES:
             names_of(node)
         elif node.keywords:
@@ -234,7 +251,12 @@ class Evaluation:
             return None
         if isinstance(node.op, ast.Mult) and not (_is_number(left) and _is_number(right)):
             raise Wrong("only numbers can be multiplied", node.col_offset)
-        return _BINARY[type(node.op)](left, right)
+        if isinstance(node.op, ast.Mod) and not _is_number(left):  # Python would fill in a text, to any width
+            raise Wrong("only numbers have a remainder", node.col_offset)
+        found = _BINARY[type(node.op)](left, right)
+        if _is_large(found):
+            raise Wrong("what comes out is too large", node.col_offset)
+        return found
 
     def _compare(self, node: ast.Compare) -> bool:
         left = self.value(node.left)
@@ -319,6 +341,12 @@ def _plain(value: Any) -> Any:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)
+
+
+def _is_large(value: Any) -> bool:
+    if isinstance(value, str | list | tuple):
+        return len(value) > SIZE_LIMIT
+    return isinstance(value, int) and value.bit_length() > BITS_LIMIT
 
 
 def _kind(value: Any) -> str:

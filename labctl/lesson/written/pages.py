@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 SIZE_LIMIT = 1 << 20  # bytes
+MOST = 100  # steps, sections, and names of evidence: each is compared with all others
 MARK = "---"
 PROGRAM = "labctl"
-_HEADING = re.compile(r"^(?P<title>.*?)\s*\{#(?P<id>[\w-]+)\}\s*$")
+_HEADING = re.compile(r"^(?P<title>.*)\{#(?P<id>[\w-]+)\}\s*$")  # blanks before the brace would be tried one by one
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,21 @@ def read(file: Path, problems: Problems) -> Page:
 
 def _text(file: Path, problems: Problems) -> str:
     try:
-        if file.stat().st_size > SIZE_LIMIT:
-            problems.add(file, None, f"it is larger than {SIZE_LIMIT >> 20} MiB")
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode):  # nobody may write to a pipe, and a device may have no end
+            problems.add(file, None, "it is no regular file")
             return ""
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as stream:
+            text = stream.read(SIZE_LIMIT + 1)
+        if max(about.st_size, len(text)) <= SIZE_LIMIT:
+            return text
+        problems.add(file, None, f"it is larger than {SIZE_LIMIT >> 20} MiB")
+    except UnicodeDecodeError:
+        problems.add(file, None, "it is no text in UTF-8")
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         problems.add(file, None, f"it can't be read: {why}")
-        return ""
+    return ""
 
 
 def _end_of_front(lines: list[str]) -> int | None:
@@ -96,10 +105,16 @@ def _body(page: Page, lines: list[str], begin: int, problems: Problems) -> None:
 
     tokens = MarkdownIt("commonmark").enable("table").parse("\n".join(lines[begin:]))
     heads = [(place, token) for place, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
+    if len(heads) > MOST:
+        where = Place(begin + _line(heads[MOST][1]) + 1, 1)
+        problems.add(page.file, where, f"a lesson has at most {MOST} sections")
+        del heads[MOST:]
     first = _line(heads[0][1]) if heads else len(lines) - begin
     page.introduction = _joined(lines[begin : begin + first])
     for number, (place, head) in enumerate(heads):
-        until = _line(heads[number + 1][1]) if number + 1 < len(heads) else len(lines) - begin
+        after, until = len(tokens), len(lines) - begin
+        if number + 1 < len(heads):
+            after, until = heads[number + 1][0], _line(heads[number + 1][1])
         found = _HEADING.match(tokens[place + 1].content)
         where = Place(begin + _line(head) + 1, 1)
         if found is None:
@@ -109,7 +124,7 @@ def _body(page: Page, lines: list[str], begin: int, problems: Problems) -> None:
                 "a section's heading ends with the id of its step, as in `## The handshake {#handshake}`",
             )
             continue
-        fences = [token for token in tokens if token.type == "fence" and _line(head) < _line(token) < until]
+        fences = [token for token in tokens[place:after] if token.type == "fence"]
         page.parts.append(_part(page.file, found, where, lines, begin, (_line(head), until), fences, problems))
 
 
@@ -138,7 +153,7 @@ def _part(
         before += lines[at:first]
         at = last
     (after if spans else before).extend(lines[at:until])
-    return Part(found["id"], found["title"], where, _joined(before), _joined(after), tuple(typed))
+    return Part(found["id"], found["title"].rstrip(), where, _joined(before), _joined(after), tuple(typed))
 
 
 def _joined(lines: list[str]) -> str:
@@ -165,6 +180,9 @@ def _typed(file: Path, block: Token, begin: int, lines: list[str], problems: Pro
 
 def command(file: Path, line: str, place: Place, problems: Problems) -> tuple[str, ...] | None:
     """The words after `labctl`; None, and a problem, where it is another program's line."""
+    if "\0" in line:
+        problems.add(file, place, "this is no command line: no word of one can hold U+0000")
+        return None
     try:
         words = shlex.split(line, comments=True)
     except ValueError as problem:

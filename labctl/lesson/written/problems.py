@@ -31,20 +31,22 @@ class Problem:
 class Problems:
     """What was found so far."""
 
-    found: list[Problem] = field(default_factory=list)
+    _found: dict[Problem, None] = field(default_factory=dict)
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        return tuple(self._found)
 
     def add(self, file: Path | str, place: Place | None, message: str) -> None:
-        problem = Problem(str(file), place, message)
-        if problem not in self.found:
-            self.found.append(problem)
+        self._found[Problem(str(file), place, message)] = None
 
     def __bool__(self) -> bool:
-        return bool(self.found)
+        return bool(self._found)
 
     def refuse(self, name: str) -> None:
         """Raises LabError `lesson-invalid`, if there are any."""
-        if self.found:
-            raise invalid(name, self.found)
+        if self._found:
+            raise invalid(name, self._found)
 
 
 def invalid(name: str, found: Iterable[Problem]) -> LabError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
-from labctl.errors import LabError, nearest
+from labctl.errors import LabError, brief, nearest
 from labctl.lesson.written import pages
 from labctl.lesson.written.expressions import asked_of, parse
 from labctl.lesson.written.model import (
@@ -113,7 +115,7 @@ class Reader:
 
     def topology(self, front: Mapping, folder: Path) -> str:
         text = self.text(front, "topology", needed=True)
-        if text and text != EMPTY and not (folder / text).exists():
+        if text and text != EMPTY and not os.path.exists(folder / text):  # pathlib's own raises of a long one
             try:
                 builtin.locate(text)
             except LabError as problem:
@@ -122,7 +124,7 @@ class Reader:
 
     def minutes(self, front: Mapping) -> int:
         text = self.text(front, "minutes", needed=True)
-        if text.isdigit() and int(text) in MINUTES:
+        if text in map(str, MINUTES):
             return int(text)
         if text:
             self.wrong(front.entries["minutes"].value.place, f"minutes are {MINUTES.start} to {MINUTES.stop - 1}")
@@ -133,6 +135,9 @@ class Reader:
         if entry is None or not isinstance(entry.value, Sequence) or not entry.value.items:
             self.wrong(entry.key.place if entry else front.place, "a lesson has steps: a list, each with an id")
             return
+        if len(entry.value.items) > pages.MOST:
+            self.wrong(entry.key.place, f"a lesson has at most {pages.MOST} steps")
+            return
         earlier: dict[str, Step] = {}
         for item in entry.value.items:
             if not isinstance(item, Mapping):
@@ -140,7 +145,7 @@ class Reader:
                 continue
             step = self.step(item, earlier)
             if step.id in earlier:
-                self.wrong(item.place, f"there are two steps {step.id}")
+                self.wrong(item.place, f"there are two steps {brief(step.id)}")
             earlier[step.id] = step
             yield step
 
@@ -151,7 +156,7 @@ class Reader:
             self.wrong(item.entries["id"].value.place, "an id is a small letter, then letters, digits and -")
         part = next((part for part in self.page.parts if part.id == id), None)
         if id and part is None:
-            self.wrong(item.place, f"step {id} has no section: `## Its title {{#{id}}}`")
+            self.wrong(item.place, f"step {brief(id)} has no section: `## Its title {{#{brief(id)}}}`")
         evidence = self.evidence(item)
         names = list(evidence)
         check = self.expression(item, "check", names)
@@ -159,7 +164,7 @@ class Reader:
         acts = self.commands(item, "run") or (part.console if part else ())
         solve = self.commands(item, "solve") or acts
         if not solve:
-            self.wrong(item.place, f"step {id} has no act: a console block in its section, `run`, or `solve`")
+            self.wrong(item.place, f"step {brief(id)} has no act: a console block in its section, `run`, or `solve`")
         shown = tuple(self.shown(item, names))
         every = [check, *evidence.values(), *_of(predict)]
         packets, calls, counters = self.recorded(every, shown, earlier)
@@ -167,7 +172,11 @@ class Reader:
 
     def evidence(self, item: Mapping) -> dict[str, Expression]:
         found: dict[str, Expression] = {}
-        for name, entry in self.mapping(item, "evidence").entries.items():
+        asked = self.mapping(item, "evidence")
+        if len(asked.entries) > pages.MOST:
+            self.wrong(asked.place, f"a step has at most {pages.MOST} names of evidence")
+            return found
+        for name, entry in asked.entries.items():
             if not _VARIABLE.match(name):
                 self.wrong(entry.key.place, "a name of evidence is a letter, then letters, digits and _")
             found[name] = self.parsed(entry.value, list(found))
@@ -184,7 +193,7 @@ class Reader:
                 if source == "before" and names[0] not in earlier:
                     self.wrong(
                         _moved(expression.place, offset),
-                        f"there is no earlier step {names[0]}{nearest(names[0], earlier)}",
+                        f"there is no earlier step {brief(names[0])}{nearest(names[0], earlier)}",
                     )
                 {"packets": packets, "calls": calls, "counters": counters}.get(source, set()).update(names)
         for one in shown:
@@ -198,9 +207,9 @@ class Reader:
         for line in self.items(item, "show"):
             kind, *what = line.text.split()
             if kind not in SHOWS:
+                near = nearest(kind, SHOWS)
                 self.wrong(
-                    line.place,
-                    f"there is nothing to show called {kind}{nearest(kind, SHOWS)}; there are: {', '.join(SHOWS)}",
+                    line.place, f"there is nothing to show called {brief(kind)}{near}; there are: {', '.join(SHOWS)}"
                 )
                 continue
             least, most = SHOWS[kind]
@@ -209,7 +218,7 @@ class Reader:
             about = what[2:] if kind in ("ladder", "xray") else what if kind in ("packet", "bytes", "values") else []
             if about:
                 for name in sorted(set(about) - set(names)):
-                    self.wrong(line.place, f"there is no evidence {name}{nearest(name, names)}")
+                    self.wrong(line.place, f"there is no evidence {brief(name)}{nearest(name, names)}")
             yield Shown(kind, tuple(what), line.place)
 
     def predict(self, item: Mapping, names: list[str]) -> Predict | None:
@@ -223,7 +232,7 @@ class Reader:
         choices = []
         for key, entry in self.mapping(asked, "choices").entries.items():
             if not isinstance(entry.value, Mapping):
-                self.wrong(entry.value.place, f"choice {key} has a text, and `when`")
+                self.wrong(entry.value.place, f"choice {brief(key)} has a text, and `when`")
                 continue
             self.known(entry.value, ("text", "when"), "a choice")
             choices.append(Choice(key, self.expression(entry.value, "when", names)))
@@ -238,11 +247,17 @@ class Reader:
         text = self.text(asked, "within")
         if not text:
             return 0.0, 0.0
+        place = asked.entries["within"].value.place
+        if "number" not in asked.entries:
+            self.wrong(place, "within is how far from a `number` an answer may be")
         try:
-            return (0.0, float(text[:-1]) / 100) if text.endswith("%") else (float(text), 0.0)
+            found = float(text.removesuffix("%"))
         except ValueError:
-            self.wrong(asked.entries["within"].value.place, "within is a number, or a share such as 20%")
+            found = -1.0
+        if not (isfinite(found) and found >= 0):
+            self.wrong(place, "within is a number from 0, or a share such as 20%")
             return 0.0, 0.0
+        return (0.0, found / 100) if text.endswith("%") else (found, 0.0)
 
     def sections(self, front: Mapping, like: Lesson | None = None) -> dict[str, Section]:
         """The prose of all steps; of a translation, `like` is the lesson whose steps it has."""
@@ -278,7 +293,7 @@ class Reader:
         sections = [part.id for part in self.page.parts]
         for part in self.page.parts:
             if part.id not in ids:
-                self.wrong(part.place, f"there is no step {part.id}{nearest(part.id, ids)}")
+                self.wrong(part.place, f"there is no step {brief(part.id)}{nearest(part.id, ids)}")
         if sorted(sections) == sorted(ids) and sections != ids:
             self.wrong(place, "the sections stand in another order than the steps")
 
@@ -287,7 +302,9 @@ class Reader:
     def known(self, mapping: Mapping, keys: Iterable[str], what: str) -> None:
         for key, entry in mapping.entries.items():
             if key not in keys:
-                self.wrong(entry.key.place, f"{what} has no {key}{nearest(key, keys)}; there are: {', '.join(keys)}")
+                self.wrong(
+                    entry.key.place, f"{what} has no {brief(key)}{nearest(key, keys)}; there are: {', '.join(keys)}"
+                )
 
     def text(self, mapping: Mapping, key: str, *, needed: bool = False) -> str:
         entry = mapping.entries.get(key)
@@ -326,7 +343,7 @@ class Reader:
             if item.text not in known:
                 self.wrong(
                     item.place,
-                    f"{key}: there is no {item.text}{nearest(item.text, known)}; there are: {', '.join(known)}",
+                    f"{key}: there is no {brief(item.text)}{nearest(item.text, known)}; there are: {', '.join(known)}",
                 )
         return tuple(item.text for item in found)
 
