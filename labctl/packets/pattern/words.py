@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(r'\s*(?:(?P<text>"(?:[^"\\]|\\.)*"(?:\.\.\.)?)|(?P<options><[^>]*>)|(?P<word>[^\s"<]+|<))')
+_TOKEN = re.compile(
+    r'\s*(?:(?P<end>#|\Z)|(?P<text>"(?:[^"\\]|\\.)*"(?:\.\.\.)?)|(?P<options><[^>]*>)|(?P<word>[^\s"<]+|<))'
+)
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", '"': b'"', "\\": b"\\"}
-_BLANK = re.compile(r"\s*")
-_ENDLESS = re.compile(r"(?<![A-Za-z0-9_.])[0-9]{20,}")  # no field of a packet has more than 64 bits
+_DIGITS = 20  # no field of a packet has as many: it has 64 bits at most
+_ENDLESS = re.compile(rf"(?<![A-Za-z0-9_.])[0-9]{{{_DIGITS},}}")
 _HEX = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -37,26 +39,21 @@ def split(line: str, row: int) -> list[Word]:
     """The words of a line, without its comment. Raises BadPattern."""
     out: list[Word] = []
     at = 0
-    while (at := _first(line, at)) < len(line) and line[at] != "#":
+    while True:
         found = _TOKEN.match(line, at)
-        column = at + 1
         if found is None:
-            raise BadPattern(row, column, "a text has no end: its closing quotation mark is missing")
+            begin = line.index('"', at)
+            raise BadPattern(row, begin + 1, "a text has no end: its closing quotation mark is missing")
         kind = found.lastgroup or "word"
-        text = found.group(kind)
+        if kind == "end":
+            return out
+        text, column = found.group(kind), found.start(kind) + 1
         if text == "<":
             raise BadPattern(row, column, "options have no end: > is missing")
-        if kind != "text" and (number := _ENDLESS.search(text)):
-            raise BadPattern(row, column + number.start(), f"{number[0][:20]}... is no number that a packet can hold")
+        if kind != "text" and len(text) >= _DIGITS and (number := _ENDLESS.search(text)):
+            raise BadPattern(row, column + number.start(), f"{number[0][:_DIGITS]}... is no number that a packet can hold")
         out.append(Word(text, kind, row, column))
         at = found.end()
-    return out
-
-
-def _first(line: str, at: int) -> int:
-    """Where the next word begins, or the line ends."""
-    found = _BLANK.match(line, at)
-    return found.end() if found else at
 
 
 def bytes_of(word: Word) -> bytes:
