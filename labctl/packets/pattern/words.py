@@ -51,7 +51,8 @@ def split(line: str, row: int) -> list[Word]:
         if text == "<":
             raise BadPattern(row, column, "options have no end: > is missing")
         if kind != "text" and len(text) >= _DIGITS and (number := _ENDLESS.search(text)):
-            raise BadPattern(row, column + number.start(), f"{number[0][:_DIGITS]}... is no number that a packet can hold")
+            why = f"{number[0][:_DIGITS]}... is no number that a packet can hold"
+            raise BadPattern(row, column + number.start(), why)
         out.append(Word(text, kind, row, column))
         at = found.end()
 
