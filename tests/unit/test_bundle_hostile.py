@@ -309,24 +309,24 @@ def test_packets_of_a_stranger(path, parts):
     refused(path, "packets of 'mallory'")
 
 
-def test_pieces_that_would_take_all_memory(path, parts):
+def with_pieces(parts: dict[str, bytes], count: int, length: int) -> dict[str, bytes]:
+    """The parts with packets that are each a piece of another datagram, which had so many bytes."""
     out = io.BytesIO()
     writer = Writer(out)
     number = writer.interface("alice eth0:out", 1)
-    for place in range(2000):
-        writer.packet(number, 1, b"", comments=[f"labctl: piece of datagram {place}, 65535 bytes"])
-    written(path, {**parts, "packets.pcapng": out.getvalue()})
+    for place in range(count):
+        writer.packet(number, 1, b"", comments=[f"labctl: piece of datagram {place}, {length} bytes"])
+    return {**parts, "packets.pcapng": out.getvalue()}
+
+
+def test_pieces_that_would_take_all_memory(path, parts):
+    written(path, with_pieces(parts, 2000, 65535))
     refused(path, "more datagrams")
 
 
 def test_pieces_of_nothing_take_no_more_than_their_number(path, parts):
     """With the square of it, these took a minute."""
-    out = io.BytesIO()
-    writer = Writer(out)
-    number = writer.interface("alice eth0:out", 1)
-    for place in range(45_000):
-        writer.packet(number, 1, b"", comments=[f"labctl: piece of datagram {place}, 0 bytes"])
-    written(path, {**parts, "packets.pcapng": out.getvalue()})
+    written(path, with_pieces(parts, 45_000, 0))
     begun = time.monotonic()
     assert sum(len(side.sent) for side in file.read(path).sides) == 45_000
     assert time.monotonic() - begun < 30
