@@ -57,7 +57,7 @@ lint: venv types ## check style, types, imports and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck setup/*.sh tests/machines/*.sh .ci/run
+	$(BIN)/shellcheck setup/*.sh setup/engine/* tests/machines/*.sh .ci/run
 
 bench: venv engine images ## measure beside plain Compose for an hour, and write bench/results.json
 	$(BIN)/python -m bench

@@ -128,6 +128,29 @@ def test_the_process_id_of_an_engine_that_was_killed_is_forgotten(machine, tmp_p
         assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize(("given", "helpers"), [({}, "400"), ({"GOGC": "50"}, "50"), ({"GOGC": ""}, "")])
+def test_what_containerd_starts_lets_its_garbage_lie_and_dockerd_does_not(machine, tmp_path, given, helpers):
+    """A dockerd of our own starts `containerd` by the PATH, as the real one does, and each says what it got."""
+    (tmp_path / "bin" / "id").unlink()
+    programs = {
+        "id": "echo 0",
+        "setsid": 'exec "$@"',
+        "dockerd": f'echo "dockerd ${{GOGC-none}}" > {tmp_path}/told; exec containerd --config "a b"',
+        "containerd": f'echo "containerd $GOGC $PATH $*" >> {tmp_path}/told; echo > {tmp_path}/started',
+    }
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    docker = f"[ -e {tmp_path}/started ] || exit 1; {compose('2.26.1')}"
+    places = {"LABCTL_RUN": str(tmp_path), "LABCTL_DOCKERD_LOG": str(tmp_path / "log"), "LABCTL_SYSTEMD": "/none/such"}
+    result = machine("engine.sh", docker, **places, **given)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "told").read_text().splitlines() == [
+        f"dockerd {given.get('GOGC', 'none')}",
+        f"containerd {helpers} {tmp_path / 'bin'} --config a b",
+    ]
+
+
 def test_a_python_that_is_too_old_is_told(machine, tmp_path):
     (tmp_path / "bin" / "python3").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "bin" / "python3").chmod(0o755)
