@@ -189,17 +189,24 @@ def server(monkeypatch):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 0))
     monkeypatch.setattr(names, "PORT", sock.getsockname()[1])
+    threads = []
 
     def start(*replies):
         def serve():
             for reply in replies:
                 query, peer = sock.recvfrom(4096)
+                if not query:  # the test is over
+                    return
                 for data in reply(query):
                     sock.sendto(data, peer)
 
-        threading.Thread(target=serve, daemon=True).start()
+        threads.append(threading.Thread(target=serve, daemon=True))
+        threads[-1].start()
 
     yield start
+    for thread in threads:
+        sock.sendto(b"", sock.getsockname())  # not every reply need have been asked for
+        thread.join()
     sock.close()
 
 
