@@ -30,9 +30,6 @@ REMOVE_LIMIT, AGAIN = 5.0, 0.2  # seconds
 BUILD_LIMIT, SEND_LIMIT = 600.0, 300.0  # seconds
 _NOT_OVER = "nothing comes back over a network of the swarm"  # where both ways pass the port: either may be cut
 SECONDS, LONGER = 3.0, 8.0  # seconds for all tries; and where the swarm's own datagrams are waited for
-# Over a network that was just made. Where each address on it is, the swarm's gossip has to tell the engines first: in a
-# moment as a rule, on busy machines later than SECONDS.
-GOSSIPED = 20.0
 
 Report = Callable[[str], None]
 
@@ -117,15 +114,13 @@ def _told(there: Mapping[str, Helper]) -> dict[str, Any]:
     return ask(there, lambda _, helper: helper.order({"do": "tell"}))[0]
 
 
-def _passages(
-    there: Mapping[str, Helper], told: Mapping[str, Any], at: Mapping[str, str], limit: float = SECONDS
-) -> Iterator[Passage]:
+def _passages(there: Mapping[str, Helper], told: Mapping[str, Any], at: Mapping[str, str]) -> Iterator[Passage]:
     held = {name: set(told[name]["held"]) for name in told}
     gossiping = {name for name in told if GOSSIP_UDP in held[name]}
 
     def try_all(name: str, helper: Helper) -> Any:
         watched = {other: at[other] for other in gossiping - {name}} if name in gossiping else {}
-        seconds = LONGER if watched else limit
+        seconds = LONGER if watched else SECONDS
         order = {
             "do": "try",
             "peers": {other: at[other] for other in told if other != name},
@@ -174,7 +169,7 @@ def _over_a_network(engines: Engines, states: Mapping[str, Membership], lab: str
         with helpers(engines, lab, labels, [TRIAL], lab) as (there, _):
             told = _told(there)
             at = {name: told[name]["address"] for name in told}
-            found = _passages(there, {name: {"held": []} for name in told}, at, GOSSIPED)
+            found = _passages(there, {name: {"held": []} for name in told}, at)
             return {(one.sender, one.receiver): one.state == "open" for one in found}
     finally:
         _remove(manager, network)
