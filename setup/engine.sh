@@ -11,7 +11,6 @@ START_LIMIT=60 # seconds that a new engine may take until it answers
 DAEMON_LOG=${LABCTL_DOCKERD_LOG:-/var/log/labctl-dockerd.log}
 RUN=${LABCTL_RUN:-/var/run} # where dockerd and its containerd keep their process ids
 SYSTEMD=${LABCTL_SYSTEMD:-/run/systemd/system} # there where systemd starts what runs
-FIRST=$(cd "$(dirname "$0")/engine" && pwd) # what dockerd finds before the PATH's own
 
 say() { printf 'labctl: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -128,8 +127,9 @@ start_engine() {
         say "starting dockerd (its log: $DAEMON_LOG)"
         forget "$RUN/docker.pid" dockerd
         forget "$RUN/docker/containerd/containerd.pid" containerd
+        first=$(cd "$(dirname "$0")/engine" && pwd) # a containerd that is found before the PATH's own
         # All three streams are redirected: a daemon that holds our output open would keep our caller waiting.
-        PATH="$FIRST:$PATH" setsid dockerd >>"$DAEMON_LOG" 2>&1 </dev/null &
+        PATH="$first:$PATH" setsid dockerd >>"$DAEMON_LOG" 2>&1 </dev/null &
         daemon=$!
     fi
     waited=0

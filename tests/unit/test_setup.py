@@ -16,6 +16,13 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ("sh", "cut", "sed", "id", "env", "head", "timeout", "cat", "grep", "printf", "sleep", "dirname", "cksum")
 
 
+def put(folder: Path, programs: dict[str, str]) -> None:
+    """Programs of ours, by name, as scripts of a shell."""
+    for name, text in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+
+
 @pytest.fixture
 def machine(tmp_path):
     """`machine(script, docker=..., **variables)` runs a set-up script where only a few commands are on the PATH."""
@@ -26,8 +33,7 @@ def machine(tmp_path):
 
     def run(script: str, docker: str | None = None, **variables: str) -> subprocess.CompletedProcess:
         if docker is not None:
-            (folder / "docker").write_text(f"#!/bin/sh\n{docker}\n")
-            (folder / "docker").chmod(0o755)
+            put(folder, {"docker": docker})
         environment = {"PATH": str(folder), "HOME": str(tmp_path), "LABCTL_NO_INSTALL": "1", **variables}
         return subprocess.run(
             [str(folder / "sh"), str(ROOT / "setup" / script)],
@@ -107,9 +113,7 @@ def test_the_process_id_of_an_engine_that_was_killed_is_forgotten(machine, tmp_p
                 "setsid": 'exec "$@"',
                 "dockerd": f"{refuses}; echo > {tmp_path}/started",
             }
-            for name, text in programs.items():
-                (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-                (tmp_path / "bin" / name).chmod(0o755)
+            put(tmp_path / "bin", programs)
             for tool in ("rm", "tail"):
                 (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
             docker = f"[ -e {tmp_path}/started ] || exit 1; {compose('2.26.1')}"
@@ -138,9 +142,7 @@ def test_what_containerd_starts_lets_its_garbage_lie_and_dockerd_does_not(machin
         "dockerd": f'echo "dockerd ${{GOGC-none}}" > {tmp_path}/told; exec containerd --config "a b"',
         "containerd": f'echo "containerd $GOGC $PATH $*" >> {tmp_path}/told; echo > {tmp_path}/started',
     }
-    for name, text in programs.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
+    put(tmp_path / "bin", programs)
     docker = f"[ -e {tmp_path}/started ] || exit 1; {compose('2.26.1')}"
     places = {"LABCTL_RUN": str(tmp_path), "LABCTL_DOCKERD_LOG": str(tmp_path / "log"), "LABCTL_SYSTEMD": "/none/such"}
     result = machine("engine.sh", docker, **places, **given)
@@ -152,8 +154,7 @@ def test_what_containerd_starts_lets_its_garbage_lie_and_dockerd_does_not(machin
 
 
 def test_a_python_that_is_too_old_is_told(machine, tmp_path):
-    (tmp_path / "bin" / "python3").write_text("#!/bin/sh\nexit 1\n")
-    (tmp_path / "bin" / "python3").chmod(0o755)
+    put(tmp_path / "bin", {"python3": "exit 1"})
     result = machine("python.sh")
     assert result.returncode == 1
     assert "Python 3.11 or newer is needed and was not found" in result.stderr
@@ -174,9 +175,7 @@ def test_root_takes_a_python_that_others_may_run(tmp_path, user, chosen):
         "python3.12": 'case "$1" in -m) exit 7 ;; *) exit 0 ;; esac',
     }
     (tmp_path / "bin").mkdir()
-    for name, text in programs.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
+    put(tmp_path / "bin", programs)
     environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
     done = subprocess.run(
         ["sh", str(folder / "setup" / "python.sh")],
