@@ -80,6 +80,22 @@ class Machines:
             if machine.docker("info", "--format", "{{.Swarm.LocalNodeState}}") != "inactive":
                 machine.docker("swarm", "leave", "--force")
 
+    def facts(self) -> str:
+        """What may tell why nothing comes from one to another over a network of the swarm, for a test that failed."""
+        return "\n".join(f"--- {one.name}\n{one.run('sh', '-c', _FACTS)}" for one in self.all)
+
+
+# Filters; the tunnels in the namespaces of overlays, and who is known there (ip-link(8), bridge(8)); the engine's log.
+_FACTS = """
+iptables -S; docker network ls
+for space in /run/docker/netns/*; do
+    echo "$space"
+    nsenter --net="$space" sh -c 'ip -d -s link; ip neigh; bridge fdb show'
+done
+tail -n 40 /var/log/dockerd.log
+exit 0
+"""
+
 
 @contextmanager
 def held() -> Iterator[Machines]:

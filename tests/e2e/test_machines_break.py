@@ -99,7 +99,7 @@ def hosts(machines, tmp_path_factory):
     joined = run("hosts", "join", "a", "b", "c", **variables)
     assert joined.returncode == 0, joined
     up = run("up", str(folder), *PLACES, timeout=300, **variables)  # the images are everywhere then
-    assert up.returncode == 0, up
+    assert up.returncode == 0, f"{up}\n{machines.facts()}"
     yield folder, variables, dict(zip("abc", machines, strict=True))
     machines.apart()
 

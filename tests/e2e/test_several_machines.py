@@ -53,9 +53,10 @@ class There:
 
 
 @pytest.fixture(scope="module")
-def lab(hosts):
+def lab(hosts, machines):
     found = There(hosts)
-    found.ok("up", "hello", "--hosts", "a,b,c", "--place", "alice=a", "--place", "bob=b", "--place", "client=c")
+    up = found.run("up", "hello", "--hosts", "a,b,c", "--place", "alice=a", "--place", "bob=b", "--place", "client=c")
+    assert up.returncode == 0, f"{up}\n{machines.facts()}"
     yield found
     assert found.run("down").returncode == 0
 
