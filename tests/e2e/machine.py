@@ -31,6 +31,7 @@ BRIDGE = "com.docker.network.bridge.name"
 COUNTERS = re.compile(r"\[\d+:\d+\]|counter packets \d+ bytes \d+|# handle \d+|^#.*$", re.M)
 PATIENCE = 20.0  # seconds in which what another lab has in hand is done, or is otherwise than a look before
 LOOK_AGAIN = 0.05
+LOOKS_ALIKE = 3  # in a row
 
 
 class Look(NamedTuple):
@@ -72,11 +73,15 @@ class Machine:
     def settled(self) -> Look:
         """The machine now, without what is nobody's only as the engine is in the middle of making or removing it."""
         deadline, stays = time.monotonic() + PATIENCE, None
+        alike: list[set[str]] = []
         while True:
             found = self.look("")
-            unknown = {line for line in found.lines if OF_THE_ENGINE.search(line) and not found.is_others(line)}
+            nobodys = {line for line in found.lines if not found.is_others(line)}
+            unknown = {line for line in nobodys if OF_THE_ENGINE.search(line)}
             stays = unknown if stays is None else stays & unknown
-            if not stays or time.monotonic() > deadline:
+            # With each network the engine takes its own jumps out and puts them in again: a look may miss them.
+            alike = [*(earlier for earlier in alike if earlier == nobodys - unknown), nobodys - unknown]
+            if (not stays and len(alike) == LOOKS_ALIKE) or time.monotonic() > deadline:
                 return found._replace(lines=found.lines - (unknown - stays))
             self._sandboxes.clear()
             time.sleep(LOOK_AGAIN)

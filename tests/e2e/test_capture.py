@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+from executing import execute
 from outside import PATIENCE, end_group, finish, json_lines, read_until, run, until
 
 from labctl.engine.model import PROBE_IMAGE
@@ -105,7 +106,7 @@ def test_recorders_hold_only_what_they_need(own_lab):
     assert not host["PortBindings"]
     assert host["Memory"] > 0
     assert host["PidsLimit"] == 64
-    status = container.exec_run(["cat", "/proc/1/status"])[1].decode()
+    status = execute(container.id, "cat", "/proc/1/status").out
     # capabilities(7): 12 and 13, in the bounding set of the first process, and so of all others.
     assert int(re.search(r"CapBnd:\s+(\w+)", status)[1], 16) == 1 << 12 | 1 << 13
 

@@ -7,14 +7,15 @@ import socket
 from pathlib import Path
 
 import pytest
+from executing import execute
 from outside import ROOT, Lab, begin_command, read_until, run_command
 
 NODES = ("alice", "bob", "client", "echo", "udp1", "udp2", "web")
 
 
 def inside(container, *command: str) -> tuple[int, str]:
-    status, said = container.exec_run(list(command))
-    return status, said.decode()
+    done = execute(container.id, *command)
+    return done.status, done.out + done.err
 
 
 @pytest.fixture(params=NODES)
@@ -54,8 +55,7 @@ def test_root_filesystem_is_read_only(node):
 
 def test_not_even_root_gets_anywhere(node):
     """`docker exec -u 0` is a root without capabilities, on the same read-only system."""
-    status, said = node.exec_run(["sh", "-c", "exec 2>&1; id -u; touch /x; mount -t tmpfs x /mnt"], user="0")
-    text = said.decode()
+    status, text, _ = execute(node.id, "sh", "-c", "exec 2>&1; id -u; touch /x; mount -t tmpfs x /mnt", user="0")
     assert status != 0
     assert text.startswith("0\n"), (status, text)
     assert "Read-only file system" in text

@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 import pytest
+from executing import execute
 from outside import LABCTL, end_group, environment, finish, json_lines, parse, read_until, run_command
 
 from labctl.engine.docker import DockerEngine
@@ -26,9 +27,9 @@ def listening(container) -> set[tuple[str, int]]:
     found = set()
     for proto, state in (("tcp", LISTEN), ("udp", UDP_OPEN)):
         for family in ("", "6"):
-            status, table = container.exec_run(["cat", f"/proc/net/{proto}{family}"])
-            assert status == 0, table
-            for line in table.decode().splitlines()[1:]:
+            done = execute(container.id, "cat", f"/proc/net/{proto}{family}")
+            assert done.status == 0, done
+            for line in done.out.splitlines()[1:]:
                 address, port = line.split()[1].split(":")
                 if line.split()[3] == state and address != DOCKERS_RESOLVER:
                     found.add((proto, int(port, 16)))

@@ -2,6 +2,8 @@
 
 import json
 
+from executing import execute
+
 NODE = {"init": True, "stdin_open": True, "x-labctl": {"movable_ports": True}}
 
 
@@ -19,7 +21,7 @@ def test_isolated_lab(spare, tmp_path):
     (network,) = lab.networks()
     assert network.attrs["Internal"]
     assert [node["node"] for node in lab.json("ps")["nodes"]] == ["client", "web"]
-    routes = lab.container("client").exec_run(["cat", "/proc/net/route"]).output.decode()
+    routes = execute(lab.container("client").id, "cat", "/proc/net/route").out
     assert not [line for line in routes.splitlines()[1:] if line.split()[1] == "00000000"], "no default route"
     assert lab.refused("http", "get", "web", "/") == "web publishes no port to this machine"
     assert "Hello" in lab.ok("http", "get", "web", "/", "--from", "client").stdout

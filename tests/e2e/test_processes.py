@@ -1,11 +1,13 @@
 """Sockets and system calls of nodes, beside what ss(8) says and what a program of ours is known to do."""
 
 import base64
+import os
 import re
 import signal
 from pathlib import Path
 
 import pytest
+from executing import execute
 from outside import Lab, finish, json_lines, read_until, until
 
 from labctl.render.text import width
@@ -69,15 +71,21 @@ def probe(engine, lab: Lab, node: str):
     return engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
 
 
-def programs(container) -> list[str]:
+def pids(container) -> list[tuple[int, str]]:
+    """The machine's number and the command line of each process."""
     found = container.top()
-    return [line[found["Titles"].index("CMD")] for line in found["Processes"]]
+    number, command = (found["Titles"].index(title) for title in ("PID", "CMD"))
+    return [(int(line[number]), line[command]) for line in found["Processes"]]
+
+
+def programs(container) -> list[str]:
+    return [command for _, command in pids(container)]
 
 
 def run_in(lab: Lab, node: str, code: str) -> str:
-    done = lab.container(node).exec_run(["python3", "-c", code])
-    assert done.exit_code == 0, done.output
-    return done.output.decode()
+    done = execute(lab.container(node).id, "python3", "-c", code)
+    assert done.status == 0, done
+    return done.out
 
 
 def record(lab: Lab, node: str) -> None:
@@ -113,7 +121,7 @@ def test_table_is_what_ss_says(engine, own_lab):
         (*(item[key] for key in keys), end(item, "local"), end(item, "peer"))
         for item in own_lab.json("sockets", "echo")["sockets"]
     }
-    lines = helper.exec_run(["ss", "-H", "-n", "-t", "-u", "-a"]).output.decode().splitlines()
+    lines = execute(helper.id, "ss", "-H", "-n", "-t", "-u", "-a").out.splitlines()
     told = {
         (proto, state, int(recv), int(send), *rest[:2]) for proto, state, recv, send, *rest in map(str.split, lines)
     }
@@ -329,7 +337,7 @@ def test_a_process_that_is_traced_already(engine, own_lab):
     [helper] = probe(engine, own_lab, "udp1")
     other = helper.exec_run(["strace", "-f", "-qq", "-o", "/dev/null", "-p", "1"], detach=True)
     assert other.exit_code is None
-    until(lambda: "TracerPid:\t0\n" not in helper.exec_run(["cat", "/proc/1/status"]).output.decode(), "it is traced")
+    until(lambda: "TracerPid:\t0\n" not in execute(helper.id, "cat", "/proc/1/status").out, "it is traced")
     got = own_lab.run("syscalls", "udp1")
     assert got.returncode == 1
     assert re.match(
@@ -351,11 +359,13 @@ def test_programs_of_others(clients, spare, tmp_path):
     record(lab, "box")
     box = lab.container("box")
     script = (
+        # Once it is followed: on a busy machine that may be after it began.
+        "until grep -q 'TracerPid:.[1-9]' /proc/self/status; do :; done; "
         "socat -u TCP-LISTEN:9000,reuseaddr OPEN:/dev/null & "
         "until grep -q ':2328 ' /proc/net/tcp; do :; done; echo 'grüße' | ncat --send-only 127.0.0.1 9000; wait; "
         "curl -s http://127.0.0.1:9001/; true"
     )
-    assert box.exec_run(["sh", "-c", script]).exit_code == 0
+    assert execute(box.id, "sh", "-c", script).status == 0
     found = [event for event in calls(lab, "box") if event["event"] == "syscall" and event.get("proto") == "tcp"]
     by = {name: [event for event in found if event["program"] == name] for name in ("socat", "ncat", "curl")}
     # What each of them does with its sockets, in its own words (ncat writes by sendto, socat reads by read).
@@ -370,6 +380,34 @@ def test_programs_of_others(clients, spare, tmp_path):
     refused = [event for event in by["curl"] if event["call"] in ("connect", "getsockopt")]
     assert refused[0]["peer"] == ["127.0.0.1", 9001]
     assert "ECONNREFUSED" in str(refused)
+
+
+def test_a_program_that_was_found_late_is_told(engine, own_lab):
+    own_lab.run("xray", "client", "echo", timeout=300)  # records from now on
+    own_lab.ok("echo", "send", "client", "of which there is something to show")
+    [helper] = probe(engine, own_lab, "client")
+    lookers = [pid for pid, command in pids(helper) if "process_probe.py" in command]
+    for pid in lookers:
+        os.kill(pid, signal.SIGSTOP)  # as if it had got no turn
+    try:
+        own_lab.container("client").exec_run(["sleep", "100"], detach=True)
+        until(lambda: any("sleep" in command for _, command in pids(own_lab.container("client"))), "sleep has begun")
+    finally:
+        for pid in lookers:
+            os.kill(pid, signal.SIGCONT)
+
+    def told():
+        return [event for event in calls(own_lab, "client") if event["event"] == "missed"]
+
+    until(told, "it is told")
+    [event] = told()
+    assert event["reason"] == f"sleep[{event['pid']}] was found late: what it did first is not recorded"
+    assert f"-- {event['reason']}\n" in own_lab.ok("syscalls", "client").stdout
+    assert f"At client {event['reason']}." in own_lab.ok("xray", "client", "echo").stdout
+    # One that is found in time is told from its start on.
+    own_lab.container("client").exec_run(["sleep", "200"], detach=True)
+    until(lambda: 'started ["sleep", "200"]' in own_lab.ok("syscalls", "client").stdout, "its start is told")
+    assert len(told()) == 1
 
 
 # -- the command line

@@ -6,15 +6,16 @@ import socket
 import struct
 
 import pytest
+from executing import execute
 from outside import end_group, finish, read_until
 
 pytestmark = pytest.mark.turn(2)
 
 
 def inside(lab, node: str, *command: str) -> str:
-    code, output = lab.container(node).exec_run(list(command))
-    assert code == 0, output
-    return output.decode()
+    done = execute(lab.container(node).id, *command)
+    assert done.status == 0, done
+    return done.out
 
 
 def echo_requests(lab, node: str) -> int:

@@ -5,6 +5,7 @@ from statistics import median
 
 import pytest
 from conftest import LABEL, SESSION
+from executing import execute
 from outside import finish, read_until
 
 WITHIN = 0.10  # of what iperf3 measures
@@ -112,9 +113,9 @@ def iperf3(lab, clients):
 
     def measure(*options: str, value: str = "bits_per_second") -> float:
         command = ["iperf3", "--client", lab.address("bob"), "--json", "--connect-timeout", "5000", *options]
-        code, output = made[1].exec_run(command)
-        end = json.loads(output)
-        assert code == 0, end
+        done = execute(made[1].id, *command)
+        end = json.loads(done.out)
+        assert done.status == 0, end
         return (end["end"].get("sum_received") or end["end"]["sum"])[value]
 
     yield measure

@@ -17,6 +17,7 @@ from html.parser import HTMLParser
 
 import docker
 import pytest
+from executing import execute
 from lacking import lacking
 
 pytestmark = pytest.mark.turn(2)
@@ -88,9 +89,9 @@ def tell(**fields):
 
 def inside(guest, script: str, *arguments: str):
     """Runs a script on the guest; what it tells."""
-    code, output = guest.docker.exec_run(["python3", "-c", PRELUDE + script, *arguments])
-    assert code == 0, output.decode()
-    return json.loads(output)
+    done = execute(guest.docker.id, "python3", "-c", PRELUDE + script, *arguments)
+    assert done.status == 0, done
+    return json.loads(done.out)
 
 
 def beside(lab, network, script: str, **options):
@@ -1096,9 +1097,9 @@ def test_a_kernel_without_ipv6(lab):
 
 def test_a_port_that_is_taken_is_an_error(lab):
     web = start(lab)
-    code, output = web.docker.exec_run(["python3", "/opt/node/http_hello.py"])
-    assert code == 1
-    assert json.loads(output)["error"] == "EADDRINUSE"
+    done = execute(web.docker.id, "python3", "/opt/node/http_hello.py")
+    assert done.status == 1
+    assert json.loads(done.out)["error"] == "EADDRINUSE"
 
 
 def test_a_restart_finds_its_port_free(guest):
