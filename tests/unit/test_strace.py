@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labprocess.tracing.calls import Calls, Identity, described, quoted, readable
+from labprocess.tracing.late import Late
 from labprocess.tracing.strace import Call, Ended, Reader, Signal, members, split, string
 
 HERE = Path(__file__).parent
@@ -262,3 +263,43 @@ def test_a_connection_that_was_gone_before_it_was_looked_up_gets_its_own_end_fro
         assert event["local"] in [found["local"] for found in later]
     unknown = [event for event in made(alone, "connect") if event.get("proto") == "tcp" and not event.get("local")]
     assert len(late) == {"python.txt": 4, "odd.txt": 1}[name] <= len(unknown)
+
+
+# -- programs that were found late
+
+
+BEGINS = Call(7, 20, "execve", ['"/bin/sh"', '["sh"]'], 0)
+SPEAKS = Call(7, 40, "socket", ["AF_INET", "SOCK_STREAM", "0"], 3)
+RUNCS = Call(7, 10, "read", ["5<UNIX-STREAM:[1]>", '""', "8"], 0)
+ENDS = Ended(7, 60, status=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_late"),
+    [
+        ([("runc:[2:INIT]",), RUNCS, BEGINS, SPEAKS, ENDS], False),  # it began after it was followed
+        ([RUNCS, ("sh", 30), BEGINS, SPEAKS, ENDS], False),  # it began, and strace's words come after the look at it
+        ([RUNCS, BEGINS, ("sh", 30), SPEAKS, ENDS], False),  # and before it
+        ([RUNCS, ("sh", 15), SPEAKS, ENDS], True),  # it began before strace had it
+        ([("sh", 15), BEGINS, SPEAKS, ENDS], True),  # what it began later is another program
+        ([("sh", 70), ENDS], True),  # it says nothing any more
+        ([RUNCS, ENDS, ("",)], False),  # there is no such program
+    ],
+)
+def test_a_program_that_began_before_it_was_followed_is_late(told, is_late):
+    late, found = Late(), []
+    assert not late.found(7, "runc:[2:INIT]")
+    for item in told:
+        if isinstance(item, tuple) and not isinstance(item, Call | Ended):
+            late.followed(7, item[0], item[1] if len(item) > 1 else 0)
+        else:
+            found.append(late.happened(item))
+    assert found.count(True) == is_late
+
+
+def test_what_runs_already_when_it_is_found_is_late():
+    late = Late()
+    assert late.found(7, "sh")
+    late.followed(7, "sh", 30)
+    assert not late.happened(SPEAKS)
+    assert not late.found(8, ""), "it is gone, and nobody knows what it was"

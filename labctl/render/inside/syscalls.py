@@ -87,7 +87,8 @@ def _parts(event: Event, ends: Ends) -> tuple[str, str, bool]:
         return "-- ", f"ended, {how}", bool(event.get("signal"))
     if event.name == "signal":
         return "-- ", f"signal {event.get('signal')}", False
-    return "-- ", f"{event.get('reason')} ({event.get('error')})", True
+    error = event.get("error")
+    return "-- ", f"{event.get('reason')} ({error})" if error else f"{event.get('reason')}", True
 
 
 def _made(event: Event, ends: Ends) -> str:

@@ -14,6 +14,7 @@ from labprocess.history import History
 from labprocess.sockets import owners
 from labprocess.sockets.diag import Diag
 from labprocess.tracing.calls import WAITS, Calls, Ends, Identity, stamp
+from labprocess.tracing.late import Late
 from labprocess.tracing.newcomers import Newcomers
 from labprocess.tracing.strace import Call, Ended, Signal
 from labprocess.tracing.tracer import Tracer
@@ -41,6 +42,7 @@ class Recorder:
         self._once_watching: list[Callable[[], None]] = []
         self._diag = Diag()
         self._calls = Calls(_identity, self._lookup)
+        self._late = Late()
 
     def start(self, ready: Callable[[dict[int, str]], None]) -> None:
         """Calls `ready(refused)` when it records: the processes that could not be traced, each with the reason."""
@@ -51,7 +53,7 @@ class Recorder:
             self._free.append(lambda: self.start(ready))
             return
         self.histories = {kind: History() for kind in KINDS}
-        self._calls = Calls(_identity, self._lookup)
+        self._calls, self._late = Calls(_identity, self._lookup), Late()
         pids = owners.pids()
         self._seen = set(pids)
         others = {pid: f"it is traced already, by process {tracer}" for pid in pids if (tracer := _tracer(pid))}
@@ -122,14 +124,27 @@ class Recorder:
             self._seen.add(pid)
             with contextlib.suppress(OSError):  # it has ended already
                 if owners.is_nodes(pid) and not _tracer(pid):
-                    self._trace([pid], self._tell_refused)
+                    self._follow(pid)
 
-    def _tell_refused(self, tracer: Tracer) -> None:
-        for pid, why in tracer.refused.items():
-            fields = {"error": "EPERM", "reason": f"process {pid} could not be traced: {why}", "pid": pid}
-            self._record("calls", time.time_ns(), {"event": "error", **fields})
+    def _follow(self, pid: int) -> None:
+        if self._late.found(pid, program := owners.program(pid)):
+            self._tell_late(pid, program, time.time_ns())
+
+        def followed(tracer: Tracer) -> None:
+            self._late.followed(pid, owners.program(pid), time.time_ns())
+            if why := tracer.refused.get(pid):
+                fields = {"error": "EPERM", "reason": f"process {pid} could not be traced: {why}", "pid": pid}
+                self._record("calls", time.time_ns(), {"event": "error", **fields})
+
+        self._trace([pid], followed)
+
+    def _tell_late(self, pid: int, program: str, moment: int) -> None:
+        reason = f"{program}[{pid}] was found late: what it did first is not recorded"
+        self._record("calls", moment, {"event": "missed", "reason": reason, "pid": pid, "program": program})
 
     def _happened(self, item: Call | Signal | Ended) -> None:
+        if self._late.happened(item):
+            self._tell_late(item.pid, self._calls.program(item.pid), item.ts)
         for moment, event in self._calls.events(item):
             waits = event.get("call") in WAITS
             self._record("waits" if waits else "calls", moment, event)

@@ -28,7 +28,7 @@ ON_SOCKETS = ("read", "readv", "write", "writev", "close", "fcntl", "ioctl", "du
 STARTS = ("fork", "vfork", "clone", "clone3")
 TRACED = ("%net", *ON_SOCKETS, *WAITS[:-1], "restart_syscall", "execve", *STARTS)
 UNKNOWN = "?"
-_RUNTIME = "runc:["  # the engine's own program in a process that is about to be what was asked for
+RUNTIME = "runc:["  # the engine's own program in a process that is about to be what was asked for
 _DESCRIBED = re.compile(r"(-?\d+)<(.*)>", re.DOTALL)
 _SOCKET = re.compile(r"([A-Za-z][A-Za-z0-9-]*):\[(.*)\]", re.DOTALL)
 _ENDS = re.compile(r"(?:\[([^\]]*)\]|([0-9.]+)):(\d+)")
@@ -117,6 +117,10 @@ class Calls:
         self._waiting = rest
         return out
 
+    def program(self, thread: int) -> str:
+        """The name of the program that a thread is of, as far as it is known."""
+        return self._of(thread).program
+
     def event(self, item: Call | Signal | Ended) -> Fields | None:
         """The event of it, without its node; None for what is none of anybody's interest."""
         who = self._of(item.pid)
@@ -154,7 +158,7 @@ class Calls:
         if found.process not in self._sockets:
             inherited = self._sockets.get(found.parent, {})
             self._sockets[found.process] = {fd: replace(sock) for fd, sock in inherited.items()}
-            if found.program.startswith(_RUNTIME):
+            if found.program.startswith(RUNTIME):
                 self._muted.add(found.process)
 
     def _ended(self, item: Ended, who: Identity) -> Fields | None:
