@@ -127,7 +127,7 @@ class Recorder:
                     self._follow(pid)
 
     def _follow(self, pid: int) -> None:
-        if self._late.found(pid, program := owners.program(pid)):
+        if program := self._late.found(pid, owners.program(pid)):
             self._tell_late(pid, program, time.time_ns())
 
         def followed(tracer: Tracer) -> None:
@@ -143,8 +143,8 @@ class Recorder:
         self._record("calls", moment, {"event": "missed", "reason": reason, "pid": pid, "program": program})
 
     def _happened(self, item: Call | Signal | Ended) -> None:
-        if self._late.happened(item):
-            self._tell_late(item.pid, self._calls.program(item.pid), item.ts)
+        if program := self._late.happened(item):
+            self._tell_late(item.pid, program, item.ts)
         for moment, event in self._calls.events(item):
             waits = event.get("call") in WAITS
             self._record("waits" if waits else "calls", moment, event)

@@ -72,6 +72,11 @@ class Socket:
 Ends = tuple[tuple[str, int], tuple[str, int] | None]
 
 
+def is_whole(call: Call) -> bool:
+    """False of an execve(2) in the middle of which strace began to follow: it knows what came of it alone."""
+    return bool(call.args) and string(call.args[0]) is not None
+
+
 class Calls:
     """`identify(thread)` says whose a thread is, None where it is gone; `lookup(proto, inode)` asks the kernel for a
     socket's two ends."""
@@ -116,10 +121,6 @@ class Calls:
                 rest.append(entry)
         self._waiting = rest
         return out
-
-    def program(self, thread: int) -> str:
-        """The name of the program that a thread is of, as far as it is known."""
-        return self._of(thread).program
 
     def event(self, item: Call | Signal | Ended) -> Fields | None:
         """The event of it, without its node; None for what is none of anybody's interest."""
@@ -178,7 +179,7 @@ class Calls:
     def _executed(self, call: Call, who: Identity, base: Fields) -> Fields | None:
         if call.value != 0:
             return None
-        path = string(call.args[0]) if call.args else None
+        path = string(call.args[0]) if is_whole(call) else None
         name = path[0].decode(errors="replace").rpartition("/")[2][:15] if path else who.program
         # All threads but one are gone, and it has the process's number now.
         self._who = {thread: found for thread, found in self._who.items() if found.process != who.process}
@@ -186,7 +187,7 @@ class Calls:
         self._muted.discard(who.process)
         self._sockets[who.process] = {}
         base.pop("tid", None)
-        command = readable(call.args[1]) if len(call.args) > 1 else ""
+        command = readable(call.args[1]) if path and len(call.args) > 1 else f'["{name}", ...]'
         return {**base, "event": "process", "program": name, "state": "started", "command": command}
 
     def _call(self, call: Call, who: Identity, base: Fields) -> Fields | None:
