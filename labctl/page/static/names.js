@@ -31,6 +31,7 @@ export const NAMES = {
       "signal": "信号",
       "error": "错误",
       "exit": "退出",
+      "missed": "遗漏",
       "missing": "缺失",
       "log": "输出"
     },
