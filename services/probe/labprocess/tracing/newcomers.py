@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from labnode.loop import READ, Loop
 
-SCAN = 0.02  # seconds between two looks: the engine takes some 40 ms to start one, and strace 5 ms to follow it
+SCAN = 0.005  # seconds between two looks: the engine takes some 25 ms to start one, and strace 10 to follow it
 
 
 class Newcomers:
