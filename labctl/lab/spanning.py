@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from labctl.engine import USUAL
+from labctl.engine.at_once import at_once
 from labctl.engine.model import LABEL_HOSTS, LABEL_LAB, Container, Engine
 from labctl.errors import Cancelled, LabError, LabNotFound, nearest
 from labctl.lab import model
@@ -98,12 +100,20 @@ def missing(engine: Engine, lab: Lab) -> dict[str, str]:
     return {name: why for name, why in engine.missing.items() if name in machines_of(n.container for n in lab.nodes)}
 
 
-def clocks(engine: Engine, nodes: Iterable[Node]) -> str:
+def measure(engine: Engine, containers: Iterable[Container]) -> None:
+    """Has the clocks of their machines measured, at once, where there are several. Raises LabError."""
+    of_machine = {container.machine: container.id for container in containers}
+    if len(of_machine) > 1:
+        at_once([partial(engine.clock, container) for container in of_machine.values()])
+
+
+def clocks(engine: Engine, nodes: Sequence[Node]) -> str:
     """What is to be said of the times of nodes on several machines, each of which has a clock of its own; "" for those
     on one. Raises LabError."""
     of_machine = {node.container.machine: node.container.id for node in nodes if node.is_running}
     if len(of_machine) < 2:
         return ""
+    measure(engine, (node.container for node in nodes if node.is_running))
     found = {machine: engine.clock(container) for machine, container in sorted(of_machine.items())}
     error = sum(sorted((clock.error for clock in found.values()), reverse=True)[:2])
     moved = [f"{name}'s by {clock.correction / 1e6:+.3g} ms" for name, clock in found.items() if clock.correction]

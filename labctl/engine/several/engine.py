@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
@@ -29,13 +28,12 @@ from labctl.engine.model import (
     Volume,
 )
 from labctl.engine.settings import Settings
+from labctl.engine.several.clocks import Clocks
 from labctl.engine.several.corrected import corrected, shifted
 from labctl.engine.several.making import SeveralProjects
 from labctl.engine.several.members import Members
 from labctl.engine.several.spreading import Wish
 from labctl.errors import EngineRefused
-
-DRIFTS = 60.0  # seconds that a measured clock is taken for right
 
 
 class SeveralEngines(SeveralProjects):
@@ -51,8 +49,9 @@ class SeveralEngines(SeveralProjects):
         self.cancels: tuple[Cancel, ...] = ()
         self.usual = usual
         self.wish: Wish | None = None
-        self._corrections: WeakKeyDictionary[Stream, int] = WeakKeyDictionary()
-        self._clocks: dict[str, tuple[float, Clock]] = {}  # of machines, with when that was measured
+        # Of streams whose lines have times; None until one comes.
+        self._corrections: WeakKeyDictionary[Stream, int | None] = WeakKeyDictionary()
+        self._clocks = Clocks()
 
     def cancelled_by(self, *cancels: Cancel) -> Self:
         other = copy.copy(self)
@@ -92,12 +91,7 @@ class SeveralEngines(SeveralProjects):
 
     def clock(self, container: str) -> Clock:
         machine = self.members.machine_of(container)
-        known = self._clocks.get(machine)
-        if known is None or time.monotonic() - known[0] > DRIFTS:
-            from labctl.engine.several.clocks import measured
-
-            known = self._clocks[machine] = time.monotonic(), measured(self.members.engines[machine], container)
-        return known[1]
+        return self._clocks.of(machine, self.members.engines[machine], container)
 
     @property
     def where(self) -> str:
@@ -165,14 +159,14 @@ class SeveralEngines(SeveralProjects):
     def logs(
         self, container: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
     ) -> Stream:
-        correction = self.clock(container).correction
+        correction = self.clock(container).correction if since else 0
         begin = shifted(since, correction) if since and correction else since
         return self._timed(self.members.of(container).logs(container, follow=follow, since=begin, tail=tail))
 
     def wait(self, streams: Iterable[Stream], deadline: float | None) -> Iterator[StreamEvent]:
         # Streams are sockets, and one engine can wait for another's.
         for happening in self._any.wait(streams, deadline):
-            correction = self._corrections.get(happening.stream) if happening.line else None
+            correction = self._correction(happening.stream) if happening.line else 0
             if correction and happening.line:
                 yield StreamEvent(happening.stream, corrected(happening.line, correction))
             else:
@@ -180,10 +174,16 @@ class SeveralEngines(SeveralProjects):
 
     def _timed(self, stream: Stream) -> Stream:
         """A stream whose lines are to have the times of the others' clock."""
-        correction = self.clock(stream.container).correction
-        if correction:
-            self._corrections[stream] = correction
+        machine = self.members.machine_of(stream.container)
+        self._clocks.begin(machine, self.members.engines[machine], stream.container)
+        self._corrections[stream] = None
         return stream
+
+    def _correction(self, stream: Stream) -> int:
+        found = self._corrections.get(stream, 0)
+        if found is None:
+            found = self._corrections[stream] = self.clock(stream.container).correction
+        return found
 
     def converse(self, stream: Stream, source: int | None, deadline: float | None) -> Iterator[StreamEvent]:
         return self.members.of(stream.container).converse(stream, source, deadline)

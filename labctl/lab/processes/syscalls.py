@@ -13,7 +13,7 @@ from labctl.engine.model import Container, Engine
 from labctl.errors import LabError
 from labctl.events.merge import merge
 from labctl.events.model import Event
-from labctl.lab import probes
+from labctl.lab import probes, spanning
 from labctl.lab.model import Lab, Node
 from labctl.lab.processes import programs
 
@@ -98,6 +98,8 @@ def recordings(
     there = _running(engine, lab, nodes)
     found = {node.name: Recording() for node in nodes}
     # On several machines each has a clock of its own, which the times that come back are corrected by.
+    if since_ns:
+        spanning.measure(engine, there.values())
     ahead = min((engine.clock(probe.id).correction for probe in there.values()), default=0) if since_ns else 0
     begin: dict[str, int] = {"since": since_ns + ahead} if last is None else {"last": int(last * 1e9)}
     for event in programs.run(engine, there, _asked(do="read", kinds=kinds, **begin), HEAD):

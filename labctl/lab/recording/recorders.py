@@ -16,7 +16,7 @@ from typing import Any
 from labctl.engine.machines import Clock
 from labctl.engine.model import Container, Engine, Stream, StreamEvent
 from labctl.errors import LabError
-from labctl.lab import probes
+from labctl.lab import probes, spanning
 from labctl.lab.model import Lab, Node
 from labctl.packets.files.capture import Parser
 from labctl.packets.matching import taps
@@ -160,6 +160,7 @@ class Listening:
         self._options = ["--follow"] if follow else []
         self._options += [f"--filter={expression}"] if expression else []  # which may begin with a minus
         self._voices: dict[int, _Voice] = {}
+        spanning.measure(engine, (probes_[node.name] for node in nodes))
         try:
             for node in nodes:
                 self._open(node, probes_[node.name], last, since_ns)

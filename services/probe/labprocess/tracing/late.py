@@ -1,6 +1,6 @@
 """Which of the programs that the engine starts in a node had begun before they were followed.
 
-`docker exec` makes a process that is the engine's own for some 40 ms, and then execve(2)s what was asked for. It is
+`docker exec` makes a process that is the engine's own for some 25 ms, and then execve(2)s what was asked for. It is
 found in that time; but where the machine is so busy that it is found or followed too late, the program's first calls
 are missed, and its first children, and nothing of what strace prints says so.
 """
