@@ -23,10 +23,17 @@ from labctl.engine.docker import ssh
 from labctl.engine.docker.endpoint import Endpoint
 from labctl.errors import LabError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
 LIMIT = 30.0  # seconds for a request, where the caller states no other
 LIMIT_VARIABLE = "LABCTL_ENGINE_LIMIT"  # seconds for any request, at most
 CONNECT_LIMIT = 10.0
 HEADER_LIMIT = 64 * 1024  # bytes
+CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
+# By whether the other end is verified, and the files as they are.
+_contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
 
 
 class Refused(Exception):
@@ -323,18 +330,29 @@ def connect(endpoint: Endpoint, limit: float) -> socket.socket:
 
 
 def _secure(sock: socket.socket, endpoint: Endpoint, host: str) -> socket.socket:
+    # All certificates that the machine trusts are read for a context: some 10 ms, where a handshake takes two.
+    files = [endpoint.tls / name for name in CERTIFICATES] if endpoint.tls else []
+    key = endpoint.verify, *((file, file.stat().st_mtime_ns) for file in files if file.exists())
+    context = _contexts.get(key)
+    if context is None:
+        context = _contexts[key] = _context(endpoint)
+    return context.wrap_socket(sock, server_hostname=host)
+
+
+def _context(endpoint: Endpoint) -> ssl.SSLContext:
     import ssl
 
     context = ssl.create_default_context()
     if endpoint.tls:
-        if (endpoint.tls / "ca.pem").exists():
-            context.load_verify_locations(endpoint.tls / "ca.pem")
-        if (endpoint.tls / "cert.pem").exists():
-            context.load_cert_chain(endpoint.tls / "cert.pem", endpoint.tls / "key.pem")
+        ca, cert, key = (endpoint.tls / name for name in CERTIFICATES)
+        if ca.exists():
+            context.load_verify_locations(ca)
+        if cert.exists():
+            context.load_cert_chain(cert, key)
     if not endpoint.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(sock, server_hostname=host)
+    return context
 
 
 def _at_most() -> float:

@@ -13,6 +13,7 @@ from labctl.engine.swarm import Reading
 from labctl.errors import LabError
 
 TRIPS = 8
+EVENTS = 4  # each takes a connection, and they are told more exactly
 LIMIT = 10.0  # seconds for all of them
 PROMPT = 2.0  # seconds for each step of a way that takes no time where there is one
 # One line of the time for each line that it reads. Not all of date(1) know nanoseconds.
@@ -90,7 +91,7 @@ def measured(engine: Engine, container: str | None = None) -> Clock:
 def _told(engine: Engine, container: str) -> list[Reading]:
     # Each takes a connection of its own, which over ssh is a program that is started there.
     if isinstance(engine, DockerEngine) and not engine.endpoint.url.startswith("ssh:"):
-        return engine.times_of_attaching(container, TRIPS, PROMPT)
+        return engine.times_of_attaching(container, EVENTS, PROMPT)
     return []
 
 
