@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.engine.docker import DockerEngine, inspected, ssh, streams, websocket
+from labctl.engine.docker import DockerEngine, inspected, ssh, streams, websocket, wire
 from labctl.engine.docker.endpoint import Endpoint, find
 from labctl.engine.docker.streams import Demultiplexer
 from labctl.engine.docker.wire import Body, Refused, Response, Wire, encode_query
@@ -291,3 +291,28 @@ def test_what_a_command_said_before_it_was_listened_to_is_heard(served, cut, unr
     said = [(item.line.text, item.line.stderr) if item.line else None for item in heard]
     stream.close()
     assert said == [(b"hello\n", False), (b"oh\n\n", True), None]
+
+
+def test_what_is_trusted_is_read_once_and_again_where_it_changed(tmp_path, monkeypatch):
+    read = []
+
+    class Context:
+        def __init__(self, endpoint):
+            read.append(endpoint.verify)
+
+        def wrap_socket(self, sock, server_hostname):
+            return sock, server_hostname
+
+    monkeypatch.setattr(wire, "_context", Context)
+    monkeypatch.setattr(wire, "_contexts", {})
+    (tmp_path / "ca.pem").write_text("one")
+    checked = Endpoint("tcp://h:2376", "a test", tmp_path)
+    for _ in range(2):
+        assert wire._secure("a socket", checked, "h") == ("a socket", "h")
+    wire._secure("a socket", checked._replace(verify=False), "h")
+    assert read == [True, False]
+    os.utime(tmp_path / "ca.pem", ns=(1, 1))
+    wire._secure("a socket", checked, "h")
+    (tmp_path / "cert.pem").write_text("another")
+    wire._secure("a socket", checked, "h")
+    assert read == [True, False, True, True]
