@@ -13,7 +13,7 @@ from labctl.engine.docker.endpoint import Endpoint
 from labctl.engine.machines import Clock, clock_of
 from labctl.engine.memory import MemoryEngine
 from labctl.engine.several import clocks
-from labctl.errors import EngineRefused, LabError
+from labctl.errors import Cancelled, EngineRefused, LabError
 
 AHEAD = 3_000_000_000  # nanoseconds
 
@@ -126,3 +126,15 @@ def test_a_clock_that_could_not_be_measured_is_measured_again():
         known.of("a", engine, "c")
     engine.problem = None
     assert known.of("a", engine, "c").offset
+
+
+def test_who_was_not_cancelled_knows_the_clock():
+    known, cancelled, other = clocks.Clocks(), Slow(), Slow()
+    cancelled.problem = Cancelled("cancelled")
+    known.begin("a", cancelled, "c")
+    for engine in (cancelled, other):
+        engine.may.set()
+    assert known.of("a", other, "c").offset
+    known = clocks.Clocks()
+    with pytest.raises(Cancelled):
+        known.of("a", cancelled, "c")
